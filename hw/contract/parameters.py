@@ -1,0 +1,286 @@
+"""The parameters of a machine: what a configuration file says, validated once and then frozen.
+
+The same object makes the gateware, the golden model's limits, the host's packing and the
+cycle model, so none of them can disagree about a size.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hw.contract.errors import DataError, ParameterError
+
+SPATIAL_BITS = (1, 2, 4, 8)
+DOT_STYLES = ("lut6", "inferred")
+ACCUMULATOR_STYLES = ("dsp48e1", "behavioural")
+
+
+def _number(low: int, high: int) -> Any:
+    return field(metadata={"low": low, "high": high})
+
+
+def _choice(*options: object) -> Any:
+    return field(metadata={"options": options})
+
+
+@dataclass(frozen=True)
+class ArrayParameters:
+    """The MAC array: ``rows`` x ``columns`` units (M x N) of ``lanes`` (K) bit-products per plane."""
+
+    rows: int = _number(1, 256)
+    columns: int = _number(1, 256)
+    lanes: int = _number(1, 1024)
+    spatial_bits: int = _choice(*SPATIAL_BITS)
+    cluster_rows: int = _number(1, 16)
+    cluster_columns: int = _number(1, 16)
+    dot: str = _choice(*DOT_STYLES)
+    accumulator: str = _choice(*ACCUMULATOR_STYLES)
+
+
+@dataclass(frozen=True)
+class BlockParameters:
+    """The unit of storage and transfer: ``channels`` lanes x ``array.rows`` pixels x one plane."""
+
+    channels: int = _number(1, 256)
+
+
+@dataclass(frozen=True)
+class PrecisionParameters:
+    """Limits of run-time precision, and the size of the table that holds it."""
+
+    max_bits: int = _number(1, 16)
+    accumulator_bits: int = _number(16, 48)
+    slots: int = _number(1, 256)
+
+
+@dataclass(frozen=True)
+class BufferParameters:
+    """Depths of the two operand buffers, in words (one word = ``spatial_bits`` planes of one slice)."""
+
+    row_words: int = _number(4, 65536)
+    column_words: int = _number(4, 65536)
+
+
+@dataclass(frozen=True)
+class QueueParameters:
+    """Depths of the queues: commands decoded ahead of each stage, tiles waiting to leave."""
+
+    commands: int = _number(2, 256)
+    result_tiles: int = _number(2, 64)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Everything that is fixed when a machine is generated.
+
+    Build one with `load_parameters` or `parse_parameters`; a combination of values that the
+    hardware cannot do raises `ParameterError`.
+    """
+
+    array: ArrayParameters
+    block: BlockParameters
+    precision: PrecisionParameters
+    buffers: BufferParameters
+    queues: QueueParameters
+    clock_mhz: int = _number(1, 1000)
+
+    # -- derived sizes, each used by hardware and software alike ---------------------------
+
+    @property
+    def lane_groups(self) -> int:
+        """Blocks side by side in one plane of a slice: ``lanes / channels``."""
+        return self.array.lanes // self.block.channels
+
+    @property
+    def block_bits(self) -> int:
+        """Bits of one block: ``channels * rows``."""
+        return self.block.channels * self.array.rows
+
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of one block, the width of the load stream."""
+        return self.block_bits // 8
+
+    @property
+    def column_tiles_per_block(self) -> int:
+        """Column tiles that one block feeds: a block has ``rows`` pixels, a column tile ``columns``."""
+        return self.array.rows // self.array.columns
+
+    @property
+    def column_clusters(self) -> int:
+        """Clusters along the columns of the array."""
+        return self.array.columns // self.array.cluster_columns
+
+    @property
+    def results_per_beat(self) -> int:
+        """Results that leave in one cycle: one column of every cluster."""
+        return self.array.rows * self.column_clusters
+
+    @property
+    def beats_per_tile(self) -> int:
+        """Cycles in which the results of a tile leave: ``cluster_columns``."""
+        return self.array.cluster_columns
+
+    @property
+    def bit_products_per_cycle(self) -> int:
+        """One-bit multiply-adds per cycle: ``M * N * K * spatial_bits**2``."""
+        array = self.array
+        return array.rows * array.columns * array.lanes * array.spatial_bits**2
+
+    def digits(self, bits: int) -> int:
+        """Buffer words that a ``bits``-wide operand takes per slice: ``ceil(bits / spatial_bits)``."""
+        return -(-bits // self.array.spatial_bits)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain nested dictionary, as the configuration file has it."""
+        return dataclasses.asdict(self)
+
+
+def parse_parameters(document: object, *, source: str = "configuration") -> Parameters:
+    """Validate a parsed YAML ``document``; errors carry the YAML path and ``source``."""
+    parameters = _parse(Parameters, document, path="", source=source)
+    _check_combinations(parameters, source)
+    return parameters
+
+
+def preset_names() -> list[str]:
+    """Names of the configurations that come with the project, sorted."""
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in resources.files("configs").iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def load_parameters(config: str | Path) -> Parameters:
+    """Read a configuration: the name of a preset (``tiny``) or the path of a YAML file.
+
+    Raises `DataError` if there is no such file or it is not YAML, `ParameterError` for what
+    it says.
+    """
+    name = str(config)
+    if name in preset_names():
+        text, source = (resources.files("configs") / f"{name}.yaml").read_text(), (
+            f"configs/{name}.yaml"
+        )
+    else:
+        source = name
+        try:
+            text = Path(config).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not a text file"
+            raise DataError(
+                f"configuration {name!r}: {reason}; give the path of a YAML file or one of the "
+                f"presets: {', '.join(preset_names())}"
+            ) from error
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise DataError(f"{source} is not valid YAML: {error}") from error
+    return parse_parameters(document, source=source)
+
+
+# -- validation -----------------------------------------------------------------------------
+
+
+def _parse(kind: type, document: object, *, path: str, source: str) -> Any:
+    """Build the dataclass ``kind`` from a mapping that has exactly its fields."""
+    where = f"{path or 'top level'} in {source}"
+    fields = {each.name: each for each in dataclasses.fields(kind)}
+    if not isinstance(document, Mapping):
+        raise ParameterError(
+            path or "configuration", document, f"a mapping with {', '.join(fields)}", where=where
+        )
+    for key in document:
+        if key not in fields:
+            raise ParameterError("unknown key", key, ", ".join(fields), where=where)
+    for key in fields:
+        if key not in document:
+            raise ParameterError("missing key", key, f"all of {', '.join(fields)}", where=where)
+    sections = {
+        "array": ArrayParameters,
+        "block": BlockParameters,
+        "precision": PrecisionParameters,
+        "buffers": BufferParameters,
+        "queues": QueueParameters,
+    }
+    values = {}
+    for key, each in fields.items():
+        inner = f"{path}.{key}" if path else key
+        if kind is Parameters and key in sections:
+            values[key] = _parse(sections[key], document[key], path=inner, source=source)
+        else:
+            values[key] = _parse_leaf(each.metadata, document[key], inner, source)
+    return kind(**values)
+
+
+def _parse_leaf(metadata: Mapping[str, Any], value: object, path: str, source: str) -> object:
+    where = f"{path} in {source}"
+    if "options" in metadata:
+        options = metadata["options"]
+        # True == 1 in Python, but "spatial_bits: true" is a mistake
+        if isinstance(value, bool) or value not in options:
+            raise ParameterError(path, value, " or ".join(map(str, options)), where=where)
+        return value
+    low, high = metadata["low"], metadata["high"]
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ParameterError(path, value, f"a whole number, {low}..{high}", where=where)
+    return value
+
+
+def _check_combinations(parameters: Parameters, source: str) -> None:
+    """What single fields cannot say: how the sizes must fit each other."""
+    array, block = parameters.array, parameters.block
+
+    def require(condition: bool, path: str, value: object, allowed: str) -> None:
+        if not condition:
+            raise ParameterError(path, value, allowed, where=f"{path} in {source}")
+
+    def require_multiple(path: str, value: int, divisor_path: str, divisor: int) -> None:
+        require(
+            value % divisor == 0, path, value, f"a multiple of {divisor_path}, which is {divisor}"
+        )
+
+    require_multiple("array.rows", array.rows, "array.cluster_rows", array.cluster_rows)
+    require_multiple("array.rows", array.rows, "array.columns", array.columns)
+    require_multiple("array.columns", array.columns, "array.cluster_columns", array.cluster_columns)
+    require_multiple("array.lanes", array.lanes, "block.channels", block.channels)
+    require(
+        parameters.block_bits % 8 == 0,
+        "block.channels",
+        block.channels,
+        f"channels * rows a whole number of bytes (rows is {array.rows})",
+    )
+    require(
+        parameters.precision.max_bits % array.spatial_bits == 0,
+        "precision.max_bits",
+        parameters.precision.max_bits,
+        f"a multiple of array.spatial_bits, which is {array.spatial_bits}",
+    )
+    widest = parameters.precision.max_bits
+    needed = 2 * widest + (array.lanes - 1).bit_length() + 1
+    require(
+        parameters.precision.accumulator_bits >= needed,
+        "precision.accumulator_bits",
+        parameters.precision.accumulator_bits,
+        f"at least {needed}, one slice of {array.lanes} lanes at {widest} x {widest} bits",
+    )
+    for path, words, tiles in (
+        ("buffers.row_words", parameters.buffers.row_words, 1),
+        ("buffers.column_words", parameters.buffers.column_words, parameters.column_tiles_per_block),
+    ):
+        needed = 2 * tiles * parameters.digits(widest)
+        require(
+            words >= needed,
+            path,
+            words,
+            f"at least {needed}: two slices of the widest operand, so that one is loaded while "
+            "the other is multiplied",
+        )

@@ -1,0 +1,87 @@
+"""Precision as data: how many bits an operand has, and which operands a pass multiplies."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from hw.contract.errors import ParameterError
+
+MAX_BITS = 16
+"""Widest operand of any machine; a configuration may allow less (``precision.max_bits``)."""
+
+
+class Operand(enum.IntEnum):
+    """The three kinds of tensor that a precision slot gives bits for.
+
+    Activations follow a ReLU and are unsigned; weights and errors are two's complement.
+    """
+
+    ACTIVATION = 0
+    WEIGHT = 1
+    ERROR = 2
+
+    @property
+    def signed(self) -> bool:
+        return self is not Operand.ACTIVATION
+
+
+class Pass(enum.Enum):
+    """The three convolutions of training, with the operands on the rows and columns of the array."""
+
+    FORWARD = ("forward", Operand.ACTIVATION, Operand.WEIGHT)
+    ERROR = ("error", Operand.ERROR, Operand.WEIGHT)
+    GRADIENT = ("gradient", Operand.ACTIVATION, Operand.ERROR)
+
+    def __init__(self, label: str, row: Operand, column: Operand) -> None:
+        self.label = label
+        self.row = row
+        self.column = column
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Bits of activations, weights and errors of one slot; 0 anywhere skips what uses it.
+
+    Written ``a,w,e`` on the command line, for example ``4,4,6``.
+    """
+
+    activation: int
+    weight: int
+    error: int
+
+    def __post_init__(self) -> None:
+        for name in ("activation", "weight", "error"):
+            check_bits(f"precision.{name}", getattr(self, name), allow_skip=True)
+
+    def bits(self, operand: Operand) -> int:
+        return (self.activation, self.weight, self.error)[operand]
+
+    @classmethod
+    def parse(cls, text: str) -> Precision:
+        """Read ``a,w,e``."""
+        parts = text.split(",")
+        try:
+            activation, weight, error = (int(part) for part in parts)
+        except ValueError:
+            raise ParameterError(
+                "precision", text, f"three numbers a,w,e, each 0..{MAX_BITS}, for example 4,4,6"
+            ) from None
+        return cls(activation, weight, error)
+
+    def __str__(self) -> str:
+        return f"{self.activation}/{self.weight}/{self.error}"
+
+
+def check_bits(name: str, bits: object, *, maximum: int = MAX_BITS, allow_skip: bool = False) -> int:
+    """Return ``bits`` if it is a legal operand width, else raise `ParameterError`."""
+    low = 0 if allow_skip else 1
+    whole = isinstance(bits, int) and not isinstance(bits, bool)
+    if not whole or not low <= bits <= maximum:  # type: ignore[operator]
+        raise ParameterError(name, bits, f"a whole number of bits, {low}..{maximum}")
+    return bits  # type: ignore[return-value]
+
+
+def value_range(bits: int, signed: bool) -> tuple[int, int]:
+    """Least and greatest integer of ``bits`` bits: ``[-2^(b-1), 2^(b-1)-1]`` or ``[0, 2^b-1]``."""
+    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)

@@ -1,0 +1,113 @@
+"""Components that are emitted once and instantiated many times.
+
+Amaranth emits one module per component *instance*: an array of 512 equal units becomes 512
+equal modules, which every later tool reads, optimizes and maps 512 times. A `SharedModule`
+stands for the component in its parent and elaborates to an instance of a named module, which
+the `ModuleLibrary` given as the platform emits once.
+"""
+
+from typing import Any
+
+from amaranth.back import verilog
+from amaranth.hdl import (
+    ClockDomain,
+    ClockSignal,
+    Elaboratable,
+    Fragment,
+    Instance,
+    Module,
+    ResetSignal,
+    Value,
+)
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+from hw.contract.errors import ParameterError
+
+__all__ = ["ModuleLibrary", "SharedModule"]
+
+
+def _ports(component: wiring.Component) -> dict[str, tuple[bool, Any]]:
+    """Port name as `verilog.convert` writes it → (is input, value), nested members joined by __."""
+    return {
+        "__".join(map(str, path)): (member.flow == In, value)
+        for path, member, value in component.signature.flatten(component)
+    }
+
+
+class SharedModule(wiring.Component):
+    """The component ``component``, emitted as the module ``name`` and shared by all who use it.
+
+    Members: those of ``component``. Timing: that of ``component``; domain ``sync`` only.
+
+    Elaborated without a `ModuleLibrary` (Amaranth's own simulator) it is the component itself,
+    so the same design simulates everywhere.
+
+    Two components with the same ``name`` must be the same hardware: put every parameter that
+    changes it into the name.
+    """
+
+    def __init__(self, component: wiring.Component, name: str) -> None:
+        self.component = component
+        self.name = name
+        super().__init__(component.signature)
+
+    def elaborate(self, platform: object) -> Elaboratable:
+        if not isinstance(platform, ModuleLibrary):
+            m = Module()
+            m.submodules.shared = self.component
+            wiring.connect(m, wiring.flipped(self), self.component)
+            return m
+        platform.add(self.name, self.component)
+        connections = {
+            f"{'i' if is_input else 'o'}_{port}": value
+            for port, (is_input, value) in _ports(self).items()
+        }
+        return Instance(self.name, i_clk=ClockSignal(), i_rst=ResetSignal(), **connections)
+
+
+class ModuleLibrary:
+    """Collects the shared modules of a design and writes the whole design as Verilog.
+
+    Use as ``ModuleLibrary().emit(top, name)``; it is the ``platform`` of the elaboration.
+    """
+
+    def __init__(self) -> None:
+        self._components: dict[str, wiring.Component] = {}
+        self._ports: dict[str, list[tuple[str, int]]] = {}
+
+    def add(self, name: str, component: wiring.Component) -> None:
+        """Remember that module ``name`` is needed; `ParameterError` if it means something else."""
+        ports = [(port, len(Value.cast(value))) for port, (_, value) in _ports(component).items()]
+        if self._ports.setdefault(name, ports) != ports:
+            raise ParameterError(
+                "shared module name", name, "one name per hardware: put the parameters into it"
+            )
+        if self._components.setdefault(name, component) is not component:
+            # Never elaborated, on purpose: tell Amaranth, which would warn of it.
+            component._MustUse__used = True  # type: ignore[attr-defined]
+
+    def emit(self, top: wiring.Component, name: str) -> str:
+        """Verilog of ``top`` as module ``name``, followed by every shared module once.
+
+        The text depends on the design only: same input, same bytes.
+        """
+        modules = [self._convert(top, name)]
+        emitted: set[str] = set()
+        while pending := sorted(self._components.keys() - emitted):
+            for each in pending:
+                modules.append(self._convert(self._components[each], each))
+                emitted.add(each)
+        return "\n".join(modules)
+
+    def _convert(self, component: wiring.Component, name: str) -> str:
+        # Every module has clk and rst, whether it uses them or not, so that all instances
+        # look alike.
+        domain = ClockDomain("sync")
+        fragment = Fragment.get(component, self)
+        fragment.add_domains(domain)
+        ports = {"clk": (domain.clk, None), "rst": (domain.rst, None)}
+        ports |= {port: (Value.cast(value), None) for port, (_, value) in _ports(component).items()}
+        return verilog.convert(
+            fragment, name=name, ports=ports, strip_internal_attrs=True, emit_src=False
+        )
