@@ -1,0 +1,1 @@
+"""Co-simulation: generated Verilog, compiled by Verilator and driven from compiled C++."""

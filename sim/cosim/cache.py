@@ -1,0 +1,62 @@
+"""A cache of compiled simulations, one folder for each content hash."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def build_root() -> Path:
+    """Folder of everything that is generated: ``$FRACTRAIN_BUILD``, else ``build``.
+
+    ``build`` is that of the project if this file lies in a checkout (whatever the current
+    directory), else that of the current directory.
+    """
+    if configured := os.environ.get("FRACTRAIN_BUILD"):
+        return Path(configured).absolute()
+    checkout = Path(__file__).resolve().parents[2]
+    return (checkout if (checkout / "configs").is_dir() else Path.cwd()) / "build"
+
+
+def content_hash(*parts: str) -> str:
+    """Hash of ``parts``; no two different lists of parts share one by mere concatenation."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()[:24]
+
+
+def cached_folder(root: Path, key: str, build: Callable[[Path], None]) -> Path:
+    """The folder ``root/key``, made by ``build`` if it is not there yet.
+
+    ``build`` gets an empty folder to fill. It only takes its final name once ``build`` has
+    returned, so a build that fails, or is killed, leaves nothing that looks complete. Of two
+    processes that want the same key at once, one builds and the other waits. An absolute
+    path inside the folder is wrong after the renaming: ``build`` must not leave any that matter.
+    """
+    final = root / key
+    if final.is_dir():
+        return final
+    root.mkdir(parents=True, exist_ok=True)
+    with _locked(root / f"{key}.lock"):
+        if not final.is_dir():
+            partial = root / f"{key}.partial"
+            shutil.rmtree(partial, ignore_errors=True)  # what a killed build left behind
+            partial.mkdir()
+            build(partial)
+            partial.rename(final)
+    return final
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock; the kernel releases it when the process ends, however it ends."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,139 @@
+"""The pytest side: a component becomes Verilog, a compiled model and a verdict."""
+
+import importlib.metadata
+import json
+import os
+import re
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from xml.etree import ElementTree
+
+import cocotb_tools.config
+import pytest
+from amaranth.lib import wiring
+from cocotb_tools.runner import get_runner
+
+from hw.shared_module import ModuleLibrary
+from sim.cosim.cache import build_root, cached_folder, content_hash
+from sim.cosim.toolchain import require_tools, tool_environment, tool_versions
+
+PROJECT = Path(__file__).resolve().parents[2]
+DEFAULT_SEED = 1
+LOG_LINES = 60
+
+BUILD_ARGUMENTS = ["--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "-CFLAGS", "-O1"]
+
+
+def run_bench(
+    component: wiring.Component,
+    name: str,
+    test_module: str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    testcase: str | None = None,
+) -> None:
+    """Run the tests of ``test_module`` on ``component``; a failure there fails the pytest test.
+
+    component : the design, not elaborated yet; its domain is ``sync``
+    name : the Verilog module's name, also that of the waveform
+    test_module : dotted name, for example ``tests.hw.mac.bench_plane_dot``
+    parameters : anything JSON can hold, for the tests to read as ``bench.parameters``
+    testcase : run only the test of this name, with all its parametrizations
+
+    The compiled model is cached by the content of the Verilog, so every test of one design
+    shares one build, whatever its test module and parameters.
+    """
+    require_tools()
+    waves = os.environ.get("BENCH_WAVES", "0") not in ("", "0")
+    verilog = ModuleLibrary().emit(component, name)
+    model = _build(verilog, name, waves)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        results, log = Path(folder, "results.xml"), Path(folder, "log.txt")
+        trace = build_root() / "waves" / f"{name}.vcd"
+        trace.parent.mkdir(parents=True, exist_ok=True)
+        with _environment(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                get_runner("verilator").test(
+                    test_module=test_module,
+                    hdl_toplevel=name,
+                    hdl_toplevel_lang="verilog",
+                    test_filter=testcase and rf"\.{re.escape(testcase)}(/|$)",
+                    seed=os.environ.get("BENCH_SEED", DEFAULT_SEED),
+                    extra_env={"BENCH_PARAMETERS": json.dumps(dict(parameters or {}))},
+                    build_dir=model,
+                    test_dir=folder,
+                    results_xml=str(results),
+                    log_file=log,
+                    waves=waves,
+                    test_args=["--trace-file", str(trace)] if waves else [],
+                )
+            except (RuntimeError, SystemExit):
+                pass  # the results say what failed; without any, the log does
+        _judge(results, log)
+
+
+def _build(verilog: str, name: str, waves: bool) -> Path:
+    key = content_hash(
+        verilog,
+        *BUILD_ARGUMENTS,
+        f"waves {waves}",
+        *tool_versions(),
+        f"cocotb {importlib.metadata.version('cocotb')}",
+        str(cocotb_tools.config.libs_dir),  # the program is linked to this folder
+    )
+
+    def build(folder: Path) -> None:
+        source, log = folder / f"{name}.v", folder / "build.log"
+        source.write_text(verilog)
+        print(f"compiling the model of {name} ...", file=sys.stderr, flush=True)
+        with _environment():
+            try:
+                get_runner("verilator").build(
+                    sources=[source],
+                    hdl_toplevel=name,
+                    build_dir=folder,
+                    build_args=BUILD_ARGUMENTS,
+                    waves=waves,
+                    log_file=log,
+                )
+            except (RuntimeError, SystemExit) as error:
+                text = log.read_text() if log.exists() else ""
+                pytest.fail(f"compiling {name} failed: {error}\n{_tail(text)}", pytrace=False)
+
+    return cached_folder(build_root() / "benches", key, build)
+
+
+def _environment() -> Any:
+    """The environment that cocotb's runner reads its tools and settings from."""
+    environment = tool_environment()
+    environment["PYTHONPATH"] = str(PROJECT)
+    environment.pop("PYTEST_CURRENT_TEST", None)  # with it, the runner ends the whole process
+    environment.pop("WAVES", None)  # overrides what is asked for here
+    return patch.dict(os.environ, environment, clear=True)
+
+
+def _judge(results: Path, log: Path) -> None:
+    """Fail unless there are results, at least one test among them, and all of them passed."""
+    text = log.read_text() if log.exists() else ""
+    if not results.is_file():
+        pytest.fail(f"the simulation ended without results\n{_tail(text)}", pytrace=False)
+    cases = list(ElementTree.parse(results).getroot().iter("testcase"))
+    failed = [case for case in cases if case.find("failure") is not None]
+    failed += [case for case in cases if case.find("error") is not None]
+    if not cases:
+        pytest.fail(f"the test module has no tests\n{_tail(text)}", pytrace=False)
+    if failed:
+        names = ", ".join(case.get("name", "?") for case in failed)
+        pytest.fail(
+            f"{len(failed)} of {len(cases)} tests failed: {names}\n{_tail(text)}", pytrace=False
+        )
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.splitlines()[-LOG_LINES:])
