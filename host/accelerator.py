@@ -1,0 +1,290 @@
+"""The accelerator, as software sees it: three exact integer convolutions and some counters.
+
+    with open_accelerator("golden", config="tiny") as accelerator:
+        y = accelerator.forward(a, w, bits=(4, 3), stride=1, padding=1)
+        dx = accelerator.error(e, w, bits=(6, 3), stride=1, padding=1, input_size=(16, 16))
+        dw = accelerator.gradient(a, e, bits=(4, 6), stride=1, padding=1, kernel_size=3)
+
+Every backend computes the same integers (`sim.golden.definition` has the formulas), so code
+written against `Accelerator` trains the same network, bit for bit, on any of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import operator
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host.shapes import output_size
+from hw.contract.errors import MachineError, ParameterError
+from hw.contract.layout import check_values
+from hw.contract.parameters import Parameters, load_parameters
+from hw.contract.precision import Pass, check_bits
+
+Integers = NDArray[np.integer]
+Size = int | tuple[int, int]
+
+BACKENDS = {
+    "golden": ("host.backends.golden", "GoldenAccelerator"),
+    "cosim": ("host.backends.cosim", "CosimAccelerator"),
+}
+"""Name → module and class; imported when opened, as some need tools that others do not."""
+
+
+def open_accelerator(name: str, config: str | Path | Parameters = "tiny") -> Accelerator:
+    """Open the backend ``name`` for a machine of ``config``; close it, or use ``with``.
+
+    ``config`` is the name of a preset, the path of a YAML file, or the parameters themselves.
+
+    Raises `ParameterError` for an unknown backend and for what is wrong in the configuration,
+    `DataError` if there is no such configuration, and what the backend raises when a tool it
+    needs is missing (`MissingToolError`).
+    """
+    if name not in BACKENDS:
+        raise ParameterError("backend", name, " or ".join(BACKENDS))
+    parameters = config if isinstance(config, Parameters) else load_parameters(config)
+    module, kind = BACKENDS[name]
+    backend: type[Accelerator] = getattr(importlib.import_module(module), kind)
+    return backend(parameters)
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What a machine has done since it was opened.
+
+    ``cycles`` of its clock, ``busy_cycles`` of them in which the MAC array multiplied, and the
+    bytes that went in (commands, operands) and out (results). All zero on a backend that runs
+    no machine.
+    """
+
+    cycles: int = 0
+    busy_cycles: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+    def __add__(self, other: Counters) -> Counters:
+        return Counters(
+            self.cycles + other.cycles,
+            self.busy_cycles + other.busy_cycles,
+            self.bytes_in + other.bytes_in,
+            self.bytes_out + other.bytes_out,
+        )
+
+
+class Accelerator(ABC):
+    """Base of all backends: checks every argument, then calls the backend's method of the pass.
+
+    Activations are unsigned, weights and errors signed (two's complement); ``bits`` are those of
+    the operands in the order of the arguments. ``stride`` ≥ 1 and ``padding`` ≥ 0 hold for both
+    directions; kernels and sizes are free as long as the kernel fits into the padded input.
+    Results are int64 and exact.
+
+    A backend implements `_forward`, `_error` and `_gradient` for arguments that are known to be right, adds what a
+    call cost to ``self._counters``, and releases what it holds in ``_close``.
+
+    Raises `ParameterError` for wrong arguments and `MachineError` after `close`.
+    """
+
+    xp: Any = np
+    """Namespace of the arrays that this backend takes and returns. Code around the accelerator
+    calls the array functions of this namespace, and only those that NumPy and PyTorch spell
+    alike, so that tensors can stay where the backend keeps them."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self._counters = Counters()
+        self._open = True
+
+    # -- the three passes ------------------------------------------------------------------
+
+    def forward(
+        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int = 1, padding: int = 0
+    ) -> NDArray[np.int64]:
+        """``y[N,K,P,Q]`` of activations ``a[N,C,H,W]``, weights ``w[K,C,R,S]``; bits (a, w)."""
+        bits, stride, padding = self._check_call(Pass.FORWARD, bits, stride, padding)
+        a = self._operand("a", a, "[N,C,H,W]", bits[0], signed=False)
+        w = self._operand("w", w, "[K,C,R,S]", bits[1], signed=True)
+        _check_equal("w.shape[1], input channels", w.shape[1], a.shape[1], "as a has channels")
+        self._check_windows(a.shape[2:], w.shape[2:], stride, padding)
+        return self._forward(a, w, bits, stride, padding)
+
+    def error(
+        self,
+        e: Integers,
+        w: Integers,
+        bits: tuple[int, int],
+        stride: int = 1,
+        padding: int = 0,
+        *,
+        input_size: Size,
+    ) -> NDArray[np.int64]:
+        """``dx[N,C,H,W]`` of errors ``e[N,K,P,Q]`` and weights ``w[K,C,R,S]``; bits (e, w).
+
+        ``input_size`` (H, W) of the forward pass; with a stride, several have the same output.
+        """
+        bits, stride, padding = self._check_call(Pass.ERROR, bits, stride, padding)
+        size = _pair("input_size", input_size)
+        e = self._operand("e", e, "[N,K,P,Q]", bits[0], signed=True)
+        w = self._operand("w", w, "[K,C,R,S]", bits[1], signed=True)
+        _check_equal("w.shape[0], output channels", w.shape[0], e.shape[1], "as e has channels")
+        windows = self._check_windows(size, w.shape[2:], stride, padding)
+        _check_output(e.shape[2:], windows, f"input_size {size}")
+        return self._error(e, w, bits, stride, padding, size)
+
+    def gradient(
+        self,
+        a: Integers,
+        e: Integers,
+        bits: tuple[int, int],
+        stride: int = 1,
+        padding: int = 0,
+        *,
+        kernel_size: Size,
+    ) -> NDArray[np.int64]:
+        """``dw[K,C,R,S]`` of activations ``a[N,C,H,W]`` and errors ``e[N,K,P,Q]``; bits (a, e)."""
+        bits, stride, padding = self._check_call(Pass.GRADIENT, bits, stride, padding)
+        kernel = _pair("kernel_size", kernel_size)
+        a = self._operand("a", a, "[N,C,H,W]", bits[0], signed=False)
+        e = self._operand("e", e, "[N,K,P,Q]", bits[1], signed=True)
+        _check_equal("e.shape[0], images", e.shape[0], a.shape[0], "as a has images")
+        windows = self._check_windows(a.shape[2:], kernel, stride, padding)
+        _check_output(e.shape[2:], windows, f"a of {tuple(a.shape[2:])}")
+        return self._gradient(a, e, bits, stride, padding, kernel)
+
+    # -- life ------------------------------------------------------------------------------
+
+    @property
+    def counters(self) -> Counters:
+        """What was done since the accelerator was opened; readable after `close` too."""
+        return self._counters
+
+    def close(self) -> None:
+        """Release the machine; closing twice is no error."""
+        if self._open:
+            self._open = False
+            self._close()
+
+    def __enter__(self) -> Accelerator:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- what a backend does ---------------------------------------------------------------
+
+    @abstractmethod
+    def _forward(
+        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int, padding: int
+    ) -> NDArray[np.int64]: ...
+
+    @abstractmethod
+    def _error(
+        self,
+        e: Integers,
+        w: Integers,
+        bits: tuple[int, int],
+        stride: int,
+        padding: int,
+        input_size: tuple[int, int],
+    ) -> NDArray[np.int64]: ...
+
+    @abstractmethod
+    def _gradient(
+        self,
+        a: Integers,
+        e: Integers,
+        bits: tuple[int, int],
+        stride: int,
+        padding: int,
+        kernel_size: tuple[int, int],
+    ) -> NDArray[np.int64]: ...
+
+    def _close(self) -> None:  # noqa: B027  a backend that holds nothing has nothing to do
+        """Release what the backend holds."""
+
+    # -- checks ----------------------------------------------------------------------------
+
+    def _check_call(
+        self, which: Pass, bits: tuple[int, int], stride: int, padding: int
+    ) -> tuple[tuple[int, int], int, int]:
+        """The arguments that all passes have, as plain integers."""
+        if not self._open:
+            raise MachineError(f"{which.label}: the accelerator is closed; open it again")
+        names = f"({which.row.name.lower()}, {which.column.name.lower()})"
+        try:
+            row, column = (operator.index(each) for each in bits)
+        except (TypeError, ValueError):
+            raise ParameterError("bits", bits, f"two whole numbers, {names}") from None
+        maximum = self.parameters.precision.max_bits
+        check_bits(f"bits[0], {which.row.name.lower()}", row, maximum=maximum)
+        check_bits(f"bits[1], {which.column.name.lower()}", column, maximum=maximum)
+        return (row, column), _whole("stride", stride, 1), _whole("padding", padding, 0)
+
+    def _operand(
+        self, name: str, values: object, axes: str, bits: int, *, signed: bool
+    ) -> Integers:
+        """``values`` as an array of integers that fit, or a `ParameterError` that says why not."""
+        array = np.asarray(values)
+        if array.dtype.kind not in "iu":
+            raise ParameterError(f"{name}.dtype", str(array.dtype), "an integer type")
+        if array.ndim != 4 or 0 in array.shape:
+            raise ParameterError(f"{name}.shape", array.shape, f"four axes {axes}, each at least 1")
+        check_values(name, array, bits, signed)
+        return array
+
+    @staticmethod
+    def _check_windows(
+        size: tuple[int, int], kernel: tuple[int, int], stride: int, padding: int
+    ) -> tuple[int, int]:
+        """Output size; `ParameterError` if the kernel does not fit."""
+        windows = output_size(size, kernel, stride, padding)
+        if min(windows) < 1:
+            padded = tuple(length + 2 * padding for length in size)
+            raise ParameterError(
+                "kernel size", tuple(kernel), f"at most {padded}, the input with its padding"
+            )
+        return windows
+
+
+def _whole(name: str, value: object, low: int) -> int:
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = low - 1
+    if number < low or isinstance(value, bool):
+        raise ParameterError(name, value, f"a whole number, at least {low}")
+    return number
+
+
+def _pair(name: str, value: object) -> tuple[int, int]:
+    """``value`` as (height, width): a pair, or one number for both."""
+    both = value if isinstance(value, tuple | list) else (value, value)
+    if len(both) != 2:
+        raise ParameterError(name, value, "one whole number or a pair of them")
+    return _whole(f"{name}[0]", both[0], 1), _whole(f"{name}[1]", both[1], 1)
+
+
+def _check_equal(name: str, given: int, wanted: int, why: str) -> None:
+    if given != wanted:
+        raise ParameterError(name, given, f"{wanted}, {why}")
+
+
+def _check_output(given: tuple[int, int], wanted: tuple[int, int], source: str) -> None:
+    if tuple(given) != wanted:
+        raise ParameterError(
+            "e.shape[2:]",
+            tuple(given),
+            f"{wanted}, the output size of {source} with this kernel, stride and padding",
+        )

@@ -1,0 +1,9 @@
+"""The golden model: exact integer convolutions, the definition of correct.
+
+`definition` is the arithmetic written down, `convolution` the same fast enough to train with;
+tests hold the second to the first, and the first to SciPy.
+"""
+
+from sim.golden.convolution import error, forward, gradient
+
+__all__ = ["error", "forward", "gradient"]
