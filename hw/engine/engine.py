@@ -1,0 +1,199 @@
+"""The matrix engine: ``C = A * B^T`` of bit-plane matrices, tile by tile, at run-time precision."""
+
+from amaranth.hdl import Cat, Module, ResetInserter, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import COMMAND_BITS
+from hw.contract.parameters import Parameters
+from hw.contract.registers import COUNTERS
+from hw.engine.decoder import CommandDecoder
+from hw.engine.execute import ExecuteStage
+from hw.engine.fetch import FetchStage
+from hw.engine.registers import RegisterFile, register_bus
+from hw.engine.result import ResultStage, result_beat
+from hw.engine.tokens import TokenCounter, TokenGate
+from hw.mac.array import Flavour
+from hw.sequencer.precision_table import PrecisionTable
+from hw.sequencer.tasks import load_task, multiply_task
+
+__all__ = ["MatrixEngine"]
+
+
+class MatrixEngine(wiring.Component):
+    """Command decoder, fetch, execute and result stages around one MAC array.
+
+    Members
+    -------
+    commands : In(stream of 128-bit words)     see `hw.contract.commands`
+    load : In(stream of blocks)                see `hw.contract.layout`
+    results : Out(stream of `result_beat`)
+    registers : In(`register_bus`)             see `hw.contract.registers`
+    idle : Out(1)     nothing queued and nothing in flight
+    fault : Out(1)    stopped by an error until CONTROL.RESET is written
+
+    Timing: once operands are in the buffers, one pass per cycle with no bubble between tiles, as
+    long as tiles last at least `Parameters.beats_per_tile` passes and results are taken.
+    """
+
+    def __init__(self, parameters: Parameters, *, flavour: Flavour, build_hash: int = 0):
+        self.parameters = parameters
+        self.register_file = RegisterFile(parameters, build_hash=build_hash)
+        self.execute = ExecuteStage(parameters, flavour=flavour)
+        super().__init__(
+            {
+                "commands": In(stream.Signature(COMMAND_BITS)),
+                "load": In(stream.Signature(parameters.block_bits)),
+                "results": Out(stream.Signature(result_beat(parameters))),
+                "registers": In(register_bus),
+                "idle": Out(1),
+                "fault": Out(1),
+            }
+        )
+        self.reset = Signal()
+        self.halt = Signal()
+
+    @property
+    def latency_cycles(self) -> int:
+        """From the issue of a tile's last pass to its first beat from the array."""
+        return self.execute.latency_cycles
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.registers = registers = self.register_file
+        m.submodules.table = table = PrecisionTable(self.parameters)
+        m.submodules.decoder = decoder = self._resettable(CommandDecoder(self.parameters))
+        m.submodules.fetch = fetch = self._resettable(FetchStage(self.parameters))
+        m.submodules.execute = self._resettable(self.execute)
+        m.submodules.result = result = self._resettable(ResultStage(self.parameters))
+        wiring.connect(m, wiring.flipped(self.registers), registers.bus)
+        wiring.connect(m, wiring.flipped(self.commands), decoder.commands)
+        wiring.connect(m, wiring.flipped(self.load), fetch.blocks)
+        wiring.connect(m, result.results, wiring.flipped(self.results))
+        self._connect_table(m, registers, table, decoder)
+        queues_empty, starved = self._connect_tasks(m, decoder, fetch)
+        self._connect_results(m, result)
+        self._stop_on_fault(m, decoder, fetch)
+        self._count_events(m, fetch, result, starved)
+        m.d.comb += self.idle.eq(
+            ~self.reset
+            & queues_empty
+            & decoder.idle
+            & fetch.idle
+            & self.execute.idle
+            & result.empty
+        )
+        return m
+
+    def _resettable(self, component: wiring.Component):
+        return ResetInserter(self.reset)(component)
+
+    def _connect_table(self, m: Module, registers, table, decoder) -> None:
+        m.d.comb += [
+            table.write_enable.eq(registers.table_write),
+            table.write_slot.eq(registers.table_slot),
+            table.write_entry.eq(registers.table_entry),
+            table.read_enable.eq(decoder.read_enable),
+            table.read_slot.eq(decoder.read_slot),
+            decoder.entry.eq(table.entry),
+        ]
+        self._stretch_reset(m, registers.reset)
+
+    def _stretch_reset(self, m: Module, request: Value) -> None:
+        """Hold the reset until what is in the array, which has none, has come out unheard."""
+        cycles = self.latency_cycles + self.parameters.beats_per_tile + 2
+        left = Signal(range(cycles + 1))
+        with m.If(request):
+            m.d.sync += left.eq(cycles)
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)
+        m.d.comb += self.reset.eq(left != 0)
+
+    def _connect_tasks(self, m: Module, decoder, fetch) -> tuple[Value, Value]:
+        """Queues and token gates between decoder and stages.
+
+        Returns whether both queues are empty, and whether the execute stage waits for a token.
+        """
+        m.submodules.filled = filled = self._resettable(TokenCounter())
+        m.submodules.freed = freed = self._resettable(TokenCounter())
+        empty, starved = [], []
+        for name, offered, layout, stage, takes, gives in (
+            ("load", decoder.loads, load_task(self.parameters), fetch, freed, filled),
+            (
+                "multiply",
+                decoder.multiplies,
+                multiply_task(self.parameters),
+                self.execute,
+                filled,
+                freed,
+            ),
+        ):
+            queue = SyncFIFOBuffered(width=layout.size, depth=self.parameters.queues.commands)
+            gate = TokenGate(layout)
+            m.submodules[f"{name}_queue"] = self._resettable(queue)
+            m.submodules[f"{name}_gate"] = self._resettable(gate)
+            m.d.comb += [
+                queue.w_data.eq(offered.payload),
+                queue.w_en.eq(offered.valid),
+                offered.ready.eq(queue.w_rdy),
+                gate.i.payload.eq(queue.r_data),
+                gate.i.valid.eq(queue.r_rdy & ~self.halt),
+                queue.r_en.eq(gate.i.ready & ~self.halt),
+                gate.available.eq(takes.available),
+                gate.room.eq(~gives.full),
+                takes.take.eq(gate.take),
+                gives.give.eq(stage.signal),
+            ]
+            wiring.connect(m, gate.o, stage.tasks)
+            empty.append(~queue.r_rdy & (queue.level == 0))
+            starved.append(gate.starved)
+        return Cat(empty).all(), starved[1]
+
+    def _connect_results(self, m: Module, result) -> None:
+        m.d.comb += [
+            self.execute.may_finish.eq(result.ready),
+            result.admit.eq(self.execute.finish),
+            result.excess.eq(self.execute.excess),
+            result.beats.eq(self.execute.beats),
+        ]
+
+    def _stop_on_fault(self, m: Module, decoder, fetch) -> None:
+        """The first fault stops all three stages; its cause and command stay readable."""
+        registers = self.register_file
+        m.d.comb += [
+            self.execute.write.eq(fetch.write),
+            *(stage.halt.eq(self.halt) for stage in (decoder, fetch, self.execute)),
+            registers.idle.eq(self.idle),
+            registers.fault.eq(self.halt),
+            self.fault.eq(self.halt),
+        ]
+        with m.If(self.reset):
+            m.d.sync += [self.halt.eq(0), registers.cause.eq(0), registers.fault_index.eq(0)]
+        with m.Elif(~self.halt):
+            for stage, index in (
+                (self.execute, self.execute.index),
+                (fetch, fetch.index),
+                (decoder, decoder.decoded),
+            ):
+                with m.If(stage.fault != 0):
+                    m.d.sync += [
+                        self.halt.eq(1),
+                        registers.cause.eq(stage.fault),
+                        registers.fault_index.eq(index),
+                    ]
+
+    def _count_events(self, m: Module, fetch, result, starved: Value) -> None:
+        execute = self.execute
+        waiting = starved & ~execute.issued & ~execute.blocked
+        events = {
+            "BUSY": execute.issued,
+            "STALL_RESULT": execute.blocked,
+            "STALL_TOKEN": waiting,
+            "IDLE_CYCLES": ~(execute.issued | execute.blocked | waiting),
+            "BLOCKS_LOADED": fetch.blocks.valid & fetch.blocks.ready,
+            "BEATS_SENT": result.sent,
+        }
+        m.d.comb += self.register_file.events.eq(
+            Cat(events[counter.name] for counter in COUNTERS)
+        )

@@ -1,0 +1,138 @@
+"""The result stage: admits tiles so that the array never has to stop, and sends them out."""
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.parameters import Parameters
+from hw.sequencer.tasks import excess_bits
+
+__all__ = ["ResultStage", "TileAdmission", "result_beat"]
+
+
+def result_beat(parameters: Parameters) -> data.StructLayout:
+    """Results that leave together: ``data[row * column_clusters + cluster]`` is row ``row``, column
+    ``cluster * cluster_columns + beat`` of the tile; ``last`` marks the tile's last beat."""
+    value = data.ArrayLayout(
+        signed(parameters.precision.accumulator_bits), parameters.results_per_beat
+    )
+    return data.StructLayout({"data": value, "last": 1})
+
+
+class TileAdmission(wiring.Component):
+    """Says when the last pass of a tile may be issued.
+
+    The array cannot be stopped, so a tile is admitted only if there will be room for its results
+    and the capture registers will be free when it gets there: at most ``queues.result_tiles``
+    tiles between issue and the result stream's exit, and `Parameters.beats_per_tile` cycles
+    between two admissions.
+
+    Members
+    -------
+    admit : In(1)       a last pass is issued (only while ``ready``)
+    left : In(1)        the last beat of a tile has left the result stream
+    ready : Out(1)
+    empty : Out(1)      no tile is on its way
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        super().__init__({"admit": In(1), "left": In(1), "ready": Out(1), "empty": Out(1)})
+        self.tiles = Signal(range(parameters.queues.result_tiles + 1))
+        self.wait = Signal(range(max(2, parameters.beats_per_tile)))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += [
+            self.ready.eq((self.tiles != self.parameters.queues.result_tiles) & (self.wait == 0)),
+            self.empty.eq(self.tiles == 0),
+        ]
+        with m.If(self.admit & ~self.left):
+            m.d.sync += self.tiles.eq(self.tiles + 1)
+        with m.Elif(~self.admit & self.left):
+            m.d.sync += self.tiles.eq(self.tiles - 1)
+        with m.If(self.admit):
+            m.d.sync += self.wait.eq(self.parameters.beats_per_tile - 1)
+        with m.Elif(self.wait != 0):
+            m.d.sync += self.wait.eq(self.wait - 1)
+        return m
+
+
+class ResultStage(wiring.Component):
+    """From the array's beats to the result stream, through a queue that never overflows.
+
+    With ``spatial_bits`` > 1 a result carries the absent planes of both operands as zero low
+    bits; it is shifted right by that number here, exactly.
+
+    Members
+    -------
+    admit : In(1), excess : In    a last pass is issued, with its count of absent planes
+    beats : In(valid, last, data)    from the array, which cannot wait
+    results : Out(stream of `result_beat`)
+    ready, empty : Out(1)         of the `TileAdmission`
+    sent : Out(1)                 a beat was taken
+
+    Timing: a beat is offered three cycles after it came from the array (one more with
+    ``spatial_bits`` > 1) if the queue is empty; one beat per cycle.
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        self.layout = result_beat(parameters)
+        beat = {"valid": 1, "last": 1, "data": self.layout["data"].shape}
+        super().__init__(
+            {
+                "admit": In(1),
+                "excess": In(excess_bits(parameters)),
+                "beats": In(data.StructLayout(beat)),
+                "results": Out(stream.Signature(self.layout)),
+                "ready": Out(1),
+                "empty": Out(1),
+                "sent": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.admission = admission = TileAdmission(self.parameters)
+        tiles, beats = self.parameters.queues.result_tiles, self.parameters.beats_per_tile
+        m.submodules.queue = queue = SyncFIFOBuffered(
+            width=self.layout.size, depth=tiles * beats
+        )
+        payload = self.results.payload
+        m.d.comb += [
+            admission.admit.eq(self.admit),
+            admission.left.eq(self.sent & payload.last),
+            self.ready.eq(admission.ready),
+            self.empty.eq(admission.empty),
+            self.results.valid.eq(queue.r_rdy),
+            payload.as_value().eq(queue.r_data),
+            queue.r_en.eq(self.results.ready),
+            self.sent.eq(self.results.valid & self.results.ready),
+        ]
+        beat = self._aligned(m) if self.parameters.array.spatial_bits > 1 else self.beats
+        queued = Signal(self.layout)
+        m.d.comb += [
+            queued.data.eq(beat.data),
+            queued.last.eq(beat.last),
+            queue.w_data.eq(queued),
+            queue.w_en.eq(beat.valid),
+        ]
+        return m
+
+    def _aligned(self, m: Module) -> data.View:
+        """The beats, each shifted right by its tile's ``excess``."""
+        m.submodules.excesses = excesses = SyncFIFOBuffered(
+            width=len(self.excess), depth=self.parameters.queues.result_tiles
+        )
+        aligned = Signal.like(self.beats)
+        m.d.comb += [
+            excesses.w_data.eq(self.excess),
+            excesses.w_en.eq(self.admit),
+            excesses.r_en.eq(self.beats.valid & self.beats.last),
+        ]
+        m.d.sync += [aligned.valid.eq(self.beats.valid), aligned.last.eq(self.beats.last)]
+        for index in range(self.parameters.results_per_beat):
+            m.d.sync += aligned.data[index].eq(self.beats.data[index] >> excesses.r_data)
+        return aligned

@@ -1,0 +1,1 @@
+"""Operand memories in block RAM."""

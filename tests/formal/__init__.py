@@ -1,0 +1,1 @@
+"""Formal proofs: the runner, and monitors that state what must hold."""
