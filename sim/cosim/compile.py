@@ -1,0 +1,167 @@
+"""Verilog and a C++ harness become a shared library, once for every content."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+from hw.contract.errors import FractrainError, ParameterError
+from sim.cosim.cache import build_root, cached_folder, content_hash
+from sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
+
+LIBRARY = "libmodel.so"
+LOG = "compile.log"
+JOBS = 2
+
+VERILATOR_ARGUMENTS = [
+    *("--cc", "--exe", "--prefix", "Vmodel", "-Mdir", "obj", "-o", LIBRARY),
+    "-O3",
+    # two-state, and the same state every time
+    *("--x-assign", "0", "--x-initial", "0"),
+    "--no-timing",
+    # the generated Verilog is checked elsewhere; here a warning is no reason to stop
+    "-Wno-fatal",
+    # several files to compile at once, each large enough to be worth its headers
+    *("--output-split", "20000"),
+]
+COMPILER_FLAGS = [
+    "-O3",
+    "-march=native",
+    "-fPIC",
+    # several models live in one process: none may see the other's symbols
+    "-fvisibility=hidden",
+    "-fno-gnu-unique",
+]
+LINKER_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """A generated design: the name of its top module and the Verilog of everything in it."""
+
+    name: str
+    verilog: str
+
+    @cached_property
+    def ports(self) -> dict[str, int]:
+        """Widths of the top module's ports, as the Verilog declares them."""
+        body = re.search(
+            rf"^module {re.escape(self.name)}\b.*?^endmodule",
+            self.verilog,
+            re.DOTALL | re.MULTILINE,
+        )
+        if body is None:
+            raise ParameterError("top module", self.name, "a module of the Verilog text")
+        declarations = re.findall(
+            r"^\s*(?:input|output)\s+(?:\[(\d+):0\]\s+)?(\w+)\s*;", body.group(), re.MULTILINE
+        )
+        return {name: int(top or 0) + 1 for top, name in declarations}
+
+    def require_ports(self, expected: Mapping[str, int]) -> None:
+        """Raise `ParameterError` unless the top module has these ports in these widths."""
+        for name, width in expected.items():
+            if self.ports.get(name) != width:
+                raise ParameterError(
+                    f"port {name} of {self.name}",
+                    f"{self.ports[name]} bits" if name in self.ports else "no such port",
+                    f"{width} bits",
+                )
+
+
+def compile_model(
+    design: Design, harness: str, constants: Mapping[str, int], *, trace: bool = False
+) -> Path:
+    """The shared library of ``design`` under the C++ file ``harness`` of this package.
+
+    ``constants`` reach the harness as macros; ``trace`` makes the model able to write a VCD
+    file (and slower). The result is cached by everything that goes into it; the first time
+    takes seconds to a minute, with a line on stderr.
+
+    Raises `MissingToolError` without compiler or Verilator, `FractrainError` if they fail.
+    """
+    require_tools()
+    sources = {
+        "model.v": design.verilog,
+        "ports.h": _ports_header(design, constants),
+        "model.h": _package_file("model.h"),
+        "harness.cpp": _package_file(harness),
+    }
+    arguments = [*VERILATOR_ARGUMENTS, "--top-module", design.name]
+    if trace:
+        arguments.append("--trace-vcd")
+    key = content_hash(
+        *(part for item in sources.items() for part in item),
+        *arguments,
+        *COMPILER_FLAGS,
+        *LINKER_FLAGS,
+        *tool_versions(),
+        cpu_model(),
+    )
+
+    def build(folder: Path) -> None:
+        for name, text in sources.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        with _progress(f"compiling the simulation of {design.name}, once"):
+            _verilate(folder, arguments)
+        shutil.rmtree(folder / "obj")
+
+    return cached_folder(build_root() / "cosim", key, build) / LIBRARY
+
+
+def _verilate(folder: Path, arguments: list[str]) -> None:
+    flags = ["-CFLAGS", " ".join([*COMPILER_FLAGS, "-I.."]), "-LDFLAGS", " ".join(LINKER_FLAGS)]
+    command = ["verilator", *arguments, *flags, "harness.cpp", "model.v"]
+    _execute(command, folder)
+    # Verilator's makefile optimizes what it thinks runs rarely less: here all of it is the design
+    optimization = [f"{name}=-O3" for name in ("OPT_FAST", "OPT_SLOW", "OPT_GLOBAL")]
+    _execute(["make", f"-j{JOBS}", "-C", "obj", "-f", "Vmodel.mk", *optimization], folder)
+    shutil.move(folder / "obj" / LIBRARY, folder / LIBRARY)
+
+
+def _execute(command: list[str], folder: Path) -> None:
+    log = folder / LOG
+    with log.open("a") as output:
+        result = subprocess.run(
+            command, cwd=folder, env=tool_environment(), stdout=output, stderr=subprocess.STDOUT
+        )
+    if result.returncode:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+        raise FractrainError(f"{command[0]} failed; its whole output is in {log}:\n{tail}")
+
+
+def _ports_header(design: Design, constants: Mapping[str, int]) -> str:
+    """Macros: the member of Verilator's class for every port, and the harness's constants."""
+    lines = [f"#define PORT_{name} {_member_name(name)}" for name in design.ports]
+    lines += [f"#define {name} {value}" for name, value in constants.items()]
+    return "\n".join([*lines, ""])
+
+
+def _member_name(port: str) -> str:
+    """How Verilator spells ``port`` in C++, where names with ``__`` are its own."""
+    return port.replace("__", "___05F")
+
+
+def _package_file(name: str) -> str:
+    return (resources.files("sim.cosim") / name).read_text(encoding="utf-8")
+
+
+@contextmanager
+def _progress(text: str) -> Iterator[None]:
+    """A line on stderr while something slow runs: what it is, then how long it took."""
+    start = time.monotonic()
+    state = "failed after"
+    print(f"{text} ... ", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+        state = "done in"
+    finally:
+        print(f"{state} {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)

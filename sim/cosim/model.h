@@ -1,0 +1,136 @@
+// A compiled model with a clock: what every harness builds on.
+//
+// Two evaluations per cycle. `settle` lets the combinational paths follow the inputs of this
+// cycle; outputs are read after it. `clock` is the rising edge. So a harness reads what the
+// registers on the far side of the wire would sample.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+#include "Vmodel.h"
+#include "ports.h"  // PORT_<name>: the model's member for a port; the harness's constants
+#include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
+
+// What Python may call; the rest of the library stays hidden.
+#define EXPORT __attribute__((visibility("default")))
+
+// Ports have the type that their width asks for: an integer of 1, 2, 4 or 8 bytes, or an array
+// of 4-byte words. All hold the least significant byte first on the machines we compile for.
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "port bytes are taken as they lie");
+
+template <typename Port>
+inline void store_bytes(Port& port, const void* bytes, std::size_t count) {
+    if (count < sizeof(Port)) std::memset(static_cast<void*>(&port), 0, sizeof(Port));
+    std::memcpy(static_cast<void*>(&port), bytes, count < sizeof(Port) ? count : sizeof(Port));
+}
+
+class Machine {
+  public:
+    // The model, out of reset; null if `trace_file` (which may be null: none) cannot be written.
+    static Machine* open(const char* trace_file) {
+        std::unique_ptr<Machine> machine{new Machine};
+        if (trace_file != nullptr && !machine->open_trace(trace_file)) return nullptr;
+        machine->reset();
+        return machine.release();
+    }
+
+    ~Machine() {
+        model->final();
+#if VM_TRACE
+        if (trace_) trace_->close();
+#endif
+    }
+
+    void settle() {
+        model->PORT_clk = 0;
+        evaluate();
+    }
+
+    void clock() {
+        model->PORT_clk = 1;
+        evaluate();
+        ++cycles_;
+    }
+
+    // Inputs keep their values; `cycles` starts again from 0.
+    void reset() {
+        model->PORT_rst = 1;
+        for (int cycle = 0; cycle < RESET_CYCLES; ++cycle) {
+            settle();
+            clock();
+        }
+        model->PORT_rst = 0;
+        cycles_ = 0;
+    }
+
+    void flush() {
+#if VM_TRACE
+        if (trace_) trace_->flush();
+#endif
+    }
+
+    std::uint64_t cycles() const { return cycles_; }
+
+  private:
+    static constexpr int RESET_CYCLES = 4;
+
+    Machine() : model{new Vmodel{&context_}} {}
+
+    bool open_trace(const char* file) {
+#if VM_TRACE
+        context_.traceEverOn(true);
+        trace_.reset(new VerilatedVcdC);
+        model->trace(trace_.get(), 99);
+        trace_->open(file);
+        return trace_->isOpen();
+#else
+        (void)file;
+        return false;
+#endif
+    }
+
+    void evaluate() {
+        model->eval();
+#if VM_TRACE
+        if (trace_) trace_->dump(context_.time());
+#endif
+        context_.timeInc(1);
+    }
+
+    VerilatedContext context_;
+#if VM_TRACE
+    std::unique_ptr<VerilatedVcdC> trace_;
+#endif
+    std::uint64_t cycles_ = 0;
+
+  public:
+    std::unique_ptr<Vmodel> model;
+};
+
+// Random numbers of our own (splitmix64): the same on every machine, cheap, one state per user.
+class Generator {
+  public:
+    explicit Generator(std::uint64_t seed = 0) : state_{seed} {}
+
+    std::uint64_t next() {
+        std::uint64_t z = (state_ += 0x9E3779B97F4A7C15ull);
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+        return z ^ (z >> 31);
+    }
+
+    // True with `probability`.
+    bool chance(double probability) {
+        return static_cast<double>(next() >> 11) * 0x1p-53 < probability;
+    }
+
+  private:
+    std::uint64_t state_;
+};

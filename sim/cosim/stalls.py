@@ -1,0 +1,59 @@
+"""How a stream's far side stalls in co-simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hw.contract.errors import ParameterError
+
+MOST = 0.95
+
+
+@dataclass(frozen=True)
+class Stall:
+    """A stream that stalls in a fraction ``probability`` of all cycles, in random runs.
+
+    ``mean_run_cycles`` is the mean length of a run of stalled cycles; by default every cycle is
+    drawn on its own. Longer runs fill and drain the queues behind the stream.
+    """
+
+    probability: float = 0.0
+    mean_run_cycles: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= MOST:
+            raise ParameterError("stall probability", self.probability, f"0..{MOST}")
+        shortest = max(1.0, self.probability / (1 - self.probability))
+        if self.mean_run_cycles is not None and self.mean_run_cycles < shortest:
+            raise ParameterError(
+                "stall mean_run_cycles",
+                self.mean_run_cycles,
+                f"at least {shortest:g} for a probability of {self.probability:g}",
+            )
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Probability that a cycle begins a run, and that one ends it."""
+        mean = self.mean_run_cycles or 1 / (1 - self.probability)
+        leave = 1 / mean
+        return self.probability * leave / (1 - self.probability), leave
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """The three streams of the engine. The default never stalls."""
+
+    commands: Stall = Stall()
+    load: Stall = Stall()
+    results: Stall = Stall()
+
+    @classmethod
+    def everywhere(cls, probability: float, mean_run_cycles: float | None = None) -> Stalls:
+        """The same for all streams (each with its own random numbers)."""
+        stall = Stall(probability, mean_run_cycles)
+        return cls(stall, stall, stall)
+
+    @property
+    def slowdown(self) -> float:
+        """How many times longer a program may take, roughly and at most."""
+        return 1 / min(1 - each.probability for each in (self.commands, self.load, self.results))
