@@ -1,0 +1,65 @@
+"""From Verilog to a library: ports, missing tools, failures."""
+
+from pathlib import Path
+
+import pytest
+
+from gen.verilog import emit, ports
+from hw.contract.errors import FractrainError, MissingToolError, ParameterError
+from hw.contract.parameters import load_parameters
+from sim.cosim.compile import Design, compile_model
+from tests.sim.cosim.stand_in import StandIn
+
+CONSTANTS = {"BLOCK_BYTES": 4, "RESULTS_PER_BEAT": 8, "ACCUMULATOR_BITS": 48}
+
+
+@pytest.fixture
+def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("FRACTRAIN_BUILD", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("config", ["tiny", "zc706"])
+def test_ports_are_those_of_the_component(config: str) -> None:
+    component = StandIn(load_parameters(config))
+    expected = {port.name: port.width for port in ports(component)}
+    assert Design("stand_in", emit(component, "stand_in")).ports == expected
+
+
+def test_ports_of_an_unknown_module() -> None:
+    with pytest.raises(ParameterError, match="top module"):
+        _ = Design("other", "module top(clk);\n  input clk;\nendmodule\n").ports
+
+
+@pytest.mark.parametrize("tool", ["g++", "make", "perl"])
+def test_missing_tool_names_its_package(
+    tool: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for present in {"g++", "make", "perl"} - {tool}:
+        (tmp_path / present).symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingToolError) as error:
+        compile_model(Design("top", ""), "engine.cpp", {})
+    assert f"apt install {tool}" in str(error.value)
+
+
+def test_a_failure_shows_the_tools_words_and_leaves_no_model(empty_cache: Path) -> None:
+    design = Design("top", "module top(clk);\n  input clk;\n  mistake\nendmodule\n")
+    for _ in range(2):
+        with pytest.raises(FractrainError, match="verilator failed(?s:.*)syntax error"):
+            compile_model(design, "engine.cpp", CONSTANTS)
+    assert not list(empty_cache.rglob("libmodel.so"))
+    assert all("partial" in path.parts[-2] for path in empty_cache.rglob("model.v"))
+
+
+def test_an_interrupted_compile_is_no_model(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sim.cosim.compile._verilate", interrupt)
+    design = Design("top", "module top(clk);\n  input clk;\nendmodule\n")
+    with pytest.raises(KeyboardInterrupt):
+        compile_model(design, "engine.cpp", CONSTANTS)
+    assert not [path for path in (empty_cache / "cosim").iterdir() if path.suffix == ""]
