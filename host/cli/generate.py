@@ -1,0 +1,57 @@
+"""`fractrain generate`: configuration → Verilog and manifest."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from host.cli.optional import needs_extra
+from hw.contract.parameters import load_parameters, preset_names
+
+EPILOG = """\
+OUT gets three files: matrix_engine.v (the machine; its top module is matrix_engine),
+registers.md (the register reference) and manifest.json (parameters, ports, latencies, build
+hash, checksums). The same configuration and sources always give the same bytes."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add ``generate`` and its options."""
+    parser = subparsers.add_parser(
+        "generate",
+        description="Write the Verilog of a machine and its manifest.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config",
+        default="zc706",
+        metavar="NAME|FILE",
+        help=f"a preset ({', '.join(preset_names())}) or a YAML file (default: zc706)",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FOLDER",
+        type=Path,
+        help="folder to write; an earlier build in it is replaced (default: build/CONFIG)",
+    )
+    parser.add_argument(
+        "--flavour",
+        choices=("synthesis", "simulation"),
+        default="synthesis",
+        help="synthesis: as the configuration says, for the FPGA; simulation: the same behaviour "
+        "written for speed under Verilator (default: synthesis)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate, and say what was written."""
+    parameters = load_parameters(args.config)
+    with needs_extra("hardware"):
+        from gen.build import generate
+        from hw.mac.array import Flavour
+    out = args.out or Path("build", Path(args.config).stem)
+    manifest = generate(parameters, out, Flavour[args.flavour.upper()])
+    for entry in manifest.files:
+        print(f"{out / entry.path}  {entry.size_bytes:,} bytes")
+    print(f"build hash {manifest.build_hash[:8]}")
+    return 0

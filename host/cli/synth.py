@@ -1,0 +1,105 @@
+"""`fractrain synth`: area, logic depth and fan-out of a machine, against its budget."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from host.cli.optional import needs_extra
+from hw.contract.errors import DataError, MismatchError
+from hw.contract.parameters import load_parameters, preset_names
+
+PARTS = ("array", "engine")
+
+EPILOG = """\
+Every figure is of Yosys's synth_xilinx and modelled: nothing was placed or routed. A LUT6_2
+counts as one LUT. Results are kept in build/synth; only what changed is synthesized again, which
+takes minutes for a large machine."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add ``synth`` and its options."""
+    parser = subparsers.add_parser(
+        "synth",
+        description="Map a machine to the FPGA's cells; report area, logic depth and fan-out.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config",
+        default="zc706",
+        metavar="NAME|FILE",
+        help=f"a preset ({', '.join(preset_names())}) or a YAML file (default: zc706)",
+    )
+    parser.add_argument(
+        "--part", choices=(*PARTS, "all"), default="all", help="what to map (default: all)"
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures there, too")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="end with code 6 if a figure is beyond its budget in configs/budgets",
+    )
+    parser.add_argument(
+        "--budget", metavar="FILE", type=Path, help="compare with this budget instead"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Synthesize, print the table, compare."""
+    parameters = load_parameters(args.config)
+    with needs_extra("hardware"):
+        from gen.synthesis.budget import excesses, read_budget
+        from gen.synthesis.device import XC7Z045
+        from gen.synthesis.figures import synthesize_part
+        from gen.synthesis.report import document, table
+    budget = read_budget(args.config, args.budget) if args.check or args.budget else None
+    results = {}
+    for part in PARTS if args.part == "all" else (args.part,):
+        with StageClock(part) as clock:
+            results[part] = synthesize_part(part, parameters, Path("build/synth"), clock.stage)
+    print(table(results, XC7Z045, budget))
+    if args.json:
+        text = json.dumps(document(results, args.config, XC7Z045), indent=2) + "\n"
+        try:
+            args.json.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"cannot write {args.json}: {error.strerror}") from error
+    if budget is not None:
+        if found := excesses(results, budget):
+            raise MismatchError("beyond the budget: " + "; ".join(found))
+        print("\nwithin the budget")
+    return 0
+
+
+class StageClock:
+    """Says on standard error what a long job is at: in place on a terminal, else now and then."""
+
+    QUIET_SECONDS = 10.0
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.started = time.monotonic()
+        self.last_line = self.started
+        self.in_place = sys.stderr.isatty()
+
+    def __enter__(self) -> StageClock:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._show(f"{self.name}: {time.monotonic() - self.started:.0f} s in all", end="\n")
+
+    def stage(self, name: str) -> None:
+        """Enter the stage ``name``."""
+        now = time.monotonic()
+        if self.in_place or now - self.last_line >= self.QUIET_SECONDS:
+            self.last_line = now
+            end = "" if self.in_place else "\n"
+            self._show(f"{self.name}: {now - self.started:.0f} s, {name.lower()} ...", end=end)
+
+    def _show(self, text: str, end: str) -> None:
+        erase = "\r\x1b[K" if self.in_place else ""
+        print(f"{erase}{text}", end=end, file=sys.stderr, flush=True)
