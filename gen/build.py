@@ -12,7 +12,7 @@ from gen.verilog import emit, ports
 from hw.contract.parameters import Parameters
 from hw.contract.registers import RegisterMap
 from hw.engine.engine import MatrixEngine
-from hw.mac.array import Flavour
+from hw.mac.flavour import Flavour
 
 __all__ = ["TOP_NAME", "generate"]
 

@@ -17,15 +17,20 @@ class Area:
 
     luts : LUTs, one for each cell that is one (LUT6_2, too), those used as memory included
     packed_luts : estimate of the LUTs after packing, see `_pairs`
-    bram36 : block RAMs of 36 Kb; one of 18 Kb is a half
+    half_brams : block RAMs in units of 18 Kb; one of 36 Kb is two
     """
 
     luts: int = 0
     packed_luts: int = 0
     flip_flops: int = 0
     dsps: int = 0
-    bram36: float = 0
+    half_brams: int = 0
     memory_luts: int = 0
+
+    @property
+    def bram36(self) -> float:
+        """Block RAMs of 36 Kb."""
+        return self.half_brams / 2
 
     def __add__(self, other: Area) -> Area:
         return Area(*(a + b for a, b in zip(self._values(), other._values(), strict=True)))
@@ -33,13 +38,13 @@ class Area:
     def __mul__(self, count: int) -> Area:
         return Area(*(value * count for value in self._values()))
 
-    def _values(self) -> tuple[float, ...]:
+    def _values(self) -> tuple[int, ...]:
         return (
             self.luts,
             self.packed_luts,
             self.flip_flops,
             self.dsps,
-            self.bram36,
+            self.half_brams,
             self.memory_luts,
         )
 
@@ -79,7 +84,7 @@ def area_of_cells(counts: Mapping[str, int]) -> Area:
         packed_luts=luts - _pairs(by_inputs),
         flip_flops=sum(kind.flip_flops * number for kind, number in kinds),
         dsps=sum(kind.dsps * number for kind, number in kinds),
-        bram36=sum(kind.half_brams * number for kind, number in kinds) / 2,
+        half_brams=sum(kind.half_brams * number for kind, number in kinds),
         memory_luts=sum(kind.memory_luts * number for kind, number in kinds),
     )
 

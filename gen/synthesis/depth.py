@@ -52,7 +52,7 @@ def logic_depth(flat: FlatNetlist) -> Depth:
 
 
 class _Graph:
-    """The arcs of the design in the order in which signals pass them, and where paths begin and end."""
+    """The arcs of the design, drivers first, and the nets where paths begin and end."""
 
     def __init__(self, flat: FlatNetlist) -> None:
         arcs: list[Arc] = []
@@ -82,7 +82,7 @@ class _Graph:
         self.arcs = _in_order([arc for arc in arcs if arc.outputs])
 
     def arrivals(self, starts: set[Net]) -> tuple[dict[Net, int], dict[Net, Net]]:
-        """Levels from ``starts`` to every net they reach, by the longest way, and the net before."""
+        """Levels from ``starts`` to each net, by the longest way, and the net before it."""
         levels = dict.fromkeys(starts - {CONSTANT}, 0)
         before: dict[Net, Net] = {}
         for arc in self.arcs:

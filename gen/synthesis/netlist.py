@@ -156,7 +156,7 @@ def _parameter(value: object) -> int | str:
 
 
 def _net_names(names: Mapping[str, Any]) -> dict[int, str]:
-    """The name of each net: the source's own before Yosys's (``$``), the shorter before the longer."""
+    """The name of each net: the source's own rather than Yosys's (``$``), the shorter one."""
     found: dict[int, str] = {}
     for name in sorted(names, key=lambda each: ("$" in each, len(each), each), reverse=True):
         bits = names[name]["bits"]

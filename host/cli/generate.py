@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from gen.build import generate
-        from hw.mac.array import Flavour
+        from hw.mac.flavour import Flavour
     out = args.out or Path("build", Path(args.config).stem)
     manifest = generate(parameters, out, Flavour[args.flavour.upper()])
     for entry in manifest.files:
