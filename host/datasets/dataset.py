@@ -1,0 +1,80 @@
+"""A data set in memory, its fixed split, and the batches of an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.contract.errors import ParameterError
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+
+SPLIT_SEED = 2020
+"""Seed of every split: the test images are the same in all runs, whatever the run's seed."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images ``[N,C,H,W]`` in 0..255 and labels ``0..classes-1``, for training and for test.
+
+    ``crop_padding``: training images are shifted by up to so many pixels each way, zeros coming
+    in (a random crop of the padded image); 0 leaves them as they are.
+    """
+
+    name: str
+    classes: int
+    train_images: Images
+    train_labels: Labels
+    test_images: Images
+    test_labels: Labels
+    crop_padding: int = 0
+
+    @property
+    def channels(self) -> int:
+        return int(self.train_images.shape[1])
+
+    def steps_per_epoch(self, batch: int) -> int:
+        """Full batches in an epoch; what is left over waits for another shuffle.
+
+        Raises `ParameterError` for a batch larger than the training set.
+        """
+        if not 1 <= batch <= len(self.train_images):
+            raise ParameterError("batch", batch, f"1..{len(self.train_images)} images")
+        return len(self.train_images) // batch
+
+    def epoch(self, batch: int, *, seed: int, epoch: int) -> Iterator[tuple[Images, Labels]]:
+        """Shuffled, augmented batches; they depend on ``seed`` and ``epoch`` only."""
+        rng = np.random.default_rng([seed, epoch])
+        order = rng.permutation(len(self.train_images))
+        for index in range(self.steps_per_epoch(batch)):
+            chosen = order[index * batch : (index + 1) * batch]
+            images = random_crop(self.train_images[chosen], self.crop_padding, rng)
+            yield images, self.train_labels[chosen]
+
+
+def random_crop(images: Images, padding: int, rng: np.random.Generator) -> Images:
+    """Each image shifted by its own −padding..padding pixels both ways, zeros coming in."""
+    if padding == 0:
+        return images
+    count, _, height, width = images.shape
+    padded = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(2, 3))
+    shift = rng.integers(0, 2 * padding, (2, count), endpoint=True)
+    return np.ascontiguousarray(windows[np.arange(count), :, shift[0], shift[1]])
+
+
+def stratified_split(labels: Labels, test_fraction: float) -> tuple[Labels, Labels]:
+    """Indices for training and for test, each class in the same proportion, by `SPLIT_SEED`."""
+    rng = np.random.default_rng(SPLIT_SEED)
+    train: list[Labels] = []
+    test: list[Labels] = []
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        count = round(len(members) * test_fraction)
+        test.append(members[:count])
+        train.append(members[count:])
+    return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))

@@ -1,0 +1,1 @@
+"""Residual networks with their three passes written out, every convolution on the accelerator."""

@@ -1,0 +1,51 @@
+"""The loss indicator of progressive fractional quantization: when training has settled.
+
+Source: Fu et al., FracTrain, NeurIPS 2020, section 3.1, with the details of the authors' code.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+WINDOW = 5
+"""Epochs compared at a time; turning points are at least this many epochs apart."""
+
+SCALE_EPOCHS = 10
+"""Epochs whose mean loss is the unit of differences; frozen afterwards."""
+
+
+class TurningPointIndicator:
+    """Watches the mean training loss of each epoch for the points where it stops falling.
+
+    With L_1 … L_5 the last five and ``scale`` the mean of the first ten epoch losses (of all so
+    far, while there are fewer), a turning point is where
+
+        |L_i − L_5| / scale ≤ ε      for i = 1 … 4
+
+    Then the window starts empty again and ε ← ε·α. There are at most ``limit`` turning points.
+    """
+
+    def __init__(self, *, epsilon: float, alpha: float, limit: int) -> None:
+        self.epsilon, self._alpha, self._limit = epsilon, alpha, limit
+        self.turning_points = 0
+        self._window: deque[float] = deque(maxlen=WINDOW)
+        self._scale_losses: list[float] = []
+
+    def observe(self, loss: float) -> bool:
+        """Take the mean loss of an epoch; return whether the epoch ends in a turning point."""
+        if len(self._scale_losses) < SCALE_EPOCHS:
+            self._scale_losses.append(loss)
+        self._window.append(loss)
+        if self.turning_points == self._limit or not self._settled():
+            return False
+        self.turning_points += 1
+        self.epsilon *= self._alpha
+        self._window.clear()
+        return True
+
+    def _settled(self) -> bool:
+        if len(self._window) < WINDOW:
+            return False
+        scale = sum(self._scale_losses) / len(self._scale_losses)
+        *earlier, last = self._window
+        return all(abs(loss - last) <= self.epsilon * scale for loss in earlier)
