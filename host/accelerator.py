@@ -86,8 +86,8 @@ class Accelerator(ABC):
     directions; kernels and sizes are free as long as the kernel fits into the padded input.
     Results are int64 and exact.
 
-    A backend implements `_forward`, `_error` and `_gradient` for arguments that are known to be right, adds what a
-    call cost to ``self._counters``, and releases what it holds in ``_close``.
+    A backend implements `_forward`, `_error` and `_gradient` for arguments that are known to be
+    right, adds what a call cost to ``self._counters``, and releases what it holds in ``_close``.
 
     Raises `ParameterError` for wrong arguments and `MachineError` after `close`.
     """
