@@ -36,7 +36,7 @@ def generate(
     }
     manifest = Manifest(
         top=TOP_NAME,
-        flavour=flavour.name.lower(),
+        flavour=flavour.value,
         build_hash=digest,
         parameters=parameters,
         ports=tuple(ports(engine)),

