@@ -1,0 +1,152 @@
+"""Units with operand registers of their own: a part of the array that is placed together."""
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.parameters import Parameters
+from hw.mac.accumulator import AccumulatorTiming
+from hw.mac.drain import RowDrain
+from hw.mac.flavour import Flavour
+from hw.mac.pipeline import delayed
+from hw.mac.unit import MacUnit, UnitParameters
+from hw.shared_module import SharedModule
+
+__all__ = ["Cluster", "pass_control_layout"]
+
+
+def pass_control_layout(parameters: Parameters) -> data.StructLayout:
+    """What one pass does, beside the operands that it multiplies.
+
+    valid : a pass is issued in this cycle
+    first, last : accumulators start from zero; results are captured after this pass
+    shift : the dot product is shifted left by this before it is added
+    row_enable, column_enable : bit ``s``: plane ``s`` of the digit exists
+    row_negative, column_negative : bit ``s``: plane ``s`` has negative weight; only plane 0, the
+        most significant, can have it in two's complement, so bits other than 0 must be zero
+    """
+    planes = parameters.array.spatial_bits
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "first": 1,
+            "last": 1,
+            "shift": range(2 * (parameters.precision.max_bits - planes) + 1),
+            "row_enable": planes,
+            "row_negative": planes,
+            "column_enable": planes,
+            "column_negative": planes,
+        }
+    )
+
+
+class Cluster(wiring.Component):
+    """``cluster_rows`` x ``cluster_columns`` units that share operand registers and control.
+
+    Members
+    -------
+    control : In(pass_control_layout(parameters))
+    rows : In(ArrayLayout(S * K, cluster_rows)), columns : In(ArrayLayout(S * K, cluster_columns))
+        operands of the pass, in the same cycle as ``control``
+    results : Out(ArrayLayout(signed(accumulator_bits), cluster_rows))
+        beat ``b`` of a tile is column ``b`` of every row of units
+
+    Timing: beat 0 comes ``latency_cycles`` after the operands of the ``last`` pass, the others
+    in the cycles after it; ``last`` passes must be at least ``cluster_columns`` cycles apart.
+    Loads of one bit of a row's operand register: ``2 * S * cluster_columns`` (a column's: rows).
+    """
+
+    def __init__(self, parameters: Parameters, flavour: Flavour) -> None:
+        array = parameters.array
+        self.parameters = parameters
+        self.unit = UnitParameters.of(parameters, flavour)
+        self.name = f"mac_cluster_{array.cluster_rows}x{array.cluster_columns}_of_{self.unit.name}"
+        operand = array.spatial_bits * array.lanes
+        result = signed(self.unit.accumulator_bits)
+        super().__init__(
+            {
+                "control": In(pass_control_layout(parameters)),
+                "rows": In(data.ArrayLayout(operand, array.cluster_rows)),
+                "columns": In(data.ArrayLayout(operand, array.cluster_columns)),
+                "results": Out(data.ArrayLayout(result, array.cluster_rows)),
+            }
+        )
+
+    @property
+    def latency_cycles(self) -> int:
+        """Operand register, unit, multiplexer register."""
+        return 1 + self.unit.captured_cycle + 1
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        control = delayed(m, self.control, 1, name="control")
+        rows = [
+            self._register(m, operand, self.control.row_enable, f"row_{index}")
+            for index, operand in enumerate(self.rows)
+        ]
+        columns = [
+            self._register(m, operand, self.control.column_enable, f"column_{index}")
+            for index, operand in enumerate(self.columns)
+        ]
+        shared = self._shared_control(m, control)
+        start = delayed(m, shared["capture"], 1, name="start")
+        for row, row_operand in enumerate(rows):
+            captured = [
+                self._unit(m, f"unit_{row}_{column}", row_operand, column_operand, shared)
+                for column, column_operand in enumerate(columns)
+            ]
+            self._drain(m, row, captured, start)
+        return m
+
+    def _register(self, m: Module, operand: Value, enable: Value, name: str) -> Value:
+        """Operand register; planes that do not exist are zeros there."""
+        lanes, planes = self.unit.lanes, self.unit.spatial_bits
+        gate = Cat(enable[plane].replicate(lanes) for plane in range(planes))
+        register = Signal(len(operand), name=name, reset_less=True)
+        m.d.sync += register.eq(operand if planes == 1 else operand & gate)
+        return register
+
+    def _shared_control(self, m: Module, control: data.View) -> dict[str, Value]:
+        """Inputs that all units share, each delayed to the cycle in which they take it."""
+        unit = self.unit
+        takes, total = AccumulatorTiming, unit.total_cycle
+        row_negative, column_negative = control.row_negative[0], control.column_negative[0]
+        # Decoded from the cycle before, so that the decoded bits come from registers.
+        shift = delayed(m, control.shift, total - 1, name="shift")
+        power, upper = unit.shift_plan.decode(shift)
+        negate: Value = Const(0, 1)
+        if unit.spatial_bits == 1:
+            # Counts have no sign; the sign of the only pair of planes is that of the pass.
+            negate = delayed(m, row_negative ^ column_negative, total + takes.negate, name="negate")
+        return {
+            "row_negative": delayed(m, row_negative, unit.signs_cycle, name="row_negative"),
+            "column_negative": delayed(
+                m, column_negative, unit.signs_cycle, name="column_negative"
+            ),
+            "control": Cat(
+                delayed(m, power, 1, name="power"),
+                delayed(m, upper, 1, name="upper"),
+                negate,
+                delayed(m, control.first, total + takes.first, name="first"),
+                delayed(m, control.valid, total + takes.valid, name="valid"),
+            ),
+            "capture": delayed(m, control.valid & control.last, unit.capture_cycle, name="capture"),
+        }
+
+    def _unit(
+        self, m: Module, name: str, row: Value, column: Value, shared: dict[str, Value]
+    ) -> Value:
+        m.submodules[name] = unit = SharedModule(MacUnit(self.unit), self.unit.name)
+        m.d.comb += [unit.rows.eq(row), unit.columns.eq(column)]
+        m.d.comb += [getattr(unit, port).eq(value) for port, value in shared.items()]
+        return unit.captured
+
+    def _drain(self, m: Module, row: int, captured: list[Value], start: Value) -> None:
+        columns, bits = len(captured), self.unit.accumulator_bits
+        drain = SharedModule(RowDrain(columns, bits), f"mac_drain_{columns}x{bits}")
+        m.submodules[f"drain_{row}"] = drain
+        m.d.comb += [
+            drain.values.eq(Cat(captured)),
+            drain.start.eq(start),
+            self.results[row].eq(drain.result),
+        ]
