@@ -19,7 +19,9 @@ Budget = Mapping[str, Mapping[str, float]]
 """Part → figure → greatest value allowed."""
 
 LIMITED = tuple(
-    each.name for each in dataclasses.fields(Figures) if each.name not in ("notes", "modules")
+    each.name
+    for each in dataclasses.fields(Figures)
+    if each.name not in ("notes", "paths", "modules")
 )
 
 

@@ -14,22 +14,34 @@ from gen.synthesis.cells import CONSTANT, Arc, Net
 from gen.synthesis.flat import FlatNetlist
 from hw.contract.errors import DataError
 
-__all__ = ["Depth", "logic_depth"]
+__all__ = ["Depth", "TimingPath", "logic_depth"]
+
+
+PATHS_LISTED = 8
+
+
+@dataclass(frozen=True)
+class TimingPath:
+    """The longest way to one register (or port), and the register (or port) it comes from."""
+
+    levels: int
+    start: str
+    end: str
 
 
 @dataclass(frozen=True)
 class Depth:
-    """The longest path.
+    """How deep the logic is.
 
     levels : LUTs between two registers, at most
-    start, end : names of the nets of the two registers (or ports) of one such path
+    paths : the longest paths, one for each register they end at, the longest first; of a
+        register of many bits the deepest bit counts
     levels_after_direct : LUTs at most between the output of a block RAM or DSP slice whose
         output register is not used and the next register; 0 if there is no such output
     """
 
     levels: int
-    start: str
-    end: str
+    paths: tuple[TimingPath, ...]
     levels_after_direct: int
 
 
@@ -38,17 +50,28 @@ def logic_depth(flat: FlatNetlist) -> Depth:
     graph = _Graph(flat)
     starts = {net for name in flat.inputs for net in flat.ports[name]} | graph.registered
     levels, before = graph.arrivals(starts)
-    end = max(graph.ends, key=lambda net: levels.get(net, 0), default=CONSTANT)
-    start = end
-    while start in before:
-        start = before[start]
+    longest: dict[str, Net] = {}
+    for net, named in graph.ends.items():
+        name = flat.names[named].partition("[")[0]
+        if name not in longest or levels.get(net, 0) > levels.get(longest[name], 0):
+            longest[name] = net
+    worst = sorted(longest.items(), key=lambda item: (-levels.get(item[1], 0), item[0]))
     late, _ = graph.arrivals(graph.direct)
     return Depth(
-        levels=levels.get(end, 0),
-        start=flat.names[start],
-        end=flat.names[graph.ends.get(end, end)],
+        levels=levels.get(worst[0][1], 0) if worst else 0,
+        paths=tuple(
+            TimingPath(levels.get(net, 0), flat.names[_first(net, before)], name)
+            for name, net in worst[:PATHS_LISTED]
+        ),
         levels_after_direct=max((late.get(net, 0) for net in graph.ends), default=0),
     )
+
+
+def _first(net: Net, before: dict[Net, Net]) -> Net:
+    """Where the longest path to ``net`` begins."""
+    while net in before:
+        net = before[net]
+    return net
 
 
 class _Graph:

@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 
 from gen.build_hash import build_hash, hash_register
 from gen.synthesis.area import ModuleArea, module_areas, total_area
-from gen.synthesis.depth import logic_depth
+from gen.synthesis.depth import TimingPath, logic_depth
 from gen.synthesis.flat import flatten
 from gen.synthesis.loads import measure_loads
 from gen.synthesis.netlist import Netlist
@@ -43,6 +43,7 @@ class Figures:
     loads_per_operand_bit: int | None
     loads_of_any_net: int
     notes: dict[str, str]
+    paths: tuple[TimingPath, ...]
     modules: list[ModuleArea]
 
 
@@ -95,9 +96,9 @@ def measure(
         loads_per_operand_bit=loads.operand.loads if operand_ports else None,
         loads_of_any_net=loads.any_net.loads,
         notes={
-            "longest path": f"{depth.start} -> {depth.end}",
             "most loads": loads.any_net.name,
         }
         | ({"most loads of an operand bit": loads.operand.name} if operand_ports else {}),
+        paths=depth.paths,
         modules=module_areas(netlist),
     )

@@ -76,10 +76,12 @@ def _number(value: float | None) -> str:
 
 def _details(part: str, figures: Figures) -> list[str]:
     lines = [f"{part}: {name}: {text}" for name, text in figures.notes.items()]
+    lines.append(f"{part}: longest paths, LUT levels:")
+    lines += [f"    {path.levels:>3}  {path.start} -> {path.end}" for path in figures.paths]
     lines.append(f"{part}: modules, LUTs each and in all:")
     for module in figures.modules[:MODULES_SHOWN]:
         total = module.each.luts * module.count
         lines.append(
-            f"    {module.name:<44} {module.count:>5} x {module.each.luts:>7,} = {total:>9,}"
+            f"    {module.name:<64} {module.count:>5} x {module.each.luts:>7,} = {total:>9,}"
         )
     return lines

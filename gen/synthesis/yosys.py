@@ -29,6 +29,7 @@ synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run begin:map_luts
 splitnets
 synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run map_luts:
 check -assert
+tee -q -o stat.json stat -json
 write_json netlist.json
 """
 

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         from gen.build import generate
         from hw.mac.flavour import Flavour
     out = args.out or Path("build", Path(args.config).stem)
-    manifest = generate(parameters, out, Flavour[args.flavour.upper()])
+    manifest = generate(parameters, out, Flavour(args.flavour))
     for entry in manifest.files:
         print(f"{out / entry.path}  {entry.size_bytes:,} bytes")
     print(f"build hash {manifest.build_hash[:8]}")

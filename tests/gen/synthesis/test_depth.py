@@ -2,7 +2,7 @@
 
 import pytest
 
-from gen.synthesis.depth import Depth, logic_depth
+from gen.synthesis.depth import Depth, TimingPath, logic_depth
 from gen.synthesis.flat import flatten
 from hw.contract.errors import DataError
 from tests.gen.synthesis.netlists import cell, flip_flop, lut, module, netlist
@@ -22,7 +22,17 @@ def test_chain_between_registers_and_the_names_of_its_ends() -> None:
     depth = depth_of(
         flip_flop(3, 10), lut(11, 10), lut(12, 11, 4), lut(13, 12, 10), flip_flop(13, 99)
     )
-    assert depth == Depth(levels=3, start="net 10", end="end", levels_after_direct=0)
+    assert (depth.levels, depth.levels_after_direct) == (3, 0)
+    assert depth.paths[0] == TimingPath(3, "net 10", "end")
+
+
+def test_paths_are_listed_once_for_each_register() -> None:
+    """A register of two bits, 1 and 2 levels deep, is listed with 2; another one with 1."""
+    cells = [lut(10, 3), lut(11, 10), flip_flop(10, 20), flip_flop(11, 21), flip_flop(10, 22)]
+    names = {"wide": [20, 21], "narrow": [22]}
+    top = module(cells, inputs={"clk": [2], "a": [3]}, names=names)
+    paths = logic_depth(flatten(netlist(top))).paths
+    assert paths == (TimingPath(2, "a", "wide"), TimingPath(1, "a", "narrow"))
 
 
 def test_registers_cut_paths() -> None:
@@ -93,7 +103,7 @@ def test_path_through_modules_crosses_their_boundaries() -> None:
         sink=sink,
     )
     assert depth.levels == 3
-    assert depth.end == "cell3.held"
+    assert depth.paths[0].end == "cell3.held"
 
 
 def test_feed_through_and_constant_outputs_of_a_module() -> None:
