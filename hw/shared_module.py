@@ -85,7 +85,7 @@ class ModuleLibrary:
             )
         if self._components.setdefault(name, component) is not component:
             # Never elaborated, on purpose: tell Amaranth, which would warn of it.
-            component._MustUse__used = True  # type: ignore[attr-defined]
+            component._MustUse__used = True
 
     def emit(self, top: wiring.Component, name: str) -> str:
         """Verilog of ``top`` as module ``name``, followed by every shared module once.

@@ -21,6 +21,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,7 +190,7 @@ def decode(word: int) -> Command:
     kind = kinds[opcode]
     layout = LOAD_FIELDS if kind is Load else MULTIPLY_FIELDS
     convert = {"operand": Operand, "row_operand": Operand, "column_operand": Operand, "side": Side}
-    values = {}
+    values: dict[str, Any] = {}
     for each in fields(kind):
         place = layout[each.name]
         raw = (word >> place.offset) & ((1 << place.width) - 1)

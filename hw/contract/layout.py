@@ -21,7 +21,7 @@ from hw.contract.precision import check_bits, value_range
 
 
 def check_values(name: str, values: NDArray[np.integer], bits: int, signed: bool) -> None:
-    """Raise `ParameterError` unless every value fits in ``bits`` bits, naming the first that does not."""
+    """Raise `ParameterError` unless every value fits in ``bits`` bits, naming the first misfit."""
     low, high = value_range(bits, signed)
     if values.size and (int(values.min()) < low or int(values.max()) > high):
         position = np.unravel_index(int(np.argmax((values < low) | (values > high))), values.shape)

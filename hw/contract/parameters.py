@@ -32,7 +32,7 @@ def _choice(*options: object) -> Any:
 
 @dataclass(frozen=True)
 class ArrayParameters:
-    """The MAC array: ``rows`` x ``columns`` units (M x N) of ``lanes`` (K) bit-products per plane."""
+    """The MAC array: ``rows`` x ``columns`` units (M x N) of ``lanes`` (K) bit-products each."""
 
     rows: int = _number(1, 256)
     columns: int = _number(1, 256)
@@ -62,7 +62,7 @@ class PrecisionParameters:
 
 @dataclass(frozen=True)
 class BufferParameters:
-    """Depths of the two operand buffers, in words (one word = ``spatial_bits`` planes of one slice)."""
+    """Depths of the operand buffers, in words of ``spatial_bits`` planes of one slice."""
 
     row_words: int = _number(4, 65536)
     column_words: int = _number(4, 65536)
@@ -110,7 +110,7 @@ class Parameters:
 
     @property
     def column_tiles_per_block(self) -> int:
-        """Column tiles that one block feeds: a block has ``rows`` pixels, a column tile ``columns``."""
+        """Column tiles that one block feeds: ``rows / columns``, as a block has ``rows`` pixels."""
         return self.array.rows // self.array.columns
 
     @property
@@ -135,7 +135,7 @@ class Parameters:
         return array.rows * array.columns * array.lanes * array.spatial_bits**2
 
     def digits(self, bits: int) -> int:
-        """Buffer words that a ``bits``-wide operand takes per slice: ``ceil(bits / spatial_bits)``."""
+        """Buffer words of a ``bits``-wide operand per slice: ``ceil(bits / spatial_bits)``."""
         return -(-bits // self.array.spatial_bits)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -167,8 +167,9 @@ def load_parameters(config: str | Path) -> Parameters:
     """
     name = str(config)
     if name in preset_names():
-        text, source = (resources.files("configs") / f"{name}.yaml").read_text(), (
-            f"configs/{name}.yaml"
+        text, source = (
+            (resources.files("configs") / f"{name}.yaml").read_text(),
+            (f"configs/{name}.yaml"),
         )
     else:
         source = name
@@ -274,7 +275,11 @@ def _check_combinations(parameters: Parameters, source: str) -> None:
     )
     for path, words, tiles in (
         ("buffers.row_words", parameters.buffers.row_words, 1),
-        ("buffers.column_words", parameters.buffers.column_words, parameters.column_tiles_per_block),
+        (
+            "buffers.column_words",
+            parameters.buffers.column_words,
+            parameters.column_tiles_per_block,
+        ),
     ):
         needed = 2 * tiles * parameters.digits(widest)
         require(

@@ -27,7 +27,7 @@ class Operand(enum.IntEnum):
 
 
 class Pass(enum.Enum):
-    """The three convolutions of training, with the operands on the rows and columns of the array."""
+    """The three convolutions of training, with their operands on rows and columns of the array."""
 
     FORWARD = ("forward", Operand.ACTIVATION, Operand.WEIGHT)
     ERROR = ("error", Operand.ERROR, Operand.WEIGHT)
@@ -73,7 +73,9 @@ class Precision:
         return f"{self.activation}/{self.weight}/{self.error}"
 
 
-def check_bits(name: str, bits: object, *, maximum: int = MAX_BITS, allow_skip: bool = False) -> int:
+def check_bits(
+    name: str, bits: object, *, maximum: int = MAX_BITS, allow_skip: bool = False
+) -> int:
     """Return ``bits`` if it is a legal operand width, else raise `ParameterError`."""
     low = 0 if allow_skip else 1
     whole = isinstance(bits, int) and not isinstance(bits, bool)

@@ -56,7 +56,9 @@ class Register:
         return next(each for each in self.fields if each.name == name)
 
 
-RESET = BitField("RESET", 0, 1, "1: stop, forget all commands, clear the fault; buffers keep their contents")
+RESET = BitField(
+    "RESET", 0, 1, "1: stop, forget all commands, clear the fault; buffers keep their contents"
+)
 CLEAR_COUNTERS = BitField("CLEAR_COUNTERS", 1, 1, "1: set every counter to 0")
 IDLE = BitField("IDLE", 0, 1, "nothing queued and nothing in flight")
 FAULT = BitField("FAULT", 1, 1, "stopped by an error")
@@ -68,7 +70,9 @@ ERROR_BITS = BitField("ERROR", 16, 5, "bits of errors, 0 skips")
 TABLE_FIELDS = (ACTIVATION_BITS, WEIGHT_BITS, ERROR_BITS)
 
 ID = Register("ID", 0, Access.READ, f"the constant 0x{IDENTITY:08X}")
-BUILD_HASH = Register("BUILD_HASH", 1, Access.READ, "first 32 bits of the build hash in the manifest")
+BUILD_HASH = Register(
+    "BUILD_HASH", 1, Access.READ, "first 32 bits of the build hash in the manifest"
+)
 CONTROL = Register("CONTROL", 2, Access.WRITE, "actions", (RESET, CLEAR_COUNTERS))
 STATUS = Register("STATUS", 3, Access.READ, "state of the machine", (IDLE, FAULT, CAUSE))
 FAULT_INDEX = Register(
@@ -119,14 +123,20 @@ class RegisterMap:
             "|---|---|---|---|---|",
         ]
         for register in self.registers:
-            lines.append(_row(register.address, register.name, register.access, register.description))
+            lines.append(
+                _row(register.address, register.name, register.access, register.description)
+            )
             lines += [_field_row(each) for each in register.fields]
         for counter in COUNTERS:
-            text = f"{counter.description}; 64 bits, low word first, reading it latches the high word"
+            text = (
+                f"{counter.description}; 64 bits, low word first, reading it latches the high word"
+            )
             span = f"{counter.address}..{counter.address + 1}"
             lines.append(_row(span, counter.name, Access.READ, text))
         last = f"{TABLE_BASE}+slot"
-        lines.append(_row(last, "PRECISION", Access.WRITE, "bits of one slot of the precision table"))
+        lines.append(
+            _row(last, "PRECISION", Access.WRITE, "bits of one slot of the precision table")
+        )
         lines += [_field_row(each) for each in TABLE_FIELDS]
         return "\n".join([*lines, "", *_fault_table(), ""])
 

@@ -1,5 +1,7 @@
 """The command decoder: the one place where a command's precision is looked up."""
 
+from collections.abc import Iterable
+
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -102,10 +104,13 @@ class CommandDecoder(wiring.Component):
         opcode = self._field(LOAD_FIELDS["opcode"])
         slots, limit = self.parameters.precision.slots, self.parameters.precision.max_bits
         too_wide = [self.entry[operand.name.lower()] > limit for operand in Operand]
-        selectors = [LOAD_FIELDS["operand"]], [
-            MULTIPLY_FIELDS["row_operand"],
-            MULTIPLY_FIELDS["column_operand"],
-        ]
+        selectors = (
+            [LOAD_FIELDS["operand"]],
+            [
+                MULTIPLY_FIELDS["row_operand"],
+                MULTIPLY_FIELDS["column_operand"],
+            ],
+        )
         load_unknown, multiply_unknown = (
             _any(self._field(each) >= len(Operand) for each in fields) for fields in selectors
         )
@@ -158,7 +163,7 @@ def _take(word: Value, field: Field) -> Value:
     return word[field.offset : field.offset + field.width]
 
 
-def _any(conditions) -> Value:
+def _any(conditions: Iterable[Value]) -> Value:
     result: Value = Value.cast(0)
     for condition in conditions:
         result = result | condition

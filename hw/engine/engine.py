@@ -1,5 +1,7 @@
 """The matrix engine: ``C = A * B^T`` of bit-plane matrices, tile by tile, at run-time precision."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
@@ -14,7 +16,7 @@ from hw.engine.fetch import FetchStage
 from hw.engine.registers import RegisterFile, register_bus
 from hw.engine.result import ResultStage, result_beat
 from hw.engine.tokens import TokenCounter, TokenGate
-from hw.mac.array import Flavour
+from hw.mac.flavour import Flavour
 from hw.sequencer.precision_table import PrecisionTable
 from hw.sequencer.tasks import load_task, multiply_task
 
@@ -86,10 +88,12 @@ class MatrixEngine(wiring.Component):
         )
         return m
 
-    def _resettable(self, component: wiring.Component):
+    def _resettable(self, component: Any) -> Any:
         return ResetInserter(self.reset)(component)
 
-    def _connect_table(self, m: Module, registers, table, decoder) -> None:
+    def _connect_table(
+        self, m: Module, registers: RegisterFile, table: PrecisionTable, decoder: CommandDecoder
+    ) -> None:
         m.d.comb += [
             table.write_enable.eq(registers.table_write),
             table.write_slot.eq(registers.table_slot),
@@ -110,7 +114,9 @@ class MatrixEngine(wiring.Component):
             m.d.sync += left.eq(left - 1)
         m.d.comb += self.reset.eq(left != 0)
 
-    def _connect_tasks(self, m: Module, decoder, fetch) -> tuple[Value, Value]:
+    def _connect_tasks(
+        self, m: Module, decoder: CommandDecoder, fetch: FetchStage
+    ) -> tuple[Value, Value]:
         """Queues and token gates between decoder and stages.
 
         Returns whether both queues are empty, and whether the execute stage waits for a token.
@@ -150,7 +156,7 @@ class MatrixEngine(wiring.Component):
             starved.append(gate.starved)
         return Cat(empty).all(), starved[1]
 
-    def _connect_results(self, m: Module, result) -> None:
+    def _connect_results(self, m: Module, result: ResultStage) -> None:
         m.d.comb += [
             self.execute.may_finish.eq(result.ready),
             result.admit.eq(self.execute.finish),
@@ -158,7 +164,7 @@ class MatrixEngine(wiring.Component):
             result.beats.eq(self.execute.beats),
         ]
 
-    def _stop_on_fault(self, m: Module, decoder, fetch) -> None:
+    def _stop_on_fault(self, m: Module, decoder: CommandDecoder, fetch: FetchStage) -> None:
         """The first fault stops all three stages; its cause and command stay readable."""
         registers = self.register_file
         m.d.comb += [
@@ -183,7 +189,9 @@ class MatrixEngine(wiring.Component):
                         registers.fault_index.eq(index),
                     ]
 
-    def _count_events(self, m: Module, fetch, result, starved: Value) -> None:
+    def _count_events(
+        self, m: Module, fetch: FetchStage, result: ResultStage, starved: Value
+    ) -> None:
         execute = self.execute
         waiting = starved & ~execute.issued & ~execute.blocked
         events = {
@@ -194,6 +202,4 @@ class MatrixEngine(wiring.Component):
             "BLOCKS_LOADED": fetch.blocks.valid & fetch.blocks.ready,
             "BEATS_SENT": result.sent,
         }
-        m.d.comb += self.register_file.events.eq(
-            Cat(events[counter.name] for counter in COUNTERS)
-        )
+        m.d.comb += self.register_file.events.eq(Cat(events[counter.name] for counter in COUNTERS))

@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out
 from hw.contract.commands import Fault
 from hw.contract.parameters import Parameters
 from hw.engine.fetch import buffer_write
-from hw.mac.array import Flavour, MacArray
+from hw.mac.array import MacArray
+from hw.mac.flavour import Flavour
 from hw.memory.operand_buffer import BlockMemory, OperandBuffer
 from hw.sequencer.plane_sequencer import PlaneSequencer
 from hw.sequencer.tasks import INDEX_BITS, excess_bits, multiply_task

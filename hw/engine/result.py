@@ -97,9 +97,7 @@ class ResultStage(wiring.Component):
         m = Module()
         m.submodules.admission = admission = TileAdmission(self.parameters)
         tiles, beats = self.parameters.queues.result_tiles, self.parameters.beats_per_tile
-        m.submodules.queue = queue = SyncFIFOBuffered(
-            width=self.layout.size, depth=tiles * beats
-        )
+        m.submodules.queue = queue = SyncFIFOBuffered(width=self.layout.size, depth=tiles * beats)
         payload = self.results.payload
         m.d.comb += [
             admission.admit.eq(self.admit),

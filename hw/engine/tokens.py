@@ -29,7 +29,10 @@ class TokenCounter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.d.comb += [self.available.eq(self.count != 0), self.full.eq(self.count >= TOKEN_LIMIT - 1)]
+        m.d.comb += [
+            self.available.eq(self.count != 0),
+            self.full.eq(self.count >= TOKEN_LIMIT - 1),
+        ]
         with m.If(self.give & ~self.take):
             m.d.sync += self.count.eq(self.count + 1)
         with m.Elif(~self.give & self.take):

@@ -168,8 +168,7 @@ class SequencerMonitor(wiring.Component):
         m.d.comb += [
             Assert(sequencer.retired == (finished | skipped)),
             Assert(
-                sequencer.signal
-                == (Mux(skipped, signal, 0) | (finished & self.current.signal))
+                sequencer.signal == (Mux(skipped, signal, 0) | (finished & self.current.signal))
             ),
         ]
 

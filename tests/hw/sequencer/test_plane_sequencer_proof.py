@@ -1,26 +1,19 @@
 """Formal, unbounded: every digit pair exactly once, right shift and signs, no idle cycle."""
 
-import dataclasses
-
 import pytest
 
-from hw.contract.parameters import Parameters, load_parameters
 from hw.sequencer.plane_sequencer import DigitWalk
 from tests.formal.runner import ProofFailed, prove
+from tests.hw.machines import machine
 from tests.hw.sequencer.sequencer_monitor import SequencerMonitor
-
-
-def with_spatial_bits(spatial_bits: int) -> Parameters:
-    tiny = load_parameters("tiny")
-    return dataclasses.replace(
-        tiny, array=dataclasses.replace(tiny.array, spatial_bits=spatial_bits)
-    )
 
 
 @pytest.mark.parametrize("spatial_bits", [1, 2, 4, 8])
 def test_every_pair_exactly_once_for_all_precisions(spatial_bits: int) -> None:
     prove(
-        SequencerMonitor(with_spatial_bits(spatial_bits)), f"sequencer_{spatial_bits}", depth=2
+        SequencerMonitor(machine(array__spatial_bits=spatial_bits)),
+        f"sequencer_{spatial_bits}",
+        depth=2,
     )
 
 
@@ -30,10 +23,20 @@ def test_the_proof_notices_a_skipped_digit(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(DigitWalk, "rewind", rewind_one_short)
     with pytest.raises(ProofFailed, match="FAIL"):
-        prove(SequencerMonitor(with_spatial_bits(8)), "sequencer_broken", depth=20, mode="bmc")
+        prove(
+            SequencerMonitor(machine(array__spatial_bits=8)),
+            "sequencer_broken",
+            depth=20,
+            mode="bmc",
+        )
 
 
 def test_the_proof_notices_a_wrong_sign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DigitWalk, "negative", lambda self: self.task.signed & 0)
     with pytest.raises(ProofFailed, match="FAIL"):
-        prove(SequencerMonitor(with_spatial_bits(8)), "sequencer_unsigned", depth=20, mode="bmc")
+        prove(
+            SequencerMonitor(machine(array__spatial_bits=8)),
+            "sequencer_unsigned",
+            depth=20,
+            mode="bmc",
+        )
