@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gen.build_hash import build_hash, hash_register
 from gen.manifest import MANIFEST_NAME, FileEntry, Manifest
-from gen.publish import publish
+from gen.publish import check_replaceable, publish
 from gen.verilog import emit, ports
 from hw.contract.parameters import Parameters
 from hw.contract.registers import RegisterMap
@@ -28,6 +28,7 @@ def generate(
     Files: ``matrix_engine.v``, ``registers.md`` and ``manifest.json``. The same parameters and
     sources give the same bytes. ``out_dir`` is replaced as `publish` says.
     """
+    check_replaceable(Path(out_dir))  # before the work, not only after it
     digest = build_hash(parameters)
     engine = MatrixEngine(parameters, flavour=flavour, build_hash=hash_register(digest))
     files = {

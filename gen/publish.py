@@ -10,7 +10,7 @@ from pathlib import Path
 from gen.manifest import MANIFEST_NAME, read_manifest
 from hw.contract.errors import DataError, ParameterError
 
-__all__ = ["publish"]
+__all__ = ["check_replaceable", "publish"]
 
 
 def publish(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -21,7 +21,7 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> None:
     """
     # The place itself is replaced, not a link that leads to it.
     folder = folder.resolve()
-    _refuse_foreign(folder)
+    check_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
@@ -41,14 +41,17 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> None:
         raise DataError(f"cannot write {folder}: {error.strerror}") from error
 
 
-def _refuse_foreign(folder: Path) -> None:
+def check_replaceable(folder: Path) -> None:
     """`ParameterError` unless replacing ``folder`` loses nothing but an earlier build."""
     allowed = "a new or empty folder, or one that holds an earlier build and nothing else"
     if not folder.exists():
         return
     if not folder.is_dir():
         raise ParameterError("--out", str(folder), allowed, hint="this is a file")
-    present = set(os.listdir(folder))
+    try:
+        present = set(os.listdir(folder))
+    except OSError as error:
+        raise DataError(f"cannot read {folder}: {error.strerror}") from error
     if not present:
         return
     if MANIFEST_NAME not in present:

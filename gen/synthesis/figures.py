@@ -8,7 +8,6 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from gen.build_hash import build_hash, hash_register
 from gen.synthesis.area import ModuleArea, module_areas, total_area
 from gen.synthesis.depth import TimingPath, logic_depth
 from gen.synthesis.flat import flatten
@@ -52,8 +51,8 @@ def _array(parameters: Parameters) -> wiring.Component:
 
 
 def _engine(parameters: Parameters) -> wiring.Component:
-    register = hash_register(build_hash(parameters))
-    return MatrixEngine(parameters, flavour=Flavour.SYNTHESIS, build_hash=register)
+    # Any hash will do for area, and with the real one a change of a comment would be a change.
+    return MatrixEngine(parameters, flavour=Flavour.SYNTHESIS, build_hash=0x5A5A_5A5A)
 
 
 PARTS: dict[str, Callable[[Parameters], wiring.Component]] = {"array": _array, "engine": _engine}

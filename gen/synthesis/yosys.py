@@ -33,8 +33,9 @@ tee -q -o stat.json stat -json
 write_json netlist.json
 """
 
-# "2.25. Executing ABC9 pass ...": a step of synth_xilinx; deeper numbers are steps of steps.
+# "2.25. Executing ABC9 pass ...": a step of synth_xilinx; "2.25.1. ..." is a step of that step.
 STAGE = re.compile(r"^\d+\.\d+\. Executing (\S+) pass")
+STEP = re.compile(r"^[\d.]+ Executing ")
 
 
 def synthesize(
@@ -43,7 +44,8 @@ def synthesize(
     """Map the module ``top`` of ``verilog`` to 7-series cells, keeping the hierarchy.
 
     The result is kept in ``cache`` under a hash of the Verilog, the script and the version of
-    Yosys; a second call reads it from there. ``progress`` is told the name of each step.
+    Yosys; a second call reads it from there. ``progress`` is called again and
+    again with the name of the current step.
     Raises `MissingToolError` if Yosys is not installed, `MachineError` with its own words if it
     fails.
     """
@@ -67,7 +69,7 @@ def synthesize(
 def _run(work: Path, progress: Callable[[str], None]) -> None:
     """Run ``script.ys`` in ``work``; the log stays there."""
     command = [sys.executable, "-c", RUN, "-l", "yosys.log", "script.ys"]
-    last = ""
+    last, stage = "", "reading"
     with subprocess.Popen(
         command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -75,8 +77,10 @@ def _run(work: Path, progress: Callable[[str], None]) -> None:
         try:
             for line in process.stdout:
                 if found := STAGE.match(line):
-                    progress(found[1])
-                if line.startswith("ERROR") or not last.startswith("ERROR"):
+                    stage = found[1].lower()
+                if STEP.match(line):
+                    progress(stage)
+                if "ERROR:" in line or "ERROR:" not in last:
                     last = line.strip() or last
         except BaseException:
             process.terminate()

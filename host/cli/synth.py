@@ -93,12 +93,12 @@ class StageClock:
         self._show(f"{self.name}: {time.monotonic() - self.started:.0f} s in all", end="\n")
 
     def stage(self, name: str) -> None:
-        """Enter the stage ``name``."""
+        """The work is at the stage ``name``; cheap enough to be called at every small step."""
         now = time.monotonic()
         if self.in_place or now - self.last_line >= self.QUIET_SECONDS:
             self.last_line = now
             end = "" if self.in_place else "\n"
-            self._show(f"{self.name}: {now - self.started:.0f} s, {name.lower()} ...", end=end)
+            self._show(f"{self.name}: {now - self.started:.0f} s, {name} ...", end=end)
 
     def _show(self, text: str, end: str) -> None:
         erase = "\r\x1b[K" if self.in_place else ""

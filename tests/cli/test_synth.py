@@ -1,0 +1,161 @@
+"""`fractrain synth` as a user sees it; the synthesis itself is replaced by fixed figures."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gen.synthesis import figures as figures_module
+from gen.synthesis.area import Area, ModuleArea
+from gen.synthesis.budget import read_budget
+from gen.synthesis.depth import TimingPath
+from gen.synthesis.figures import PARTS, Figures
+from host.cli.main import main
+from host.cli.synth import PARTS as OFFERED_PARTS
+from hw.contract.parameters import Parameters, preset_names
+
+ARRAY = Figures(
+    luts=86_336,
+    packed_luts=85_749,
+    flip_flops=138_632,
+    dsps=512,
+    bram36=0.0,
+    memory_luts=1_112,
+    luts_per_bit_product=1.171,
+    logic_levels=2,
+    levels_after_memory=0,
+    loads_per_operand_bit=16,
+    loads_of_any_net=128,
+    notes={"most loads": "cluster.upper"},
+    paths=(TimingPath(2, "beat[0]", "results"),),
+    modules=[ModuleArea("dot", 512, Area(luts=149))],
+)
+
+
+@pytest.fixture(autouse=True)
+def fixed_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    def synthesize_part(
+        part: str, parameters: Parameters, cache: Path, progress: Callable[[str], None]
+    ) -> Figures:
+        assert part == "array"
+        progress("abc9")
+        return ARRAY
+
+    monkeypatch.setattr(figures_module, "synthesize_part", synthesize_part)
+
+
+@pytest.fixture
+def budget(tmp_path: Path) -> Callable[[str], str]:
+    """Write a budget and return its path."""
+
+    def write(text: str) -> str:
+        file = tmp_path / "budget.yaml"
+        file.write_text(text)
+        return str(file)
+
+    return write
+
+
+def run(*options: str) -> int:
+    return main(["synth", "--config", "tiny", "--part", "array", *options])
+
+
+def test_parts_on_the_command_line_are_those_that_exist() -> None:
+    assert tuple(PARTS) == OFFERED_PARTS
+
+
+def test_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    rows = {line[:36].strip(): line[36:].split() for line in capsys.readouterr().out.splitlines()}
+    assert rows["LUT"] == ["86,336", "39.5", "%", "218,600"]
+    assert rows["DSP48"] == ["512", "56.9", "%", "900"]
+    assert rows["FF"] == ["138,632", "31.7", "%", "437,200"]
+    assert rows["BRAM36"] == ["0", "0.0", "%", "545"]
+    assert rows["LUT used as memory"] == ["1,112", "1.6", "%", "70,400"]
+    assert rows["LUTs per bit-product"] == ["1.17"]
+    assert rows["logic levels between registers"] == ["2"]
+
+
+def test_json(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    assert run("--json", str(file)) == 0
+    document = json.loads(file.read_text())
+    assert document["config"] == "tiny"
+    assert document["device"]["luts"] == 218_600
+    assert document["parts"]["array"]["luts_per_bit_product"] == 1.171
+    assert document["parts"]["array"]["modules"][0]["count"] == 512
+
+
+def test_json_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--json", str(tmp_path / "no" / "file")) == 3
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_within_the_budget(budget: Callable, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "array: {luts: 86336, luts_per_bit_product: 1.25, logic_levels: 4}"
+    assert run("--budget", budget(text)) == 0
+    shown = capsys.readouterr().out
+    assert "within the budget" in shown
+    assert "1.25" in shown
+
+
+def test_beyond_the_budget_names_each_figure(
+    budget: Callable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "array: {luts: 86335, dsps: 512, loads_per_operand_bit: 15}"
+    assert run("--budget", budget(text)) == 6
+    captured = capsys.readouterr()
+    assert "array.luts: 86,336, budget 86,335" in captured.err
+    assert "array.loads_per_operand_bit: 16, budget 15" in captured.err
+    assert "dsps" not in captured.err
+    assert "86,335" in captured.out  # the table comes all the same
+
+
+def test_figure_that_is_not_measured_is_no_pass(
+    budget: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = dataclasses.replace(ARRAY, loads_per_operand_bit=None)
+    monkeypatch.setattr(figures_module, "synthesize_part", lambda *arguments: without)
+    assert run("--budget", budget("array: {loads_per_operand_bit: 16}")) == 6
+    assert "not measured" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("aray: {luts: 1}", 2, "array, engine"),
+        ("array: {lutz: 1}", 2, "lutz"),
+        ("array: {luts: many}", 2, "got 'many'"),
+        ("array: {luts: true}", 2, "got True"),
+        ("array: 5", 2, "a mapping"),
+        ("array: {luts: [", 3, "not valid YAML"),
+    ],
+)
+def test_wrong_budget(
+    text: str, code: int, says: str, budget: Callable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--budget", budget(text)) == code
+    assert says in capsys.readouterr().err
+
+
+def test_no_budget_for_this_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--check") == 3
+    assert "no budget for tiny" in capsys.readouterr().err
+
+
+def test_committed_budget_holds_the_targets() -> None:
+    """The limits of DESIGN section 9 that concern the array, and a limit for the whole engine."""
+    committed = read_budget("zc706")
+    array = committed["array"]
+    assert array["luts_per_bit_product"] <= 1.25
+    assert array["logic_levels"] <= 4
+    assert array["levels_after_memory"] == 0
+    assert array["loads_per_operand_bit"] <= 16
+    assert committed["engine"]["luts"] <= 0.65 * 218_600
+    assert committed["engine"]["bram36"] <= 0.60 * 545
+
+
+def test_budgets_are_no_presets() -> None:
+    assert preset_names() == ["tiny", "zc706"]

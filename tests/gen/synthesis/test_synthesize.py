@@ -1,0 +1,115 @@
+"""Yosys itself, on the small preset: results, cache, failures."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gen.synthesis import yosys
+from gen.synthesis.figures import PARTS, measure
+from gen.synthesis.netlist import Netlist
+from gen.synthesis.yosys import synthesize
+from gen.verilog import emit
+from hw.contract.errors import MachineError
+from hw.contract.parameters import Parameters, load_parameters
+
+COUNTER = """
+module counter(input clk, input [3:0] step, output reg [7:0] count);
+  always @(posedge clk) count <= count + step;
+endmodule
+"""
+
+
+@pytest.fixture(scope="module")
+def parameters() -> Parameters:
+    return load_parameters("tiny")
+
+
+@pytest.fixture(scope="module")
+def array(
+    parameters: Parameters, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Netlist, dict[str, int]]:
+    """The array, and the cells of it as Yosys counts them."""
+    cache = tmp_path_factory.mktemp("synth")
+    netlist = synthesize(emit(PARTS["array"](parameters), "array"), "array", cache)
+    (statistics,) = cache.glob("*/stat.json")
+    return netlist, json.loads(statistics.read_text())["design"]["num_cells_by_type"]
+
+
+def test_cells_over_the_hierarchy_are_those_that_yosys_counts(
+    array: tuple[Netlist, dict[str, int]],
+) -> None:
+    netlist, counted = array
+    cells = {name: number for name, number in counted.items() if name not in netlist.modules}
+    assert netlist.cell_counts == cells
+    assert cells["DSP48E1"] > 0
+
+
+def test_figures_of_the_array(
+    array: tuple[Netlist, dict[str, int]], parameters: Parameters
+) -> None:
+    """One DSP slice for each unit, no block RAM, and the limits that hold for every array."""
+    figures = measure(
+        array[0],
+        operand_ports=("rows", "columns"),
+        bit_products=parameters.bit_products_per_cycle,
+    )
+    assert figures.dsps == parameters.array.rows * parameters.array.columns
+    assert figures.bram36 == 0
+    assert figures.flip_flops > parameters.array.rows * parameters.array.lanes
+    assert figures.logic_levels <= 4
+    assert figures.levels_after_memory == 0
+    assert figures.loads_per_operand_bit is not None
+    assert 1 < figures.loads_per_operand_bit <= 16
+    assert figures.luts_per_bit_product == round(
+        figures.luts / parameters.bit_products_per_cycle, 4
+    )
+
+
+def test_result_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages: list[str] = []
+    first = synthesize(COUNTER, "counter", tmp_path, stages.append)
+    assert "abc9" in stages
+    assert first.cell_counts["FDRE"] == 8
+
+    def must_not_run(work: Path, progress: object) -> None:
+        pytest.fail("synthesized again")
+
+    monkeypatch.setattr(yosys, "_run", must_not_run)
+    assert synthesize(COUNTER, "counter", tmp_path).cell_counts == first.cell_counts
+    with pytest.raises(pytest.fail.Exception, match="again"):
+        synthesize(COUNTER.replace("[7:0]", "[9:0]"), "counter", tmp_path)
+
+
+def test_failure_is_in_yosys_words_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"Yosys failed: .*syntax error"):
+        synthesize("module counter(; endmodule", "counter", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_net_with_two_drivers_is_refused(tmp_path: Path) -> None:
+    """What Yosys only warns of by default."""
+    text = "module top(input a, b, output o); assign o = a; assign o = b; endmodule"
+    with pytest.raises(MachineError, match="Yosys failed"):
+        synthesize(text, "top", tmp_path)
+
+
+def test_kill_leaves_nothing_that_looks_complete(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+import os
+from gen.synthesis import yosys
+def die(work, progress):
+    (work / "netlist.json").write_text("{{")
+    os.kill(os.getpid(), 9)
+yosys._run = die
+yosys.synthesize({COUNTER!r}, "counter", Path({str(tmp_path)!r}))
+"""
+    root = Path(__file__).resolve().parents[3]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60)
+    assert result.returncode == -9
+    assert synthesize(COUNTER, "counter", tmp_path).cell_counts["FDRE"] == 8
