@@ -1,0 +1,91 @@
+"""Configurations: presets pinned, and every kind of mistake named with its path."""
+
+from pathlib import Path
+
+import pytest
+
+from hw.contract.errors import DataError, ParameterError
+from hw.contract.parameters import load_parameters, parse_parameters, preset_names
+
+
+def document(**changes: object) -> dict:
+    """The tiny preset as a mapping, with changes such as ``array__rows=7``; None removes."""
+    result = load_parameters("tiny").to_mapping()
+    for path, value in changes.items():
+        *sections, key = path.split("__")
+        place = result
+        for section in sections:
+            place = place[section]
+        if value is None:
+            del place[key]
+        else:
+            place[key] = value
+    return result
+
+
+def test_presets() -> None:
+    assert {"tiny", "zc706"} <= set(preset_names())
+    zc706, tiny = load_parameters("zc706"), load_parameters("tiny")
+    assert (zc706.array.rows, zc706.array.columns, zc706.array.lanes) == (32, 16, 144)
+    assert zc706.bit_products_per_cycle == 73_728
+    assert zc706.block_bytes == 64 and zc706.results_per_beat == 64 and zc706.lane_groups == 9
+    assert (tiny.array.rows, tiny.block.channels, tiny.block_bytes) == (8, 4, 4)
+
+
+def test_a_file_is_read_like_a_preset(tmp_path: Path) -> None:
+    preset = Path("configs/tiny.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(preset)
+    assert load_parameters(tmp_path / "mine.yaml") == load_parameters("tiny")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"array__rows": 0}, r"array\.rows: got 0, allowed: a whole number, 1\.\.256"),
+        ({"array__rows": "8"}, r"array\.rows: got '8'"),
+        ({"array__rows": True}, r"array\.rows: got True"),
+        ({"array__spatial_bits": 3}, r"array\.spatial_bits: got 3, allowed: 1 or 2 or 4 or 8"),
+        ({"array__spatial_bits": True}, r"array\.spatial_bits: got True"),
+        ({"array__dot": "luts"}, r"array\.dot: got 'luts', allowed: lut6 or inferred"),
+        ({"array__speed": 1}, r"unknown key: got 'speed', allowed: rows, columns.*array in here"),
+        ({"clock_mhz": None}, r"missing key: got 'clock_mhz'.*top level in here"),
+        ({"array": 5}, r"array: got 5, allowed: a mapping with rows"),
+        ({"array__cluster_rows": 3}, r"array\.rows: got 8, allowed: a multiple of .*cluster_rows"),
+        ({"array__cluster_columns": 3}, r"array\.columns: got 4, allowed: a multiple"),
+        ({"array__lanes": 35}, r"array\.lanes: got 35, allowed: a multiple of block\.channels"),
+        ({"array__rows": 12, "array__columns": 8}, r"array\.rows: got 12, .*array\.columns"),
+        ({"precision__accumulator_bits": 37}, r"accumulator_bits: got 37, allowed: at least 39"),
+        ({"buffers__row_words": 31}, r"buffers\.row_words: got 31, allowed: at least 32"),
+        ({"buffers__column_words": 32}, r"buffers\.column_words: got 32, allowed: at least 64"),
+        ({"precision__max_bits": 15, "array__spatial_bits": 2}, r"precision\.max_bits: got 15"),
+        ({"block__channels": 3, "array__rows": 4}, r"block\.channels: got 3, .*whole number of b"),
+    ],
+)
+def test_mistakes_are_named(changes: dict, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        parse_parameters(document(**changes), source="here")
+
+
+@pytest.mark.parametrize("text", ["a: [", "\x00", "key: @"])
+def test_broken_yaml_names_the_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "broken.yaml").write_text(text)
+    with pytest.raises(DataError, match=r"broken\.yaml is not valid YAML"):
+        load_parameters(tmp_path / "broken.yaml")
+
+
+def test_an_empty_file_says_what_is_expected(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    with pytest.raises(ParameterError, match="a mapping with array, block"):
+        load_parameters(tmp_path / "empty.yaml")
+
+
+def test_a_missing_file_names_the_presets(tmp_path: Path) -> None:
+    for path in ("zc707", tmp_path, tmp_path / "none.yaml"):
+        with pytest.raises(DataError, match="presets: .*tiny.*zc706"):
+            load_parameters(path)
+
+
+def test_binary_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "image.yaml").write_bytes(bytes(range(128, 256)))
+    with pytest.raises(DataError, match="not a text file"):
+        load_parameters(tmp_path / "image.yaml")
