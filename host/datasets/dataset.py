@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from host.random_streams import Stream, generator
 from hw.contract.errors import ParameterError
 
 Images = NDArray[np.uint8]
@@ -48,7 +49,7 @@ class Dataset:
 
     def epoch(self, batch: int, *, seed: int, epoch: int) -> Iterator[tuple[Images, Labels]]:
         """Shuffled, augmented batches; they depend on ``seed`` and ``epoch`` only."""
-        rng = np.random.default_rng([seed, epoch])
+        rng = generator(seed, Stream.DATA, epoch)
         order = rng.permutation(len(self.train_images))
         for index in range(self.steps_per_epoch(batch)):
             chosen = order[index * batch : (index + 1) * batch]

@@ -18,6 +18,9 @@ gradients must not add up over the steps.
 Everything here is a fixed sequence of float32 operations of the namespace ``xp``
 (`Accelerator.xp`), so the same tensor gives the same integers whatever backend multiplies them.
 The backward pass treats quantization as the identity (straight-through).
+
+A tensor with a value that is not finite gives integers that fit all the same, but its scale is
+not finite, and so is what is computed from it, down to the loss: there the training loop looks.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from host.random_streams import Stream, generator
 
 Array = Any
 """An array of the namespace in use; NumPy's in this slice."""
@@ -46,12 +51,11 @@ class Quantized:
 class StochasticRounding:
     """The random numbers that errors are rounded with in one training step.
 
-    They depend on ``seed`` and ``step`` only, and on the order in which tensors ask for them, so
-    a run can be repeated, and continued from any step, bit for bit.
+    They depend on ``seed`` and ``step`` only, and on the order in which tensors ask for them.
     """
 
     def __init__(self, seed: int, step: int) -> None:
-        self._generator = np.random.default_rng([seed, step])
+        self._generator = generator(seed, Stream.ROUNDING, step)
 
     def fractions(self, shape: tuple[int, ...]) -> Array:
         """Uniform float32 in [0, 1)."""
@@ -89,8 +93,10 @@ def quantize_errors(xp: Any, x: Array, bits: int, rounding: StochasticRounding) 
     """``x`` as signed integers over the range of its greatest magnitude, stochastically."""
     low, high = signed_range(bits)
     scaled, scale = _scaled(xp, x, xp.max(xp.abs(x)), -low)
-    scaled += rounding.fractions(tuple(x.shape))
-    return Quantized(_integers(xp, xp.floor(scaled, out=scaled), low, high), scale, bits)
+    rounded = xp.floor(scaled)
+    scaled -= rounded  # exact: what is left is the fraction
+    rounded += scaled > rounding.fractions(tuple(x.shape))
+    return Quantized(_integers(xp, rounded, low, high), scale, bits)
 
 
 def dequantize(xp: Any, result: Array, x: Quantized, y: Quantized) -> Array:
@@ -107,4 +113,9 @@ def _scaled(xp: Any, x: Array, maximum: Array, levels: int) -> tuple[Array, Arra
 
 
 def _integers(xp: Any, rounded: Array, low: int, high: int) -> Array:
-    return xp.asarray(xp.clip(rounded, low, high, out=rounded), dtype=xp.int32)
+    """``rounded`` as int32, clipped to its range.
+
+    Clipped last: a NaN becomes some integer of the range, and the scale, NaN then too, tells.
+    """
+    integers = xp.asarray(rounded, dtype=xp.int32)
+    return xp.clip(integers, low, high, out=integers)

@@ -25,12 +25,16 @@ class Stage:
 
 
 class Method(ABC):
-    """Chooses the precision of the residual blocks."""
+    """Chooses the precision of the residual blocks: one after the other of ``schedule``.
+
+    ``stages`` are those visited so far, the last one current.
+    """
 
     name: str
 
-    def __init__(self, first: Precision) -> None:
-        self.stages = [Stage(first, 0)]
+    def __init__(self, schedule: Sequence[Precision]) -> None:
+        self.schedule = tuple(schedule)
+        self.stages = [Stage(self.schedule[0], 0)]
 
     @property
     def precision(self) -> Precision:
@@ -50,7 +54,7 @@ class StaticMethod(Method):
     def __init__(self, precision: Precision) -> None:
         if 0 in (precision.activation, precision.weight, precision.error):
             raise ParameterError("precision", str(precision), "at least 1 bit of each operand")
-        super().__init__(precision)
+        super().__init__([precision])
 
     def end_epoch(self, loss: float, next_step: int) -> None:
         """Nothing changes."""
@@ -75,7 +79,9 @@ class ProgressiveMethod(Method):
     ) -> None:
         if len(forward) != len(backward) or not forward:
             raise ParameterError(
-                "schedules", f"{list(forward)} and {list(backward)}", "two of the same length"
+                "forward and backward schedule",
+                (tuple(forward), tuple(backward)),
+                "two of the same length",
             )
         if 0 in (*forward, *backward):
             raise ParameterError("schedules", 0, "at least 1 bit in every stage")
@@ -83,8 +89,7 @@ class ProgressiveMethod(Method):
             raise ParameterError("epsilon", epsilon, "greater than 0")
         if not 0 < alpha <= 1:
             raise ParameterError("alpha", alpha, "greater than 0, at most 1")
-        self.schedule = [Precision(f, f, b) for f, b in zip(forward, backward, strict=True)]
-        super().__init__(self.schedule[0])
+        super().__init__([Precision(f, f, b) for f, b in zip(forward, backward, strict=True)])
         self._indicator = TurningPointIndicator(
             epsilon=epsilon, alpha=alpha, limit=len(self.schedule) - 1
         )

@@ -12,19 +12,19 @@ from host.accelerator import Accelerator
 from host.datasets.dataset import Dataset, Images, Labels
 from host.networks.classifier import softmax_cross_entropy
 from host.networks.effective_macs import EffectiveMacs
-from host.networks.execution import Execution, Training
+from host.networks.execution import UNQUANTIZED, Execution, Training
 from host.networks.resnet import ResNet
 from host.numerics.quantization import StochasticRounding
 from host.training.methods import Method
 from host.training.optimizer import LEARNING_RATES, MomentumSgd
 from hw.contract.errors import FractrainError
-from hw.contract.precision import Precision
+from hw.contract.precision import Operand, Precision, check_bits
 
 EVALUATION_BATCH = 128
 
 
 class DivergenceError(FractrainError):
-    """The loss or a gradient stopped being a finite number."""
+    """The loss or a parameter stopped being a finite number."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Trainer:
     ) -> None:
         self.network, self.dataset, self.accelerator = network, dataset, accelerator
         self.method, self.plan = method, plan
+        self._check_widths()
         self.costs = EffectiveMacs()
         self._optimizer = MomentumSgd(
             network.parameters(), momentum=plan.momentum, weight_decay=plan.weight_decay
@@ -75,7 +76,7 @@ class Trainer:
     def train(self, observe: Callable[[StepReport], None]) -> None:
         """Run all steps; ``observe`` is told of each.
 
-        Raises `DivergenceError` when the loss or a gradient is no longer finite.
+        Raises `DivergenceError` when the loss or a parameter is no longer finite.
         """
         per_epoch = self.dataset.steps_per_epoch(self.plan.batch)
         for epoch in range(math.ceil(self.plan.steps / per_epoch)):
@@ -106,15 +107,28 @@ class Trainer:
         precision = self.method.precision
         training = Training(StochasticRounding(self.plan.seed, step), self.costs)
         execution = Execution(self.accelerator, precision, training)
-        logits = self.network.forward(images, execution)
-        loss, error = softmax_cross_entropy(execution.xp, logits, labels)
-        self._check_finite("the loss", float(loss), step)
-        self.network.backward(error, execution)
-        for parameter in self.network.parameters():
-            total = float(execution.xp.sum(parameter.gradient))
-            self._check_finite(f"the gradient of {parameter.name}", total, step)
-        self._optimizer.step(self._learning_rate(step))
+        # An overflow is found by the checks; NumPy's warnings would only double their message.
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = self.network.forward(images, execution)
+            loss, error = softmax_cross_entropy(execution.xp, logits, labels)
+            self._check_finite("the loss", float(loss), step)
+            self.network.backward(error, execution)
+            self._optimizer.step(self._learning_rate(step))
+            for parameter in self.network.parameters():
+                total = float(execution.xp.sum(parameter.value))
+                self._check_finite(f"the sum of {parameter.name}", total, step)
         return StepReport(step, float(loss), _count_right(logits, labels) / len(labels), precision)
+
+    def _check_widths(self) -> None:
+        """Refuse at once a precision that would come up late in the run."""
+        maximum = self.accelerator.parameters.precision.max_bits
+        for precision in (*self.method.schedule, UNQUANTIZED):
+            for operand in Operand:
+                check_bits(
+                    f"{operand.name.lower()} bits of {precision}",
+                    precision.bits(operand),
+                    maximum=maximum,
+                )
 
     def _learning_rate(self, step: int) -> float:
         factor = LEARNING_RATES[self.plan.learning_rate_schedule](step / self.plan.steps)
@@ -124,7 +138,7 @@ class Trainer:
         if not math.isfinite(value):
             raise DivergenceError(
                 f"training diverged: {what} is {value} at step {step}; "
-                f"try a learning rate below {self.plan.learning_rate} (--lr)"
+                f"try a learning rate below {self.plan.learning_rate:g} (--lr)"
             )
 
 

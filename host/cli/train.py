@@ -1,0 +1,127 @@
+"""`fractrain train`: a network trained through the accelerator, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from host.accelerator import open_accelerator
+from host.cli.train_options import (
+    DEFAULT_EPOCHS,
+    DESCRIPTION,
+    EPILOG,
+    add_options,
+    build_method,
+    check_numbers,
+    evaluation_limit,
+)
+from host.cli.train_progress import open_progress
+from host.datasets import Dataset, load_dataset
+from host.networks.resnet import build_network
+from host.random_streams import Stream, generator
+from host.training.run_directory import RunDirectory
+from host.training.summary import summarize
+from host.training.trainer import Plan, Trainer
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add ``train`` and its options."""
+    parser = subparsers.add_parser(
+        "train",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, show the results, keep them."""
+    check_numbers(args)
+    method = build_method(args)
+    dataset = load_dataset(args.dataset)
+    network = build_network(
+        args.model,
+        channels=dataset.channels,
+        classes=dataset.classes,
+        rng=generator(args.seed, Stream.WEIGHTS),
+    )
+    plan = _plan(args, dataset)
+    directory = _reserve(args)
+    try:
+        with open_accelerator(args.backend, config=args.config) as accelerator:
+            summary = _train(args, Trainer(network, dataset, accelerator, method, plan))
+        path = directory.finish(summary)
+    except BaseException:  # an interruption too: nothing is left behind
+        directory.discard()
+        raise
+    _print_table(summary)
+    print(f"\n{path}")
+    return 0
+
+
+def _plan(args: argparse.Namespace, dataset: Dataset) -> Plan:
+    per_epoch = dataset.steps_per_epoch(args.batch)
+    return Plan(
+        steps=args.steps or per_epoch * (args.epochs or DEFAULT_EPOCHS),
+        batch=args.batch,
+        seed=args.seed,
+        learning_rate=args.lr,
+        learning_rate_schedule=args.lr_schedule,
+        momentum=args.momentum,
+        weight_decay=args.weight_decay,
+    )
+
+
+def _reserve(args: argparse.Namespace) -> RunDirectory:
+    if args.name is not None:
+        return RunDirectory.reserve(args.out, args.name, overwrite=args.overwrite)
+    name = f"{args.dataset}-{args.model}-{args.method}-{args.backend}-seed{args.seed}"
+    return RunDirectory.reserve_similar(args.out, name)
+
+
+def _train(args: argparse.Namespace, trainer: Trainer) -> dict[str, Any]:
+    """Train and evaluate; returns the summary."""
+    started = time.monotonic()
+    with open_progress(trainer.plan.steps) as progress:
+        trainer.train(progress.update)
+    trained = time.monotonic()
+    limit = evaluation_limit(args)
+    accuracy = trainer.evaluate(limit)
+    summary = summarize(
+        trainer,
+        backend=args.backend,
+        config=args.config,
+        test_accuracy=accuracy,
+        test_images=len(trainer.dataset.test_images[:limit]),
+    )
+    summary["seconds"] = {
+        "training": round(trained - started, 3),
+        "evaluation": round(time.monotonic() - trained, 3),
+    }
+    return summary
+
+
+def _print_table(summary: dict[str, Any]) -> None:
+    """The results, one per line."""
+    stages = [_describe_stage(stage) for stage in summary["stages"]]
+    rows = {
+        "test accuracy": f"{summary['test_accuracy']:.2f} % of {summary['test_images']} images",
+        "stages visited": f"{len(stages)} of {summary['stages_planned']}, bits a/w/e:",
+        "": "\n".join(stages),
+        "effective MACs": f"{summary['effective_macs']:.4g}",
+        "at FW8/BW8": f"{summary['effective_macs_fw8bw8']:.4g}",
+        "saving": f"{100 * summary['saving']:.1f} %",
+        "time": f"{summary['seconds']['training']:.1f} s for {summary['steps']} steps",
+        "weights SHA-256": f"{summary['weights_sha256'][:16]}…",
+    }
+    print()
+    for name, value in rows.items():
+        for line in value.split("\n"):
+            print(f"  {name:<16}  {line}")
+
+
+def _describe_stage(stage: dict[str, int]) -> str:
+    bits = f"{stage['activation']}/{stage['weight']}/{stage['error']}"
+    return f"{bits} from step {stage['first_step']}, after {stage['first_epoch']} epochs"

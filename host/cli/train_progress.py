@@ -1,0 +1,100 @@
+"""What is seen while a network trains: a bar on a terminal, lines of text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from abc import abstractmethod
+from contextlib import AbstractContextManager
+
+from host.training.trainer import StepReport
+
+SMOOTHING = 0.9
+"""Loss and accuracy are shown as running means: so much of the old value at each step."""
+
+LINES = 30
+"""Lines that a run prints without a terminal, about."""
+
+
+class Progress(AbstractContextManager["Progress"]):
+    """Context manager that is told of every step; smooths what it is told, and shows it."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._loss = self._accuracy = 0.0
+        self._weight = 0.0
+
+    def update(self, report: StepReport) -> None:
+        # The mean of the steps so far while there are few, exponential later.
+        self._weight = SMOOTHING * self._weight + 1
+        self._loss += (report.loss - self._loss) / self._weight
+        self._accuracy += (report.accuracy - self._accuracy) / self._weight
+        self._show(report)
+
+    @property
+    def status(self) -> str:
+        """Smoothed loss and training accuracy."""
+        return f"loss {self._loss:.3f}  accuracy {100 * self._accuracy:5.1f} %"
+
+    @abstractmethod
+    def _show(self, report: StepReport) -> None: ...
+
+
+class LineProgress(Progress):
+    """One line now and then, for log files and pipes."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(steps)
+        self._started = time.monotonic()
+
+    def _show(self, report: StepReport) -> None:
+        done = report.step + 1
+        if done % max(1, self.steps // LINES) and done != self.steps:
+            return
+        left = (time.monotonic() - self._started) * (self.steps - done) / done
+        print(
+            f"step {done}/{self.steps}  {self.status}  bits {report.precision}  "
+            f"{int(left) // 60}:{int(left) % 60:02} left",
+            flush=True,
+        )
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing to clean up."""
+
+
+class BarProgress(Progress):
+    """A bar that stays in its line."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(steps)
+        from rich import progress
+
+        self._bar = progress.Progress(
+            progress.TextColumn("training"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[status]}"),
+            progress.TimeRemainingColumn(compact=True),
+        )
+        self._task = self._bar.add_task("training", total=steps, status="")
+
+    def _show(self, report: StepReport) -> None:
+        status = f"{self.status}  bits {report.precision}"
+        self._bar.update(self._task, completed=report.step + 1, status=status)
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+
+def open_progress(steps: int) -> Progress:
+    """A bar if the output is a terminal and rich is installed, else lines."""
+    if sys.stdout.isatty():
+        try:
+            return BarProgress(steps)
+        except ImportError:
+            pass
+    return LineProgress(steps)

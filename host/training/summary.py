@@ -1,0 +1,70 @@
+"""What a run amounts to, as the document ``summary.json`` holds it."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from typing import Any
+
+import numpy as np
+
+import host
+from host.networks.parameter import weights_sha256
+from host.training.trainer import Trainer
+
+UNITS = {
+    "test_accuracy": "percent of test_images",
+    "effective_macs": "multiply-accumulates of 32 x 32 bits (cost a/32 * w/32 each)",
+    "effective_macs_fw8bw8": "the same steps with all operands at 8 bits",
+    "saving": "fraction, 1 - effective_macs / effective_macs_fw8bw8",
+    "stages": "bits of activations, weights, errors; first step and its epoch, both from 0",
+    "counters": "of the accelerator, evaluation included; zero where no machine runs",
+    "seconds": "wall clock",
+}
+
+
+def summarize(
+    trainer: Trainer, *, backend: str, config: str, test_accuracy: float, test_images: int
+) -> dict[str, Any]:
+    """The results of a finished run.
+
+    ``weights_sha256`` is over all parameters in the network's order (`ResNet.parameters`), each
+    as little-endian float32 in C order.
+    """
+    plan, costs = trainer.plan, trainer.costs
+    per_epoch = trainer.dataset.steps_per_epoch(plan.batch)
+    return {
+        "dataset": trainer.dataset.name,
+        "model": trainer.network.name,
+        "method": trainer.method.name,
+        "backend": backend,
+        "config": config,
+        "seed": plan.seed,
+        "steps": plan.steps,
+        "epochs": plan.steps / per_epoch,
+        "test_accuracy": 100 * test_accuracy,
+        "test_images": test_images,
+        "effective_macs": costs.executed,
+        "effective_macs_fw8bw8": costs.baseline,
+        "saving": costs.saving,
+        "weights_sha256": weights_sha256(trainer.network.parameters()),
+        "stages": [
+            {
+                "activation": stage.precision.activation,
+                "weight": stage.precision.weight,
+                "error": stage.precision.error,
+                "first_step": stage.first_step,
+                "first_epoch": stage.first_step // per_epoch,
+            }
+            for stage in trainer.method.stages
+        ],
+        "stages_planned": len(trainer.method.schedule),
+        "plan": dataclasses.asdict(plan),
+        "counters": dataclasses.asdict(trainer.accelerator.counters),
+        "versions": {
+            "fractrain-fpga": host.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        },
+        "units": UNITS,
+    }

@@ -1,0 +1,178 @@
+"""`fractrain train`: what it writes and prints, what it refuses, what an interruption leaves."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from host.cli import train_progress
+from host.cli.main import main
+from host.cli.train_progress import BarProgress, LineProgress, open_progress
+from host.training.trainer import StepReport, Trainer
+from hw.contract.precision import Precision
+
+REQUIRED = {
+    *("dataset", "model", "method", "backend", "config", "seed", "steps", "test_accuracy"),
+    *("effective_macs", "effective_macs_fw8bw8", "saving", "weights_sha256"),
+}
+
+
+def train(out: Path, *options: str) -> int:
+    """Two small steps."""
+    short = ["--steps", "2", "--batch", "4", "--test-images", "5"]
+    return main(["train", "--out", str(out), *short, *options])
+
+
+def summary(out: Path, name: str = "latest") -> dict:
+    return json.loads((out / name / "summary.json").read_text())
+
+
+def test_summary(tmp_path: Path) -> None:
+    assert train(tmp_path) == 0
+    result = summary(tmp_path)
+    assert result.keys() >= REQUIRED
+    assert (result["dataset"], result["model"], result["method"]) == ("digits", "resnet8", "pfq")
+    assert (result["backend"], result["config"]) == ("golden", "tiny")
+    assert (result["seed"], result["steps"], result["test_images"]) == (0, 2, 5)
+    assert 0 < result["effective_macs"] < result["effective_macs_fw8bw8"]
+    assert len(result["weights_sha256"]) == 64
+    assert result["stages"] == [
+        {"activation": 3, "weight": 3, "error": 6, "first_step": 0, "first_epoch": 0}
+    ]
+    assert result["counters"]["cycles"] == 0
+
+
+def test_same_seed_same_weights(tmp_path: Path) -> None:
+    for name, options in {
+        "a": [],
+        "b": [],
+        "c": ["--seed", "1"],
+        "d": ["--method", "static"],
+    }.items():
+        assert train(tmp_path, "--name", name, *options) == 0
+    prints = {name: summary(tmp_path, name)["weights_sha256"] for name in "abcd"}
+    assert prints["a"] == prints["b"]
+    assert len(set(prints.values())) == 3
+    assert summary(tmp_path, "d")["saving"] == 0
+
+
+def test_default_names_do_not_collide(tmp_path: Path) -> None:
+    assert train(tmp_path) == train(tmp_path) == 0
+    base = "digits-resnet8-pfq-golden-seed0"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [base, f"{base}-2", "latest"]
+    assert (tmp_path / "latest").readlink() == Path(f"{base}-2")
+
+
+def test_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(tmp_path, "--name", "run", "--method", "static", "--precision", "4,3,6")
+    shown = capsys.readouterr().out
+    assert "step 1/2" in shown and "bits 4/3/6" in shown and "left" in shown
+    for row in ("test accuracy", "stages visited", "effective MACs", "at FW8/BW8", "saving"):
+        assert row in shown
+    assert f"{100 * summary(tmp_path)['saving']:.1f} %" in shown
+    assert shown.rstrip().endswith(str(tmp_path / "run" / "summary.json"))
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--precision", "4,4,6"], 2, "--precision: got '4,4,6', allowed: with --method static"),
+        (["--method", "static", "--alpha", "0.1"], 2, "--alpha: got 0.1, allowed: with --method"),
+        (["--method", "static", "--precision", "4"], 2, "three numbers a,w,e"),
+        (["--method", "static", "--precision", "0,4,6"], 2, "at least 1 bit"),
+        (["--schedule-forward", "3,x"], 2, "--schedule-forward: got '3,x'"),
+        (["--schedule-forward", "3,4"], 2, "same length"),
+        (["--schedule-backward", "6,6,8,17"], 2, "1..16"),
+        (["--batch", "0"], 2, "--batch: got 0"),
+        (["--batch", "5000"], 2, "1..1438"),
+        (["--seed", "-1"], 2, "--seed: got -1"),
+        (["--steps", "0"], 2, "--steps: got 0"),
+        (["--lr", "0"], 2, "--lr: got 0.0"),
+        (["--momentum", "1"], 2, "--momentum: got 1.0"),
+        (["--weight-decay", "-1"], 2, "--weight-decay: got -1.0"),
+        (["--overwrite"], 2, "--name"),
+        (["--name", "a/b"], 2, "--name: got 'a/b'"),
+        (["--model", "resnet9"], 2, "model: got 'resnet9'"),
+        (["--config", "huge"], 3, "huge"),
+    ],
+)
+def test_wrong_options(
+    options: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert train(tmp_path / "runs", *options) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("fractrain: error: ") and error.count("\n") == 1
+    assert not (tmp_path / "runs").exists() or list((tmp_path / "runs").iterdir()) == []
+
+
+def test_taken_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(tmp_path, "--name", "run") == 0
+    assert train(tmp_path, "--name", "run", "--seed", "1") == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert summary(tmp_path)["seed"] == 0
+    assert train(tmp_path, "--name", "run", "--seed", "1", "--overwrite") == 0
+    assert summary(tmp_path)["seed"] == 1
+
+
+def test_interruption_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "evaluate", interrupt)
+    assert train(tmp_path) == 130
+    assert capsys.readouterr().err == "fractrain: interrupted\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    options = "dataset model method backend config steps epochs batch seed name lr precision eps"
+    for option in [*options.split(), "alpha", "schedule-forward", "schedule-backward", "out"]:
+        assert f"--{option}" in shown
+    assert "examples:" in shown
+
+
+def report(step: int, loss: float, accuracy: float) -> StepReport:
+    return StepReport(step, loss, accuracy, Precision(3, 3, 6))
+
+
+def test_lines_are_smoothed_and_few(capsys: pytest.CaptureFixture[str]) -> None:
+    with LineProgress(100) as progress:
+        progress.update(report(0, 4.0, 0.0))
+        progress.update(report(1, 2.0, 1.0))
+        # weights 0.9 and 1: (0.9 * 4 + 2) / 1.9 and 1 / 1.9
+        assert progress.status == "loss 2.947  accuracy  52.6 %"
+        for step in range(2, 100):
+            progress.update(report(step, 1.0, 1.0))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 40
+    assert lines[-1].startswith("step 100/100  loss 1.000  accuracy 100.0 %  bits 3/3/6  0:00 left")
+
+
+def test_bar_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setattr(train_progress.sys.stdout, "isatty", lambda: True, raising=False)
+    progress = open_progress(10)
+    assert isinstance(progress, BarProgress)
+    with progress:
+        progress.update(report(9, 1.0, 1.0))
+    shown = capsys.readouterr().out
+    assert "10/10" in shown and "bits 3/3/6" in shown
+
+
+def test_lines_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_progress.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setitem(train_progress.sys.modules, "rich", None)
+    assert isinstance(open_progress(10), LineProgress)

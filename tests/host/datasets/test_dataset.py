@@ -1,0 +1,77 @@
+"""Splits, batches and shifts, on images that say where they come from."""
+
+import numpy as np
+import pytest
+
+from host.datasets.dataset import Dataset, random_crop, stratified_split
+from hw.contract.errors import ParameterError
+
+
+def numbered(count: int, crop_padding: int = 0) -> Dataset:
+    """Images of 3x3 pixels whose every pixel is the image's label."""
+    labels = np.arange(count)
+    images = np.broadcast_to(labels.reshape(-1, 1, 1, 1), (count, 1, 3, 3)).astype(np.uint8)
+    return Dataset("numbered", count, images, labels, images[:1], labels[:1], crop_padding)
+
+
+def order(dataset: Dataset, batch: int, seed: int, epoch: int) -> list[int]:
+    batches = list(dataset.epoch(batch, seed=seed, epoch=epoch))
+    assert all(len(images) == len(labels) == batch for images, labels in batches)
+    assert all((images == labels.reshape(-1, 1, 1, 1)).all() for images, labels in batches)
+    return [int(label) for _, labels in batches for label in labels]
+
+
+def test_an_epoch_has_every_image_once() -> None:
+    assert sorted(order(numbered(12), 4, seed=0, epoch=0)) == list(range(12))
+
+
+def test_left_over_images_wait() -> None:
+    dataset = numbered(14)
+    assert dataset.steps_per_epoch(4) == 3
+    seen = order(dataset, 4, seed=0, epoch=0)
+    assert len(set(seen)) == 12
+    assert set(range(14)) == set(seen).union(*(order(dataset, 4, 0, epoch) for epoch in (1, 2, 3)))
+
+
+def test_order_depends_on_seed_and_epoch() -> None:
+    dataset = numbered(12)
+    orders = [tuple(order(dataset, 4, *key)) for key in [(0, 0), (0, 0), (0, 1), (1, 0)]]
+    assert orders[0] == orders[1]
+    assert len(set(orders)) == 3
+
+
+@pytest.mark.parametrize("batch", [0, -1, 13])
+def test_batches_that_cannot_be(batch: int) -> None:
+    with pytest.raises(ParameterError, match=r"batch: got .* allowed: 1\.\.12 images"):
+        numbered(12).steps_per_epoch(batch)
+
+
+def test_crop_moves_each_image_on_its_own() -> None:
+    images = np.zeros((400, 2, 5, 5), np.uint8)
+    images[:, :, 2, 2] = 7
+    moved = random_crop(images, 1, np.random.default_rng(0))
+    assert moved.shape == images.shape
+    places = {tuple(np.argwhere(image[0])[0]) for image in moved}
+    assert places == {(row, column) for row in (1, 2, 3) for column in (1, 2, 3)}
+    np.testing.assert_array_equal(moved[:, 0], moved[:, 1])
+    assert (moved.sum(axis=(2, 3)) == 7).all()
+
+
+def test_crop_brings_in_zeros() -> None:
+    moved = random_crop(np.ones((50, 1, 4, 4), np.uint8), 2, np.random.default_rng(0))
+    sums = {int(total) for total in moved.sum(axis=(1, 2, 3))}
+    assert sums == {4, 6, 8, 9, 12, 16}
+
+
+def test_no_padding_is_no_change() -> None:
+    images = np.ones((2, 1, 3, 3), np.uint8)
+    assert random_crop(images, 0, np.random.default_rng(0)) is images
+
+
+def test_stratified_split() -> None:
+    labels = np.repeat([0, 1, 2], [50, 30, 20])
+    train, test = stratified_split(labels, 0.2)
+    assert sorted([*train, *test]) == list(range(100))
+    assert np.bincount(labels[test]).tolist() == [10, 6, 4]
+    np.testing.assert_array_equal(stratified_split(labels, 0.2)[1], test)
+    assert test.tolist() != sorted(test)[: len(test)] or test.max() > 30  # not simply the first
