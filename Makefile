@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check
+PIP := $(PY) -m pip --disable-pip-version-check --quiet --quiet
 STAMP := $(VENV)/.installed
 # uv only resolves versions for `make lock`; nothing else needs it.
 UV_VERSION := 0.13.9
@@ -49,7 +49,7 @@ bench: $(STAMP) ## measure simulation, training and packing speed
 	@$(VENV)/bin/fractrain bench $(ARGS)
 
 lock: $(STAMP) ## resolve requirements.lock anew from pyproject.toml
-	$(PIP) install --quiet uv==$(UV_VERSION)
+	$(PIP) install uv==$(UV_VERSION)
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --all-extras \
 	    --generate-hashes --no-emit-index-url --no-annotate --upgrade \
 	    --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
@@ -87,7 +87,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@rm -f $@
 	@if [ "$(AT_HOME)" != yes ] || ! $(PY) -m pip --version >/dev/null 2>&1; then \
 	    $(PYTHON) -m venv --clear $(VENV); fi
-	@$(PIP) install --quiet --require-hashes -r requirements.lock
-	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 	@echo "Set-up is done."
