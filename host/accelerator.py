@@ -77,6 +77,14 @@ class Counters:
             self.bytes_out + other.bytes_out,
         )
 
+    def __sub__(self, other: Counters) -> Counters:
+        return Counters(
+            self.cycles - other.cycles,
+            self.busy_cycles - other.busy_cycles,
+            self.bytes_in - other.bytes_in,
+            self.bytes_out - other.bytes_out,
+        )
+
 
 class Accelerator(ABC):
     """Base of all backends: checks every argument, then calls the backend's method of the pass.

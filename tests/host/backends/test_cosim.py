@@ -10,14 +10,15 @@ from host.accelerator import Accelerator, open_accelerator
 from host.shapes import output_size
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.precision import value_range
-from tests.hw.machines import machine
+from tests.hw.machines import machine, small_machine
 
 CASES = 60
 
 
 @pytest.fixture(scope="module", params=[1, 4])
 def accelerator(request: pytest.FixtureRequest) -> Iterator[Accelerator]:
-    with open_accelerator("cosim", machine(array__spatial_bits=request.param)) as opened:
+    parameters = machine() if request.param == 1 else small_machine(request.param)
+    with open_accelerator("cosim", parameters) as opened:
         yield opened
 
 
@@ -110,21 +111,23 @@ def adjoint_kernel(a: np.ndarray, spread: np.ndarray, kernel: int, padding: int)
 
 
 def test_counters_count(accelerator: Accelerator) -> None:
-    before = accelerator.counters
+    p, before = accelerator.parameters, accelerator.counters
     a, w = np.full((1, 4, 8, 8), 7), np.full((4, 4, 3, 3), -4)
     accelerator.forward(a, w, bits=(3, 3), padding=1)
     after = accelerator.counters
-    spatial = accelerator.parameters.array.spatial_bits
-    digits = -(-3 // spatial)
-    # 64 pixels are 8 row tiles, 4 channels one column tile, 36 taps one slice
-    assert after.busy_cycles - before.busy_cycles == 8 * digits**2
-    assert after.cycles - before.cycles > 8 * digits**2
-    # results: 8 tiles of 8 x 4 words of 48 bits
-    assert after.bytes_out - before.bytes_out == 8 * 8 * 4 * 6
-    planes = digits * spatial
-    blocks = (8 + 1) * planes * 9
-    commands = 8 + 1 + 8
-    assert after.bytes_in - before.bytes_in == blocks * 4 + commands * 16
+    # 64 pixels by 4 channels over 36 taps
+    row_tiles, column_tiles = 64 // p.array.rows, 4 // p.array.columns
+    slices, digits = -(-36 // p.array.lanes), p.digits(3)
+    passes = row_tiles * column_tiles * slices * digits**2
+    assert after.busy_cycles - before.busy_cycles == passes
+    assert after.cycles - before.cycles > passes
+    words = row_tiles * column_tiles * p.array.rows * p.array.columns
+    assert after.bytes_out - before.bytes_out == words * p.precision.accumulator_bits // 8
+    column_blocks = -(-column_tiles // p.column_tiles_per_block)
+    per_tile = slices * digits * p.array.spatial_bits * p.lane_groups * p.block_bytes
+    commands = row_tiles + column_blocks + row_tiles * column_tiles
+    loaded = (row_tiles + column_blocks) * per_tile
+    assert after.bytes_in - before.bytes_in == loaded + commands * 16
 
 
 def test_wrong_values_and_a_closed_machine_are_refused() -> None:

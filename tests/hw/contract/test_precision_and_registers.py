@@ -57,5 +57,5 @@ def test_table_word() -> None:
 def test_register_page_is_current(project_root: Path) -> None:
     page = project_root / "docs" / "registers.md"
     assert page.read_text() == RegisterMap(machine("zc706")).markdown(), (
-        "docs/registers.md is stale: run `fractrain generate` and copy build/zc706/registers.md to it"
+        "docs/registers.md is stale: copy build/zc706/registers.md of `fractrain generate`"
     )

@@ -24,14 +24,15 @@ from hw.contract.registers import (
 )
 from sim.cosim.engine import EngineSimulation, Program
 from sim.cosim.stalls import Stalls
-from tests.hw.machines import machine
+from tests.hw.machines import machine, small_machine
 
 Matrix = np.ndarray
 
 
 @pytest.fixture(scope="module", params=[1, 2, 4, 8])
 def engine(request: pytest.FixtureRequest) -> Iterator[EngineSimulation]:
-    with EngineSimulation(machine(array__spatial_bits=request.param)) as simulation:
+    parameters = machine() if request.param == 1 else small_machine(request.param)
+    with EngineSimulation(parameters) as simulation:
         yield simulation
 
 
@@ -87,11 +88,9 @@ def test_products_at_every_kind_of_precision(
     engine: EngineSimulation, rng: np.random.Generator, bits: tuple[int, int], extreme: bool
 ) -> None:
     for pass_ in Pass:
-        shape = rng.integers(1, 40, 3)
-        rows = random_matrix(rng, (shape[0], shape[2] * 3), bits[0], pass_.row.signed, extreme)
-        columns = random_matrix(
-            rng, (shape[1], shape[2] * 3), bits[1], pass_.column.signed, extreme
-        )
+        height, width, depth = rng.integers(1, (20, 12, 4 * engine.parameters.array.lanes))
+        rows = random_matrix(rng, (height, depth), bits[0], pass_.row.signed, extreme)
+        columns = random_matrix(rng, (width, depth), bits[1], pass_.column.signed, extreme)
         assert np.array_equal(run_product(engine, pass_, rows, columns, bits), rows @ columns.T)
 
 
@@ -164,6 +163,17 @@ def test_every_cycle_is_counted_once(bit_serial: EngineSimulation) -> None:
 # -- commands one by one ---------------------------------------------------------------------
 
 
+def one_tile(
+    rng: np.random.Generator, parameters: Parameters, slices: int, bits: tuple[int, int]
+) -> tuple[Matrix, Matrix]:
+    """Signed operands of exactly one tile and ``slices`` slices."""
+    array = parameters.array
+    return (
+        random_matrix(rng, (array.rows, slices * array.lanes), bits[0], True, False),
+        random_matrix(rng, (array.columns, slices * array.lanes), bits[1], True, False),
+    )
+
+
 def loads_and_multiply(
     parameters: Parameters, rows: Matrix, columns: Matrix, bits: tuple[int, int]
 ) -> tuple[Load, Load, Multiply, np.ndarray]:
@@ -198,8 +208,7 @@ def test_a_tile_may_take_several_commands(
     engine: EngineSimulation, rng: np.random.Generator
 ) -> None:
     p = engine.parameters
-    rows = random_matrix(rng, (8, 108), 5, True, False)
-    columns = random_matrix(rng, (4, 108), 3, True, False)
+    rows, columns = one_tile(rng, p, 3, (5, 3))
     load_rows, load_columns, whole, blocks = loads_and_multiply(p, rows, columns, (5, 3))
     parts = [
         replace(
@@ -224,8 +233,7 @@ def test_zero_bits_skip_a_command_but_not_its_tokens(
     bit_serial: EngineSimulation, rng: np.random.Generator
 ) -> None:
     p = bit_serial.parameters
-    rows = random_matrix(rng, (8, 36), 5, True, False)
-    columns = random_matrix(rng, (4, 36), 3, True, False)
+    rows, columns = one_tile(rng, p, 1, (5, 3))
     load_rows, load_columns, multiply, blocks = loads_and_multiply(p, rows, columns, (5, 3))
     skipped: list[Command] = [
         replace(load_rows, slot=1, signal=True),
@@ -242,8 +250,7 @@ def test_zero_bits_skip_a_command_but_not_its_tokens(
 def test_fewer_bits_read_the_top_planes(engine: EngineSimulation, rng: np.random.Generator) -> None:
     """Operands stored at 8 bits, multiplied at 3 and 5: truncation, without touching the data."""
     p = engine.parameters
-    rows = random_matrix(rng, (8, 72), 8, True, False)
-    columns = random_matrix(rng, (4, 72), 8, True, False)
+    rows, columns = one_tile(rng, p, 2, (8, 8))
     load_rows, load_columns, multiply, blocks = loads_and_multiply(p, rows, columns, (8, 8))
     writes = [table_write(p, 0, Precision(1, 8, 8)), table_write(p, 1, Precision(1, 5, 3))]
     commands = [load_rows, load_columns, replace(multiply, slot=1)]
@@ -281,8 +288,7 @@ def test_fault_stops_the_machine_and_reset_revives_it(
 ) -> None:
     fault, index, damage = FAULTS[name]
     p = bit_serial.parameters
-    rows = random_matrix(rng, (8, 36), 5, True, False)
-    columns = random_matrix(rng, (4, 36), 3, True, False)
+    rows, columns = one_tile(rng, p, 1, (5, 3))
     load_rows, load_columns, multiply, blocks = loads_and_multiply(p, rows, columns, (5, 3))
     writes = [
         table_write(p, 0, Precision(1, 3, 5)),
