@@ -4,7 +4,7 @@ The count of partial sums in fields of a machine word (SWAR). No intermediate va
 than 64 bits: wider ones are arrays of words to a Verilog simulator.
 """
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Module, Signal, Value
 
 __all__ = ["count_ones"]
 
@@ -18,24 +18,23 @@ def count_ones(m: Module, a: Value, b: Value) -> Value:
     """``Σ_k a[k] & b[k]``, combinational."""
     lanes = len(a)
     step = _WORD_BITS * _WORDS_PER_COUNT
-    total: Value = Const(0, 1)
+    totals = []
     for start in range(0, lanes, step):
         words = [
             a[low : min(low + _WORD_BITS, lanes)] & b[low : min(low + _WORD_BITS, lanes)]
             for low in range(start, min(start + step, lanes), _WORD_BITS)
         ]
-        total = total + _count_words(m, words)
-    return total
+        totals.append(_count_words(m, words))
+    return sum(totals[1:], start=totals[0])
 
 
 def _count_words(m: Module, words: list[Value]) -> Value:
-    nibbles: Value = Const(0, 1)
-    for word in words:
-        pairs = _add_fields(m, _named(m, word), 1)
-        # The upper field of a word counts at most 4 of 15: 63 bits hold it, and the sum of
-        # two such words, which is why slicing loses nothing.
-        nibbles = _named(m, nibbles[:63] + _add_fields(m, pairs, 2))
-    count = _add_fields(m, nibbles, 4)
+    nibbles = [_add_fields(m, _add_fields(m, _named(m, word), 1), 2) for word in words]
+    count = nibbles[0]
+    for each in nibbles[1:]:
+        # Fields of at most 4, of 8 after the first sum: the top bit is free before each sum.
+        count = _named(m, count[: _WORD_BITS - 1] + each)
+    count = _add_fields(m, count, 4)
     for field in (32, 16, 8):
         if len(count) > field:
             count = _named(m, count[:field] + count[field:])
@@ -46,15 +45,23 @@ def _add_fields(m: Module, word: Value, field: int) -> Value:
     """Adds neighbouring fields of ``field`` bits: fields twice as wide, half as many."""
     if len(word) <= field:
         return word
-    mask = sum(((1 << field) - 1) << low for low in range(0, len(word), 2 * field))
-    even = word & Const(mask, len(word))
-    odd = word[field:] & Const(mask, len(word))[: len(word) - field]
-    return _named(m, _narrow(even, mask) + _narrow(odd, mask))
+    mask = _mask(m, field, len(word))
+    even, odd = word & mask, word[field:] & mask
+    # Without the upper bits that the mask clears, so that the sum does not outgrow the word.
+    return _named(m, even[: len(mask)] + odd[: len(mask)])
 
 
-def _narrow(value: Value, mask: int) -> Value:
-    """Without the upper bits that ``mask`` clears, so that a sum does not grow past the word."""
-    return value[: mask.bit_length()]
+def _mask(m: Module, field: int, bits: int) -> Value:
+    """Every other field of ``bits`` bits, lowest first.
+
+    A register that keeps its first value: a constant mask would be taken apart into an
+    assignment for each bit when the Verilog is written, and simulate bit by bit.
+    """
+    value = sum(((1 << field) - 1) << low for low in range(0, bits, 2 * field))
+    value &= (1 << bits) - 1
+    mask = Signal(value.bit_length(), init=value, reset_less=True, name=f"mask_{field}")
+    m.d.sync += mask.eq(mask)
+    return mask
 
 
 def _named(m: Module, value: Value) -> Value:
