@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from host.accelerator import open_accelerator
+from host.cli.blas import single_threaded_blas
 from host.cli.train_options import (
     DEFAULT_EPOCHS,
     DESCRIPTION,
@@ -84,11 +85,12 @@ def _reserve(args: argparse.Namespace) -> RunDirectory:
 def _train(args: argparse.Namespace, trainer: Trainer) -> dict[str, Any]:
     """Train and evaluate; returns the summary."""
     started = time.monotonic()
-    with open_progress(trainer.plan.steps) as progress:
-        trainer.train(progress.update)
-    trained = time.monotonic()
     limit = evaluation_limit(args)
-    accuracy = trainer.evaluate(limit)
+    with single_threaded_blas():
+        with open_progress(trainer.plan.steps) as progress:
+            trainer.train(progress.update)
+        trained = time.monotonic()
+        accuracy = trainer.evaluate(limit)
     summary = summarize(
         trainer,
         backend=args.backend,
@@ -116,6 +118,9 @@ def _print_table(summary: dict[str, Any]) -> None:
         "time": f"{summary['seconds']['training']:.1f} s for {summary['steps']} steps",
         "weights SHA-256": f"{summary['weights_sha256'][:16]}…",
     }
+    if cycles := summary["counters"]["cycles"]:
+        busy = 100 * summary["counters"]["busy_cycles"] / cycles
+        rows["RTL cycles"] = f"{cycles:,} (measured), array busy in {busy:.1f} %"
     print()
     for name, value in rows.items():
         for line in value.split("\n"):
