@@ -1,43 +1,44 @@
 """Programs of the matrix engine: one matrix product as commands, blocks and the way back.
 
-The operands are cut into tiles (M rows, N columns) and the depth into *chunks* that fit the
-buffers. Each buffer is used as two halves: while the array multiplies what is in one, the fetch
-stage fills the other. What a half holds is used against everything that the other side has, so a
-word that was loaded once serves many tiles. Sums over several chunks are added here, in int64.
+The operands are cut into tiles (M rows, N columns) and the depth into chunks (`host.blocking`).
+In each *step* a group of row tiles meets a group of column blocks; what a half of a buffer holds
+already is not loaded again. Sums over several chunks are added here, in int64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
+from host.blocking import HALVES, plan, split
 from hw.contract.commands import Command, Load, Multiply, Side
-from hw.contract.errors import ParameterError
 from hw.contract.layout import pack_matrix
 from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass, value_range
+from hw.contract.precision import Pass
 
 Integers = NDArray[np.integer]
-Block = NDArray[np.uint8]
-
-HALVES = 2
 
 
-@dataclass(frozen=True)
-class Shape:
-    """A product's sizes in the machine's units, and how it is cut to fit the buffers."""
+@dataclass
+class Item:
+    """A row tile or column block in a buffer; ``load`` is the command that must bring it there."""
 
-    row_tiles: int
-    column_tiles: int
-    slices: int
-    chunk_slices: int
-    row_group: int
-    """Row tiles in one half of the row buffer."""
-    column_group: int
-    """Column blocks (M / N column tiles each) in one half of the column buffer."""
+    side: Side
+    index: int
+    address: int
+    load: Load | None
+
+
+@dataclass
+class Work:
+    """Multiplies that become possible once ``load`` is done (or at once)."""
+
+    load: Load | None
+    multiplies: list[Multiply] = field(default_factory=list)
 
 
 class MatrixProgram:
@@ -66,11 +67,12 @@ class MatrixProgram:
             Side.ROWS: pack_matrix(rows, bits[0], pass_.row.signed, parameters),
             Side.COLUMNS: pack_matrix(columns, bits[1], pass_.column.signed, parameters),
         }
-        self.shape = plan(pass_, self._result_shape, rows.shape[1], bits, parameters)
-        self.commands: list[Command] = []
+        self.blocking = plan(pass_, self._result_shape, rows.shape[1], bits, parameters)
         self._tiles: list[tuple[int, int]] = []
-        self._blocks: list[Block] = []
-        self._build()
+        self._blocks: list[NDArray[np.uint8]] = []
+        steps = self._build()
+        _couple(steps)
+        self.commands = _in_stream_order(steps)
         self.blocks = np.concatenate(self._blocks)
 
     @property
@@ -84,185 +86,166 @@ class MatrixProgram:
         m, n = p.array.rows, p.array.columns
         by_beat = beats.reshape(-1, p.beats_per_tile, m, p.column_clusters)
         tiles = by_beat.transpose(0, 2, 3, 1).reshape(-1, m, n)
-        total = np.zeros((self.shape.row_tiles, m, self.shape.column_tiles, n), np.int64)
+        total = np.zeros((self.blocking.row_tiles, m, self.blocking.column_tiles, n), np.int64)
         for (row, column), tile in zip(self._tiles, tiles, strict=True):
             total[row, :, column] += tile
         height, width = self._result_shape
-        return total.reshape(self.shape.row_tiles * m, -1)[:height, :width]
+        return total.reshape(self.blocking.row_tiles * m, -1)[:height, :width]
 
     # -- building --------------------------------------------------------------------------
 
-    def _build(self) -> None:
-        """Step by step: load the groups that are missing, then multiply all pairs of them.
+    def _build(self) -> list[list[Work]]:
+        """The work of every step, in the order in which loads make it possible."""
+        rows, columns = _Halves(self, Side.ROWS), _Halves(self, Side.COLUMNS)
+        return [
+            self._step(chunk, rows.place(chunk, row_group), columns.place(chunk, column_group))
+            for chunk, row_group, column_group in self._groups()
+        ]
 
-        The loads of a step stand before the multiplies of the step ahead of it, so that they are
-        under way while the array is busy with those.
-        """
-        rows = _Halves(self, Side.ROWS)
-        columns = _Halves(self, Side.COLUMNS)
-        steps: list[tuple[list[Load], list[Multiply]]] = []
-        for chunk, row_group, column_group in self._steps():
-            loads: list[Load] = []
-            row_base = rows.place(chunk, row_group, loads)
-            column_base = columns.place(chunk, column_group, loads)
-            steps.append(
-                (loads, self._pairs(chunk, row_group, row_base, column_group, column_base))
-            )
-        _couple(steps)
-        pending: list[Multiply] = []
-        for loads, multiplies in steps:
-            self.commands += [*loads, *pending]
-            pending = multiplies
-        self.commands += pending
-
-    def _steps(self) -> Iterator[tuple[range, range, range]]:
+    def _groups(self) -> Iterator[tuple[range, range, range]]:
         """(slices, row tiles, column blocks) of each step; neighbours share as much as possible."""
-        s = self.shape
-        blocks = -(-s.column_tiles // self.parameters.column_tiles_per_block)
-        for chunk in _split(s.slices, s.chunk_slices):
-            column_groups = list(_split(blocks, s.column_group))
-            for row_group in _split(s.row_tiles, s.row_group):
+        cut = self.blocking
+        blocks = -(-cut.column_tiles // self.parameters.column_tiles_per_block)
+        for chunk in cut.chunks():
+            column_groups = list(split(blocks, cut.column_group))
+            for row_group in split(cut.row_tiles, cut.row_group):
                 for column_group in column_groups:
                     yield chunk, row_group, column_group
                 column_groups.reverse()
 
-    def _pairs(
-        self, chunk: range, rows: range, row_base: int, columns: range, column_base: int
-    ) -> list[Multiply]:
-        per_block = self.parameters.column_tiles_per_block
-        row_stride, column_stride = (self.parameters.digits(bits) for bits in self.bits)
-        row_words, column_words = len(chunk) * row_stride, len(chunk) * column_stride
-        multiplies = []
-        for r, row in enumerate(rows):
-            for c in range(len(columns) * per_block):
-                column = columns.start * per_block + c
-                if column >= self.shape.column_tiles:
-                    continue
-                self._tiles.append((row, column))
-                multiplies.append(
-                    Multiply(
-                        slot=self.slot,
-                        row_operand=self.pass_.row,
-                        column_operand=self.pass_.column,
-                        row_address=row_base + r * row_words,
-                        column_address=column_base + c * column_words,
-                        slices=len(chunk),
-                        row_stride=row_stride,
-                        column_stride=column_stride,
-                        row_signed=self.pass_.row.signed,
-                        column_signed=self.pass_.column.signed,
-                    )
-                )
+    def _step(self, chunk: range, rows: list[Item], columns: list[Item]) -> list[Work]:
+        """Every pair once, as soon as both of its items are there; loads of both sides in turn."""
+        present = [item for item in (*rows, *columns) if item.load is None]
+        missing = [item for pair in zip_longest(rows, columns) for item in pair if item]
+        works = [Work(None)]
+        for item in present:
+            works[0].multiplies += self._pairs(chunk, item, present[: present.index(item)])
+        for item in missing:
+            if item.load is None:
+                continue
+            self._queue_blocks(item, chunk)
+            works.append(Work(item.load, self._pairs(chunk, item, present)))
+            present.append(item)
+        return works
+
+    def _pairs(self, chunk: range, item: Item, others: Iterable[Item]) -> list[Multiply]:
+        """Multiplies of ``item`` with those of the other side."""
+        multiplies: list[Multiply] = []
+        for other in others:
+            if other.side is not item.side:
+                row, column = (item, other) if item.side is Side.ROWS else (other, item)
+                multiplies += self._multiplies(chunk, row, column)
         return multiplies
 
-    def load(self, side: Side, chunk: range, item: int, address: int) -> Load:
-        """The command that loads tile (or column block) ``item``; its blocks are queued too."""
-        digits = self.parameters.digits(self.bits[side])
-        blocks = self._packed[side][item, chunk.start : chunk.stop]
+    def _multiplies(self, chunk: range, row: Item, block: Item) -> Iterator[Multiply]:
+        """One for each column tile of the block."""
+        per_block = self.parameters.column_tiles_per_block
+        row_stride, column_stride = (self.parameters.digits(bits) for bits in self.bits)
+        for tile in range(per_block):
+            column = block.index * per_block + tile
+            if column >= self.blocking.column_tiles:
+                return
+            self._tiles.append((row.index, column))
+            yield Multiply(
+                slot=self.slot,
+                row_operand=self.pass_.row,
+                column_operand=self.pass_.column,
+                row_address=row.address,
+                column_address=block.address + tile * len(chunk) * column_stride,
+                slices=len(chunk),
+                row_stride=row_stride,
+                column_stride=column_stride,
+                row_signed=self.pass_.row.signed,
+                column_signed=self.pass_.column.signed,
+            )
+
+    def _queue_blocks(self, item: Item, chunk: range) -> None:
+        blocks = self._packed[item.side][item.index, chunk.start : chunk.stop]
         self._blocks.append(blocks.reshape(-1, self.parameters.block_bytes))
-        return Load(
-            slot=self.slot,
-            operand=self.pass_.row if side is Side.ROWS else self.pass_.column,
-            side=side,
-            address=address,
-            slices=len(chunk),
-            slice_stride=digits,
-            tile_stride=len(chunk) * digits if side is Side.COLUMNS else 0,
-        )
 
 
 class _Halves:
     """What the two halves of a buffer hold while a program is built."""
 
     def __init__(self, program: MatrixProgram, side: Side) -> None:
-        self.program, self.side = program, side
-        buffers = program.parameters.buffers
+        self.side, self.slot = side, program.slot
+        parameters = program.parameters
+        buffers = parameters.buffers
         words = buffers.row_words if side is Side.ROWS else buffers.column_words
         self.half = words // HALVES
+        self.operand = program.pass_.row if side is Side.ROWS else program.pass_.column
+        self.digits = parameters.digits(program.bits[side])
+        self.tiles = 1 if side is Side.ROWS else parameters.column_tiles_per_block
         self.held: list[tuple[range, range] | None] = [None] * HALVES
         self.latest = 0
 
-    def place(self, chunk: range, group: range, loads: list[Load]) -> int:
-        """Address of ``group``; if no half holds it, adds its loads, into the half not in use."""
-        if (chunk, group) in self.held:
+    def place(self, chunk: range, group: range) -> list[Item]:
+        """The items of ``group``; those that no half holds go into the half not in use."""
+        held = (chunk, group) in self.held
+        if held:
             self.latest = self.held.index((chunk, group))
         else:
             self.latest = 1 - self.latest
             self.held[self.latest] = chunk, group
-            words = len(chunk) * self.program.parameters.digits(self.program.bits[self.side])
-            if self.side is Side.COLUMNS:
-                words *= self.program.parameters.column_tiles_per_block
-            base = self.latest * self.half
-            loads += [
-                self.program.load(self.side, chunk, item, base + index * words)
-                for index, item in enumerate(group)
-            ]
-        return self.latest * self.half
+        words = len(chunk) * self.digits
+        base = self.latest * self.half
+        addresses = [base + number * words * self.tiles for number in range(len(group))]
+        return [
+            Item(self.side, index, address, None if held else self._load(chunk, address))
+            for index, address in zip(group, addresses, strict=True)
+        ]
+
+    def _load(self, chunk: range, address: int) -> Load:
+        return Load(
+            slot=self.slot,
+            operand=self.operand,
+            side=self.side,
+            address=address,
+            slices=len(chunk),
+            slice_stride=self.digits,
+            tile_stride=len(chunk) * self.digits if self.tiles > 1 else 0,
+        )
 
 
-def _couple(steps: list[tuple[list[Load], list[Multiply]]]) -> None:
-    """Tokens: a step multiplies when its loads are done, and its loads wait for the step before
-    the last: what the last one uses is in the other halves."""
-    for index, (loads, multiplies) in enumerate(steps):
-        if not loads:
-            continue
-        loads[-1] = replace(loads[-1], signal=True)
-        multiplies[0] = replace(multiplies[0], wait=True)
-        if index >= HALVES:
-            loads[0] = replace(loads[0], wait=True)
-            freeing = steps[index - HALVES][1]
-            freeing[-1] = replace(freeing[-1], signal=True)
+def _couple(steps: list[list[Work]]) -> None:
+    """Tokens, so that nothing is multiplied before it is there nor overwritten while in use.
 
-
-def plan(
-    pass_: Pass,
-    result_shape: tuple[int, int],
-    depth: int,
-    bits: tuple[int, int],
-    parameters: Parameters,
-) -> Shape:
-    """Cut a product so that each half of a buffer holds whole groups of tiles.
-
-    The depth is cut only if a single tile does not fit, or if its sum might leave the
-    accumulators.
+    The first multiply that a load makes possible waits for that load; one that makes none
+    possible yet is covered by the next, as loads are done in order. The first load of a step
+    waits for the step before the last: what the last one uses is in the other halves.
     """
-    array, buffers = parameters.array, parameters.buffers
-    per_block = parameters.column_tiles_per_block
-    row_digits, column_digits = (parameters.digits(each) for each in bits)
-    slices = -(-depth // array.lanes)
-    chunk = min(
-        slices,
-        buffers.row_words // HALVES // row_digits,
-        buffers.column_words // HALVES // (column_digits * per_block),
-        _exact_slices(pass_, bits, parameters),
-    )
-    return Shape(
-        row_tiles=-(-result_shape[0] // array.rows),
-        column_tiles=-(-result_shape[1] // array.columns),
-        slices=slices,
-        chunk_slices=chunk,
-        row_group=buffers.row_words // HALVES // (chunk * row_digits),
-        column_group=buffers.column_words // HALVES // (chunk * column_digits * per_block),
-    )
+    for number, works in enumerate(steps):
+        for work in works:
+            if work.load and work.multiplies:
+                work.load = replace(work.load, signal=True)
+                work.multiplies[0] = replace(work.multiplies[0], wait=True)
+        first = next((work for work in works if work.load), None)
+        if first and first.load and number >= HALVES:
+            first.load = replace(first.load, wait=True)
+            freeing = next(work for work in reversed(steps[number - HALVES]) if work.multiplies)
+            freeing.multiplies[-1] = replace(freeing.multiplies[-1], signal=True)
 
 
-def _exact_slices(pass_: Pass, bits: tuple[int, int], parameters: Parameters) -> int:
-    """Slices whose sum fits the accumulators whatever the values are.
+def _in_stream_order(steps: list[list[Work]]) -> list[Command]:
+    """One stream, decoded in order: the loads of a step are spread over the multiplies of the
+    step before it, so that they are under way in time and never far enough ahead to block.
 
-    With ``spatial_bits`` > 1 accumulators hold a multiple of the sum: operands count as padded to
-    whole digits.
+    Loads keep their order among themselves, and so do multiplies: blocks and results rely on it.
     """
-    spatial = parameters.array.spatial_bits
-    padded = [parameters.digits(each) * spatial for each in bits]
-    row = value_range(padded[0], pass_.row.signed)
-    column = value_range(padded[1], pass_.column.signed)
-    largest = max(abs(r * c) for r in row for c in column) * parameters.array.lanes
-    slices = ((1 << (parameters.precision.accumulator_bits - 1)) - 1) // largest
-    if slices < 1:
-        raise ParameterError("bits", bits, "sums of one slice within precision.accumulator_bits")
-    return slices
-
-
-def _split(count: int, size: int) -> Iterator[range]:
-    for start in range(0, count, size):
-        yield range(start, min(start + size, count))
+    commands: list[Command] = []
+    for work in steps[0][:-1]:
+        commands += [work.load] if work.load else []
+        commands += work.multiplies
+    last = steps[0][-1]
+    commands += [last.load] if last.load else []
+    multiplies = last.multiplies
+    for ahead in [*steps[1:], []]:
+        loads = [work.load for work in ahead if work.load]
+        sent = 0
+        for done, multiply in enumerate(multiplies, start=1):
+            commands.append(multiply)
+            due = len(loads) * done // len(multiplies)
+            commands += loads[sent:due]
+            sent = due
+        multiplies = [multiply for work in ahead for multiply in work.multiplies]
+    return commands

@@ -112,7 +112,7 @@ class MatrixEngine(wiring.Component):
             m.d.sync += left.eq(cycles)
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
-        m.d.comb += self.reset.eq(left != 0)
+        m.d.comb += self.reset.eq(request | (left != 0))
 
     def _connect_tasks(
         self, m: Module, decoder: CommandDecoder, fetch: FetchStage
@@ -169,10 +169,11 @@ class MatrixEngine(wiring.Component):
         registers = self.register_file
         m.d.comb += [
             self.execute.write.eq(fetch.write),
-            *(stage.halt.eq(self.halt) for stage in (decoder, fetch, self.execute)),
+            # during a reset as well: what a stage took then would be forgotten
+            *(stage.halt.eq(self.halt | self.reset) for stage in (decoder, fetch, self.execute)),
             registers.idle.eq(self.idle),
-            registers.fault.eq(self.halt),
-            self.fault.eq(self.halt),
+            registers.fault.eq(self.fault),
+            self.fault.eq(self.halt & ~self.reset),
         ]
         with m.If(self.reset):
             m.d.sync += [self.halt.eq(0), registers.cause.eq(0), registers.fault_index.eq(0)]

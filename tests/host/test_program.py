@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host.program import MatrixProgram, plan
+from host.blocking import plan
+from host.program import MatrixProgram
 from hw.contract.commands import Load, Multiply, Side
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Pass, value_range
@@ -15,10 +16,11 @@ from tests.hw.machines import machine
 
 
 class Interpreter:
-    """The engine's commands, carried out on integers; refuses what depends on the timing.
+    """The engine's commands, carried out on integers, in the most uneven orders possible.
 
-    A word of a buffer is the set of planes of one digit. Every word remembers until when it is
-    in use, in terms of tokens, so a load that the tokens do not keep from overwriting it fails.
+    The tokens alone decide what may run: a load that they do not keep from overwriting a word in
+    use, or a multiply that they let go ahead of its operands, gives a wrong product in one of the
+    two extreme orders.
     """
 
     def __init__(self, program: MatrixProgram) -> None:
@@ -36,18 +38,20 @@ class Interpreter:
         self.blocks = deque(program.blocks)
         self.results: list[np.ndarray] = []
 
-    def run(self) -> np.ndarray:
-        """Both stages, each as far ahead as its tokens let it: the fetch stage first, always."""
+    def run(self, *, fetch_first: bool) -> np.ndarray:
+        """Both stages, one of them always as far ahead as its tokens let it."""
         loads = deque(c for c in self.program.commands if isinstance(c, Load))
         multiplies = deque(c for c in self.program.commands if isinstance(c, Multiply))
         filled = freed = 0
         while loads or multiplies:
-            if loads and (freed or not loads[0].wait):
+            may_load = loads and (freed or not loads[0].wait)
+            may_multiply = multiplies and (filled or not multiplies[0].wait)
+            if may_load and (fetch_first or not may_multiply):
                 command = loads.popleft()
                 freed -= command.wait
                 self._load(command)
                 filled += command.signal
-            elif multiplies and (filled or not multiplies[0].wait):
+            elif may_multiply:
                 each = multiplies.popleft()
                 filled -= each.wait
                 self._multiply(each)
@@ -127,9 +131,10 @@ def test_programs_compute_the_product(
         )
     )
     program = MatrixProgram(pass_, rows, columns, bits, machine(array__spatial_bits=spatial_bits))
-    beats = Interpreter(program).run()
-    assert beats.shape[0] == program.beats
-    assert np.array_equal(program.collect(beats), rows @ columns.T)
+    for fetch_first in (True, False):
+        beats = Interpreter(program).run(fetch_first=fetch_first)
+        assert beats.shape[0] == program.beats
+        assert np.array_equal(program.collect(beats), rows @ columns.T)
 
 
 def test_what_is_loaded_once_serves_many_tiles() -> None:

@@ -295,6 +295,7 @@ def test_fault_stops_the_machine_and_reset_revives_it(
         (RegisterMap(p).table_address(2), 17 << 8),
     ]
     commands = encode_all(damage(load_rows, load_columns, multiply))
+    bit_serial.write_register(CONTROL.address, RESET.insert(1))
     with pytest.raises(MachineError, match=fault.description):
         bit_serial.run(Program(commands, blocks, 3 * p.beats_per_tile, writes))
     assert bit_serial.read_register(STATUS.address) == 2 | fault << 8
