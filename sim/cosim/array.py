@@ -101,10 +101,10 @@ class ArraySimulation:
         """
         if self._handle is None:
             raise MachineError("the simulation is closed; open it again")
+        control = self._pack_control(passes)
         tiles = int(np.sum(passes.control["valid"] & passes.control["last"]))
         capacity = tiles * repeats * self.parameters.beats_per_tile if keep is None else keep
         array = self.parameters.array
-        control = self._pack_control(passes)
         rows = _pack_bits("rows", passes.rows, (len(passes), array.rows), self.parameters)
         columns = _pack_bits(
             "columns", passes.columns, (len(passes), array.columns), self.parameters
