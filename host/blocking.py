@@ -16,6 +16,10 @@ MOST_TILES = 100
 """Tiles of a group, at most: the tokens of two groups' loads stay below `TOKEN_LIMIT`."""
 
 
+ENOUGH_REUSE = 1.1
+"""Passes for each cycle of loading; a tenth more than one leaves room for the bubbles of loads."""
+
+
 @dataclass(frozen=True)
 class Blocking:
     """A product's sizes in the machine's units, and how it is cut.
@@ -45,33 +49,43 @@ def plan(
 ) -> Blocking:
     """Cut a product of ``result_shape`` and ``depth`` at ``bits``.
 
-    While a group of row tiles stays, each word of the column buffer costs as many cycles to load
-    as it has parts and lasts for one pass with every word of the row group. So a chunk of the
-    depth is short enough for a row group with a tenth more words (per slice) than a word has
-    parts, long enough that a tile's passes outlast its results, and as even as can be.
+    A word costs as many cycles to load as it has parts, and then lasts for one pass with every
+    word of the same slice on the other side. So of the chunks of the depth that fit, the longest
+    is taken for which both groups have more words per slice than a word has parts (or else the
+    one that comes nearest), as even as can be; a tile's passes should outlast its results.
     """
     array, buffers = parameters.array, parameters.buffers
-    per_block = parameters.column_tiles_per_block
-    row_digits, column_digits = (parameters.digits(each) for each in bits)
-    row_half, column_half = buffers.row_words // HALVES, buffers.column_words // HALVES
+    digits = [parameters.digits(each) for each in bits]
     slices = -(-depth // array.lanes)
-    parts = array.spatial_bits * parameters.lane_groups
-    fits = min(
-        row_half // row_digits,
-        column_half // (column_digits * per_block),
-        exact_slices(pass_, bits, parameters),
-    )
-    balanced = min(row_half, column_half // per_block) * 10 // (11 * parts)
-    outlasting = -(-parameters.beats_per_tile // (row_digits * column_digits))
-    longest = min(fits, max(balanced, outlasting, 1))
-    chunk = -(-slices // -(-slices // longest))
+    tiles = 1, parameters.column_tiles_per_block
+    halves = buffers.row_words // HALVES, buffers.column_words // HALVES
+
+    def groups(chunk: int) -> list[int]:
+        """Row tiles and column blocks that fit into half a buffer."""
+        return [
+            min(half // (chunk * width * count), MOST_TILES)
+            for half, width, count in zip(halves, digits, tiles, strict=True)
+        ]
+
+    def reuse(chunk: int) -> float:
+        """Passes that a loaded word lasts for, over the cycles that it costs."""
+        words = (g * w * t for g, w, t in zip(groups(chunk), digits, tiles, strict=True))
+        return min(words) / (array.spatial_bits * parameters.lane_groups)
+
+    longest = min(slices, exact_slices(pass_, bits, parameters))
+    fitting = [chunk for chunk in range(longest, 0, -1) if min(groups(chunk)) > 0]
+    outlasting = min(fitting[0], -(-parameters.beats_per_tile // (digits[0] * digits[1])))
+    fitting = [chunk for chunk in fitting if chunk >= outlasting]
+    best = max(fitting, key=lambda chunk: (min(reuse(chunk), ENOUGH_REUSE), chunk))
+    chunk = -(-slices // -(-slices // best))
+    row_group, column_group = groups(chunk)
     return Blocking(
         row_tiles=-(-result_shape[0] // array.rows),
         column_tiles=-(-result_shape[1] // array.columns),
         slices=slices,
         chunk_slices=chunk,
-        row_group=min(row_half // (chunk * row_digits), MOST_TILES),
-        column_group=min(column_half // (chunk * column_digits * per_block), MOST_TILES),
+        row_group=row_group,
+        column_group=column_group,
     )
 
 
