@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.contract.errors import ParameterError
 from hw.mac.cells import Cells, InferredCells, Lut6Cells
 from hw.mac.compression import PRODUCTS_PER_GROUP, CompressionPlan, counter_sizes
-from hw.mac.word_count import count_ones
+from hw.mac.word_count import WordCounter
 
 __all__ = ["DOT_STYLES", "PlaneDot"]
 
@@ -56,7 +56,7 @@ class PlaneDot(wiring.Component):
 
     def _count_words(self, m: Module) -> None:
         # The operands of a unit are wide and its total is narrow: delay the total.
-        value = count_ones(m, self.a, self.b)
+        value = WordCounter(m).count_ones(self.a, self.b)
         for cycle in range(self.latency_cycles):
             delayed = Signal(len(self.total), name=f"total_{cycle}", reset_less=True)
             m.d.sync += delayed.eq(value)

