@@ -86,7 +86,7 @@ for name in {modules!r}:
         importlib.import_module(name)
     except ImportError as error:
         failed.append(f"{{name}}: {{error}}")
-sys.exit("\\n".join(failed))
+sys.exit("\\n".join(failed) or 0)
 """,
         project_root,
     )
