@@ -1,5 +1,8 @@
 """Runs inside the simulator: the tests that `test_harness` expects to pass or to fail."""
 
+import os
+from pathlib import Path
+
 import cocotb
 
 from tests.harness import STALLS, Bench, testbench
@@ -33,3 +36,12 @@ async def full_rate(bench: Bench) -> None:
 @testbench(cycle_limit=50)
 async def waits_for_ever(bench: Bench) -> None:
     await bench.sink("o").receive(1)
+
+
+@testbench()
+async def needs_no_libpython_of_its_own(bench: Bench) -> None:
+    """It runs in this very Python: the only libpython is one that the program is linked to."""
+    loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines()}
+    libraries = [path for path in loaded if "libpython" in path]
+    assert len(libraries) == bench.parameters["libpythons"], libraries
+    assert "LD_PRELOAD" not in os.environ

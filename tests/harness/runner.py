@@ -22,11 +22,15 @@ from hw.shared_module import ModuleLibrary
 from sim.cosim.cache import build_root, cached_folder, content_hash
 from sim.cosim.toolchain import require_tools, tool_environment, tool_versions
 
-PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_SEED = 1
 LOG_LINES = 60
 
-BUILD_ARGUMENTS = ["--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "-CFLAGS", "-O1"]
+# The simulation runs inside a Python process, as a shared library: see that file.
+INSIDE_PYTHON = Path(__file__).with_name("inside_python.cpp")
+BUILD_ARGUMENTS = [
+    *("--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal"),
+    *("-CFLAGS", "-O1 -fPIC -Dmain=simulation_main", "-LDFLAGS", "-shared -ldl"),
+]
 
 
 def run_bench(
@@ -56,7 +60,7 @@ def run_bench(
         results, log = Path(folder, "results.xml"), Path(folder, "log.txt")
         trace = build_root() / "waves" / f"{name}.vcd"
         trace.parent.mkdir(parents=True, exist_ok=True)
-        with _environment(), warnings.catch_warnings():
+        with _environment(_inside_python(Path(folder), model / name)), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 get_runner("verilator").test(
@@ -82,6 +86,7 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
     key = content_hash(
         verilog,
         *BUILD_ARGUMENTS,
+        INSIDE_PYTHON.read_text(),
         f"waves {waves}",
         *tool_versions(),
         f"cocotb {importlib.metadata.version('cocotb')}",
@@ -92,13 +97,13 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
         source, log = folder / f"{name}.v", folder / "build.log"
         source.write_text(verilog)
         print(f"compiling the model of {name} ...", file=sys.stderr, flush=True)
-        with _environment():
+        with _environment({}):
             try:
                 get_runner("verilator").build(
                     sources=[source],
                     hdl_toplevel=name,
                     build_dir=folder,
-                    build_args=BUILD_ARGUMENTS,
+                    build_args=[*BUILD_ARGUMENTS, str(INSIDE_PYTHON)],
                     waves=waves,
                     log_file=log,
                 )
@@ -109,10 +114,19 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
     return cached_folder(build_root() / "benches", key, build)
 
 
-def _environment() -> Any:
-    """The environment that cocotb's runner reads its tools and settings from."""
-    environment = tool_environment()
-    environment["PYTHONPATH"] = str(PROJECT)
+def _inside_python(folder: Path, library: Path) -> dict[str, str]:
+    """Settings of cocotb's runner that start Python and preload the simulation into it."""
+    # links, because neither list below can have a path with spaces
+    preloaded, python = folder / "simulation.so", folder / "python"
+    preloaded.symlink_to(library)
+    python.symlink_to(sys.executable)
+    return {"SIM_CMD_PREFIX": f"env LD_PRELOAD={preloaded} {python}"}
+
+
+def _environment(settings: Mapping[str, str]) -> Any:
+    """The environment that cocotb's runner reads its tools and ``settings`` from."""
+    environment = tool_environment() | settings
+    environment["GPI_USERS"] = cocotb_tools.config.pygpi_entry_point()  # and no libpython
     environment.pop("PYTEST_CURRENT_TEST", None)  # with it, the runner ends the whole process
     environment.pop("WAVES", None)  # overrides what is asked for here
     return patch.dict(os.environ, environment, clear=True)

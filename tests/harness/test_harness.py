@@ -1,5 +1,7 @@
 """The harness itself: it passes what is right, and cannot pass what is wrong."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.harness import run_bench
@@ -48,3 +50,15 @@ def test_cycle_limit_fails() -> None:
 def test_no_test_fails() -> None:
     with pytest.raises(pytest.fail.Exception, match="no tests|without results"):
         run_bench(Incrementer(70), "incrementer", MODULE, testcase="no_such_test")
+
+
+def test_runs_where_python_has_no_shared_library() -> None:
+    """Debian's Python is such a one; cocotb alone would need libpython there."""
+    shared = "libpython" in Path("/proc/self/maps").read_text()
+    run_bench(
+        Incrementer(70),
+        "incrementer",
+        MODULE,
+        parameters={"libpythons": int(shared)},
+        testcase="needs_no_libpython_of_its_own",
+    )
