@@ -71,7 +71,7 @@ def _choose(only: str | None) -> list[Benchmark]:
     if only is None:
         return BENCHMARKS
     by_name = {each.name: each for each in BENCHMARKS}
-    names = [name.strip() for name in only.split(",") if name.strip()]
+    names = [name.strip() for name in only.split(",")]
     for name in names:
         if name not in by_name:
             raise ParameterError("--only", name, ", ".join(by_name))

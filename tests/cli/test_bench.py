@@ -1,0 +1,96 @@
+"""`fractrain bench`: what it writes, and that its benchmarks take turns. No figure is judged."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host.cli import bench, benches
+from host.cli.benches import Benchmark, Figures
+from host.cli.main import main
+
+
+def test_measures_what_was_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "folder" / "bench.json"
+    code = main(["bench", "--only", "pack,unpack", "--rounds", "2", "--json", str(file)])
+    assert code == 0
+    report = json.loads(file.read_text())
+    assert [figure["name"] for figure in report["figures"]] == ["pack", "unpack"]
+    for figure in report["figures"]:
+        assert figure["unit"] == "GB/s"
+        assert figure["evidence"] == "measured"
+        assert len(figure["values"]) == 2
+        assert 0 < figure["min"] <= figure["median"] <= figure["max"]
+    assert report["machine"]["cores"] >= 1
+    assert {"python", "numpy", "fractrain"} <= report["machine"]["versions"].keys()
+    output = capsys.readouterr()
+    assert "pack" in output.out and "measured" in output.out
+    assert "round 2 of 2: unpack" in output.err
+
+
+def test_benchmarks_take_turns_and_are_closed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    order = []
+
+    def fake(name: str) -> Iterator[Figures]:
+        try:
+            for value in range(1, 4):
+                order.append(name)
+                yield {"things/s": value, "MiB": 10 * value}
+        finally:
+            order.append(f"{name} closed")
+
+    fakes = [Benchmark(name, "", lambda name=name: fake(name)) for name in ("a", "b")]
+    monkeypatch.setattr(bench, "BENCHMARKS", fakes)
+    file = tmp_path / "bench.json"
+    assert main(["bench", "--rounds", "3", "--json", str(file)]) == 0
+    assert order == ["a", "b"] * 3 + ["b closed", "a closed"]
+    figures = {
+        (each["name"], each["unit"]): each for each in json.loads(file.read_text())["figures"]
+    }
+    assert figures["b", "MiB"]["values"] == [10, 20, 30]
+    assert figures["a", "things/s"]["median"] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--only", "pack,nothing"], ["--only", ","], ["--rounds", "0"]]
+)
+def test_wrong_options_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *arguments]) == 2
+    assert "allowed: " in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    file = tmp_path / "file" / "bench.json"
+    assert main(["bench", "--only", "pack", "--rounds", "1", "--json", str(file)]) == 3
+
+
+def test_simulation_benchmarks_of_the_tiny_machine_run() -> None:
+    for start in (benches.array_simulation, benches.engine_simulation):
+        running = start("tiny")
+        first, second = next(running), next(running)
+        assert first["cycles/s"] > 0
+        assert first.get("% of cycles busy", 100) == second.get("% of cycles busy", 100)
+        assert first.get("% of cycles busy", 100) > 80
+        running.close()
+
+
+def test_a_failing_training_run_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(benches.sys, "executable", "/bin/false")
+    with pytest.raises(benches.FractrainError, match="train failed"):
+        next(benches.training(1))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.123456, "0.123"), (12.345, "12.3"), (123456.7, "123,000"), (1_234_567.0, "1,230,000")],
+)
+def test_numbers_have_three_digits(value: float, text: str) -> None:
+    assert bench._number(value) == text
