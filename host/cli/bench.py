@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import os
 import platform
 import statistics
@@ -17,7 +16,8 @@ from typing import Any
 
 from host import __version__
 from host.cli.benches import BENCHMARKS, Benchmark, Figures
-from hw.contract.errors import DataError, ParameterError
+from host.cli.output import table, write_json
+from hw.contract.errors import ParameterError
 
 EPILOG = """\
 Every figure is measured on this computer. The benchmarks take turns, one measurement each per
@@ -57,12 +57,8 @@ def run(args: argparse.Namespace) -> int:
     chosen = _choose(args.only)
     values = _measure(chosen, args.rounds)
     report = {"machine": _machine(), "rounds": args.rounds, "figures": _summaries(chosen, values)}
-    try:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot write {args.json}: {error.strerror}") from error
-    print(_table(report))
+    write_json(args.json, report)
+    print(_text(report))
     print(f"\nall values: {args.json}")
     return 0
 
@@ -120,10 +116,11 @@ def _summaries(chosen: list[Benchmark], values: dict[str, list[Figures]]) -> lis
     ]
 
 
-def _table(report: dict[str, Any]) -> str:
+def _text(report: dict[str, Any]) -> str:
+    """What is shown: the machine, then a row for each figure."""
     machine = report["machine"]
-    head = ("benchmark", "min", "median", "max", "", "")
-    rows = [head] + [
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    rows = [
         (
             figure["name"],
             *(_number(figure[key]) for key in ("min", "median", "max")),
@@ -132,20 +129,11 @@ def _table(report: dict[str, Any]) -> str:
         )
         for figure in report["figures"]
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = [
-        f"{machine['cpu']}, {machine['cores']} cores; "
-        + ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
-        f"all figures measured, {report['rounds']} rounds",
-        "",
-    ]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if 1 <= column <= 3 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores; {versions}\n"
+        f"all figures measured, {report['rounds']} rounds\n\n"
+        + table(("benchmark", "min", "median", "max", "unit", "what"), rows)
+    )
 
 
 def _number(value: float) -> str:

@@ -120,7 +120,7 @@ def training(steps: int) -> Iterator[Figures]:
 def _train(steps: int, folder: Path) -> tuple[float, int]:
     """Seconds and peak bytes of one training process."""
     command = [sys.executable, "-m", "host.cli.main", "train", "--steps", str(steps)]
-    command += ["--name", "bench"]
+    command += ["--name", "bench", "--overwrite"]
     root = Path(__file__).resolve().parents[2]
     environment = os.environ | {"PYTHONPATH": str(root)}
     with (folder / "output").open("w+") as output:

@@ -80,6 +80,15 @@ def test_simulation_benchmarks_of_the_tiny_machine_run() -> None:
         running.close()
 
 
+def test_training_benchmark_runs_more_than_once() -> None:
+    running = benches.training(2)
+    for _ in range(2):
+        figures = next(running)
+        assert figures["steps/s"] > 0
+        assert 20 < figures["MiB at peak"] < 10_000
+    running.close()
+
+
 def test_a_failing_training_run_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
