@@ -8,6 +8,7 @@ from hw.contract.errors import ParameterError
 from hw.contract.parameters import SPATIAL_BITS
 from hw.mac.compression import CompressionPlan
 from hw.mac.plane_dot import PlaneDot
+from hw.shared_module import SharedModule
 
 __all__ = ["RecursiveDot", "dot_latency_cycles", "signs_delay_cycles", "total_shape"]
 
@@ -83,6 +84,11 @@ class RecursiveDot(wiring.Component):
     def latency_cycles(self) -> int:
         return dot_latency_cycles(self.lanes, self.bits)
 
+    @property
+    def name(self) -> str:
+        """A module name that says everything that makes one differ from another."""
+        return f"recursive_dot_k{self.lanes}_b{self.bits}_{self.style}"
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.bits == 1:
@@ -104,7 +110,8 @@ class RecursiveDot(wiring.Component):
         totals = []
         for index, name in enumerate(("high_high", "high_low", "low_high", "low_low")):
             row_is_low, column_is_low = bool(index & 2), bool(index & 1)
-            m.submodules[name] = leaf = RecursiveDot(self.lanes, self.bits // 2, self.style)
+            half_width = RecursiveDot(self.lanes, self.bits // 2, self.style)
+            m.submodules[name] = leaf = SharedModule(half_width, half_width.name)
             m.d.comb += [
                 leaf.rows.eq(self.rows[half:] if row_is_low else self.rows[:half]),
                 leaf.columns.eq(self.columns[half:] if column_is_low else self.columns[:half]),
