@@ -44,14 +44,26 @@ def cached_folder(root: Path, key: str, build: Callable[[Path], None]) -> Path:
     if final.is_dir():
         return final
     root.mkdir(parents=True, exist_ok=True)
+    _sweep(root)
     with _locked(root / f"{key}.lock"):
         if not final.is_dir():
             partial = root / f"{key}.partial"
-            shutil.rmtree(partial, ignore_errors=True)  # what a killed build left behind
+            shutil.rmtree(partial, ignore_errors=True)  # it failed, and nobody swept it since
             partial.mkdir()
             build(partial)
             partial.rename(final)
     return final
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed or failed builds left behind, of any key: it can be 150 MB each."""
+    for partial in root.glob("*.partial"):
+        with partial.with_suffix(".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # somebody is at it
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager

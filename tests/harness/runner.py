@@ -111,6 +111,10 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
                 text = log.read_text() if log.exists() else ""
                 pytest.fail(f"compiling {name} failed: {error}\n{_tail(text)}", pytrace=False)
 
+        for file in folder.iterdir():
+            if file.name != name:  # objects and precompiled headers are most of the bytes
+                file.unlink()
+
     return cached_folder(build_root() / "benches", key, build)
 
 

@@ -65,6 +65,23 @@ def test_a_killed_build_is_done_again(tmp_path: Path) -> None:
     assert [file.name for file in final.iterdir()] == ["file"]
 
 
+def test_leftovers_of_other_keys_are_swept_but_not_builds_under_way(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        raise RuntimeError("compiler")
+
+    with pytest.raises(RuntimeError):
+        cached_folder(tmp_path, "failed", fail)
+    assert (tmp_path / "failed.partial").is_dir()
+
+    def build(folder: Path) -> None:
+        write_file(folder)
+        cached_folder(tmp_path, "meanwhile", write_file)
+        assert (folder / "file").exists()
+
+    assert (cached_folder(tmp_path, "key", build) / "file").exists()
+    assert not (tmp_path / "failed.partial").exists()
+
+
 def test_of_two_at_once_one_builds_and_the_other_waits(tmp_path: Path) -> None:
     builds, started = [], threading.Barrier(4)
 
