@@ -74,8 +74,12 @@ class Cluster(wiring.Component):
 
     @property
     def latency_cycles(self) -> int:
+        return self.latency_of(self.unit)
+
+    @staticmethod
+    def latency_of(unit: UnitParameters) -> int:
         """Operand register, unit, multiplexer register."""
-        return 1 + self.unit.captured_cycle + 1
+        return 1 + unit.captured_cycle + 1
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
