@@ -33,13 +33,12 @@ class CommandDecoder(wiring.Component):
     commands : In(stream of 128-bit words)
     read_enable, read_slot : Out, entry : In    port of the precision table
     loads : Out(stream of `load_task`), multiplies : Out(stream of `multiply_task`)
-    halt : In(1)        take no more commands
-    fault : Out(8)      a `Fault`, high for the cycle in which the wrong command is found
-    decoded : Out(32)   commands passed on since reset
+    halt : In(1)        take and pass on no more commands
+    fault, index : Out  a `Fault`, and the number of commands since reset before the wrong one
     idle : Out(1)       no command held
 
-    Timing: two cycles from word to task, one command per cycle. A wrong command is not passed on
-    and blocks those behind it.
+    Timing: three cycles from word to task (table, checks, task), one command per cycle. A wrong
+    command is not passed on and blocks those behind it until reset.
     """
 
     def __init__(self, parameters: Parameters):
@@ -54,38 +53,49 @@ class CommandDecoder(wiring.Component):
                 "multiplies": Out(stream.Signature(multiply_task(parameters))),
                 "halt": In(1),
                 "fault": Out(8),
-                "decoded": Out(INDEX_BITS),
+                "index": Out(INDEX_BITS),
                 "idle": Out(1),
             }
         )
         self.word = Signal(COMMAND_BITS)
         self.held = Signal()
+        self.count = Signal(INDEX_BITS)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        passed, wrong = Signal(), Signal()
-        is_load = self._field(LOAD_FIELDS["opcode"]) == Opcode.LOAD
-        offered = self.held & ~wrong & ~self.halt
+        load_offered, multiply_offered, advance = Signal(), Signal(), Signal()
+        is_load = Signal()
         m.d.comb += [
-            self.loads.valid.eq(offered & is_load),
-            self.multiplies.valid.eq(offered & ~is_load),
-            passed.eq(
-                (self.loads.valid & self.loads.ready)
-                | (self.multiplies.valid & self.multiplies.ready)
+            is_load.eq(self._field(LOAD_FIELDS["opcode"]) == Opcode.LOAD),
+            self.loads.valid.eq(load_offered & ~self.halt),
+            self.multiplies.valid.eq(multiply_offered & ~self.halt),
+            advance.eq(
+                (~load_offered | self.loads.ready)
+                & (~multiply_offered | self.multiplies.ready)
+                & (self.fault == Fault.NONE)
+                & ~self.halt
             ),
-            wrong.eq(self.fault != Fault.NONE),
-            self.idle.eq(~self.held),
-            self.commands.ready.eq((~self.held | passed) & ~self.halt),
+            self.idle.eq(
+                ~self.held & ~load_offered & ~multiply_offered & (self.fault == Fault.NONE)
+            ),
+            self.commands.ready.eq((~self.held | advance) & ~self.halt),
             self.read_enable.eq(self.commands.ready),
             self.read_slot.eq(_take(self.commands.payload, LOAD_FIELDS["slot"])),
         ]
         with m.If(self.commands.ready):
             m.d.sync += [self.held.eq(self.commands.valid), self.word.eq(self.commands.payload)]
-        with m.If(passed):
-            m.d.sync += self.decoded.eq(self.decoded + 1)
-        self._check(m, is_load)
-        self._drive_load(m)
-        self._drive_multiply(m)
+        cause = self._check(m, is_load)
+        legal = self.held & (cause == Fault.NONE)
+        with m.If(advance):
+            m.d.sync += [
+                load_offered.eq(legal & is_load),
+                multiply_offered.eq(legal & ~is_load),
+                self.fault.eq(Mux(self.held, cause, Fault.NONE)),
+                self.index.eq(self.count),
+                self.count.eq(self.count + legal),
+            ]
+            self._make_load(m)
+            self._make_multiply(m)
         return m
 
     def _field(self, field: Field) -> Value:
@@ -100,7 +110,8 @@ class CommandDecoder(wiring.Component):
                     m.d.comb += bits.eq(self.entry[operand.name.lower()])
         return bits
 
-    def _check(self, m: Module, is_load: Value) -> None:
+    def _check(self, m: Module, is_load: Value) -> Signal:
+        """What is wrong with the command at hand."""
         opcode = self._field(LOAD_FIELDS["opcode"])
         slots, limit = self.parameters.precision.slots, self.parameters.precision.max_bits
         too_wide = [self.entry[operand.name.lower()] > limit for operand in Operand]
@@ -114,18 +125,19 @@ class CommandDecoder(wiring.Component):
         load_unknown, multiply_unknown = (
             _any(self._field(each) >= len(Operand) for each in fields) for fields in selectors
         )
-        with m.If(self.held & ~self.halt):
-            with m.If((opcode != Opcode.LOAD) & (opcode != Opcode.MULTIPLY)):
-                m.d.comb += self.fault.eq(Fault.OPCODE)
-            with m.Elif(
-                (self._field(LOAD_FIELDS["slot"]) >= slots)
-                | Mux(is_load, load_unknown, multiply_unknown)
-            ):
-                m.d.comb += self.fault.eq(Fault.SLOT)
-            with m.Elif(_any(too_wide)):
-                m.d.comb += self.fault.eq(Fault.PRECISION)
-            with m.Elif(self._field(LOAD_FIELDS["slices"]) == 0):
-                m.d.comb += self.fault.eq(Fault.COUNT)
+        cause = Signal(8)
+        with m.If((opcode != Opcode.LOAD) & (opcode != Opcode.MULTIPLY)):
+            m.d.comb += cause.eq(Fault.OPCODE)
+        with m.Elif(
+            (self._field(LOAD_FIELDS["slot"]) >= slots)
+            | Mux(is_load, load_unknown, multiply_unknown)
+        ):
+            m.d.comb += cause.eq(Fault.SLOT)
+        with m.Elif(_any(too_wide)):
+            m.d.comb += cause.eq(Fault.PRECISION)
+        with m.Elif(self._field(LOAD_FIELDS["slices"]) == 0):
+            m.d.comb += cause.eq(Fault.COUNT)
+        return cause
 
     def _digits(self, bits: Value) -> Value:
         """``ceil(bits / spatial_bits)``; spatial_bits is a power of two."""
@@ -137,26 +149,26 @@ class CommandDecoder(wiring.Component):
         spatial = self.parameters.array.spatial_bits
         return (((bits - 1).as_unsigned() & (spatial - 1)) + 1)[: tail_bits(self.parameters)]
 
-    def _drive_load(self, m: Module) -> None:
+    def _make_load(self, m: Module) -> None:
         task = self.loads.payload
         bits = self._bits(m, LOAD_FIELDS["operand"], "load")
-        m.d.comb += [task.digits.eq(self._digits(bits)), task.index.eq(self.decoded)]
+        m.d.sync += [task.digits.eq(self._digits(bits)), task.index.eq(self.count)]
         for name in ("wait", "signal", "side", "address", "slices", "slice_stride", "tile_stride"):
-            m.d.comb += task[name].eq(self._field(LOAD_FIELDS[name]))
+            m.d.sync += task[name].eq(self._field(LOAD_FIELDS[name]))
 
-    def _drive_multiply(self, m: Module) -> None:
+    def _make_multiply(self, m: Module) -> None:
         task = self.multiplies.payload
         for name in ("wait", "signal", "start", "finish", "slices"):
-            m.d.comb += task[name].eq(self._field(MULTIPLY_FIELDS[name]))
+            m.d.sync += task[name].eq(self._field(MULTIPLY_FIELDS[name]))
         empty = []
         for side in ("row", "column"):
             operand: data.View = task[side]
             bits = self._bits(m, MULTIPLY_FIELDS[f"{side}_operand"], side)
-            m.d.comb += [operand.digits.eq(self._digits(bits)), operand.tail.eq(self._tail(bits))]
+            m.d.sync += [operand.digits.eq(self._digits(bits)), operand.tail.eq(self._tail(bits))]
             for name in ("signed", "address", "stride"):
-                m.d.comb += operand[name].eq(self._field(MULTIPLY_FIELDS[f"{side}_{name}"]))
+                m.d.sync += operand[name].eq(self._field(MULTIPLY_FIELDS[f"{side}_{name}"]))
             empty.append(bits == 0)
-        m.d.comb += [task.skip.eq(_any(empty)), task.index.eq(self.decoded)]
+        m.d.sync += [task.skip.eq(_any(empty)), task.index.eq(self.count)]
 
 
 def _take(word: Value, field: Field) -> Value:

@@ -15,6 +15,7 @@ from hw.engine.execute import ExecuteStage
 from hw.engine.fetch import FetchStage
 from hw.engine.registers import RegisterFile, register_bus
 from hw.engine.result import ResultStage, result_beat
+from hw.engine.stream_register import StreamRegister
 from hw.engine.tokens import TokenCounter, TokenGate
 from hw.mac.flavour import Flavour
 from hw.sequencer.precision_table import PrecisionTable
@@ -80,6 +81,7 @@ class MatrixEngine(wiring.Component):
         self._count_events(m, fetch, result, starved)
         m.d.comb += self.idle.eq(
             ~self.reset
+            & ~self.halt
             & queues_empty
             & decoder.idle
             & fetch.idle
@@ -136,9 +138,10 @@ class MatrixEngine(wiring.Component):
             ),
         ):
             queue = SyncFIFOBuffered(width=layout.size, depth=self.parameters.queues.commands)
-            gate = TokenGate(layout)
+            gate, register = TokenGate(layout), StreamRegister(layout)
             m.submodules[f"{name}_queue"] = self._resettable(queue)
             m.submodules[f"{name}_gate"] = self._resettable(gate)
+            m.submodules[f"{name}_register"] = self._resettable(register)
             m.d.comb += [
                 queue.w_data.eq(offered.payload),
                 queue.w_en.eq(offered.valid),
@@ -151,8 +154,9 @@ class MatrixEngine(wiring.Component):
                 takes.take.eq(gate.take),
                 gives.give.eq(stage.signal),
             ]
-            wiring.connect(m, gate.o, stage.tasks)
-            empty.append(~queue.r_rdy & (queue.level == 0))
+            wiring.connect(m, gate.o, register.i)
+            wiring.connect(m, register.o, stage.tasks)
+            empty.append((queue.level == 0) & register.empty)
             starved.append(gate.starved)
         return Cat(empty).all(), starved[1]
 
@@ -162,6 +166,7 @@ class MatrixEngine(wiring.Component):
             result.admit.eq(self.execute.finish),
             result.excess.eq(self.execute.excess),
             result.beats.eq(self.execute.beats),
+            result.clear.eq(self.reset),
         ]
 
     def _stop_on_fault(self, m: Module, decoder: CommandDecoder, fetch: FetchStage) -> None:
@@ -181,7 +186,7 @@ class MatrixEngine(wiring.Component):
             for stage, index in (
                 (self.execute, self.execute.index),
                 (fetch, fetch.index),
-                (decoder, decoder.decoded),
+                (decoder, decoder.index),
             ):
                 with m.If(stage.fault != 0):
                     m.d.sync += [
@@ -193,8 +198,9 @@ class MatrixEngine(wiring.Component):
     def _count_events(
         self, m: Module, fetch: FetchStage, result: ResultStage, starved: Value
     ) -> None:
+        """Events reach the counters a cycle late, through a register."""
         execute = self.execute
-        waiting = starved & ~execute.issued & ~execute.blocked
+        waiting = starved & execute.waiting
         events = {
             "BUSY": execute.issued,
             "STALL_RESULT": execute.blocked,
@@ -203,4 +209,4 @@ class MatrixEngine(wiring.Component):
             "BLOCKS_LOADED": fetch.blocks.valid & fetch.blocks.ready,
             "BEATS_SENT": result.sent,
         }
-        m.d.comb += self.register_file.events.eq(Cat(events[counter.name] for counter in COUNTERS))
+        m.d.sync += self.register_file.events.eq(Cat(events[counter.name] for counter in COUNTERS))

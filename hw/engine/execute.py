@@ -1,6 +1,6 @@
 """The execute stage: passes from the sequencer, operands from the buffers, work for the array."""
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,11 +9,15 @@ from hw.contract.parameters import Parameters
 from hw.engine.fetch import buffer_write
 from hw.mac.array import MacArray
 from hw.mac.flavour import Flavour
+from hw.mac.pipeline import delayed
 from hw.memory.operand_buffer import BlockMemory, OperandBuffer
 from hw.sequencer.plane_sequencer import PlaneSequencer
-from hw.sequencer.tasks import INDEX_BITS, excess_bits, multiply_task
+from hw.sequencer.tasks import INDEX_BITS, excess_bits, multiply_task, plane_pass
 
 __all__ = ["ExecuteStage"]
+
+ISSUE_CYCLES = 1
+"""From the issue of a pass to its addresses at the buffers."""
 
 
 class ExecuteStage(wiring.Component):
@@ -29,10 +33,11 @@ class ExecuteStage(wiring.Component):
     issued : Out(1)                   a pass is issued in this cycle
     blocked : Out(1)                  a pass waits for ``may_finish``
     retired, signal : Out(1)          a task has ended; it asks for a token to be given
-    fault : Out(8)                    `Fault.ADDRESS` for the cycle of a read beyond a buffer
-    index : Out                       of the command at work
+    fault, index : Out                `Fault.ADDRESS` for a cycle after a read beyond a buffer,
+                                      and the command that did it
     halt : In(1)                      issue no more passes
-    idle : Out(1)                     no task held
+    waiting : Out(1)                  no task at work
+    idle : Out(1)                     nor any pass on its way to the buffers
 
     Timing: a finished tile's first beat comes `latency_cycles` after its last pass was issued.
     """
@@ -55,13 +60,14 @@ class ExecuteStage(wiring.Component):
                 "fault": Out(8),
                 "index": Out(INDEX_BITS),
                 "halt": In(1),
+                "waiting": Out(1),
                 "idle": Out(1),
             }
         )
 
     @property
     def latency_cycles(self) -> int:
-        return BlockMemory.LATENCY_CYCLES + self.array.latency_cycles
+        return ISSUE_CYCLES + BlockMemory.LATENCY_CYCLES + self.array.latency_cycles
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -77,30 +83,41 @@ class ExecuteStage(wiring.Component):
             self.excess.eq(current.payload.excess),
             self.retired.eq(sequencer.retired),
             self.signal.eq(sequencer.signal),
-            self.idle.eq(~current.valid),
-            self.index.eq(sequencer.task.index),
+            self.waiting.eq(~current.valid),
         ]
-        self._check_addresses(m, current.payload)
-        self._connect_buffers(m, current.payload)
-        self._connect_array(m, current.payload)
+        # the pass that is on its way to the buffers: they and the array are far apart
+        reading = Signal()
+        under_way = Signal(plane_pass(self.parameters))
+        index = Signal(INDEX_BITS)
+        m.d.comb += self.idle.eq(~current.valid & ~reading & (self.fault == Fault.NONE))
+        m.d.sync += [
+            reading.eq(self.issued),
+            under_way.eq(current.payload),
+            index.eq(sequencer.task.index),
+        ]
+        self._check_addresses(m, reading, under_way, index)
+        self._connect_buffers(m, reading, under_way)
+        self._connect_array(m, reading, under_way)
         return m
 
-    def _check_addresses(self, m: Module, current: data.View) -> None:
+    def _check_addresses(self, m: Module, reading: Value, current: data.View, index: Value) -> None:
         buffers = self.parameters.buffers
         beyond = (current.row_address >= buffers.row_words) | (
             current.column_address >= buffers.column_words
         )
-        with m.If(self.issued & beyond):
-            m.d.comb += self.fault.eq(Fault.ADDRESS)
+        m.d.sync += [
+            self.fault.eq(Mux(reading & beyond, Fault.ADDRESS, Fault.NONE)),
+            self.index.eq(index),
+        ]
 
-    def _connect_buffers(self, m: Module, current: data.View) -> None:
+    def _connect_buffers(self, m: Module, reading: Value, current: data.View) -> None:
         array, buffers = self.parameters.array, self.parameters.buffers
         rows = OperandBuffer(self.parameters, vectors=array.rows, words=buffers.row_words)
         columns = OperandBuffer(self.parameters, vectors=array.columns, words=buffers.column_words)
         m.submodules.rows, m.submodules.columns = rows, columns
         for buffer, address in ((rows, current.row_address), (columns, current.column_address)):
             m.d.comb += [
-                buffer.read_enable.eq(self.issued),
+                buffer.read_enable.eq(reading),
                 buffer.read_address.eq(address),
                 buffer.write_address.eq(self.write.address),
                 buffer.write_part.eq(self.write.part),
@@ -115,22 +132,15 @@ class ExecuteStage(wiring.Component):
             self.array.columns.eq(columns.vectors),
         ]
 
-    def _connect_array(self, m: Module, current: data.View) -> None:
+    def _connect_array(self, m: Module, reading: Value, current: data.View) -> None:
         """The array's control travels beside the operands through the buffers' latency."""
         m.submodules.array = array = self.array
         control = Signal.like(array.control)
-        m.d.comb += [control.valid.eq(self.issued), self.beats.eq(array.results)]
+        m.d.comb += [control.valid.eq(reading), self.beats.eq(array.results)]
         for name in ("shift", "first", "last"):
             m.d.comb += control[name].eq(current[name])
         for name in ("row_enable", "row_negative", "column_enable", "column_negative"):
             m.d.comb += control[name].eq(current[name])
-        m.d.comb += array.control.eq(_delayed(m, control, BlockMemory.LATENCY_CYCLES))
-
-
-def _delayed(m: Module, value: Value, cycles: int) -> Value:
-    """``value`` as it was ``cycles`` ago."""
-    for stage in range(cycles):
-        following = Signal.like(value, name=f"control_{stage}")
-        m.d.sync += following.eq(value)
-        value = following
-    return value
+        m.d.comb += array.control.eq(
+            delayed(m, control, BlockMemory.LATENCY_CYCLES, name="control", reset_less=False)
+        )

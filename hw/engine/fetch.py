@@ -35,15 +35,14 @@ class FetchStage(wiring.Component):
     blocks : In(stream of blocks)
     write : Out(`buffer_write`)      ``rows`` / ``columns``: write into that buffer
     retired, signal : Out(1)         a task has ended; it asks for a token to be given
-    fault : Out(8)                   `Fault.ADDRESS` for the cycle of a write beyond the buffer,
-                                     which is not performed
-    index : Out                      of the command at work
+    fault, index : Out               `Fault.ADDRESS` for the cycle of a write beyond the buffer,
+                                     which is not performed, and the command that wanted it
     halt : In(1)                     take no more blocks
     idle : Out(1)
 
     Timing: one block per cycle into the row buffer, one per M / N cycles into the column buffer
-    (a block holds M / N column tiles). Writes and ``retired`` are registered; one cycle between
-    tasks.
+    (a block holds M / N column tiles). A write is at the buffers two cycles after its block was
+    taken, ``retired`` with the last one; one cycle between tasks.
     """
 
     def __init__(self, parameters: Parameters):
@@ -68,6 +67,8 @@ class FetchStage(wiring.Component):
         self.part = Signal(range(max(2, self.parts)))
         self.digits_left = Signal(digit_bits(parameters))
         self.slices_left = Signal(COUNT_BITS)
+        self.in_last_slice = Signal()
+        self.at_last_part = Signal()
         self.slice_base = Signal(ADDRESS_BITS)
         self.word = Signal(ADDRESS_BITS)
         self.tile_word = Signal(ADDRESS_BITS)
@@ -82,14 +83,9 @@ class FetchStage(wiring.Component):
             block_done.eq(writing & last_tile),
             self.blocks.ready.eq(self.active & last_tile & ~self.halt),
             task_done.eq(
-                block_done
-                & (self.part == self.parts - 1)
-                & (self.digits_left == 0)
-                & (self.slices_left == 0)
+                block_done & self.at_last_part & (self.digits_left == 0) & self.in_last_slice
             ),
             self.tasks.ready.eq(~self.active),
-            self.index.eq(self.task.index),
-            self.idle.eq(~self.active & ~self.retired),
         ]
         self._write(m, writing, columns)
         self._walk(m, writing, block_done)
@@ -98,28 +94,38 @@ class FetchStage(wiring.Component):
         return m
 
     def _write(self, m: Module, writing: Value, columns: Value) -> None:
+        """Place and block in a register, checked from there on into the next."""
         buffers = self.parameters.buffers
-        words = Mux(columns, buffers.column_words, buffers.row_words)
-        legal = self.tile_word < words
+        placed = Signal.like(self.write)
+        index = Signal(INDEX_BITS)
+        words = Mux(placed.columns, buffers.column_words, buffers.row_words)
+        legal = placed.address < words
         m.d.sync += [
-            self.write.rows.eq(writing & legal & ~columns),
-            self.write.columns.eq(writing & legal & columns),
-            self.write.address.eq(self.tile_word),
-            self.write.part.eq(self.part),
-            self.write.tile.eq(self.tile),
-            self.write.block.eq(self.blocks.payload),
+            placed.rows.eq(writing & ~columns),
+            placed.columns.eq(writing & columns),
+            placed.address.eq(self.tile_word),
+            placed.part.eq(self.part),
+            placed.tile.eq(self.tile),
+            placed.block.eq(self.blocks.payload),
+            index.eq(self.task.index),
+            self.write.eq(placed),
+            self.write.rows.eq(placed.rows & legal),
+            self.write.columns.eq(placed.columns & legal),
+            self.fault.eq(Mux((placed.rows | placed.columns) & ~legal, Fault.ADDRESS, Fault.NONE)),
+            self.index.eq(index),
         ]
-        with m.If(writing & ~legal):
-            m.d.comb += self.fault.eq(Fault.ADDRESS)
 
     def _walk(self, m: Module, writing: Value, block_done: Value) -> None:
         """Tile within part within digit within slice, innermost first."""
         with m.If(block_done):
             m.d.sync += [self.tile.eq(0), self.tile_word.eq(self.word)]
-            with m.If(self.part != self.parts - 1):
-                m.d.sync += self.part.eq(self.part + 1)
+            with m.If(~self.at_last_part):
+                m.d.sync += [
+                    self.part.eq(self.part + 1),
+                    self.at_last_part.eq(self.part == self.parts - 2),
+                ]
             with m.Else():
-                m.d.sync += self.part.eq(0)
+                m.d.sync += [self.part.eq(0), self.at_last_part.eq(self.parts == 1)]
                 self._next_word(m)
         with m.Elif(writing):
             m.d.sync += [
@@ -134,10 +140,11 @@ class FetchStage(wiring.Component):
                 self.word.eq(self.word + 1),
                 self.tile_word.eq(self.word + 1),
             ]
-        with m.Elif(self.slices_left != 0):
+        with m.Elif(~self.in_last_slice):
             base = (self.slice_base + self.task.slice_stride)[:ADDRESS_BITS]
             m.d.sync += [
                 self.slices_left.eq(self.slices_left - 1),
+                self.in_last_slice.eq(self.slices_left == 1),
                 self.digits_left.eq(self.task.digits - 1),
                 self.slice_base.eq(base),
                 self.word.eq(base),
@@ -153,6 +160,8 @@ class FetchStage(wiring.Component):
                 self.task.eq(incoming),
                 self.active.eq(incoming.digits != 0),
                 self.slices_left.eq(incoming.slices - 1),
+                self.in_last_slice.eq(incoming.slices == 1),
+                self.at_last_part.eq(self.parts == 1),
                 self.digits_left.eq(incoming.digits - 1),
                 self.slice_base.eq(incoming.address),
                 self.word.eq(incoming.address),
@@ -160,7 +169,14 @@ class FetchStage(wiring.Component):
             ]
 
     def _retire(self, m: Module, task_done: Value) -> None:
-        """A skipped task (no digits) retires in the cycle after it was taken."""
+        """A task retires when its last write is at the buffers; a skipped one (no digits) as if
+        it had written in the cycle in which it was taken."""
         skipped = self.tasks.valid & self.tasks.ready & (self.tasks.payload.digits == 0)
-        m.d.sync += self.retired.eq(task_done | skipped)
-        m.d.comb += self.signal.eq(self.retired & self.task.signal)
+        incoming, ending, signals = self.tasks.payload, Signal(), Signal()
+        m.d.sync += [
+            ending.eq(task_done | skipped),
+            signals.eq(Mux(skipped, incoming.signal, self.task.signal)),
+            self.retired.eq(ending),
+            self.signal.eq(ending & signals),
+        ]
+        m.d.comb += self.idle.eq(~self.active & ~ending & ~self.retired)

@@ -71,8 +71,10 @@ class RegisterFile(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         status = Signal(32)
+        idle = Signal()
+        m.d.sync += idle.eq(self.idle)  # comes from all over the engine, through several levels
         m.d.comb += [
-            status[IDLE.offset].eq(self.idle),
+            status[IDLE.offset].eq(idle),
             status[FAULT.offset].eq(self.fault),
             status[CAUSE.offset : CAUSE.offset + CAUSE.width].eq(self.cause),
         ]

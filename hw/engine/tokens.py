@@ -6,8 +6,12 @@ from amaranth.lib.data import Layout
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.commands import TOKEN_LIMIT
+from hw.engine.stream_register import StreamRegister
 
-__all__ = ["TokenCounter", "TokenGate"]
+__all__ = ["IN_STAGE", "TokenCounter", "TokenGate"]
+
+IN_STAGE = StreamRegister.CAPACITY + 1
+"""Tasks between a gate and the end of its stage: in the register behind the gate, and at work."""
 
 
 class TokenCounter(wiring.Component):
@@ -17,8 +21,8 @@ class TokenCounter(wiring.Component):
     -------
     give, take : In(1)        ``take`` only while ``available``, ``give`` only while not ``full``
     available : Out(1)
-    full : Out(1)             fewer than two more fit: the task now in the stage may still give
-                              one, and so may the task that asks
+    full : Out(1)             there is no room for one more task's token beside those of the
+                              tasks behind the gate, of which there are at most `IN_STAGE`
 
     Timing: a token can be taken from the cycle after it was given.
     """
@@ -31,7 +35,7 @@ class TokenCounter(wiring.Component):
         m = Module()
         m.d.comb += [
             self.available.eq(self.count != 0),
-            self.full.eq(self.count >= TOKEN_LIMIT - 1),
+            self.full.eq(self.count >= TOKEN_LIMIT - IN_STAGE),
         ]
         with m.If(self.give & ~self.take):
             m.d.sync += self.count.eq(self.count + 1)

@@ -21,7 +21,8 @@ __all__ = ["PlaneSequencer"]
 class DigitWalk:
     """Where one operand stands: its current word, and the digits that follow in this slice.
 
-    Plain signals and the statements that move them; the sequencer owns the order.
+    Plain signals and the statements that move them; the sequencer owns the order. What is asked
+    about a position is kept in flags beside it, so that no comparison delays a pass.
     """
 
     def __init__(self, parameters: Parameters, task: data.View, name: str):
@@ -29,33 +30,44 @@ class DigitWalk:
         self.spatial = parameters.array.spatial_bits
         self.word = Signal(ADDRESS_BITS, name=f"{name}_word")
         self.slice_base = Signal(ADDRESS_BITS, name=f"{name}_slice_base")
+        self.next_base = Signal(ADDRESS_BITS, name=f"{name}_next_base")
         self.left = Signal(digit_bits(parameters), name=f"{name}_left")
-
-    @property
-    def at_end(self) -> Value:
-        """The current digit is the least significant one."""
-        return self.left == 0
+        self.at_start = Signal(name=f"{name}_at_start")
+        self.at_end = Signal(name=f"{name}_at_end")
 
     def begin(self, task: data.View) -> list:
         return [
             self.word.eq(task.address),
             self.slice_base.eq(task.address),
-            self.left.eq(task.digits - 1),
+            self.next_base.eq(task.address + task.stride),
+            *self._first_digit(task),
         ]
 
     def advance(self) -> list:
-        return [self.word.eq(self.word + 1), self.left.eq(self.left - 1)]
+        return [
+            self.word.eq(self.word + 1),
+            self.left.eq(self.left - 1),
+            self.at_start.eq(0),
+            self.at_end.eq(self.left == 1),
+        ]
 
     def rewind(self) -> list:
         """Back to the first digit of the slice."""
-        return [self.word.eq(self.slice_base), self.left.eq(self.task.digits - 1)]
+        return [self.word.eq(self.slice_base), *self._first_digit(self.task)]
 
     def next_slice(self) -> list:
-        following = (self.slice_base + self.task.stride)[:ADDRESS_BITS]
         return [
-            self.word.eq(following),
-            self.slice_base.eq(following),
-            self.left.eq(self.task.digits - 1),
+            self.word.eq(self.next_base),
+            self.slice_base.eq(self.next_base),
+            self.next_base.eq(self.next_base + self.task.stride),
+            *self._first_digit(self.task),
+        ]
+
+    def _first_digit(self, task: data.View) -> list:
+        return [
+            self.left.eq(task.digits - 1),
+            self.at_start.eq(1),
+            self.at_end.eq(task.digits == 1),
         ]
 
     def enable(self) -> Value:
@@ -64,8 +76,7 @@ class DigitWalk:
 
     def negative(self) -> Value:
         """Planes of negative weight: the top plane of the first digit of a signed operand."""
-        top = self.task.signed & (self.left == self.task.digits - 1)
-        return Cat(top, *([0] * (self.spatial - 1)))
+        return Cat(self.task.signed & self.at_start, *([0] * (self.spatial - 1)))
 
     def absent(self) -> Value:
         """Planes missing in the last digit."""
@@ -105,6 +116,7 @@ class PlaneSequencer(wiring.Component):
         self.active = Signal()
         self.fresh = Signal()
         self.slices_left = Signal(COUNT_BITS)
+        self.in_last_slice = Signal()
         self.row = DigitWalk(parameters, self.task.row, "row")
         self.column = DigitWalk(parameters, self.task.column, "column")
 
@@ -113,7 +125,7 @@ class PlaneSequencer(wiring.Component):
         final = Signal()
         taken = Signal()
         m.d.comb += [
-            final.eq(self.row.at_end & self.column.at_end & (self.slices_left == 0)),
+            final.eq(self.row.at_end & self.column.at_end & self.in_last_slice),
             taken.eq(self.passes.valid & self.passes.ready),
             self.passes.valid.eq(self.active),
             self.tasks.ready.eq(~self.active | (taken & final)),
@@ -148,11 +160,12 @@ class PlaneSequencer(wiring.Component):
                 m.d.sync += self.column.advance()
             with m.Elif(~self.row.at_end):
                 m.d.sync += [self.column.rewind(), self.row.advance()]
-            with m.Elif(self.slices_left != 0):
+            with m.Elif(~self.in_last_slice):
                 m.d.sync += [
                     self.column.next_slice(),
                     self.row.next_slice(),
                     self.slices_left.eq(self.slices_left - 1),
+                    self.in_last_slice.eq(self.slices_left == 1),
                 ]
             with m.Else():
                 m.d.sync += self.active.eq(0)
@@ -165,6 +178,7 @@ class PlaneSequencer(wiring.Component):
                 self.active.eq(~incoming.skip),
                 self.fresh.eq(1),
                 self.slices_left.eq(incoming.slices - 1),
+                self.in_last_slice.eq(incoming.slices == 1),
                 *self.row.begin(incoming.row),
                 *self.column.begin(incoming.column),
             ]

@@ -1,13 +1,13 @@
 """Formal, unbounded: no token is lost, and no tile is admitted for which there is no room."""
 
 import pytest
-from amaranth.hdl import Assert, Assume, Module, Signal
+from amaranth.hdl import Assert, Assume, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
 from hw.contract.commands import TOKEN_LIMIT
 from hw.engine.result import TileAdmission
-from hw.engine.tokens import TokenCounter, TokenGate
+from hw.engine.tokens import IN_STAGE, TokenCounter, TokenGate
 from tests.formal.runner import ProofFailed, prove
 from tests.hw.machines import machine
 
@@ -17,47 +17,56 @@ TASK = data.StructLayout({"wait": 1, "signal": 1, "content": 2})
 class TokenMonitor(wiring.Component):
     """A stage behind its gate, the counter that it gives to and the one that it takes from.
 
-    The stage holds one task at a time, ends it in any later cycle and may take the next one in
-    that same cycle: what both stages of the engine do.
+    Behind the gate there are up to `IN_STAGE` tasks at a time, in order, and each ends at any
+    time: whatever the register and the stage of the engine do, this does too.
     """
 
     def __init__(self) -> None:
-        super().__init__({"valid": In(1), "task": In(TASK), "ends": In(1), "other_gives": In(1)})
+        super().__init__(
+            {"valid": In(1), "task": In(TASK), "ready": In(1), "ends": In(1), "other_gives": In(1)}
+        )
         self.given, self.taken = TokenCounter(), TokenCounter()
         self.gate = TokenGate(TASK)
-        self.held = Signal()
-        self.signals = Signal()
+        self.inside = Signal(range(IN_STAGE + 1))
+        self.signals = Signal(IN_STAGE)
+        """Which of the tasks inside, oldest in bit 0, will give a token."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.given, m.submodules.taken = given, taken = self.given, self.taken
         m.submodules.gate = gate = self.gate
-        done = self.held & self.ends
+        done = self.ends & (self.inside != 0)
         passed = gate.o.valid & gate.o.ready
         m.d.comb += [
             gate.i.valid.eq(self.valid),
             gate.i.payload.eq(self.task),
-            gate.o.ready.eq(~self.held | done),
+            gate.o.ready.eq(self.ready & ((self.inside != IN_STAGE) | done)),
             gate.available.eq(taken.available),
             gate.room.eq(~given.full),
             taken.take.eq(gate.take),
             taken.give.eq(self.other_gives & ~taken.full),
-            given.give.eq(done & self.signals),
+            given.give.eq(done & self.signals[0]),
         ]
-        with m.If(passed):
-            m.d.sync += [self.held.eq(1), self.signals.eq(self.task.signal)]
-        with m.Elif(done):
-            m.d.sync += self.held.eq(0)
+        left, remaining = Signal.like(self.inside), Signal.like(self.signals)
+        m.d.comb += [left.eq(self.inside - done), remaining.eq(self.signals >> done)]
+        m.d.sync += [
+            self.inside.eq(left + passed),
+            self.signals.eq(remaining | ((passed & self.task.signal) << left)),
+        ]
         self._assume_stable(m)
-        pending = self.held & self.signals
         m.d.comb += [
-            Assert(given.count + pending <= TOKEN_LIMIT),
+            Assert(given.count + self._pending() <= TOKEN_LIMIT),
             Assert(~given.give | (given.count != TOKEN_LIMIT)),
             Assert(~taken.take | (taken.count != 0)),
             Assert(~passed | ~self.task.wait | taken.take),
+            # nothing is remembered of tasks that are not there
+            Assert((self.signals >> self.inside) == 0),
         ]
         self._assert_offer_stands(m)
         return m
+
+    def _pending(self) -> Value:
+        return sum((self.signals[i] for i in range(1, IN_STAGE)), start=self.signals[0])
 
     def _assume_stable(self, m: Module) -> None:
         """The queue in front of the gate obeys the stream rules."""
@@ -69,7 +78,7 @@ class TokenMonitor(wiring.Component):
         """So does the gate; and what it has offered still has its token and its room."""
         offered = Signal()
         m.d.sync += offered.eq(self.gate.o.valid & ~self.gate.o.ready)
-        room = self.given.count + (self.held & self.signals) < TOKEN_LIMIT
+        room = self.given.count + self._pending() < TOKEN_LIMIT
         kept = (~self.task.wait | self.taken.available) & (~self.task.signal | room)
         m.d.comb += [Assert(~offered | self.gate.o.valid), Assert(~offered | kept)]
 
@@ -113,7 +122,7 @@ def test_tokens_are_never_lost() -> None:
 
 
 def test_the_proof_notices_room_for_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hw.engine.tokens.TOKEN_LIMIT", TOKEN_LIMIT + 2)
+    monkeypatch.setattr("hw.engine.tokens.IN_STAGE", IN_STAGE - 2)
     with pytest.raises(ProofFailed):
         prove(TokenMonitor(), "tokens_broken", depth=3)
 

@@ -192,13 +192,17 @@ class SequencerMonitor(wiring.Component):
                 Assert(s.row.slice_base == self.row_base),
                 Assert(s.column.slice_base == self.column_base),
                 Assert(s.slices_left + self.slices_done + 1 == self.current.slices),
+                Assert(s.in_last_slice == (s.slices_left == 0)),
                 Assert(self.count == position),
                 Assert(self.seen == (exists & before)),
                 Assert(s.fresh == ~self.any_pass),
                 Assert(~self.current.skip),
             ]
-            for operand in (self.current.row, self.current.column):
+            for walk, operand in ((s.row, self.current.row), (s.column, self.current.column)):
                 m.d.comb += [
+                    Assert(walk.next_base == (walk.slice_base + operand.stride)[:ADDRESS_BITS]),
+                    Assert(walk.at_end == (walk.left == 0)),
+                    Assert(walk.at_start == (walk.left == operand.digits - 1)),
                     Assert((operand.digits >= 1) & (operand.digits <= self.max_digits)),
                     Assert((operand.tail >= 1) & (operand.tail <= self.spatial)),
                 ]

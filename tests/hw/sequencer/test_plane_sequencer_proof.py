@@ -18,10 +18,10 @@ def test_every_pair_exactly_once_for_all_precisions(spatial_bits: int) -> None:
 
 
 def test_the_proof_notices_a_skipped_digit(monkeypatch: pytest.MonkeyPatch) -> None:
-    def rewind_one_short(self: DigitWalk) -> list:
-        return [self.word.eq(self.slice_base + 1), self.left.eq(self.task.digits - 2)]
+    def rewind_one_too_far(self: DigitWalk) -> list:
+        return [self.word.eq(self.slice_base + 1), *self._first_digit(self.task)]
 
-    monkeypatch.setattr(DigitWalk, "rewind", rewind_one_short)
+    monkeypatch.setattr(DigitWalk, "rewind", rewind_one_too_far)
     with pytest.raises(ProofFailed, match="FAIL"):
         prove(
             SequencerMonitor(machine(array__spatial_bits=8)),

@@ -1,0 +1,12 @@
+"""The register between stages: order, stalls, rate."""
+
+from amaranth.hdl import unsigned
+
+from hw.engine.stream_register import StreamRegister
+from tests.harness import run_bench
+
+
+def test_stream_register() -> None:
+    run_bench(
+        StreamRegister(unsigned(8)), "stream_register", "tests.hw.engine.bench_stream_register"
+    )
