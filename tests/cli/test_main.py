@@ -44,7 +44,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"fractrain {__version__}\n"
 
 
-def test_no_command_shows_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_command_shows_every_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")  # argparse breaks lines to fit the terminal
     assert cli.main([]) == 0
     shown = capsys.readouterr().out
     for name, summary in cli.COMMANDS.items():
