@@ -64,32 +64,32 @@ class Lut6Cells:
     it adds ``2x`` and ``(n + x)/2 = floor(n/2) + x``. Either way position 1 adds the rest.
     """
 
-    _PRODUCTS_SUM = truth_table(lambda *x: _product_count(*x) & 1, 6)
-    _PRODUCTS_CARRY = truth_table(lambda *x: _product_count(*x) >> 1, 6)
-    _PARITY = truth_table(lambda *x: sum(x) & 1, 6)
+    PRODUCTS_SUM = truth_table(lambda *x: _product_count(*x) & 1, 6)
+    PRODUCTS_CARRY = truth_table(lambda *x: _product_count(*x) >> 1, 6)
+    PARITY = truth_table(lambda *x: sum(x) & 1, 6)
     # Two functions of I0..I4: the upper half of the table is O6 (I5 tied high), the lower O5.
-    _HALVES = truth_table(lambda *x: sum(x) // 2 == 1, 5) << 32 | truth_table(
+    HALVES = truth_table(lambda *x: sum(x) // 2 == 1, 5) << 32 | truth_table(
         lambda *x: sum(x) // 2 == 2, 5
     )
-    _FULL_ADDER = truth_table(lambda a, b, c, *_: a + b + c, 5) << 32 | truth_table(
+    FULL_ADDER = truth_table(lambda a, b, c, *_: a + b + c, 5) << 32 | truth_table(
         lambda a, b, c, *_: (a + b + c) >> 1, 5
     )
 
     def count_products(self, m: Module, a: Value, b: Value) -> list[Value]:
         inputs = Cat(a, Const(0, 3 - len(a)), b, Const(0, 3 - len(b)))
-        tables = [self._PRODUCTS_SUM, self._PRODUCTS_CARRY][: len(a).bit_length()]
+        tables = [self.PRODUCTS_SUM, self.PRODUCTS_CARRY][: len(a).bit_length()]
         return [self._lut6(m, table, inputs) for table in tables]
 
     def count_bits(self, m: Module, bits: Sequence[Value]) -> list[Value]:
         if len(bits) == 3:
-            return list(self._lut6_2(m, self._FULL_ADDER, Cat(*bits)))
+            return list(self._lut6_2(m, self.FULL_ADDER, Cat(*bits)))
         first, sixth, seventh = Cat(*bits[:5]), Cat(*bits[5:6]), Cat(*bits[6:7])
         if len(bits) < 7:
             seventh = Const(0, 1)
         if len(bits) < 6:
             sixth = Const(0, 1)
-        propagate_1, generate_1 = self._lut6_2(m, self._HALVES, first)
-        propagate_0 = self._lut6(m, self._PARITY, Cat(first, sixth))
+        propagate_1, generate_1 = self._lut6_2(m, self.HALVES, first)
+        propagate_0 = self._lut6(m, self.PARITY, Cat(first, sixth))
         total = Signal(4)
         m.submodules += Instance(
             "CARRY4",
