@@ -169,4 +169,5 @@ def read_tiles(
     values = (values << (64 - width)) >> (64 - width)
     # [tile, beat, row, cluster] → [tile, row, cluster, beat]: columns are clusters of beats
     values = values.reshape(-1, beats, parameters.array.rows, parameters.column_clusters)
-    return list(values.transpose(0, 2, 3, 1).reshape(len(starts), parameters.array.rows, -1))
+    matrix = (parameters.array.rows, parameters.array.columns)
+    return list(values.transpose(0, 2, 3, 1).reshape(-1, *matrix))

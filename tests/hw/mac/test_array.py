@@ -34,7 +34,7 @@ def parameters_of(**array: object) -> Parameters:
 
 # Sizes shrink as a unit grows; all have several clusters, rows and columns of unequal number.
 SMALL = {
-    1: dict(rows=4, columns=4, lanes=9, cluster_rows=4, cluster_columns=2),
+    1: dict(rows=4, columns=4, lanes=8, cluster_rows=4, cluster_columns=2),
     2: dict(rows=4, columns=2, lanes=5, cluster_rows=2, cluster_columns=2),
     4: dict(rows=2, columns=2, lanes=4, cluster_rows=1, cluster_columns=2),
     8: dict(rows=2, columns=1, lanes=2, cluster_rows=1, cluster_columns=1),
