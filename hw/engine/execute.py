@@ -32,7 +32,7 @@ class ExecuteStage(wiring.Component):
     beats : Out                       results, as from `MacArray`
     issued : Out(1)                   a pass is issued in this cycle
     blocked : Out(1)                  a pass waits for ``may_finish``
-    retired, signal : Out(1)          a task has ended; it asks for a token to be given
+    signal : Out(1)                   a task that asks for a token to be given ended a cycle ago
     fault, index : Out                `Fault.ADDRESS` for a cycle after a read beyond a buffer,
                                       and the command that did it
     halt : In(1)                      issue no more passes
@@ -55,7 +55,6 @@ class ExecuteStage(wiring.Component):
                 "beats": Out(self.array.results.shape()),
                 "issued": Out(1),
                 "blocked": Out(1),
-                "retired": Out(1),
                 "signal": Out(1),
                 "fault": Out(8),
                 "index": Out(INDEX_BITS),
@@ -81,8 +80,6 @@ class ExecuteStage(wiring.Component):
             self.blocked.eq(current.valid & current.payload.last & ~self.may_finish),
             self.finish.eq(self.issued & current.payload.last),
             self.excess.eq(current.payload.excess),
-            self.retired.eq(sequencer.retired),
-            self.signal.eq(sequencer.signal),
             self.waiting.eq(~current.valid),
         ]
         # the pass that is on its way to the buffers: they and the array are far apart
@@ -91,6 +88,7 @@ class ExecuteStage(wiring.Component):
         index = Signal(INDEX_BITS)
         m.d.comb += self.idle.eq(~current.valid & ~reading & (self.fault == Fault.NONE))
         m.d.sync += [
+            self.signal.eq(sequencer.signal),
             reading.eq(self.issued),
             under_way.eq(current.payload),
             index.eq(sequencer.task.index),

@@ -47,7 +47,7 @@ class RegisterFile(wiring.Component):
     bus : In(`register_bus`)
     events : In(one bit per counter)     in the order of `hw.contract.registers.COUNTERS`
     idle, fault, cause, fault_index : In
-    reset : Out(1)                       high for one cycle after CONTROL.RESET is written
+    reset : Out(1)                       CONTROL.RESET is being written
     table_write, table_slot, table_entry : Out
     """
 
@@ -85,7 +85,7 @@ class RegisterFile(wiring.Component):
             FAULT_INDEX.address: self.fault_index,
         }
         control = self.bus.write & (self.bus.address == CONTROL.address)
-        m.d.sync += self.reset.eq(control & self.bus.write_data[RESET.offset])
+        m.d.comb += self.reset.eq(control & self.bus.write_data[RESET.offset])
         clear = control & self.bus.write_data[CLEAR_COUNTERS.offset]
         readable |= self._count(m, clear)
         with m.Switch(self.bus.address):

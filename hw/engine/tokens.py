@@ -10,8 +10,9 @@ from hw.engine.stream_register import StreamRegister
 
 __all__ = ["IN_STAGE", "TokenCounter", "TokenGate"]
 
-IN_STAGE = StreamRegister.CAPACITY + 1
-"""Tasks between a gate and the end of its stage: in the register behind the gate, and at work."""
+IN_STAGE = StreamRegister.CAPACITY + 3
+"""Tasks between a gate and the counter: in the register behind the gate, at work, and ended with
+their token still on its way, which takes the fetch stage two cycles."""
 
 
 class TokenCounter(wiring.Component):
@@ -33,14 +34,20 @@ class TokenCounter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.d.comb += [
-            self.available.eq(self.count != 0),
-            self.full.eq(self.count >= TOKEN_LIMIT - IN_STAGE),
-        ]
+        last_free = TOKEN_LIMIT - IN_STAGE
+        # ``available`` and ``full`` are registers: stages wait for them
         with m.If(self.give & ~self.take):
-            m.d.sync += self.count.eq(self.count + 1)
+            m.d.sync += [
+                self.count.eq(self.count + 1),
+                self.available.eq(1),
+                self.full.eq(self.count >= last_free - 1),
+            ]
         with m.Elif(~self.give & self.take):
-            m.d.sync += self.count.eq(self.count - 1)
+            m.d.sync += [
+                self.count.eq(self.count - 1),
+                self.available.eq(self.count != 1),
+                self.full.eq(self.count > last_free),
+            ]
         return m
 
 

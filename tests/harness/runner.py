@@ -29,8 +29,15 @@ LOG_LINES = 60
 INSIDE_PYTHON = Path(__file__).with_name("inside_python.cpp")
 BUILD_ARGUMENTS = [
     *("--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal"),
-    *("-CFLAGS", "-O1 -fPIC -Dmain=simulation_main", "-LDFLAGS", "-shared -ldl"),
+    *("-CFLAGS", "-fPIC -Dmain=simulation_main", "-LDFLAGS", "-shared -ldl"),
 ]
+# No level among CFLAGS: it would hold for the files that run once as well, and one of them, the
+# table of all signals, takes minutes to optimize.
+MAKE_ARGUMENTS = (
+    "OPT_FAST=-O1 OPT_GLOBAL=-O1 OPT_SLOW=-O0 "
+    # what the wheel's verilated.mk lost; large designs need it
+    "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread"
+)
 
 
 def run_bench(
@@ -86,6 +93,7 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
     key = content_hash(
         verilog,
         *BUILD_ARGUMENTS,
+        MAKE_ARGUMENTS,
         INSIDE_PYTHON.read_text(),
         f"waves {waves}",
         *tool_versions(),
@@ -97,7 +105,7 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
         source, log = folder / f"{name}.v", folder / "build.log"
         source.write_text(verilog)
         print(f"compiling the model of {name} ...", file=sys.stderr, flush=True)
-        with _environment({}):
+        with _environment({"MAKEFLAGS": MAKE_ARGUMENTS}):
             try:
                 get_runner("verilator").build(
                     sources=[source],

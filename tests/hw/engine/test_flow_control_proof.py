@@ -59,6 +59,11 @@ class TokenMonitor(wiring.Component):
             Assert(~given.give | (given.count != TOKEN_LIMIT)),
             Assert(~taken.take | (taken.count != 0)),
             Assert(~passed | ~self.task.wait | taken.take),
+            # the counter's flags say what its count says
+            Assert(given.full == (given.count >= TOKEN_LIMIT - IN_STAGE)),
+            Assert(taken.available == (taken.count != 0)),
+            Assert(taken.full == (taken.count >= TOKEN_LIMIT - IN_STAGE)),
+            Assert(self.inside <= IN_STAGE),
             # nothing is remembered of tasks that are not there
             Assert((self.signals >> self.inside) == 0),
         ]
