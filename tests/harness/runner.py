@@ -33,11 +33,7 @@ BUILD_ARGUMENTS = [
 ]
 # No level among CFLAGS: it would hold for the files that run once as well, and one of them, the
 # table of all signals, takes minutes to optimize.
-MAKE_ARGUMENTS = (
-    "OPT_FAST=-O1 OPT_GLOBAL=-O1 OPT_SLOW=-O0 "
-    # what the wheel's verilated.mk lost; large designs need it
-    "CFG_CXXFLAGS_PCH_I=-include CFG_LDLIBS_THREADS=-pthread"
-)
+OPTIMIZATION = "OPT_FAST=-O1 OPT_GLOBAL=-O1 OPT_SLOW=-O0"
 
 
 def run_bench(
@@ -93,7 +89,7 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
     key = content_hash(
         verilog,
         *BUILD_ARGUMENTS,
-        MAKE_ARGUMENTS,
+        OPTIMIZATION,
         INSIDE_PYTHON.read_text(),
         f"waves {waves}",
         *tool_versions(),
@@ -105,7 +101,8 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
         source, log = folder / f"{name}.v", folder / "build.log"
         source.write_text(verilog)
         print(f"compiling the model of {name} ...", file=sys.stderr, flush=True)
-        with _environment({"MAKEFLAGS": MAKE_ARGUMENTS}):
+        make_flags = f"{tool_environment()['MAKEFLAGS']} {OPTIMIZATION}"
+        with _environment({"MAKEFLAGS": make_flags}):
             try:
                 get_runner("verilator").build(
                     sources=[source],
