@@ -9,6 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.errors import ParameterError
+from hw.mac.pipeline import delayed
 
 __all__ = [
     "AccumulatorSignature",
@@ -129,16 +130,18 @@ class BehaviouralAccumulator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         control = self.control
-        # The slice's registers in front of the multiplier and behind it, at the cheapest place.
-        addend = Mux(control.upper, self.total << self.plan.pre_shift, self.total) * control.power
-        for cycle in range(AccumulatorTiming.valid):
-            later = Signal.like(addend, name=f"addend_{cycle}", reset_less=True)
-            m.d.sync += later.eq(addend)
-            addend = later
-        negate = Signal(reset_less=True)
-        first = Signal(reset_less=True)
-        m.d.sync += [negate.eq(control.negate), first.eq(control.first)]
-        value = Signal.like(self.value, reset_less=True)
+        # Sums are modulo the width of the value: unsigned operands of that width, which is
+        # also what simulates fastest.
+        width = len(self.value)
+        total = self.total
+        product = Mux(control.upper, total << self.plan.pre_shift, total) * control.power
+        addend = Signal(width)
+        m.d.comb += addend.eq(product)
+        # the slice's registers in front of the multiplier and behind it, all here
+        addend = delayed(m, addend, AccumulatorTiming.valid, name="addend")
+        negate = delayed(m, control.negate, 1, name="negate")
+        first = delayed(m, control.first, 1, name="first")
+        value = Signal(width, reset_less=True)
         base = Mux(first, 0, value)
         with m.If(control.valid):
             m.d.sync += value.eq(Mux(negate, base - addend, base + addend))

@@ -9,7 +9,8 @@ class Flavour(enum.Enum):
     """SYNTHESIS follows the configuration (vendor primitives); SIMULATION is its fast twin.
 
     Both have the same ports and the same latency, and give the same results in every cycle;
-    tests/hw/mac proves it.
+    that the two count alike is proved,
+    that they accumulate alike is tested (tests/hw/mac).
     """
 
     SYNTHESIS = "synthesis"

@@ -55,13 +55,14 @@ class PlaneDot(wiring.Component):
         return m
 
     def _count_words(self, m: Module) -> None:
-        # The operands of a unit are wide and its total is narrow: delay the total.
-        value = WordCounter(m).count_ones(self.a, self.b)
-        for cycle in range(self.latency_cycles):
-            delayed = Signal(len(self.total), name=f"total_{cycle}", reset_less=True)
-            m.d.sync += delayed.eq(value)
-            value = delayed
-        m.d.comb += self.total.eq(value)
+        # The operands of a unit are wide and its total is narrow: delay the total, in one shift
+        # register, which is one word to a compiled simulation.
+        width = len(self.total)
+        count = Signal(width)
+        line = Signal(width * self.latency_cycles, reset_less=True)
+        m.d.comb += count.eq(WordCounter(m).count_ones(self.a, self.b))
+        m.d.sync += line.eq(Cat(count, line[:-width]))
+        m.d.comb += self.total.eq(line[-width:])
 
     def _count_tree(self, m: Module, cells: Cells) -> None:
         columns = self._register(m, 0, self._count_groups(m, cells))

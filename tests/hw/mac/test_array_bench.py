@@ -7,7 +7,7 @@ from tests.harness import run_bench
 from tests.hw.mac.test_array import SMALL, parameters_of
 
 
-@pytest.mark.parametrize("planes", [1, 4])
+@pytest.mark.parametrize("planes", [2])
 def test_array(planes: int) -> None:
     parameters = parameters_of(spatial_bits=planes, **SMALL[planes])
     array = MacArray(parameters, flavour=Flavour.SIMULATION)
