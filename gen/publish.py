@@ -33,7 +33,7 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> None:
                 folder.rename(old)
             try:
                 fresh.rename(folder)
-            except OSError:
+            except BaseException:  # an interruption too
                 if old.exists():
                     old.rename(folder)
                 raise

@@ -43,6 +43,9 @@ class SharedModule(wiring.Component):
     Elaborated without a `ModuleLibrary` (Amaranth's own simulator) it is the component itself,
     so the same design simulates everywhere.
 
+    A `ResetInserter` around it reaches into the component, but not into an instance: whatever must
+    be cleared while the domain's reset is low needs an input of its own for that.
+
     Two components with the same ``name`` must be the same hardware: put every parameter that
     changes it into the name.
     """

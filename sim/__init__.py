@@ -1,1 +1,1 @@
-"""What the machine does, in software: the golden model, the cycle model, the co-simulation."""
+"""What the machine does, in software: the golden model and the co-simulation."""

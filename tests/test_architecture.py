@@ -34,6 +34,13 @@ sys.meta_path.insert(0, Blocked())
 """
 
 
+TOP_LEVEL = {
+    *("hw", "gen", "sim", "host", "constraints", "tests", "Makefile"),
+    *("pyproject.toml", "requirements.lock", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("LICENSE", "configs", "docs", ".ci", ".gitignore"),
+}
+
+
 def run_on_the_board(code: str, project_root: Path) -> subprocess.CompletedProcess[str]:
     """Run ``code`` in a fresh interpreter that has none of `NOT_ON_THE_BOARD`."""
     return subprocess.run(
@@ -133,3 +140,9 @@ def test_top_level_is_the_architecture(project_root: Path) -> None:
     """Every Python package at the top is one of the four, so that the tree shows the design."""
     packages = {file.parent.name for file in project_root.glob("*/__init__.py")}
     assert packages == {"gen", "host", "hw", "sim"}
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=project_root, capture_output=True, text=True
+    )
+    if listed.returncode == 0:  # not in an archive without history
+        names = {name.partition("/")[0] for name in listed.stdout.split("\0") if name}
+        assert names == TOP_LEVEL

@@ -28,7 +28,7 @@ SCRIPT = """\
 read_verilog design.v
 hierarchy -top {top}
 setattr -mod -set keep_hierarchy 1 {shared}
-flatten
+flatten -noscopeinfo
 synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run begin:map_luts
 splitnets
 synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run map_luts:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gen.build_hash import build_hash, hash_register
 from host.accelerator import Accelerator, Counters, Integers
 from host.lowering import MatrixProduct, lower_error, lower_forward, lower_gradient
+from host.optional import needs_extra
 from host.program import MatrixProgram
 from host.shapes import output_size
 from hw.contract.commands import encode_all
@@ -34,13 +35,15 @@ class CosimAccelerator(Accelerator):
     Opening compiles it, unless an earlier run has. Convolutions are lowered to matrix products
     on the host; their operands go in as bit planes and their sums come out of the array.
 
-    Raises `MissingToolError` if a compiler is missing, `MachineError` if the machine stops.
+    Raises `MissingToolError` if a compiler or a package is missing, `MachineError` if the machine
+    stops; it has been reset then and takes the next call.
     """
 
     def __init__(self, parameters: Parameters) -> None:
         super().__init__(parameters)
         self._map = RegisterMap(parameters)
-        self._machine = EngineSimulation(parameters)
+        with needs_extra("hardware"):
+            self._machine = EngineSimulation(parameters)
         self._check_identity()
 
     def _check_identity(self) -> None:
@@ -105,7 +108,11 @@ class CosimAccelerator(Accelerator):
         commands = encode_all(program.commands)
         write = self._map.table_address(SLOT), encode_precision(precision)
         busy = self._read_busy()
-        result = self._machine.run(Program(commands, program.blocks, program.beats, [write]))
+        try:
+            result = self._machine.run(Program(commands, program.blocks, program.beats, [write]))
+        except MachineError:
+            self._machine.reset()  # what is left of this program must not meet the next one
+            raise
         self._count(commands, program, result, self._read_busy() - busy)
         return program.collect(result.results)
 

@@ -12,8 +12,8 @@ from sim import golden
 class GoldenAccelerator(Accelerator):
     """`sim.golden` behind the accelerator's interface.
 
-    No machine runs, so the counters stay zero: effective MACs are the trainer's business, cycles
-    the cycle model's. Of the parameters only ``precision.max_bits`` matters.
+    No machine runs, so the counters stay zero: effective MACs are the trainer's business. Of the
+    parameters only ``precision.max_bits`` matters.
     """
 
     def _forward(

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from host.cli.optional import needs_extra
+from host.optional import needs_extra
 from hw.contract.commands import encode_all
 from hw.contract.errors import FractrainError
 from hw.contract.layout import pack_matrix, unpack_matrix

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from host.cli.optional import needs_extra
+from host.optional import needs_extra
 from hw.contract.parameters import load_parameters, preset_names
 
 EPILOG = """\

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 
-from host.cli.optional import needs_extra
-from hw.contract.errors import DataError, MismatchError
+from host.cli.output import write_json
+from host.optional import needs_extra
+from hw.contract.errors import MismatchError
 from hw.contract.parameters import load_parameters, preset_names
 
 PARTS = ("array", "engine")
@@ -63,11 +63,7 @@ def run(args: argparse.Namespace) -> int:
             results[part] = synthesize_part(part, parameters, Path("build/synth"), clock.stage)
     print(table(results, XC7Z045, budget))
     if args.json:
-        text = json.dumps(document(results, args.config, XC7Z045), indent=2) + "\n"
-        try:
-            args.json.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"cannot write {args.json}: {error.strerror}") from error
+        write_json(args.json, document(results, args.config, XC7Z045))
     if budget is not None:
         if found := excesses(results, budget):
             raise MismatchError("beyond the budget: " + "; ".join(found))

@@ -13,6 +13,9 @@ touching buffers, array or streams (its tokens still move).
 one to the other stage when the command has ended. No token is ever lost: a stage that would give
 more than `TOKEN_LIMIT` waits.
 
+Addresses are computed modulo 2^16; one beyond the buffer stops the engine with `Fault.ADDRESS`
+before anything is written there.
+
 Field offsets are the single source for `encode`, `decode` and the gateware's decoder.
 """
 

@@ -1,7 +1,7 @@
 """The parameters of a machine: what a configuration file says, validated once and then frozen.
 
-The same object makes the gateware, the golden model's limits, the host's packing and the
-cycle model, so none of them can disagree about a size.
+The same object makes the gateware, the accelerators' limits, the host's packing and its programs,
+so none of them can disagree about a size.
 """
 
 from __future__ import annotations
@@ -226,8 +226,8 @@ def _parse_leaf(metadata: Mapping[str, Any], value: object, path: str, source: s
     where = f"{path} in {source}"
     if "options" in metadata:
         options = metadata["options"]
-        # True == 1 in Python, but "spatial_bits: true" is a mistake
-        if isinstance(value, bool) or value not in options:
+        # True == 1 == 1.0 in Python, but "spatial_bits: true" and "1.0" are mistakes
+        if not any(value == option and type(value) is type(option) for option in options):
             raise ParameterError(path, value, " or ".join(map(str, options)), where=where)
         return value
     low, high = metadata["low"], metadata["high"]

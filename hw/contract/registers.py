@@ -76,7 +76,7 @@ BUILD_HASH = Register(
 CONTROL = Register("CONTROL", 2, Access.WRITE, "actions", (RESET, CLEAR_COUNTERS))
 STATUS = Register("STATUS", 3, Access.READ, "state of the machine", (IDLE, FAULT, CAUSE))
 FAULT_INDEX = Register(
-    "FAULT_INDEX", 4, Access.READ, "commands decoded since reset when the fault was found"
+    "FAULT_INDEX", 4, Access.READ, "commands since reset that stand before the wrong one"
 )
 
 
@@ -93,8 +93,8 @@ class Counter:
 COUNTERS = (
     Counter("BUSY", 16, "cycles in which the array was given a pass"),
     Counter("STALL_RESULT", 18, "cycles in which a tile waited for room on the result side"),
-    Counter("STALL_TOKEN", 20, "cycles in which a MULTIPLY waited for a token of the fetch stage"),
-    Counter("IDLE_CYCLES", 22, "cycles in which the execute stage had no command"),
+    Counter("STALL_TOKEN", 20, "cycles in which a MULTIPLY waited for a token or for room for one"),
+    Counter("IDLE_CYCLES", 22, "all others: no command, one on its way, one that is skipped"),
     Counter("BLOCKS_LOADED", 24, "blocks taken from the load stream"),
     Counter("BEATS_SENT", 26, "beats of results taken from the result stream"),
 )

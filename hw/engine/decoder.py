@@ -37,7 +37,7 @@ class CommandDecoder(wiring.Component):
     fault, index : Out  a `Fault`, and the number of commands since reset before the wrong one
     idle : Out(1)       no command held
 
-    Timing: three cycles from word to task (table, checks, task), one command per cycle. A wrong
+    Timing: two cycles from word to task (table, then checks), one command per cycle. A wrong
     command is not passed on and blocks those behind it until reset.
     """
 

@@ -37,7 +37,9 @@ class MatrixEngine(wiring.Component):
     fault : Out(1)    stopped by an error until CONTROL.RESET is written
 
     Timing: once operands are in the buffers, one pass per cycle with no bubble between tiles, as
-    long as tiles last at least `Parameters.beats_per_tile` passes and results are taken.
+    long as results are taken at once, tiles last at least `Parameters.beats_per_tile` passes, and
+    ``queues.result_tiles`` tiles last longer than one is on its way: `latency_cycles` and the
+    beats of a tile, and a few cycles more for admission and queue.
     """
 
     def __init__(self, parameters: Parameters, *, flavour: Flavour, build_hash: int = 0):
@@ -187,16 +189,14 @@ class MatrixEngine(wiring.Component):
         with m.If(self.reset):
             m.d.sync += [self.halt.eq(0), registers.cause.eq(0), registers.fault_index.eq(0)]
         with m.Elif(~self.halt):
-            for stage, index in (
-                (self.execute, self.execute.index),
-                (fetch, fetch.index),
-                (decoder, decoder.index),
-            ):
+            # of faults in the same cycle the last statement counts: that of the stage whose
+            # command is the oldest, as commands go from the decoder through the other two
+            for stage in (decoder, fetch, self.execute):
                 with m.If(stage.fault != 0):
                     m.d.sync += [
                         self.halt.eq(1),
                         registers.cause.eq(stage.fault),
-                        registers.fault_index.eq(index),
+                        registers.fault_index.eq(stage.index),
                     ]
 
     def _count_events(

@@ -119,7 +119,7 @@ class ResultStage(wiring.Component):
     sent : Out(1)                 a beat was taken
     clear : In(1)                 forget the queue's contents; with it, reset the rest
 
-    Timing: a beat is offered three cycles after it came from the array (one more with
+    Timing: a beat is offered two cycles after it came from the array (one more with
     ``spatial_bits`` > 1) if the queue is empty; one beat per cycle.
     """
 

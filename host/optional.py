@@ -1,4 +1,4 @@
-"""Packages that only some commands need: what to say when one is missing."""
+"""Packages that only some commands and backends need: what to say when one is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OURS = ("configs", "gen", "host", "hw", "sim")
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
-    """Around lazy imports: a package that is missing raises `MissingToolError` naming ``extra``."""
+    """Around lazy imports: a missing package raises `MissingToolError` naming ``extra``."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -22,6 +22,6 @@ def needs_extra(extra: str) -> Iterator[None]:
         if package in OURS:
             raise  # a mistake of ours, not an installation that lacks something
         raise MissingToolError(
-            f"the Python package {package} is not installed; this command needs it: "
+            f"the Python package {package} is not installed; it is needed here: "
             f"pip install 'fractrain-fpga[{extra}]'"
         ) from error
