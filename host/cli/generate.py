@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from gen.build import generate
-        from hw.mac.flavour import Flavour
+        from gen.designs import Flavour
     out = args.out or Path("build", Path(args.config).stem)
     manifest = generate(parameters, out, Flavour(args.flavour))
     for entry in manifest.files:

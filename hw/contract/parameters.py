@@ -7,7 +7,7 @@ so none of them can disagree about a size.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -273,6 +273,33 @@ def _check_combinations(parameters: Parameters, source: str) -> None:
         parameters.precision.accumulator_bits,
         f"at least {needed}, one slice of {array.lanes} lanes at {widest} x {widest} bits",
     )
+    _check_dsp(parameters, require)
+    _check_buffers(parameters, require)
+
+
+Require = Callable[[bool, str, object, str], None]
+
+
+def _check_dsp(parameters: Parameters, require: Require) -> None:
+    """A DSP48E1 multiplies totals of 25 bits with sign by 2^16 at most (UG479); the rest of a
+    pass's shift must fit into the bits that a total leaves free."""
+    array = parameters.array
+    if array.accumulator != "dsp48e1":
+        return
+    largest = array.lanes * (2**array.spatial_bits - 1) ** 2
+    spare = min(16, 25 - (largest.bit_length() + 1))
+    shift = 2 * (parameters.precision.max_bits - array.spatial_bits)
+    require(
+        0 <= spare and shift <= 16 + spare,
+        "array.lanes",
+        array.lanes,
+        f"fewer lanes, a smaller precision.max_bits (now {parameters.precision.max_bits}) or "
+        "array.accumulator: behavioural; a DSP48E1 cannot shift sums of this width that far",
+    )
+
+
+def _check_buffers(parameters: Parameters, require: Require) -> None:
+    widest = parameters.precision.max_bits
     for path, words, tiles in (
         ("buffers.row_words", parameters.buffers.row_words, 1),
         (

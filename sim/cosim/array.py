@@ -77,13 +77,12 @@ class ArraySimulation:
     """
 
     def __init__(self, parameters: Parameters, *, trace: str | Path | None = None) -> None:
+        from gen.designs import Flavour, make_array
         from gen.verilog import emit
-        from hw.mac.array import MacArray
-        from hw.mac.flavour import Flavour
 
         self.parameters = parameters
         self._handle: int | None = None
-        array = MacArray(parameters, flavour=Flavour.SIMULATION)
+        array = make_array(parameters, Flavour.SIMULATION)
         self.latency_cycles: int = array.latency_cycles
         self._control = array.control.shape()
         design = Design("mac_array", emit(array, "mac_array"))

@@ -79,15 +79,11 @@ class _Run(ctypes.Structure):
 
 def engine_design(parameters: Parameters) -> Design:
     """The generated engine of ``parameters``, in the flavour made for simulation."""
-    from gen.build import TOP_NAME
-    from gen.build_hash import build_hash, hash_register
+    from gen.designs import ENGINE_NAME, Flavour, make_engine
     from gen.verilog import emit
-    from hw.engine.engine import MatrixEngine
-    from hw.mac.flavour import Flavour
 
-    digest = hash_register(build_hash(parameters))
-    engine = MatrixEngine(parameters, flavour=Flavour.SIMULATION, build_hash=digest)
-    return Design(TOP_NAME, emit(engine, TOP_NAME))
+    engine = make_engine(parameters, Flavour.SIMULATION)
+    return Design(ENGINE_NAME, emit(engine, ENGINE_NAME))
 
 
 class EngineSimulation:

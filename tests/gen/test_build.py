@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gen.build import TOP_NAME, generate
+from gen.build import generate
 from gen.build_hash import build_hash, hash_register
+from gen.designs import ENGINE_NAME
 from gen.manifest import MANIFEST_NAME, Manifest, read_manifest
 from gen.verilog import Port
 from hw.contract.parameters import load_parameters
@@ -56,8 +57,8 @@ def test_manifest_reads_back(build: tuple[Path, Manifest]) -> None:
 
 def test_ports_are_those_of_the_verilog(build: tuple[Path, Manifest]) -> None:
     out, manifest = build
-    verilog = (out / f"{TOP_NAME}.v").read_text()
-    assert declared_ports(verilog, TOP_NAME) == set(manifest.ports)
+    verilog = (out / f"{ENGINE_NAME}.v").read_text()
+    assert declared_ports(verilog, ENGINE_NAME) == set(manifest.ports)
     widths = {port.name: (port.direction, port.width) for port in manifest.ports}
     assert widths["commands__payload"] == ("input", 128)
     assert widths["load__payload"] == ("input", manifest.parameters.block_bits)
@@ -70,7 +71,7 @@ def test_build_hash_is_in_the_hardware(build: tuple[Path, Manifest]) -> None:
     out, manifest = build
     assert manifest.build_hash == build_hash(manifest.parameters)
     value = hash_register(manifest.build_hash)
-    verilog = (out / f"{TOP_NAME}.v").read_text()
+    verilog = (out / f"{ENGINE_NAME}.v").read_text()
     assert re.search(rf"32'(d{value}|h0*{value:x})\b", verilog)
 
 
@@ -81,7 +82,7 @@ def test_register_reference_is_there(build: tuple[Path, Manifest]) -> None:
 
 def test_every_module_is_defined_once(build: tuple[Path, Manifest]) -> None:
     out, _ = build
-    names = re.findall(r"^module (\S+?) ?\(", (out / f"{TOP_NAME}.v").read_text(), re.M)
+    names = re.findall(r"^module (\S+?) ?\(", (out / f"{ENGINE_NAME}.v").read_text(), re.M)
     assert len(names) == len(set(names))
 
 

@@ -56,6 +56,7 @@ def test_a_file_is_read_like_a_preset(tmp_path: Path) -> None:
         ({"array__lanes": 35}, r"array\.lanes: got 35, allowed: a multiple of block\.channels"),
         ({"array__rows": 12, "array__columns": 8}, r"array\.rows: got 12, .*array\.columns"),
         ({"precision__accumulator_bits": 37}, r"accumulator_bits: got 37, allowed: at least 39"),
+        ({"array__lanes": 1024}, r"array\.lanes: got 1024, allowed: fewer lanes"),
         ({"buffers__row_words": 31}, r"buffers\.row_words: got 31, allowed: at least 32"),
         ({"buffers__column_words": 32}, r"buffers\.column_words: got 32, allowed: at least 64"),
         ({"precision__max_bits": 15, "array__spatial_bits": 2}, r"precision\.max_bits: got 15"),

@@ -1,0 +1,25 @@
+"""The designs that can be generated. Simulation and command line get them here, not from `hw`."""
+
+from __future__ import annotations
+
+from gen.build_hash import build_hash, hash_register
+from hw.contract.parameters import Parameters
+from hw.engine.engine import MatrixEngine
+from hw.mac.array import MacArray
+from hw.mac.flavour import Flavour
+
+__all__ = ["ENGINE_NAME", "Flavour", "make_array", "make_engine"]
+
+ENGINE_NAME = "matrix_engine"
+"""Name of the engine's module in Verilog."""
+
+
+def make_engine(parameters: Parameters, flavour: Flavour) -> MatrixEngine:
+    """The matrix engine of ``parameters``; its BUILD_HASH register shows their build hash."""
+    digest = hash_register(build_hash(parameters))
+    return MatrixEngine(parameters, flavour=flavour, build_hash=digest)
+
+
+def make_array(parameters: Parameters, flavour: Flavour) -> MacArray:
+    """The MAC array of ``parameters`` alone."""
+    return MacArray(parameters, flavour=flavour)
