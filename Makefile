@@ -28,9 +28,10 @@ help: ## list the targets
 train: $(STAMP) ## train a ResNet on handwritten digits through the accelerator model
 	@$(VENV)/bin/fractrain train $(ARGS)
 
+# One BLAS thread a process: two test processes share the cores, more threads would only spin.
 test: $(STAMP) ## run all tests, RTL co-simulations included
 	$(check_tools)
-	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+	@OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: $(STAMP) ## check style, types and import directions
 	$(PY) -m ruff check .
