@@ -31,6 +31,9 @@ from hw.contract.precision import Pass, check_bits
 Integers = NDArray[np.integer]
 Size = int | tuple[int, int]
 
+LARGEST_SIZE = 65535
+"""Of strides, paddings and sizes."""
+
 BACKENDS = {
     "golden": ("host.backends.golden", "GoldenAccelerator"),
     "cosim": ("host.backends.cosim", "CosimAccelerator"),
@@ -47,8 +50,10 @@ def open_accelerator(name: str, config: str | Path | Parameters = "tiny") -> Acc
     `DataError` if there is no such configuration, and what the backend raises when a tool it
     needs is missing (`MissingToolError`).
     """
-    if name not in BACKENDS:
+    if not isinstance(name, str) or name not in BACKENDS:
         raise ParameterError("backend", name, " or ".join(BACKENDS))
+    if not isinstance(config, str | Path | Parameters):
+        raise ParameterError("config", config, "the name of a preset, a path or Parameters")
     parameters = config if isinstance(config, Parameters) else load_parameters(config)
     module, kind = BACKENDS[name]
     backend: type[Accelerator] = getattr(importlib.import_module(module), kind)
@@ -232,9 +237,11 @@ class Accelerator(ABC):
             raise MachineError(f"{which.label}: the accelerator is closed; open it again")
         names = f"({which.row.name.lower()}, {which.column.name.lower()})"
         try:
+            if not isinstance(bits, tuple | list) or any(isinstance(each, bool) for each in bits):
+                raise TypeError
             row, column = (operator.index(each) for each in bits)
         except (TypeError, ValueError):
-            raise ParameterError("bits", bits, f"two whole numbers, {names}") from None
+            raise ParameterError("bits", bits, f"a tuple of two whole numbers, {names}") from None
         maximum = self.parameters.precision.max_bits
         check_bits(f"bits[0], {which.row.name.lower()}", row, maximum=maximum)
         check_bits(f"bits[1], {which.column.name.lower()}", column, maximum=maximum)
@@ -244,7 +251,12 @@ class Accelerator(ABC):
         self, name: str, values: object, axes: str, bits: int, *, signed: bool
     ) -> Integers:
         """``values`` as an array of integers that fit, or a `ParameterError` that says why not."""
-        array = np.asarray(values)
+        if isinstance(values, np.ma.MaskedArray):
+            raise ParameterError(name, type(values).__name__, "an array without a mask")
+        try:
+            array = np.asarray(values)
+        except ValueError:  # rows of different lengths
+            raise ParameterError(name, type(values).__name__, f"an array {axes}") from None
         if array.dtype.kind not in "iu":
             raise ParameterError(f"{name}.dtype", str(array.dtype), "an integer type")
         if array.ndim != 4 or 0 in array.shape:
@@ -271,8 +283,8 @@ def _whole(name: str, value: object, low: int) -> int:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         number = low - 1
-    if number < low or isinstance(value, bool):
-        raise ParameterError(name, value, f"a whole number, at least {low}")
+    if not low <= number <= LARGEST_SIZE or isinstance(value, bool):
+        raise ParameterError(name, value, f"a whole number, {low}..{LARGEST_SIZE}")
     return number
 
 

@@ -11,6 +11,10 @@ from hw.shared_module import SharedModule
 
 __all__ = ["QueuePart", "ResultStage", "TileAdmission", "result_beat"]
 
+FIFO_SLACK = 2
+"""Items that Amaranth's buffered FIFO needs beyond those inside to take one in every cycle: its
+output register, and the cycle in which an item moves there."""
+
 
 def result_beat(parameters: Parameters) -> data.StructLayout:
     """Results that leave together: ``data[row * column_clusters + cluster]`` is row ``row``, column
@@ -92,7 +96,7 @@ class QueuePart(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        fifo = SyncFIFOBuffered(width=self.width, depth=self.depth)
+        fifo = SyncFIFOBuffered(width=self.width, depth=self.depth + FIFO_SLACK)
         m.submodules.fifo = ResetInserter(self.clear)(fifo)
         m.d.comb += [
             fifo.w_en.eq(self.write),
@@ -182,7 +186,7 @@ class ResultStage(wiring.Component):
     def _aligned(self, m: Module) -> data.View:
         """The beats, each shifted right by its tile's ``excess``."""
         m.submodules.excesses = excesses = SyncFIFOBuffered(
-            width=len(self.excess), depth=self.parameters.queues.result_tiles
+            width=len(self.excess), depth=self.parameters.queues.result_tiles + FIFO_SLACK
         )
         aligned = Signal.like(self.beats)
         m.d.comb += [

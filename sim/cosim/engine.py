@@ -169,7 +169,9 @@ class EngineSimulation:
         """Four times the work at the widest precision, if nothing overlapped."""
         slices = _field(commands, MULTIPLY_FIELDS["slices"].offset // 8)
         passes = int(slices.sum()) * self.parameters.digits(self.parameters.precision.max_bits) ** 2
-        work = 100 * len(commands) + passes + len(blocks) + program.beats
+        # a block of a column load is written in several cycles, one for each tile in it
+        loads = len(blocks) * self.parameters.column_tiles_per_block
+        work = 100 * len(commands) + passes + loads + program.beats
         return int((START_UP_CYCLES + 4 * work) * stalls.slowdown)
 
     def _check(self, run: _Run) -> None:

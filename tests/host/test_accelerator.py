@@ -83,13 +83,13 @@ def test_unsigned_and_narrow_integer_types_are_operands(
         ("forward", {"bits": (4, 17)}, r"bits\[1\], weight: got 17, allowed: .*1\.\.16"),
         ("error", {"bits": (-1, 3)}, r"bits\[0\], error: got -1"),
         ("gradient", {"bits": (4, 0)}, r"bits\[1\], error: got 0"),
-        ("forward", {"bits": 4}, r"bits: got 4, allowed: two whole numbers"),
+        ("forward", {"bits": 4}, r"bits: got 4, allowed: a tuple of two whole numbers"),
         ("forward", {"bits": (4, 3, 6)}, r"bits: got \(4, 3, 6\)"),
         ("forward", {"bits": (4.5, 3)}, r"bits: got \(4.5, 3\)"),
-        ("forward", {"stride": 0}, r"stride: got 0, allowed: a whole number, at least 1"),
+        ("forward", {"stride": 0}, r"stride: got 0, allowed: a whole number, 1..65535"),
         ("forward", {"stride": 1.5}, r"stride: got 1.5"),
         ("error", {"stride": True}, r"stride: got True"),
-        ("gradient", {"padding": -1}, r"padding: got -1, allowed: a whole number, at least 0"),
+        ("gradient", {"padding": -1}, r"padding: got -1, allowed: a whole number, 0..65535"),
         ("error", {"input_size": (7, 6, 5)}, r"input_size: got \(7, 6, 5\)"),
         ("error", {"input_size": (0, 6)}, r"input_size\[0\]: got 0"),
         ("error", {"input_size": (9, 6)}, r"e.shape\[2:\]: got \(4, 3\), allowed: \(5, 3\)"),
@@ -198,3 +198,30 @@ def test_closed_accelerator_refuses_work(rng: np.random.Generator) -> None:
 
 def test_counters_add_up() -> None:
     assert Counters(1, 2, 3, 4) + Counters(10, 20, 30, 40) == Counters(11, 22, 33, 44)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"bits": {4, 3}}, r"bits: got \{3, 4\}, allowed: a tuple of two whole numbers"),
+        ({"bits": (True, 3)}, r"bits: got \(True, 3\), allowed: a tuple"),
+        ({"padding": 10**30}, r"padding: got 10+, allowed: a whole number, 0\.\.65535"),
+        ({"a": [[[[1, 2], [3]]]]}, r"a: got 'list', allowed: an array \[N,C,H,W\]"),
+        ({"a": np.ma.ones((1, 1, 3, 3), int)}, "a: got 'MaskedArray', allowed: an array without"),
+    ],
+)
+def test_arguments_of_wrong_kinds(arguments: dict, message: str) -> None:
+    right = {"a": np.ones((1, 1, 3, 3), int), "w": np.ones((1, 1, 3, 3), int), "bits": (4, 3)}
+    with open_accelerator("golden") as accelerator, pytest.raises(ParameterError, match=message):
+        accelerator.forward(**(right | arguments))
+
+
+@pytest.mark.parametrize("config", [None, {}, 3, b"tiny"])
+def test_configurations_of_wrong_kinds(config: object) -> None:
+    with pytest.raises(ParameterError, match="config: got .* the name of a preset, a path or"):
+        open_accelerator("golden", config)  # type: ignore[arg-type]
+
+
+def test_a_backend_must_be_a_name() -> None:
+    with pytest.raises(ParameterError, match=r"backend: got \[\], allowed: golden or cosim"):
+        open_accelerator([])  # type: ignore[arg-type]

@@ -119,6 +119,26 @@ def test_a_depth_beyond_the_buffers_is_summed_exactly(bit_serial: EngineSimulati
     assert np.array_equal(product, rows @ columns.T)
 
 
+@pytest.mark.parametrize("spatial_bits", [1, 2])
+def test_the_shortest_tiles_and_the_smallest_queues(
+    rng: np.random.Generator, spatial_bits: int
+) -> None:
+    """One beat a tile, room for two tiles: tiles that end in neighbouring cycles all come out."""
+    parameters = small_machine(
+        spatial_bits,
+        array__cluster_columns=1,
+        queues__result_tiles=2,
+        queues__commands=2,
+    )
+    with EngineSimulation(parameters) as engine:
+        for height, width in ((8, 8), (40, 40), (4, 100)):
+            rows = random_matrix(rng, (height, 8), 1, False, False)
+            columns = random_matrix(rng, (width, 8), 1, True, False)
+            for stalls in (Stalls(), Stalls.everywhere(0.6)):
+                product = run_product(engine, Pass.FORWARD, rows, columns, (1, 1), stalls)
+                assert np.array_equal(product, rows @ columns.T)
+
+
 # -- the array is never idle without cause ---------------------------------------------------
 
 
