@@ -73,18 +73,11 @@ class Player:
     """A compiled design; ``play`` starts it anew from power-up.
 
     component : the design; ``models`` : Verilog of modules that it instantiates and lacks
-    verilog : instead of ``component``, its text
     """
 
-    def __init__(
-        self, component: wiring.Component, name: str, *, models: str = "", patch: tuple = ()
-    ) -> None:
+    def __init__(self, component: wiring.Component, name: str, *, models: str = "") -> None:
         self.design = component
         verilog = ModuleLibrary().emit(component, name)
-        if patch:
-            assert verilog.count(patch[0]) == 1, patch
-            verilog = verilog.replace(*patch)
-        self.verilog = verilog
         inputs = {
             "__".join(map(str, path))
             for path, member, _ in component.signature.flatten(component)
