@@ -89,7 +89,8 @@ def test_json(tmp_path: Path) -> None:
 
 
 def test_json_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--json", str(tmp_path / "no" / "file")) == 3
+    (tmp_path / "file").write_text("")
+    assert run("--json", str(tmp_path / "file" / "figures.json")) == 3
     assert "cannot write" in capsys.readouterr().err
 
 
