@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from host.cli.options import add_config
 from host.optional import needs_extra
-from hw.contract.parameters import load_parameters, preset_names
+from hw.contract.parameters import load_parameters
 
 EPILOG = """\
 OUT gets three files: matrix_engine.v (the machine; its top module is matrix_engine),
@@ -22,12 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--config",
-        default="zc706",
-        metavar="NAME|FILE",
-        help=f"a preset ({', '.join(preset_names())}) or a YAML file (default: zc706)",
-    )
+    add_config(parser, default="zc706")
     parser.add_argument(
         "--out",
         metavar="FOLDER",

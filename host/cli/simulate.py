@@ -11,6 +11,7 @@ from typing import Any
 
 from host.accelerator import open_accelerator
 from host.backends.checked import CheckedAccelerator, CheckedCall
+from host.cli.options import add_config
 from host.cli.output import table, write_json
 from host.datasets import load_dataset
 from host.networks.classifier import softmax_cross_entropy
@@ -20,7 +21,7 @@ from host.networks.resnet import build_network
 from host.numerics.quantization import StochasticRounding
 from host.random_streams import Stream, generator
 from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters, load_parameters, preset_names
+from hw.contract.parameters import Parameters, load_parameters
 from hw.contract.precision import Precision
 
 EPILOG = """\
@@ -46,13 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     option = parser.add_argument
-    presets = ", ".join(preset_names())
-    option(
-        "--config",
-        default="tiny",
-        metavar="NAME|FILE",
-        help=f"the machine: {presets} or a YAML file (default: tiny)",
-    )
+    add_config(parser, default="tiny")
     option("--model", default="resnet8", help="resnet8, resnet14, resnet20, … (default: resnet8)")
     option("--dataset", default="digits", help="where the images come from (default: digits)")
     option("--batch", type=int, default=2, metavar="N", help="images (default: 2)")

@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+from host.cli.options import add_config
 from host.cli.output import write_json
 from host.optional import needs_extra
 from hw.contract.errors import MismatchError
-from hw.contract.parameters import load_parameters, preset_names
+from hw.contract.parameters import load_parameters
 
 PARTS = ("array", "engine")
 
@@ -28,12 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--config",
-        default="zc706",
-        metavar="NAME|FILE",
-        help=f"a preset ({', '.join(preset_names())}) or a YAML file (default: zc706)",
-    )
+    add_config(parser, default="zc706")
     parser.add_argument(
         "--part", choices=(*PARTS, "all"), default="all", help="what to map (default: all)"
     )

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from host.accelerator import BACKENDS
+from host.cli.options import add_config
 from host.datasets import DATASETS
 from host.training.methods import (
     ALPHA,
@@ -18,7 +19,6 @@ from host.training.methods import (
 )
 from host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
 from hw.contract.errors import ParameterError
-from hw.contract.parameters import preset_names
 from hw.contract.precision import MAX_BITS, Precision
 
 METHODS = ("pfq", "static")
@@ -72,12 +72,7 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
         help="golden: exact model, fast; cosim: the generated RTL, slow, same weights "
         "(default: %(default)s)",
     )
-    group.add_argument(
-        "--config",
-        default="tiny",
-        metavar="NAME|FILE",
-        help=f"machine: a preset ({', '.join(preset_names())}) or a YAML file (default: tiny)",
-    )
+    add_config(group, default="tiny")
     group.add_argument(
         "--seed",
         type=int,

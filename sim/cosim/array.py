@@ -5,15 +5,15 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.errors import DataError, MachineError, ParameterError
+from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import Parameters
 from sim.cosim.compile import Design, compile_model
+from sim.cosim.simulation import Simulation
 
 CONTROL_FIELDS = (
     "valid",
@@ -69,7 +69,7 @@ class _Play(ctypes.Structure):
     ]
 
 
-class ArraySimulation:
+class ArraySimulation(Simulation):
     """The generated MAC array of ``parameters``, compiled, in the flavour made for simulation.
 
     Use it in a ``with`` statement, or `close` it. ``trace`` names a VCD file to write.
@@ -81,16 +81,12 @@ class ArraySimulation:
         from gen.verilog import emit
 
         self.parameters = parameters
-        self._handle: int | None = None
         array = make_array(parameters, Flavour.SIMULATION)
         self.latency_cycles: int = array.latency_cycles
         self._control = array.control.shape()
         design = Design("mac_array", emit(array, "mac_array"))
         constants = _constants(design, parameters, array.results.shape())
-        self._library = _load(compile_model(design, "array.cpp", constants, trace=bool(trace)))
-        self._handle = self._library.machine_open(str(trace).encode() if trace else None)
-        if self._handle is None:
-            raise DataError(f"trace file {trace}: cannot be written")
+        self._open(_load(compile_model(design, "array.cpp", constants, trace=bool(trace))), trace)
 
     def play(self, passes: Passes, *, repeats: int = 1, keep: int | None = None) -> Played:
         """Give the array ``passes``, ``repeats`` times over, then wait until all has come out.
@@ -140,26 +136,6 @@ class ArraySimulation:
                 raise ParameterError(f"control.{name}", int(np.max(values)), f"{field.width} bits")
             words |= values.astype(np.uint64) << np.uint64(field.offset)
         return words
-
-    def close(self) -> None:
-        """Release the model; closing twice is no error."""
-        if self._handle is not None:
-            handle, self._handle = self._handle, None
-            self._library.machine_close(handle)
-
-    def __enter__(self) -> ArraySimulation:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def random_passes(parameters: Parameters, count: int, *, tile_passes: int, seed: int) -> Passes:

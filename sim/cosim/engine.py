@@ -6,16 +6,16 @@ import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw.contract.commands import COMMAND_BITS, COMMAND_BYTES, MULTIPLY_FIELDS, Fault
-from hw.contract.errors import DataError, MachineError, ParameterError
+from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import Parameters
 from hw.contract.registers import ADDRESS_BITS, CAUSE, FAULT_INDEX, STATUS
 from sim.cosim.compile import Design, compile_model
+from sim.cosim.simulation import Simulation
 from sim.cosim.stalls import Stall, Stalls
 
 DONE, FAULT, CYCLE_LIMIT, VALID_DROPPED, PAYLOAD_CHANGED, TOO_MANY_RESULTS = range(6)
@@ -86,7 +86,7 @@ def engine_design(parameters: Parameters) -> Design:
     return Design(ENGINE_NAME, emit(engine, ENGINE_NAME))
 
 
-class EngineSimulation:
+class EngineSimulation(Simulation):
     """A machine with ``parameters``: the generated RTL, compiled.
 
     It keeps its state (buffers, table, counters) from one `run` to the next until `reset`.
@@ -107,14 +107,10 @@ class EngineSimulation:
         trace: str | Path | None = None,
     ) -> None:
         self.parameters = parameters
-        self._handle: int | None = None
         design = design or engine_design(parameters)
         design.require_ports(_expected_ports(parameters))
         library = compile_model(design, "engine.cpp", _constants(parameters), trace=bool(trace))
-        self._library = _load(library)
-        self._handle = self._library.machine_open(str(trace).encode() if trace else None)
-        if self._handle is None:
-            raise DataError(f"trace file {trace}: cannot be written")
+        self._open(_load(library), trace)
 
     # -- programs --------------------------------------------------------------------------
 
@@ -217,31 +213,6 @@ class EngineSimulation:
     def cycles(self) -> int:
         """Cycles of the clock since the last reset, register accesses included."""
         return int(self._library.machine_cycles(self._open_handle()))
-
-    def close(self) -> None:
-        """Release the model and finish the trace; closing twice is no error."""
-        if self._handle is not None:
-            handle, self._handle = self._handle, None
-            self._library.machine_close(handle)
-
-    def __enter__(self) -> EngineSimulation:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()
-
-    def _open_handle(self) -> int:
-        if self._handle is None:
-            raise MachineError("the simulation is closed; open it again")
-        return self._handle
 
 
 def _constants(parameters: Parameters) -> dict[str, int]:
