@@ -11,9 +11,9 @@ from hw.shared_module import SharedModule
 
 __all__ = ["QueuePart", "ResultStage", "TileAdmission", "result_beat"]
 
-FIFO_SLACK = 2
-"""Items that Amaranth's buffered FIFO needs beyond those inside to take one in every cycle: its
-output register, and the cycle in which an item moves there."""
+FIFO_SLACK = 1
+"""Room beyond the items inside that Amaranth's buffered FIFO needs to take one in every cycle: its
+output register counts as a place, but is filled from the others only a cycle later."""
 
 
 def result_beat(parameters: Parameters) -> data.StructLayout:
