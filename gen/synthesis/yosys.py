@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gen.synthesis.netlist import Netlist, read_netlist
-from hw.contract.errors import MachineError, MissingToolError
+from hw.contract.errors import DataError, MachineError, MissingToolError
 
 __all__ = ["synthesize"]
 
@@ -61,7 +61,10 @@ def synthesize(
     key = hashlib.sha256("\0".join([version, script, verilog]).encode()).hexdigest()[:16]
     folder = cache / f"{top}-{key}"
     if not folder.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"cannot write to {cache}: {error.strerror}") from error
         with tempfile.TemporaryDirectory(prefix=".", dir=cache) as scratch:
             work = Path(scratch, "work")
             work.mkdir()

@@ -78,10 +78,9 @@ def check_bits(
 ) -> int:
     """Return ``bits`` if it is a legal operand width, else raise `ParameterError`."""
     low = 0 if allow_skip else 1
-    whole = isinstance(bits, int) and not isinstance(bits, bool)
-    if not whole or not low <= bits <= maximum:  # type: ignore[operator]
+    if not isinstance(bits, int) or isinstance(bits, bool) or not low <= bits <= maximum:
         raise ParameterError(name, bits, f"a whole number of bits, {low}..{maximum}")
-    return bits  # type: ignore[return-value]
+    return bits
 
 
 def value_range(bits: int, signed: bool) -> tuple[int, int]:

@@ -6,9 +6,12 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from hw.contract.errors import DataError
 
 
 def build_root() -> Path:
@@ -39,11 +42,13 @@ def cached_folder(root: Path, key: str, build: Callable[[Path], None]) -> Path:
     returned, so a build that fails, or is killed, leaves nothing that looks complete. Of two
     processes that want the same key at once, one builds and the other waits. An absolute
     path inside the folder is wrong after the renaming: ``build`` must not leave any that matter.
+
+    Raises `DataError` if nothing can be written to ``root``.
     """
     final = root / key
     if final.is_dir():
         return final
-    root.mkdir(parents=True, exist_ok=True)
+    _make_writable(root)
     _sweep(root)
     with _locked(root / f"{key}.lock"):
         if not final.is_dir():
@@ -53,6 +58,18 @@ def cached_folder(root: Path, key: str, build: Callable[[Path], None]) -> Path:
             build(partial)
             partial.rename(final)
     return final
+
+
+def _make_writable(root: Path) -> None:
+    """Make the folder ``root``; `DataError` that names it if nothing can be written there."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=root).close()
+    except OSError as error:
+        raise DataError(
+            f"cannot write to the build folder {root}: {error.strerror}; "
+            "set FRACTRAIN_BUILD to a folder that can be written"
+        ) from error
 
 
 def _sweep(root: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hw.contract.errors import DataError
 from sim.cosim.cache import build_root, cached_folder, content_hash
 
 
@@ -110,3 +111,9 @@ def test_build_root_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.delenv("FRACTRAIN_BUILD")
     monkeypatch.chdir(tmp_path)  # a checkout has its own, wherever it is called from
     assert build_root() == Path(__file__).resolve().parents[3] / "build"
+
+
+def test_a_build_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"build folder .*file/cosim: .*FRACTRAIN_BUILD"):
+        cached_folder(tmp_path / "file" / "cosim", "key", lambda folder: None)
