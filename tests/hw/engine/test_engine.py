@@ -140,18 +140,20 @@ def test_the_shortest_tiles_and_the_smallest_queues(
 
 
 def test_the_default_cycle_limit_leaves_time_for_blocks_of_many_tiles() -> None:
-    """A column block of this machine takes sixteen cycles to write, and there are many."""
+    """A column block of this machine takes sixteen cycles to write, and nothing else takes long."""
     parameters = small_machine(
         1,
         array__rows=16,
         array__columns=1,
+        array__lanes=32,
         array__cluster_columns=1,
+        block__channels=1,
         buffers__column_words=512,
     )
-    rows, columns = np.ones((1, 1600), int), -np.ones((1, 1600), int)
+    rows, columns = np.ones((1, 800), int), -np.ones((1, 800), int)
     with EngineSimulation(parameters) as engine:
         product = run_product(engine, Pass.FORWARD, rows, columns, (1, 16))
-    assert product.tolist() == [[-1600]]
+    assert product.tolist() == [[-800]]
 
 
 # -- the array is never idle without cause ---------------------------------------------------
