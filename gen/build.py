@@ -10,8 +10,8 @@ from gen.designs import ENGINE_NAME, Flavour, make_engine
 from gen.manifest import MANIFEST_NAME, FileEntry, Manifest
 from gen.publish import check_replaceable, publish
 from gen.verilog import emit, ports
+from hw.contract.matrix_registers import RegisterMap
 from hw.contract.parameters import Parameters
-from hw.contract.registers import RegisterMap
 
 __all__ = ["generate"]
 

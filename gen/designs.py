@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gen.build_hash import build_hash, hash_register
 from hw.contract.parameters import Parameters
-from hw.engine.engine import MatrixEngine
 from hw.mac.array import MacArray
 from hw.mac.flavour import Flavour
+from hw.matrix_engine.engine import MatrixEngine
 
 __all__ = ["ENGINE_NAME", "Flavour", "make_array", "make_engine"]
 

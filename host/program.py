@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from host.blocking import HALVES, plan, split
-from hw.contract.commands import Command, Load, Multiply, Side
 from hw.contract.layout import pack_matrix
+from hw.contract.matrix_commands import Command, Load, Multiply, Side
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Pass
 

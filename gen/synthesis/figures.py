@@ -16,9 +16,9 @@ from gen.synthesis.netlist import Netlist
 from gen.synthesis.yosys import synthesize
 from gen.verilog import emit
 from hw.contract.parameters import Parameters
-from hw.engine.engine import MatrixEngine
 from hw.mac.array import MacArray
 from hw.mac.flavour import Flavour
+from hw.matrix_engine.engine import MatrixEngine
 
 __all__ = ["PARTS", "Figures", "measure", "synthesize_part"]
 

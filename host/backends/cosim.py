@@ -11,11 +11,9 @@ from host.lowering import MatrixProduct, lower_error, lower_forward, lower_gradi
 from host.optional import needs_extra
 from host.program import MatrixProgram
 from host.shapes import output_size
-from hw.contract.commands import encode_all
 from hw.contract.errors import MachineError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Precision
-from hw.contract.registers import (
+from hw.contract.matrix_commands import encode_all
+from hw.contract.matrix_registers import (
     BUILD_HASH,
     COUNTERS,
     ID,
@@ -23,6 +21,8 @@ from hw.contract.registers import (
     RegisterMap,
     encode_precision,
 )
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Operand, Precision
 from sim.cosim.engine import EngineSimulation, Program, RunResult
 
 SLOT = 0

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from host.optional import needs_extra
-from hw.contract.commands import encode_all
 from hw.contract.errors import FractrainError
 from hw.contract.layout import pack_matrix, unpack_matrix
+from hw.contract.matrix_commands import encode_all
+from hw.contract.matrix_registers import COUNTERS, RegisterMap, encode_precision
 from hw.contract.parameters import load_parameters
 from hw.contract.precision import Operand, Pass, Precision, value_range
-from hw.contract.registers import COUNTERS, RegisterMap, encode_precision
 
 Figures = dict[str, float]
 """Values of one measurement, each under its unit."""

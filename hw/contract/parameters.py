@@ -66,6 +66,9 @@ class BufferParameters:
 
     row_words: int = _number(4, 65536)
     column_words: int = _number(4, 65536)
+    plane_words: int = _number(16, 65536)
+    gradient_words: int = _number(1, 65536)
+    patterns: int = _number(4, 128)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,14 @@ class QueueParameters:
 
     commands: int = _number(2, 256)
     result_tiles: int = _number(2, 64)
+
+
+@dataclass(frozen=True)
+class MemoryParameters:
+    """The way to DDR: ``ports`` AXI3 masters of 64 bits, ``outstanding`` bursts each and way."""
+
+    ports: int = _number(1, 4)
+    outstanding: int = _number(1, 16)
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class Parameters:
     precision: PrecisionParameters
     buffers: BufferParameters
     queues: QueueParameters
+    memory: MemoryParameters
     clock_mhz: int = _number(1, 1000)
 
     # -- derived sizes, each used by hardware and software alike ---------------------------
@@ -107,6 +119,21 @@ class Parameters:
     def block_bytes(self) -> int:
         """Bytes of one block, the width of the load stream."""
         return self.block_bits // 8
+
+    @property
+    def word_bytes(self) -> int:
+        """Bytes of one digit of a block, ``spatial_bits`` planes: the unit of memory traffic."""
+        return self.block_bytes * self.array.spatial_bits
+
+    @property
+    def column_word_parts(self) -> int:
+        """Words of memory for the ``lane_groups`` half-blocks of a column word."""
+        return -(-self.lane_groups // 2)
+
+    @property
+    def gradient_blocks(self) -> int:
+        """Blocks of pixels in one slice of the gradient: ``lanes / rows``, rounded down."""
+        return self.array.lanes // self.array.rows
 
     @property
     def column_tiles_per_block(self) -> int:
@@ -137,6 +164,29 @@ class Parameters:
     def digits(self, bits: int) -> int:
         """Buffer words of a ``bits``-wide operand per slice: ``ceil(bits / spatial_bits)``."""
         return -(-bits // self.array.spatial_bits)
+
+    def require_engine(self) -> None:
+        """Raise `ParameterError` unless the convolution engine can be built with these sizes.
+
+        Its feeders know 3 x 3 taps of one block each, tiles of one block of output channels, and
+        two pairs of (tap, channels) beside each other in the gradient.
+        """
+        array, channels = self.array, self.block.channels
+        for path, value, wanted, why in (
+            ("array.columns", array.columns, channels, "block.channels"),
+            ("array.rows", array.rows, 2 * channels, "2 * block.channels"),
+            ("array.lanes", array.lanes, 9 * channels, "9 * block.channels, a 3 x 3 window"),
+        ):
+            if value != wanted:
+                raise ParameterError(path, value, f"{wanted}, which is {why}")
+        if channels % 4 or self.block_bytes % 8 or 128 % self.block_bytes:
+            raise ParameterError(
+                "block.channels", channels, "8 or 16: blocks of whole 64-bit beats, whole per burst"
+            )
+        if self.precision.accumulator_bits != 48:
+            raise ParameterError(
+                "precision.accumulator_bits", self.precision.accumulator_bits, "48"
+            )
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain nested dictionary, as the configuration file has it."""
@@ -211,6 +261,7 @@ def _parse(kind: type, document: object, *, path: str, source: str) -> Any:
         "precision": PrecisionParameters,
         "buffers": BufferParameters,
         "queues": QueueParameters,
+        "memory": MemoryParameters,
     }
     values = {}
     for key, each in fields.items():

@@ -1,8 +1,9 @@
-"""The register map: one object that makes the gateware's decoder, the driver's constants and the
-reference in ``docs/registers.md``.
+"""The register map of the convolution engine: one object that makes the gateware's decoder, the
+driver's constants and the reference in ``docs/registers.md``.
 
-Registers are 32 bits; addresses count words. 64-bit counters are two registers: reading the low
-word latches the high one, so a pair read low first is consistent.
+Registers are 32 bits; addresses here count words, on AXI-Lite they are four times that. 64-bit
+counters are two registers: reading the low word latches the high one, so a pair read low first is
+consistent.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from hw.contract.commands import Fault
+from hw.contract.commands import Fault, Tag
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Precision
 
 ADDRESS_BITS = 10
-IDENTITY = int.from_bytes(b"FRAC", "big")
+IDENTITY = int.from_bytes(b"FRC2", "big")
+COUNTER_BASE = 64
+COUNTER_TAG_STRIDE = 32
 TABLE_BASE = 512
 
 
@@ -24,6 +27,7 @@ class Access(enum.Enum):
 
     READ = "read"
     WRITE = "write"
+    READ_WRITE = "read, write"
 
 
 @dataclass(frozen=True)
@@ -56,47 +60,90 @@ class Register:
         return next(each for each in self.fields if each.name == name)
 
 
+START = BitField("START", 0, 1, "1: run the program; ignored unless the machine is idle")
 RESET = BitField(
-    "RESET", 0, 1, "1: stop, forget all commands, clear the fault; buffers keep their contents"
+    "RESET",
+    1,
+    1,
+    "1: stop, forget all commands and clear the fault; the table, the window and what is in the "
+    "on-chip memories stay",
 )
-CLEAR_COUNTERS = BitField("CLEAR_COUNTERS", 1, 1, "1: set every counter to 0")
-IDLE = BitField("IDLE", 0, 1, "nothing queued and nothing in flight")
-FAULT = BitField("FAULT", 1, 1, "stopped by an error")
+CLEAR_COUNTERS = BitField("CLEAR_COUNTERS", 2, 1, "1: set every counter to 0")
+
+IDLE = BitField("IDLE", 0, 1, "no program is running and the memory ports are quiet")
+DONE = BitField("DONE", 1, 1, "a program has reached END since START or RESET")
+FAULT = BitField("FAULT", 2, 1, "stopped by an error")
+DRAINING = BitField("DRAINING", 3, 1, "answers of memory to requests from before are outstanding")
 CAUSE = BitField("CAUSE", 8, 8, "what the error was, see the table of faults")
+
+INTERRUPT_PENDING = BitField("PENDING", 0, 1, "a program ended or failed; write 1 to clear")
+INTERRUPT_ENABLED = BitField("ENABLE", 0, 1, "1: the interrupt line follows PENDING")
 
 ACTIVATION_BITS = BitField("ACTIVATION", 0, 5, "bits of activations, 0 skips")
 WEIGHT_BITS = BitField("WEIGHT", 8, 5, "bits of weights, 0 skips")
 ERROR_BITS = BitField("ERROR", 16, 5, "bits of errors, 0 skips")
 TABLE_FIELDS = (ACTIVATION_BITS, WEIGHT_BITS, ERROR_BITS)
 
-ID = Register("ID", 0, Access.READ, f"the constant 0x{IDENTITY:08X}")
-BUILD_HASH = Register(
-    "BUILD_HASH", 1, Access.READ, "first 32 bits of the build hash in the manifest"
+_R, _W, _RW = Access.READ, Access.WRITE, Access.READ_WRITE
+ID = Register("ID", 0, _R, f"the constant 0x{IDENTITY:08X}")
+BUILD_HASH = Register("BUILD_HASH", 1, _R, "first 32 bits of the build hash in the manifest")
+CONTROL = Register("CONTROL", 2, _W, "actions", (START, RESET, CLEAR_COUNTERS))
+STATUS = Register("STATUS", 3, _R, "state of the machine", (IDLE, DONE, FAULT, DRAINING, CAUSE))
+FAULT_INDEX = Register("FAULT_INDEX", 4, _R, "number of the failing command in its program, from 0")
+WINDOW_FIRST = Register("WINDOW_FIRST", 5, _RW, "first byte that may be accessed; 0 at reset")
+WINDOW_LAST = Register(
+    "WINDOW_LAST", 6, _RW, "last byte that may be accessed; 0 at reset, which allows nothing"
 )
-CONTROL = Register("CONTROL", 2, Access.WRITE, "actions", (RESET, CLEAR_COUNTERS))
-STATUS = Register("STATUS", 3, Access.READ, "state of the machine", (IDLE, FAULT, CAUSE))
-FAULT_INDEX = Register(
-    "FAULT_INDEX", 4, Access.READ, "commands since reset that stand before the wrong one"
+PROGRAM_ADDRESS = Register("PROGRAM_ADDRESS", 7, _RW, "first byte of the command stream")
+PROGRAM_COMMANDS = Register("PROGRAM_COMMANDS", 8, _RW, "commands in it, END included")
+WATCHDOG = Register(
+    "WATCHDOG",
+    9,
+    _RW,
+    "cycles that memory may take to answer before the machine stops; 0: for ever; 2^20 at reset",
+)
+INTERRUPT = Register("INTERRUPT", 10, _RW, "state of the interrupt", (INTERRUPT_PENDING,))
+INTERRUPT_ENABLE = Register("INTERRUPT_ENABLE", 11, _RW, "its mask", (INTERRUPT_ENABLED,))
+
+REGISTERS = (
+    ID,
+    BUILD_HASH,
+    CONTROL,
+    STATUS,
+    FAULT_INDEX,
+    WINDOW_FIRST,
+    WINDOW_LAST,
+    PROGRAM_ADDRESS,
+    PROGRAM_COMMANDS,
+    WATCHDOG,
+    INTERRUPT,
+    INTERRUPT_ENABLE,
 )
 
 
 @dataclass(frozen=True)
 class Counter:
-    """A 64-bit event counter at two consecutive addresses, low word first."""
+    """A 64-bit event counter, low word first, once for every `Tag`."""
 
     name: str
-    address: int
+    number: int
     description: str
 
+    def address(self, tag: Tag) -> int:
+        return COUNTER_BASE + tag * COUNTER_TAG_STRIDE + 2 * self.number
 
-# Every cycle is counted in exactly one of BUSY, STALL_RESULT, STALL_TOKEN and IDLE_CYCLES.
+
+# While a program runs, every cycle is counted in exactly one of the first six, under the tag of
+# the command that the execute stage has at work or waiting (OTHER if it has none).
 COUNTERS = (
-    Counter("BUSY", 16, "cycles in which the array was given a pass"),
-    Counter("STALL_RESULT", 18, "cycles in which a tile waited for room on the result side"),
-    Counter("STALL_TOKEN", 20, "cycles in which a MULTIPLY waited for a token or for room for one"),
-    Counter("IDLE_CYCLES", 22, "all others: no command, one on its way, one that is skipped"),
-    Counter("BLOCKS_LOADED", 24, "blocks taken from the load stream"),
-    Counter("BEATS_SENT", 26, "beats of results taken from the result stream"),
+    Counter("BUSY", 0, "cycles in which the array was given a pass"),
+    Counter("STALL_OPERAND", 1, "cycles in which a pass waited for its window"),
+    Counter("STALL_RESULT", 2, "cycles in which a pass waited for room for its tile's results"),
+    Counter("STALL_MEMORY", 3, "cycles in which a command waited for a LOAD that is at work"),
+    Counter("STALL_TOKEN", 4, "cycles in which a command waited for any other token"),
+    Counter("OTHER_CYCLES", 5, "all others: no command for the array, or one on its way"),
+    Counter("BYTES_READ", 6, "bytes read by LOAD, or of the command stream (tag OTHER)"),
+    Counter("BYTES_WRITTEN", 7, "bytes written by STORE"),
 )
 
 
@@ -105,7 +152,7 @@ class RegisterMap:
 
     def __init__(self, parameters: Parameters) -> None:
         self.slots = parameters.precision.slots
-        self.registers = (ID, BUILD_HASH, CONTROL, STATUS, FAULT_INDEX)
+        self.registers = REGISTERS
 
     def table_address(self, slot: int) -> int:
         """Address of precision slot ``slot``."""
@@ -116,8 +163,9 @@ class RegisterMap:
         lines = [
             "# Registers",
             "",
-            "32-bit words, addresses count words. Made from `hw/contract/registers.py` by "
-            "`fractrain generate`; a test fails when this page is not current.",
+            "32-bit words, addresses count words (times four on AXI-Lite). Made from "
+            "`hw/contract/registers.py` by `fractrain generate`; a test fails when this page is "
+            "not current.",
             "",
             "| address | name | access | bits | meaning |",
             "|---|---|---|---|---|",
@@ -127,16 +175,15 @@ class RegisterMap:
                 _row(register.address, register.name, register.access, register.description)
             )
             lines += [_field_row(each) for each in register.fields]
-        for counter in COUNTERS:
-            text = (
-                f"{counter.description}; 64 bits, low word first, reading it latches the high word"
-            )
-            span = f"{counter.address}..{counter.address + 1}"
-            lines.append(_row(span, counter.name, Access.READ, text))
+        for tag in Tag:
+            for counter in COUNTERS:
+                first = counter.address(tag)
+                name = f"{tag.name}_{counter.name}"
+                lines.append(
+                    _row(f"{first}..{first + 1}", name, _R, f"{counter.description}; 64 bits")
+                )
         last = f"{TABLE_BASE}+slot"
-        lines.append(
-            _row(last, "PRECISION", Access.WRITE, "bits of one slot of the precision table")
-        )
+        lines.append(_row(last, "PRECISION", _RW, "bits of one slot of the precision table"))
         lines += [_field_row(each) for each in TABLE_FIELDS]
         return "\n".join([*lines, "", *_fault_table(), ""])
 

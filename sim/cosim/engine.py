@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import COMMAND_BITS, COMMAND_BYTES, MULTIPLY_FIELDS, Fault
 from hw.contract.errors import MachineError, ParameterError
+from hw.contract.matrix_commands import COMMAND_BITS, COMMAND_BYTES, MULTIPLY_FIELDS, Fault
+from hw.contract.matrix_registers import ADDRESS_BITS, CAUSE, FAULT_INDEX, STATUS
 from hw.contract.parameters import Parameters
-from hw.contract.registers import ADDRESS_BITS, CAUSE, FAULT_INDEX, STATUS
 from sim.cosim.compile import Design, compile_model
 from sim.cosim.simulation import Simulation
 from sim.cosim.stalls import Stall, Stalls
@@ -32,7 +32,7 @@ class Program:
     """What the engine shall do.
 
     writes : (address, value) of registers, written before the first command
-    commands : ``[n, 16]`` bytes, as `hw.contract.commands.encode_all` makes them
+    commands : ``[n, 16]`` bytes, as `hw.contract.matrix_commands.encode_all` makes them
     blocks : ``[n, block_bytes]`` bytes, in the order in which the load commands take them
     beats : beats that come out of the result stream
     """

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from host.blocking import plan
 from host.program import MatrixProgram
-from hw.contract.commands import Load, Multiply, Side
+from hw.contract.matrix_commands import Load, Multiply, Side
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Pass, value_range
 from tests.hw.machines import machine

@@ -11,9 +11,9 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import COMMAND_BITS, HEADER, LOAD_FIELDS, Fault
+from hw.contract.matrix_commands import COMMAND_BITS, HEADER, LOAD_FIELDS, Fault
+from hw.contract.matrix_registers import ADDRESS_BITS, CAUSE, FAULT_INDEX, STATUS
 from hw.contract.parameters import Parameters
-from hw.contract.registers import ADDRESS_BITS, CAUSE, FAULT_INDEX, STATUS
 
 
 class Opcode(enum.IntEnum):

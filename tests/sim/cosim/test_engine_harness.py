@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gen.verilog import emit
-from hw.contract.commands import COMMAND_BYTES, Fault
 from hw.contract.errors import DataError, MachineError, ParameterError
+from hw.contract.matrix_commands import COMMAND_BYTES, Fault
 from hw.contract.parameters import Parameters, load_parameters
 from sim.cosim.compile import Design
 from sim.cosim.engine import EngineSimulation, Program

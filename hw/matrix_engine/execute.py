@@ -4,12 +4,12 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import Fault
+from hw.contract.matrix_commands import Fault
 from hw.contract.parameters import Parameters
-from hw.engine.fetch import buffer_write
 from hw.mac.array import MacArray
 from hw.mac.flavour import Flavour
 from hw.mac.pipeline import delayed
+from hw.matrix_engine.fetch import buffer_write
 from hw.memory.operand_buffer import BlockMemory, OperandBuffer
 from hw.sequencer.plane_sequencer import PlaneSequencer
 from hw.sequencer.tasks import INDEX_BITS, excess_bits, multiply_task, plane_pass

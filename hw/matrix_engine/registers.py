@@ -4,8 +4,7 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.contract.registers import (
+from hw.contract.matrix_registers import (
     ADDRESS_BITS,
     BUILD_HASH,
     CAUSE,
@@ -22,6 +21,7 @@ from hw.contract.registers import (
     TABLE_BASE,
     TABLE_FIELDS,
 )
+from hw.contract.parameters import Parameters
 from hw.sequencer.precision_table import slot_entry
 
 __all__ = ["RegisterFile", "register_bus"]
@@ -45,7 +45,7 @@ class RegisterFile(wiring.Component):
     Members
     -------
     bus : In(`register_bus`)
-    events : In(one bit per counter)     in the order of `hw.contract.registers.COUNTERS`
+    events : In(one bit per counter)     in the order of `hw.contract.matrix_registers.COUNTERS`
     idle, fault, cause, fault_index : In
     reset : Out(1)                       CONTROL.RESET is being written
     table_write, table_slot, table_entry : Out

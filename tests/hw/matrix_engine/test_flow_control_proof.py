@@ -5,9 +5,9 @@ from amaranth.hdl import Assert, Assume, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
-from hw.contract.commands import TOKEN_LIMIT
-from hw.engine.result import TileAdmission
-from hw.engine.tokens import IN_STAGE, TokenCounter, TokenGate
+from hw.contract.matrix_commands import TOKEN_LIMIT
+from hw.matrix_engine.result import TileAdmission
+from hw.matrix_engine.tokens import IN_STAGE, TokenCounter, TokenGate
 from tests.formal.runner import ProofFailed, prove
 from tests.hw.machines import machine
 
@@ -127,7 +127,7 @@ def test_tokens_are_never_lost() -> None:
 
 
 def test_the_proof_notices_room_for_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hw.engine.tokens.IN_STAGE", IN_STAGE - 2)
+    monkeypatch.setattr("hw.matrix_engine.tokens.IN_STAGE", IN_STAGE - 2)
     with pytest.raises(ProofFailed):
         prove(TokenMonitor(), "tokens_broken", depth=3)
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from hw.contract.errors import ParameterError
-from hw.contract.precision import Operand, Pass, Precision, value_range
-from hw.contract.registers import (
+from hw.contract.matrix_registers import (
     ADDRESS_BITS,
     COUNTERS,
     TABLE_BASE,
@@ -14,6 +13,7 @@ from hw.contract.registers import (
     RegisterMap,
     encode_precision,
 )
+from hw.contract.precision import Operand, Pass, Precision, value_range
 from tests.hw.machines import machine
 
 

@@ -3,8 +3,8 @@
 import pytest
 from amaranth.sim import Simulator, SimulatorContext
 
-from hw.engine.execute import ExecuteStage
 from hw.mac.flavour import Flavour
+from hw.matrix_engine.execute import ExecuteStage
 from tests.hw.machines import small_machine
 
 CYCLE_LIMIT = 200

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 from host.program import MatrixProgram
-from hw.contract.commands import Command, Fault, Load, Multiply, Side, encode_all
 from hw.contract.errors import MachineError
 from hw.contract.layout import pack_matrix
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Pass, Precision, value_range
-from hw.contract.registers import (
+from hw.contract.matrix_commands import Command, Fault, Load, Multiply, Side, encode_all
+from hw.contract.matrix_registers import (
     CLEAR_COUNTERS,
     CONTROL,
     COUNTERS,
@@ -22,6 +20,8 @@ from hw.contract.registers import (
     RegisterMap,
     encode_precision,
 )
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Operand, Pass, Precision, value_range
 from sim.cosim.engine import EngineSimulation, Program
 from sim.cosim.stalls import Stalls
 from tests.hw.machines import machine, small_machine

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import Fault, Side
+from hw.contract.matrix_commands import Fault, Side
 from hw.contract.parameters import Parameters
 from hw.sequencer.tasks import ADDRESS_BITS, COUNT_BITS, INDEX_BITS, digit_bits, load_task
 

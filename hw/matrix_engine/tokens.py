@@ -5,8 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import Layout
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import TOKEN_LIMIT
-from hw.engine.stream_register import StreamRegister
+from hw.contract.matrix_commands import TOKEN_LIMIT
+from hw.flow.stream_register import StreamRegister
 
 __all__ = ["IN_STAGE", "TokenCounter", "TokenGate"]
 

@@ -7,17 +7,17 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import COMMAND_BITS
+from hw.contract.matrix_commands import COMMAND_BITS
+from hw.contract.matrix_registers import COUNTERS
 from hw.contract.parameters import Parameters
-from hw.contract.registers import COUNTERS
-from hw.engine.decoder import CommandDecoder
-from hw.engine.execute import ExecuteStage
-from hw.engine.fetch import FetchStage
-from hw.engine.registers import RegisterFile, register_bus
-from hw.engine.result import ResultStage, result_beat
-from hw.engine.stream_register import StreamRegister
-from hw.engine.tokens import TokenCounter, TokenGate
+from hw.flow.stream_register import StreamRegister
 from hw.mac.flavour import Flavour
+from hw.matrix_engine.decoder import CommandDecoder
+from hw.matrix_engine.execute import ExecuteStage
+from hw.matrix_engine.fetch import FetchStage
+from hw.matrix_engine.registers import RegisterFile, register_bus
+from hw.matrix_engine.result import ResultStage, result_beat
+from hw.matrix_engine.tokens import TokenCounter, TokenGate
 from hw.sequencer.precision_table import PrecisionTable
 from hw.sequencer.tasks import load_task, multiply_task
 
@@ -29,10 +29,10 @@ class MatrixEngine(wiring.Component):
 
     Members
     -------
-    commands : In(stream of 128-bit words)     see `hw.contract.commands`
+    commands : In(stream of 128-bit words)     see `hw.contract.matrix_commands`
     load : In(stream of blocks)                see `hw.contract.layout`
     results : Out(stream of `result_beat`)
-    registers : In(`register_bus`)             see `hw.contract.registers`
+    registers : In(`register_bus`)             see `hw.contract.matrix_registers`
     idle : Out(1)     nothing queued and nothing in flight
     fault : Out(1)    stopped by an error until CONTROL.RESET is written
 

@@ -4,11 +4,11 @@ import cocotb
 import numpy as np
 
 from host.program import MatrixProgram
-from hw.contract.commands import Command, encode
+from hw.contract.matrix_commands import Command, encode
+from hw.contract.matrix_registers import STATUS, RegisterMap, encode_precision
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Operand, Pass, Precision, value_range
-from hw.contract.registers import STATUS, RegisterMap, encode_precision
-from hw.engine.result import result_beat
+from hw.matrix_engine.result import result_beat
 from tests.harness import STALLS, Bench, testbench
 from tests.hw.machines import machine
 

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import (
+from hw.contract.matrix_commands import (
     COMMAND_BITS,
     LOAD_FIELDS,
     MULTIPLY_FIELDS,

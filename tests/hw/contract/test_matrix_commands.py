@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.contract.commands import (
+from hw.contract.errors import ParameterError
+from hw.contract.matrix_commands import (
     LOAD_FIELDS,
     MULTIPLY_FIELDS,
     Load,
@@ -14,7 +15,6 @@ from hw.contract.commands import (
     encode,
     encode_all,
 )
-from hw.contract.errors import ParameterError
 from hw.contract.precision import Operand
 
 half_word = st.integers(0, 65535)

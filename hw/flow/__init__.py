@@ -1,0 +1,1 @@
+"""Generic parts of streams."""
