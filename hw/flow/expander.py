@@ -1,0 +1,77 @@
+"""One loop of a loop nest as a stream: every item becomes several."""
+
+from collections.abc import Mapping
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Expander"]
+
+
+class Expander(wiring.Component):
+    """Item after item of ``i``, ``count`` times each.
+
+    A nest of loops is a chain of them, the outermost first: what an inner loop needs travels in
+    the item, and the sums that the loops make are fields that ``steps`` lets grow.
+
+    layout : of an item
+    count_bits : width of ``count``
+    steps : field of the item → what is added to it from one output to the next: the name of
+        another field of the item, or a constant. The field has the width that the sum needs;
+        signed fields are added with their sign.
+
+    Members
+    -------
+    i : In(stream({item: layout, count: count_bits}))
+        ``count`` is 1 or more; 0 means ``2**count_bits``
+    o : Out(stream({item: layout, first: 1, last: 1}))
+        the item ``count`` times, the fields of ``steps`` having grown each time but the first;
+        ``first`` and ``last`` of the item's outputs
+
+    Timing: everything of ``o`` is registered, ``latency_cycles`` after its input; an output per
+    cycle, without a gap between items. ``i.ready`` depends on ``o.ready`` (by one LUT): put a
+    `StreamRegister` after every one or two.
+    """
+
+    latency_cycles = 1
+
+    def __init__(
+        self, layout: data.StructLayout, count_bits: int, steps: Mapping[str, str | int] = {}
+    ) -> None:
+        self.layout, self.steps = layout, dict(steps)
+        super().__init__(
+            {
+                "i": In(stream.Signature(data.StructLayout({"item": layout, "count": count_bits}))),
+                "o": Out(
+                    stream.Signature(data.StructLayout({"item": layout, "first": 1, "last": 1}))
+                ),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        shown, count = self.o.payload, self.i.payload.count
+        # items still to come after the one shown
+        left = Signal.like(count, name="left")
+        before = Signal.like(count, name="before")
+        enter = Signal()
+        m.d.comb += [
+            enter.eq(shown.last | ~self.o.valid),
+            self.i.ready.eq(~self.o.valid | (self.o.ready & shown.last)),
+            before.eq(Mux(enter, count, left)),
+        ]
+        with m.If(self.o.ready | ~self.o.valid):
+            m.d.sync += [
+                self.o.valid.eq(self.i.valid | ~enter),
+                left.eq(before - 1),
+                shown.first.eq(enter),
+                shown.last.eq(before == 1),
+            ]
+            with m.If(enter):
+                m.d.sync += shown.item.eq(self.i.payload.item)
+            with m.Else():
+                for name, step in self.steps.items():
+                    growth = shown.item[step] if isinstance(step, str) else step
+                    m.d.sync += shown.item[name].eq(shown.item[name] + growth)
+        return m
