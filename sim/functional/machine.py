@@ -1,0 +1,262 @@
+"""The whole machine: decoder, stages and tokens, one command of one stage after the other."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter, deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.contract.commands import (
+    COMMAND_BYTES,
+    SIGNAL,
+    TOKEN_LIMIT,
+    WAIT,
+    Convolve,
+    End,
+    Fault,
+    Load,
+    Pattern,
+    Stage,
+    Store,
+    Tag,
+)
+from hw.contract.errors import MachineError
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Precision
+from sim.functional.decoding import Task, decode_task
+from sim.functional.execute import ExecuteStage
+from sim.functional.fault import FaultError, StageFault, require
+from sim.functional.results import ResultStage
+from sim.functional.words import ChipMemories, ExternalMemory, load
+
+
+class Order(enum.Enum):
+    """Which stage goes on when several could.
+
+    Tokens alone must keep a program right, so it has to give the same results in any order.
+    """
+
+    FETCH_FIRST = (Stage.FETCH, Stage.EXECUTE, Stage.RESULT)
+    EXECUTE_FIRST = (Stage.EXECUTE, Stage.RESULT, Stage.FETCH)
+    RESULT_FIRST = (Stage.RESULT, Stage.EXECUTE, Stage.FETCH)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a program did.
+
+    ``beats[n, results_per_beat]`` left at the result port. ``passes`` is the number of array
+    passes (cycles in which the array is busy), ``bytes_read`` and ``bytes_written`` what went
+    over the memory ports, per `Tag`; the command stream counts to OTHER, as in the machine.
+    """
+
+    beats: NDArray[np.int64]
+    passes: dict[Tag, int]
+    bytes_read: dict[Tag, int]
+    bytes_written: dict[Tag, int]
+
+
+class FunctionalMachine:
+    """The engine of ``parameters``, on ``memory`` whose first byte has address ``base``.
+
+    ``table`` is the precision table; `set_window` says what may be accessed, all of ``memory`` at
+    first. On-chip memories and the pattern table keep what they have between runs; they start
+    with random bits of ``seed``. ``unwritten``: the value of window pixels that no read writes.
+
+    Raises `FaultError` (a `MachineError`) where the machine stops with a fault, and `MachineError`
+    where it would wait for ever.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        memory: NDArray[np.uint8],
+        *,
+        base: int = 0,
+        seed: int = 0,
+        unwritten: int = 1,
+    ) -> None:
+        parameters.require_engine()
+        self.parameters = parameters
+        self.table = [Precision(0, 0, 0)] * parameters.precision.slots
+        self._external = ExternalMemory(memory, base, parameters)
+        self._chip = ChipMemories(parameters, np.random.default_rng(seed))
+        self._execute = ExecuteStage(parameters, self._chip, unwritten)
+        self._result = ResultStage(parameters, self._chip, self._external)
+
+    def set_window(self, first: int, last: int) -> None:
+        """Only addresses ``first .. last`` may be accessed."""
+        self._external.first, self._external.last = first, last
+
+    def run(self, address: int, commands: int, order: Order = Order.FETCH_FIRST) -> RunResult:
+        """Carry out ``commands`` command words from ``address`` on, up to END."""
+        words = self._fetch_program(address, commands)
+        self._result.port = []
+        run = _Run(self, words, order)
+        run.until_end()
+        run.bytes_read[Tag.OTHER] += self._program_bytes(len(words))
+        empty = np.zeros((0, self.parameters.results_per_beat), np.int64)
+        beats = np.array(self._result.port) if self._result.port else empty
+        return RunResult(beats, dict(run.passes), dict(run.bytes_read), dict(run.bytes_written))
+
+    def _program_bytes(self, commands: int) -> int:
+        """Of the words that hold ``commands`` commands."""
+        word = self.parameters.word_bytes
+        return -(-commands * COMMAND_BYTES // word) * word
+
+    def _fetch_program(self, address: int, commands: int) -> list[int]:
+        try:
+            require(commands > 0, Fault.PROGRAM, "no commands")
+            data = self._external.read(address, self._program_bytes(commands)).tobytes()
+        except StageFault as fault:
+            raise FaultError(fault.fault, 0, fault.detail) from None
+        return [
+            int.from_bytes(data[COMMAND_BYTES * i :][:COMMAND_BYTES], "little")
+            for i in range(commands)
+        ]
+
+
+class _Run:
+    """One program on its way through the machine."""
+
+    def __init__(self, machine: FunctionalMachine, words: list[int], order: Order) -> None:
+        self._machine, self._words, self._order = machine, words, order
+        self._next = 0
+        self._ended = False
+        self._queues: dict[Stage, deque[Task]] = {stage: deque() for stage in Stage}
+        self._begun: dict[Stage, bool] = dict.fromkeys(Stage, False)
+        self._tokens: Counter[tuple[Stage, Stage]] = Counter()
+        self._leaving: deque[NDArray[np.int64]] = deque()
+        self._tiles: deque[NDArray[np.int64]] = deque()
+        self._stored = 0
+        self.passes: Counter[Tag] = Counter()
+        self.bytes_read: Counter[Tag] = Counter()
+        self.bytes_written: Counter[Tag] = Counter()
+
+    def until_end(self) -> None:
+        while True:
+            moved = self._decode()
+            if self._ended and not any(self._queues.values()):
+                if self._tiles:
+                    raise MachineError(f"{len(self._tiles)} tiles that no STORE takes")
+                return
+            # `any` stops at the first stage that can go on: the others see its effects first
+            moved = any(self._advance(stage) for stage in self._order.value) or moved
+            if not moved:
+                raise MachineError(self._deadlock())
+
+    def _decode(self) -> bool:
+        """Hand commands to the stages, in order, until a queue is full."""
+        machine, before = self._machine, self._next
+        while not self._ended:
+            index = self._next
+            if index == len(self._words):
+                raise FaultError(Fault.PROGRAM, index)
+            with _numbered(index):
+                task = decode_task(self._words[index], index, machine.parameters, machine.table)
+            if isinstance(task.command, End):
+                self._ended = True
+            elif len(self._queues[task.stage]) > machine.parameters.queues.commands:
+                break
+            else:
+                self._queues[task.stage].append(task)
+            self._next += 1
+        return self._next > before
+
+    def _advance(self, stage: Stage) -> bool:
+        """Carry the first command of ``stage`` on; False if it can only wait."""
+        queue = self._queues[stage]
+        if not queue:
+            return False
+        task, moved = queue[0], False
+        if not self._begun[stage]:
+            if not self._begin(stage, task):
+                return False
+            moved = True
+        with _numbered(task.index):
+            ended, worked = self._work(stage, task)
+        if ended and self._give_tokens(stage, task):
+            queue.popleft()
+            self._begun[stage] = False
+            self._stored = 0 if stage is Stage.RESULT else self._stored
+            return True
+        return moved or worked
+
+    def _begin(self, stage: Stage, task: Task) -> bool:
+        """Take the tokens that ``task`` waits for and do what is done at once."""
+        sources = [s for bit, s in enumerate(WAIT[stage]) if task.command.wait >> bit & 1]
+        if any(not self._tokens[source, stage] for source in sources):
+            return False
+        for source in sources:
+            self._tokens[source, stage] -= 1
+        self._begun[stage] = True
+        if task.skip:
+            return True
+        machine, command = self._machine, task.command
+        with _numbered(task.index):
+            if isinstance(command, Load):
+                before = machine._external.bytes_read
+                load(command, task.bits, machine._chip, machine._external)
+                self.bytes_read[command.tag] += machine._external.bytes_read - before
+            elif isinstance(command, Pattern):
+                machine._execute.pattern(command)
+            elif isinstance(command, Convolve):
+                before = machine._execute.passes
+                self._leaving.extend(machine._execute.convolve(task, command))
+                self.passes[command.tag] += machine._execute.passes - before
+        return True
+
+    def _work(self, stage: Stage, task: Task) -> tuple[bool, bool]:
+        """What takes room or tiles: (the command has ended, something moved)."""
+        if task.skip or stage is Stage.FETCH:
+            return True, False
+        room = self._machine.parameters.queues.result_tiles
+        moved = False
+        if stage is Stage.EXECUTE:
+            while self._leaving and len(self._tiles) < room:
+                self._tiles.append(self._leaving.popleft())
+                moved = True
+            return not self._leaving, moved
+        command, external = task.command, self._machine._external
+        assert isinstance(command, Store)
+        wanted = command.images * command.tiles_y * command.tiles_x
+        before = external.bytes_written
+        while self._tiles and self._stored < wanted:
+            self._machine._result.store(command, self._stored, self._tiles.popleft())
+            self._stored += 1
+            moved = True
+        self.bytes_written[command.tag] += external.bytes_written - before
+        return self._stored == wanted, moved
+
+    def _give_tokens(self, stage: Stage, task: Task) -> bool:
+        targets = [s for bit, s in enumerate(SIGNAL[stage]) if task.command.signal >> bit & 1]
+        if any(self._tokens[stage, target] >= TOKEN_LIMIT for target in targets):
+            return False
+        for target in targets:
+            self._tokens[stage, target] += 1
+        return True
+
+    def _deadlock(self) -> str:
+        waiting = ", ".join(
+            f"{stage.name} at command {queue[0].index}"
+            for stage, queue in self._queues.items()
+            if queue
+        )
+        return f"the machine waits for ever: {waiting}; decoded up to command {self._next}"
+
+
+class _numbered:
+    """Turns a stage's fault into one of the machine, of command ``index``."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, StageFault):
+            raise FaultError(error.fault, self._index, error.detail) from None

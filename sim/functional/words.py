@@ -1,0 +1,124 @@
+"""Words of memory, the memories that hold them on the chip, and the LOAD that fills these.
+
+A word is one digit of a block: S planes, most significant first. Here it is an array of digit
+values ``[pixel, channel]``, 0 .. 2^S - 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.contract.commands import NO_GROUP, Fault, Load, Memory
+from hw.contract.parameters import Parameters
+from sim.functional.fault import require
+
+Digits = NDArray[np.uint8]
+
+
+class ExternalMemory:
+    """Memory behind the AXI ports: ``data[0]`` is the byte at address ``base``.
+
+    Only ``first .. last`` may be accessed (the window).
+    """
+
+    def __init__(self, data: NDArray[np.uint8], base: int, parameters: Parameters) -> None:
+        self.data, self.base, self._parameters = data, base, parameters
+        self.first, self.last = base, base + len(data) - 1
+        self.bytes_read = self.bytes_written = 0
+
+    def read(self, address: int, size: int) -> NDArray[np.uint8]:
+        """``size`` bytes, a whole number of words."""
+        self._check(address, size)
+        self.bytes_read += size
+        return self.data[address - self.base :][:size]
+
+    def write(self, address: int, values: NDArray[np.uint8]) -> None:
+        self._check(address, len(values))
+        self.bytes_written += len(values)
+        self.data[address - self.base :][: len(values)] = values
+
+    def _check(self, address: int, size: int) -> None:
+        word = self._parameters.word_bytes
+        require(address % word == 0, Fault.ALIGNMENT, f"0x{address:X}, words of {word} bytes")
+        inside = self.first <= address and address + size - 1 <= self.last
+        require(inside, Fault.WINDOW, f"{size} bytes at 0x{address:X}")
+
+
+class ChipMemories:
+    """What the three memories on the chip hold.
+
+    planes[word, pixel, channel], columns[word, group, column, lane] : digit values
+    gradients[beat, result] : sums
+
+    They start with what is in block RAM that nobody has written: anything.
+    """
+
+    def __init__(self, parameters: Parameters, rng: np.random.Generator) -> None:
+        buffers, channels = parameters.buffers, parameters.block.channels
+        self.parameters = parameters
+        digit = 1 << parameters.array.spatial_bits
+        planes = (buffers.plane_words, parameters.array.rows, channels)
+        columns = (buffers.column_words, parameters.lane_groups, channels, channels)
+        sums = (buffers.gradient_words, parameters.results_per_beat)
+        self.planes = rng.integers(digit, size=planes, dtype=np.uint8)
+        self.columns = rng.integers(digit, size=columns, dtype=np.uint8)
+        self.gradients = rng.integers(-(1 << 47), 1 << 47, size=sums, dtype=np.int64)
+
+
+def load(command: Load, bits: int, chip: ChipMemories, external: ExternalMemory) -> None:
+    """Carry out ``command`` for an operand of ``bits``."""
+    parameters = chip.parameters
+    spatial, size = parameters.array.spatial_bits, parameters.word_bytes
+    digits = parameters.digits(bits)
+    for digit in range(digits):
+        for run in range(command.runs):
+            offset = digit * command.digit_stride + run * command.run_stride
+            data = external.read(command.address + size * offset, size * command.words)
+            words = from_bytes(data, parameters)
+            if digit == digits - 1:
+                words &= 0xFF << (spatial * digits - bits) & 0xFF
+            destination = (
+                command.destination
+                + digit * command.destination_digit_stride
+                + run * command.destination_run_stride
+            )
+            if command.memory is Memory.PLANES:
+                _write_planes(chip, destination, words)
+            else:
+                _write_columns(chip, destination, words, command)
+
+
+def _write_planes(chip: ChipMemories, destination: int, words: Digits) -> None:
+    last, size = destination + len(words) - 1, len(chip.planes)
+    require(last < size, Fault.ADDRESS, f"word {last} of {size} of the plane memory")
+    chip.planes[destination : last + 1] = words
+
+
+def _write_columns(chip: ChipMemories, destination: int, words: Digits, command: Load) -> None:
+    size = len(chip.columns)
+    require(destination < size, Fault.ADDRESS, f"word {destination} of {size} of column memory")
+    channels = chip.parameters.block.channels
+    halves = words.reshape(-1, channels, channels)
+    for index, half in enumerate(halves):
+        group = command.groups >> (4 * index) & 15
+        if group != NO_GROUP:
+            chip.columns[destination, group] = half.T if command.transposed else half
+
+
+def from_bytes(data: NDArray[np.uint8], parameters: Parameters) -> Digits:
+    """Digit values ``[word, pixel, channel]`` of whole words."""
+    spatial = parameters.array.spatial_bits
+    bits = np.unpackbits(data, bitorder="little").reshape(-1, spatial, parameters.block_bits)
+    words = np.zeros((len(bits), parameters.block_bits), np.uint8)
+    for plane in range(spatial):
+        words |= bits[:, plane] << (spatial - 1 - plane)
+    return words.reshape(-1, parameters.array.rows, parameters.block.channels)
+
+
+def to_bytes(words: Digits, parameters: Parameters) -> NDArray[np.uint8]:
+    """Inverse of `from_bytes`: ``[word, word_bytes]``."""
+    spatial = parameters.array.spatial_bits
+    flat = words.reshape(-1, parameters.block_bits)
+    bits = np.stack([flat >> (spatial - 1 - plane) & 1 for plane in range(spatial)], axis=1)
+    return np.packbits(bits, axis=-1, bitorder="little").reshape(len(flat), -1)
