@@ -1,0 +1,23 @@
+"""The column memory: parts written by themselves, words read with groups masked."""
+
+import pytest
+
+from hw.memory.column_memory import ColumnMemory
+from tests.harness import run_bench
+from tests.hw.mac.refusals import assert_refused
+from tests.hw.machines import machine
+
+
+@pytest.mark.parametrize("spatial_bits", [1, 4])
+def test_reads_and_writes(spatial_bits: int) -> None:
+    parameters = machine(array__spatial_bits=spatial_bits)
+    run_bench(
+        ColumnMemory(parameters),
+        f"column_memory_{spatial_bits}",
+        "tests.hw.memory.bench_column_memory",
+        parameters={"machine": parameters.to_mapping()},
+    )
+
+
+def test_other_geometries_are_refused() -> None:
+    assert_refused(lambda: ColumnMemory(machine(array__lanes=64)), r"array\.lanes")
