@@ -1,0 +1,1 @@
+"""Control: registers, command decoder, tokens between the stages, faults."""

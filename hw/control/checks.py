@@ -1,0 +1,136 @@
+"""What can be wrong with a command, as far as the command itself says."""
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import (
+    COMMAND_BITS,
+    NO_GROUP,
+    SIGNAL,
+    WAIT,
+    Format,
+    Memory,
+    Opcode,
+    RowPixels,
+    Stage,
+)
+from hw.contract.parameters import Parameters
+from hw.contract.precision import MAX_BITS, Operand
+from hw.flow.tasks import field
+
+__all__ = ["STAGES", "CommandChecks"]
+
+STAGES = {
+    Opcode.LOAD: Stage.FETCH,
+    Opcode.CONVOLVE: Stage.EXECUTE,
+    Opcode.PATTERN: Stage.EXECUTE,
+    Opcode.STORE: Stage.RESULT,
+}
+"""Whose command it is; END is nobody's."""
+
+COUNTS = {
+    Opcode.LOAD: ("runs", "words"),
+    Opcode.CONVOLVE: ("pairs", "slices", "tiles_x", "tiles_y", "images"),
+    Opcode.STORE: ("tiles_x", "tiles_y", "images"),
+    Opcode.PATTERN: (),
+    Opcode.END: (),
+}
+"""Fields that must be at least 1."""
+
+
+class CommandChecks(wiring.Component):
+    """Checks ``command`` for all that needs no precision.
+
+    Members
+    -------
+    command : In(256)
+    is_opcode : Out(one bit per `Opcode`)    in the order of the enumeration; none: unknown
+    bad_slot : Out(1)     slot or operand do not exist; of every opcode
+    bad_count : Out(1)    a count of 0, or an entry, format, group or token that does not exist
+
+    A token bit that the command's stage does not have (`WAIT`, `SIGNAL`; END has none) is as bad
+    as a count. All ten entries of a LOAD's ``groups`` must be groups or `NO_GROUP`, whatever
+    ``words`` is, if it fills the column memory, and its ``words`` at most
+    `Parameters.column_word_parts`; ``bits`` of a STORE is 1..16 if its format is PLANES.
+
+    Timing: two cycles behind ``command``.
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        super().__init__(
+            {
+                "command": In(COMMAND_BITS),
+                "is_opcode": Out(len(Opcode)),
+                "bad_slot": Out(1),
+                "bad_count": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        is_opcode = Signal(len(Opcode))
+        bad_slot = Signal()
+        bad = []
+        for index, opcode in enumerate(Opcode):
+            m.d.sync += is_opcode[index].eq(self._field(Opcode.END, "opcode") == opcode)
+            conditions = [
+                *(self._field(opcode, name) == 0 for name in COUNTS[opcode]),
+                self._bad_tokens(opcode),
+                *self._special(opcode),
+            ]
+            found = Signal(len(conditions), name=f"bad_{opcode.name.lower()}")
+            m.d.sync += found.eq(Cat(conditions))
+            bad.append(found.any() & is_opcode[index])
+        m.d.sync += [
+            bad_slot.eq(self._bad_slot()),
+            self.is_opcode.eq(is_opcode),
+            self.bad_slot.eq(bad_slot),
+            self.bad_count.eq(Cat(bad).any()),
+        ]
+        return m
+
+    def _field(self, opcode: Opcode, name: str) -> Value:
+        return field(self.command, opcode, name)
+
+    def _bad_slot(self) -> Value:
+        header = Opcode.END
+        return (
+            (self._field(header, "slot") >= self.parameters.precision.slots)
+            | (self._field(header, "operand") >= len(Operand))
+            | (self._field(header, "partner") >= len(Operand))
+        )
+
+    def _bad_tokens(self, opcode: Opcode) -> Value:
+        """Bits that name a stage with which the command's own has no tokens."""
+        stage = STAGES.get(opcode)
+        waits, signals = (0, 0) if stage is None else (len(WAIT[stage]), len(SIGNAL[stage]))
+        wait, signal = self._field(opcode, "wait"), self._field(opcode, "signal")
+        return Cat(wait[waits:], signal[signals:]).any()
+
+    def _special(self, opcode: Opcode) -> list[Value]:
+        patterns = self.parameters.buffers.patterns
+        match opcode:
+            case Opcode.LOAD:
+                columns = self._field(opcode, "memory") == Memory.COLUMNS
+                too_many = self._field(opcode, "words") > self.parameters.column_word_parts
+                return [columns & too_many, columns & self._bad_groups()]
+            case Opcode.PATTERN:
+                return [self._field(opcode, "entry") >= patterns]
+            case Opcode.CONVOLVE:
+                end = self._field(opcode, "pattern") + self._field(opcode, "pairs")
+                return [end > patterns, self._field(opcode, "row_pixels") >= len(RowPixels)]
+            case Opcode.STORE:
+                form, bits = self._field(opcode, "format"), self._field(opcode, "bits")
+                narrowed = (form == Format.PLANES) & ((bits == 0) | (bits > MAX_BITS))
+                row_pixels = self._field(opcode, "row_pixels") >= len(RowPixels)
+                return [form >= len(Format), narrowed, row_pixels]
+        return []
+
+    def _bad_groups(self) -> Value:
+        groups = self._field(Opcode.LOAD, "groups")
+        entries = [groups.word_select(half, 4) for half in range(len(groups) // 4)]
+        return Cat(
+            (entry >= self.parameters.lane_groups) & (entry != NO_GROUP) for entry in entries
+        ).any()

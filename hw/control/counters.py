@@ -1,0 +1,147 @@
+"""Event counters: 64 bits each, for every tag, in LUT memories."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import Tag
+from hw.contract.parameters import Parameters
+from hw.contract.registers import COUNTERS
+
+__all__ = ["NUMBER_BITS", "CounterMemory", "EventCounters", "count_layout"]
+
+COUNTER_BITS = 64
+TAG_BITS = max(Tag).bit_length()
+NUMBER_BITS = 3
+CYCLE_COUNTERS = 6
+"""The first of `COUNTERS`, of which one counts in every cycle."""
+
+
+def count_layout(kind: str) -> data.StructLayout:
+    """An event: ``valid``, its ``tag``, and for the ``kind`` "cycle" the counter's ``number``."""
+    number = {"number": NUMBER_BITS} if kind == "cycle" else {}
+    return data.StructLayout({"valid": 1, **number, "tag": TAG_BITS})
+
+
+class CounterMemory(wiring.Component):
+    """``2**bits`` counters of which one can count in every cycle.
+
+    The counter that counted last is in a register and goes back into the memory when another one
+    counts; as a program stays with one pass for long, this hardly ever happens.
+
+    Members
+    -------
+    count : In(1), counter : In      add 1 to it
+    shown : In, value : Out(64)      what a counter stands at
+    clear : In(1), clearing : Out(1) set all to 0, which takes ``2**bits`` cycles; nothing counts
+
+    Timing: ``value`` two cycles after ``shown``, and one cycle behind the counts.
+    """
+
+    def __init__(self, bits: int):
+        self.bits = bits
+        super().__init__(
+            {
+                "count": In(1),
+                "counter": In(bits),
+                "shown": In(bits),
+                "value": Out(COUNTER_BITS),
+                "clear": In(1),
+                "clearing": Out(1),
+            }
+        )
+        self.current = Signal(bits)
+        self.total = Signal(COUNTER_BITS)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=COUNTER_BITS, depth=1 << self.bits, init=[])
+        write = memory.write_port()
+        other, shown = memory.read_port(domain="comb"), memory.read_port(domain="comb")
+        cleared = Signal(self.bits)
+        switching = Signal()
+        m.d.comb += [
+            other.addr.eq(self.counter),
+            shown.addr.eq(self.shown),
+            switching.eq(self.count & (self.counter != self.current)),
+            write.addr.eq(Mux(self.clearing, cleared, self.current)),
+            write.data.eq(Mux(self.clearing, 0, self.total)),
+            write.en.eq(self.clearing | switching),
+        ]
+        with m.If(self.clearing):
+            m.d.sync += [cleared.eq(cleared + 1), self.total.eq(0), self.current.eq(0)]
+            m.d.sync += self.clearing.eq(~cleared.all())
+        with m.Elif(self.count):
+            m.d.sync += self.current.eq(self.counter)
+            m.d.sync += self.total.eq(Mux(switching, other.data, self.total) + 1)
+        with m.If(self.clear):
+            m.d.sync += self.clearing.eq(1)
+        is_current, stored, running = Signal(), Signal(COUNTER_BITS), Signal(COUNTER_BITS)
+        m.d.sync += [
+            is_current.eq(self.shown == self.current),
+            stored.eq(shown.data),
+            running.eq(self.total),
+            self.value.eq(Mux(is_current, running, stored)),
+        ]
+        return m
+
+
+class EventCounters(wiring.Component):
+    """All of `COUNTERS` for every `Tag`.
+
+    Members
+    -------
+    cycle : In        ``valid``: one of the first six counts, the one with ``number``
+    read : In         ``valid``: a word was read; counts ``word_bytes``
+    written : In      ``valid``: a block was written; counts ``block_bytes``
+    tag, number : In, value : Out(64)    what a counter stands at, three cycles later
+    clear : In(1), clearing : Out(1)     as in `CounterMemory`
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        super().__init__(
+            {
+                "cycle": In(count_layout("cycle")),
+                "read": In(count_layout("read")),
+                "written": In(count_layout("written")),
+                "tag": In(TAG_BITS),
+                "number": In(NUMBER_BITS),
+                "value": Out(COUNTER_BITS),
+                "clear": In(1),
+                "clearing": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        parameters = self.parameters
+        m.submodules.cycles = cycles = CounterMemory(TAG_BITS + NUMBER_BITS)
+        m.submodules.read = read = CounterMemory(TAG_BITS)
+        m.submodules.written = written = CounterMemory(TAG_BITS)
+        m.d.comb += [
+            cycles.counter.eq(Cat(self.cycle.number, self.cycle.tag)),
+            cycles.shown.eq(Cat(self.number, self.tag)),
+            self.clearing.eq(cycles.clearing),
+        ]
+        for memory, event in ((read, self.read), (written, self.written)):
+            m.d.comb += [memory.counter.eq(event.tag), memory.shown.eq(self.tag)]
+        for memory, event in ((cycles, self.cycle), (read, self.read), (written, self.written)):
+            m.d.comb += [memory.count.eq(event.valid), memory.clear.eq(self.clear)]
+        with m.Switch(self.number):
+            with m.Case(CYCLE_COUNTERS):
+                m.d.sync += self.value.eq(_times(read.value, parameters.word_bytes))
+            with m.Case(CYCLE_COUNTERS + 1):
+                m.d.sync += self.value.eq(_times(written.value, parameters.block_bytes))
+            with m.Default():
+                m.d.sync += self.value.eq(cycles.value)
+        return m
+
+
+def _times(count: Value, bytes_each: int) -> Value:
+    """A shift: blocks of the engine are powers of two."""
+    return (count * bytes_each)[:COUNTER_BITS]
+
+
+assert len(COUNTERS) == CYCLE_COUNTERS + 2, "EventCounters knows eight counters"

@@ -1,0 +1,233 @@
+"""The command decoder: the one place where a command's precision is looked up."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import COMMAND_BITS, Fault, Opcode, Stage
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Operand
+from hw.control.checks import STAGES, CommandChecks
+from hw.control.precision_table import BITS_WIDTH, slot_entry
+from hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task, tail_bits
+
+__all__ = ["CommandDecoder"]
+
+SETTLED_CYCLES = 16
+"""For so many cycles in a row everything must be idle before a program is over: work on its way
+from one part to the next is in neither for a moment."""
+
+
+class CommandDecoder(wiring.Component):
+    """Turns the command stream of a program into tasks of the three stages, in order.
+
+    As every stage gets its precision from here, a table write takes effect between two commands
+    and never in the middle of one.
+
+    Members
+    -------
+    start : In(1)                       a new program begins; only while ``idle``
+    running : In(1)                     from the cycle after ``start`` on
+    total : In(32)                      commands of the program
+    commands : In(stream(256))          its commands
+    slot : Out, entry : In              port of the precision table
+    tasks : Out(stream of `stage_task`) one for each `Stage`
+    quiescent : In(1)                   nobody else has anything to do
+    halt : In(1)                        pass on no more commands
+    fault, index : Out                  a `Fault` for one cycle, and the wrong command's number
+    idle : Out(1)                       no command held
+    done : Out(1)                       END has been reached and everything before it is finished
+
+    Of every command, END too: an unknown opcode is OPCODE; a slot or operand that does not exist
+    SLOT; a slot with any of its three widths beyond ``max_bits`` PRECISION; then `CommandChecks`
+    COUNT. The command stream may go on after END, it is taken and forgotten; if it ends without
+    one (or is empty), that is PROGRAM, with ``index`` the number of commands there were.
+
+    Timing: four cycles from command to task, a command every four cycles. A wrong command is not
+    passed on and blocks those behind it until reset.
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        super().__init__(
+            {
+                "start": In(1),
+                "running": In(1),
+                "total": In(INDEX_BITS),
+                "commands": In(stream.Signature(COMMAND_BITS)),
+                "slot": Out(range(max(2, parameters.precision.slots))),
+                "entry": In(slot_entry),
+                "tasks": Out(stream.Signature(stage_task(parameters))).array(len(Stage)),
+                "quiescent": In(1),
+                "halt": In(1),
+                "fault": Out(8),
+                "index": Out(INDEX_BITS),
+                "idle": Out(1),
+                "done": Out(1),
+            }
+        )
+        self.command = Signal(COMMAND_BITS)
+        self.step = Signal(3)
+        """One bit for each of the cycles that a command takes: table, width, verdict."""
+        self.held = Signal()
+        self.ended = Signal()
+        self.stuck = Signal()
+        self.count = Signal(INDEX_BITS)
+        self.offered = Signal(len(Stage))
+        self.bits = {name: Signal(BITS_WIDTH, name=name) for name in ("operand", "partner")}
+        self.too_wide = Signal()
+        self.checks = CommandChecks(parameters)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.checks = self.checks
+        m.d.comb += [
+            self.checks.command.eq(self.command),
+            self.slot.eq(field(self.command, Opcode.END, "slot")[: len(self.slot)]),
+            self.idle.eq(~self.held & ~self.offered.any()),
+        ]
+        verdict = Signal()
+        m.d.comb += verdict.eq(self.step[2] & ~self.offered.any() & ~self.halt & ~self.stuck)
+        self._take_command(m, verdict)
+        self._look_up(m)
+        self._judge(m, verdict)
+        self._offer(m, verdict)
+        self._end(m)
+        return m
+
+    def _take_command(self, m: Module, verdict: Value) -> None:
+        m.d.comb += self.commands.ready.eq(~self.held & ~self.halt)
+        with m.If(self.commands.valid & self.commands.ready):
+            m.d.sync += [
+                self.command.eq(self.commands.payload),
+                self.held.eq(~self.ended),
+                self.step.eq(~self.ended),
+            ]
+        with m.Elif(verdict):
+            m.d.sync += [self.held.eq(0), self.step.eq(0)]
+        with m.Elif(~self.step[2]):
+            m.d.sync += self.step.eq(self.step << 1)
+
+    def _look_up(self, m: Module) -> None:
+        """Widths of both operands, from the table's answer."""
+        limit = self.parameters.precision.max_bits
+        widths = [self.entry[operand.name.lower()] for operand in Operand]
+        with m.If(self.step[1]):
+            m.d.sync += self.too_wide.eq(Cat(width > limit for width in widths).any())
+            for name, bits in self.bits.items():
+                with m.Switch(field(self.command, Opcode.END, name)):
+                    for operand, width in zip(Operand, widths, strict=True):
+                        with m.Case(operand):
+                            m.d.sync += bits.eq(width)
+
+    def _judge(self, m: Module, verdict: Value) -> None:
+        """Pass the command on, or stop with what is wrong with it."""
+        checks = self.checks
+        cause = Signal(8)
+        is_end = checks.is_opcode[list(Opcode).index(Opcode.END)]
+        with m.If(~checks.is_opcode.any()):
+            m.d.comb += cause.eq(Fault.OPCODE)
+        with m.Elif(checks.bad_slot):
+            m.d.comb += cause.eq(Fault.SLOT)
+        with m.Elif(self.too_wide):
+            m.d.comb += cause.eq(Fault.PRECISION)
+        with m.Elif(checks.bad_count):
+            m.d.comb += cause.eq(Fault.COUNT)
+        exhausted = self._count(m, verdict)
+        m.d.sync += self.fault.eq(Fault.NONE)
+        with m.If(verdict):
+            m.d.sync += [
+                self.fault.eq(cause),
+                self.index.eq(self.count),
+                self.stuck.eq(cause != Fault.NONE),
+            ]
+        with m.Elif(self.running & exhausted & ~self.held & ~self.ended & ~self.stuck & ~self.halt):
+            m.d.sync += [
+                self.fault.eq(Fault.PROGRAM),
+                self.index.eq(self.count),
+                self.stuck.eq(1),
+            ]
+        with m.If(self.start):
+            m.d.sync += self.ended.eq(0)
+        with m.Elif(verdict & is_end & self._good()):
+            m.d.sync += self.ended.eq(1)
+
+    def _good(self) -> Value:
+        """Nothing is wrong with a command whose opcode is known."""
+        return Cat(self.checks.bad_slot, self.too_wide, self.checks.bad_count) == 0
+
+    def _count(self, m: Module, verdict: Value) -> Signal:
+        """Number the commands; returns whether there are no more.
+
+        In steps, each of them far shorter than a command takes: until the last one has noticed
+        a new count, ``exhausted`` speaks of the count before, at which there was one more.
+        """
+        counted, exhausted = Signal(), Signal()
+        discarded = self.commands.valid & self.commands.ready & self.ended
+        equal = Signal(INDEX_BITS // 4)
+        m.d.sync += counted.eq(verdict | discarded)
+        with m.If(self.start):
+            m.d.sync += [self.count.eq(0), equal.eq(0), exhausted.eq(0)]
+        with m.Else():
+            m.d.sync += [
+                self.count.eq(self.count + counted),
+                exhausted.eq(equal.all()),
+                *(
+                    equal[i].eq(self.count.word_select(i, 4) == self.total.word_select(i, 4))
+                    for i in range(len(equal))
+                ),
+            ]
+        return exhausted
+
+    def _offer(self, m: Module, verdict: Value) -> None:
+        """The task, and for which stage it is."""
+        checks = self.checks
+        good = self._good()
+        task = Signal(stage_task(self.parameters))
+        with m.If(verdict):
+            zero = Cat(bits == 0 for bits in self.bits.values()).any()
+            is_pattern = checks.is_opcode[list(Opcode).index(Opcode.PATTERN)]
+            m.d.sync += [
+                task.index.eq(self.count),
+                task.command.eq(self.command),
+                task.digits.eq(self._digits(self.bits["operand"])),
+                task.tail.eq(self._tail(self.bits["operand"])),
+                task.partner_digits.eq(self._digits(self.bits["partner"])),
+                task.partner_tail.eq(self._tail(self.bits["partner"])),
+                task.skip.eq(zero & ~is_pattern),
+            ]
+        for stage in Stage:
+            mine = Cat(
+                is_mine
+                for is_mine, opcode in zip(checks.is_opcode, Opcode, strict=True)
+                if STAGES.get(opcode) == stage
+            ).any()
+            m.d.comb += [
+                self.tasks[stage].payload.eq(task),
+                self.tasks[stage].valid.eq(self.offered[stage]),
+            ]
+            with m.If(self.offered[stage]):
+                m.d.sync += self.offered[stage].eq(~self.tasks[stage].ready)
+            with m.Elif(verdict):
+                m.d.sync += self.offered[stage].eq(good & mine)
+
+    def _end(self, m: Module) -> None:
+        settled = Signal(range(SETTLED_CYCLES + 1))
+        with m.If(~self.ended | ~self.quiescent | self.halt):
+            m.d.sync += [settled.eq(0), self.done.eq(0)]
+        with m.Elif(settled != SETTLED_CYCLES):
+            m.d.sync += settled.eq(settled + 1)
+        with m.Else():
+            m.d.sync += self.done.eq(1)
+
+    def _digits(self, bits: Value) -> Value:
+        """``ceil(bits / spatial_bits)``; spatial_bits is a power of two."""
+        spatial = self.parameters.array.spatial_bits
+        return ((bits + (spatial - 1)) >> (spatial.bit_length() - 1))[: digit_bits(self.parameters)]
+
+    def _tail(self, bits: Value) -> Value:
+        """Planes in the last digit: ``(bits - 1) % spatial_bits + 1``."""
+        spatial = self.parameters.array.spatial_bits
+        return Mux(bits == 0, spatial, ((bits - 1).as_unsigned() & (spatial - 1)) + 1)[
+            : tail_bits(self.parameters)
+        ]

@@ -1,0 +1,62 @@
+"""The precision table: slot → bits of activations, weights and errors, writable while running."""
+
+from amaranth.hdl import Module
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.parameters import Parameters
+
+__all__ = ["BITS_WIDTH", "PrecisionTable", "slot_entry"]
+
+BITS_WIDTH = 5
+
+slot_entry = data.StructLayout(
+    {"activation": BITS_WIDTH, "weight": BITS_WIDTH, "error": BITS_WIDTH}
+)
+"""One entry, in the order of `hw.contract.precision.Operand`; 0 bits skip."""
+
+
+class PrecisionTable(wiring.Component):
+    """``slots`` entries, all 0 (skip) after power-up; no reset changes them.
+
+    Members
+    -------
+    write, write_slot, write_entry : In
+    slot : In, entry : Out(`slot_entry`)              for the decoder
+    shown_slot : In, shown : Out(`slot_entry`)        for the register file
+
+    Timing: ``entry`` and ``shown`` belong to the slot of the cycle before; a write is seen by
+    reads from the next cycle on. Slots beyond the table read as anything.
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.slots = parameters.precision.slots
+        slot = range(max(2, self.slots))
+        super().__init__(
+            {
+                "write": In(1),
+                "write_slot": In(slot),
+                "write_entry": In(slot_entry),
+                "slot": In(slot),
+                "entry": Out(slot_entry),
+                "shown_slot": In(slot),
+                "shown": Out(slot_entry),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=slot_entry, depth=self.slots, init=[])
+        write = memory.write_port()
+        m.d.comb += [
+            write.en.eq(self.write),
+            write.addr.eq(self.write_slot),
+            write.data.eq(self.write_entry),
+        ]
+        for slot, entry in ((self.slot, self.entry), (self.shown_slot, self.shown)):
+            # read at once and then into a register: a few LUTs instead of two block RAMs
+            read = memory.read_port(domain="comb")
+            m.d.comb += read.addr.eq(slot)
+            m.d.sync += entry.eq(read.data)
+        return m

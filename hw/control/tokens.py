@@ -1,0 +1,178 @@
+"""Tokens: how the three stages keep out of each other's way."""
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.data import StructLayout
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Opcode, Stage
+from hw.flow.tasks import field
+
+__all__ = ["CHANNELS", "TokenCounter", "TokenGate", "TokenNetwork"]
+
+CHANNELS = tuple((source, target) for source in Stage for target in SIGNAL[source])
+"""Every pair of stages of which the first gives tokens to the second."""
+
+
+class TokenCounter(wiring.Component):
+    """Tokens given by one stage and not yet taken by the other, 0..`TOKEN_LIMIT`.
+
+    Members
+    -------
+    promise : In(1)    a task that will give one has begun; only while ``room``
+    give : In(1)       it has ended; not more often than promised
+    take : In(1)       only while ``available``
+    available : Out(1)
+    room : Out(1)      waiting and promised tokens together are fewer than the limit
+
+    Timing: both flags are registers and follow by one cycle.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "promise": In(1),
+                "give": In(1),
+                "take": In(1),
+                "available": Out(1),
+                "room": Out(1, init=1),
+            }
+        )
+        self.waiting = Signal(range(TOKEN_LIMIT + 1))
+        self.reserved = Signal(range(TOKEN_LIMIT + 1))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        with m.If(self.give & ~self.take):
+            m.d.sync += [self.waiting.eq(self.waiting + 1), self.available.eq(1)]
+        with m.Elif(~self.give & self.take):
+            m.d.sync += [self.waiting.eq(self.waiting - 1), self.available.eq(self.waiting != 1)]
+        with m.If(self.promise & ~self.take):
+            m.d.sync += [
+                self.reserved.eq(self.reserved + 1),
+                self.room.eq(self.reserved != TOKEN_LIMIT - 1),
+            ]
+        with m.Elif(~self.promise & self.take):
+            m.d.sync += [self.reserved.eq(self.reserved - 1), self.room.eq(1)]
+        return m
+
+
+class TokenGate(wiring.Component):
+    """Holds a task until all the tokens that it waits for are there, and room for those that it
+    will give; then takes and promises all of them at once and passes it on.
+
+    Members
+    -------
+    i : In(stream of tasks), o : Out(stream of tasks)
+    available, room : In      of the counters, one bit each for ``WAIT[stage]``, ``SIGNAL[stage]``
+    take, promise : Out       to them
+    starved : Out             tokens that the task at the gate waits for, one bit as ``available``
+    blocked : Out(1)          it waits for tokens or for room
+    held : Out(1)             there is a task in the gate
+
+    Timing: two cycles; one task every three cycles.
+    """
+
+    def __init__(self, layout: StructLayout, stage: Stage):
+        self.waits, self.signals = len(WAIT[stage]), len(SIGNAL[stage])
+        super().__init__(
+            {
+                "i": In(stream.Signature(layout)),
+                "o": Out(stream.Signature(layout)),
+                "available": In(self.waits),
+                "room": In(self.signals),
+                "take": Out(self.waits),
+                "promise": Out(self.signals),
+                "starved": Out(self.waits),
+                "blocked": Out(1),
+                "held": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        command = self.o.payload.command
+        wait = field(command, Opcode.END, "wait")[: self.waits]
+        signal = field(command, Opcode.END, "signal")[: self.signals]
+        waiting, may_pass = Signal(), Signal()
+        m.d.comb += [
+            self.held.eq(waiting | self.o.valid),
+            self.i.ready.eq(~self.held),
+            may_pass.eq(~(Cat(wait & ~self.available, signal & ~self.room)).any()),
+            self.starved.eq((wait & ~self.available) & waiting.replicate(self.waits)),
+            self.blocked.eq(waiting & ~may_pass),
+        ]
+        m.d.sync += [self.take.eq(0), self.promise.eq(0)]
+        with m.If(waiting & may_pass):
+            m.d.sync += [
+                waiting.eq(0),
+                self.o.valid.eq(1),
+                self.take.eq(wait),
+                self.promise.eq(signal),
+            ]
+        with m.Elif(self.o.valid):
+            m.d.sync += self.o.valid.eq(~self.o.ready)
+        with m.Elif(~waiting):
+            m.d.sync += [waiting.eq(self.i.valid), self.o.payload.eq(self.i.payload)]
+        return m
+
+
+class TokenNetwork(wiring.Component):
+    """The gates in front of all stages and the counters between them.
+
+    Members
+    -------
+    i : In(stream of tasks), o : Out(stream of tasks)    one each for every `Stage`
+    ended : In(4), one for every stage    ``signal`` bits of a task of its that has just ended, in
+                                          the order of the tasks; 0 otherwise
+    starved : Out(one bit per stage), one for every stage    the task in its gate waits for a
+                                          token from that stage
+    blocked, held : Out(one bit per stage)    as in `TokenGate`
+
+    Timing: see `TokenGate`. A token is available two cycles after ``ended``.
+    """
+
+    def __init__(self, layout: StructLayout):
+        signals = HEADER["signal"].width
+        self.gates = {stage: TokenGate(layout, stage) for stage in Stage}
+        self.counters = {channel: TokenCounter() for channel in CHANNELS}
+        super().__init__(
+            {
+                "i": In(stream.Signature(layout)).array(len(Stage)),
+                "o": Out(stream.Signature(layout)).array(len(Stage)),
+                "ended": In(signals).array(len(Stage)),
+                "starved": Out(len(Stage)).array(len(Stage)),
+                "blocked": Out(len(Stage)),
+                "held": Out(len(Stage)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for (source, target), counter in self.counters.items():
+            m.submodules[f"{source.name}_{target.name}".lower()] = counter
+            giver, taker = self.gates[source], self.gates[target]
+            give, take = SIGNAL[source].index(target), WAIT[target].index(source)
+            m.d.comb += [
+                counter.promise.eq(giver.promise[give]),
+                counter.take.eq(taker.take[take]),
+                giver.room[give].eq(counter.room),
+                taker.available[take].eq(counter.available),
+            ]
+            # through a register: stages may tell the end of a task from deep logic
+            m.d.sync += counter.give.eq(self.ended[source][give])
+        for stage, gate in self.gates.items():
+            m.submodules[f"{stage.name}_gate".lower()] = gate
+            wiring.connect(m, wiring.flipped(self.i[stage]), gate.i)
+            wiring.connect(m, gate.o, wiring.flipped(self.o[stage]))
+            m.d.comb += [
+                self.blocked[stage].eq(gate.blocked),
+                self.held[stage].eq(gate.held),
+                self.starved[stage].eq(self._by_stage(stage, gate.starved)),
+            ]
+        return m
+
+    @staticmethod
+    def _by_stage(stage: Stage, starved: Value) -> Value:
+        sources = WAIT[stage]
+        return Cat(starved[sources.index(each)] if each in sources else 0 for each in Stage)

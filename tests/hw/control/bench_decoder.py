@@ -1,0 +1,197 @@
+"""Runs inside the simulator: random good programs, and every fault, against the contract."""
+
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import cocotb
+from cocotb.triggers import RisingEdge
+
+from hw.contract.commands import Fault, Opcode, Stage
+from hw.contract.parameters import Parameters, parse_parameters
+from hw.flow.tasks import stage_task
+from tests.harness import STALLS, Bench, testbench
+from tests.hw.control.random_commands import OWNER, good_command, spoiled, task_of, verdict
+
+
+def machine_of(bench: Bench) -> Parameters:
+    return parse_parameters(bench.parameters["machine"])
+
+
+def random_entry(random: Random, top: int) -> Any:
+    bits = [random.choice([0, 1, top, random.randint(1, top)]) for _ in range(3)]
+    return SimpleNamespace(activation=bits[0], weight=bits[1], error=bits[2])
+
+
+class Driver:
+    """The decoder's surroundings: table, streams, faults seen."""
+
+    def __init__(self, bench: Bench, stalls: str = "never") -> None:
+        self.bench, self.dut = bench, bench.dut
+        self.parameters = machine_of(bench)
+        self.layout = stage_task(self.parameters)
+        self.source = bench.source("commands", stalls=stalls)
+        self.sinks = [bench.sink(f"tasks__{stage}", stalls=stalls) for stage in range(3)]
+        self.faults: list[tuple[int, int]] = []
+        for name in ("start", "running", "quiescent", "halt", "write"):
+            getattr(self.dut, name).value = 0
+        self.table: list[Any] = []
+        cocotb.start_soon(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            await RisingEdge(self.dut.clk)
+            if fault := int(self.dut.fault.value):
+                self.faults.append((fault, int(self.dut.index.value)))
+
+    async def set_table(self, top: int | None = None) -> None:
+        for slot in range(self.parameters.precision.slots):
+            await self.set_entry(
+                slot, random_entry(self.bench.random, top or self.parameters.precision.max_bits)
+            )
+
+    async def set_entry(self, slot: int, entry: Any) -> None:
+        if slot == len(self.table):
+            self.table.append(entry)
+        self.table[slot] = entry
+        self.dut.write.value, self.dut.write_slot.value = 1, slot
+        self.dut.write_entry.value = entry.activation | entry.weight << 5 | entry.error << 10
+        await RisingEdge(self.dut.clk)
+        self.dut.write.value = 0
+
+    async def start(self, total: int) -> None:
+        self.dut.total.value = total
+        self.dut.start.value = 1
+        await RisingEdge(self.dut.clk)
+        self.dut.start.value, self.dut.running.value = 0, 1
+
+    async def reset(self) -> None:
+        """Soft reset, as the engine does it."""
+        self.dut.running.value = 0
+        self.dut.rst.value = 1
+        await self.bench.cycles(2)
+        self.dut.rst.value = 0
+        await self.bench.cycles(1)
+        self.faults.clear()
+        for sink in self.sinks:
+            sink.items.clear()
+
+    def matches(self, stage: Stage, expected: list[dict[str, Any]]) -> bool:
+        seen = [self.layout.from_bits(payload) for payload in self.sinks[stage].items]
+        return len(seen) == len(expected) and all(
+            getattr(task, name) == value
+            for task, wanted in zip(seen, expected, strict=True)
+            for name, value in wanted.items()
+            if value is not None
+        )
+
+
+@testbench(cycle_limit=20_000)
+@cocotb.parametrize(stalls=STALLS)
+async def good_programs(bench: Bench, stalls: str) -> None:
+    """All tasks in order at their stages; DONE after END, once everything has been idle."""
+    driver = Driver(bench, stalls)
+    await driver.set_table()
+    for _ in range(2):
+        opcodes = [bench.random.choice(list(OWNER)) for _ in range(80)]
+        words = [good_command(bench.random, driver.parameters, opcode) for opcode in opcodes]
+        words.append(good_command(bench.random, driver.parameters, Opcode.END))
+        beyond = [bench.random.getrandbits(256) for _ in range(3)]
+        await driver.start(len(words) + len(beyond))
+        driver.source.send(*words, *beyond)
+        await driver.source.drained()
+        await bench.cycles(200)
+        assert not driver.faults
+        for stage in Stage:
+            expected = [
+                task_of(word, index, driver.table, driver.parameters)
+                for index, (word, opcode) in enumerate(zip(words, opcodes, strict=False))
+                if OWNER[opcode] == stage
+            ]
+            assert driver.matches(stage, expected)
+            driver.sinks[stage].items.clear()
+        assert not int(bench.dut.done.value)
+        bench.dut.quiescent.value = 1
+        await bench.cycles(30)
+        assert int(bench.dut.done.value) and int(bench.dut.idle.value)
+        bench.dut.quiescent.value = 0
+        bench.dut.running.value = 0
+
+
+@testbench(cycle_limit=200_000)
+async def every_fault(bench: Bench) -> None:
+    """Commands with one thing wrong, each behind a good one, which is still passed on."""
+    driver = Driver(bench)
+    await driver.set_table()
+    cases = [(f"opcode {byte}", byte) for byte in (0, 6, 7, 255)]
+    for opcode in Opcode:
+        cases += spoiled(bench.random, driver.parameters, opcode)
+    for name, word in cases:
+        expected = verdict(word, driver.table, driver.parameters)
+        assert expected is not Fault.NONE, name
+        good = good_command(bench.random, driver.parameters, Opcode.LOAD)
+        await driver.start(5)
+        driver.source.send(good, word)
+        await driver.source.drained()
+        await bench.cycles(12)
+        assert driver.faults == [(expected, 1)], f"{name}: {driver.faults}"
+        assert [len(sink.items) for sink in driver.sinks] == [1, 0, 0], name
+        await driver.reset()
+
+
+@testbench(cycle_limit=20_000)
+async def precision_out_of_range(bench: Bench) -> None:
+    driver = Driver(bench)
+    limit = driver.parameters.precision.max_bits
+    for operand in range(3):
+        driver.table.clear()
+        await driver.set_table()
+        bits = [limit + 1 if each == operand else limit for each in range(3)]
+        await driver.set_entry(
+            2, SimpleNamespace(activation=bits[0], weight=bits[1], error=bits[2])
+        )
+        word = good_command(bench.random, driver.parameters, Opcode.STORE)
+        word = word & ~(0xFF << 16) | 2 << 16
+        await driver.start(1)
+        driver.source.send(word)
+        await bench.cycles(20)
+        assert driver.faults == [(Fault.PRECISION, 0)]
+        await driver.reset()
+
+
+@testbench(cycle_limit=20_000)
+async def streams_without_end(bench: Bench) -> None:
+    driver = Driver(bench)
+    await driver.set_table()
+    for count in (0, 1, 3):
+        words = [good_command(bench.random, driver.parameters, Opcode.LOAD) for _ in range(count)]
+        await driver.start(count)
+        driver.source.send(*words)
+        await bench.cycles(8 * count + 20)
+        assert driver.faults == [(Fault.PROGRAM, count)]
+        await driver.reset()
+
+
+@testbench(cycle_limit=2_000)
+async def rate(bench: Bench) -> None:
+    driver = Driver(bench)
+    await driver.set_table()
+    words = [good_command(bench.random, driver.parameters, Opcode.PATTERN) for _ in range(50)]
+    await driver.start(1000)
+    driver.source.send(*words)
+    await driver.source.drained()
+    before = driver.source.transferred
+    driver.source.send(*words)
+    await bench.cycles(81)
+    assert driver.source.transferred - before >= 20
+
+
+@testbench(cycle_limit=2_000)
+async def halts(bench: Bench) -> None:
+    driver = Driver(bench)
+    await driver.set_table()
+    await driver.start(1000)
+    bench.dut.halt.value = 1
+    driver.source.send(good_command(bench.random, driver.parameters, Opcode.LOAD))
+    await bench.cycles(30)
+    assert not driver.sinks[Stage.FETCH].items
