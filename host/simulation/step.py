@@ -1,0 +1,126 @@
+"""The convolutions of one training step, with the operands that training gives them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host.accelerator import open_accelerator
+from host.backends.recording import RecordedCall, RecordingAccelerator
+from host.networks.classifier import softmax_cross_entropy
+from host.networks.effective_macs import EffectiveMacs
+from host.networks.execution import Execution, Training
+from host.networks.resnet import ResNet, build_network
+from host.numerics.quantization import StochasticRounding
+from host.random_streams import Stream, generator
+from hw.contract.errors import ParameterError
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Operand, Precision
+
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """``calls`` in their order, and the ``precisions`` that their layers have.
+
+    ``slots[name]`` is the number of the precision of layer ``name``.
+    """
+
+    calls: list[RecordedCall]
+    precisions: list[Precision]
+    slots: dict[str, int]
+
+
+def record_training_step(
+    model: str,
+    images: NDArray[np.uint8],
+    parameters: Parameters,
+    precision: Precision,
+    *,
+    seed: int,
+    blocks: range | None = None,
+) -> TrainingStep:
+    """Train ``model`` for one step on ``images[N,C,H,W]``, golden, and keep its convolutions.
+
+    ``precision`` is that of the residual blocks. With ``blocks``, only the convolutions of those
+    residual blocks are kept (0 is the first of the network).
+
+    Raises `ParameterError` for an unknown model and for blocks that it does not have.
+    """
+    network = build_network(
+        model,
+        channels=images.shape[1],
+        classes=CLASSES,
+        rng=generator(seed, Stream.WEIGHTS),
+    )
+    names = [
+        each.name.removesuffix(".weight")
+        for each in network.parameters()
+        if each.name.endswith(".weight") and each.value.ndim == 4
+    ]
+    wanted = _layers_of(network, blocks, names)
+    labels = generator(seed, Stream.DATA, 1).integers(0, CLASSES, len(images))
+    reference = open_accelerator("golden", parameters)
+    accelerator = RecordingAccelerator(reference, names)
+    with accelerator:
+        training = Training(StochasticRounding(seed, 0), EffectiveMacs())
+        execution = Execution(accelerator, precision, training)
+        logits = network.forward(images, execution)
+        _, error = softmax_cross_entropy(execution.xp, logits, labels)
+        network.backward(error, execution)
+    calls = [call for call in accelerator.calls if call.name in wanted]
+    return _with_slots(calls)
+
+
+def parse_blocks(text: str) -> range:
+    """``2`` or ``0..2`` (both included)."""
+    match = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    if not match or (match[2] and int(match[2]) < int(match[1])):
+        raise ParameterError("blocks", text, "the number of a residual block, or 0..2 for 0, 1, 2")
+    return range(int(match[1]), int(match[2] or match[1]) + 1)
+
+
+def _layers_of(network: ResNet, blocks: range | None, names: list[str]) -> set[str]:
+    if blocks is None:
+        return set(names)
+    count = len(network.blocks)
+    if blocks.stop > count:
+        raise ParameterError(
+            "blocks", blocks.stop - 1, f"0..{count - 1}, {network.name} has no more"
+        )
+    kept = (network.blocks[number].parameters() for number in blocks)
+    return {each.name.removesuffix(".weight") for block in kept for each in block}
+
+
+def _with_slots(calls: Iterable[RecordedCall]) -> TrainingStep:
+    """Find each layer's precision from the bits of its calls; equal ones share a slot."""
+    bits: dict[str, dict[Operand, int]] = {}
+    calls = list(calls)
+    for call in calls:
+        known = bits.setdefault(call.name, {})
+        known[call.pass_.row], known[call.pass_.column] = call.bits
+    precisions: list[Precision] = []
+    slots: dict[str, int] = {}
+    for name, known in bits.items():
+        each = Precision(*(known.get(operand, 1) for operand in Operand))
+        if each not in precisions:
+            precisions.append(each)
+        slots[name] = precisions.index(each)
+    return TrainingStep(calls, precisions, slots)
+
+
+def geometry_text(call: RecordedCall) -> str:
+    """For example ``16 -> 32, 3x3/2, 32x32``."""
+    filters, channels, height, width = call.kernels
+    rows, columns = call.size
+    return f"{channels} -> {filters}, {height}x{width}/{call.stride}, {rows}x{columns}"
+
+
+def useful_bit_products(call: RecordedCall) -> int:
+    """One-bit multiply-adds that the convolution is made of: MACs x bits x bits."""
+    return call.macs * call.bits[0] * call.bits[1]
