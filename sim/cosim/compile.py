@@ -100,6 +100,7 @@ def compile_model(
         "model.h": _package_file("model.h"),
         "harness.cpp": _package_file(harness),
     }
+    sources |= _own_headers(sources)
     arguments = [*VERILATOR_ARGUMENTS, "--top-module", design.name]
     if trace:
         arguments.append("--trace-vcd")
@@ -149,8 +150,26 @@ def _ports_header(design: Design, constants: Mapping[str, int]) -> str:
     return "\n".join([*lines, ""])
 
 
+def _own_headers(sources: Mapping[str, str]) -> dict[str, str]:
+    """The headers of this package that ``sources`` include, directly or not, beyond themselves."""
+    found = dict(sources)
+    waiting = list(sources.values())
+    while waiting:
+        for name in re.findall(r'^#include "(\w+\.h)"$', waiting.pop(), re.MULTILINE):
+            if name not in found and (resources.files("sim.cosim") / name).is_file():
+                found[name] = _package_file(name)
+                waiting.append(found[name])
+    return {name: text for name, text in found.items() if name not in sources}
+
+
+RESERVED_NAMES = {"interrupt"}
+"""Port names of ours that Verilator keeps for C++ or SystemC."""
+
+
 def _member_name(port: str) -> str:
     """How Verilator spells ``port`` in C++, where names with ``__`` are its own."""
+    if port in RESERVED_NAMES:
+        return f"__SYM__{port}"
     return port.replace("__", "___05F")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from hw.contract.errors import ParameterError
 
@@ -57,3 +57,26 @@ class Stalls:
     def slowdown(self) -> float:
         """How many times longer a program may take, roughly and at most."""
         return 1 / min(1 - each.probability for each in (self.commands, self.load, self.results))
+
+
+@dataclass(frozen=True)
+class BusStalls:
+    """The channels of the convolution engine's ports, each of every HP port on its own.
+
+    Of ``ar``, ``aw`` and ``w`` the memory's readiness stalls, of ``r`` and ``b`` its answers; of
+    ``port`` the readiness of the result stream's far side; of ``registers`` all that the master
+    on AXI-Lite does. The default never stalls.
+    """
+
+    ar: Stall = Stall()
+    r: Stall = Stall()
+    aw: Stall = Stall()
+    w: Stall = Stall()
+    b: Stall = Stall()
+    port: Stall = Stall()
+    registers: Stall = Stall()
+
+    @classmethod
+    def everywhere(cls, probability: float, mean_run_cycles: float | None = None) -> BusStalls:
+        """The same for all channels (each with its own random numbers)."""
+        return cls(*[Stall(probability, mean_run_cycles)] * len(fields(cls)))
