@@ -74,11 +74,11 @@ class PassSequencer(wiring.Component):
 
     Timing: the first pass of a task is on offer ``latency_cycles`` after the task was taken; one
     item per cycle, without gaps between tiles and tasks of any length. Every loop is an
-    `Expander`; ``ready`` is cut after the places and at the output.
+    `Expander`; ``tasks.ready`` and what they see of ``passes.ready`` come from registers.
     """
 
     latency_cycles = 9
-    """Task register, three loops of places, a register, three loops of passes, a register."""
+    """The task as it is read, a register, six loops, a register."""
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
@@ -97,19 +97,19 @@ class PassSequencer(wiring.Component):
         loops = {name: Expander(self.layout, _FIELDS[name].width) for name in COUNTS}
         loops["rows"] = Expander(self.layout, digits, {"below": -1})
         loops["columns"] = Expander(self.layout, digits, {"below": -1, "address": 1})
-        between, output = StreamRegister(self.layout), StreamRegister(self.passes.payload.shape())
+        entrance, output = StreamRegister(self.layout), StreamRegister(self.passes.payload.shape())
         for name, loop in loops.items():
             m.submodules[name] = loop
-        m.submodules.between, m.submodules.output = between, output
+        m.submodules.entrance, m.submodules.output = entrance, output
         images, tiles_y, tiles_x, slices, rows, columns = loops.values()
 
-        job, job_held = self._take_task(m, images.i.ready)
-        self._enter(m, job_held, job, images, "images")
+        job, job_held = self._take_task(m, entrance.i.ready)
+        m.d.comb += [entrance.i.valid.eq(job_held), entrance.i.payload.eq(job)]
+        self._enter(m, entrance.o.valid, entrance.o.payload, images, "images")
+        m.d.comb += entrance.o.ready.eq(images.i.ready)
         self._connect(m, images, tiles_y, "tiles_y")
         self._connect(m, tiles_y, tiles_x, "tiles_x")
-        self._mark_tiles(m, tiles_x, between)
-        self._enter(m, between.o.valid, between.o.payload, slices, "slices")
-        m.d.comb += between.o.ready.eq(slices.i.ready)
+        self._connect(m, tiles_x, slices, "slices", self._tile_marks(tiles_x))
         self._connect(m, slices, rows, "row_digits", self._address(m, slices, rows))
         self._connect(m, rows, columns, "column_digits", self._row_digit(rows))
         self._drive_passes(m, columns, output)
@@ -117,7 +117,7 @@ class PassSequencer(wiring.Component):
 
         nothing_held = Signal()
         held = Cat(job_held, *(loop.o.valid for loop in loops.values()))
-        m.d.sync += nothing_held.eq(~held.any() & between.empty & output.empty)
+        m.d.sync += nothing_held.eq(~held.any() & entrance.empty & output.empty)
         m.d.comb += self.empty.eq(nothing_held & ~job_held)
         return m
 
@@ -190,18 +190,10 @@ class PassSequencer(wiring.Component):
             "ends": shown.item.ends & shown.last,
         }
 
-    def _mark_tiles(self, m: Module, places: Expander, between: StreamRegister) -> None:
+    def _tile_marks(self, places: Expander) -> dict[str, ValueLike]:
         """From places of a task to tiles: all of them are one if they are to be summed."""
-        job = places.o.payload.item
-        marks = self._marks(places)
-        marks["first"] |= ~job.reduce
-        marks["last"] |= ~job.reduce
-        m.d.comb += [
-            between.i.valid.eq(places.o.valid),
-            between.i.payload.eq(job),
-            places.o.ready.eq(between.i.ready),
-        ]
-        m.d.comb += [between.i.payload[name].eq(value) for name, value in marks.items()]
+        marks, alone = self._marks(places), ~places.o.payload.item.reduce
+        return {name: marks[name] | alone for name in ("first", "last")}
 
     def _address(self, m: Module, slices: Expander, rows: Expander) -> dict[str, ValueLike]:
         """The first column word of a slice: of the tile's first, or a stride beyond the last."""

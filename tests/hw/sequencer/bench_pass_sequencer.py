@@ -5,12 +5,18 @@ import itertools
 
 import cocotb
 
-from hw.contract.commands import Convolve
 from hw.contract.parameters import Parameters
 from hw.sequencer.passes import array_pass
 from tests.harness import STALLS, Bench, testbench
 from tests.hw.machines import machine
-from tests.hw.sequencer.loop_nest import Pass, Task, encode_task, items_of, random_task
+from tests.hw.sequencer.loop_nest import (
+    Pass,
+    Task,
+    convolve_task,
+    encode_task,
+    items_of,
+    random_task,
+)
 
 TASKS = 30
 PLACES = ("images", "tiles_y", "tiles_x")
@@ -56,19 +62,8 @@ async def random_tasks_under_stalls(bench: Bench, task_stalls: str, pass_stalls:
     await check(bench, tasks, task_stalls, pass_stalls)
 
 
-def task_of(bench: Bench, index: int, bits: int, partner_bits: int, **fields: int | bool) -> Task:
-    """A CONVOLVE of a single pass per digit pair, but for ``fields``; the rest is random."""
-    parameters = parameters_of(bench)
-    task = random_task(bench.random, parameters, index)
-    while not isinstance(task.command, Convolve):
-        task = random_task(bench.random, parameters, index)
-    once = dict.fromkeys(("slices", "images", "tiles_y", "tiles_x"), 1)
-    return Task(
-        dataclasses.replace(task.command, **(once | fields)),  # type: ignore[arg-type]
-        bits,
-        partner_bits,
-        index,
-    )
+def task_of(bench: Bench, *values: int, **fields: int | bool) -> Task:
+    return convolve_task(bench.random, parameters_of(bench), *values, **fields)
 
 
 @testbench(cycle_limit=8_000)
@@ -80,7 +75,10 @@ async def large_tasks(bench: Bench) -> None:
         for index, (name, count) in enumerate(counts.items())
     ]
     widest = parameters_of(bench).precision.max_bits
-    await check(bench, [*tasks, task_of(bench, len(tasks), widest, widest)])
+    await check(
+        bench,
+        [*tasks, task_of(bench, len(tasks), widest, widest)],
+    )
 
 
 def small_tasks(bench: Bench) -> list[Task]:
@@ -92,7 +90,13 @@ def small_tasks(bench: Bench) -> list[Task]:
         fields = dict(zip(("reduce", "start", "finish"), map(bool, flags), strict=True))
         fields |= {"slices": slices, bench.random.choice(PLACES): places}
         bits = [digits * spatial - bench.random.randrange(spatial) for digits in (row, column)]
-        task = task_of(bench, len(tasks), *(min(each, widest) for each in bits), **fields)
+        task = convolve_task(
+            bench.random,
+            parameters_of(bench),
+            len(tasks),
+            *(min(each, widest) for each in bits),
+            **fields,
+        )
         tasks.append(task)
         if bench.random.random() < 0.3:
             tasks.append(dataclasses.replace(task, bits=0, index=len(tasks)))

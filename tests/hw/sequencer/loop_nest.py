@@ -97,8 +97,8 @@ def _planes(bits: int, digit: int, signed: bool, spatial: int) -> tuple[int, int
     return (1 << exist) - 1, int(signed and digit == 0)
 
 
-def random_task(random: Random, parameters: Parameters, index: int, **fixed: Any) -> Task:
-    """Mostly small loops; a sixth of the tasks make no pass. ``fixed``: fields of the command."""
+def random_task(random: Random, parameters: Parameters, index: int) -> Task:
+    """Mostly small loops; a sixth of the tasks make no pass."""
     header = {
         "slot": 0,
         "operand": Operand.ACTIVATION,
@@ -132,5 +132,22 @@ def random_task(random: Random, parameters: Parameters, index: int, **fixed: Any
     def bits() -> int:
         return random.choice((1, 1, 2, 3, 4, random.randint(1, widest)))
 
-    task = Task(dataclasses.replace(command, **fixed), bits(), bits(), index)
+    task = Task(command, bits(), bits(), index)
     return dataclasses.replace(task, partner_bits=0) if kind < 0.16 else task
+
+
+def convolve_task(
+    random: Random,
+    parameters: Parameters,
+    index: int,
+    bits: int = 1,
+    partner_bits: int = 1,
+    **fields: Any,
+) -> Task:
+    """A CONVOLVE of one place and slice, but for ``fields``; the rest of it is random."""
+    once = dict.fromkeys(("slices", "images", "tiles_y", "tiles_x"), 1)
+    while True:
+        command = random_task(random, parameters, index).command
+        if isinstance(command, Convolve):
+            command = dataclasses.replace(command, **(once | fields))
+            return Task(command, bits, partner_bits, index)

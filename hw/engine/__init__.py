@@ -1,0 +1,1 @@
+"""The convolution engine: its stages, and the whole of them."""

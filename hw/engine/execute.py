@@ -1,0 +1,207 @@
+"""The execute stage: windows and column words brought together in the array, pass by pass."""
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import CONVOLVE_FIELDS, Fault, Opcode
+from hw.contract.parameters import Parameters
+from hw.feeder.feeder import WindowFeeder
+from hw.flow.tasks import INDEX_BITS, field, stage_task
+from hw.flow.writes import column_write, plane_write
+from hw.mac.array import MacArray
+from hw.mac.flavour import Flavour
+from hw.mac.pipeline import delayed
+from hw.memory.column_memory import ColumnMemory
+from hw.sequencer.pass_sequencer import PassSequencer
+from hw.sequencer.passes import excess_bits
+
+__all__ = ["ExecuteStage"]
+
+CONTROL = (
+    "shift",
+    "first",
+    "last",
+    "row_enable",
+    "row_negative",
+    "column_enable",
+    "column_negative",
+)
+
+
+class ExecuteStage(wiring.Component):
+    """Runs CONVOLVE and PATTERN: one pass per cycle, while windows and room for results are there.
+
+    Members
+    -------
+    tasks : In(stream of `stage_task`)
+    plane_write : In(`plane_write`), column_write : In(`column_write`)    from the fetch stage
+    may_finish : In(1)               a tile's last pass may be issued
+    finish, excess : Out             a tile's last pass is issued, with its absent planes
+    beats : Out                      results, as from `MacArray`
+    issued : Out(1)                  a pass is issued in this cycle
+    blocked_operand : Out(1)         a pass waits for its window
+    blocked_result : Out(1)          a pass has its window, and waits for ``may_finish``
+    waiting : Out(1)                 there is no pass
+    tag : Out(2)                     of the pass at hand, or of the last there was
+    ended, signal : Out(1)           a command's last pass was issued in the cycle before;
+                                     ``signal``: and it gives a token to the fetch stage
+    fault, index : Out               for one cycle: `Fault.ADDRESS`, a read beyond a memory, and
+                                     the command that did it
+    halt : In(1)                     issue no more passes
+    idle : Out(1)                    no command is inside, and none of its reads
+
+    Timing: a pass is issued as soon as its window is complete (if it is the first of one) and
+    ``may_finish`` (if it is the last of a tile), without ``halt``. A finished tile's first beat
+    comes ``latency_cycles`` after its last pass was issued.
+
+    ``feeder`` : instead of a `WindowFeeder`, a component with the same members.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        *,
+        flavour: Flavour,
+        feeder: wiring.Component | None = None,
+    ):
+        parameters.require_engine()
+        self.parameters = parameters
+        self.array = MacArray(parameters, flavour=flavour)
+        self.columns = ColumnMemory(parameters)
+        self.feeder = WindowFeeder(parameters) if feeder is None else feeder
+        self.sequencer = PassSequencer(parameters)
+        super().__init__(
+            {
+                "tasks": In(stream.Signature(stage_task(parameters))),
+                "plane_write": In(plane_write(parameters)),
+                "column_write": In(column_write(parameters)),
+                "may_finish": In(1),
+                "finish": Out(1),
+                "excess": Out(excess_bits(parameters)),
+                "beats": Out(self.array.results.shape()),
+                "issued": Out(1),
+                "blocked_operand": Out(1),
+                "blocked_result": Out(1),
+                "waiting": Out(1),
+                "tag": Out(CONVOLVE_FIELDS["tag"].width),
+                "ended": Out(1),
+                "signal": Out(1),
+                "fault": Out(8),
+                "index": Out(INDEX_BITS),
+                "halt": In(1),
+                "idle": Out(1),
+            }
+        )
+
+    @property
+    def latency_cycles(self) -> int:
+        return ColumnMemory.LATENCY_CYCLES + self.array.latency_cycles
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for name in ("sequencer", "feeder", "columns", "array"):
+            m.submodules[name] = getattr(self, name)
+        self._fork(m)
+        self._issue(m)
+        self._end(m)
+        self._connect_operands(m)
+        self._connect_array(m)
+        self._check_addresses(m)
+        m.d.comb += self.idle.eq(
+            self.sequencer.empty & ~self.feeder.busy & (self.fault == Fault.NONE)
+        )
+        return m
+
+    def _fork(self, m: Module) -> None:
+        """Every task goes to the sequencer; those with reads or patterns also to the feeder.
+
+        Each takes its own when it is ready, and the task is gone when both have.
+        """
+        task = self.tasks.payload
+        opcode = field(task.command, Opcode.CONVOLVE, "opcode")
+        unwanted = Signal()
+        m.d.comb += unwanted.eq(
+            ~((opcode == Opcode.PATTERN) | ((opcode == Opcode.CONVOLVE) & ~task.skip))
+        )
+        given = []
+        for name, branch, needless in (
+            ("sequencer", self.sequencer.tasks, 0),
+            ("feeder", self.feeder.tasks, unwanted),
+        ):
+            before = Signal(name=f"given_to_{name}")
+            now = Signal(name=f"giving_to_{name}")
+            m.d.comb += [
+                branch.payload.eq(task),
+                branch.valid.eq(self.tasks.valid & ~before & ~needless),
+                now.eq(before | needless | branch.ready),
+            ]
+            m.d.sync += before.eq(self.tasks.valid & now & ~self.tasks.ready)
+            given.append(now)
+        m.d.comb += self.tasks.ready.eq(given[0] & given[1])
+
+    def _issue(self, m: Module) -> None:
+        passes, current = self.sequencer.passes, self.sequencer.passes.payload
+        there, may_issue, starved = Signal(), Signal(), Signal()
+        m.d.comb += [
+            there.eq(passes.valid & ~current.empty),
+            starved.eq(current.new_window & ~self.feeder.complete),
+            may_issue.eq(~starved & (~current.last | self.may_finish)),
+            passes.ready.eq((current.empty | may_issue) & ~self.halt),
+            self.issued.eq(there & may_issue & ~self.halt),
+            self.finish.eq(self.issued & current.last),
+            self.excess.eq(current.excess),
+            self.waiting.eq(~there),
+            self.blocked_operand.eq(there & starved),
+            self.blocked_result.eq(there & ~starved & current.last & ~self.may_finish),
+        ]
+        tag = Signal.like(self.tag)
+        m.d.comb += self.tag.eq(Mux(there, current.tag, tag))
+        m.d.sync += tag.eq(self.tag)
+
+    def _end(self, m: Module) -> None:
+        passes = self.sequencer.passes
+        ends = passes.valid & passes.ready & passes.payload.ends
+        m.d.sync += [self.ended.eq(ends), self.signal.eq(ends & passes.payload.signal)]
+
+    def _connect_operands(self, m: Module) -> None:
+        """Both operands of a pass are at the array two cycles after its issue."""
+        current = self.sequencer.passes.payload
+        m.d.comb += [
+            self.feeder.write.eq(self.plane_write),
+            self.feeder.take.eq(self.issued & current.new_window),
+            self.feeder.halt.eq(self.halt),
+            self.columns.write.eq(self.column_write),
+            self.columns.read.enable.eq(self.issued),
+            self.columns.read.address.eq(current.column_address),
+            self.columns.read.groups.eq(current.groups),
+            self.array.rows.eq(self.feeder.rows),
+            self.array.columns.eq(self.columns.columns),
+        ]
+
+    def _connect_array(self, m: Module) -> None:
+        """The array's control travels beside the operands."""
+        current, control = self.sequencer.passes.payload, Signal.like(self.array.control)
+        m.d.comb += [control.valid.eq(self.issued), self.beats.eq(self.array.results)]
+        m.d.comb += [control[name].eq(current[name]) for name in CONTROL]
+        latency = ColumnMemory.LATENCY_CYCLES
+        m.d.comb += self.array.control.eq(
+            delayed(m, control, latency, name="control", reset_less=False)
+        )
+
+    def _check_addresses(self, m: Module) -> None:
+        """A column address beyond the memory comes before what the feeder has seen: it works on
+        later windows."""
+        current = self.sequencer.passes.payload
+        reading = Signal()
+        address, index = Signal.like(current.column_address), Signal(INDEX_BITS)
+        m.d.sync += [
+            reading.eq(self.issued),
+            address.eq(current.column_address),
+            index.eq(current.index),
+        ]
+        beyond: Value = reading & (address >= self.parameters.buffers.column_words)
+        m.d.sync += [
+            self.fault.eq(Mux(beyond, Fault.ADDRESS, self.feeder.fault)),
+            self.index.eq(Mux(beyond, index, self.feeder.fault_index)),
+        ]
