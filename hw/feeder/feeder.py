@@ -1,0 +1,128 @@
+"""The window feeder: from CONVOLVEs and the plane memory to the rows of the array."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import Opcode
+from hw.contract.parameters import Parameters
+from hw.feeder.pair_issue import PairIssue
+from hw.feeder.pattern_table import ENTRY, ENTRY_OFFSET, pattern_write
+from hw.feeder.place_walk import PlaceWalk
+from hw.feeder.reader import WindowReader
+from hw.feeder.window import WindowRegister, rows_layout
+from hw.flow.tasks import INDEX_BITS, field, stage_task
+from hw.flow.writes import plane_write
+from hw.memory.plane_memory import bank_address_bits
+
+__all__ = ["WindowFeeder"]
+
+
+class WindowFeeder(wiring.Component):
+    """Windows for the rows of the array, in the order of the loop nest in `Convolve`.
+
+    Members
+    -------
+    tasks : In(stream(stage_task(parameters)))
+        every CONVOLVE with ``skip`` = 0 and every PATTERN, in order; all their counts at least 1
+    write : In(plane_write(parameters))
+        into the plane memory
+    complete : Out(1)    a window is ready
+    take : In(1)         use it; only while ``complete``
+    rows : Out(rows_layout(parameters))
+        the window that was taken last
+    halt : In(1)         read no more
+    fault : Out(8), fault_index : Out(32)
+        `Fault.ADDRESS` for one cycle: the CONVOLVE with that index reads outside the plane
+        memory. No window is completed with that read, and none after it until reset
+    busy : Out(1)        a task, a read or a window that was not taken is inside
+
+    Timing: a pair of reads per cycle; two cycles for two words of the same bank. A window of n
+    such cycles is complete n cycles after the one before it, if that was taken by then; there is
+    no gap between windows, places and commands. A PATTERN waits until every pair before it has
+    been looked up. ``rows`` shows a window `ROWS_LATENCY_CYCLES` after its ``take`` and until as
+    long after the next one; the first window is complete ``latency_cycles`` + n - 1 after its
+    command.
+
+    Errors: `ParameterError` for sizes that the convolution engine cannot have.
+    """
+
+    ROWS_LATENCY_CYCLES = WindowRegister.LATENCY_CYCLES
+
+    def __init__(self, parameters: Parameters) -> None:
+        parameters.require_engine()
+        self.parameters = parameters
+        self.walk = PlaceWalk(parameters)
+        self.issue = PairIssue(parameters, bank_address_bits(parameters))
+        self.reader = WindowReader(parameters)
+        self.window = WindowRegister(parameters)
+        super().__init__(
+            {
+                "tasks": In(stream.Signature(stage_task(parameters))),
+                "write": In(plane_write(parameters)),
+                "complete": Out(1),
+                "take": In(1),
+                "rows": Out(rows_layout(parameters)),
+                "halt": In(1),
+                "fault": Out(8),
+                "fault_index": Out(INDEX_BITS),
+                "busy": Out(1),
+            }
+        )
+
+    @property
+    def latency_cycles(self) -> int:
+        """From a CONVOLVE to its first window, if that has one pair without a conflict."""
+        return (
+            self.walk.latency_cycles
+            + self.issue.latency_cycles
+            + self.reader.LATENCY_CYCLES
+            + 1  # the write into the window
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        walk, issue, reader, window = self.walk, self.issue, self.reader, self.window
+        m.submodules.walk, m.submodules.issue = walk, issue
+        m.submodules.reader, m.submodules.window = reader, window
+        wiring.connect(m, walk.o, issue.pairs)
+        wiring.connect(m, issue.steps, reader.steps)
+        wiring.connect(m, reader.o, window.i)
+        m.d.comb += [
+            reader.write.eq(self.write),
+            issue.halt.eq(self.halt),
+            window.take.eq(self.take),
+            self.complete.eq(window.complete),
+            self.rows.eq(window.rows),
+            self.fault.eq(issue.fault),
+            self.fault_index.eq(issue.fault_index),
+        ]
+        self._accept(m)
+        return m
+
+    def _accept(self, m: Module) -> None:
+        """A CONVOLVE goes into the walk, a PATTERN into the table once the walk is empty."""
+        task, walk = self.tasks.payload, self.walk
+        is_pattern = task.command[:8] == Opcode.PATTERN
+        write = Signal(pattern_write(self.parameters))
+        walking = Signal(range(PlaceWalk.CAPACITY + 1))
+        m.d.comb += [
+            walk.i.payload.eq(task),
+            walk.i.valid.eq(self.tasks.valid & ~is_pattern),
+            self.tasks.ready.eq((is_pattern & (walking == 0)) | (~is_pattern & walk.i.ready)),
+            self.issue.write.eq(write),
+            self.busy.eq(
+                (walking != 0)
+                | write.valid
+                | self.issue.busy
+                | self.reader.busy
+                | self.window.complete
+            ),
+        ]
+        m.d.sync += [
+            write.valid.eq(self.tasks.valid & is_pattern & (walking == 0)),
+            write.address.eq(field(task.command, Opcode.PATTERN, "entry")),
+            write.entry.eq(task.command[ENTRY_OFFSET : ENTRY_OFFSET + ENTRY.size]),
+        ]
+        begins = walk.i.valid & walk.i.ready
+        m.d.sync += walking.eq(walking + begins - self.issue.done)

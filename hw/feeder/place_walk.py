@@ -1,0 +1,156 @@
+"""The loop nest of a CONVOLVE: for every pair of reads, where it reads and what is zero there."""
+
+from collections.abc import Mapping
+
+from amaranth.hdl import Const, Module, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import CONVOLVE_FIELDS, Opcode
+from hw.contract.parameters import Parameters
+from hw.flow.expander import Expander
+from hw.flow.stream_register import StreamRegister
+from hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
+
+__all__ = ["PLACE_BITS", "PlaceWalk", "pair_item"]
+
+PLACE_BITS = 29
+"""Holds address + Σ count * stride for the greatest values of all fields: no place wraps."""
+
+LOOPS = (
+    ("images", "image_stride"),
+    ("tiles_y", "y_stride"),
+    ("tiles_x", "x_stride"),
+    ("slices", "slice_stride"),
+    ("digits", "digit_stride"),
+)
+"""Counts and strides of the loops over places, the outermost first."""
+
+REGISTERED = ("tiles_x", "digits")
+"""Loops with a register in front of them, so that no handshake passes more than two loops."""
+
+
+def _width(name: str) -> int:
+    return CONVOLVE_FIELDS[name].width
+
+
+def pair_item(parameters: Parameters) -> data.StructLayout:
+    """One pair of reads.
+
+    place : the sum of address and strides, without the reads' own offsets
+    entry : of the pattern table
+    index : of the command, for fault reports
+    top, bottom, left, right : the tile is the first or last (see `ZERO_TOP` …)
+    ends : this is in the last turn of all loops but that over pairs
+    """
+    return data.StructLayout(
+        {
+            "place": PLACE_BITS,
+            "entry": _width("pattern"),
+            "index": INDEX_BITS,
+            "gradient": 1,
+            "row_pixels": _width("row_pixels"),
+            "top": 1,
+            "bottom": 1,
+            "left": 1,
+            "right": 1,
+            "ends": 1,
+        }
+    )
+
+
+class PlaceWalk(wiring.Component):
+    """The pairs of reads of one CONVOLVE after the other, in the order of `Convolve`.
+
+    Members
+    -------
+    i : In(stream(stage_task(parameters)))    CONVOLVEs with at least one turn in every loop
+    o : Out(stream({item: pair_item(parameters), first: 1, last: 1}))
+        ``first`` and ``last`` pair of a window
+
+    Timing: a pair per cycle without gaps, also between commands; the first
+    ``latency_cycles`` after its command. At most `CAPACITY` commands are inside.
+    """
+
+    CAPACITY = len(LOOPS) + 1 + len(REGISTERED) * StreamRegister.CAPACITY
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self.loops = self._make_loops()
+        super().__init__(
+            {
+                "i": In(stream.Signature(stage_task(parameters))),
+                "o": Out(stream.Signature(self.loops["pairs"].o.payload.shape())),
+            }
+        )
+
+    @property
+    def latency_cycles(self) -> int:
+        return sum(loop.latency_cycles for loop in self.loops.values()) + len(REGISTERED)
+
+    def _make_loops(self) -> dict[str, Expander]:
+        """The expanders by the name of their count, the outermost first.
+
+        From the inside out: an item of a loop has all that the loops inside it need.
+        """
+        members = dict(pair_item(self.parameters).members)
+        loops = {"pairs": Expander(data.StructLayout(members), _width("pairs"), {"entry": 1})}
+        inner, inner_bits = "pairs", _width("pairs")
+        made_here = {"tiles_x": ("left", "right"), "tiles_y": ("top", "bottom")}
+        for count, stride in reversed(LOOPS):
+            bits = digit_bits(self.parameters) if count == "digits" else _width(count)
+            for name in made_here.get(count, ()):
+                del members[name]
+            members |= {inner: inner_bits, stride: _width(stride)}
+            if count == "tiles_y":
+                members |= {"top_edge": 1, "bottom_edge": 1}
+            loops[count] = Expander(data.StructLayout(members), bits, {"place": stride})
+            inner, inner_bits = count, bits
+        return dict(reversed(loops.items()))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        source: stream.Interface = self.i
+        values = self._of_task()
+        for name, loop in self.loops.items():
+            m.submodules[name] = loop
+            target = loop.i
+            if name in REGISTERED:
+                register = StreamRegister(loop.i.payload.shape())
+                m.submodules[f"{name}_register"] = register
+                wiring.connect(m, register.o, loop.i)
+                target = register.i
+            m.d.comb += [
+                target.valid.eq(source.valid),
+                source.ready.eq(target.ready),
+                target.payload.count.eq(values[name]),
+            ]
+            for each, _ in loop.layout:
+                m.d.comb += target.payload.item[each].eq(values[each])
+            source, values = loop.o, self._of_loop(name, loop)
+        wiring.connect(m, source, wiring.flipped(self.o))
+        return m
+
+    def _of_task(self) -> Mapping[str, Value]:
+        """What the outermost loop begins with."""
+        task = self.i.payload
+        named = {name: field(task.command, Opcode.CONVOLVE, name) for name in CONVOLVE_FIELDS}
+        return named | {
+            "place": named["address"],
+            "entry": named["pattern"],
+            "index": task.index,
+            "digits": task.digits,
+            "ends": Const(1),
+        }
+
+    def _of_loop(self, name: str, loop: Expander) -> Mapping[str, Value]:
+        """What a loop hands to the one inside it, and what it knows of its turn."""
+        shown = loop.o.payload
+        values = {each: shown.item[each] for each, _ in loop.layout}
+        values["ends"] = shown.item.ends & shown.last
+        if name == "tiles_y":
+            values["top"] = shown.first & shown.item.top_edge
+            values["bottom"] = shown.last & shown.item.bottom_edge
+        if name == "tiles_x":
+            values["left"], values["right"] = shown.first, shown.last
+        return values

@@ -1,0 +1,121 @@
+"""What becomes of a block of pixels on the way into the window (`Variant`)."""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import RowPixels, Variant
+from hw.contract.parameters import Parameters
+
+__all__ = ["QUARTERS", "BlockVariants"]
+
+QUARTERS = 4
+SHOWN = 3
+"""Variants of a block at a time: one for each column of slots."""
+
+
+class BlockVariants(wiring.Component):
+    """Three variants of a word at a time.
+
+    Members
+    -------
+    word : In(8 * word_bytes)
+    variants : In(9)         the three `Variant` s, 3 bits each
+    zero : In(1)             make zeros of it
+    row_pixels : In(2)       width of the window's rows (`RowPixels`)
+    advance : In(1)
+    results : Out(ArrayLayout(8 * word_bytes, 3))
+
+    Timing: ``results`` are those of the last ``advance``, ``latency_cycles`` before. Of FROM_LEFT
+    only the first, of FROM_RIGHT only the last pixel of each quarter is defined.
+    """
+
+    latency_cycles = 1
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        width = 8 * parameters.word_bytes
+        super().__init__(
+            {
+                "word": In(width),
+                "variants": In(3 * SHOWN),
+                "zero": In(1),
+                "row_pixels": In(2),
+                "advance": In(1),
+                "results": Out(data.ArrayLayout(width, SHOWN)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for column in range(SHOWN):
+            result = Signal(len(self.word), name=f"result_{column}", reset_less=True)
+            m.d.comb += self.results[column].eq(result)
+            with m.If(self.advance):
+                with m.If(self.zero):
+                    m.d.sync += result.eq(0)
+                with m.Else(), m.Switch(self.variants[3 * column : 3 * column + 3]):
+                    for variant in Variant:
+                        with m.Case(variant):
+                            m.d.sync += result.eq(self._variant(variant))
+        return m
+
+    def _variant(self, variant: Variant) -> Value:
+        pixels = self.parameters.array.rows
+        everywhere, quarter = range(pixels), pixels // QUARTERS
+        half = [i % (pixels // 2) for i in everywhere]
+        odd, odd_right = [2 * i + 1 for i in half], [max(2 * i - 1, 0) for i in half]
+        # Pixel 0 has none to its left and the last none to its right: the masks say so.
+        sources: dict[Variant, Sequence[int]] = {
+            Variant.STRAIGHT: everywhere,
+            Variant.RIGHT: [max(i - 1, 0) for i in everywhere],
+            Variant.LEFT: [min(i + 1, pixels - 1) for i in everywhere],
+            Variant.EVEN: [2 * i for i in half],
+            Variant.ODD: odd,
+            Variant.ODD_RIGHT: odd_right,
+            # Pixels that nobody writes are what costs nothing: numbers 6, 7 are 4, 5 but a bit.
+            Variant.FROM_LEFT: [odd[i] if i % quarter else pixels - 1 for i in everywhere],
+            Variant.FROM_RIGHT: [odd_right[i] if (i + 1) % quarter else 0 for i in everywhere],
+        }
+        value = self._gather(sources[variant])
+        begins = self._row_begins()
+        if variant == Variant.RIGHT:
+            return value & ~self._at(begins, 0)
+        if variant == Variant.LEFT:
+            return value & ~self._at([*begins[1:], begins[0]], quarter - 1)
+        if variant == Variant.ODD_RIGHT:
+            # the second half is a copy of the first
+            return value & ~self._at([begins[0], begins[1]] * 2, 0)
+        return value
+
+    def _row_begins(self) -> list[Value]:
+        """For each quarter, whether a row of the window begins with it."""
+        quarter = self.row_pixels == RowPixels.QUARTER
+        half = quarter | (self.row_pixels == RowPixels.HALF)
+        return [Const(1), quarter, half, quarter]
+
+    def _gather(self, sources: Sequence[int]) -> Value:
+        """The pixels ``sources`` of every plane, runs of neighbours in one piece."""
+        channels, block = self.parameters.block.channels, self.parameters.block_bits
+        runs: list[list[int]] = []
+        for source in sources:
+            if runs and runs[-1][1] == source:
+                runs[-1][1] = source + 1
+            else:
+                runs.append([source, source + 1])
+        return Cat(
+            self.word[plane + first * channels : plane + end * channels]
+            for plane in range(0, len(self.word), block)
+            for first, end in runs
+        )
+
+    def _at(self, quarters: Sequence[Value], pixel: int) -> Value:
+        """Mask with the bits of pixel ``pixel`` of those quarters, in every plane."""
+        channels, block = self.parameters.block.channels, self.parameters.block_bits
+        quarter = block // QUARTERS
+        before = Const(0, pixel * channels)
+        after = Const(0, quarter - (pixel + 1) * channels)
+        mask = Cat(Cat(before, each.replicate(channels), after) for each in quarters)
+        return mask.replicate(len(self.word) // block)

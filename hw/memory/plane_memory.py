@@ -1,0 +1,85 @@
+"""Plane memory: digits of blocks, in two banks that are read side by side."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.parameters import Parameters
+from hw.flow.writes import plane_write
+
+__all__ = ["BANKS", "PlaneMemory", "bank_address_bits", "bank_read"]
+
+BANKS = 2
+
+
+def bank_words(parameters: Parameters) -> int:
+    """Words of one bank: half of the memory."""
+    return -(-parameters.buffers.plane_words // BANKS)
+
+
+def bank_address_bits(parameters: Parameters) -> int:
+    """Width of an address inside a bank: the word's address without its lowest bit."""
+    return (bank_words(parameters) - 1).bit_length()
+
+
+def bank_read(parameters: Parameters) -> data.StructLayout:
+    """What one bank reads in a cycle: the word ``2 * address + bank``, if ``enable``."""
+    return data.StructLayout({"enable": 1, "address": bank_address_bits(parameters)})
+
+
+class PlaneMemory(wiring.Component):
+    """``plane_words`` words, each one digit (``spatial_bits`` planes) of a block.
+
+    The word at address ``a`` is in bank ``a % 2``. Each bank takes one write and one read per
+    cycle; there is one write for both.
+
+    Members
+    -------
+    write : In(plane_write(parameters))
+        addresses are below ``plane_words``: whoever writes has checked that
+    reads : In(ArrayLayout(bank_read(parameters), BANKS))
+    advance : In(1)    the output registers take what has been read last
+    words : Out(ArrayLayout(8 * word_bytes, BANKS))
+
+    Timing: a word is on ``words`` `LATENCY_CYCLES` after its read, if ``advance`` is 1 in the
+    cycle in between or as soon as it is; it stays until the next ``advance``. A word that is read
+    in the cycle in which it is written comes out old.
+    """
+
+    LATENCY_CYCLES = 2
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        width = 8 * parameters.word_bytes
+        super().__init__(
+            {
+                "write": In(plane_write(parameters)),
+                "reads": In(data.ArrayLayout(bank_read(parameters), BANKS)),
+                "advance": In(1),
+                "words": Out(data.ArrayLayout(width, BANKS)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        width = 8 * self.parameters.word_bytes
+        words = []
+        for bank in range(BANKS):
+            memory = Memory(shape=width, depth=bank_words(self.parameters), init=[])
+            m.submodules[f"bank_{bank}"] = memory
+            write, read = memory.write_port(), memory.read_port()
+            word = Signal(width, name=f"word_{bank}", reset_less=True)
+            m.d.comb += [
+                write.en.eq(self.write.valid & (self.write.address[0] == bank)),
+                write.addr.eq(self.write.address[1:]),
+                write.data.eq(self.write.data),
+                read.en.eq(self.reads[bank].enable),
+                read.addr.eq(self.reads[bank].address),
+            ]
+            with m.If(self.advance):
+                m.d.sync += word.eq(read.data)
+            words.append(word)
+        for bank, word in enumerate(words):
+            m.d.comb += self.words[bank].eq(word)
+        return m
