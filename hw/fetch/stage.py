@@ -1,0 +1,150 @@
+"""The fetch stage: words of tensors from memory into the on-chip memories."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.contract.commands import HEADER, SIGNAL, Opcode, Stage
+from hw.contract.parameters import Parameters
+from hw.fetch.places import LoadPlaces, load_target, target_of
+from hw.fetch.requests import LoadRequests, read_request
+from hw.fetch.writer import WordWriter
+from hw.flow.tasks import INDEX_BITS, field, stage_task
+from hw.flow.writes import column_write, plane_write
+
+__all__ = ["FetchStage"]
+
+TASKS_AHEAD = 16
+"""LOADs that may have been asked for before the first word of the first of them has come."""
+
+FIFO_SLACK = 1
+"""Room beyond the items inside that Amaranth's buffered FIFO needs to take one in every cycle: its
+output register counts as a place, but is filled from the others only a cycle later."""
+
+SIGNALS = len(SIGNAL[Stage.FETCH])
+TAG_BITS = HEADER["tag"].width
+
+
+def _header() -> data.StructLayout:
+    """What is kept of a LOAD until it ends."""
+    return data.StructLayout({"index": INDEX_BITS, "signal": SIGNALS, "tag": TAG_BITS})
+
+
+class FetchStage(wiring.Component):
+    """Runs LOADs (see `hw.contract.commands.Load`) in order.
+
+    Two sides run ahead of each other: one asks memory for the words of up to `TASKS_AHEAD` tasks,
+    the other puts them in their places as they come.
+
+    Members
+    -------
+    tasks : In(stream of `stage_task`)     LOADs whose tokens have been taken; their counts are 1
+                                           or more, and they name groups that exist
+    requests : Out(stream of `read_request`), words : In(stream of words)
+    plane_write : Out(`plane_write`), column_write : Out(`column_write`)
+    ended, signal : Out(1)      a task has ended: its last write is done; it gives a token
+    words_taken, tag : Out      a word has come in; the `Tag` of its LOAD
+    fault : Out(8)              `Fault.ADDRESS` for a cycle: a write beyond its memory, which is not
+                                performed; nothing is written from then on
+    index : Out(32)             number of the oldest command at work: that of ``fault``, and of the
+                                words that are awaited
+    busy : Out(1)               a LOAD is at work
+    halt : In(1)                make no more requests (one may be on offer) and take no more words
+    idle : Out(1)               no task is inside
+
+    Timing: a word per cycle, from task to task, too; two cycles for a word of which both halves
+    go into the column memory. A write follows its word by one cycle (that of a first half comes
+    with it), ``ended`` the last write by one: a read of that cycle sees the word. The first
+    request comes five cycles after its task.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        parameters.require_engine()
+        self.parameters = parameters
+        super().__init__(
+            {
+                "tasks": In(stream.Signature(stage_task(parameters))),
+                "requests": Out(stream.Signature(read_request())),
+                "words": In(stream.Signature(8 * parameters.word_bytes)),
+                "plane_write": Out(plane_write(parameters)),
+                "column_write": Out(column_write(parameters)),
+                "ended": Out(1),
+                "signal": Out(SIGNALS),
+                "words_taken": Out(1),
+                "tag": Out(TAG_BITS),
+                "fault": Out(8),
+                "index": Out(INDEX_BITS),
+                "busy": Out(1),
+                "halt": In(1),
+                "idle": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.requests = asking = LoadRequests(self.parameters)
+        m.submodules.places = places = LoadPlaces(self.parameters)
+        m.submodules.writer = writer = WordWriter(self.parameters)
+        connect(m, asking.requests, flipped(self.requests))
+        connect(m, places.places, writer.places)
+        connect(m, flipped(self.words), writer.words)
+        m.d.comb += [
+            asking.halt.eq(self.halt),
+            writer.halt.eq(self.halt),
+            self.plane_write.eq(writer.plane_write),
+            self.column_write.eq(writer.column_write),
+            self.fault.eq(writer.fault),
+        ]
+        self._accept(m, asking, places, writer)
+        return m
+
+    def _accept(
+        self, m: Module, asking: LoadRequests, places: LoadPlaces, writer: WordWriter
+    ) -> None:
+        """A task goes to the requests, to the places and, its header, to where it ends."""
+        task, header = self.tasks.payload, Signal(_header())
+        depth = TASKS_AHEAD + FIFO_SLACK
+        m.submodules.targets = targets = SyncFIFOBuffered(
+            width=load_target(self.parameters).size, depth=depth
+        )
+        m.submodules.headers = headers = SyncFIFOBuffered(width=_header().size, depth=depth)
+        accepted, room = Signal(), Signal()
+        m.d.comb += [
+            # every task in `targets` has its header in `headers`, so that these fill up first
+            room.eq(headers.w_rdy),
+            asking.tasks.payload.eq(task),
+            asking.tasks.valid.eq(self.tasks.valid & room),
+            self.tasks.ready.eq(asking.tasks.ready & room),
+            accepted.eq(self.tasks.valid & self.tasks.ready),
+            header.index.eq(task.index),
+            header.signal.eq(field(task.command, Opcode.LOAD, "signal")),
+            header.tag.eq(field(task.command, Opcode.LOAD, "tag")),
+            targets.w_data.eq(target_of(task, self.parameters)),
+            targets.w_en.eq(accepted),
+            headers.w_data.eq(header),
+            headers.w_en.eq(accepted),
+            places.targets.payload.eq(targets.r_data),
+            places.targets.valid.eq(targets.r_rdy),
+            targets.r_en.eq(places.targets.ready),
+        ]
+        self._end(m, headers, writer)
+
+    def _end(self, m: Module, headers: SyncFIFOBuffered, writer: WordWriter) -> None:
+        """The oldest header leaves in the cycle of its task's last write."""
+        header, inside = data.View(_header(), headers.r_data), headers.level != 0
+        ending, taken = Signal(), Signal()
+        m.d.comb += [
+            headers.r_en.eq(ending),
+            self.index.eq(header.index),
+            self.busy.eq(inside),
+            self.idle.eq(~(inside | self.ended)),
+        ]
+        m.d.sync += [
+            ending.eq(writer.ends),
+            taken.eq(writer.taken),
+            self.ended.eq(ending),
+            self.signal.eq(header.signal & ending.replicate(SIGNALS)),
+            self.words_taken.eq(taken),
+            self.tag.eq(header.tag),
+        ]
