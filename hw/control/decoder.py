@@ -28,7 +28,7 @@ class CommandDecoder(wiring.Component):
     -------
     start : In(1)                       a new program begins; only while ``idle``
     running : In(1)                     from the cycle after ``start`` on
-    total : In(32)                      commands of the program
+    total : In(32)                      commands of the program, in the cycle of ``start``
     commands : In(stream(256))          its commands
     slot : Out, entry : In              port of the precision table
     tasks : Out(stream of `stage_task`) one for each `Stage`
@@ -164,16 +164,16 @@ class CommandDecoder(wiring.Component):
         """
         counted, exhausted = Signal(), Signal()
         discarded = self.commands.valid & self.commands.ready & self.ended
-        equal = Signal(INDEX_BITS // 4)
+        total, equal = Signal(INDEX_BITS), Signal(INDEX_BITS // 4)
         m.d.sync += counted.eq(verdict | discarded)
         with m.If(self.start):
-            m.d.sync += [self.count.eq(0), equal.eq(0), exhausted.eq(0)]
+            m.d.sync += [total.eq(self.total), self.count.eq(0), equal.eq(0), exhausted.eq(0)]
         with m.Else():
             m.d.sync += [
                 self.count.eq(self.count + counted),
                 exhausted.eq(equal.all()),
                 *(
-                    equal[i].eq(self.count.word_select(i, 4) == self.total.word_select(i, 4))
+                    equal[i].eq(self.count.word_select(i, 4) == total.word_select(i, 4))
                     for i in range(len(equal))
                 ),
             ]
@@ -213,7 +213,7 @@ class CommandDecoder(wiring.Component):
 
     def _end(self, m: Module) -> None:
         settled = Signal(range(SETTLED_CYCLES + 1))
-        with m.If(~self.ended | ~self.quiescent | self.halt):
+        with m.If(self.start | ~self.ended | ~self.quiescent | self.halt):
             m.d.sync += [settled.eq(0), self.done.eq(0)]
         with m.Elif(settled != SETTLED_CYCLES):
             m.d.sync += settled.eq(settled + 1)

@@ -64,6 +64,8 @@ class Driver:
         self.dut.start.value = 1
         await RisingEdge(self.dut.clk)
         self.dut.start.value, self.dut.running.value = 0, 1
+        await RisingEdge(self.dut.clk)
+        assert not int(self.dut.done.value)
 
     async def reset(self) -> None:
         """Soft reset, as the engine does it."""
