@@ -1,0 +1,144 @@
+"""From the command stream to the queues of the stages."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hw.contract.commands import (
+    COMMAND_BYTES,
+    Command,
+    Convolve,
+    End,
+    Load,
+    Pattern,
+    Stage,
+    Store,
+)
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Precision
+from sim.cycles.kernel import Change, Kernel, Process
+from sim.cycles.memory import GRANULE_BYTES, granules
+from sim.cycles.reader import Reader, Request
+
+START_CYCLES = 14
+"""From the start to the first request for commands."""
+DECODE_CYCLES = 8
+"""Of a command, from the fetcher to its stage's gate."""
+DECODE_INTERVAL = 2
+QUEUE_SLACK = 2
+"""Commands between decoder and gate beside those in the queue."""
+
+_STAGES = {
+    Load: Stage.FETCH,
+    Convolve: Stage.EXECUTE,
+    Pattern: Stage.EXECUTE,
+    Store: Stage.RESULT,
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A command with its precision looked up: ``digits`` of operand and partner."""
+
+    command: Command
+    digits: int
+    partner_digits: int
+
+    @property
+    def skip(self) -> bool:
+        return not (self.digits and self.partner_digits) and not isinstance(self.command, Pattern)
+
+
+class TaskQueue:
+    """Tasks of one stage, at most ``depth``."""
+
+    def __init__(self, kernel: Kernel, depth: int) -> None:
+        self.tasks: deque[Task] = deque()
+        self.depth = depth
+        self.change = Change(kernel)
+        self.closed = False
+
+    def get(self) -> Process:
+        """Wait until there is a task (then it is ``tasks[0]``), or none will come."""
+        while not self.tasks and not self.closed:
+            yield self.change
+
+    def pop(self) -> Task:
+        task = self.tasks.popleft()
+        self.change.notify()
+        return task
+
+    def put(self, task: Task) -> Process:
+        while len(self.tasks) >= self.depth:
+            yield self.change
+        self.tasks.append(task)
+        self.change.notify()
+
+
+class Dispatcher:
+    """Fetches and decodes commands in order; a full queue holds up all that come behind."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        reader: Reader,
+        parameters: Parameters,
+        commands: Sequence[Command],
+        precisions: Mapping[int, Precision],
+        address: int,
+    ) -> None:
+        self._kernel, self._reader, self._parameters = kernel, reader, parameters
+        self._commands, self._precisions, self._address = commands, precisions, address
+        depth = parameters.queues.commands + QUEUE_SLACK
+        self.queues = {stage: TaskQueue(kernel, depth) for stage in Stage}
+        self.end_time = 0.0
+        word = parameters.word_bytes
+        self.program_bytes = -(-len(commands) * COMMAND_BYTES // word) * word
+        self._arrived, self._used = 0, 0
+        self._change = Change(kernel)
+        self._room = max(
+            2 * parameters.queues.commands * COMMAND_BYTES, 2 * max(GRANULE_BYTES, word)
+        )
+
+    def start(self) -> None:
+        self._kernel.start(self._fetch(), START_CYCLES)
+        self._kernel.start(self._decode())
+
+    def _fetch(self) -> Process:
+        requested = 0
+        for size in granules(self._address, self.program_bytes):
+            while requested + size - self._used > self._room:
+                yield self._change
+            requested += size
+            self._reader.request(Request(0, [size], 1, self._deliver))
+
+    def _deliver(self, size: int, time: float) -> None:
+        self._arrived += size
+        self._change.notify()
+
+    def _decode(self) -> Process:
+        for number, command in enumerate(self._commands):
+            while self._arrived < (number + 1) * COMMAND_BYTES and self._arrived < (
+                self.program_bytes
+            ):
+                yield self._change
+            self._used = (number + 1) * COMMAND_BYTES
+            self._change.notify()
+            if not isinstance(command, End):
+                yield self._kernel.now + DECODE_CYCLES if number == 0 else self._kernel.now
+                yield from self.queues[_STAGES[type(command)]].put(self._task(command))
+            yield self._kernel.now + DECODE_INTERVAL
+        self.end_time = self._kernel.now
+        for queue in self.queues.values():
+            queue.closed = True
+            queue.change.notify()
+
+    def _task(self, command: Command) -> Task:
+        precision = self._precisions.get(command.slot, Precision(0, 0, 0))
+        digits = [
+            self._parameters.digits(precision.bits(operand))
+            for operand in (command.operand, command.partner)
+        ]
+        return Task(command, *digits)

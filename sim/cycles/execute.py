@@ -1,0 +1,166 @@
+"""The execute stage: windows, passes, and what they wait for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from hw.contract.commands import Convolve, Pattern, Stage
+from hw.contract.parameters import Parameters
+from sim.cycles.commands import Task, TaskQueue
+from sim.cycles.fetch import FetchModel
+from sim.cycles.kernel import Change, Kernel, Process
+from sim.cycles.result import ResultModel
+from sim.cycles.tiles import TileWork, tile_work
+from sim.cycles.tokens import Tokens
+from sim.cycles.totals import Totals
+
+TASKS_AHEAD = 4
+"""Tasks behind the gate beside the one whose passes are issued."""
+PASS_CYCLES = 12
+"""From a task at the gate to its first pass on offer."""
+WINDOW_CYCLES = 20
+"""From a task at the gate to its first window, if that has one pair of reads."""
+READS_AHEAD = 12
+"""Pairs of reads between the walk and the window."""
+PATTERN_CYCLES = 2
+END_CYCLES = 4
+"""From a task's last pass to its token."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A task behind the gate since ``time``, with the pattern that it will use."""
+
+    task: Task
+    time: float
+    entries: list[Pattern]
+
+
+class ExecuteModel:
+    """Takes tasks through the gate, and issues their passes tile by tile."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        parameters: Parameters,
+        queue: TaskQueue,
+        tokens: Tokens,
+        totals: Totals,
+        fetch: FetchModel,
+        result: ResultModel,
+    ) -> None:
+        self._kernel, self._parameters, self._queue = kernel, parameters, queue
+        self._tokens, self._totals = tokens, totals
+        self._fetch, self._result = fetch, result
+        self._table: dict[int, Pattern] = {}
+        self._accepted: deque[Accepted] = deque()
+        self._change = Change(kernel)
+        self._walk_free = 0.0
+        self._walked = Change(kernel)
+        self._walking = 0
+        self._last_pass = 0.0
+        self._last_admitted = 0.0
+
+    def start(self) -> None:
+        self._kernel.start(self._gate())
+        self._kernel.start(self._issue())
+
+    # -- the gate ---------------------------------------------------------------------------
+
+    def _gate(self) -> Process:
+        while True:
+            yield from self._queue.get()
+            if not self._queue.tasks:
+                return
+            task = self._queue.tasks[0]
+            yield from self._wait_for_tokens(task)
+            while len(self._accepted) >= TASKS_AHEAD:
+                yield self._change
+            if isinstance(task.command, Pattern):
+                # its turn comes when all reads before it have been looked up
+                while self._walking:
+                    yield self._walked
+                yield max(self._kernel.now, self._walk_free) + PATTERN_CYCLES
+                self._table[task.command.entry] = task.command
+                self._queue.pop()
+                self._tokens.give(Stage.EXECUTE, task.command, self._kernel.now + END_CYCLES)
+                continue
+            self._queue.pop()
+            entries: list[Pattern] = []
+            if isinstance(task.command, Convolve) and not task.skip:
+                first = task.command.pattern
+                entries = [self._table[first + i] for i in range(task.command.pairs)]
+                self._walking += 1
+            self._accepted.append(Accepted(task, self._kernel.now, entries))
+            self._change.notify()
+            yield self._kernel.now + 1
+
+    def _wait_for_tokens(self, task: Task) -> Process:
+        since = self._kernel.now
+        missing = self._tokens.missing(Stage.EXECUTE, task.command)
+        loading = Stage.FETCH in missing and self._fetch.busy
+        yield from self._tokens.take(Stage.EXECUTE, task.command)
+        if missing:
+            # the array goes on with what is behind the gate
+            idle_since = max(since, self._last_pass + 1)
+            cause = "STALL_MEMORY" if loading else "STALL_TOKEN"
+            if not self._accepted:
+                self._totals.add(task.command.tag, cause, self._kernel.now - idle_since)
+
+    # -- the passes -------------------------------------------------------------------------
+
+    def _issue(self) -> Process:
+        feed_ready = 0.0
+        while True:
+            while not self._accepted:
+                yield self._change
+            accepted = self._accepted[0]
+            task = accepted.task
+            if task.skip:
+                yield max(self._kernel.now, accepted.time + PASS_CYCLES)
+                self._tokens.give(Stage.EXECUTE, task.command, self._kernel.now + END_CYCLES)
+            else:
+                assert isinstance(task.command, Convolve)
+                work = tile_work(task.command, accepted.entries, task.digits, task.partner_digits)
+                window = accepted.time + WINDOW_CYCLES + work.first_read - 1
+                feed_ready = yield from self._passes(accepted, work, max(feed_ready, window))
+            self._accepted.popleft()
+            self._change.notify()
+
+    def _passes(
+        self, accepted: Accepted, work: TileWork, window: float
+    ) -> Generator[float | Change, None, float]:
+        command, tag = accepted.task.command, accepted.task.command.tag
+        assert isinstance(command, Convolve)
+        offered = max(self._last_pass + 1, accepted.time + PASS_CYCLES)
+        start = max(offered, window)
+        self._totals.add(tag, "STALL_OPERAND", start - offered)
+        yield start
+        self._plan_walk(work, start)
+        for passes, cycles in zip(work.passes.tolist(), work.cycles.tolist(), strict=True):
+            self._totals.add(tag, "BUSY", passes)
+            self._totals.add(tag, "STALL_OPERAND", cycles - passes)
+            last = self._kernel.now + cycles - 1
+            yield last
+            if command.finish:
+                yield from self._result.admit(self._last_admitted)
+                self._totals.add(tag, "STALL_RESULT", self._kernel.now - last)
+                self._last_admitted = self._kernel.now
+            self._last_pass = self._kernel.now
+            yield self._kernel.now + 1
+        self._tokens.give(Stage.EXECUTE, command, self._last_pass + END_CYCLES)
+        return self._last_pass + 1
+
+    def _plan_walk(self, work: TileWork, start: float) -> None:
+        """The walk ends a few windows before the passes do."""
+        total = float(work.cycles.sum())
+        per_window = max(work.window, work.reads_per_window)
+        ahead = per_window * READS_AHEAD / work.reads_per_window
+        self._kernel.call(self._end_walk, start + max(0.0, total - ahead))
+
+    def _end_walk(self) -> None:
+        self._walking -= 1
+        self._walk_free = self._kernel.now
+        self._walked.notify()

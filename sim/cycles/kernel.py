@@ -1,0 +1,61 @@
+"""Discrete events: processes that wait for a time or for one another."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Generator
+from functools import partial
+from itertools import count
+
+Process = Generator["float | Change", None, None]
+"""Yields the time until which it waits, or what must change before it looks again."""
+
+
+class Change:
+    """Something that processes wait for; `notify` lets them all look again."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._waiting: list[Process] = []
+
+    def wait(self, process: Process) -> None:
+        self._waiting.append(process)
+
+    def notify(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for process in waiting:
+            self._kernel.start(process)
+
+
+class Kernel:
+    """Time in clock cycles, and the processes that are to go on at some time.
+
+    Processes that are due at the same time go on in the order in which they began to wait.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+
+    def call(self, function: Callable[[], None], time: float | None = None) -> None:
+        """Call ``function`` at ``time``, or now, when those that are due before it are done."""
+        at = self.now if time is None else max(time, self.now)
+        heapq.heappush(self._due, (at, next(self._order), function))
+
+    def start(self, process: Process, time: float | None = None) -> None:
+        """Let ``process`` go on at ``time``, or now."""
+        self.call(partial(self._go_on, process), time)
+
+    def run(self) -> None:
+        """Until nothing is due any more."""
+        while self._due:
+            self.now, _, function = heapq.heappop(self._due)
+            function()
+
+    def _go_on(self, process: Process) -> None:
+        wanted = next(process, None)
+        if isinstance(wanted, Change):
+            wanted.wait(process)
+        elif wanted is not None:
+            self.start(process, wanted)

@@ -1,0 +1,71 @@
+"""What the array does for a CONVOLVE: passes and cycles of every tile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.contract.commands import (
+    ZERO_ALWAYS,
+    ZERO_BOTTOM,
+    ZERO_LEFT,
+    ZERO_RIGHT,
+    ZERO_TOP,
+    Convolve,
+    Pattern,
+)
+
+
+@dataclass(frozen=True)
+class TileWork:
+    """``passes`` of each tile, and the ``cycles`` in which its windows are read if that is longer.
+
+    ``first_read`` is the cycles of the reads of the very first window, ``window`` the passes that
+    use one, ``reads_per_window`` the mean of the reads' cycles.
+    """
+
+    passes: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+    first_read: int
+    window: int
+    reads_per_window: float
+
+
+def tile_work(command: Convolve, entries: list[Pattern], rows: int, columns: int) -> TileWork:
+    """The work of ``command`` with ``entries`` as its pattern, at ``rows`` x ``columns`` digits.
+
+    A window takes as many cycles as its passes, ``columns``, or as its reads: one per pair, two
+    if both words are in the same bank, which the parity of their offsets decides.
+    """
+    y, x = np.arange(command.tiles_y), np.arange(command.tiles_x)
+    top = (y == 0) & command.top_edge
+    bottom = (y == command.tiles_y - 1) & command.bottom_edge
+    left, right = x == 0, x == command.tiles_x - 1
+    shape = (command.tiles_y, command.tiles_x)
+    reads = np.zeros(shape, np.int64)
+
+    def from_memory(enable: bool, zero: int) -> NDArray[np.bool_]:
+        zeros = np.zeros(shape, bool) | bool(zero & ZERO_ALWAYS)
+        for bit, where in (
+            (ZERO_TOP, top[:, None]),
+            (ZERO_BOTTOM, bottom[:, None]),
+            (ZERO_LEFT, left[None, :]),
+            (ZERO_RIGHT, right[None, :]),
+        ):
+            if zero & bit:
+                zeros |= where
+        return ~zeros & enable
+
+    for entry in entries:
+        both = from_memory(entry.a_enable, entry.a_zero) & from_memory(entry.b_enable, entry.b_zero)
+        same_bank = (entry.a_offset - entry.b_offset) % 2 == 0
+        reads += 1 + (both & same_bank)
+    windows = command.slices * rows
+    passes = np.full(shape, windows * columns, np.int64)
+    cycles = windows * np.maximum(columns, reads)
+    places = [np.tile(each.reshape(-1), command.images) for each in (passes, cycles)]
+    if command.reduce:
+        places = [each.sum(keepdims=True) for each in places]
+    return TileWork(places[0], places[1], int(reads[0, 0]), columns, float(reads.mean()))

@@ -1,0 +1,43 @@
+"""Tokens between the stages."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hw.contract.commands import SIGNAL, WAIT, Command, Stage
+from sim.cycles.kernel import Change, Kernel, Process
+
+
+class Tokens:
+    """Counts of tokens per (from, to); a stage's command waits for all that it needs."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._count = {(a, b): 0 for a in Stage for b in Stage}
+        self._change = {b: Change(kernel) for b in Stage}
+
+    def missing(self, stage: Stage, command: Command) -> list[Stage]:
+        """Stages that still owe ``command`` a token."""
+        return [
+            source
+            for bit, source in enumerate(WAIT[stage])
+            if command.wait >> bit & 1 and not self._count[source, stage]
+        ]
+
+    def take(self, stage: Stage, command: Command) -> Process:
+        """Wait for the tokens of ``command`` and take them."""
+        while self.missing(stage, command):
+            yield self._change[stage]
+        for bit, source in enumerate(WAIT[stage]):
+            self._count[source, stage] -= command.wait >> bit & 1
+
+    def give(self, stage: Stage, command: Command, time: float) -> None:
+        """At ``time``, the tokens of ``command``, which has ended."""
+        if command.signal:
+            self._kernel.call(partial(self._give, stage, command), time)
+
+    def _give(self, stage: Stage, command: Command) -> None:
+        for bit, target in enumerate(SIGNAL[stage]):
+            if command.signal >> bit & 1:
+                self._count[stage, target] += 1
+                self._change[target].notify()
