@@ -1,0 +1,395 @@
+"""From steps to a command stream: layouts, addresses, batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from host.compiler.canonical import Canonical, PixelUse, Placed, Unfolded, canonical
+from host.compiler.convolution import Output, SlidingWork
+from host.compiler.gradient import GradientWork, pairs_of
+from host.compiler.planning import (
+    ACCUMULATOR_LIMIT,
+    TooLarge,
+    exact_sum,
+    largest_sum,
+)
+from host.compiler.results import Planes, Port, Sent, TileGrid, TileRegion
+from host.compiler.schedule import Builder
+from host.compiler.sliding import Sliding, filter_groups, slidings
+from host.compiler.step import Step, check_steps
+from host.compiler.tensors import KernelLayout, PixelLayout
+from host.compiler.windows import Grid
+from host.compiler.work import Precisions, Tensor
+from hw.contract.commands import Command, Format, Tag
+from hw.contract.errors import ParameterError
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Pass
+
+ALIGNMENT = 128
+TAGS = {Pass.FORWARD: Tag.FORWARD, Pass.ERROR: Tag.ERROR, Pass.GRADIENT: Tag.GRADIENT}
+
+
+@dataclass(frozen=True)
+class PixelKey:
+    """A tensor of pixels as some step reads it."""
+
+    name: str
+    use: PixelUse
+
+
+@dataclass(frozen=True)
+class KernelKey:
+    """Weights as some step reads them."""
+
+    name: str
+    form: Unfolded | None
+    filters: int
+    channels: int
+    taps: int
+
+
+Key = PixelKey | KernelKey
+
+
+@dataclass
+class Compiled:
+    """A step in the engine's form, its tensors, and where its results come out."""
+
+    step: Step
+    form: Canonical
+    row: PixelKey
+    column: Key
+    outputs: list[tuple[Sliding, Output]] = field(default_factory=list)
+    gradient: GradientWork | None = None
+
+    @property
+    def regions(self) -> list[TileRegion]:
+        """All regions of raw tiles."""
+        if self.gradient is not None:
+            return self.gradient.regions
+        return [output.region for _, output in self.outputs if output.region is not None]
+
+
+class Widths:
+    """Row widths of all tensors of pixels: the smallest that every step can work with."""
+
+    def __init__(self, pixels: int) -> None:
+        self._pixels = pixels
+        self._width: dict[PixelKey, int] = {}
+        self._halved: set[PixelKey] = set()
+        self._ratios: list[tuple[PixelKey, PixelKey, int]] = []
+
+    def add(self, key: PixelKey, stride: int) -> None:
+        """``key`` is read with ``stride``."""
+        self._width.setdefault(key, key.use.stored[1])
+        if stride == 2:
+            self._halved.add(key)
+
+    def tie(self, wide: PixelKey, narrow: PixelKey, ratio: int) -> None:
+        """Rows of ``wide`` are ``ratio`` times as wide as those of ``narrow``."""
+        self._ratios.append((wide, narrow, ratio))
+
+    def settle(self) -> dict[PixelKey, int]:
+        """The width of each."""
+        before: dict[PixelKey, int] = {}
+        while before != self._width:
+            before = dict(self._width)
+            for key, width in before.items():
+                self._width[key] = self._legal(key, width)
+            for wide, narrow, ratio in self._ratios:
+                self._width[wide] = max(self._width[wide], ratio * self._width[narrow])
+                self._width[narrow] = max(self._width[narrow], self._width[wide] // ratio)
+        return self._width
+
+    def _legal(self, key: PixelKey, width: int) -> int:
+        p, halved = self._pixels, key in self._halved
+        for part in (p // 4, p // 2, p):
+            if width <= part and not (halved and part == p // 4):
+                return part
+        unit = 2 * p if halved else p
+        return -(-width // unit) * unit
+
+
+class Compilation:
+    """All that is known of a program while it is made.
+
+    ``commands`` and ``tensors``, ``end``: the first byte behind everything but the commands.
+    """
+
+    def __init__(self, parameters: Parameters, steps: Sequence[Step], base: int) -> None:
+        parameters.require_engine()
+        check_steps(steps, parameters)
+        self.parameters = parameters
+        self.log: list[Sent] = []
+        self._made = {step.result: step for step in steps if isinstance(step.destination, Planes)}
+        self.compiled = [self._form(step) for step in steps]
+        self.tensors = self._lay_out(self.compiled)
+        self.end = self._allocate(base, self.tensors.values())
+        builder = Builder(parameters)
+        for each in self.compiled:
+            self._emit(builder, each)
+        self.commands: list[Command] = builder.commands()
+
+    # -- forms ---------------------------------------------------------------------------------
+
+    def _form(self, step: Step) -> Compiled:
+        """The engine's form: windows if it can do them and they fit, else a matrix product."""
+        if step.geometry.direct and not self._better_unfolded(step):
+            compiled = self._keys(step, direct=True)
+            try:
+                trial = Compilation.__new__(Compilation)
+                trial.parameters, trial.log, trial._made = self.parameters, [], {}
+                alone = replace(compiled, step=replace(step, destination=Port()))
+                trial.tensors = trial._lay_out([alone])
+                trial._cut(alone)
+            except TooLarge:
+                pass
+            else:
+                return compiled
+        return self._keys(step, direct=False)
+
+    def _better_unfolded(self, step: Step) -> bool:
+        """A gradient with few input channels has fewer tiles as a matrix product."""
+        g, channels = step.geometry, self.parameters.block.channels
+        if step.pass_ is not Pass.GRADIENT or {step.row, step.column} & set(self._made):
+            return False
+        taps = g.kernel[0] * g.kernel[1]
+        windows = len(pairs_of(range(-(-g.channels // channels)), taps))
+        product = len(pairs_of(range(-(-g.channels * taps // channels)), 1))
+        return 2 * product <= windows
+
+    def _keys(self, step: Step, *, direct: bool) -> Compiled:
+        form = canonical(step.pass_, step.geometry, self.parameters.array.rows, direct=direct)
+        row = PixelKey(step.row, form.row)
+        column: Key = (
+            PixelKey(step.column, form.column)
+            if form.column is not None
+            else KernelKey(step.column, form.kernels, form.filters, form.channels, form.taps)
+        )
+        for key in (row, column):
+            if key.name in self._made and key != self._result_key(self._made[key.name]):
+                raise ParameterError(
+                    f"operand {key.name}",
+                    step.geometry,
+                    "a convolution of 3 x 3 with padding 1 or 1 x 1 with padding 0 and stride 1 "
+                    "or 2, as the operand is a result that stays in memory as it is",
+                )
+        return Compiled(step, form, row, column)
+
+    def _result_key(self, step: Step) -> PixelKey | None:
+        """The tensor that ``step`` makes, if another step can read it."""
+        shape = step.result_shape
+        form = canonical(step.pass_, step.geometry, self.parameters.array.rows, direct=True)
+        if form.pass_ is Pass.ERROR or form.crop != (0, 0):
+            return None
+        size = (shape[2], shape[3])
+        return PixelKey(step.result, PixelUse(Placed((0, 0), size), shape[0], shape[1], size))
+
+    # -- layouts -------------------------------------------------------------------------------
+
+    def _lay_out(self, compiled: list[Compiled]) -> dict[Key, Tensor]:
+        """Every tensor that a step reads, and those that are made in planes."""
+        widths = Widths(self.parameters.array.rows)
+        bits: dict[Key, int] = {}
+        groups: dict[KernelKey, int] = {}
+        for each in compiled:
+            stride = 1 if each.form.pass_ is Pass.ERROR else each.form.stride
+            widths.add(each.row, stride)
+            bits[each.row], bits[each.column] = each.step.stored_bits
+            if isinstance(each.column, PixelKey):
+                widths.add(each.column, 1)
+                widths.tie(each.row, each.column, stride)
+            else:
+                needed = filter_groups(each.form, self.parameters.block.channels)
+                groups[each.column] = max(groups.get(each.column, 0), needed)
+            for _, made in self._planes_keys(each):
+                widths.add(made, 1)
+                widths.tie(each.row, made, stride)
+                assert isinstance(each.step.destination, Planes)
+                bits[made] = each.step.destination.bits
+        width = widths.settle()
+        tensors: dict[Key, Tensor] = {}
+        for key, count in bits.items():
+            layout: PixelLayout | KernelLayout
+            if isinstance(key, PixelKey):
+                use = key.use
+                layout = PixelLayout(
+                    self.parameters, use.images, use.channels, use.stored, width[key], count
+                )
+            else:
+                layout = KernelLayout(
+                    self.parameters, key.filters, key.channels, key.taps, count, groups[key]
+                )
+            tensors[key] = Tensor(key, layout)
+        return tensors
+
+    def _planes_keys(self, each: Compiled) -> list[tuple[Sliding, PixelKey]]:
+        """The tensors in planes that a step makes, one for each of its slidings."""
+        if not isinstance(each.step.destination, Planes):
+            return []
+        result = []
+        for sliding in slidings(each.form, self.parameters.block.channels):
+            (top, left), (height, width) = _extent(each.form, sliding)
+            size = top + height, left + width
+            use = PixelUse(
+                Placed((0, 0), size), each.form.row.images, _output_channels(each.form), size
+            )
+            name = each.step.result
+            if sliding.parity is not None:
+                name += f" {sliding.parity}"
+            elif (top, left) != (0, 0) or each.form.kernels is not None:
+                name += " in place"
+            result.append((sliding, PixelKey(name, use)))
+        return result
+
+    def _allocate(self, base: int, tensors: Iterable[Tensor]) -> int:
+        """Addresses for all ``tensors`` from ``base`` on; returns the first free one."""
+        address = self.align(base)
+        for tensor in tensors:
+            tensor.address = address
+            address = self.align(address + tensor.layout.words * self.parameters.word_bytes)
+        return address
+
+    def align(self, address: int) -> int:
+        unit = max(ALIGNMENT, self.parameters.word_bytes)
+        return -(-address // unit) * unit
+
+    # -- work ----------------------------------------------------------------------------------
+
+    def _emit(self, builder: Builder, each: Compiled) -> None:
+        work = self._work(each)
+        for region in each.regions:
+            region.address = self.end
+            self.end = self.align(self.end + region.bytes)
+        try:
+            if isinstance(work, GradientWork):
+                work.emit(builder, work.cut())
+            else:
+                work.emit(builder, work.cut())
+        except TooLarge:
+            raise ParameterError(
+                f"rows of {each.step.row}",
+                f"stored {work.grid.width} wide",
+                "rows of which a row of tiles fits on the chip; other steps that read the same "
+                "tensor make its rows wider",
+            ) from None
+
+    def _cut(self, each: Compiled) -> None:
+        """Raise `TooLarge` if ``each`` cannot be cut."""
+        self._work(each).cut()
+
+    def _work(self, each: Compiled) -> SlidingWork | GradientWork:
+        step, form, rows = each.step, each.form, self.tensors[each.row]
+        columns = self.tensors[each.column]
+        precisions = Precisions(
+            step.slot, step.pass_.row, step.pass_.column, step.stored_bits, TAGS[step.pass_]
+        )
+        assert isinstance(rows.layout, PixelLayout)
+        stride = 1 if form.pass_ is Pass.ERROR else form.stride
+        grid = Grid(self.parameters.array.rows, rows.layout.row_width, stride)
+        if form.pass_ is Pass.GRADIENT:
+            groups = self._image_groups(each)
+            pairs = len(pairs_of(range(rows.layout.groups), form.taps))
+            assert isinstance(columns.layout, PixelLayout)
+            count = pairs * columns.layout.groups
+            regions = [self._region(each, count, len(group)) for group in groups]
+            each.gradient = GradientWork(
+                self.parameters, precisions, grid, form.taps, rows, columns, groups, regions
+            )
+            return each.gradient
+        self._check_bound(each)
+        each.outputs = self._outputs(each, grid)
+        return SlidingWork(self.parameters, precisions, grid, rows, columns, each.outputs)
+
+    def _outputs(self, each: Compiled, grid: Grid) -> list[tuple[Sliding, Output]]:
+        channels = self.parameters.block.channels
+        planes = dict(self._planes_keys(each))
+        result = []
+        for sliding in slidings(each.form, channels):
+            crop, size = _extent(each.form, sliding)
+            if min(size) < 1:
+                continue
+            tiles = TileGrid(
+                -(-_output_channels(each.form) // channels),
+                each.form.row.images,
+                -(-(crop[0] + size[0]) // grid.output_rows),
+                grid.output_columns,
+                grid.output_width,
+                _output_channels(each.form),
+                crop,
+                size,
+            )
+            if sliding in planes:
+                tensor = self.tensors[planes[sliding]]
+                assert isinstance(each.step.destination, Planes)
+                self._check_columns(tensor, tiles)
+                output = Output(tiles, tensor=tensor, narrowing=each.step.destination)
+            else:
+                output = Output(tiles, region=self._region(each, tiles.count, 0))
+            result.append((sliding, output))
+        return result
+
+    def _check_columns(self, tensor: Tensor, tiles: TileGrid) -> None:
+        layout = tensor.layout
+        assert isinstance(layout, PixelLayout)
+        if layout.size[1] <= (tiles.columns - 1) * self.parameters.array.rows:
+            raise ParameterError(
+                "width of a result in planes",
+                layout.size[1],
+                f"more than {(tiles.columns - 1) * self.parameters.array.rows}, as its rows take "
+                f"{tiles.columns} blocks to suit the steps that read it",
+            )
+
+    def _region(self, each: Compiled, tiles: int, images: int) -> TileRegion:
+        step = each.step
+        format_ = Format.PORT
+        if not isinstance(step.destination, Port):
+            signed = step.pass_.row.signed, step.pass_.column.signed
+            bound = exact_sum(self._terms(each, images), step.stored_bits, signed)
+            format_ = Format.RAW32 if bound < 1 << 31 else Format.RAW48
+        return TileRegion(self.parameters, tiles, format_, self.log)
+
+    def _terms(self, each: Compiled, images: int) -> int:
+        """Products in one sum; of a gradient over ``images`` images."""
+        form = each.form
+        if form.pass_ is Pass.GRADIENT:
+            return images * form.output[0] * form.output[1]
+        return form.row.channels * form.taps
+
+    def _check_bound(self, each: Compiled) -> None:
+        if self._bound(each, 0) > ACCUMULATOR_LIMIT:
+            raise ParameterError(
+                f"channels and kernel of {each.step.result}",
+                each.step.geometry,
+                f"sums below 2^47 at {each.step.stored_bits} bits",
+            )
+
+    def _bound(self, each: Compiled, images: int) -> int:
+        signed = each.step.pass_.row.signed, each.step.pass_.column.signed
+        terms = self._terms(each, images)
+        return largest_sum(terms, each.step.stored_bits, signed, self.parameters)
+
+    def _image_groups(self, each: Compiled) -> list[range]:
+        """Images whose sums fit the accumulators, whatever the values are."""
+        images = each.form.row.images
+        most = ACCUMULATOR_LIMIT // self._bound(each, 1)
+        if most < 1:
+            raise TooLarge
+        count = -(-images // most)
+        return [range(images * i // count, images * (i + 1) // count) for i in range(count)]
+
+
+def _output_channels(form: Canonical) -> int:
+    return form.channels if form.transposed else form.filters
+
+
+def _extent(form: Canonical, sliding: Sliding) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(crop, size) of the outputs of a sliding, in its own pixels."""
+    if sliding.parity is None:
+        return form.crop, form.output
+    height, width = (
+        (crop + count - 1 - parity) // 2 + 1
+        for crop, count, parity in zip(form.crop, form.output, sliding.parity, strict=True)
+    )
+    return (0, 0), (height, width)

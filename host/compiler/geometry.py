@@ -1,0 +1,92 @@
+"""Convolutions as the engine knows them, and how every other one is placed into that form.
+
+The engine computes, along each axis, with ``centre`` = 1 for three taps and 0 for one,
+
+    y'[i] = Σ_r a'[stride·i + r − centre] · w[r]
+
+where what is outside a' is zero. A convolution of another padding is the same with its tensors
+placed elsewhere: ``a'[offset + u] = a[u]`` with zeros around, and ``y[p] = y'[crop + p]``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from host.shapes import output_size
+from hw.contract.errors import ParameterError
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Shape of a convolution: ``a[images, channels, *size]``, ``w[filters, channels, *kernel]``."""
+
+    images: int
+    channels: int
+    filters: int
+    size: Pair
+    kernel: Pair
+    stride: int = 1
+    padding: int = 0
+
+    def __post_init__(self) -> None:
+        counts = (self.images, self.channels, self.filters, *self.size, *self.kernel, self.stride)
+        if min(counts) < 1 or self.padding < 0:
+            raise ParameterError("geometry", self, "numbers of at least 1, padding at least 0")
+        if min(self.output) < 1:
+            raise ParameterError("geometry", self, "a kernel that fits into the padded input")
+
+    @property
+    def output(self) -> Pair:
+        """Height and width of the output."""
+        return output_size(self.size, self.kernel, self.stride, self.padding)
+
+    @property
+    def activations(self) -> tuple[int, ...]:
+        return (self.images, self.channels, *self.size)
+
+    @property
+    def errors(self) -> tuple[int, ...]:
+        return (self.images, self.filters, *self.output)
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        return (self.filters, self.channels, *self.kernel)
+
+    @property
+    def direct(self) -> bool:
+        """The engine's windows know this kernel and stride."""
+        return self.kernel in ((1, 1), (3, 3)) and self.stride in (1, 2)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a convolution in the engine's form.
+
+    The input is stored at ``offset`` among ``stored`` pixels, outputs begin at ``crop``.
+    """
+
+    offset: int
+    crop: int
+    stored: int
+
+
+def forward_axis(length: int, outputs: int, taps: int, stride: int, padding: int) -> Axis:
+    """Of ``y[p] = Σ a[stride·p + r − padding] · w[r]``; ``padding`` may be negative."""
+    centre = taps // 2
+    crop = max(0, -((padding - centre) // stride))
+    offset = stride * crop - centre + padding
+    return Axis(offset, crop, max(offset + length, stride * (crop + outputs - 1) + 1))
+
+
+def parity_axis(length: int, outputs: int, taps: int, padding: int) -> Axis:
+    """Of the error of a convolution with stride 2: ``outputs`` pixels at the input.
+
+    In the engine's form ``dx'[2p + r − centre] += e'[p] · w[r]``, with ``e'[offset + p] = e[p]``
+    and ``dx[h] = dx'[crop + h]``.
+    """
+    centre = taps // 2
+    offset = 1 if padding < centre else 0
+    crop = padding + 2 * offset - centre
+    return Axis(offset, crop, max(offset + length, -(-(crop + outputs) // 2)))

@@ -1,0 +1,81 @@
+"""How a convolution is cut, so that operands fit on the chip and loads hide behind passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hw.contract.parameters import Parameters
+from hw.contract.precision import value_range
+
+ENOUGH_PASSES = 2048
+"""Passes of a convolution command that hide what a command costs."""
+
+LOAD_WORDS = 256
+"""Words of one LOAD of pixels, about: short enough to let a more urgent one through."""
+
+MOST_TILES_X, MOST_TILES_Y, MOST_IMAGES = 63, 255, 4095
+MOST_STRIDE, MOST_RUN, MOST_OFFSET = 4095, 4095, 8191
+ACCUMULATOR_LIMIT = (1 << 47) - 1
+
+
+class TooLarge(Exception):
+    """What one tile needs does not fit on the chip in this form."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Images (whole, or a strip of one) that are on the chip together; ``rows`` of tiles."""
+
+    image: int
+    images: int
+    row: int
+    rows: int
+    whole: bool
+
+
+def whole_images(images: int, size: int, rows: int, step: int = 1) -> Iterator[Chunk]:
+    """Chunks of about ``size`` images of ``rows`` rows each, multiples of ``step`` if possible."""
+    count = -(-images // size)
+    even = -(-images // count)
+    even = min(size, -(-even // step) * step)
+    for first in range(0, images, even):
+        last = min(first + even, images)
+        yield Chunk(first, last - first, 0, rows, True)
+
+
+def strips(images: int, size: int, rows: int, step: int = 1) -> Iterator[Chunk]:
+    """Chunks of at most ``size`` rows, a multiple of ``step`` where that is possible."""
+    height = min(rows, size // step * step or size)
+    for image in range(images):
+        for row in range(0, rows, height):
+            yield Chunk(image, 1, row, min(height, rows - row), False)
+
+
+def odd(words: int) -> int:
+    """Strides of this many words alternate between the banks."""
+    return words | 1
+
+
+def largest_sum(
+    terms: int, bits: tuple[int, int], signed: tuple[bool, bool], parameters: Parameters
+) -> int:
+    """Greatest magnitude of a sum of ``terms`` products, as accumulators hold it.
+
+    Operands count as padded to whole digits.
+    """
+    spatial = parameters.array.spatial_bits
+    greatest = terms
+    for width, sign in zip(bits, signed, strict=True):
+        low, high = value_range(parameters.digits(width) * spatial, sign)
+        greatest *= max(-low, high)
+    return greatest
+
+
+def exact_sum(terms: int, bits: tuple[int, int], signed: tuple[bool, bool]) -> int:
+    """Greatest magnitude of a sum of ``terms`` products."""
+    greatest = terms
+    for width, sign in zip(bits, signed, strict=True):
+        low, high = value_range(width, sign)
+        greatest *= max(-low, high)
+    return greatest

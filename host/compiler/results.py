@@ -1,0 +1,149 @@
+"""Where the results of a step go, and the way back from tiles to tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.contract.commands import Format, Store
+from hw.contract.parameters import Parameters
+
+SUM_BYTES = {Format.RAW32: 4, Format.RAW48: 6}
+Sums = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """All bits of every sum, in memory: 32 where they are known to be enough, else 48."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """All bits of every sum, at the result port."""
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Sums divided by ``2**shift``, rounded, saturated to ``bits``, as a tensor in planes."""
+
+    bits: int
+    shift: int = 0
+    signed: bool = False
+
+    def narrow(self, sums: Sums) -> Sums:
+        """What the machine makes of ``sums``."""
+        if self.shift:
+            sums = ((sums >> (self.shift - 1)) + 1) >> 1
+        low, high = (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1)
+        if not self.signed:
+            low, high = 0, (1 << self.bits) - 1
+        return np.clip(sums, low, high)
+
+
+Destination = Raw | Port | Planes
+
+
+@dataclass
+class TileRegion:
+    """``count`` tiles of raw sums, in memory from ``address`` on or at the port.
+
+    ``log``: what leaves at the port, in order; all regions of a program share one.
+    """
+
+    parameters: Parameters
+    count: int
+    format: Format
+    log: list[Sent]
+    address: int = 0
+
+    @property
+    def tile_words(self) -> int:
+        p = self.parameters
+        size = p.array.rows * p.array.columns * SUM_BYTES.get(self.format, 0)
+        return size // p.word_bytes
+
+    @property
+    def bytes(self) -> int:
+        return self.count * self.tile_words * self.parameters.word_bytes
+
+    def store(self, command: Store, first: int) -> Store:
+        """``command`` with its tiles going to tile ``first`` and on."""
+        if self.format is Format.PORT:
+            self.log.append(Sent(self, first, command.images * command.tiles_y * command.tiles_x))
+        return replace(
+            command,
+            format=self.format,
+            address=self.address + first * self.tile_words * self.parameters.word_bytes,
+            tile_stride=self.tile_words,
+        )
+
+    def from_memory(self, data: NDArray[np.uint8]) -> Sums:
+        """The tiles ``[count, row, column]`` from the region's bytes."""
+        size = SUM_BYTES[self.format]
+        raw = np.zeros((len(data) // size, 8), np.uint8)
+        raw[:, :size] = data.reshape(-1, size)
+        unused = 64 - 8 * size
+        sums = (raw.view("<i8").reshape(-1) << unused) >> unused
+        return tiles_of(sums.astype(np.int64), self.parameters)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """``count`` tiles of ``region`` from tile ``first`` on, at the port."""
+
+    region: TileRegion
+    first: int
+    count: int
+
+
+def tiles_of(sums: Sums, parameters: Parameters) -> Sums:
+    """Beats as tiles ``[tile, row, column]``."""
+    p = parameters
+    beats = sums.reshape(-1, p.beats_per_tile, p.array.rows, p.column_clusters)
+    return beats.transpose(0, 2, 3, 1).reshape(-1, p.array.rows, p.array.columns)
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Tiles of a convolution: ``[group][image][row][column]``, P pixels by C channels each.
+
+    ``size`` pixels from ``crop`` on are the result; rows are ``width`` pixels.
+    """
+
+    groups: int
+    images: int
+    rows: int
+    columns: int
+    width: int
+    channels: int
+    crop: tuple[int, int]
+    size: tuple[int, int]
+
+    @property
+    def count(self) -> int:
+        return self.groups * self.images * self.rows * self.columns
+
+    def number(self, group: int, image: int, row: int) -> int:
+        """Of the first tile of a row of tiles."""
+        return ((group * self.images + image) * self.rows + row) * self.columns
+
+    def assemble(self, tiles: Sums) -> Sums:
+        """``[image, channel, height, width]`` of ``tiles[count, pixel, channel]``."""
+        pixels, channels = tiles.shape[1:]
+        lines = max(1, pixels // self.width)
+        split = tiles.reshape(
+            self.groups,
+            self.images,
+            self.rows,
+            self.columns,
+            lines,
+            pixels // lines,
+            channels,
+        )
+        images = split.transpose(1, 0, 6, 2, 4, 3, 5).reshape(
+            self.images, self.groups * channels, self.rows * lines, -1
+        )
+        (top, left), (height, width) = self.crop, self.size
+        return images[:, : self.channels, top : top + height, left : left + width]

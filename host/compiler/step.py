@@ -1,0 +1,89 @@
+"""What a program is asked to do: convolutions between named tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from host.compiler.geometry import Geometry
+from host.compiler.results import Destination, Planes, Raw
+from hw.contract.errors import ParameterError
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Pass, check_bits
+
+
+@dataclass(frozen=True)
+class Step:
+    """One pass of one convolution, at the precision of ``slot``.
+
+    ``row`` and ``column`` name its operands in the order of the pass (`Pass.row`, `Pass.column`),
+    ``result`` what it makes; ``stored_bits`` are those of the operands in memory. A slot may say
+    fewer: then the operands are what is left of their ``stored_bits`` bits, shifted right.
+    """
+
+    pass_: Pass
+    geometry: Geometry
+    slot: int
+    row: str
+    column: str
+    result: str
+    stored_bits: tuple[int, int] = (8, 8)
+    destination: Destination = field(default_factory=Raw)
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Of the first operand."""
+        return self.geometry.errors if self.pass_ is Pass.ERROR else self.geometry.activations
+
+    @property
+    def column_shape(self) -> tuple[int, ...]:
+        """Of the second."""
+        return self.geometry.errors if self.pass_ is Pass.GRADIENT else self.geometry.weights
+
+    @property
+    def result_shape(self) -> tuple[int, ...]:
+        if self.pass_ is Pass.FORWARD:
+            return self.geometry.errors
+        return self.geometry.activations if self.pass_ is Pass.ERROR else self.geometry.weights
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, those with padding included."""
+        g = self.geometry
+        height, width = g.output
+        return g.images * height * width * g.filters * g.channels * g.kernel[0] * g.kernel[1]
+
+
+def check_steps(steps: Sequence[Step], parameters: Parameters) -> None:
+    """Raise `ParameterError` for steps that contradict each other or the machine."""
+    bits: dict[str, tuple[int, bool]] = {}
+    made: dict[str, Step] = {}
+    for step in steps:
+        if not 0 <= step.slot < parameters.precision.slots:
+            raise ParameterError("step.slot", step.slot, f"0..{parameters.precision.slots - 1}")
+        operands = (step.row, step.pass_.row), (step.column, step.pass_.column)
+        for (name, operand), width in zip(operands, step.stored_bits, strict=True):
+            check_bits("step.stored_bits", width, maximum=parameters.precision.max_bits)
+            known = bits.setdefault(name, (width, operand.signed))
+            if known != (width, operand.signed):
+                raise ParameterError(
+                    f"bits and sign of {name}", (width, operand.signed), f"{known}, as before"
+                )
+        if step.result in bits:
+            raise ParameterError("step.result", step.result, "the name of a tensor not used before")
+        made[step.result] = step
+        if isinstance(step.destination, Planes):
+            _check_planes(step, step.destination)
+            bits[step.result] = step.destination.bits, step.destination.signed
+        else:
+            bits[step.result] = 0, True
+    if not steps:
+        raise ParameterError("steps", [], "at least one")
+
+
+def _check_planes(step: Step, planes: Planes) -> None:
+    check_bits("destination.bits", planes.bits)
+    if not 0 <= planes.shift <= 63:
+        raise ParameterError("destination.shift", planes.shift, "0..63")
+    if step.pass_ is Pass.GRADIENT:
+        raise ParameterError("destination", planes, "Raw or Port, as gradients are not narrowed")

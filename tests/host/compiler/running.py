@@ -1,0 +1,117 @@
+"""Programs on the emulator, and what they must give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host.compiler import Geometry, Planes, Port, Program, Step, compile_program
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Pass, Precision, value_range
+from sim import golden
+from sim.functional import FunctionalMachine, Order, RunResult
+
+
+def random_operands(program: Program, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
+    """Any values that fit."""
+    made = {step.result for step in program.steps}
+    operands = {}
+    for step in program.steps:
+        for name, shape, operand, bits in (
+            (step.row, step.row_shape, step.pass_.row, step.stored_bits[0]),
+            (step.column, step.column_shape, step.pass_.column, step.stored_bits[1]),
+        ):
+            if name not in made and name not in operands:
+                low, high = value_range(bits, operand.signed)
+                operands[name] = rng.integers(low, high, shape, endpoint=True)
+    return operands
+
+
+def expected(
+    program: Program,
+    operands: Mapping[str, NDArray[np.int64]],
+    precisions: Mapping[int, Precision],
+) -> dict[str, NDArray[np.int64] | None]:
+    """The golden model's results of all steps."""
+    known: dict[str, NDArray[np.int64] | None] = dict(operands)
+    for step in program.steps:
+        g, widths = step.geometry, precisions[step.slot]
+        bits = widths.bits(step.pass_.row), widths.bits(step.pass_.column)
+        if 0 in bits:
+            known[step.result] = None
+            continue
+        row, column = (
+            np.asarray(known[name]) >> (stored - width)
+            for name, stored, width in zip(
+                (step.row, step.column), step.stored_bits, bits, strict=True
+            )
+        )
+        if step.pass_ is Pass.FORWARD:
+            sums = golden.forward(row, column, bits=bits, stride=g.stride, padding=g.padding)
+        elif step.pass_ is Pass.ERROR:
+            sums = golden.error(
+                row, column, bits=bits, stride=g.stride, padding=g.padding, input_size=g.size
+            )
+        else:
+            sums = golden.gradient(
+                row, column, bits=bits, stride=g.stride, padding=g.padding, kernel_size=g.kernel
+            )
+        if isinstance(step.destination, Planes):
+            sums = step.destination.narrow(sums)
+        known[step.result] = sums
+    return {step.result: known[step.result] for step in program.steps}
+
+
+def run(
+    program: Program,
+    operands: Mapping[str, NDArray[np.int64]],
+    precisions: Mapping[int, Precision],
+    order: Order = Order.FETCH_FIRST,
+) -> tuple[dict[str, NDArray[np.int64] | None], RunResult]:
+    """The emulator's results of all steps, and what it counted."""
+    memory = program.pack(operands)
+    machine = FunctionalMachine(program.parameters, memory, base=program.base_address)
+    for slot, precision in precisions.items():
+        machine.table[slot] = precision
+    counted = machine.run(program.program_address, len(program.commands), order)
+    results = program.unpack(memory, precisions)
+    results |= program.unpack_port(counted.beats, precisions)
+    return results, counted
+
+
+def check(
+    parameters: Parameters,
+    steps: Sequence[Step],
+    precisions: Mapping[int, Precision],
+    seed: int = 0,
+    orders: Sequence[Order] = (Order.FETCH_FIRST,),
+    base: int = 0,
+) -> RunResult:
+    """Compile and run ``steps`` on random operands; compare every result."""
+    program = compile_program(parameters, steps, base)
+    operands = random_operands(program, np.random.default_rng(seed))
+    wanted = expected(program, operands, precisions)
+    for order in orders:
+        results, counted = run(program, operands, precisions, order)
+        assert set(results) == set(wanted)
+        for name, value in wanted.items():
+            if value is None:
+                assert results[name] is None
+            else:
+                assert np.array_equal(np.asarray(results[name]), value), name
+    return counted
+
+
+def three_passes(geometry: Geometry, bits: tuple[int, int, int], slot: int = 0) -> list[Step]:
+    """Forward, error and gradient of one convolution, stored at ``bits`` (a, w, e)."""
+    a, w, e = bits
+    return [
+        Step(Pass.FORWARD, geometry, slot, "a", "w", "y", (a, w)),
+        Step(Pass.ERROR, geometry, slot, "e", "w", "dx", (e, w)),
+        Step(Pass.GRADIENT, geometry, slot, "a", "e", "dw", (a, e)),
+    ]
+
+
+__all__ = ["Port", "check", "expected", "random_operands", "run", "three_passes"]
