@@ -142,18 +142,21 @@ class ExecuteStage(wiring.Component):
 
     def _issue(self, m: Module) -> None:
         passes, current = self.sequencer.passes, self.sequencer.passes.payload
-        there, may_issue, starved = Signal(), Signal(), Signal()
+        there, starved, full = Signal(), Signal(), Signal()
         m.d.comb += [
             there.eq(passes.valid & ~current.empty),
+            # neither holds up an empty item
             starved.eq(current.new_window & ~self.feeder.complete),
-            may_issue.eq(~starved & (~current.last | self.may_finish)),
-            passes.ready.eq((current.empty | may_issue) & ~self.halt),
-            self.issued.eq(there & may_issue & ~self.halt),
-            self.finish.eq(self.issued & current.last),
+            full.eq(current.last & ~self.may_finish),
+            passes.ready.eq(~starved & ~full & ~self.halt),
+            self.issued.eq(there & passes.ready),
+            # without ``there``: this is at the start of long paths
+            self.feeder.take.eq(passes.valid & current.new_window & passes.ready),
+            self.finish.eq(passes.valid & current.last & passes.ready),
             self.excess.eq(current.excess),
             self.waiting.eq(~there),
             self.blocked_operand.eq(there & starved),
-            self.blocked_result.eq(there & ~starved & current.last & ~self.may_finish),
+            self.blocked_result.eq(there & ~starved & full),
         ]
         tag = Signal.like(self.tag)
         m.d.comb += self.tag.eq(Mux(there, current.tag, tag))
@@ -169,7 +172,6 @@ class ExecuteStage(wiring.Component):
         current = self.sequencer.passes.payload
         m.d.comb += [
             self.feeder.write.eq(self.plane_write),
-            self.feeder.take.eq(self.issued & current.new_window),
             self.feeder.halt.eq(self.halt),
             self.columns.write.eq(self.column_write),
             self.columns.read.enable.eq(self.issued),

@@ -226,11 +226,11 @@ class PassSequencer(wiring.Component):
         values |= {
             "ends": marks["ends"],
             "signal": job.signal,
-            "new_window": shown.first,
+            "new_window": shown.first & ~job.empty,
             "column_address": job.address,
             "shift": Cat(Const(0, spatial.bit_length() - 1), job.below),
             "first": marks["first"] & job.start,
-            "last": marks["last"] & job.finish,
+            "last": marks["last"] & job.finish & ~job.empty,
             "row_enable": job.row_enable,
             "row_negative": job.row_negative,
             "column_enable": self._enable(shown.last, job.column_planes),

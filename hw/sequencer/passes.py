@@ -32,8 +32,8 @@ def excess_bits(parameters: Parameters) -> int:
 def array_pass(parameters: Parameters) -> data.StructLayout:
     """One pass of the array: the digit in the window against a digit of the columns.
 
-    empty : no pass, but the place in the order of a command that has none; only ``ends``,
-        ``signal``, ``index`` and ``tag`` mean something
+    empty : no pass, but the place in the order of a command that has none: ``new_window`` and
+        ``last`` are 0, and only ``ends``, ``signal``, ``index`` and ``tag`` mean something
     ends : the last of its command; ``signal``: which then gives a token to the fetch stage
     index : commands of the program before this one; ``tag``: to which its cycles are counted
     new_window : the first pass of the next window

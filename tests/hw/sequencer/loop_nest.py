@@ -52,7 +52,7 @@ def items_of(parameters: Parameters, task: Task) -> Iterator[Pass]:
     """What the sequencer makes of ``task``: passes, or one empty item."""
     common = {"index": task.index, "tag": int(task.command.tag), "signal": task.command.signal & 1}
     if not task.has_passes:
-        yield common | {"empty": 1, "ends": 1}
+        yield common | {"empty": 1, "ends": 1, "new_window": 0, "last": 0}
         return
     passes = list(passes_of(parameters, task))
     for number, each in enumerate(passes):
