@@ -27,14 +27,15 @@ class Training:
 class Execution:
     """One pass through a network.
 
-    ``precision`` is that of the residual blocks. Without ``training`` the pass is an evaluation:
-    batch norm and activation ranges use their running statistics, nothing is kept for a backward
-    pass, and no cost is counted.
+    ``precision`` is that of the residual blocks, ``unquantized`` that of the other layers. Without
+    ``training`` the pass is an evaluation: batch norm and activation ranges use their running
+    statistics, nothing is kept for a backward pass, and no cost is counted.
     """
 
     accelerator: Accelerator
     precision: Precision
     training: Training | None = None
+    unquantized: Precision = UNQUANTIZED
 
     @property
     def xp(self) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 
 from host.networks.activation import ActivationRange, ReLU
 from host.networks.convolution import NormalizedConvolution
-from host.networks.execution import UNQUANTIZED, Execution
+from host.networks.execution import Execution
 from host.networks.parameter import Parameter
 from host.numerics.quantization import Array, quantize_activations
 from hw.contract.precision import Precision
@@ -16,7 +16,7 @@ class ResidualBlock:
     """y = ReLU(second(ReLU(first(x))) + shortcut(x)).
 
     The shortcut is the identity, or where the block changes the shape, a 1x1 convolution of the
-    same stride with batch norm ("option B"), which runs at `UNQUANTIZED`.
+    same stride with batch norm ("option B"), which runs at `Execution.unquantized`.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class ResidualBlock:
         if self.shortcut is None:
             y += x
         else:
-            a = quantize_activations(xp, x, UNQUANTIZED.activation, maximum)
-            y += self.shortcut.forward(a, UNQUANTIZED, execution)
+            a = quantize_activations(xp, x, execution.unquantized.activation, maximum)
+            y += self.shortcut.forward(a, execution.unquantized, execution)
         return self._output_relu.forward(y, execution)
 
     def backward(self, e: Array, execution: Execution) -> Array:

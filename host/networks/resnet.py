@@ -9,7 +9,7 @@ import numpy as np
 from host.networks.activation import ReLU
 from host.networks.classifier import Classifier
 from host.networks.convolution import NormalizedConvolution
-from host.networks.execution import UNQUANTIZED, Execution
+from host.networks.execution import Execution
 from host.networks.parameter import Parameter
 from host.networks.residual_block import ResidualBlock
 from host.numerics.quantization import Array, Quantized
@@ -56,8 +56,8 @@ class ResNet:
 
     def forward(self, images: Array, execution: Execution) -> Array:
         """Logits ``[N, classes]`` of unsigned 8-bit ``images[N,C,H,W]``."""
-        pixels = Quantized(images, PIXEL_SCALE, PIXEL_BITS)
-        x = self.first.forward(pixels, UNQUANTIZED, execution)
+        pixels = _pixels(images, min(PIXEL_BITS, execution.unquantized.activation))
+        x = self.first.forward(pixels, execution.unquantized, execution)
         x = self._relu.forward(x, execution)
         for block in self.blocks:
             x = block.forward(x, execution.precision, execution)
@@ -69,6 +69,14 @@ class ResNet:
         for block in reversed(self.blocks):
             e = block.backward(e, execution)
         self.first.backward_weights(self._relu.backward(e), execution)
+
+
+def _pixels(images: Array, bits: int) -> Quantized:
+    """The top ``bits`` bits of 8-bit pixels."""
+    dropped = PIXEL_BITS - bits
+    if not dropped:
+        return Quantized(images, PIXEL_SCALE, bits)
+    return Quantized(images >> dropped, PIXEL_SCALE * np.float32(1 << dropped), bits)
 
 
 def build_network(model: str, *, channels: int, classes: int, rng: np.random.Generator) -> ResNet:

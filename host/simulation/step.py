@@ -13,7 +13,7 @@ from host.accelerator import open_accelerator
 from host.backends.recording import RecordedCall, RecordingAccelerator
 from host.networks.classifier import softmax_cross_entropy
 from host.networks.effective_macs import EffectiveMacs
-from host.networks.execution import Execution, Training
+from host.networks.execution import UNQUANTIZED, Execution, Training
 from host.networks.resnet import ResNet, build_network
 from host.numerics.quantization import StochasticRounding
 from host.random_streams import Stream, generator
@@ -44,11 +44,13 @@ def record_training_step(
     *,
     seed: int,
     blocks: range | None = None,
+    uniform: bool = False,
 ) -> TrainingStep:
     """Train ``model`` for one step on ``images[N,C,H,W]``, golden, and keep its convolutions.
 
     ``precision`` is that of the residual blocks. With ``blocks``, only the convolutions of those
-    residual blocks are kept (0 is the first of the network).
+    residual blocks are kept (0 is the first of the network). ``uniform``: the layers that
+    FracTrain leaves unquantized (first convolution, shortcuts) have the same precision.
 
     Raises `ParameterError` for an unknown model and for blocks that it does not have.
     """
@@ -69,7 +71,8 @@ def record_training_step(
     accelerator = RecordingAccelerator(reference, names)
     with accelerator:
         training = Training(StochasticRounding(seed, 0), EffectiveMacs())
-        execution = Execution(accelerator, precision, training)
+        others = precision if uniform else UNQUANTIZED
+        execution = Execution(accelerator, precision, training, others)
         logits = network.forward(images, execution)
         _, error = softmax_cross_entropy(execution.xp, logits, labels)
         network.backward(error, execution)

@@ -6,7 +6,7 @@ import pytest
 
 from host.accelerator import Accelerator, open_accelerator
 from host.networks.effective_macs import EffectiveMacs
-from host.networks.execution import Execution, Training
+from host.networks.execution import UNQUANTIZED, Execution, Training
 from host.numerics.quantization import StochasticRounding
 from hw.contract.precision import Precision
 
@@ -23,10 +23,11 @@ def accelerator() -> Iterator[Accelerator]:
 def training(accelerator: Accelerator) -> Callable[..., Execution]:
     """A training execution, at 16 bits unless told otherwise."""
 
-    def make(precision: Precision = WIDEST, step: int = 0) -> Execution:
-        return Execution(
-            accelerator, precision, Training(StochasticRounding(0, step), EffectiveMacs())
-        )
+    def make(
+        precision: Precision = WIDEST, step: int = 0, unquantized: Precision = UNQUANTIZED
+    ) -> Execution:
+        training = Training(StochasticRounding(0, step), EffectiveMacs())
+        return Execution(accelerator, precision, training, unquantized)
 
     return make
 

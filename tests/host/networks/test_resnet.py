@@ -9,7 +9,7 @@ import pytest
 from host.networks.classifier import softmax_cross_entropy
 from host.networks.execution import UNQUANTIZED, Execution
 from host.networks.parameter import Parameter, weights_sha256
-from host.networks.resnet import ResNet, build_network
+from host.networks.resnet import ResNet, _pixels, build_network
 from hw.contract.errors import ParameterError
 from hw.contract.precision import Precision
 
@@ -66,24 +66,25 @@ def test_shapes_and_types(
 
 
 def test_gradient_is_the_slope_of_the_loss(
-    monkeypatch: pytest.MonkeyPatch,
     batch: tuple[np.ndarray, np.ndarray],
     training: Callable[..., Execution],
     rng: np.random.Generator,
 ) -> None:
     """At 16 bits, along the gradient of every parameter and across it."""
     widest = Precision(16, 16, 16)
-    for module in ("resnet", "residual_block"):
-        monkeypatch.setattr(f"host.networks.{module}.UNQUANTIZED", widest)
     net = network()
     images, labels = batch
 
+    def forward() -> tuple[np.ndarray, Execution]:
+        execution = training(widest, unquantized=widest)
+        return net.forward(images, execution), execution
+
     def loss() -> float:
-        logits = net.forward(images, training(widest)).astype(np.float64)
+        logits = forward()[0].astype(np.float64)
         return float(softmax_cross_entropy(np, logits, labels)[0])
 
-    logits = net.forward(images, training(widest))
-    net.backward(softmax_cross_entropy(np, logits, labels)[1], training(widest))
+    logits, execution = forward()
+    net.backward(softmax_cross_entropy(np, logits, labels)[1], execution)
 
     def slope(parameter: Parameter, direction: np.ndarray) -> float:
         # Shorter steps drown in quantization noise, longer ones cross more kinks of the ReLUs.
@@ -127,6 +128,21 @@ def test_layers_that_stay_unquantized_run_at_eight_bits(
     # The blocks' share grows by four; the rest is `fixed`.
     assert (4 * one - two) / 3 == pytest.approx(fixed)
     assert UNQUANTIZED == Precision(8, 8, 8)
+
+
+def test_pixels_of_fewer_bits_are_their_top_bits(
+    batch: tuple[np.ndarray, np.ndarray], training: Callable[..., Execution]
+) -> None:
+    images, _ = batch
+    few = training(unquantized=Precision(3, 8, 8))
+    net = network()
+    truncated = (images >> 5) << 5
+    np.testing.assert_allclose(
+        net.first.forward(_pixels(images, 3), few.unquantized, few),
+        net.first.forward(_pixels(truncated, 8), UNQUANTIZED, training()),
+        rtol=1e-5,
+        atol=1e-5,
+    )
 
 
 def test_evaluation_does_not_depend_on_the_batch(
