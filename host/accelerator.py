@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import operator
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,11 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from host.compiler import Program, Step, narrowed, skipped
 from host.shapes import output_size
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.layout import check_values
 from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Pass, check_bits
+from hw.contract.precision import Pass, Precision, check_bits
 
 Integers = NDArray[np.integer]
 Size = int | tuple[int, int]
@@ -171,6 +173,26 @@ class Accelerator(ABC):
         _check_output(e.shape[2:], windows, f"a of {tuple(a.shape[2:])}")
         return self._gradient(a, e, bits, stride, padding, kernel)
 
+    # -- whole steps of training -----------------------------------------------------------
+
+    def run(
+        self,
+        program: Program,
+        operands: Mapping[str, Integers],
+        precisions: Mapping[int, Precision],
+    ) -> dict[str, NDArray[np.int64] | None]:
+        """Results, by name, of all steps of ``program``.
+
+        ``precisions`` of its slots, at most what its tensors have in memory; of fewer bits an
+        operand keeps the most significant (it is shifted right). Where one of the two is 0 the
+        step is skipped: its result is None, and zeros for steps that read it.
+        """
+        if not self._open:
+            raise MachineError("run: the accelerator is closed; open it again")
+        program.check_operands(operands)
+        program.check_precisions(precisions)
+        return self._run(program, operands, precisions)
+
     # -- life ------------------------------------------------------------------------------
 
     @property
@@ -223,6 +245,42 @@ class Accelerator(ABC):
         padding: int,
         kernel_size: tuple[int, int],
     ) -> NDArray[np.int64]: ...
+
+    def _run(
+        self,
+        program: Program,
+        operands: Mapping[str, Integers],
+        precisions: Mapping[int, Precision],
+    ) -> dict[str, NDArray[np.int64] | None]:
+        """One step after the other; a backend that has a machine gives it the whole program."""
+        results: dict[str, NDArray[np.int64] | None] = {}
+        values: dict[str, Integers] = dict(operands)
+        for step in program.steps:
+            result = None
+            if not skipped(step, precisions):
+                result = narrowed(step, self._step(step, values, precisions[step.slot]))
+            results[step.result] = result
+            nothing: Integers = np.zeros(step.result_shape, np.int64)
+            values[step.result] = nothing if result is None else result
+        return results
+
+    def _step(
+        self, step: Step, values: Mapping[str, Integers], precision: Precision
+    ) -> NDArray[np.int64]:
+        """The sums of one step."""
+        g, pass_ = step.geometry, step.pass_
+        bits = precision.bits(pass_.row), precision.bits(pass_.column)
+        row, column = (
+            values[name] >> (stored - width)
+            for name, stored, width in zip(
+                (step.row, step.column), step.stored_bits, bits, strict=True
+            )
+        )
+        if pass_ is Pass.FORWARD:
+            return self._forward(row, column, bits, g.stride, g.padding)
+        if pass_ is Pass.ERROR:
+            return self._error(row, column, bits, g.stride, g.padding, g.size)
+        return self._gradient(row, column, bits, g.stride, g.padding, g.kernel)
 
     def _close(self) -> None:  # noqa: B027  a backend that holds nothing has nothing to do
         """Release what the backend holds."""

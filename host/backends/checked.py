@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from host.accelerator import Accelerator, Counters, Integers
+from host.compiler import Program, Results
 from hw.contract.errors import MismatchError
-from hw.contract.precision import Pass
+from hw.contract.precision import Pass, Precision
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,30 @@ class CheckedAccelerator(Accelerator):
             ),
             lambda dw: e.size * dw[0].size,
         )
+
+    def _run(
+        self,
+        program: Program,
+        operands: Mapping[str, Integers],
+        precisions: Mapping[int, Precision],
+    ) -> Results:
+        before = self._machine.counters
+        found = self._machine.run(program, operands, precisions)
+        self._counters += self._machine.counters - before
+        expected = self._reference.run(program, operands, precisions)
+        for step in program.steps:
+            one, other = found[step.result], expected[step.result]
+            if one is None or other is None:
+                if one is not other:
+                    raise MismatchError(f"{step.result}: only one of the two skipped it")
+            elif not np.array_equal(one, other):
+                geometry = _geometry(
+                    step.geometry.size, step.geometry.weights, step.geometry.stride
+                )
+                precision = precisions[step.slot]
+                bits = precision.bits(step.pass_.row), precision.bits(step.pass_.column)
+                raise MismatchError(_describe(step.pass_, geometry, bits, one, other))
+        return found
 
     def _close(self) -> None:
         self._machine.close()

@@ -1,8 +1,19 @@
 """The compiler: convolutions to buffers and a command stream of the engine, and results back."""
 
 from host.compiler.geometry import Geometry
-from host.compiler.program import Program, compile_program
+from host.compiler.program import Program, Results, compile_program, narrowed, skipped
 from host.compiler.results import Planes, Port, Raw
 from host.compiler.step import Step
 
-__all__ = ["Geometry", "Planes", "Port", "Program", "Raw", "Step", "compile_program"]
+__all__ = [
+    "Geometry",
+    "Planes",
+    "Port",
+    "Program",
+    "Raw",
+    "Results",
+    "Step",
+    "compile_program",
+    "narrowed",
+    "skipped",
+]

@@ -155,8 +155,8 @@ class Compilation:
         if step.pass_ is not Pass.GRADIENT or {step.row, step.column} & set(self._made):
             return False
         taps = g.kernel[0] * g.kernel[1]
-        windows = len(pairs_of(range(-(-g.channels // channels)), taps))
-        product = len(pairs_of(range(-(-g.channels * taps // channels)), 1))
+        windows = len(pairs_of(range(-(-g.channels // channels)), taps, g.stride))
+        product = len(pairs_of(range(-(-g.channels * taps // channels)), 1, 1))
         return 2 * product <= windows
 
     def _keys(self, step: Step, *, direct: bool) -> Compiled:
@@ -290,7 +290,7 @@ class Compilation:
         grid = Grid(self.parameters.array.rows, rows.layout.row_width, stride)
         if form.pass_ is Pass.GRADIENT:
             groups = self._image_groups(each)
-            pairs = len(pairs_of(range(rows.layout.groups), form.taps))
+            pairs = len(pairs_of(range(rows.layout.groups), form.taps, form.stride))
             assert isinstance(columns.layout, PixelLayout)
             count = pairs * columns.layout.groups
             regions = [self._region(each, count, len(group)) for group in groups]

@@ -63,16 +63,21 @@ class Entry:
 Pair = tuple[Entry, Entry | None]
 
 
-def pairs_of(groups: range, taps: int) -> list[Pair]:
-    """Which two halves share a tile: those that read the same blocks, where possible."""
+def pairs_of(groups: range, taps: int, stride: int) -> list[Pair]:
+    """Which two halves share a tile: those that read the same blocks, where possible.
+
+    At stride 1 the rows of taps ky and ky + 1 are mostly the same, at stride 2 those of 0 and 2.
+    The tap left over shares its tile with that of the next group.
+    """
+    upper, lower, alone = (0, 1, 2) if stride == 1 else (0, 2, 1)
     result: list[Pair] = []
     for group in groups[::2]:
         both = [each for each in (group, group + 1) if each in groups]
         if taps == TAPS:
             for each in both:
-                result += [(Entry(each, 0, kx), Entry(each, 1, kx)) for kx in range(3)]
-                result.append((Entry(each, 2, 0), Entry(each, 2, 1)))
-        corner = (2, 2) if taps == TAPS else (0, 0)
+                result += [(Entry(each, upper, kx), Entry(each, lower, kx)) for kx in range(3)]
+                result.append((Entry(each, alone, 0), Entry(each, alone, 1)))
+        corner = (alone, 2) if taps == TAPS else (0, 0)
         halves = [Entry(each, *corner) for each in both]
         result.append((halves[0], halves[1] if len(halves) > 1 else None))
     return result
@@ -159,7 +164,7 @@ class GradientWork:
         self.image_groups, self.regions = image_groups, regions
         assert isinstance(rows.layout, PixelLayout) and isinstance(columns.layout, PixelLayout)
         self.a, self.e = rows.layout, columns.layout
-        self.pairs = pairs_of(range(self.a.groups), taps)
+        self.pairs = pairs_of(range(self.a.groups), taps, grid.stride)
         self._above, self._below = self._reach()
 
     def _reach(self) -> tuple[int, int]:
@@ -199,7 +204,7 @@ class GradientWork:
     def _filters(self, size: int) -> int:
         """Groups of filters whose tiles fit into the gradient memory with ``size`` groups."""
         sums = self.parameters.buffers.gradient_words // self.parameters.beats_per_tile
-        return min(sums // len(pairs_of(range(size), self.taps)), self.e.groups)
+        return min(sums // len(pairs_of(range(size), self.taps, self.grid.stride)), self.e.groups)
 
     def _traffic(self, size: int, filters: int) -> int:
         """Words read in all rounds."""
@@ -292,7 +297,7 @@ class GradientWork:
         first, last = ends
         rows = self._rows(round_, chunk)
         shapes = rectangles(chunk, self.grid.output_columns)
-        pairs = pairs_of(round_.channels, self.taps)
+        pairs = pairs_of(round_.channels, self.taps, self.grid.stride)
         builder.begin()
         address = bring_rows(builder, self.precisions, self.rows, rows)
         column = self._bring_columns(builder, chunk, shapes, filters)
@@ -307,7 +312,7 @@ class GradientWork:
             gradient_address=number * len(pairs) * beats,
         )
         if last:
-            before = len(pairs_of(range(round_.channels.start), self.taps))
+            before = len(pairs_of(range(round_.channels.start), self.taps, self.grid.stride))
             store = region.store(store, filters * len(self.pairs) + before)
         builder.store(store)
         for each in pairs:

@@ -1,0 +1,135 @@
+"""Accelerators that have the convolution engine: everything they do is a program."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host.accelerator import Accelerator, Counters, Integers
+from host.compiler import Geometry, Program, Results, Step, compile_program
+from hw.contract.errors import ParameterError
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Operand, Pass, Precision
+
+KEPT_PROGRAMS = 256
+"""Programs of single convolutions that are kept: training asks for the same ones every step."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the engine left: its memory, the beats of its result port, and what it cost."""
+
+    memory: NDArray[np.uint8]
+    beats: NDArray[np.int64]
+    cost: Counters
+
+
+class EngineAccelerator(Accelerator):
+    """Base of the backends behind which the engine runs.
+
+    Such a backend implements `_execute`: it writes the table, puts the image into memory, starts
+    the program and waits for its end.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        parameters.require_engine()
+        super().__init__(parameters)
+        self._single = lru_cache(KEPT_PROGRAMS)(self._compile)
+
+    @abstractmethod
+    def _execute(
+        self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
+    ) -> Outcome:
+        """Run ``program`` on ``image``, the memory from ``program.base_address`` on."""
+
+    def _run(
+        self,
+        program: Program,
+        operands: Mapping[str, Integers],
+        precisions: Mapping[int, Precision],
+    ) -> Results:
+        if program.parameters != self.parameters:
+            raise ParameterError("program", program.parameters, "one for this accelerator's config")
+        outcome = self._execute(program, program.pack(operands), precisions)
+        self._counters += outcome.cost
+        results = program.unpack(outcome.memory, precisions)
+        return results | program.unpack_port(outcome.beats, precisions)
+
+    # -- single convolutions -------------------------------------------------------------------
+
+    def _forward(
+        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int, padding: int
+    ) -> NDArray[np.int64]:
+        filters, channels, *kernel = w.shape
+        geometry = _geometry((len(a), channels, filters), a.shape[2:], kernel, stride, padding)
+        return self._convolve(Pass.FORWARD, geometry, a, w, bits)
+
+    def _error(
+        self,
+        e: Integers,
+        w: Integers,
+        bits: tuple[int, int],
+        stride: int,
+        padding: int,
+        input_size: tuple[int, int],
+    ) -> NDArray[np.int64]:
+        filters, channels, *kernel = w.shape
+        geometry = _geometry((len(e), channels, filters), input_size, kernel, stride, padding)
+        return self._convolve(Pass.ERROR, geometry, e, w, bits)
+
+    def _gradient(
+        self,
+        a: Integers,
+        e: Integers,
+        bits: tuple[int, int],
+        stride: int,
+        padding: int,
+        kernel_size: tuple[int, int],
+    ) -> NDArray[np.int64]:
+        counts = len(a), a.shape[1], e.shape[1]
+        geometry = _geometry(counts, a.shape[2:], kernel_size, stride, padding)
+        return self._convolve(Pass.GRADIENT, geometry, a, e, bits)
+
+    def _convolve(
+        self,
+        pass_: Pass,
+        geometry: Geometry,
+        row: Integers,
+        column: Integers,
+        bits: tuple[int, int],
+    ) -> NDArray[np.int64]:
+        program = self._single(pass_, geometry, bits)
+        widths = {pass_.row: bits[0], pass_.column: bits[1]}
+        # nothing reads the third operand
+        precision = Precision(*(widths.get(operand, 1) for operand in Operand))
+        result = self._run(program, {"row": row, "column": column}, {0: precision})["result"]
+        assert result is not None
+        return result
+
+    def _compile(self, pass_: Pass, geometry: Geometry, bits: tuple[int, int]) -> Program:
+        step = Step(pass_, geometry, 0, "row", "column", "result", bits)
+        return compile_program(self.parameters, [step])
+
+
+def _geometry(
+    counts: tuple[int, int, int],
+    size: tuple[int, ...],
+    kernel: tuple[int, ...] | list[int],
+    stride: int,
+    padding: int,
+) -> Geometry:
+    images, channels, filters = counts
+    return Geometry(
+        images,
+        channels,
+        filters,
+        (size[0], size[1]),
+        (kernel[0], kernel[1]),
+        stride,
+        padding,
+    )

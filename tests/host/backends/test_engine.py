@@ -1,0 +1,123 @@
+"""The engine behind the accelerator's interface, here the emulated one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from host.accelerator import Counters, open_accelerator
+from host.backends.checked import CheckedAccelerator
+from host.backends.engine import EngineAccelerator, Outcome
+from host.compiler import Geometry, Program, compile_program
+from hw.contract.commands import Tag
+from hw.contract.errors import MachineError, MismatchError, ParameterError
+from hw.contract.precision import Precision
+from sim.functional import FunctionalMachine
+from tests.host.compiler.running import random_operands, three_passes
+from tests.host.compiler.test_program import network
+from tests.hw.machines import machine
+
+
+class EmulatedAccelerator(EngineAccelerator):
+    """The engine without its time; ``damage`` is added to the first byte of its memory."""
+
+    damage = 0
+
+    def _execute(
+        self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
+    ) -> Outcome:
+        emulated = FunctionalMachine(self.parameters, image, base=program.base_address)
+        for slot, precision in precisions.items():
+            emulated.table[slot] = precision
+        result = emulated.run(program.program_address, len(program.commands))
+        busy = sum(result.passes.values())
+        return Outcome(image ^ np.uint8(self.damage), result.beats, Counters(busy_cycles=busy))
+
+
+@given(
+    shape=st.tuples(*[st.integers(1, 6)] * 3),
+    size=st.tuples(st.integers(3, 12), st.integers(3, 12)),
+    kernel=st.sampled_from([(1, 1), (3, 3), (2, 3)]),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=25, deadline=None)
+def test_the_three_passes_are_exact(
+    shape: tuple[int, int, int],
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: int,
+    padding: int,
+    seed: int,
+) -> None:
+    p = machine()
+    g = Geometry(*shape, size, kernel, stride, padding)
+    t = random_operands(compile_program(p, three_passes(g, (5, 4, 6))), np.random.default_rng(seed))
+    with (
+        EmulatedAccelerator(p) as engine,
+        open_accelerator("golden", p) as golden,
+        CheckedAccelerator(engine, golden, lambda call: None) as both,
+    ):
+        both.forward(t["a"], t["w"], (5, 4), stride, padding)
+        both.error(t["e"], t["w"], (6, 4), stride, padding, input_size=size)
+        both.gradient(t["a"], t["e"], (5, 6), stride, padding, kernel_size=kernel)
+        assert both.counters.busy_cycles == engine.counters.busy_cycles > 0
+
+
+@pytest.mark.parametrize("third", [8, 0])
+def test_whole_programs(third: int) -> None:
+    p = machine()
+    program = compile_program(p, network())
+    operands = random_operands(program, np.random.default_rng(0))
+    precisions = {0: Precision(7, 4, 3), 1: Precision(6, 5, 7), 2: Precision(third, 8, 7)}
+    with EmulatedAccelerator(p) as engine, open_accelerator("golden", p) as golden:
+        both = CheckedAccelerator(engine, golden, lambda call: None)
+        results = both.run(program, operands, precisions)
+        assert (results["y3"] is None) == (third == 0)
+        engine.damage = 255
+        with pytest.raises(MismatchError):
+            both.run(program, operands, precisions)
+
+
+def test_a_skipped_result_is_zeros_for_the_next_step() -> None:
+    p = machine()
+    program = compile_program(p, network())
+    operands = random_operands(program, np.random.default_rng(0))
+    precisions = {0: Precision(0, 4, 3), 1: Precision(6, 5, 7), 2: Precision(8, 8, 7)}
+    with EmulatedAccelerator(p) as engine, open_accelerator("golden", p) as golden:
+        results = CheckedAccelerator(engine, golden, lambda call: None).run(
+            program, operands, precisions
+        )
+    assert results["a1"] is None and not np.any(results["y2"])
+
+
+def test_refusals() -> None:
+    p = machine()
+    program = compile_program(p, network())
+    operands = random_operands(program, np.random.default_rng(0))
+    precisions = {slot: Precision(6, 4, 6) for slot in range(3)}
+    engine = EmulatedAccelerator(machine(queues__commands=8))
+    with pytest.raises(ParameterError, match="config"):
+        engine.run(program, operands, precisions)
+    with pytest.raises(ParameterError, match="slot 0"):
+        engine.run(program, operands, precisions | {0: Precision(6, 5, 6)})
+    engine.close()
+    with pytest.raises(MachineError, match="closed"):
+        engine.run(program, operands, precisions)
+
+
+def test_layers_of_one_network_share_the_stream() -> None:
+    p = machine()
+    program = compile_program(p, network())
+    memory = program.pack(random_operands(program, np.random.default_rng(0)))
+    emulated = FunctionalMachine(p, memory)
+    for slot in range(3):
+        emulated.table[slot] = Precision(1, 1, 1)
+    result = emulated.run(program.program_address, len(program.commands))
+    assert set(result.passes) == {Tag.FORWARD, Tag.ERROR, Tag.GRADIENT}
