@@ -6,6 +6,7 @@ product, whose rows are pixels of a 1 x 1 convolution.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +65,27 @@ class Unfolded:
         return flip(values) if self.pass_ is Pass.ERROR else values.reshape(len(values), -1)
 
 
-Form = Placed | Unfolded
+@dataclass(frozen=True)
+class Stacked:
+    """Activations with the rows of each window as channels: ``[n, (c, r), p, w]``.
+
+    What is left of a kernel of three rows is one of a single row.
+    """
+
+    geometry: Geometry
+    placed: Placed
+
+    def prepare(self, values: Integers) -> Integers:
+        g = self.geometry
+        images, channels, height, width = values.shape
+        padded = np.zeros((images, channels, height + 2 * g.padding, width), values.dtype)
+        padded[:, :, g.padding : g.padding + height] = values
+        rows = [padded[:, :, row : row + g.output[0]] for row in range(g.kernel[0])]
+        stacked = np.stack(rows, axis=2).reshape(images, -1, g.output[0], width)
+        return self.placed.prepare(stacked)
+
+
+Form = Placed | Unfolded | Stacked
 
 
 @dataclass(frozen=True)
@@ -88,7 +109,7 @@ class Canonical:
     """
 
     pass_: Pass
-    taps: int
+    kernel: Pair
     stride: int
     filters: int
     channels: int
@@ -99,11 +120,37 @@ class Canonical:
     column: PixelUse | None = None
     kernels: Unfolded | None = None
 
+    @property
+    def taps(self) -> int:
+        return self.kernel[0] * self.kernel[1]
 
-def canonical(pass_: Pass, geometry: Geometry, pixels: int, *, direct: bool) -> Canonical:
-    """The engine's form of a step; ``direct`` if its windows can do it, ``pixels`` to a block."""
-    if not direct:
+
+class Way(enum.Enum):
+    """How a step is brought into the engine's form.
+
+    DIRECT: by the engine's windows. STACKED: the gradient of a 3 x 3 kernel, with its rows as
+    channels. UNFOLDED: as a matrix product.
+    """
+
+    DIRECT = enum.auto()
+    STACKED = enum.auto()
+    UNFOLDED = enum.auto()
+
+
+def ways(pass_: Pass, geometry: Geometry) -> list[Way]:
+    """Those that are possible, as far as the geometry goes."""
+    if not geometry.direct:
+        return [Way.UNFOLDED]
+    stackable = pass_ is Pass.GRADIENT and geometry.kernel == (3, 3) and geometry.stride == 1
+    return [Way.DIRECT, *[Way.STACKED] * stackable, Way.UNFOLDED]
+
+
+def canonical(pass_: Pass, geometry: Geometry, pixels: int, way: Way) -> Canonical:
+    """The engine's form of a step; ``pixels`` to a block."""
+    if way is Way.UNFOLDED:
         return _unfolded(pass_, geometry, pixels)
+    if way is Way.STACKED:
+        return _stacked(geometry)
     if pass_ is Pass.FORWARD:
         return _forward(geometry)
     return _error(geometry) if pass_ is Pass.ERROR else _gradient(geometry)
@@ -113,7 +160,7 @@ def _forward(g: Geometry) -> Canonical:
     y, x = _axes(g.size, g.output, g, g.padding, g.stride)
     return Canonical(
         Pass.FORWARD,
-        g.kernel[0] * g.kernel[1],
+        g.kernel,
         g.stride,
         g.filters,
         g.channels,
@@ -133,7 +180,7 @@ def _error(g: Geometry) -> Canonical:
         )
     return Canonical(
         Pass.FORWARD if g.stride == 1 else Pass.ERROR,
-        g.kernel[0] * g.kernel[1],
+        g.kernel,
         g.stride,
         g.filters,
         g.channels,
@@ -150,7 +197,7 @@ def _gradient(g: Geometry) -> Canonical:
     stored = (y.crop + g.output[0], x.crop + g.output[1])
     return Canonical(
         Pass.GRADIENT,
-        g.kernel[0] * g.kernel[1],
+        g.kernel,
         g.stride,
         g.filters,
         g.channels,
@@ -158,6 +205,18 @@ def _gradient(g: Geometry) -> Canonical:
         g.output,
         crop,
         column=PixelUse(Placed(crop, stored), g.images, g.filters, stored),
+    )
+
+
+def _stacked(g: Geometry) -> Canonical:
+    x = forward_axis(g.size[1], g.output[1], g.kernel[1], 1, g.padding)
+    crop, stored = (0, x.crop), (g.output[0], x.crop + g.output[1])
+    size, channels = (g.output[0], x.stored), g.channels * g.kernel[0]
+    row = PixelUse(Stacked(g, Placed((0, x.offset), size)), g.images, channels, size)
+    column = PixelUse(Placed(crop, stored), g.images, g.filters, stored)
+    kernel = (1, g.kernel[1])
+    return Canonical(
+        Pass.GRADIENT, kernel, 1, g.filters, channels, row, g.output, crop, column=column
     )
 
 
@@ -176,7 +235,7 @@ def _unfolded(pass_: Pass, g: Geometry, pixels: int) -> Canonical:
     gradient = pass_ is Pass.GRADIENT
     return Canonical(
         Pass.GRADIENT if gradient else Pass.FORWARD,
-        1,
+        (1, 1),
         1,
         filters,
         depth,

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from host.compiler.canonical import Canonical, PixelUse, Placed, Unfolded, canonical
+from host.compiler.canonical import (
+    Canonical,
+    PixelUse,
+    Placed,
+    Unfolded,
+    Way,
+    canonical,
+    ways,
+)
 from host.compiler.convolution import Output, SlidingWork
-from host.compiler.gradient import GradientWork, pairs_of
+from host.compiler.gradient import BLOCKS, GradientWork, pairs_of
 from host.compiler.planning import (
     ACCUMULATOR_LIMIT,
     TooLarge,
@@ -134,33 +142,49 @@ class Compilation:
     # -- forms ---------------------------------------------------------------------------------
 
     def _form(self, step: Step) -> Compiled:
-        """The engine's form: windows if it can do them and they fit, else a matrix product."""
-        if step.geometry.direct and not self._better_unfolded(step):
-            compiled = self._keys(step, direct=True)
-            try:
-                trial = Compilation.__new__(Compilation)
-                trial.parameters, trial.log, trial._made = self.parameters, [], {}
-                alone = replace(compiled, step=replace(step, destination=Port()))
-                trial.tensors = trial._lay_out([alone])
-                trial._cut(alone)
-            except TooLarge:
-                pass
-            else:
-                return compiled
-        return self._keys(step, direct=False)
+        """The engine's form: the cheapest way of those that fit on the chip."""
+        found: list[tuple[float, Compiled]] = []
+        for way in ways(step.pass_, step.geometry):
+            if way is not Way.DIRECT and {step.row, step.column} & set(self._made):
+                continue
+            compiled = self._keys(step, way)
+            if way is Way.UNFOLDED and step.pass_ is not Pass.GRADIENT and found:
+                continue
+            if way is Way.UNFOLDED or self._fits(compiled):
+                found.append((self._cost(compiled), compiled))
+        if not found:
+            compiled = self._keys(step, Way.UNFOLDED)
+            found.append((0, compiled))
+        return min(found, key=lambda each: each[0])[1]
 
-    def _better_unfolded(self, step: Step) -> bool:
-        """A gradient with few input channels has fewer tiles as a matrix product."""
-        g, channels = step.geometry, self.parameters.block.channels
-        if step.pass_ is not Pass.GRADIENT or {step.row, step.column} & set(self._made):
+    def _fits(self, compiled: Compiled) -> bool:
+        """Its tiles fit on the chip, whatever else the program does."""
+        trial = Compilation.__new__(Compilation)
+        trial.parameters, trial.log, trial._made = self.parameters, [], {}
+        alone = replace(compiled, step=replace(compiled.step, destination=Port()))
+        trial.tensors = trial._lay_out([alone])
+        try:
+            trial._cut(alone)
+        except TooLarge:
             return False
-        taps = g.kernel[0] * g.kernel[1]
-        windows = len(pairs_of(range(-(-g.channels // channels)), taps, g.stride))
-        product = len(pairs_of(range(-(-g.channels * taps // channels)), 1, 1))
-        return 2 * product <= windows
+        return True
 
-    def _keys(self, step: Step, *, direct: bool) -> Compiled:
-        form = canonical(step.pass_, step.geometry, self.parameters.array.rows, direct=direct)
+    def _cost(self, compiled: Compiled) -> float:
+        """Of a gradient, cycles for a block of pixels: of the array or of the ports."""
+        form, p = compiled.form, self.parameters
+        if form.column is None:
+            return 0
+        row, column = (
+            -(-use.channels // p.block.channels) * p.digits(bits)
+            for use, bits in zip((form.row, form.column), compiled.step.stored_bits, strict=True)
+        )
+        groups = -(-form.row.channels // p.block.channels)
+        tiles = len(pairs_of(range(groups), form.kernel, form.stride))
+        passes = tiles * column * p.digits(compiled.step.stored_bits[0]) / BLOCKS
+        return max(passes, (row * form.stride**2 + column) * p.word_bytes / (8 * p.memory.ports))
+
+    def _keys(self, step: Step, way: Way) -> Compiled:
+        form = canonical(step.pass_, step.geometry, self.parameters.array.rows, way)
         row = PixelKey(step.row, form.row)
         column: Key = (
             PixelKey(step.column, form.column)
@@ -180,7 +204,9 @@ class Compilation:
     def _result_key(self, step: Step) -> PixelKey | None:
         """The tensor that ``step`` makes, if another step can read it."""
         shape = step.result_shape
-        form = canonical(step.pass_, step.geometry, self.parameters.array.rows, direct=True)
+        if not step.geometry.direct:
+            return None
+        form = canonical(step.pass_, step.geometry, self.parameters.array.rows, Way.DIRECT)
         if form.pass_ is Pass.ERROR or form.crop != (0, 0):
             return None
         size = (shape[2], shape[3])
@@ -290,12 +316,12 @@ class Compilation:
         grid = Grid(self.parameters.array.rows, rows.layout.row_width, stride)
         if form.pass_ is Pass.GRADIENT:
             groups = self._image_groups(each)
-            pairs = len(pairs_of(range(rows.layout.groups), form.taps, form.stride))
+            pairs = len(pairs_of(range(rows.layout.groups), form.kernel, form.stride))
             assert isinstance(columns.layout, PixelLayout)
             count = pairs * columns.layout.groups
             regions = [self._region(each, count, len(group)) for group in groups]
             each.gradient = GradientWork(
-                self.parameters, precisions, grid, form.taps, rows, columns, groups, regions
+                self.parameters, precisions, grid, form.kernel, rows, columns, groups, regions
             )
             return each.gradient
         self._check_bound(each)

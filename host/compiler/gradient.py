@@ -28,7 +28,7 @@ from host.compiler.planning import (
 )
 from host.compiler.results import TileRegion
 from host.compiler.schedule import Builder
-from host.compiler.tensors import TAPS, PixelLayout
+from host.compiler.tensors import PixelLayout
 from host.compiler.windows import Grid, Piece, merge, pair, pieces
 from host.compiler.work import (
     Edges,
@@ -63,22 +63,24 @@ class Entry:
 Pair = tuple[Entry, Entry | None]
 
 
-def pairs_of(groups: range, taps: int, stride: int) -> list[Pair]:
+def pairs_of(groups: range, kernel: tuple[int, int], stride: int) -> list[Pair]:
     """Which two halves share a tile: those that read the same blocks, where possible.
 
     At stride 1 the rows of taps ky and ky + 1 are mostly the same, at stride 2 those of 0 and 2.
     The tap left over shares its tile with that of the next group.
     """
     upper, lower, alone = (0, 1, 2) if stride == 1 else (0, 2, 1)
+    if kernel[0] == 1:
+        alone = 0
     result: list[Pair] = []
     for group in groups[::2]:
         both = [each for each in (group, group + 1) if each in groups]
-        if taps == TAPS:
-            for each in both:
+        for each in both:
+            if kernel[0] == 3:
                 result += [(Entry(each, upper, kx), Entry(each, lower, kx)) for kx in range(3)]
+            if kernel[1] == 3:
                 result.append((Entry(each, alone, 0), Entry(each, alone, 1)))
-        corner = (alone, 2) if taps == TAPS else (0, 0)
-        halves = [Entry(each, *corner) for each in both]
+        halves = [Entry(each, alone, kernel[1] - 1) for each in both]
         result.append((halves[0], halves[1] if len(halves) > 1 else None))
     return result
 
@@ -153,25 +155,29 @@ class GradientWork:
         parameters: Parameters,
         precisions: Precisions,
         grid: Grid,
-        taps: int,
+        kernel: tuple[int, int],
         rows: Tensor,
         columns: Tensor,
         image_groups: list[range],
         regions: list[TileRegion],
     ) -> None:
-        self.parameters, self.precisions, self.grid, self.taps = parameters, precisions, grid, taps
+        self.parameters, self.precisions, self.grid = parameters, precisions, grid
+        self.kernel = kernel
         self.rows, self.columns = rows, columns
         self.image_groups, self.regions = image_groups, regions
         assert isinstance(rows.layout, PixelLayout) and isinstance(columns.layout, PixelLayout)
         self.a, self.e = rows.layout, columns.layout
-        self.pairs = pairs_of(range(self.a.groups), taps, grid.stride)
+        self.pairs = self._pairs(range(self.a.groups))
         self._above, self._below = self._reach()
 
     def _reach(self) -> tuple[int, int]:
         """Rows of input blocks that the block of outputs in row 0 reads, first and last."""
-        side = (-1, 0, 1) if self.taps == TAPS else (0,)
-        rows = [piece.row for dy in side for dx in side for piece in pieces(self.grid, dy, dx)]
+        height, width = (range(-(taps // 2), taps // 2 + 1) for taps in self.kernel)
+        rows = [piece.row for dy in height for dx in width for piece in pieces(self.grid, dy, dx)]
         return min(rows), max(rows)
+
+    def _pairs(self, groups: range) -> list[Pair]:
+        return pairs_of(groups, self.kernel, self.grid.stride)
 
     # -- planning ------------------------------------------------------------------------------
 
@@ -204,7 +210,7 @@ class GradientWork:
     def _filters(self, size: int) -> int:
         """Groups of filters whose tiles fit into the gradient memory with ``size`` groups."""
         sums = self.parameters.buffers.gradient_words // self.parameters.beats_per_tile
-        return min(sums // len(pairs_of(range(size), self.taps, self.grid.stride)), self.e.groups)
+        return min(sums // len(self._pairs(range(size))), self.e.groups)
 
     def _traffic(self, size: int, filters: int) -> int:
         """Words read in all rounds."""
@@ -297,7 +303,7 @@ class GradientWork:
         first, last = ends
         rows = self._rows(round_, chunk)
         shapes = rectangles(chunk, self.grid.output_columns)
-        pairs = pairs_of(round_.channels, self.taps, self.grid.stride)
+        pairs = self._pairs(round_.channels)
         builder.begin()
         address = bring_rows(builder, self.precisions, self.rows, rows)
         column = self._bring_columns(builder, chunk, shapes, filters)
@@ -312,7 +318,7 @@ class GradientWork:
             gradient_address=number * len(pairs) * beats,
         )
         if last:
-            before = len(pairs_of(range(round_.channels.start), self.taps, self.grid.stride))
+            before = len(self._pairs(range(round_.channels.start)))
             store = region.store(store, filters * len(self.pairs) + before)
         builder.store(store)
         for each in pairs:
@@ -384,7 +390,6 @@ class GradientWork:
             (shape.column + (shape.beside - 1) * shape.width) * grid.column_step,
             at_left=shape.column == 0,
         )
-        centre = 1 if self.taps == TAPS else 0
 
         def located() -> Iterator[tuple[int, int, int, Piece]]:
             for block in range(shape.blocks):
@@ -395,7 +400,7 @@ class GradientWork:
                         continue
                     slot = 3 * block + half if block < 3 else 2 + 3 * half
                     distance = (entry.group - entries[0].group) * stride + image * image_words
-                    shift = entry.ky - centre, entry.kx - centre
+                    shift = entry.ky - self.kernel[0] // 2, entry.kx - self.kernel[1] // 2
                     for piece in pieces(grid, *shift, row, column):
                         offset = distance + piece.row * self.a.width_blocks + piece.column
                         yield offset, edges.zero(piece), slot, piece
@@ -476,15 +481,16 @@ class GradientWork:
     def assemble(self, tiles: NDArray[np.int64]) -> NDArray[np.int64]:
         """``[filter, channel, ky, kx]`` (groups filled up) of a region's tiles."""
         p = self.parameters
-        channels, side = p.block.channels, 3 if self.taps == TAPS else 1
-        result = np.zeros((self.e.groups, channels, self.a.groups, channels, side, side), np.int64)
+        channels = p.block.channels
+        shape = (self.e.groups, channels, self.a.groups, channels, *self.kernel)
+        result = np.zeros(shape, np.int64)
         split = tiles.reshape(self.e.groups, len(self.pairs), 2, channels, channels)
         for number, entries in enumerate(self.pairs):
             for half, entry in enumerate(entries):
                 if entry is not None:
                     part = split[:, number, half].swapaxes(1, 2)
                     result[:, :, entry.group, :, entry.ky, entry.kx] = part
-        return result.reshape(self.e.groups * channels, self.a.groups * channels, side, side)
+        return result.reshape(self.e.groups * channels, self.a.groups * channels, *self.kernel)
 
 
 Loop = tuple[int, int, int]

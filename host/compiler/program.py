@@ -25,14 +25,15 @@ Results = dict[str, NDArray[np.int64] | None]
 class Program:
     """Steps as a command stream and a memory image.
 
-    Members: ``steps``; ``commands[n, 32]`` bytes, at ``program_address``; ``base_address`` of the
-    memory image, ``memory_bytes`` its size.
+    Members: ``steps``; ``commands[n, 32]`` bytes, at ``program_address``, and ``decoded``, the
+    same as objects; ``base_address`` of the memory image, ``memory_bytes`` its size.
     """
 
     def __init__(self, parameters: Parameters, steps: Sequence[Step], base_address: int) -> None:
         made = Compilation(parameters, steps, base_address)
         self.parameters, self.steps = parameters, tuple(steps)
         self.base_address = base_address
+        self.decoded = tuple(made.commands)
         self.commands = encode_all(made.commands)
         self.program_address = made.end
         size = made.end + len(self.commands) * COMMAND_BYTES - base_address
