@@ -50,9 +50,9 @@ class CommandChecks(wiring.Component):
     bad_count : Out(1)    a count of 0, or an entry, format, group or token that does not exist
 
     A token bit that the command's stage does not have (`WAIT`, `SIGNAL`; END has none) is as bad
-    as a count. All ten entries of a LOAD's ``groups`` must be groups or `NO_GROUP`, whatever
-    ``words`` is, if it fills the column memory, and its ``words`` at most
-    `Parameters.column_word_parts`; ``bits`` of a STORE is 1..16 if its format is PLANES.
+    as a count. The entries of ``groups`` that a LOAD to the column memory uses must be groups or
+    `NO_GROUP`, and its ``words`` at most `Parameters.column_word_parts`; ``bits`` of a STORE is
+    1..16 if its format is PLANES.
 
     Timing: two cycles behind ``command``.
     """
@@ -115,7 +115,7 @@ class CommandChecks(wiring.Component):
             case Opcode.LOAD:
                 columns = self._field(opcode, "memory") == Memory.COLUMNS
                 too_many = self._field(opcode, "words") > self.parameters.column_word_parts
-                return [columns & too_many, columns & self._bad_groups()]
+                return [columns & too_many, *(columns & bad for bad in self._bad_groups())]
             case Opcode.PATTERN:
                 return [self._field(opcode, "entry") >= patterns]
             case Opcode.CONVOLVE:
@@ -128,9 +128,14 @@ class CommandChecks(wiring.Component):
                 return [form >= len(Format), narrowed, row_pixels]
         return []
 
-    def _bad_groups(self) -> Value:
+    def _bad_groups(self) -> list[Value]:
+        """For each half-block that ``words`` (if that is good) has, whether its group is bad."""
         groups = self._field(Opcode.LOAD, "groups")
-        entries = [groups.word_select(half, 4) for half in range(len(groups) // 4)]
-        return Cat(
-            (entry >= self.parameters.lane_groups) & (entry != NO_GROUP) for entry in entries
-        ).any()
+        most = self.parameters.column_word_parts
+        words = self._field(Opcode.LOAD, "words")[: most.bit_length()]
+        bad = []
+        for half in range(2 * most):
+            entry = groups.word_select(half, 4)
+            exists = (entry < self.parameters.lane_groups) | (entry == NO_GROUP)
+            bad.append((words > half // 2) & ~exists)
+        return bad

@@ -39,9 +39,10 @@ class CommandDecoder(wiring.Component):
     done : Out(1)                       END has been reached and everything before it is finished
 
     Of every command, END too: an unknown opcode is OPCODE; a slot or operand that does not exist
-    SLOT; a slot with any of its three widths beyond ``max_bits`` PRECISION; then `CommandChecks`
-    COUNT. The command stream may go on after END, it is taken and forgotten; if it ends without
-    one (or is empty), that is PROGRAM, with ``index`` the number of commands there were.
+    SLOT; bits of its operand or partner beyond ``max_bits`` PRECISION, unless it is PATTERN or END,
+    which use neither; then `CommandChecks` COUNT. The command stream may go on after END, it is
+    taken and forgotten; if it ends without one (or is empty), that is PROGRAM, with ``index`` the
+    number of commands there were.
 
     Timing: four cycles from command to task, a command every four cycles. A wrong command is not
     passed on and blocks those behind it until reset.
@@ -75,6 +76,7 @@ class CommandDecoder(wiring.Component):
         self.count = Signal(INDEX_BITS)
         self.offered = Signal(len(Stage))
         self.bits = {name: Signal(BITS_WIDTH, name=name) for name in ("operand", "partner")}
+        self.beyond = {name: Signal(name=f"{name}_beyond") for name in self.bits}
         self.too_wide = Signal()
         self.checks = CommandChecks(parameters)
 
@@ -113,18 +115,20 @@ class CommandDecoder(wiring.Component):
         limit = self.parameters.precision.max_bits
         widths = [self.entry[operand.name.lower()] for operand in Operand]
         with m.If(self.step[1]):
-            m.d.sync += self.too_wide.eq(Cat(width > limit for width in widths).any())
             for name, bits in self.bits.items():
                 with m.Switch(field(self.command, Opcode.END, name)):
                     for operand, width in zip(Operand, widths, strict=True):
                         with m.Case(operand):
-                            m.d.sync += bits.eq(width)
+                            m.d.sync += [bits.eq(width), self.beyond[name].eq(width > limit)]
 
     def _judge(self, m: Module, verdict: Value) -> None:
         """Pass the command on, or stop with what is wrong with it."""
         checks = self.checks
         cause = Signal(8)
-        is_end = checks.is_opcode[list(Opcode).index(Opcode.END)]
+        is_end = self._is(Opcode.END)
+        m.d.comb += self.too_wide.eq(
+            Cat(self.beyond.values()).any() & ~is_end & ~self._is(Opcode.PATTERN)
+        )
         with m.If(~checks.is_opcode.any()):
             m.d.comb += cause.eq(Fault.OPCODE)
         with m.Elif(checks.bad_slot):
@@ -151,6 +155,9 @@ class CommandDecoder(wiring.Component):
             m.d.sync += self.ended.eq(0)
         with m.Elif(verdict & is_end & self._good()):
             m.d.sync += self.ended.eq(1)
+
+    def _is(self, opcode: Opcode) -> Value:
+        return self.checks.is_opcode[list(Opcode).index(opcode)]
 
     def _good(self) -> Value:
         """Nothing is wrong with a command whose opcode is known."""
@@ -186,7 +193,6 @@ class CommandDecoder(wiring.Component):
         task = Signal(stage_task(self.parameters))
         with m.If(verdict):
             zero = Cat(bits == 0 for bits in self.bits.values()).any()
-            is_pattern = checks.is_opcode[list(Opcode).index(Opcode.PATTERN)]
             m.d.sync += [
                 task.index.eq(self.count),
                 task.command.eq(self.command),
@@ -194,7 +200,7 @@ class CommandDecoder(wiring.Component):
                 task.tail.eq(self._tail(self.bits["operand"])),
                 task.partner_digits.eq(self._digits(self.bits["partner"])),
                 task.partner_tail.eq(self._tail(self.bits["partner"])),
-                task.skip.eq(zero & ~is_pattern),
+                task.skip.eq(zero & ~self._is(Opcode.PATTERN)),
             ]
         for stage in Stage:
             mine = Cat(

@@ -11,7 +11,14 @@ from hw.contract.commands import Fault, Opcode, Stage
 from hw.contract.parameters import Parameters, parse_parameters
 from hw.flow.tasks import stage_task
 from tests.harness import STALLS, Bench, testbench
-from tests.hw.control.random_commands import OWNER, good_command, spoiled, task_of, verdict
+from tests.hw.control.random_commands import (
+    OWNER,
+    good_command,
+    spoiled,
+    task_of,
+    verdict,
+    with_field,
+)
 
 
 def machine_of(bench: Bench) -> Parameters:
@@ -152,12 +159,20 @@ async def precision_out_of_range(bench: Bench) -> None:
         await driver.set_entry(
             2, SimpleNamespace(activation=bits[0], weight=bits[1], error=bits[2])
         )
-        word = good_command(bench.random, driver.parameters, Opcode.STORE)
-        word = word & ~(0xFF << 16) | 2 << 16
-        await driver.start(1)
-        driver.source.send(word)
+        for opcode, used in ((Opcode.STORE, operand), (Opcode.STORE, (operand + 1) % 3)):
+            word = good_command(bench.random, driver.parameters, opcode)
+            for name, value in (("slot", 2), ("operand", used), ("partner", used)):
+                word = with_field(word, opcode, name, value)
+            await driver.start(2)
+            driver.source.send(word)
+            await bench.cycles(20)
+            assert driver.faults == ([(Fault.PRECISION, 0)] if used == operand else [])
+            await driver.reset()
+        word = good_command(bench.random, driver.parameters, Opcode.PATTERN)
+        await driver.start(2)
+        driver.source.send(with_field(word, Opcode.PATTERN, "slot", 2))
         await bench.cycles(20)
-        assert driver.faults == [(Fault.PRECISION, 0)]
+        assert not driver.faults
         await driver.reset()
 
 

@@ -63,8 +63,10 @@ def good_command(random: Random, parameters: Parameters, opcode: Opcode) -> int:
     match opcode:
         case Opcode.LOAD:
             put("runs", random.choice([1, 2, 4095]))
-            put("words", random.randint(1, parameters.column_word_parts))
+            words = random.randint(1, parameters.column_word_parts)
+            put("words", words)
             groups = [random.choice([*range(parameters.lane_groups), NO_GROUP]) for _ in range(10)]
+            groups[2 * words :] = [random.randrange(16) for _ in groups[2 * words :]]
             put("groups", sum(group << 4 * half for half, group in enumerate(groups)))
         case Opcode.PATTERN:
             put("entry", random.randrange(patterns))
@@ -100,6 +102,9 @@ def spoiled(random: Random, parameters: Parameters, opcode: Opcode) -> list[tupl
             columns = with_field(good(), opcode, "memory", Memory.COLUMNS)
             parts = parameters.column_word_parts
             found.append(("words", with_field(columns, opcode, "words", parts + 1)))
+            good_groups = sum(half % 9 << 4 * half for half in range(10))
+            columns = with_field(columns, opcode, "words", parts)
+            columns = with_field(columns, opcode, "groups", good_groups)
             for half in range(10):
                 groups = fields_of(columns, opcode)["groups"] & ~(15 << 4 * half)
                 bad = groups | parameters.lane_groups << 4 * half
@@ -145,7 +150,8 @@ def verdict(word: int, table: Sequence[Precision], parameters: Parameters) -> Fa
         return Fault.SLOT
     precision = table[fields["slot"]]
     widths = (precision.activation, precision.weight, precision.error)
-    if max(widths) > parameters.precision.max_bits:
+    used = (widths[fields["operand"]], widths[fields["partner"]])
+    if opcode not in (Opcode.PATTERN, Opcode.END) and max(used) > parameters.precision.max_bits:
         return Fault.PRECISION
     return Fault.COUNT if _bad_count(opcode, fields, parameters) else Fault.NONE
 
@@ -160,7 +166,8 @@ def _bad_count(opcode: Opcode, fields: dict[str, int], parameters: Parameters) -
             bad |= 0 in (fields["runs"], fields["words"])
             if fields["memory"] == Memory.COLUMNS:
                 bad |= fields["words"] > parameters.column_word_parts
-                bad |= any(g >= parameters.lane_groups and g != NO_GROUP for g in groups)
+                used = groups[: 2 * fields["words"]]
+                bad |= any(g >= parameters.lane_groups and g != NO_GROUP for g in used)
         case Opcode.PATTERN:
             bad |= fields["entry"] >= patterns
         case Opcode.CONVOLVE:
