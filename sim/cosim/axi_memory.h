@@ -17,7 +17,7 @@ constexpr unsigned MOST_REGIONS = 8;
 
 extern "C" {
 
-// The structures here are mirrored in convolution.py.
+// The structures here are mirrored in convolution_library.py.
 struct MemoryModel {
     std::uint64_t earned_credit;  // per cycle; 0: no limit
     std::uint64_t read_cost;      // of a beat

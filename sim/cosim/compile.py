@@ -56,9 +56,14 @@ class Design:
     name: str
     verilog: str
 
-    @cached_property
+    @property
     def ports(self) -> dict[str, int]:
         """Widths of the top module's ports, as the Verilog declares them."""
+        return {name: width for name, (_, width) in self._declared_ports.items()}
+
+    @cached_property
+    def _declared_ports(self) -> dict[str, tuple[str, int]]:
+        """Direction and width of every port."""
         body = re.search(
             rf"^module {re.escape(self.name)}\b.*?^endmodule",
             self.verilog,
@@ -67,9 +72,40 @@ class Design:
         if body is None:
             raise ParameterError("top module", self.name, "a module of the Verilog text")
         declarations = re.findall(
-            r"^\s*(?:input|output)\s+(?:\[(\d+):0\]\s+)?(\w+)\s*;", body.group(), re.MULTILINE
+            r"^\s*(input|output)\s+(?:\[(\d+):0\]\s+)?(\w+)\s*;", body.group(), re.MULTILINE
         )
-        return {name: int(top or 0) + 1 for top, name in declarations}
+        return {name: (direction, int(top or 0) + 1) for direction, top, name in declarations}
+
+    def with_registered_inputs(self) -> Design:
+        """This design with a register in front of every input but ``clk``.
+
+        What a harness sets before a rising edge the design sees after it, as if it came from a
+        register on the far side of the wire. All combinational paths then begin at registers:
+        the model evaluates them once in a cycle. Otherwise it does so at every evaluation for
+        those that begin at inputs, and all that has a reset begins at ``rst``.
+        """
+        name = f"{self.name}_behind_registers"
+        declarations, moves, connections = [], [], []
+        for port, (direction, width) in self._declared_ports.items():
+            shape = f"[{width - 1}:0] " if width > 1 else ""
+            declarations.append(f"  {direction} {shape}{port};")
+            inner = port
+            if direction == "input" and port != "clk":
+                inner = f"{port}_held"
+                declarations.append(f"  reg {shape}{inner};")
+                moves.append(f"    {inner} <= {port};")
+            connections.append(f".{port}({inner})")
+        wrapper = [
+            f"module {name}({', '.join(self.ports)});",
+            *declarations,
+            "  always @(posedge clk) begin",
+            *moves,
+            "  end",
+            f"  {self.name} wrapped ({', '.join(connections)});",
+            "endmodule",
+            "",
+        ]
+        return Design(name, self.verilog + "\n" + "\n".join(wrapper))
 
     def require_ports(self, expected: Mapping[str, int]) -> None:
         """Raise `ParameterError` unless the top module has these ports in these widths."""

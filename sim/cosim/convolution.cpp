@@ -1,7 +1,8 @@
 // Runs the convolution engine on its ports (AXI3 memory, AXI-Lite registers, result stream and
 // interrupt) without a call from Python per cycle.
 //
-// The structures here and in the headers are mirrored in convolution.py.
+// The structures here and in the headers are mirrored in convolution_library.py. The model is one
+// `with_registered_inputs`.
 
 #include <type_traits>
 
@@ -182,16 +183,17 @@ class Registers {
 struct Board {
     explicit Board(Machine* opened) : machine{opened} {}
 
+    // The inputs have registers: they take what is driven at the edge with which the cycle begins.
     void cycle() {
         memory.drive();
         sink.drive();
         registers.drive();
         machine->settle();
+        machine->clock();
         memory.sample();
         sink.sample();
         registers.sample();
         interrupt = machine->model->PORT_interrupt;
-        machine->clock();
         ++bank.cycle;
     }
 

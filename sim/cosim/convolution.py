@@ -134,7 +134,12 @@ class ConvolutionSimulation(Simulation):
         self._started_at = 0
         design = design or convolution_design(parameters)
         design.require_ports(convolution_ports(parameters))
-        path = compile_model(design, "convolution.cpp", _constants(parameters), trace=bool(trace))
+        path = compile_model(
+            design.with_registered_inputs(),
+            "convolution.cpp",
+            _constants(parameters),
+            trace=bool(trace),
+        )
         self._open(library.load(path), trace)
         self._library.machine_attach(
             self._open_handle(), self.memory.ctypes.data, base_address, memory_bytes

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-// Mirrored in convolution.py.
+// Mirrored in convolution_library.py.
 enum Rule : std::uint64_t {
     KEPT,
     VALID_DROPPED,
@@ -21,7 +21,7 @@ enum Rule : std::uint64_t {
     REGISTER_ANSWER,   // an answer on AXI-Lite that nobody waits for, or a second one
 };
 
-// Where: a channel of an HP port, or one of the others. Mirrored in convolution.py.
+// Where: a channel of an HP port, or one of the others. Mirrored in convolution_library.py.
 enum Channel : std::uint64_t { AR, R, AW, W, B, RESULT_PORT, REGISTERS, CHANNELS };
 
 struct Verdict {

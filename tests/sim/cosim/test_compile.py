@@ -26,6 +26,14 @@ def test_ports_are_those_of_the_component(config: str) -> None:
     assert Design("stand_in", emit(component, "stand_in")).ports == expected
 
 
+def test_registers_in_front_of_the_inputs_leave_the_ports_as_they_are() -> None:
+    design = Design("stand_in", emit(StandIn(load_parameters("tiny")), "stand_in"))
+    registered = design.with_registered_inputs()
+    assert registered.ports == design.ports
+    assert "load__payload_held <= load__payload;" in registered.verilog
+    assert ".clk(clk)" in registered.verilog and "results__payload_held" not in registered.verilog
+
+
 def test_ports_of_an_unknown_module() -> None:
     with pytest.raises(ParameterError, match="top module"):
         _ = Design("other", "module top(clk);\n  input clk;\nendmodule\n").ports
