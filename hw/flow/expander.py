@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -24,7 +24,7 @@ class Expander(wiring.Component):
     Members
     -------
     i : In(stream({item: layout, count: count_bits}))
-        ``count`` is 1 or more; 0 means ``2**count_bits``
+        ``count`` is 1 or more; 0 is taken as 1
     o : Out(stream({item: layout, first: 1, last: 1}))
         the item ``count`` times, the fields of ``steps`` having grown each time but the first;
         ``first`` and ``last`` of the item's outputs
@@ -40,6 +40,9 @@ class Expander(wiring.Component):
         self, layout: data.StructLayout, count_bits: int, steps: Mapping[str, str | int] = {}
     ) -> None:
         self.layout, self.steps = layout, dict(steps)
+        self.after = Signal(signed(count_bits + 1))
+        """Outputs of the item after the one shown, less one: its sign says that it is the last, so
+        that nothing has to be compared."""
         super().__init__(
             {
                 "i": In(stream.Signature(data.StructLayout({"item": layout, "count": count_bits}))),
@@ -51,22 +54,19 @@ class Expander(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        shown, count = self.o.payload, self.i.payload.count
-        # items still to come after the one shown
-        left = Signal.like(count, name="left")
-        before = Signal.like(count, name="before")
+        shown, count, after = self.o.payload, self.i.payload.count, self.after
         enter = Signal()
         m.d.comb += [
             enter.eq(shown.last | ~self.o.valid),
             self.i.ready.eq(~self.o.valid | (self.o.ready & shown.last)),
-            before.eq(Mux(enter, count, left)),
+            shown.last.eq(after < 0),
         ]
         with m.If(self.o.ready | ~self.o.valid):
             m.d.sync += [
                 self.o.valid.eq(self.i.valid | ~enter),
-                left.eq(before - 1),
+                # less 2 on entering, less 1 on every step
+                after.eq(Mux(enter, count, after) + Cat(~enter, Const(-1, len(count)))),
                 shown.first.eq(enter),
-                shown.last.eq(before == 1),
             ]
             with m.If(enter):
                 m.d.sync += shown.item.eq(self.i.payload.item)
