@@ -42,6 +42,8 @@ class CommandRequests(wiring.Component):
     freed : In(1)                             a command has left
     requests : Out(stream of `read_request`)
 
+    A request's ``index`` is that of the first command in its words, be it only the end of it.
+
     Timing: a request every three cycles, the first three cycles after ``start``. Room is counted in
     commands, or words if these are shorter.
     """
@@ -66,6 +68,8 @@ class CommandRequests(wiring.Component):
         self.left = Signal(COUNT_BITS + 1)
         """Words not yet asked for."""
         self.free = Signal(range(self.room + 1), init=self.room)
+        self.asked = Signal(COUNT_BITS + 1)
+        """Words asked for."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -83,12 +87,19 @@ class CommandRequests(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
-                    m.d.sync += [request.address.eq(self.address), self.left.eq(self._words())]
+                    m.d.sync += [
+                        request.address.eq(self.address),
+                        self.left.eq(self._words()),
+                        self.asked.eq(0),
+                    ]
                     m.next = "MEASURE"
             with m.State("MEASURE"):
                 m.next = "SIZE"
             with m.State("SIZE"):
-                m.d.sync += request.words.eq(Mux(short, self.left[: len(until)], until))
+                m.d.sync += [
+                    request.words.eq(Mux(short, self.left[: len(until)], until)),
+                    request.index.eq(self._first_command()),
+                ]
                 with m.If(~some):
                     m.next = "IDLE"
                 with m.Elif(self.free >= self.burst_words * self.units_per_word):
@@ -101,6 +112,7 @@ class CommandRequests(wiring.Component):
                         self.requests.valid.eq(0),
                         request.address.eq(request.address + (words << self.shift)),
                         self.left.eq(self.left - words),
+                        self.asked.eq(self.asked + words),
                     ]
                     m.next = "MEASURE"
         used = Mux(asked, request.words[: len(until)] * self.units_per_word, 0)
@@ -109,6 +121,10 @@ class CommandRequests(wiring.Component):
         with m.If(self.start):  # what remained of the last word of the program before
             m.d.sync += self.free.eq(self.room)
         return m
+
+    def _first_command(self) -> object:
+        shift = self.units_per_word.bit_length() - self.units_per_command.bit_length()
+        return self.asked << shift if shift > 0 else self.asked >> -shift
 
     def _words(self) -> object:
         """Of the whole program, the last one perhaps only in part."""
@@ -218,7 +234,7 @@ class CommandFetcher(wiring.Component):
     commands : Out(stream of `program_command`)
     done : Out(1)         the commands have all been delivered
     index : Out(32)       number of the first command that has not come yet
-    words_taken : Out(1)  a word has come in
+    words_taken : Out(1)  a word has come in, two cycles ago
     clear : In(1)         forget the program, and words that were asked for: they must not come
 
     Timing: a command per cycle; the first request four cycles after ``start``. `commands_ahead`
@@ -276,7 +292,11 @@ class CommandFetcher(wiring.Component):
             self.index.eq(words.received),
             leaves.eq(self.commands.valid & self.commands.ready),
         ]
-        m.d.sync += self.words_taken.eq(self.words.valid & self.words.ready)
+        taken = Signal()
+        m.d.sync += [
+            taken.eq(self.words.valid & self.words.ready),
+            self.words_taken.eq(taken),
+        ]
         with m.If(self.start):
             m.d.sync += self.done.eq(0)
         with m.Elif(start):

@@ -80,7 +80,7 @@ class LoadPlaces(wiring.Component):
     targets : In(stream of `load_target`)
     places : Out(stream of `load_place`)
 
-    Timing: a place per cycle, seven cycles after its target, without a gap between targets.
+    Timing: a place per cycle, eight cycles after its target, without a gap between targets.
     """
 
     def __init__(self, parameters: Parameters) -> None:
@@ -114,23 +114,19 @@ class LoadPlaces(wiring.Component):
         digits = Expander(self.digit, digit_bits(self.parameters), {"address": digit_stride})
         runs = Expander(self.run, runs_bits, {"address": run_stride})
         words = Expander(self.word, words_bits, {"address": "step", "pair": 1})
-        between = StreamRegister(runs.i.payload.shape())
-        m.submodules.digits, m.submodules.between = digits, between
-        m.submodules.runs, m.submodules.words = runs, words
-        m.submodules.found = found = StreamRegister(self.unchecked)
-        m.submodules.exit = leaving = StreamRegister(load_place(self.parameters))
+        digit_done = StreamRegister(runs.i.payload.shape())
+        run_done = StreamRegister(words.i.payload.shape())
+        found = StreamRegister(self.unchecked)
+        leaving = StreamRegister(load_place(self.parameters))
+        m.submodules.digits, m.submodules.digit_done = digits, digit_done
+        m.submodules.runs, m.submodules.run_done = runs, run_done
+        m.submodules.words, m.submodules.found = words, found
+        m.submodules.exit = leaving
         self._enter(m, digits)
-        self._pass_on(m, digits, between)
-        wiring.connect(m, between.o, runs.i)
-        self._pass_on(m, runs, words)
-        self._look_ahead(m, digits, between.i.payload)
-        first = runs.o.payload
-        m.d.comb += [
-            words.i.payload.count.eq(first.item.words),
-            words.i.payload.item.step.eq(first.item.memory == Memory.PLANES),
-            words.i.payload.item.pair.eq(0),
-            words.i.payload.item.final.eq(first.item.final & first.last),
-        ]
+        self._look_ahead(m, digits, digit_done)
+        wiring.connect(m, digit_done.o, runs.i)
+        self._begin_run(m, runs, run_done)
+        wiring.connect(m, run_done.o, words.i)
         self._find(m, words, found)
         self._check(m, found, leaving)
         wiring.connect(m, leaving.o, wiring.flipped(self.places))
@@ -146,7 +142,7 @@ class LoadPlaces(wiring.Component):
             self.targets.ready.eq(digits.i.ready),
         ]
 
-    def _pass_on(self, m: Module, outer: Expander, inner: Expander | StreamRegister) -> None:
+    def _pass_on(self, m: Module, outer: Expander, inner: StreamRegister) -> None:
         """Connect two loops, as far as the items have the same fields."""
         source, target = outer.o.payload.item, inner.i.payload.item
         for name in target.shape().members:
@@ -154,11 +150,12 @@ class LoadPlaces(wiring.Component):
                 m.d.comb += target[name].eq(source[name])
         m.d.comb += [inner.i.valid.eq(outer.o.valid), outer.o.ready.eq(inner.i.ready)]
 
-    def _look_ahead(self, m: Module, digits: Expander, run: data.View) -> None:
+    def _look_ahead(self, m: Module, digits: Expander, done: StreamRegister) -> None:
         """What all words of a digit have in common."""
-        digit, last = digits.o.payload.item, digits.o.payload.last
+        digit, last, run = digits.o.payload.item, digits.o.payload.last, done.i.payload
         groups = [digit.groups.word_select(half, GROUP_BITS) for half in range(HALVES)]
         columns = digit.memory == Memory.COLUMNS
+        self._pass_on(m, digits, done)
         m.d.comb += [
             run.count.eq(digit.runs),
             run.item.final.eq(last),
@@ -166,6 +163,16 @@ class LoadPlaces(wiring.Component):
         ]
         for plane in range(self.parameters.array.spatial_bits):
             m.d.comb += run.item.planes[plane].eq(~last | (plane < digit.tail))
+
+    def _begin_run(self, m: Module, runs: Expander, done: StreamRegister) -> None:
+        run, word = runs.o.payload, done.i.payload
+        self._pass_on(m, runs, done)
+        m.d.comb += [
+            word.count.eq(run.item.words),
+            word.item.step.eq(run.item.memory == Memory.PLANES),
+            word.item.pair.eq(0),
+            word.item.final.eq(run.item.final & run.last),
+        ]
 
     def _find(self, m: Module, words: Expander, found: StreamRegister) -> None:
         """The pair of lane groups of every word."""

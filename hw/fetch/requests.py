@@ -1,6 +1,6 @@
 """The side of the fetch stage that runs ahead: which words of memory a LOAD needs."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,7 +8,7 @@ from hw.contract.commands import LOAD_FIELDS, Opcode
 from hw.contract.parameters import Parameters
 from hw.flow.expander import Expander
 from hw.flow.stream_register import StreamRegister
-from hw.flow.tasks import digit_bits, field, stage_task
+from hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
 
 __all__ = ["ADDRESS_BITS", "WORDS_BITS", "LoadRequests", "read_request", "sum_bits", "word_shift"]
 
@@ -17,8 +17,9 @@ WORDS_BITS = LOAD_FIELDS["words"].width
 
 
 def read_request() -> data.StructLayout:
-    """``words`` words of memory from byte ``address`` on."""
-    return data.StructLayout({"address": ADDRESS_BITS, "words": WORDS_BITS})
+    """``words`` words of memory from byte ``address`` on; ``index``: of the command that needs
+    them, or that is in them."""
+    return data.StructLayout({"address": ADDRESS_BITS, "words": WORDS_BITS, "index": INDEX_BITS})
 
 
 def word_shift(parameters: Parameters) -> int:
@@ -44,7 +45,7 @@ class LoadRequests(wiring.Component):
     -------
     tasks : In(stream of `stage_task`)    a skipped one asks for nothing
     requests : Out(stream of `read_request`)
-    halt : In(1)                          make no more requests: one at most is still offered
+    halt : In(1)                          make no more requests: two at most are still offered
 
     Timing: a request per cycle, five cycles after its task, without a gap between tasks.
     Addresses beyond 32 bits are not wrapped: such a request is made for words up to beyond the
@@ -58,7 +59,24 @@ class LoadRequests(wiring.Component):
         strides = {name: LOAD_FIELDS[name].width for name in ("digit_stride", "run_stride")}
         counts = {name: LOAD_FIELDS[name].width for name in ("runs", "words")}
         self.layout = data.StructLayout(
-            {"skip": 1, "byte": self.shift, "address": width, **strides, **counts}
+            {
+                "skip": 1,
+                "byte": self.shift,
+                "address": width,
+                "index": INDEX_BITS,
+                **strides,
+                **counts,
+            }
+        )
+        inside = ADDRESS_BITS - self.shift
+        self.found = data.StructLayout(
+            {
+                "byte": self.shift,
+                "address": inside,
+                "words": WORDS_BITS,
+                "index": INDEX_BITS,
+                "beyond": 1,
+            }
         )
         super().__init__(
             {
@@ -73,19 +91,21 @@ class LoadRequests(wiring.Component):
         bits = digit_bits(self.parameters)
         digits = Expander(self.layout, bits, {"address": "digit_stride"})
         runs = Expander(self.layout, LOAD_FIELDS["runs"].width, {"address": "run_stride"})
-        m.submodules.entry = entry = StreamRegister(digits.i.payload.shape())
-        m.submodules.digits, m.submodules.runs = digits, runs
-        m.submodules.exit = leaving = StreamRegister(read_request())
+        entry = StreamRegister(digits.i.payload.shape())
+        between = StreamRegister(runs.i.payload.shape())
+        leaving = StreamRegister(self.found)
+        m.submodules.entry, m.submodules.digits, m.submodules.between = entry, digits, between
+        m.submodules.runs, m.submodules.exit = runs, leaving
         self._enter(m, entry)
         wiring.connect(m, entry.o, digits.i)
         m.d.comb += [
-            runs.i.payload.item.eq(digits.o.payload.item),
-            runs.i.payload.count.eq(digits.o.payload.item.runs),
-            runs.i.valid.eq(digits.o.valid),
-            digits.o.ready.eq(runs.i.ready),
+            between.i.payload.item.eq(digits.o.payload.item),
+            between.i.payload.count.eq(digits.o.payload.item.runs),
+            between.i.valid.eq(digits.o.valid),
+            digits.o.ready.eq(between.i.ready),
         ]
+        wiring.connect(m, between.o, runs.i)
         self._leave(m, runs, leaving)
-        wiring.connect(m, leaving.o, wiring.flipped(self.requests))
         return m
 
     def _enter(self, m: Module, entry: StreamRegister) -> None:
@@ -96,6 +116,7 @@ class LoadRequests(wiring.Component):
             m.d.comb += item[name].eq(field(task.command, Opcode.LOAD, name))
         m.d.comb += [
             item.skip.eq(task.skip),
+            item.index.eq(task.index),
             item.byte.eq(address[: self.shift]),
             item.address.eq(address[self.shift :]),
             item.runs.eq(Mux(task.skip, 1, field(task.command, Opcode.LOAD, "runs"))),
@@ -105,20 +126,22 @@ class LoadRequests(wiring.Component):
         ]
 
     def _leave(self, m: Module, runs: Expander, leaving: StreamRegister) -> None:
-        """Skipped tasks end here; a register behind the question whether a sum is beyond."""
+        """Skipped tasks end here. ``beyond`` is found before the register, used behind it."""
         inside = ADDRESS_BITS - self.shift
-        item, held, kept, beyond = runs.o.payload.item, Signal(), Signal(self.layout), Signal()
+        item, request, beyond = runs.o.payload.item, leaving.o.payload, leaving.o.payload.beyond
         m.d.comb += [
-            leaving.i.valid.eq(held & ~self.halt),
-            leaving.i.payload.address.eq(
-                Cat(kept.byte, kept.address[:inside] | beyond.replicate(inside))
+            leaving.i.valid.eq(runs.o.valid & ~item.skip & ~self.halt),
+            runs.o.ready.eq((leaving.i.ready | item.skip) & ~self.halt),
+            leaving.i.payload.byte.eq(item.byte),
+            leaving.i.payload.address.eq(item.address),
+            leaving.i.payload.index.eq(item.index),
+            leaving.i.payload.words.eq(item.words),
+            leaving.i.payload.beyond.eq(item.address[inside:].any()),
+            self.requests.payload.address.eq(
+                Cat(request.byte, request.address | beyond.replicate(inside))
             ),
-            leaving.i.payload.words.eq(kept.words | beyond.replicate(WORDS_BITS)),
-            runs.o.ready.eq(~held | (leaving.i.ready & ~self.halt)),
+            self.requests.payload.words.eq(request.words | beyond.replicate(WORDS_BITS)),
+            self.requests.payload.index.eq(request.index),
+            self.requests.valid.eq(leaving.o.valid),
+            leaving.o.ready.eq(self.requests.ready),
         ]
-        with m.If(runs.o.ready):
-            m.d.sync += [
-                held.eq(runs.o.valid & ~item.skip),
-                kept.eq(item),
-                beyond.eq(item.address[inside:].any()),
-            ]

@@ -44,13 +44,13 @@ class FetchStage(wiring.Component):
     requests : Out(stream of `read_request`), words : In(stream of words)
     plane_write : Out(`plane_write`), column_write : Out(`column_write`)
     ended, signal : Out(1)      a task has ended: its last write is done; it gives a token
-    words_taken, tag : Out      a word has come in; the `Tag` of its LOAD
+    words_taken, tag : Out      a word has come in, two cycles ago; the `Tag` of its LOAD
     fault : Out(8)              `Fault.ADDRESS` for a cycle: a write beyond its memory, which is not
                                 performed; nothing is written from then on
     index : Out(32)             number of the oldest command at work: that of ``fault``, and of the
                                 words that are awaited
     busy : Out(1)               a LOAD is at work
-    halt : In(1)                make no more requests (one may be on offer) and take no more words
+    halt : In(1)                make no more requests (two may still be offered), take no more words
     idle : Out(1)               no task is inside
 
     Timing: a word per cycle, from task to task, too; two cycles for a word of which both halves
