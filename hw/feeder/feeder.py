@@ -17,6 +17,9 @@ from hw.memory.plane_memory import bank_address_bits
 
 __all__ = ["WindowFeeder"]
 
+PATTERN_BIT = (Opcode.PATTERN & ~Opcode.CONVOLVE).bit_length() - 1
+"""Of the command word: tells a PATTERN from a CONVOLVE, and nothing else comes."""
+
 
 class WindowFeeder(wiring.Component):
     """Windows for the rows of the array, in the order of the loop nest in `Convolve`.
@@ -44,18 +47,21 @@ class WindowFeeder(wiring.Component):
     long after the next one; the first window is complete ``latency_cycles`` + n - 1 after its
     command.
 
+    ``primitives`` : with instances of the 7 series' wide multiplexers, which Yosys does not find
+    by itself; the same logic, for synthesis only.
+
     Errors: `ParameterError` for sizes that the convolution engine cannot have.
     """
 
     ROWS_LATENCY_CYCLES = WindowRegister.LATENCY_CYCLES
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
         parameters.require_engine()
         self.parameters = parameters
         self.walk = PlaceWalk(parameters)
         self.issue = PairIssue(parameters, bank_address_bits(parameters))
         self.reader = WindowReader(parameters)
-        self.window = WindowRegister(parameters)
+        self.window = WindowRegister(parameters, primitives=primitives)
         super().__init__(
             {
                 "tasks": In(stream.Signature(stage_task(parameters))),
@@ -103,7 +109,7 @@ class WindowFeeder(wiring.Component):
     def _accept(self, m: Module) -> None:
         """A CONVOLVE goes into the walk, a PATTERN into the table once the walk is empty."""
         task, walk = self.tasks.payload, self.walk
-        is_pattern = task.command[:8] == Opcode.PATTERN
+        is_pattern = task.command[PATTERN_BIT]
         write = Signal(pattern_write(self.parameters))
         walking = Signal(range(PlaceWalk.CAPACITY + 1))
         m.d.comb += [

@@ -75,7 +75,7 @@ class PairIssue(wiring.Component):
         for one cycle: a read outside the plane memory; its step and all after it are not made,
         until reset
     done : Out(1)            the last pair of a command has been looked up
-    busy : Out(1)            a pair or step is inside
+    busy : Out(1)            a pair or step is inside, or there was a fault
 
     Timing: ``latency_cycles`` from ``pairs`` to ``steps``, a pair per cycle.
     """
@@ -107,9 +107,14 @@ class PairIssue(wiring.Component):
         self.summed = Signal(self._stage_layout())
         self.checked = Signal(self._stage_layout())
         self.conflict = Signal()
-        self.outside = Signal()
+        self.swapped = Signal()
+        """A's bank is 1, or B's is 0; in a conflict, they are so one after the other."""
         self.second = Signal()
         """The other step of a conflict."""
+        self.stopped = Signal()
+        """There was a fault."""
+        self.closed = Signal()
+        """No more steps."""
 
     def _stage_layout(self) -> data.StructLayout:
         read = data.StructLayout(
@@ -134,7 +139,11 @@ class PairIssue(wiring.Component):
             self.table.write.eq(self.write),
             self.pairs.ready.eq(self.advance),
             self.busy.eq(
-                self.found_valid | self.summed.valid | self.checked.valid | ~self.register.empty
+                self.found_valid
+                | self.summed.valid
+                | self.checked.valid
+                | self.stopped
+                | ~self.register.empty
             ),
         ]
         self._sum(m)
@@ -175,45 +184,51 @@ class PairIssue(wiring.Component):
                     m.d.sync += read[each].eq(entry[each])
 
     def _check(self, m: Module) -> None:
-        """Range and conflict."""
+        """Range and conflict; a pair that reads outside goes no further, nor any after it."""
         a, b = self.summed.a, self.summed.b
+        outside, failed = Signal(), Signal()
+        m.d.comb += outside.eq((a.memory & self._beyond(a)) | (b.memory & self._beyond(b)))
+        m.d.sync += [failed.eq(0), self.fault.eq(0)]
         with m.If(self.advance):
             m.d.sync += [
                 self.checked.eq(self.summed),
+                self.checked.valid.eq(self.summed.valid & ~outside),
                 self.conflict.eq(a.memory & b.memory & (a.address[0] == b.address[0])),
-                self.outside.eq((a.memory & self._beyond(a)) | (b.memory & self._beyond(b))),
+                self.swapped.eq(Mux(a.memory, a.address[0], b.memory & ~b.address[0])),
+                failed.eq(self.summed.valid & outside),
             ]
+        with m.If(failed & ~self.stopped):
+            m.d.sync += [
+                self.stopped.eq(1),
+                self.fault.eq(Fault.ADDRESS),
+                self.fault_index.eq(self.checked.index),
+            ]
+        # The next pair comes with ``failed`` at the earliest.
+        m.d.sync += self.closed.eq(self.halt | failed | self.stopped)
 
     def _beyond(self, read: data.View) -> Value:
         # a negative address is a large one without its sign
-        return read.address.as_unsigned() >= self.parameters.buffers.plane_words
+        address, words = read.address.as_unsigned(), self.parameters.buffers.plane_words
+        bits = (words - 1).bit_length()
+        return address[bits:].any() if words == 1 << bits else address >= words
 
     def _issue(self, m: Module) -> None:
-        stopped = Signal()
+        """One step of a pair, or both steps of a conflict."""
         checked, step, to = self.checked, self.register.i.payload, self.register.i
+        final = ~self.conflict | self.second
         m.d.comb += [
-            to.valid.eq(checked.valid & ~self.outside & ~stopped & ~self.halt),
-            self.advance.eq(
-                ~checked.valid | (to.valid & to.ready & (~self.conflict | self.second))
-            ),
+            to.valid.eq(checked.valid & ~self.closed),
+            self.advance.eq(~checked.valid | (~self.closed & to.ready & final)),
             step.row_pixels.eq(checked.row_pixels),
             step.gradient.eq(checked.gradient),
-            step.last.eq(checked.last & (~self.conflict | self.second)),
+            step.last.eq(checked.last & final),
         ]
         with m.If(to.valid & to.ready):
             m.d.sync += self.second.eq(self.conflict & ~self.second)
-        failed = checked.valid & self.outside & ~stopped
-        m.d.sync += self.fault.eq(0)
-        with m.If(failed):
-            m.d.sync += [
-                stopped.eq(1),
-                self.fault.eq(Fault.ADDRESS),
-                self.fault_index.eq(checked.index),
-            ]
         self._banks(m, step)
         for read, on, place in (
             (checked.a, ~self.second, step.a),
-            (checked.b, ~self.conflict | self.second, step.b),
+            (checked.b, final, step.b),
         ):
             m.d.comb += [
                 place.pixels.eq(_pixels(read, on)),
@@ -224,16 +239,12 @@ class PairIssue(wiring.Component):
     def _banks(self, m: Module, step: data.View) -> None:
         """Which read comes from which bank.
 
-        Without a conflict, a read of zeros, or none, has the bank that the other read leaves.
+        A read of zeros, or none, has the bank that the other read leaves; so has the read that
+        is not made in this step of a conflict.
         """
         a, b = self.checked.a, self.checked.b
-        first = Signal()
-        m.d.comb += [
-            # A's bank; in the second step of a conflict B has it, so A the other
-            first.eq(Mux(a.memory, a.address[0], b.memory & ~b.address[0])),
-            step.swapped.eq(first ^ self.second),
-        ]
         a_reads, b_reads = a.memory & ~self.second, b.memory & (~self.conflict | self.second)
+        m.d.comb += step.swapped.eq(self.swapped ^ self.second)
         for bank in range(2):
             has_b = ~step.swapped if bank else step.swapped
             to = step.banks[bank]

@@ -26,9 +26,6 @@ LOOPS = (
 )
 """Counts and strides of the loops over places, the outermost first."""
 
-REGISTERED = ("tiles_x", "digits")
-"""Loops with a register in front of them, so that no handshake passes more than two loops."""
-
 
 def _width(name: str) -> int:
     return CONVOLVE_FIELDS[name].width
@@ -72,7 +69,7 @@ class PlaceWalk(wiring.Component):
     ``latency_cycles`` after its command. At most `CAPACITY` commands are inside.
     """
 
-    CAPACITY = len(LOOPS) + 1 + len(REGISTERED) * StreamRegister.CAPACITY
+    CAPACITY = (len(LOOPS) + 1) * (1 + StreamRegister.CAPACITY)
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
@@ -86,7 +83,7 @@ class PlaceWalk(wiring.Component):
 
     @property
     def latency_cycles(self) -> int:
-        return sum(loop.latency_cycles for loop in self.loops.values()) + len(REGISTERED)
+        return sum(loop.latency_cycles + 1 for loop in self.loops.values())
 
     def _make_loops(self) -> dict[str, Expander]:
         """The expanders by the name of their count, the outermost first.
@@ -114,20 +111,18 @@ class PlaceWalk(wiring.Component):
         values = self._of_task()
         for name, loop in self.loops.items():
             m.submodules[name] = loop
-            target = loop.i
-            if name in REGISTERED:
-                register = StreamRegister(loop.i.payload.shape())
-                m.submodules[f"{name}_register"] = register
-                wiring.connect(m, register.o, loop.i)
-                target = register.i
             m.d.comb += [
-                target.valid.eq(source.valid),
-                source.ready.eq(target.ready),
-                target.payload.count.eq(values[name]),
+                loop.i.valid.eq(source.valid),
+                source.ready.eq(loop.i.ready),
+                loop.i.payload.count.eq(values[name]),
             ]
             for each, _ in loop.layout:
-                m.d.comb += target.payload.item[each].eq(values[each])
-            source, values = loop.o, self._of_loop(name, loop)
+                m.d.comb += loop.i.payload.item[each].eq(values[each])
+            # no handshake passes more than one loop
+            register = StreamRegister(loop.o.payload.shape())
+            m.submodules[f"{name}_register"] = register
+            wiring.connect(m, loop.o, register.i)
+            source, values = register.o, self._of_loop(name, register.o.payload)
         wiring.connect(m, source, wiring.flipped(self.o))
         return m
 
@@ -143,10 +138,9 @@ class PlaceWalk(wiring.Component):
             "ends": Const(1),
         }
 
-    def _of_loop(self, name: str, loop: Expander) -> Mapping[str, Value]:
+    def _of_loop(self, name: str, shown: data.View) -> Mapping[str, Value]:
         """What a loop hands to the one inside it, and what it knows of its turn."""
-        shown = loop.o.payload
-        values = {each: shown.item[each] for each, _ in loop.layout}
+        values = {each: shown.item[each] for each, _ in self.loops[name].layout}
         values["ends"] = shown.item.ends & shown.last
         if name == "tiles_y":
             values["top"] = shown.first & shown.item.top_edge

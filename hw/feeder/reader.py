@@ -25,7 +25,7 @@ class WindowReader(wiring.Component):
     busy : Out(1)    a step is inside
 
     Timing: `LATENCY_CYCLES` from ``steps`` to ``o``, a step per cycle; while the window cannot
-    take one, those behind it close up.
+    take one, nothing moves.
     """
 
     LATENCY_CYCLES = PlaneMemory.LATENCY_CYCLES + BlockVariants.latency_cycles
@@ -48,13 +48,11 @@ class WindowReader(wiring.Component):
         # a step whose words are being read, and one whose words are in the output registers
         reading, read = Signal(self.step, reset_less=True), Signal(self.step, reset_less=True)
         reading_valid, read_valid = Signal(), Signal()
-        begin, advance, offer = Signal(), Signal(), Signal()
-        steps = self.steps
+        advance, steps = Signal(), self.steps
         m.d.comb += [
-            offer.eq(~self.o.valid | self.o.ready),
-            advance.eq(offer | ~read_valid),
-            begin.eq(advance | ~reading_valid),
-            steps.ready.eq(begin),
+            # all move at once: a chain of conditions would be at the end of a long path
+            advance.eq(~self.o.valid | self.o.ready),
+            steps.ready.eq(advance),
             memory.write.eq(self.write),
             memory.advance.eq(advance),
             self.busy.eq(reading_valid | read_valid | self.o.valid),
@@ -62,17 +60,19 @@ class WindowReader(wiring.Component):
         for bank in range(BANKS):
             access = steps.payload.banks[bank]
             m.d.comb += [
-                memory.reads[bank].enable.eq(access.enable & steps.valid & begin),
+                memory.reads[bank].enable.eq(access.enable & steps.valid & advance),
                 memory.reads[bank].address.eq(access.address),
             ]
-        with m.If(begin):
-            m.d.sync += [reading_valid.eq(steps.valid), reading.eq(steps.payload)]
         with m.If(advance):
-            m.d.sync += [read_valid.eq(reading_valid), read.eq(reading)]
-        with m.If(offer):
-            m.d.sync += self.o.valid.eq(read_valid)
-        self._vary(m, memory, read, offer & read_valid)
-        self._place(m, read, offer & read_valid)
+            m.d.sync += [
+                reading_valid.eq(steps.valid),
+                reading.eq(steps.payload),
+                read_valid.eq(reading_valid),
+                read.eq(reading),
+                self.o.valid.eq(read_valid),
+            ]
+        self._vary(m, memory, read, advance & read_valid)
+        self._place(m, read, advance & read_valid)
         return m
 
     def _vary(self, m: Module, memory: PlaneMemory, step: data.View, advance: Value) -> None:

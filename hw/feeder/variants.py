@@ -56,11 +56,22 @@ class BlockVariants(wiring.Component):
             with m.If(self.advance):
                 with m.If(self.zero):
                     m.d.sync += result.eq(0)
-                with m.Else(), m.Switch(self.variants[3 * column : 3 * column + 3]):
-                    for variant in Variant:
-                        with m.Case(variant):
-                            m.d.sync += result.eq(self._variant(variant))
+                with m.Else():
+                    self._choose(m, result, self.variants[3 * column : 3 * column + 3])
         return m
+
+    def _choose(self, m: Module, result: Signal, variant: Value) -> None:
+        """Four, or one of two: a bit that nobody writes costs two LUTs."""
+        with m.If(variant[2]):
+            with m.Switch(variant[:2]):
+                for each in range(4, 8):
+                    with m.Case(each - 4):
+                        m.d.sync += result.eq(self._variant(Variant(each)))
+        with m.Else():
+            with m.Switch(variant[:2]):
+                for each in range(4):
+                    with m.Case(each):
+                        m.d.sync += result.eq(self._variant(Variant(each)))
 
     def _variant(self, variant: Variant) -> Value:
         pixels = self.parameters.array.rows

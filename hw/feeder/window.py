@@ -1,6 +1,6 @@
 """The window: nine slots of a block each, and their arrangement for the rows of the array."""
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,7 +9,7 @@ from hw.feeder.pair_issue import PIXEL_CLASSES
 from hw.feeder.variants import QUARTERS
 from hw.memory.plane_memory import BANKS
 
-__all__ = ["SLOTS", "WindowRegister", "rows_layout", "window_write"]
+__all__ = ["PIECE", "SLOTS", "WindowRegister", "choose", "rows_layout", "window_write"]
 
 SLOTS = 9
 COLUMNS = 3
@@ -22,16 +22,18 @@ def rows_layout(parameters: Parameters) -> data.ArrayLayout:
     return data.ArrayLayout(array.spatial_bits * array.lanes, array.rows)
 
 
+PIECE = data.StructLayout({"enable": 1, "bank": 1, "quarter": 2})
+"""Some pixels of a slot: are they written, and from which quarter of the variant of which bank."""
+
+
 def window_write(parameters: Parameters) -> data.StructLayout:
     """What a step writes into the window.
 
     blocks : of each bank, the variant for each column of slots
-    pieces : of each slot and quarter, for the first pixel, those in the middle and the last:
-        whether they are written, and with which quarter of the variant from which bank
+    pieces : of each slot and quarter, for the first pixel, those in the middle and the last
     last : the window is complete then; gradient : it is to be arranged for the gradient
     """
-    piece = data.StructLayout({"enable": 1, "bank": 1, "quarter": 2})
-    slot = data.ArrayLayout(data.ArrayLayout(piece, PIXEL_CLASSES), QUARTERS)
+    slot = data.ArrayLayout(data.ArrayLayout(PIECE, PIXEL_CLASSES), QUARTERS)
     block = data.ArrayLayout(8 * parameters.word_bytes, COLUMNS)
     return data.StructLayout(
         {
@@ -57,12 +59,14 @@ class WindowRegister(wiring.Component):
     Timing: ``complete`` in the cycle after the last write; ``rows`` shows the window from
     `LATENCY_CYCLES` after ``take`` until `LATENCY_CYCLES` after the next. What no step writes
     keeps the value that an earlier window had there.
+
+    ``primitives`` : with MUXF7 instances, which Yosys does not find; the same logic.
     """
 
     LATENCY_CYCLES = 2
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
+    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
+        self.parameters, self.primitives = parameters, primitives
         array = parameters.array
         self.planes, self.pixels = array.spatial_bits, array.rows
         self.channels = parameters.block.channels
@@ -91,9 +95,9 @@ class WindowRegister(wiring.Component):
                 gradient.eq(write.gradient),
             ]
         m.d.sync += taken.eq(self.take)
-        with m.If(self.take):
-            m.d.sync += taken_gradient.eq(gradient)
-            m.d.sync += [held.eq(slot) for held, slot in zip(taken_slots, slots, strict=True)]
+        # Every cycle: ``take`` comes late, and the registers that it enables are many already.
+        m.d.sync += taken_gradient.eq(gradient)
+        m.d.sync += [held.eq(slot) for held, slot in zip(taken_slots, slots, strict=True)]
         # Under If, so that the simulation permutes single bits for a gradient only.
         with m.If(taken):
             with m.If(taken_gradient):
@@ -125,18 +129,14 @@ class WindowRegister(wiring.Component):
         piece = write.pieces[slot][quarter][each]
         block_bits = self.channels * self.pixels
         quarter_bits = block_bits // QUARTERS
+        sources = []
+        for bank in range(BANKS):
+            word = write.blocks[bank][slot % COLUMNS]
+            for source in range(QUARTERS):
+                starts = range(source * quarter_bits, len(word), block_bits)
+                sources.append(Cat(word[start + begin : start + end] for start in starts))
         with m.If(self.i.valid & self.i.ready & piece.enable):
-            with m.Switch(Cat(piece.quarter, piece.bank)):
-                for select in range(QUARTERS * BANKS):
-                    bank, source = divmod(select, QUARTERS)
-                    word = write.blocks[bank][slot % COLUMNS]
-                    first = source * quarter_bits
-                    bits = [
-                        word[plane * block_bits + first + begin : plane * block_bits + first + end]
-                        for plane in range(self.planes)
-                    ]
-                    with m.Case(select):
-                        m.d.sync += part.eq(Cat(bits))
+            choose(m, part, sources, piece, primitives=self.primitives)
 
     def _for_forward(self, slots: list[Signal]) -> Value:
         """Unit row m, lane g*C + c: pixel m, channel c of slot g."""
@@ -167,3 +167,31 @@ class WindowRegister(wiring.Component):
             for channel in range(size)
             for plane in range(self.planes)
         )
+
+
+def choose(
+    m: Module, to: Signal, sources: list[Value], piece: data.View, *, primitives: bool
+) -> None:
+    """Let ``to`` take ``sources[4 * piece.bank + piece.quarter]``, in the conditions around."""
+    if not primitives:
+        with m.Switch(Cat(piece.quarter, piece.bank)):
+            for select, value in enumerate(sources):
+                with m.Case(select):
+                    m.d.sync += to.eq(value)
+        return
+    low, high, chosen = (
+        Signal(len(to), name=f"{name}_{to.name}") for name in ("low", "high", "of")
+    )
+    m.d.comb += [
+        low.eq(_one_of(sources[:QUARTERS], piece.quarter)),
+        high.eq(_one_of(sources[QUARTERS:], piece.quarter)),
+    ]
+    for i, bit in enumerate(chosen):
+        m.submodules += Instance("MUXF7", i_I0=low[i], i_I1=high[i], i_S=piece.bank, o_O=bit)
+    m.d.sync += to.eq(chosen)
+
+
+def _one_of(values: list[Value], number: Value) -> Value:
+    """``values[number]`` of four."""
+    first, second, third, fourth = values
+    return Mux(number[1], Mux(number[0], fourth, third), Mux(number[0], second, first))
