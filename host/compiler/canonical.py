@@ -7,13 +7,14 @@ product, whose rows are pixels of a 1 x 1 convolution.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from host.compiler.geometry import Axis, Geometry, Pair, forward_axis, parity_axis
 from host.compiler.unfolding import flip, pixels_by_channels, unfold, unfold_errors
+from hw.contract.parameters import Parameters
 from hw.contract.precision import Pass
 
 Integers = NDArray[np.integer]
@@ -85,7 +86,43 @@ class Stacked:
         return self.placed.prepare(stacked)
 
 
-Form = Placed | Unfolded | Stacked
+@dataclass(frozen=True)
+class Sampled:
+    """Every ``stride``-th pixel of every ``stride``-th row: all that a 1 x 1 kernel reads."""
+
+    placed: Placed
+    stride: int
+
+    def prepare(self, values: Integers) -> Integers:
+        return self.placed.prepare(values)[:, :, :: self.stride, :: self.stride]
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The four parities of pixels as channels ``[n, (group, parity, c), h / 2, w / 2]``.
+
+    With them a window of stride 2 is one of stride 1: taps 0 and 2 read odd rows, at the place
+    before and at the place, tap 1 reads even rows. ``channels``: of a group.
+    """
+
+    placed: Placed
+    channels: int
+
+    def prepare(self, values: Integers) -> Integers:
+        placed = self.placed.prepare(values)
+        images, count, height, width = placed.shape
+        groups = -(-count // self.channels)
+        full = np.zeros(
+            (images, groups * self.channels, height + height % 2, width + width % 2), values.dtype
+        )
+        full[:, :count, :height, :width] = placed
+        rows, columns = full.shape[2] // 2, full.shape[3] // 2
+        split = full.reshape(images, groups, self.channels, rows, 2, columns, 2)
+        return split.transpose(0, 1, 4, 6, 2, 3, 5).reshape(images, -1, rows, columns)
+
+
+PARITIES = 4
+Form = Placed | Unfolded | Stacked | Sampled | Phases
 
 
 @dataclass(frozen=True)
@@ -105,7 +142,8 @@ class Canonical:
     ``pass_`` FORWARD is any sliding window, ERROR the error of stride 2 (by parity), GRADIENT a
     gradient. ``filters`` and ``channels`` are those of the weights as they are stored;
     ``transposed`` windows run over filters. ``column`` is the second tensor of a gradient,
-    ``kernels`` how weights are prepared (None: as they are).
+    ``kernels`` how weights are prepared (None: as they are). ``phased``: the activations of a
+    gradient are `Phases`.
     """
 
     pass_: Pass
@@ -119,6 +157,7 @@ class Canonical:
     transposed: bool = False
     column: PixelUse | None = None
     kernels: Unfolded | None = None
+    phased: bool = False
 
     @property
     def taps(self) -> int:
@@ -128,32 +167,65 @@ class Canonical:
 class Way(enum.Enum):
     """How a step is brought into the engine's form.
 
-    DIRECT: by the engine's windows. STACKED: the gradient of a 3 x 3 kernel, with its rows as
-    channels. UNFOLDED: as a matrix product.
+    DIRECT: by the engine's windows. SAMPLED: of a strided 1 x 1 kernel, only the pixels that it
+    reads. PHASED: the gradient of stride 2, with the parities of pixels as channels. STACKED: the
+    gradient of a 3 x 3 kernel, with its rows as channels. UNFOLDED: as a matrix product.
     """
 
+    SAMPLED = enum.auto()
+    PHASED = enum.auto()
     DIRECT = enum.auto()
     STACKED = enum.auto()
     UNFOLDED = enum.auto()
 
 
 def ways(pass_: Pass, geometry: Geometry) -> list[Way]:
-    """Those that are possible, as far as the geometry goes."""
-    if not geometry.direct:
-        return [Way.UNFOLDED]
-    stackable = pass_ is Pass.GRADIENT and geometry.kernel == (3, 3) and geometry.stride == 1
-    return [Way.DIRECT, *[Way.STACKED] * stackable, Way.UNFOLDED]
+    """Those that are possible, as far as the geometry goes; the better of equals first."""
+    g = geometry
+    gradient, strided = pass_ is Pass.GRADIENT, g.stride > 1
+    possible = {
+        Way.SAMPLED: g.kernel == (1, 1) and strided and pass_ is not Pass.ERROR,
+        Way.PHASED: gradient and g.kernel == (3, 3) and g.stride == 2,
+        Way.DIRECT: g.direct,
+        Way.STACKED: gradient and g.kernel == (3, 3) and not strided,
+        Way.UNFOLDED: True,
+    }
+    return [way for way in Way if possible[way]]
 
 
-def canonical(pass_: Pass, geometry: Geometry, pixels: int, way: Way) -> Canonical:
-    """The engine's form of a step; ``pixels`` to a block."""
+def canonical(pass_: Pass, geometry: Geometry, parameters: Parameters, way: Way) -> Canonical:
+    """The engine's form of a step."""
     if way is Way.UNFOLDED:
-        return _unfolded(pass_, geometry, pixels)
+        return _unfolded(pass_, geometry, parameters.array.rows)
     if way is Way.STACKED:
         return _stacked(geometry)
-    if pass_ is Pass.FORWARD:
-        return _forward(geometry)
-    return _error(geometry) if pass_ is Pass.ERROR else _gradient(geometry)
+    if way is Way.PHASED:
+        return _phased(geometry, parameters.block.channels)
+    if pass_ is Pass.ERROR:
+        return _error(geometry)
+    form = _forward(geometry) if pass_ is Pass.FORWARD else _gradient(geometry)
+    return _sampled(form) if way is Way.SAMPLED else form
+
+
+def _sampled(form: Canonical) -> Canonical:
+    """``form`` of a 1 x 1 kernel with only the pixels that it reads."""
+    assert isinstance(form.row.form, Placed)
+    height, width = (-(-length // form.stride) for length in form.row.stored)
+    row = replace(form.row, form=Sampled(form.row.form, form.stride), stored=(height, width))
+    return replace(form, row=row, stride=1)
+
+
+def _phased(g: Geometry, channels: int) -> Canonical:
+    form = _gradient(g)
+    assert isinstance(form.row.form, Placed)
+    height, width = (-(-length // 2) for length in form.row.stored)
+    row = PixelUse(
+        Phases(form.row.form, channels),
+        g.images,
+        PARITIES * -(-g.channels // channels) * channels,
+        (height, width),
+    )
+    return replace(form, row=row, stride=1, phased=True)
 
 
 def _forward(g: Geometry) -> Canonical:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from host.compiler.canonical import (
+    PARITIES,
     Canonical,
     PixelUse,
     Placed,
@@ -178,13 +179,17 @@ class Compilation:
             -(-use.channels // p.block.channels) * p.digits(bits)
             for use, bits in zip((form.row, form.column), compiled.step.stored_bits, strict=True)
         )
-        groups = -(-form.row.channels // p.block.channels)
-        tiles = len(pairs_of(range(groups), form.kernel, form.stride))
-        passes = tiles * column * p.digits(compiled.step.stored_bits[0]) / BLOCKS
+        passes = self._tiles(form) * column * p.digits(compiled.step.stored_bits[0]) / BLOCKS
         return max(passes, (row * form.stride**2 + column) * p.word_bytes / (8 * p.memory.ports))
 
+    def _tiles(self, form: Canonical) -> int:
+        """Of a gradient, for a group of filters."""
+        groups = -(-form.row.channels // self.parameters.block.channels)
+        groups //= PARITIES if form.phased else 1
+        return len(pairs_of(range(groups), form.kernel, form.stride))
+
     def _keys(self, step: Step, way: Way) -> Compiled:
-        form = canonical(step.pass_, step.geometry, self.parameters.array.rows, way)
+        form = canonical(step.pass_, step.geometry, self.parameters, way)
         row = PixelKey(step.row, form.row)
         column: Key = (
             PixelKey(step.column, form.column)
@@ -206,7 +211,7 @@ class Compilation:
         shape = step.result_shape
         if not step.geometry.direct:
             return None
-        form = canonical(step.pass_, step.geometry, self.parameters.array.rows, Way.DIRECT)
+        form = canonical(step.pass_, step.geometry, self.parameters, Way.DIRECT)
         if form.pass_ is Pass.ERROR or form.crop != (0, 0):
             return None
         size = (shape[2], shape[3])
@@ -316,12 +321,11 @@ class Compilation:
         grid = Grid(self.parameters.array.rows, rows.layout.row_width, stride)
         if form.pass_ is Pass.GRADIENT:
             groups = self._image_groups(each)
-            pairs = len(pairs_of(range(rows.layout.groups), form.kernel, form.stride))
             assert isinstance(columns.layout, PixelLayout)
-            count = pairs * columns.layout.groups
+            count = self._tiles(form) * columns.layout.groups
             regions = [self._region(each, count, len(group)) for group in groups]
             each.gradient = GradientWork(
-                self.parameters, precisions, grid, form.kernel, rows, columns, groups, regions
+                self.parameters, precisions, grid, form, rows, columns, groups, regions
             )
             return each.gradient
         self._check_bound(each)
@@ -359,11 +363,11 @@ class Compilation:
     def _check_columns(self, tensor: Tensor, tiles: TileGrid) -> None:
         layout = tensor.layout
         assert isinstance(layout, PixelLayout)
-        if layout.size[1] <= (tiles.columns - 1) * self.parameters.array.rows:
+        if layout.size[1] < (tiles.columns - 1) * self.parameters.array.rows:
             raise ParameterError(
                 "width of a result in planes",
                 layout.size[1],
-                f"more than {(tiles.columns - 1) * self.parameters.array.rows}, as its rows take "
+                f"at least {(tiles.columns - 1) * self.parameters.array.rows}, as its rows take "
                 f"{tiles.columns} blocks to suit the steps that read it",
             )
 

@@ -16,6 +16,7 @@ from host.compiler.planning import (
     TooLarge,
     odd,
     strips,
+    warm_up,
     whole_images,
 )
 from host.compiler.results import Planes, TileGrid, TileRegion
@@ -137,7 +138,8 @@ class SlidingWork:
     # -- commands ------------------------------------------------------------------------------
 
     def emit(self, builder: Builder, cut: Cut) -> None:
-        for chunk in cut.chunks:
+        starting = not builder.batches and cut.parts == 1
+        for chunk in warm_up(cut.chunks) if starting else cut.chunks:
             for sliding, output in self.runs:
                 here = self._clip(chunk, output)
                 if here is None:
@@ -201,7 +203,8 @@ class SlidingWork:
             row_pixels=grid.row_pixels,
             top_edge=chunk.row == 0,
         )
-        builder.convolve(command, self._patterns(sliding, output, chunk, rows.stride))
+        digits = layout.digits * self.kernel_layout.digits
+        builder.convolve(command, self._patterns(sliding, output, chunk, rows.stride), digits)
 
     def _rows(self, chunk: Chunk, parts: int, group: int) -> Rows:
         """What of the tensor ``chunk`` needs, from channel group ``group`` on."""
@@ -239,7 +242,7 @@ class SlidingWork:
             precisions.partner,
             (sliding, group, first, count),
         )
-        return builder.columns(key, count * layout.digits, loads)
+        return builder.columns(key, count * layout.digits, loads, layout.digits)
 
     def _store(self, output: Output, chunk: Chunk, group: int) -> Store:
         return Store(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from host.compiler.canonical import PARITIES, Canonical
 from host.compiler.planning import (
     ENOUGH_PASSES,
     MOST_IMAGES,
@@ -58,6 +59,14 @@ class Entry:
     group: int
     ky: int
     kx: int
+
+    def source(self, kernel: tuple[int, int], *, phased: bool) -> tuple[int, int, int]:
+        """(group of the stored tensor, dy, dx) of the pixels that it reads."""
+        dy, dx = self.ky - kernel[0] // 2, self.kx - kernel[1] // 2
+        if not phased:
+            return self.group, dy, dx
+        parity = 2 * (dy % 2) + dx % 2
+        return PARITIES * self.group + parity, min(dy, 0), min(dx, 0)
 
 
 Pair = tuple[Entry, Entry | None]
@@ -155,29 +164,37 @@ class GradientWork:
         parameters: Parameters,
         precisions: Precisions,
         grid: Grid,
-        kernel: tuple[int, int],
+        form: Canonical,
         rows: Tensor,
         columns: Tensor,
         image_groups: list[range],
         regions: list[TileRegion],
     ) -> None:
         self.parameters, self.precisions, self.grid = parameters, precisions, grid
-        self.kernel = kernel
+        self.kernel, self.phased = form.kernel, form.phased
         self.rows, self.columns = rows, columns
         self.image_groups, self.regions = image_groups, regions
         assert isinstance(rows.layout, PixelLayout) and isinstance(columns.layout, PixelLayout)
         self.a, self.e = rows.layout, columns.layout
-        self.pairs = self._pairs(range(self.a.groups))
+        self.spread = PARITIES if form.phased else 1
+        self.groups = self.a.groups // self.spread
+        self.pairs = self._pairs(range(self.groups))
         self._above, self._below = self._reach()
 
     def _reach(self) -> tuple[int, int]:
         """Rows of input blocks that the block of outputs in row 0 reads, first and last."""
-        height, width = (range(-(taps // 2), taps // 2 + 1) for taps in self.kernel)
-        rows = [piece.row for dy in height for dx in width for piece in pieces(self.grid, dy, dx)]
+        rows = [
+            piece.row
+            for entry in pairs_of(range(1), self.kernel, 1)
+            for half in entry
+            if half is not None
+            for _, dy, dx in [half.source(self.kernel, phased=self.phased)]
+            for piece in pieces(self.grid, dy, dx)
+        ]
         return min(rows), max(rows)
 
     def _pairs(self, groups: range) -> list[Pair]:
-        return pairs_of(groups, self.kernel, self.grid.stride)
+        return pairs_of(groups, self.kernel, 2 if self.phased else self.grid.stride)
 
     # -- planning ------------------------------------------------------------------------------
 
@@ -202,7 +219,7 @@ class GradientWork:
 
     def _group_sizes(self) -> list[int]:
         """Numbers of groups of input channels that may be summed at once."""
-        groups = self.a.groups
+        groups = self.groups
         return [size for size in range(groups, 0, -1) if size == groups or size % 2 == 0] + (
             [1] if groups > 1 else []
         )
@@ -214,16 +231,16 @@ class GradientWork:
 
     def _traffic(self, size: int, filters: int) -> int:
         """Words read in all rounds."""
-        rounds = -(-self.a.groups // size), -(-self.e.groups // filters)
+        rounds = -(-self.groups // size), -(-self.e.groups // filters)
         return rounds[1] * self.a.words + rounds[0] * self.e.words
 
     def _rounds(self, size: int, filters: int) -> Iterator[Round]:
         count = -(-self.e.groups // filters)
         even = -(-self.e.groups // count)
-        for channel in range(0, self.a.groups, size):
+        for channel in range(0, self.groups, size):
             for first in range(0, self.e.groups, even):
                 yield Round(
-                    range(channel, min(channel + size, self.a.groups)),
+                    range(channel, min(channel + size, self.groups)),
                     range(first, min(first + even, self.e.groups)),
                 )
 
@@ -231,7 +248,8 @@ class GradientWork:
         """Chunks with ``size`` groups of input channels, for each group of images."""
         planes = limit_plane_words(self.parameters, shared=shared)
         slices = limit_column_words(self.parameters, shared=shared) // self.e.digits
-        most = min(planes // (size * self.a.digits), MOST_STRIDE // size) - 1
+        stored = size * self.spread
+        most = min(planes // (stored * self.a.digits), MOST_STRIDE // stored) - 1
         rows, columns = self.e.block_rows, self.grid.output_columns
         images = min(most // self.a.blocks, MOST_IMAGES, self.a.images)
         while images > 0 and self._slices(Chunk(0, images, 0, rows, True)) > slices:
@@ -337,7 +355,7 @@ class GradientWork:
         """One pair's sum over the chunk: a command for each shape of slices."""
         digits, grid, width = self.e.digits, self.grid, self.a.width_blocks
         image_words = (rows.end - rows.first) * width
-        base = address + (entries[0].group - rows.group) * rows.stride
+        base = address + (entries[0].group * self.spread - rows.group) * rows.stride
         for number, shape in enumerate(shapes):
             start = (shape.row * grid.row_step - rows.first) * width
             start += shape.image * image_words + shape.column * grid.column_step
@@ -365,7 +383,8 @@ class GradientWork:
                 start=number == 0,
                 finish=number == len(shapes) - 1,
             )
-            builder.convolve(command, self._pattern(entries, shape, rows.stride, image_words))
+            pattern = self._pattern(entries, shape, rows.stride, image_words)
+            builder.convolve(command, pattern, self.a.digits * digits)
             column += shape.slices * digits
 
     def _rows(self, round_: Round, chunk: Chunk) -> Rows:
@@ -375,8 +394,9 @@ class GradientWork:
             first = max(0, chunk.row * step + self._above)
             end = min(end, (chunk.row + chunk.rows - 1) * step + self._below + 1)
         words = chunk.images * (end - first) * layout.width_blocks
-        groups = len(round_.channels)
-        return Rows(chunk, first, end, round_.channels.start, groups, groups, odd(words))
+        groups = len(round_.channels) * self.spread
+        start = round_.channels.start * self.spread
+        return Rows(chunk, first, end, start, groups, groups, odd(words))
 
     def _pattern(
         self, entries: Pair, shape: Rectangle, stride: int, image_words: int
@@ -399,9 +419,10 @@ class GradientWork:
                     if entry is None:
                         continue
                     slot = 3 * block + half if block < 3 else 2 + 3 * half
-                    distance = (entry.group - entries[0].group) * stride + image * image_words
-                    shift = entry.ky - self.kernel[0] // 2, entry.kx - self.kernel[1] // 2
-                    for piece in pieces(grid, *shift, row, column):
+                    group, dy, dx = entry.source(self.kernel, phased=self.phased)
+                    distance = (group - entries[0].group * self.spread) * stride
+                    distance += image * image_words
+                    for piece in pieces(grid, dy, dx, row, column):
                         offset = distance + piece.row * self.a.width_blocks + piece.column
                         yield offset, edges.zero(piece), slot, piece
 
@@ -431,7 +452,7 @@ class GradientWork:
         )
         words = digits * sum(shape.slices for shape in shapes)
         written = self.columns.written_by(chunk.image, chunk.images)
-        return builder.columns(key, words, loads, written)
+        return builder.columns(key, words, loads, digits, written)
 
     def _loads(
         self, chunk: Chunk, shape: Rectangle, filters: int, destination: int
@@ -482,7 +503,7 @@ class GradientWork:
         """``[filter, channel, ky, kx]`` (groups filled up) of a region's tiles."""
         p = self.parameters
         channels = p.block.channels
-        shape = (self.e.groups, channels, self.a.groups, channels, *self.kernel)
+        shape = (self.e.groups, channels, self.groups, channels, *self.kernel)
         result = np.zeros(shape, np.int64)
         split = tiles.reshape(self.e.groups, len(self.pairs), 2, channels, channels)
         for number, entries in enumerate(self.pairs):
@@ -490,7 +511,7 @@ class GradientWork:
                 if entry is not None:
                     part = split[:, number, half].swapaxes(1, 2)
                     result[:, :, entry.group, :, entry.ky, entry.kx] = part
-        return result.reshape(self.e.groups * channels, self.a.groups * channels, *self.kernel)
+        return result.reshape(self.e.groups * channels, self.groups * channels, *self.kernel)
 
 
 Loop = tuple[int, int, int]

@@ -11,6 +11,9 @@ from hw.contract.precision import value_range
 ENOUGH_PASSES = 2048
 """Passes of a convolution command that hide what a command costs."""
 
+WARM_UP_STRIPS = 4
+"""Pieces of the first image of a program: nothing can be loaded behind other work yet."""
+
 LOAD_WORDS = 256
 """Words of one LOAD of pixels, about: short enough to let a more urgent one through."""
 
@@ -50,6 +53,17 @@ def strips(images: int, size: int, rows: int, step: int = 1) -> Iterator[Chunk]:
     for image in range(images):
         for row in range(0, rows, height):
             yield Chunk(image, 1, row, min(height, rows - row), False)
+
+
+def warm_up(chunks: list[Chunk]) -> list[Chunk]:
+    """``chunks`` with the first image in `WARM_UP_STRIPS` strips: the array starts sooner."""
+    first, *rest = chunks
+    if not first.whole:
+        return chunks
+    found = list(strips(1, -(-first.rows // WARM_UP_STRIPS), first.rows))
+    if first.images > 1:
+        found.append(Chunk(first.image + 1, first.images - 1, 0, first.rows, True))
+    return found + rest
 
 
 def odd(words: int) -> int:

@@ -1,8 +1,9 @@
 """From batches of work to one command stream: loads ahead of their use, and the tokens for it.
 
-A *batch* is some convolutions with the loads they need and the stores of what they make. Loads
-are placed among the convolutions of earlier batches, as early as the memory they overwrite
-allows. In the stream every token is given before the command that takes it, so executing the
+A *batch* is some convolutions with the loads they need and the stores of what they make. A load
+is placed behind the convolution that will be at work when the fetch stage comes to it: as early
+as the memory that it overwrites allows, but not so early that it keeps the decoder from commands
+that are needed before. Every token is given before the command that takes it, so executing the
 stream command by command is possible, and with it every other order that queues and tokens allow.
 
 Tokens are as few as can be: stages do their own commands in order, so waiting for the last of
@@ -11,6 +12,7 @@ several is enough, and waiting twice for the same is not needed.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -28,8 +30,8 @@ from hw.contract.commands import (
 )
 from hw.contract.parameters import Parameters
 
-LOOK_AHEAD = 8
-"""Batches before its use at which a load may start."""
+PORT_EFFICIENCY = 0.6
+"""Part of the ports' peak rate at which loads are assumed to go when they are placed."""
 
 
 def wait_for(stage: Stage, source: Stage) -> int:
@@ -44,7 +46,7 @@ def signal_to(stage: Stage, target: Stage) -> int:
 
 @dataclass
 class Item:
-    """A command on its way into the stream, of batch ``batch``.
+    """A command on its way into the stream, of batch ``batch``; ``cycles`` that it takes, about.
 
     A load must come after the convolutions of batch ``after`` have read their last operand, and
     after the stores of batch ``written`` are in memory.
@@ -52,6 +54,7 @@ class Item:
 
     command: Command
     batch: int
+    cycles: float = 0
     after: int = NEVER
     written: int = NEVER
 
@@ -88,16 +91,26 @@ class Builder:
         self.batches.append(Batch())
 
     def planes(
-        self, key: Hashable, words: int, loads: Callable[[int], list[Load]], written: int = NEVER
+        self,
+        key: Hashable,
+        words: int,
+        loads: Callable[[int], list[Load]],
+        digits: int,
+        written: int = NEVER,
     ) -> int:
-        """Address of ``key`` in the plane memory; ``loads`` bring it to an address."""
-        return self._need(self._planes, key, words, loads, written)
+        """Address of ``key`` in the plane memory; ``loads`` bring ``digits`` to an address."""
+        return self._need(self._planes, key, words, loads, digits, written)
 
     def columns(
-        self, key: Hashable, words: int, loads: Callable[[int], list[Load]], written: int = NEVER
+        self,
+        key: Hashable,
+        words: int,
+        loads: Callable[[int], list[Load]],
+        digits: int,
+        written: int = NEVER,
     ) -> int:
         """Address of ``key`` in the column memory."""
-        return self._need(self._columns, key, words, loads, written)
+        return self._need(self._columns, key, words, loads, digits, written)
 
     def _need(
         self,
@@ -105,28 +118,40 @@ class Builder:
         key: Hashable,
         words: int,
         loads: Callable[[int], list[Load]],
+        digits: int,
         written: int,
     ) -> int:
         place = memory.need(key, words, self.number)
         if place.fresh:
+            p = self.parameters
+            rate = PORT_EFFICIENCY * 8 * p.memory.ports
             self.batches[-1].loads += [
-                Item(load, self.number, place.after, written) for load in loads(place.address)
+                Item(
+                    load,
+                    self.number,
+                    load.runs * load.words * digits * p.word_bytes / rate,
+                    place.after,
+                    written,
+                )
+                for load in loads(place.address)
             ]
         return place.address
 
     def store(self, command: Store) -> None:
         self._add(command)
 
-    def convolve(self, command: Convolve, entries: tuple[Pattern, ...]) -> None:
-        """``command`` with ``entries`` as its pattern."""
+    def convolve(self, command: Convolve, entries: tuple[Pattern, ...], digits: int) -> None:
+        """``command`` with ``entries`` as its pattern; ``digits`` passes for each window."""
         first, missing = self._patterns.need(entries)
         if missing:
             for each in entries:
                 self._add(replace(each, entry=first + each.entry))
-        self._add(replace(command, pattern=first, pairs=len(entries)))
+        places = command.images * command.tiles_y * command.tiles_x
+        passes = places * command.slices * digits
+        self._add(replace(command, pattern=first, pairs=len(entries)), passes)
 
-    def _add(self, command: Command) -> None:
-        self.batches[-1].work.append(Item(command, self.number))
+    def _add(self, command: Command, cycles: float = 0) -> None:
+        self.batches[-1].work.append(Item(command, self.number, cycles))
 
     def commands(self) -> list[Command]:
         """The whole stream, END included."""
@@ -137,38 +162,52 @@ class Builder:
 
 
 def _in_order(batches: Sequence[Batch]) -> list[Item]:
-    """All commands: the loads of a batch go between convolutions of the batches before it."""
-    within: list[list[Item]] = [[] for _ in batches]
-    behind: list[list[Item]] = [[] for _ in batches]
+    """All commands: each load behind the convolution at work when its turn comes."""
+    timeline = _Timeline()
+    behind: dict[int, list[Item]] = {}
     stream: list[Item] = []
-    for number, batch in enumerate(batches):
-        for index, load in enumerate(batch.loads):
-            earliest = max(load.after, load.written)
-            first = max(earliest + 1, number - LOOK_AHEAD, 0)
-            if number == 0:
+    for batch in batches:
+        for load in batch.loads:
+            position = timeline.load(load)
+            if position is None:
                 stream.append(load)
-            elif first >= number:
-                behind[number - 1].append(load)
             else:
-                within[first + index * (number - first) // len(batch.loads)].append(load)
-    for batch, loads, last in zip(batches, within, behind, strict=True):
-        stream += _spread(batch.work, loads) + last
+                behind.setdefault(id(position), []).append(load)
+        timeline.work(batch)
+    for batch in batches:
+        for item in batch.work:
+            stream.append(item)
+            stream += behind.get(id(item), [])
     return stream
 
 
-def _spread(work: list[Item], loads: list[Item]) -> list[Item]:
-    """``loads`` in equal parts behind the convolutions of ``work``."""
-    count = sum(isinstance(item.command, Convolve) for item in work)
-    result: list[Item] = []
-    done = sent = 0
-    for item in work:
-        result.append(item)
-        if isinstance(item.command, Convolve):
-            done += 1
-            due = len(loads) * done // count
-            result += loads[sent:due]
-            sent = due
-    return result
+class _Timeline:
+    """When fetch and execute stage come to each command, if nothing else delays them."""
+
+    def __init__(self) -> None:
+        self._fetched = self._executed = 0.0
+        self._convolutions: list[Item] = []
+        self._starts: list[float] = []
+        self._ends: dict[int, tuple[int, float]] = {}
+
+    def load(self, load: Item) -> Item | None:
+        """The convolution behind which ``load`` has its turn, None for the beginning."""
+        least, free = self._ends.get(max(load.after, load.written), (-1, 0.0))
+        start = max(self._fetched, free)
+        self._fetched = start + load.cycles
+        index = max(least, bisect_right(self._starts, start) - 1)
+        return self._convolutions[index] if index >= 0 else None
+
+    def work(self, batch: Batch) -> None:
+        """The convolutions of ``batch``, once its loads are done."""
+        time = max(self._executed, self._fetched if batch.loads else 0.0)
+        for item in batch.work:
+            if isinstance(item.command, Convolve):
+                self._convolutions.append(item)
+                self._starts.append(time)
+                time += item.cycles
+                self._ends[item.batch] = len(self._convolutions) - 1, time
+        self._executed = time
 
 
 def _free_memory(stream: list[Item]) -> None:

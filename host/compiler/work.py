@@ -123,7 +123,7 @@ def bring_rows(builder: Builder, precisions: Precisions, tensor: Tensor, rows: R
 
     key = (tensor.key, precisions.slot, precisions.operand, precisions.partner, rows)
     written = tensor.written_by(chunk.image, chunk.images)
-    return builder.planes(key, words, loads, written)
+    return builder.planes(key, words, loads, layout.digits, written)
 
 
 @dataclass(frozen=True)
