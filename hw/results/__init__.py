@@ -1,0 +1,1 @@
+"""The result stage: sums leave the array, are added up, narrowed, turned into planes and sent."""

@@ -1,0 +1,119 @@
+"""From the command word to what the result stage needs to know of a STORE."""
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import Format, Opcode, RowPixels
+from hw.contract.parameters import Parameters
+from hw.flow.tasks import field, stage_task
+from hw.results.gradient import GradientSum
+from hw.results.layouts import NARROW_BITS, store_task
+
+__all__ = ["StoreDecoder"]
+
+
+class StoreDecoder(wiring.Component):
+    """Derives a `store_task` from a STORE.
+
+    Members
+    -------
+    tasks : In(stream of `stage_task`)
+    decoded : Out(stream of `store_task`)
+    empty : Out(1)     nothing is held
+
+    Timing: two cycles of latency, a task every second cycle.
+    Fields beyond their range (``bits`` of 0 or more than 16, an unknown format, counts of 0) are
+    refused before they come here.
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        super().__init__(
+            {
+                "tasks": In(stream.Signature(stage_task(parameters))),
+                "decoded": Out(stream.Signature(store_task(parameters))),
+                "empty": Out(1),
+            }
+        )
+        self.task = Signal(stage_task(parameters), reset_less=True)
+        self.derived = Signal(store_task(parameters), reset_less=True)
+        self.held = Signal()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        # Neither register is loaded in the cycle in which it is emptied: no path through both.
+        m.d.comb += [
+            self.tasks.ready.eq(~self.held),
+            self.empty.eq(~self.held & ~self.decoded.valid),
+            self.decoded.payload.eq(self.derived),
+        ]
+        with m.If(self.tasks.valid & ~self.held):
+            m.d.sync += [self.task.eq(self.tasks.payload), self.held.eq(1)]
+        with m.If(self.decoded.ready):
+            m.d.sync += self.decoded.valid.eq(0)
+        with m.If(self.held & ~self.decoded.valid):
+            m.d.sync += [self.decoded.valid.eq(1), self.held.eq(0)]
+            self._derive(m, self.derived)
+        return m
+
+    def _field(self, name: str) -> Value:
+        return field(self.task.command, Opcode.STORE, name)
+
+    def _derive(self, m: Module, to: data.View) -> None:
+        format_, skip = self._field("format"), self.task.skip
+        raw48 = format_ == Format.RAW48
+        m.d.sync += [
+            to.index.eq(self.task.index),
+            to.skip.eq(skip),
+            to.port.eq((format_ == Format.PORT) & ~skip),
+            to.raw.eq(((format_ == Format.RAW32) | raw48) & ~skip),
+            to.raw48.eq(raw48),
+            to.planes.eq((format_ == Format.PLANES) & ~skip),
+            to.add.eq(self._field("add") & ~skip),
+            to.keep.eq(self._field("keep") & ~skip),
+        ]
+        for name in ("gradient_address", "address", "tile_stride", "digit_stride", "shift"):
+            m.d.sync += to[name].eq(self._field(name))
+        for name in ("signed", "signal", "tag"):
+            m.d.sync += to[name].eq(self._field(name))
+        self._derive_counts(m, to, skip)
+        self._derive_precision(m, to)
+        self._derive_outside(m, to)
+
+    def _derive_counts(self, m: Module, to: data.View, skip: Value) -> None:
+        """A task that is skipped is one tile of one beat, without a beat."""
+        loop, beats = GradientSum.LOOP_STEPS, self.parameters.beats_per_tile
+        odd = self._field("gradient_address") % loop != 0 if beats % loop == 0 else 1
+        m.d.sync += to.odd.eq(odd)
+        for name, one in (("tiles_x", "one_x"), ("tiles_y", "one_y"), ("images", "one_image")):
+            count = self._field(name)
+            m.d.sync += [to[name].eq(count), to[one].eq((count == 1) | skip)]
+
+    def _derive_precision(self, m: Module, to: data.View) -> None:
+        bits, planes = self._field("bits"), self.parameters.array.spatial_bits
+        kept = bits - self._field("signed")
+        m.d.sync += [
+            to.beyond.eq(Cat(kept <= bit for bit in range(NARROW_BITS))),
+            to.top_plane.eq(bits - 1),
+            to.blocks.eq((bits + planes - 1) & ~(planes - 1)),
+        ]
+
+    def _derive_outside(self, m: Module, to: data.View) -> None:
+        """Pixel m of a row of W is at x = m % W, y = m // W."""
+        pixels = self.parameters.array.rows
+        beyond_x = Cat(self._field("valid_x") <= x for x in range(pixels))
+        beyond_y = Cat(self._field("valid_y") <= y for y in range(4))
+        outside_x, outside_y = Signal(pixels), Signal(pixels)
+        with m.Switch(self._field("row_pixels")):
+            for code, width in (
+                (RowPixels.QUARTER, pixels // 4),
+                (RowPixels.HALF, pixels // 2),
+                (None, pixels),
+            ):
+                with m.Default() if code is None else m.Case(code):
+                    m.d.comb += [
+                        outside_x.eq(Cat(beyond_x[pixel % width] for pixel in range(pixels))),
+                        outside_y.eq(Cat(beyond_y[pixel // width] for pixel in range(pixels))),
+                    ]
+        m.d.sync += [to.outside_x.eq(outside_x), to.outside_y.eq(outside_y)]

@@ -1,0 +1,155 @@
+"""The gradient memory, and the sums of a beat with what it holds."""
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.parameters import Parameters
+from hw.results.layouts import SUM_BITS
+from hw.shared_module import SharedModule
+
+__all__ = ["GradientMemory", "GradientSum", "SumPart"]
+
+
+class GradientMemory(wiring.Component):
+    """``depth`` words of ``width`` bits, one write and one read port, the output registered.
+
+    Members
+    -------
+    write_enable, write_address, write_data : In
+    read_address : In
+    step : In(1)           the read's two registers move on
+    zero : In(1)           with the second step of a read: ``read_data`` becomes 0 instead
+    read_data : Out(width)
+
+    Timing: ``read_data`` follows the address by two steps. A word read in the cycle in which it is
+    written comes out old.
+    """
+
+    LATENCY_STEPS = 2
+
+    def __init__(self, width: int, depth: int):
+        self.width, self.depth = width, depth
+        super().__init__(
+            {
+                "write_enable": In(1),
+                "write_address": In(range(depth)),
+                "write_data": In(width),
+                "read_address": In(range(depth)),
+                "step": In(1),
+                "zero": In(1),
+                "read_data": Out(width),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        m.d.comb += [
+            write.en.eq(self.write_enable),
+            write.addr.eq(self.write_address),
+            write.data.eq(self.write_data),
+            read.en.eq(self.step),
+            read.addr.eq(self.read_address),
+        ]
+        word = Signal(self.width, reset_less=True)
+        with m.If(self.step):
+            with m.If(self.zero):
+                m.d.sync += word.eq(0)
+            with m.Else():
+                m.d.sync += word.eq(read.data)
+        m.d.comb += self.read_data.eq(word)
+        return m
+
+
+class SumPart(wiring.Component):
+    """``count`` adders of 48 bits with a register: ``sums`` is ``a + b`` of the last step."""
+
+    def __init__(self, count: int):
+        self.count = count
+        width = count * SUM_BITS
+        super().__init__({"a": In(width), "b": In(width), "step": In(1), "sums": Out(width)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for index in range(self.count):
+            total = Signal(SUM_BITS, name=f"total_{index}", reset_less=True)
+            a, b = self.a.word_select(index, SUM_BITS), self.b.word_select(index, SUM_BITS)
+            with m.If(self.step):
+                m.d.sync += total.eq(a + b)
+            m.d.comb += self.sums.word_select(index, SUM_BITS).eq(total)
+        return m
+
+
+class GradientSum(wiring.Component):
+    """Adds a word of the gradient memory to each beat, and keeps the sums there.
+
+    Members
+    -------
+    step : In(1)            the pipeline moves on
+    address, use : In       of the word to be added; a step later: whether it is
+    data : In               the beat, two steps after its address
+    sums : Out              the sums, three steps after the address
+    keep : In(1), keep_address : In    write ``sums`` into the memory
+
+    Timing: `LOOP_STEPS` steps after an address is read, its sum can be read again, if it was kept
+    in the cycle in which it came.
+    """
+
+    LOOP_STEPS = 4
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        width = parameters.results_per_beat * SUM_BITS
+        address = range(parameters.buffers.gradient_words)
+        super().__init__(
+            {
+                "step": In(1),
+                "address": In(address),
+                "use": In(1),
+                "data": In(width),
+                "sums": Out(width),
+                "keep": In(1),
+                "keep_address": In(address),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        words = self._memory(m)
+        count = self.parameters.array.cluster_rows
+        width = count * SUM_BITS
+        for number in range(self.parameters.results_per_beat // count):
+            part = SharedModule(SumPart(count), f"result_sum_{count}")
+            m.submodules[f"sum_{number}"] = part
+            bits = slice(number * width, (number + 1) * width)
+            m.d.comb += [
+                part.step.eq(self.step),
+                part.a.eq(self.data[bits]),
+                part.b.eq(words[bits]),
+                self.sums[bits].eq(part.sums),
+            ]
+        return m
+
+    def _memory(self, m: Module) -> Value:
+        """Two halves, where possible: none has to be driven from the other end of the chip."""
+        depth, results = self.parameters.buffers.gradient_words, self.parameters.results_per_beat
+        halves = 1 if results % 2 else 2
+        width = results * SUM_BITS // halves
+        words = Signal(results * SUM_BITS)
+        for number in range(halves):
+            memory = SharedModule(GradientMemory(width, depth), f"gradient_memory_{width}x{depth}")
+            m.submodules[f"memory_{number}"] = memory
+            bits = slice(number * width, (number + 1) * width)
+            m.d.comb += [
+                memory.step.eq(self.step),
+                memory.read_address.eq(self.address),
+                memory.zero.eq(~self.use),
+                memory.write_enable.eq(self.keep),
+                memory.write_address.eq(self.keep_address),
+                memory.write_data.eq(self.sums[bits]),
+                words[bits].eq(memory.read_data),
+            ]
+        return words

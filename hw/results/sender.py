@@ -1,0 +1,139 @@
+"""The last part of the result stage: blocks to the writer, and the ends of tasks."""
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.parameters import Parameters
+from hw.flow.tasks import INDEX_BITS
+from hw.results.layouts import ADDRESS_BITS, item_layout
+from hw.results.queue import FIFO_SLACK
+from hw.results.turn import GROUPS
+
+__all__ = ["BlockSender", "write_block"]
+
+ITEMS = 16
+"""Items that may be between their issue and their exit."""
+UNSEEN = 3
+"""Of them: those that were issued before `BlockSender.room` could follow."""
+SETTLE_CYCLES = 3
+"""After a block was handed over, until the writer is sure to have said that it is not idle."""
+
+
+def write_block(parameters: Parameters) -> data.StructLayout:
+    """A block and the address of its first byte."""
+    return data.StructLayout({"address": ADDRESS_BITS, "data": parameters.block_bits})
+
+
+class BlockSender(wiring.Component):
+    """Hands blocks to the writer and says when a task has ended, all in the order of issue.
+
+    Members
+    -------
+    issue : In(1), item : In(`item_layout`)     only while ``room``
+    planes, raw : In        the item's bits, a cycle later: the OR of all of these
+    room : Out(1)
+    blocks : Out(stream of `write_block`)
+    writer_idle : In(1)     low from the second cycle on after it took a block, until memory has
+                            acknowledged all
+    ended : Out(1), signal : Out(2)      a task has ended, with the tokens that it gives
+    sent : Out(1), tag : Out(2), index : Out     a block was taken, and its task's tag and index
+    halt : In(1)            offer nothing more
+    empty : Out(1)          nothing is held
+
+    Timing: an item per cycle; a block is offered five cycles after it was issued. A task that
+    gives tokens ends when the writer is idle, and no later block is offered before that.
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        bits = parameters.block_bits
+        super().__init__(
+            {
+                "issue": In(1),
+                "item": In(item_layout()),
+                "planes": In(data.ArrayLayout(bits, GROUPS)),
+                "raw": In(bits),
+                "room": Out(1, init=1),
+                "blocks": Out(stream.Signature(write_block(parameters))),
+                "writer_idle": In(1),
+                "ended": Out(1),
+                "signal": Out(2),
+                "sent": Out(1),
+                "tag": Out(2),
+                "index": Out(INDEX_BITS),
+                "halt": In(1),
+                "empty": Out(1),
+            }
+        )
+        self.held = Signal(range(ITEMS + 1))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        layout = data.StructLayout({"item": item_layout(), "data": self.parameters.block_bits})
+        m.submodules.fifo = fifo = SyncFIFOBuffered(width=layout.size, depth=ITEMS + FIFO_SLACK)
+        issued = Signal(item_layout(), reset_less=True)
+        merged = Signal(layout, reset_less=True)
+        issued_valid, merged_valid = Signal(), Signal()
+        m.d.sync += [
+            issued.eq(self.item),
+            issued_valid.eq(self.issue),
+            merged.item.eq(issued),
+            merged_valid.eq(issued_valid),
+        ]
+        bits = self.raw
+        for group in self.planes:
+            bits = bits | group
+        with m.If(issued_valid):
+            m.d.sync += merged.data.eq(bits)
+        m.d.comb += [fifo.w_data.eq(merged), fifo.w_en.eq(merged_valid)]
+        front = data.View(layout, fifo.r_data)
+        leaves = self._offer(m, front, fifo.r_rdy)
+        m.d.comb += fifo.r_en.eq(leaves)
+        self._count(m, leaves)
+        return m
+
+    def _count(self, m: Module, leaves: Value) -> None:
+        m.d.comb += self.empty.eq(self.held == 0)
+        m.d.sync += self.room.eq(self.held <= ITEMS - UNSEEN)
+        with m.If(self.issue & ~leaves):
+            m.d.sync += self.held.eq(self.held + 1)
+        with m.Elif(~self.issue & leaves):
+            m.d.sync += self.held.eq(self.held - 1)
+
+    def _offer(self, m: Module, front: data.View, there: Value) -> Value:
+        """The item at the front: its block is taken, then its end is waited for."""
+        item = front.item
+        handed = Signal()  # the block of an item whose end is still to come
+        fresh = Signal(SETTLE_CYCLES)
+        idle = Signal()
+        leaves, taken, offered = Signal(), Signal(), Signal()
+        waits = item.end & (item.signal != 0)
+        m.d.sync += [
+            idle.eq(self.writer_idle),
+            fresh.eq(Cat(taken, fresh)),
+            # a block on offer stays there
+            offered.eq(self.blocks.valid & ~self.blocks.ready),
+        ]
+        m.d.comb += [
+            self.blocks.payload.address.eq(item.address),
+            self.blocks.payload.data.eq(front.data),
+            self.blocks.valid.eq(there & item.block & ~handed & (~self.halt | offered)),
+            taken.eq(self.blocks.valid & self.blocks.ready),
+            self.sent.eq(taken),
+            self.tag.eq(item.tag),
+            self.index.eq(item.index),
+            self.signal.eq(item.signal),
+        ]
+        settled = idle & ~fresh.any() & (handed | ~item.block)
+        with m.If(waits):
+            m.d.comb += leaves.eq(there & settled & ~self.halt)
+        with m.Else():
+            m.d.comb += leaves.eq(taken | (there & ~item.block & ~self.halt))
+        with m.If(taken & waits):
+            m.d.sync += handed.eq(1)
+        with m.Elif(leaves):
+            m.d.sync += handed.eq(0)
+        m.d.comb += self.ended.eq(leaves & item.end)
+        return leaves

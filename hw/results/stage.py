@@ -1,0 +1,284 @@
+"""The result stage: what happens to tiles on their way out of the array."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import Fault
+from hw.contract.parameters import Parameters
+from hw.flow.tasks import INDEX_BITS, stage_task
+from hw.results.admission import TileAdmission
+from hw.results.decoder import StoreDecoder
+from hw.results.gradient import GradientSum
+from hw.results.layouts import array_beat, beat_facts, excess_bits, port_beat
+from hw.results.narrow import Narrower
+from hw.results.queue import BeatQueue
+from hw.results.raw import RawSerializer
+from hw.results.sender import BlockSender, write_block
+from hw.results.turn import CornerTurn
+from hw.results.walker import TileWalker
+
+__all__ = ["ResultStage"]
+
+
+class ResultStage(wiring.Component):
+    """Does what `hw.contract.commands.Store` says to the tiles that leave the array.
+
+    ::
+
+        array -> queue -> sums (with the gradient memory) -+-> port
+                                                           +-> blocks of raw sums  ---+-> writer
+                                                           +-> narrowed -> planes  ---+
+
+    Members
+    -------
+    tasks : In(stream of `stage_task`)      STORE commands
+    admit : In(1), excess : In    the last pass of a tile is issued (only while ``ready``), with the
+                                  count of absent planes of both operands' last digits
+    ready : Out(1)                it may be
+    beats : In(`array_beat`)      from the array, which cannot wait
+    port : Out(stream of `port_beat`)       results of the format PORT
+    blocks : Out(stream of `write_block`)   to memory
+    writer_idle : In(1)           everything that was taken is acknowledged; low from the second
+                                  cycle on after a block was taken
+    ended : Out(1), signal : Out(2)    a STORE has ended, and the tokens that it gives
+                                  (`SIGNAL[Stage.RESULT]`); in order
+    fault, index : Out            `Fault.ADDRESS` for a cycle, and the command that addressed the
+                                  gradient memory beyond its end. Nothing more is done then,
+                                  until reset.
+    halt : In(1)                  offer nothing more, until reset
+    idle : Out(1)                 no task, no tile and no block is here or on its way here
+    blocks_sent : Out(1), tag : Out(2), sent_index : Out    a block was taken, and whose it was
+    clear : In(1)                 forget the queue's contents; with it, reset the rest
+
+    Timing: a beat per cycle, through tiles and tasks of one format without a bubble; it is offered
+    at the port five cycles after the array gave it (one more with ``spatial_bits`` > 1) if nothing
+    waits before it. What does not become planes waits until all planes before it have been issued.
+    RAW32 and RAW48 take ``32 / beats_per_tile`` and ``48 / beats_per_tile`` cycles for a beat,
+    PLANES as many as there are planes for a tile, or its beats if these are more. A task that is
+    skipped takes a cycle. The gradient memory keeps what it has over a reset.
+    """
+
+    def __init__(self, parameters: Parameters):
+        parameters.require_engine()
+        self.parameters = parameters
+        super().__init__(
+            {
+                "tasks": In(stream.Signature(stage_task(parameters))),
+                "admit": In(1),
+                "excess": In(excess_bits(parameters)),
+                "ready": Out(1),
+                "beats": In(array_beat(parameters)),
+                "port": Out(stream.Signature(port_beat(parameters))),
+                "blocks": Out(stream.Signature(write_block(parameters))),
+                "writer_idle": In(1),
+                "ended": Out(1),
+                "signal": Out(2),
+                "fault": Out(8),
+                "index": Out(INDEX_BITS),
+                "halt": In(1),
+                "idle": Out(1),
+                "blocks_sent": Out(1),
+                "tag": Out(2),
+                "sent_index": Out(INDEX_BITS),
+                "clear": In(1),
+            }
+        )
+        # a beat on its way through the sums: being read, read, summed
+        facts = beat_facts(parameters)
+        self.reading, self.read, self.summed = (Signal(facts, reset_less=True) for _ in range(3))
+        self.reading_valid, self.read_valid, self.summed_valid = Signal(), Signal(), Signal()
+        self.read_beat = Signal()  # not only a mark
+        # the summed beat by the way it goes; one of them while there is one
+        self.at_port, self.at_raw, self.at_planes, self.at_other = (Signal() for _ in range(4))
+        self.step = Signal()
+        self.beyond = Signal()
+        self.failed = Signal()
+        self.turning = Signal()
+        self.open = Signal()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.queue = queue = BeatQueue(self.parameters)
+        m.submodules.walker = walker = TileWalker(self.parameters)
+        m.submodules.sums = sums = GradientSum(self.parameters)
+        m.submodules.sender = sender = BlockSender(self.parameters)
+        self._admit(m, queue, walker)
+        self._walk(m, queue, walker)
+        self._add(m, walker, sums, queue)
+        turn = self._narrow(m, sums, sender)
+        self._leave(m, sums, sender, turn)
+        self._report(m, walker, sender, turn)
+        return m
+
+    def _admit(self, m: Module, queue: BeatQueue, walker: TileWalker) -> None:
+        m.submodules.admission = admission = TileAdmission(self.parameters)
+        # a cycle late: the way from the port's ready to here is long enough
+        left = Signal()
+        m.d.sync += left.eq(queue.read & self.read.last)
+        self.tiles_empty = admission.empty
+        m.d.comb += [
+            admission.admit.eq(self.admit),
+            admission.left.eq(left),
+            self.ready.eq(admission.ready),
+            queue.admit.eq(self.admit),
+            queue.excess.eq(self.excess),
+            queue.beats.eq(self.beats),
+            queue.clear.eq(self.clear),
+            queue.claim.eq(walker.claim),
+        ]
+
+    def _walk(self, m: Module, queue: BeatQueue, walker: TileWalker) -> None:
+        m.submodules.decoder = self.decoder = decoder = StoreDecoder(self.parameters)
+        wiring.connect(m, wiring.flipped(self.tasks), decoder.tasks)
+        wiring.connect(m, decoder.decoded, walker.tasks)
+        calm = Signal()
+        m.d.sync += calm.eq(
+            ~(walker.begins | self.reading_valid | self.read_valid | self.summed_valid)
+        )
+        m.d.comb += [
+            walker.step.eq(self.step),
+            walker.available.eq(queue.available),
+            walker.stop.eq(self.failed),
+            walker.calm.eq(calm),
+        ]
+
+    def _add(self, m: Module, walker: TileWalker, sums: GradientSum, queue: BeatQueue) -> None:
+        """Three steps: address, word, sum. Beats stay in the queue until the last of them."""
+        here = self.read_valid & ~(self.beyond | self.failed | self.halt)
+        uses = self.reading.add | self.reading.keep
+        words = self.parameters.buffers.gradient_words
+        with m.If(self.step):
+            m.d.sync += [
+                self.reading.eq(walker.facts),
+                self.reading_valid.eq(walker.begins),
+                self.read.eq(self.reading),
+                self.read_valid.eq(self.reading_valid),
+                self.beyond.eq(
+                    self.reading_valid & uses & (self.reading.gradient_address >= words)
+                ),
+                self.read_beat.eq(self.reading_valid & ~self.reading.skip),
+                self.summed.eq(self.read),
+                self.summed_valid.eq(here),
+                self.at_port.eq(here & self.read.port),
+                self.at_raw.eq(here & self.read.raw),
+                self.at_planes.eq(here & self.read.planes),
+                self.at_other.eq(here & ~(self.read.port | self.read.raw | self.read.planes)),
+            ]
+        m.d.comb += [
+            sums.step.eq(self.step),
+            sums.address.eq(walker.facts.gradient_address),
+            sums.use.eq(self.reading.add),
+            sums.data.eq(queue.data),
+            queue.read.eq(self.step & self.read_beat),
+            sums.keep.eq(self.summed_valid & self.summed.keep),
+            sums.keep_address.eq(self.summed.gradient_address),
+        ]
+
+    def _narrow(self, m: Module, sums: GradientSum, sender: BlockSender) -> CornerTurn:
+        """The facts of a beat travel beside it through the `Narrower`, to the `CornerTurn`."""
+        parameters = self.parameters
+        m.submodules.narrower = narrower = Narrower(
+            parameters.results_per_beat, parameters.array.rows, parameters.array.cluster_rows
+        )
+        m.submodules.turn = turn = CornerTurn(parameters)
+        facts, valid = self.summed, self.at_planes
+        path = [valid]
+        for number in range(narrower.LATENCY_STEPS):
+            if number == narrower.LATENCY_STEPS - 1:
+                m.d.comb += narrower.outside.eq(facts.outside)
+            later = Signal.like(self.summed, name=f"facts_{number}", reset_less=True)
+            later_valid = Signal(name=f"facts_valid_{number}")
+            with m.If(turn.step):
+                m.d.sync += [later.eq(facts), later_valid.eq(valid)]
+            facts, valid = later, later_valid
+            path.append(valid)
+        m.d.comb += [
+            narrower.step.eq(turn.step),
+            narrower.sums.eq(sums.sums),
+            narrower.shift.eq(self.summed.shift),
+            narrower.signed.eq(self.summed.signed),
+            narrower.beyond.eq(self.summed.beyond),
+            turn.valid.eq(valid),
+            turn.facts.eq(facts),
+            turn.results.eq(narrower.results),
+            turn.room.eq(sender.room),
+        ]
+        busy = turn.busy
+        for each in path:
+            busy = busy | each
+        m.d.comb += self.turning.eq(busy)
+        return turn
+
+    def _leave(self, m: Module, sums: GradientSum, sender: BlockSender, turn: CornerTurn) -> None:
+        """Where the summed beat goes; only one of the ways is open at a time."""
+        m.submodules.raw = raw = RawSerializer(self.parameters)
+        facts = self.summed
+        m.d.comb += [
+            self.port.valid.eq(self.at_port & self.open),
+            self.port.payload.data.as_value().eq(sums.sums),
+            self.port.payload.last.eq(facts.last),
+            self.step.eq(
+                ~(
+                    (self.at_port & ~(self.open & self.port.ready))
+                    | (self.at_other & ~self.open)
+                    | (self.at_raw & ~(self.open & raw.last))
+                    | (self.at_planes & ~turn.step)
+                )
+            ),
+            raw.sums.eq(sums.sums),
+            raw.load.eq(self.step),
+            raw.raw48.eq(self.read.raw48),
+            raw.first.eq(self.read.first),
+            raw.start.eq(facts.address),
+            raw.issue.eq(self.at_raw & self.open),
+        ]
+        # once a beat is on offer it stays there
+        offered = self.at_port & self.open & ~self.port.ready
+        stopped = self.halt | self.failed
+        m.d.sync += self.open.eq(~self.turning & ((sender.room & ~stopped) | offered))
+        self._issue(m, sender, turn, raw)
+
+    def _issue(self, m: Module, sender: BlockSender, turn: CornerTurn, raw: RawSerializer) -> None:
+        facts, item = self.summed, sender.item
+        ends = (self.at_port | self.at_raw | self.at_other) & facts.end & self.step
+        m.d.comb += [
+            sender.issue.eq(turn.issue | raw.issue | ends),
+            sender.planes.eq(turn.blocks),
+            sender.raw.eq(raw.block),
+        ]
+        with m.If(turn.busy):
+            m.d.comb += item.eq(turn.item)
+        with m.Else():
+            m.d.comb += [
+                item.block.eq(facts.raw),
+                item.end.eq(facts.end & (raw.last | ~facts.raw)),
+                item.signal.eq(facts.signal),
+                item.tag.eq(facts.tag),
+                item.index.eq(facts.index),
+                item.address.eq(raw.address),
+            ]
+
+    def _report(self, m: Module, walker: TileWalker, sender: BlockSender, turn: CornerTurn) -> None:
+        wiring.connect(m, wiring.flipped(self.blocks), sender.blocks)
+        fails = self.beyond & self.read_valid & self.step & ~self.failed
+        m.d.sync += [
+            self.fault.eq(Mux(fails, Fault.ADDRESS, Fault.NONE)),
+            self.index.eq(self.read.index),
+            self.failed.eq(self.failed | fails),
+        ]
+        m.d.comb += [
+            sender.writer_idle.eq(self.writer_idle),
+            sender.halt.eq(self.halt | self.failed),
+            self.ended.eq(sender.ended),
+            self.signal.eq(sender.signal),
+            self.blocks_sent.eq(sender.sent),
+            self.tag.eq(sender.tag),
+            self.sent_index.eq(sender.index),
+        ]
+        # late by a cycle, so whatever is about to come in counts as well
+        tasks = self.tasks.valid | ~self.decoder.empty | walker.busy
+        beats = self.reading_valid | self.read_valid | self.summed_valid | self.turning
+        quiet = Signal()
+        m.d.sync += quiet.eq(~tasks & ~beats & self.tiles_empty & sender.empty)
+        m.d.comb += self.idle.eq(quiet & ~tasks & ~self.admit)

@@ -1,0 +1,157 @@
+"""The corner turn: results come in beats of whole numbers and leave in blocks of one bit each."""
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.parameters import Parameters
+from hw.results.choice import choose
+from hw.results.layouts import ADDRESS_BITS, NARROW_BITS, beat_facts, item_layout
+
+__all__ = ["GROUPS", "CornerTurn"]
+
+GROUP_PLANES = 4
+GROUPS = NARROW_BITS // GROUP_PLANES
+"""Planes are selected in groups of as many as one look-up table can choose from."""
+
+
+class CornerTurn(wiring.Component):
+    """Collects the beats of a tile and sends its planes, most significant first.
+
+    While the planes of one tile leave, the next is collected.
+
+    Members
+    -------
+    valid : In(1), facts : In(`beat_facts`), results : In    a narrowed beat
+    step : Out(1)       it is taken, or there is none
+    room : In(1)        an item may be issued
+    issue : Out(1), item : Out(`item_layout`)    a block is issued
+    blocks : Out        its bits, a cycle later: the OR of all of these; 0 if none was issued
+    busy : Out(1)       planes are waiting to leave
+
+    Timing: a beat per cycle in, a block per cycle out; the last beat of a tile is taken when the
+    last block of the tile before is issued. The first block of a tile follows a cycle later.
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        self.beats = parameters.beats_per_tile
+        results = data.ArrayLayout(NARROW_BITS, parameters.results_per_beat)
+        super().__init__(
+            {
+                "valid": In(1),
+                "facts": In(beat_facts(parameters)),
+                "results": In(results),
+                "step": Out(1),
+                "room": In(1),
+                "issue": Out(1),
+                "item": Out(item_layout()),
+                "blocks": Out(data.ArrayLayout(parameters.block_bits, GROUPS)),
+                "busy": Out(1),
+            }
+        )
+        self.collected = [
+            Signal(results, name=f"collected_{i}", reset_less=True) for i in range(self.beats - 1)
+        ]
+        self.leaving = [
+            Signal(results, name=f"leaving_{i}", reset_less=True) for i in range(self.beats)
+        ]
+        self.now = Signal(beat_facts(parameters), reset_less=True)
+        self.final = Signal()
+        self.plane = Signal(range(NARROW_BITS), reset_less=True)
+        self.real = Signal()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        complete = self.valid & self.facts.last
+        load = Signal()
+        m.d.comb += [
+            self.issue.eq(self.busy & self.room),
+            self.step.eq(~(complete & self.busy & ~(self.final & self.room))),
+            load.eq(complete & self.step),
+        ]
+        self._collect(m, load)
+        self._count_planes(m, load)
+        self._select(m)
+        self._address(m, load)
+        return m
+
+    def _collect(self, m: Module, load: Value) -> None:
+        place = Signal(max(1, self.beats - 1), init=1)  # where the next beat goes, one-hot
+        for number, register in enumerate(self.collected):
+            with m.If(self.valid & place[number]):
+                m.d.sync += register.eq(self.results)
+        with m.If(load):
+            m.d.sync += place.eq(1)
+            m.d.sync += [
+                to.eq(source)
+                for to, source in zip(self.leaving, [*self.collected, self.results], strict=True)
+            ]
+        with m.Elif(self.valid & self.step):
+            m.d.sync += place.eq(place << 1)
+
+    def _count_planes(self, m: Module, load: Value) -> None:
+        left = Signal.like(self.facts.blocks)
+        with m.If(load):
+            m.d.sync += [
+                self.busy.eq(1),
+                self.now.eq(self.facts),
+                left.eq(self.facts.blocks),
+                self.final.eq(self.facts.blocks == 1),
+                self.plane.eq(self.facts.top_plane),
+                self.real.eq(1),
+            ]
+        with m.Elif(self.issue):
+            m.d.sync += [
+                self.busy.eq(~self.final),
+                left.eq(left - 1),
+                self.final.eq(left == 2),
+                self.plane.eq(self.plane - 1),
+            ]
+            with m.If(self.plane == 0):  # what follows fills up the last digit
+                m.d.sync += self.real.eq(0)
+
+    def _select(self, m: Module) -> None:
+        for group in range(GROUPS):
+            hit = self.issue & self.real & (self.plane // GROUP_PLANES == group)
+            block = Signal(self.parameters.block_bits, name=f"block_{group}", reset_less=True)
+            m.d.comb += self.blocks[group].eq(block)
+            with m.If(hit):
+                self._choose_plane(m, block, group * GROUP_PLANES)
+            with m.Else():
+                m.d.sync += block.eq(0)
+
+    def _choose_plane(self, m: Module, block: Signal, first: int) -> None:
+        def show(number: int) -> None:
+            m.d.sync += block.eq(self._plane(first + number))
+
+        choose(m, self.plane % GROUP_PLANES, range(GROUP_PLANES), show)
+
+    def _plane(self, bit: int) -> Value:
+        """Beat b has column ``cluster * beats + b`` of each row: a result's bit is at
+        ``(row * clusters + cluster) * beats + b``."""
+        results = range(self.parameters.results_per_beat)
+        return Cat(beat[index][bit] for index in results for beat in self.leaving)
+
+    def _address(self, m: Module, load: Value) -> None:
+        """Planes of one digit lie one behind the other, digits ``digit_stride`` words apart."""
+        planes = self.parameters.array.spatial_bits
+        digit, block = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        following = Signal(ADDRESS_BITS)
+        place = Signal(range(max(2, planes)))
+        m.d.comb += following.eq(digit + self.now.digit_stride * Const(self.parameters.word_bytes))
+        with m.If(load):
+            m.d.sync += [digit.eq(self.facts.address), block.eq(self.facts.address), place.eq(0)]
+        with m.Elif(self.issue):
+            with m.If(place == planes - 1):
+                m.d.sync += [digit.eq(following), block.eq(following), place.eq(0)]
+            with m.Else():
+                m.d.sync += [block.eq(block + self.parameters.block_bytes), place.eq(place + 1)]
+        m.d.comb += [
+            self.item.block.eq(1),
+            self.item.end.eq(self.now.end & self.final),
+            self.item.signal.eq(self.now.signal),
+            self.item.tag.eq(self.now.tag),
+            self.item.index.eq(self.now.index),
+            self.item.address.eq(block),
+        ]

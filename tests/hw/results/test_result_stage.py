@@ -1,0 +1,55 @@
+"""The result stage: every format, mask and rounding, signals and rates, under stalls."""
+
+import pytest
+
+from hw.contract.errors import ParameterError
+from hw.results.stage import ResultStage
+from tests.harness import run_bench
+from tests.hw.machines import machine, small_machine
+
+MODULE = "tests.hw.results.bench_result_stage"
+
+
+def run(testcase: str, stores: int = 24, **changes: object) -> None:
+    parameters = machine(buffers__gradient_words=256, **changes)
+    key = "_".join(str(value) for value in changes.values()) or "tiny"
+    run_bench(
+        ResultStage(parameters),
+        f"result_stage_{key}",
+        MODULE,
+        parameters={"machine": parameters.to_mapping(), "stores": stores},
+        testcase=testcase,
+    )
+
+
+@pytest.mark.parametrize(
+    "testcase",
+    [
+        "mixed_stores",
+        "runs_of_one_format",
+        "every_shift_and_width",
+        "port_without_bubble",
+        "planes_at_full_rate",
+        "raw_at_full_rate",
+        "skipped_stores_retire_at_once",
+        "gradient_address_beyond_the_end",
+        "nothing_is_offered_after_halt",
+    ],
+)
+def test_result_stage(testcase: str) -> None:
+    run(testcase)
+
+
+@pytest.mark.parametrize(("planes", "columns"), [(2, 1), (4, 2), (8, 8)])
+def test_planes_side_by_side_and_other_clusters(planes: int, columns: int) -> None:
+    run(
+        "mixed_stores",
+        array__spatial_bits=planes,
+        array__cluster_columns=columns,
+        array__accumulator="behavioural",
+    )
+
+
+def test_sizes_that_the_engine_cannot_do_are_refused() -> None:
+    with pytest.raises(ParameterError, match=r"array\.rows|block\.channels|array\.columns"):
+        ResultStage(small_machine(1))
