@@ -106,11 +106,12 @@ class PairIssue(wiring.Component):
         self.found_valid = Signal()
         self.summed = Signal(self._stage_layout())
         self.checked = Signal(self._stage_layout())
-        self.conflict = Signal()
         self.swapped = Signal()
         """A's bank is 1, or B's is 0; in a conflict, they are so one after the other."""
         self.second = Signal()
-        """The other step of a conflict."""
+        """The other step of a conflict, without A."""
+        self.final = Signal()
+        """The pair's last step, with B."""
         self.stopped = Signal()
         """There was a fault."""
         self.closed = Signal()
@@ -119,7 +120,7 @@ class PairIssue(wiring.Component):
     def _stage_layout(self) -> data.StructLayout:
         read = data.StructLayout(
             {
-                "enable": 1,
+                "pixels": COLUMNS * PIXEL_CLASSES,
                 "memory": 1,
                 "address": signed(ADDRESS_BITS),
                 "variants": ENTRY["a"].shape["variants"].shape,
@@ -176,7 +177,7 @@ class PairIssue(wiring.Component):
                 entry, read = self.table.entry[name], self.summed[name]
                 zero = (entry.zero & conditions).any()
                 m.d.sync += [
-                    read.enable.eq(entry.enable),
+                    read.pixels.eq(_pixels(entry)),
                     read.memory.eq(entry.enable & ~zero),
                     read.address.eq(item.place + entry.offset),
                 ]
@@ -193,7 +194,8 @@ class PairIssue(wiring.Component):
             m.d.sync += [
                 self.checked.eq(self.summed),
                 self.checked.valid.eq(self.summed.valid & ~outside),
-                self.conflict.eq(a.memory & b.memory & (a.address[0] == b.address[0])),
+                self.second.eq(0),
+                self.final.eq(~(a.memory & b.memory & (a.address[0] == b.address[0]))),
                 self.swapped.eq(Mux(a.memory, a.address[0], b.memory & ~b.address[0])),
                 failed.eq(self.summed.valid & outside),
             ]
@@ -215,23 +217,22 @@ class PairIssue(wiring.Component):
     def _issue(self, m: Module) -> None:
         """One step of a pair, or both steps of a conflict."""
         checked, step, to = self.checked, self.register.i.payload, self.register.i
-        final = ~self.conflict | self.second
         m.d.comb += [
             to.valid.eq(checked.valid & ~self.closed),
-            self.advance.eq(~checked.valid | (~self.closed & to.ready & final)),
+            self.advance.eq(~checked.valid | (~self.closed & to.ready & self.final)),
             step.row_pixels.eq(checked.row_pixels),
             step.gradient.eq(checked.gradient),
-            step.last.eq(checked.last & final),
+            step.last.eq(checked.last & self.final),
         ]
-        with m.If(to.valid & to.ready):
-            m.d.sync += self.second.eq(self.conflict & ~self.second)
+        with m.If(to.valid & to.ready & ~self.final):
+            m.d.sync += [self.second.eq(1), self.final.eq(1)]
         self._banks(m, step)
         for read, on, place in (
             (checked.a, ~self.second, step.a),
-            (checked.b, final, step.b),
+            (checked.b, self.final, step.b),
         ):
             m.d.comb += [
-                place.pixels.eq(_pixels(read, on)),
+                place.pixels.eq(Mux(on, read.pixels, 0)),
                 place.quarters.eq(read.quarters),
                 place.rotations.eq(read.rotations),
             ]
@@ -243,7 +244,7 @@ class PairIssue(wiring.Component):
         is not made in this step of a conflict.
         """
         a, b = self.checked.a, self.checked.b
-        a_reads, b_reads = a.memory & ~self.second, b.memory & (~self.conflict | self.second)
+        a_reads, b_reads = a.memory & ~self.second, b.memory & self.final
         m.d.comb += step.swapped.eq(self.swapped ^ self.second)
         for bank in range(2):
             has_b = ~step.swapped if bank else step.swapped
@@ -255,12 +256,12 @@ class PairIssue(wiring.Component):
             ]
 
 
-def _pixels(read: data.View, on: Value) -> Value:
+def _pixels(read: data.View) -> Value:
     """Which pixels of a quarter are written, for each class of slots; see `_read_layout`."""
     bits = []
     for column in range(COLUMNS):
         variant = read.variants[3 * column : 3 * column + 3]
         from_left, from_right = variant == Variant.FROM_LEFT, variant == Variant.FROM_RIGHT
         written = {FIRST: ~from_right, MIDDLE: ~from_left & ~from_right, LAST: ~from_left}
-        bits += [read.enable & on & written[each] for each in range(PIXEL_CLASSES)]
+        bits += [read.enable & written[each] for each in range(PIXEL_CLASSES)]
     return Cat(bits)

@@ -22,6 +22,7 @@ class WindowReader(wiring.Component):
     write : In(plane_write(parameters))
     steps : In(stream(read_step))
     o : Out(stream(window_write(parameters)))
+        for a receiver that is ready as long as nothing is offered
     busy : Out(1)    a step is inside
 
     Timing: `LATENCY_CYCLES` from ``steps`` to ``o``, a step per cycle; while the window cannot
@@ -51,7 +52,7 @@ class WindowReader(wiring.Component):
         advance, steps = Signal(), self.steps
         m.d.comb += [
             # all move at once: a chain of conditions would be at the end of a long path
-            advance.eq(~self.o.valid | self.o.ready),
+            advance.eq(self.o.ready),
             steps.ready.eq(advance),
             memory.write.eq(self.write),
             memory.advance.eq(advance),
@@ -72,7 +73,7 @@ class WindowReader(wiring.Component):
                 self.o.valid.eq(read_valid),
             ]
         self._vary(m, memory, read, advance & read_valid)
-        self._place(m, read, advance & read_valid)
+        self._place(m, read, read_valid, advance)
         return m
 
     def _vary(self, m: Module, memory: PlaneMemory, step: data.View, advance: Value) -> None:
@@ -89,9 +90,9 @@ class WindowReader(wiring.Component):
                 self.o.payload.blocks[bank].eq(variants.results),
             ]
 
-    def _place(self, m: Module, step: data.View, advance: Value) -> None:
+    def _place(self, m: Module, step: data.View, valid: Value, advance: Value) -> None:
         """What is written where: B where both write."""
-        write = Signal(self.o.payload.pieces.shape(), name="write", reset_less=True)
+        write = Signal(self.o.payload.pieces.shape(), name="write")
         last, gradient = Signal(reset_less=True), Signal(reset_less=True)
         m.d.comb += [
             self.o.payload.pieces.eq(write),
@@ -111,7 +112,7 @@ class WindowReader(wiring.Component):
                         rotation = Mux(by_b, b.rotations[turn], a.rotations[turn])
                         piece = write[slot][quarter][each]
                         m.d.sync += [
-                            piece.enable.eq(by_a | by_b),
+                            piece.enable.eq((by_a | by_b) & valid),
                             piece.bank.eq(step.swapped ^ by_b),
                             piece.quarter.eq(rotation + quarter),
                         ]

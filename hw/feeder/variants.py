@@ -60,18 +60,21 @@ class BlockVariants(wiring.Component):
                     self._choose(m, result, self.variants[3 * column : 3 * column + 3])
         return m
 
-    def _choose(self, m: Module, result: Signal, variant: Value) -> None:
-        """Four, or one of two: a bit that nobody writes costs two LUTs."""
-        with m.If(variant[2]):
-            with m.Switch(variant[:2]):
-                for each in range(4, 8):
-                    with m.Case(each - 4):
-                        m.d.sync += result.eq(self._variant(Variant(each)))
+    def _choose(
+        self, m: Module, result: Signal, variant: Value, among: Sequence[Variant] = tuple(Variant)
+    ) -> None:
+        """A choice of two for every bit of the number, the highest first.
+
+        So synthesis sees multiplexers: two LUTs for a bit with six sources.
+        """
+        if len(among) == 1:
+            m.d.sync += result.eq(self._variant(among[0]))
+            return
+        half = len(among) // 2
+        with m.If(variant[half.bit_length() - 1]):
+            self._choose(m, result, variant, among[half:])
         with m.Else():
-            with m.Switch(variant[:2]):
-                for each in range(4):
-                    with m.Case(each):
-                        m.d.sync += result.eq(self._variant(Variant(each)))
+            self._choose(m, result, variant, among[:half])
 
     def _variant(self, variant: Variant) -> Value:
         pixels = self.parameters.array.rows

@@ -9,7 +9,7 @@ from hw.feeder.pair_issue import PIXEL_CLASSES
 from hw.feeder.variants import QUARTERS
 from hw.memory.plane_memory import BANKS
 
-__all__ = ["PIECE", "SLOTS", "WindowRegister", "choose", "rows_layout", "window_write"]
+__all__ = ["PIECE", "SLOTS", "WindowRegister", "rows_layout", "window_write", "write_piece"]
 
 SLOTS = 9
 COLUMNS = 3
@@ -32,6 +32,8 @@ def window_write(parameters: Parameters) -> data.StructLayout:
     blocks : of each bank, the variant for each column of slots
     pieces : of each slot and quarter, for the first pixel, those in the middle and the last
     last : the window is complete then; gradient : it is to be arranged for the gradient
+
+    No piece is enabled while there is no write.
     """
     slot = data.ArrayLayout(data.ArrayLayout(PIECE, PIXEL_CLASSES), QUARTERS)
     block = data.ArrayLayout(8 * parameters.word_bytes, COLUMNS)
@@ -51,7 +53,7 @@ class WindowRegister(wiring.Component):
     Members
     -------
     i : In(stream(window_write(parameters)))
-        ready while the window is not complete, and in the cycle in which it is taken
+        a write of the next window waits until this one is taken, and lands in that cycle
     complete : Out(1)    the window is there
     take : In(1)         use it (only while ``complete``)
     rows : Out(rows_layout(parameters))
@@ -88,13 +90,19 @@ class WindowRegister(wiring.Component):
             Signal(len(slot), name=f"taken_{i}", reset_less=True) for i, slot in enumerate(slots)
         ]
         rows = Signal(rows_layout(self.parameters), reset_less=True)
-        m.d.comb += [self.i.ready.eq(~self.complete | self.take), self.rows.eq(rows)]
-        with m.If(self.i.ready):
-            m.d.sync += [
-                self.complete.eq(self.i.valid & write.last),
-                gradient.eq(write.gradient),
-            ]
-        m.d.sync += taken.eq(self.take)
+        # As simple as can be, for ``take`` comes late and this moves all of the feeder.
+        m.d.comb += [
+            self.i.ready.eq(~(self.i.valid & self.complete & ~self.take)),
+            self.rows.eq(rows),
+        ]
+        m.d.sync += [
+            self.complete.eq(
+                (self.i.valid & self.i.ready & write.last) | (self.complete & ~self.take)
+            ),
+            taken.eq(self.take),
+        ]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += gradient.eq(write.gradient)
         # Every cycle: ``take`` comes late, and the registers that it enables are many already.
         m.d.sync += taken_gradient.eq(gradient)
         m.d.sync += [held.eq(slot) for held, slot in zip(taken_slots, slots, strict=True)]
@@ -135,8 +143,8 @@ class WindowRegister(wiring.Component):
             for source in range(QUARTERS):
                 starts = range(source * quarter_bits, len(word), block_bits)
                 sources.append(Cat(word[start + begin : start + end] for start in starts))
-        with m.If(self.i.valid & self.i.ready & piece.enable):
-            choose(m, part, sources, piece, primitives=self.primitives)
+        enable = self.i.ready & piece.enable
+        write_piece(m, part, sources, piece, enable, primitives=self.primitives)
 
     def _for_forward(self, slots: list[Signal]) -> Value:
         """Unit row m, lane g*C + c: pixel m, channel c of slot g."""
@@ -169,18 +177,24 @@ class WindowRegister(wiring.Component):
         )
 
 
-def choose(
-    m: Module, to: Signal, sources: list[Value], piece: data.View, *, primitives: bool
+def write_piece(
+    m: Module,
+    part: Signal,
+    sources: list[Value],
+    piece: data.View,
+    enable: Value,
+    *,
+    primitives: bool,
 ) -> None:
-    """Let ``to`` take ``sources[4 * piece.bank + piece.quarter]``, in the conditions around."""
+    """Write ``sources[4 * piece.bank + piece.quarter]`` into ``part`` if ``enable``."""
     if not primitives:
-        with m.Switch(Cat(piece.quarter, piece.bank)):
+        with m.If(enable), m.Switch(Cat(piece.quarter, piece.bank)):
             for select, value in enumerate(sources):
                 with m.Case(select):
-                    m.d.sync += to.eq(value)
+                    m.d.sync += part.eq(value)
         return
     low, high, chosen = (
-        Signal(len(to), name=f"{name}_{to.name}") for name in ("low", "high", "of")
+        Signal(len(part), name=f"{name}_{part.name}") for name in ("low", "high", "chosen")
     )
     m.d.comb += [
         low.eq(_one_of(sources[:QUARTERS], piece.quarter)),
@@ -188,7 +202,8 @@ def choose(
     ]
     for i, bit in enumerate(chosen):
         m.submodules += Instance("MUXF7", i_I0=low[i], i_I1=high[i], i_S=piece.bank, o_O=bit)
-    m.d.sync += to.eq(chosen)
+    with m.If(enable):
+        m.d.sync += part.eq(chosen)
 
 
 def _one_of(values: list[Value], number: Value) -> Value:

@@ -9,7 +9,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.feeder.window import PIECE, choose
+from hw.feeder.window import PIECE, write_piece
 from hw.shared_module import ModuleLibrary
 
 WIDTH = 3
@@ -40,9 +40,9 @@ class Piece(wiring.Component):
         m = Module()
         part = Signal(WIDTH)
         m.d.comb += self.o.eq(part)
-        with m.If(self.piece.enable):
-            sources = [self.sources[i] for i in range(8)]
-            choose(m, part, sources, self.piece, primitives=self.primitives)
+        sources = [self.sources[i] for i in range(8)]
+        enable = self.piece.enable
+        write_piece(m, part, sources, self.piece, enable, primitives=self.primitives)
         return m
 
 
