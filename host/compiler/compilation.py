@@ -10,13 +10,13 @@ from host.compiler.canonical import (
     Canonical,
     PixelUse,
     Placed,
-    Unfolded,
     Way,
     canonical,
     ways,
 )
 from host.compiler.convolution import Output, SlidingWork
-from host.compiler.gradient import BLOCKS, GradientWork, pairs_of
+from host.compiler.gradient import GradientWork
+from host.compiler.keys import KernelKey, Key, PixelKey, Widths
 from host.compiler.planning import (
     ACCUMULATOR_LIMIT,
     TooLarge,
@@ -25,6 +25,7 @@ from host.compiler.planning import (
 )
 from host.compiler.results import Planes, Port, Sent, TileGrid, TileRegion
 from host.compiler.schedule import Builder
+from host.compiler.slices import BLOCKS, pairs_of
 from host.compiler.sliding import Sliding, filter_groups, slidings
 from host.compiler.step import Step, check_steps
 from host.compiler.tensors import KernelLayout, PixelLayout
@@ -37,28 +38,6 @@ from hw.contract.precision import Pass
 
 ALIGNMENT = 128
 TAGS = {Pass.FORWARD: Tag.FORWARD, Pass.ERROR: Tag.ERROR, Pass.GRADIENT: Tag.GRADIENT}
-
-
-@dataclass(frozen=True)
-class PixelKey:
-    """A tensor of pixels as some step reads it."""
-
-    name: str
-    use: PixelUse
-
-
-@dataclass(frozen=True)
-class KernelKey:
-    """Weights as some step reads them."""
-
-    name: str
-    form: Unfolded | None
-    filters: int
-    channels: int
-    taps: int
-
-
-Key = PixelKey | KernelKey
 
 
 @dataclass
@@ -78,46 +57,6 @@ class Compiled:
         if self.gradient is not None:
             return self.gradient.regions
         return [output.region for _, output in self.outputs if output.region is not None]
-
-
-class Widths:
-    """Row widths of all tensors of pixels: the smallest that every step can work with."""
-
-    def __init__(self, pixels: int) -> None:
-        self._pixels = pixels
-        self._width: dict[PixelKey, int] = {}
-        self._halved: set[PixelKey] = set()
-        self._ratios: list[tuple[PixelKey, PixelKey, int]] = []
-
-    def add(self, key: PixelKey, stride: int) -> None:
-        """``key`` is read with ``stride``."""
-        self._width.setdefault(key, key.use.stored[1])
-        if stride == 2:
-            self._halved.add(key)
-
-    def tie(self, wide: PixelKey, narrow: PixelKey, ratio: int) -> None:
-        """Rows of ``wide`` are ``ratio`` times as wide as those of ``narrow``."""
-        self._ratios.append((wide, narrow, ratio))
-
-    def settle(self) -> dict[PixelKey, int]:
-        """The width of each."""
-        before: dict[PixelKey, int] = {}
-        while before != self._width:
-            before = dict(self._width)
-            for key, width in before.items():
-                self._width[key] = self._legal(key, width)
-            for wide, narrow, ratio in self._ratios:
-                self._width[wide] = max(self._width[wide], ratio * self._width[narrow])
-                self._width[narrow] = max(self._width[narrow], self._width[wide] // ratio)
-        return self._width
-
-    def _legal(self, key: PixelKey, width: int) -> int:
-        p, halved = self._pixels, key in self._halved
-        for part in (p // 4, p // 2, p):
-            if width <= part and not (halved and part == p // 4):
-                return part
-        unit = 2 * p if halved else p
-        return -(-width // unit) * unit
 
 
 class Compilation:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from host.compiler.compilation import Compilation, Compiled, KernelKey, PixelKey
+from host.compiler.compilation import Compilation, Compiled
 from host.compiler.convolution import Output
+from host.compiler.keys import KernelKey, PixelKey
 from host.compiler.results import Planes, Port, Sent, TileRegion, tiles_of
 from host.compiler.step import Step
 from host.compiler.tensors import KernelLayout, PixelLayout

@@ -103,6 +103,7 @@ def test_layers_of_networks_on_the_preset(geometry: Geometry) -> None:
         (Geometry(2, 8, 200, (5, 5), (3, 3), 2, 1), (3, 16, 8)),
         (Geometry(5, 90, 70, (3, 3), (3, 3), 1, 1), (2, 2, 2)),  # rounds of gradient tiles
         (Geometry(1, 700, 8, (1, 1), (1, 1), 1, 0), (3, 3, 3)),
+        (Geometry(2, 18, 4, (6, 110), (1, 1), 1, 2), (16, 11, 3)),  # one group would fit, not two
     ],
     ids=str,
 )
