@@ -36,6 +36,7 @@ class StreamSource:
         self._encode = encode
         self._queue: deque[Any] = deque()
         self._empty = Event()
+        self._abandoned = False
         self._valid.value = 0
         self._payload.value = 0
 
@@ -43,6 +44,12 @@ class StreamSource:
         """Queue ``items``; returns at once."""
         self._queue.extend(items)
         self._empty.clear()
+
+    def abandon(self) -> None:
+        """Forget all items and take back what is on offer, as a reset of the sender would."""
+        self._queue.clear()
+        self._empty.set()
+        self._abandoned = True
 
     async def drained(self) -> None:
         """Wait until every queued item has been transferred."""
@@ -53,6 +60,8 @@ class StreamSource:
         driving = False
         while True:
             await RisingEdge(self._clk)
+            if self._abandoned:
+                driving = self._abandoned = False
             if driving and int(self._ready.value):
                 driving = False
                 self.transferred += 1
@@ -91,6 +100,7 @@ class StreamSink:
         self._stalls = stalls
         self._decode = decode
         self._arrived = Event()
+        self._abandoned = False
         self._ready.value = 0
 
     async def receive(self, count: int) -> list[Any]:
@@ -101,12 +111,20 @@ class StreamSink:
         taken, self.items = self.items[:count], self.items[count:]
         return taken
 
+    def abandon(self) -> None:
+        """Forget what came and what is on offer; in the next cycle, valid may have dropped."""
+        self.items.clear()
+        self._abandoned = True
+
     async def run(self) -> None:
         accepting = False
         offered: int | None = None  # a payload that was offered and not yet transferred
         while True:
             await RisingEdge(self._clk)
-            valid = int(self._valid.value)
+            valid = int(self._valid.value) and not self._abandoned
+            if self._abandoned:
+                self.items.clear()
+                offered, self._abandoned = None, False
             if offered is not None and not valid:
                 raise AssertionError(f"stream {self.name}: valid dropped before the transfer")
             if valid:

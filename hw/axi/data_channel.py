@@ -1,0 +1,64 @@
+"""The data channel of writes: the beats of issued bursts."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.axi.bursts import BEAT_BYTES, BurstShape
+
+__all__ = ["DataChannel"]
+
+
+class DataChannel(wiring.Component):
+    """Sends the beats of bursts in the order in which these were issued.
+
+    Members
+    -------
+    bursts : In(stream of `BurstShape.layout`)    whose addresses are on offer to memory already
+    beat, at_last : In, take : Out                of the `BlockStore`, which holds all of them
+    void : In(1)      the store has forgotten: send on, but with no byte enabled
+    data, strobe, last, valid : Out, ready : In   WDATA, WSTRB, WLAST, WVALID, WREADY
+
+    Timing: one beat per cycle, also between bursts; the first one cycle after its burst came.
+    """
+
+    def __init__(self, shape: BurstShape):
+        self.shape = shape
+        super().__init__(
+            {
+                "bursts": In(stream.Signature(shape.layout)),
+                "beat": In(8 * BEAT_BYTES),
+                "at_last": In(1),
+                "take": Out(1),
+                "void": In(1),
+                "data": Out(8 * BEAT_BYTES),
+                "strobe": Out(BEAT_BYTES),
+                "last": Out(1),
+                "valid": Out(1),
+                "ready": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        free, load = Signal(), Signal()
+        length = Signal(4)
+        sent, at_last = Signal(4), Signal()
+        m.d.comb += [
+            free.eq(~self.valid | self.ready),
+            load.eq(free & self.bursts.valid),
+            length.eq(self.shape.length(self.bursts.payload.more)),
+            at_last.eq(sent == length),
+            self.bursts.ready.eq(free & at_last),
+            self.take.eq(load),
+        ]
+        with m.If(free):
+            m.d.sync += self.valid.eq(self.bursts.valid)
+        with m.If(load):
+            m.d.sync += [
+                self.data.eq(self.beat),
+                self.strobe.eq(Mux(self.void, 0, (1 << BEAT_BYTES) - 1)),
+                self.last.eq(at_last),
+                sent.eq(Mux(at_last, 0, sent + 1)),
+            ]
+        return m

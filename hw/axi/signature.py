@@ -1,0 +1,74 @@
+"""AXI3 as the HP ports of a Zynq-7000 speak it: 32-bit addresses, 64-bit data, 6-bit IDs."""
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["AXI3", "AXI3_READ", "AXI3_WRITE", "join_channels"]
+
+SIZE_8_BYTES = 3
+BURST_INCR = 1
+CACHE_BUFFERABLE = 3
+"""AxCACHE "normal, non-cacheable, bufferable": the interconnect may merge and acknowledge early."""
+
+OKAY, EXOKAY, SLVERR, DECERR = range(4)
+"""Responses; the upper bit says that something went wrong."""
+
+
+def _address_channel(prefix: str) -> dict[str, wiring.Member]:
+    widths = {
+        "addr": 32,
+        "len": 4,
+        "size": 3,
+        "burst": 2,
+        "id": 6,
+        "lock": 2,
+        "cache": 4,
+        "prot": 3,
+        "qos": 4,
+        "valid": 1,
+    }
+    channel = {prefix + name: Out(width) for name, width in widths.items()}
+    return channel | {f"{prefix}ready": In(1)}
+
+
+_READ = _address_channel("ar") | {
+    "rdata": In(64),
+    "rresp": In(2),
+    "rid": In(6),
+    "rlast": In(1),
+    "rvalid": In(1),
+    "rready": Out(1),
+}
+_WRITE = _address_channel("aw") | {
+    "wdata": Out(64),
+    "wstrb": Out(8),
+    "wid": Out(6),
+    "wlast": Out(1),
+    "wvalid": Out(1),
+    "wready": In(1),
+    "bresp": In(2),
+    "bid": In(6),
+    "bvalid": In(1),
+    "bready": Out(1),
+}
+
+AXI3_READ = wiring.Signature(_READ)
+"""The read channels of a port, seen by its master."""
+AXI3_WRITE = wiring.Signature(_WRITE)
+"""The write channels of a port, seen by its master."""
+AXI3 = wiring.Signature(_READ | _WRITE)
+"""One port, seen by its master: a port member ``hp0`` has the Verilog names ``hp0__araddr`` ..."""
+
+
+def join_channels(
+    m: Module,
+    port: wiring.PureInterface,
+    read: wiring.PureInterface,
+    write: wiring.PureInterface,
+) -> None:
+    """Make the master ``port`` (`AXI3`) of ``read`` (`AXI3_READ`) and ``write`` (`AXI3_WRITE`)."""
+    for members, part in ((_READ, read), (_WRITE, write)):
+        for name, member in members.items():
+            inner, outer = getattr(part, name), getattr(port, name)
+            m.d.comb += outer.eq(inner) if member.flow == Out else inner.eq(outer)
