@@ -44,10 +44,12 @@ from sim.cosim import convolution_library as library
 from sim.cosim.compile import Design, compile_model
 from sim.cosim.convolution_faults import BusFaults
 from sim.cosim.convolution_ports import convolution_ports
+from sim.cosim.designs import cached_design
 from sim.cosim.simulation import Simulation
 from sim.cosim.stalls import BusStalls
 from sim.memory_model import MemoryModel
 
+ENGINE_NAME = "convolution_engine"
 REGISTER_CYCLES = 1_000
 DRAIN_CYCLES = 100_000
 Counters = Mapping[Tag, Mapping[str, int]]
@@ -88,11 +90,14 @@ class RunResult:
 
 def convolution_design(parameters: Parameters) -> Design:
     """The generated engine of ``parameters``, in the flavour made for simulation."""
-    from gen.designs import CONVOLUTION_ENGINE_NAME, Flavour, make_convolution_engine
-    from gen.verilog import emit
 
-    engine = make_convolution_engine(parameters, Flavour.SIMULATION)
-    return Design(CONVOLUTION_ENGINE_NAME, emit(engine, CONVOLUTION_ENGINE_NAME))
+    def verilog() -> str:
+        from gen.designs import Flavour, make_convolution_engine
+        from gen.verilog import emit
+
+        return emit(make_convolution_engine(parameters, Flavour.SIMULATION), ENGINE_NAME)
+
+    return cached_design(ENGINE_NAME, parameters, verilog)
 
 
 class ConvolutionSimulation(Simulation):

@@ -1,0 +1,50 @@
+"""The Verilog of what `gen` makes, written once for every content: it takes seconds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import gen
+import hw
+from gen.build_hash import build_hash
+from hw.contract.parameters import Parameters
+from sim.cosim.cache import build_root, cached_folder, content_hash
+from sim.cosim.compile import Design
+
+VERILOG = "design.v"
+CLOCK_MARGIN_SECONDS = 2.0
+
+
+def cached_design(name: str, parameters: Parameters, emit: Callable[[], str]) -> Design:
+    """The design ``name`` of ``parameters``, whose Verilog is ``emit()``.
+
+    The text is cached by everything that it depends on: parameters, the sources of `hw` and
+    `gen`, and the version of Amaranth. If a source has changed since this process began, the
+    code that runs may be older than the file: then nothing is taken from the cache or put there.
+    """
+    folders = [Path(str(package.__file__)).parent for package in (hw, gen)]
+    sources = sorted(file for folder in folders for file in folder.rglob("*.py"))
+    started = process_start()
+    if started is None or any(file.stat().st_mtime > started for file in sources):
+        return Design(name, emit())
+    key = content_hash(name, *(build_hash(parameters, folder) for folder in folders))
+
+    def build(folder: Path) -> None:
+        (folder / VERILOG).write_text(emit(), encoding="utf-8")
+
+    folder = cached_folder(build_root() / "verilog", key, build)
+    return Design(name, (folder / VERILOG).read_text(encoding="utf-8"))
+
+
+def process_start() -> float | None:
+    """When this process began, in seconds of the system's clock and rather too early; None if the
+    system does not say."""
+    try:
+        fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+        boot = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+        return boot + int(fields[19]) / os.sysconf("SC_CLK_TCK") - CLOCK_MARGIN_SECONDS
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None
