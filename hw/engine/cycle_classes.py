@@ -1,0 +1,87 @@
+"""What every cycle of a program is counted as."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.contract.commands import Tag
+from hw.contract.registers import COUNTERS
+from hw.control.counters import count_layout
+
+__all__ = ["CycleClasses"]
+
+NUMBERS = {counter.name: counter.number for counter in COUNTERS}
+TAG_BITS = max(Tag).bit_length()
+
+
+class CycleClasses(wiring.Component):
+    """Puts every cycle under one of the first six of `hw.contract.registers.COUNTERS`.
+
+    Members
+    -------
+    running : In(1)
+    issued, blocked_operand, blocked_result, waiting, idle, tag : In    of the `ExecuteStage`
+    passed : In(1)                    it takes a task in
+    held, blocked, gate_tag : In      its token gate holds a task, which waits for a token or for
+                                      room for one; the task's tag
+    for_load : In(1)                  ... for the fetch stage, which has a LOAD at work
+    cycle : Out(`count_layout`)
+
+    Of the tags that a cycle may belong to, that of the pass at hand comes first, then that of the
+    task which is held back, then of the last that came in.
+
+    Timing: ``cycle`` is two cycles behind.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                **{
+                    name: In(1)
+                    for name in (
+                        *("running", "issued", "blocked_operand", "blocked_result", "waiting"),
+                        *("idle", "passed", "held", "blocked", "for_load"),
+                    )
+                },
+                "tag": In(TAG_BITS),
+                "gate_tag": In(TAG_BITS),
+                "cycle": Out(count_layout("cycle")),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        seen = {}
+        for name, member in self.signature.members.items():
+            if name != "cycle":
+                seen[name] = Signal(member.shape, name=f"seen_{name}")
+                m.d.sync += seen[name].eq(getattr(self, name))
+        last_tag = Signal(TAG_BITS)
+        with m.If(self.passed):
+            m.d.sync += last_tag.eq(self.gate_tag)
+        number, tag = Signal.like(self.cycle.number), Signal(TAG_BITS)
+        with m.If(seen["issued"]):
+            m.d.comb += number.eq(NUMBERS["BUSY"])
+        with m.Elif(seen["blocked_operand"]):
+            m.d.comb += number.eq(NUMBERS["STALL_OPERAND"])
+        with m.Elif(seen["blocked_result"]):
+            m.d.comb += number.eq(NUMBERS["STALL_RESULT"])
+        with m.Elif(seen["waiting"] & seen["blocked"]):
+            stall = Mux(seen["for_load"], NUMBERS["STALL_MEMORY"], NUMBERS["STALL_TOKEN"])
+            m.d.comb += number.eq(stall)
+        with m.Else():
+            m.d.comb += number.eq(NUMBERS["OTHER_CYCLES"])
+        with m.If(~seen["waiting"]):
+            m.d.comb += tag.eq(seen["tag"])
+        with m.Elif(seen["blocked"] | (seen["idle"] & seen["held"])):
+            m.d.comb += tag.eq(seen["gate_tag"])
+        with m.Elif(~seen["idle"]):
+            m.d.comb += tag.eq(last_tag)
+        with m.Else():
+            m.d.comb += tag.eq(Tag.OTHER)
+        m.d.sync += [
+            self.cycle.valid.eq(seen["running"]),
+            self.cycle.number.eq(number),
+            self.cycle.tag.eq(tag),
+        ]
+        return m
