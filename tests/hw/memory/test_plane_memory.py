@@ -1,0 +1,18 @@
+"""Plane memory: two banks, an output register that waits, an odd number of words."""
+
+import pytest
+
+from hw.memory.plane_memory import PlaneMemory
+from tests.harness import run_bench
+from tests.hw.machines import machine
+
+
+@pytest.mark.parametrize("words", [16, 37])
+def test_plane_memory(words: int) -> None:
+    parameters = machine(buffers__plane_words=words)
+    run_bench(
+        PlaneMemory(parameters),
+        f"plane_memory_{words}",
+        "tests.hw.memory.bench_plane_memory",
+        parameters={"machine": parameters.to_mapping()},
+    )
