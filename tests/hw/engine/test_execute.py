@@ -1,4 +1,4 @@
-"""The execute stage with windows that are made up, against NumPy."""
+"""The execute stage against NumPy: with windows that are made up, and with its own feeder."""
 
 import pytest
 
@@ -22,4 +22,15 @@ def test_given_windows(spatial_bits: int) -> None:
             "machine": parameters.to_mapping(),
             "latency_cycles": stage.latency_cycles,
         },
+    )
+
+
+def test_with_its_feeder() -> None:
+    parameters = machine(buffers__plane_words=96, buffers__patterns=12)
+    stage = ExecuteStage(parameters, flavour=Flavour.SIMULATION)
+    run_bench(
+        stage,
+        "execute_stage",
+        "tests.hw.engine.bench_execute_feeder",
+        parameters={"machine": parameters.to_mapping(), "latency_cycles": stage.latency_cycles},
     )
