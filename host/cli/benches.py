@@ -18,12 +18,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from host.compiler import Geometry, Port, Program, Raw, Step, compile_program
 from host.optional import needs_extra
 from hw.contract.errors import FractrainError
-from hw.contract.layout import pack_matrix, unpack_matrix
-from hw.contract.matrix_commands import encode_all
-from hw.contract.matrix_registers import COUNTERS, RegisterMap, encode_precision
 from hw.contract.parameters import load_parameters
 from hw.contract.precision import Operand, Pass, Precision, value_range
 
@@ -57,51 +56,59 @@ def array_simulation(config: str) -> Iterator[Figures]:
 
 
 def engine_simulation(config: str) -> Iterator[Figures]:
-    """Clock cycles per second of the whole engine in a matrix product at 4 x 4 bits.
+    """Clock cycles per second of the whole engine in a convolution at 4 x 4 bits.
 
-    The streams never stall. Also the share of cycles in which the array was busy.
+    An ideal memory, sums at the result port. Also the share of cycles in which the array was busy.
     """
-    from host.program import MatrixProgram
+    from host.backends.cosim import CosimAccelerator
 
-    parameters = load_parameters(config)
-    with needs_extra("hardware"):
-        from sim.cosim.engine import EngineSimulation, Program
-    rows, columns, slices = 16, 32, 4
-    operands = [
-        _random_matrix(tiles * parameters.array.rows, slices * parameters.array.lanes, 4, signed)
-        for tiles, signed in ((rows, False), (columns, True))
-    ]
-    product = MatrixProgram(Pass.FORWARD, operands[0], operands[1], (4, 4), parameters)
-    table = RegisterMap(parameters).table_address(0), encode_precision(Precision(4, 4, 4))
-    program = Program(encode_all(product.commands), product.blocks, product.beats, [table])
-    busy = next(counter.address for counter in COUNTERS if counter.name == "BUSY")
-    with EngineSimulation(parameters) as engine:
-        before = 0
+    program, operands = _convolution(config, bits=4)
+    precisions = {0: Precision(4, 4, 4)}
+    with CosimAccelerator(program.parameters) as machine:
         while True:
+            before = machine.counters
             start = time.perf_counter()
-            result = engine.run(program)
+            machine.run(program, operands, precisions)
             seconds = time.perf_counter() - start
-            after = engine.read_register(busy) | engine.read_register(busy + 1) << 32
+            done = machine.counters - before
             yield {
-                "cycles/s": result.cycles / seconds,
-                "% of cycles busy": 100 * (after - before) / result.cycles,
+                "cycles/s": done.cycles / seconds,
+                "% of cycles busy": 100 * done.busy_cycles / done.cycles,
             }
-            before = after
 
 
 def packing(config: str, unpack: bool) -> Iterator[Figures]:
-    """Bytes of bit planes made (or read back) per second, from a matrix of 4-bit activations."""
-    parameters = load_parameters(config)
-    bits, rows, depth = 4, 4096, 9 * 64
-    values = _random_matrix(rows, depth, bits, Operand.ACTIVATION.signed)
-    blocks = pack_matrix(values, bits, False, parameters)
+    """Bytes of a memory image made (or read back) per second: a convolution at 4 bits."""
+    program, operands = _convolution(config, bits=4, destination=Raw())
+    precisions = {0: Precision(4, 4, 4)}
+    memory = program.pack(operands)
     while True:
         start = time.perf_counter()
         if unpack:
-            unpack_matrix(blocks, bits, False, (rows, depth), parameters)
+            program.unpack(memory, precisions)
         else:
-            pack_matrix(values, bits, False, parameters)
-        yield {"GB/s": blocks.nbytes / 1e9 / (time.perf_counter() - start)}
+            program.pack(operands)
+        yield {"GB/s": memory.nbytes / 1e9 / (time.perf_counter() - start)}
+
+
+def _convolution(
+    config: str, *, bits: int, destination: Port | Raw | None = None
+) -> tuple[Program, dict[str, NDArray[np.int64]]]:
+    """A 3 x 3 layer of four blocks of channels each way, and random operands for it."""
+    parameters = load_parameters(config)
+    channels = 4 * parameters.block.channels
+    geometry = Geometry(8, channels, channels, (16, 16), (3, 3), 1, 1)
+    step = Step(Pass.FORWARD, geometry, 0, "a", "w", "y", (bits, bits), destination or Port())
+    operands = {
+        "a": _random(geometry.activations, bits, Operand.ACTIVATION.signed),
+        "w": _random(geometry.weights, bits, Operand.WEIGHT.signed),
+    }
+    return compile_program(parameters, [step]), operands
+
+
+def _random(shape: tuple[int, ...], bits: int, signed: bool) -> NDArray[np.int64]:
+    low, high = value_range(bits, signed)
+    return np.random.default_rng(1).integers(low, high + 1, shape)
 
 
 def training(steps: int) -> Iterator[Figures]:
@@ -138,11 +145,6 @@ def _train(steps: int, folder: Path) -> tuple[float, int]:
     return seconds, usage.ru_maxrss * 1024
 
 
-def _random_matrix(rows: int, depth: int, bits: int, signed: bool) -> np.ndarray:
-    low, high = value_range(bits, signed)
-    return np.random.default_rng(1).integers(low, high + 1, (rows, depth))
-
-
 BENCHMARKS = [
     *(
         Benchmark(
@@ -155,12 +157,12 @@ BENCHMARKS = [
     *(
         Benchmark(
             f"engine-{config}",
-            "co-simulation of the engine, a 4 x 4 bit matrix product",
+            "co-simulation of the engine, a 3 x 3 layer at 4 x 4 bits",
             partial(engine_simulation, config),
         )
         for config in ("tiny", "zc706")
     ),
-    Benchmark("pack", "integers to bit planes, 4 bits, zc706", partial(packing, "zc706", False)),
-    Benchmark("unpack", "bit planes to integers, 4 bits, zc706", partial(packing, "zc706", True)),
+    Benchmark("pack", "tensors to a memory image, 4 bits, zc706", partial(packing, "zc706", False)),
+    Benchmark("unpack", "results from memory to a tensor, zc706", partial(packing, "zc706", True)),
     Benchmark("train", "fractrain train with its defaults", partial(training, 8)),
 ]

@@ -10,7 +10,7 @@ from host.optional import needs_extra
 from hw.contract.parameters import load_parameters
 
 EPILOG = """\
-OUT gets three files: matrix_engine.v (the machine; its top module is matrix_engine),
+OUT gets three files: fractrain_engine.v (the machine; its top module is fractrain_engine),
 registers.md (the register reference) and manifest.json (parameters, ports, latencies, build
 hash, checksums). The same configuration and sources always give the same bytes."""
 

@@ -1,41 +1,51 @@
-"""`fractrain simulate`: a training step on the RTL, every convolution compared with the model."""
+"""`fractrain simulate`: the convolutions of a training step on the RTL, each compared with the
+model."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from host.accelerator import open_accelerator
-from host.backends.checked import CheckedAccelerator, CheckedCall
+import numpy as np
+from numpy.typing import NDArray
+
+from host.accelerator import Accelerator
+from host.backends.cosim import CosimAccelerator
 from host.cli.options import add_config
-from host.cli.output import table, write_json
+from host.cli.output import write_json
+from host.cli.simulate_report import Measured, Report
 from host.datasets import load_dataset
-from host.networks.classifier import softmax_cross_entropy
-from host.networks.effective_macs import EffectiveMacs
-from host.networks.execution import Execution, Training
-from host.networks.resnet import build_network
-from host.numerics.quantization import StochasticRounding
+from host.optional import needs_extra
 from host.random_streams import Stream, generator
+from host.simulation.programs import Job, ResultForm, make_job
+from host.simulation.roofline import draw_roofline
+from host.simulation.step import TrainingStep, parse_blocks, record_training_step
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters, load_parameters
 from hw.contract.precision import Precision
+from sim.cycles import predict
+from sim.memory_model import MemoryModel
 
 EPILOG = """\
-One batch goes forward and backward through the network. Each of its convolutions is computed
-by the simulated machine and by the golden model, and the two must agree in every integer;
-if not, the command says where and ends with code 6.
+One batch goes forward and backward through the network on the golden model; then every one of
+its convolutions runs on the generated RTL, alone and once more in one command stream for the
+whole step, and every result must be equal bit for bit. If not, the command says where and ends
+with code 6.
 
-Cycles and utilization are measured in the RTL, with streams that never stall and convolutions
-lowered to matrix products on the host. Utilization is array-busy cycles / cycles; efficiency
-counts the useful bit-products only (tiles and slices that a layer does not fill are lost).
+Utilization counts useful work only: one-bit multiply-adds of the convolutions over what the
+array could do in all cycles. "model" is the cycle model's prediction and its error.
+
+--memory ideal moves 8 bytes per port and cycle with a short latency; ddr is the ZC706's DDR3
+behind its HP ports (see docs/engine.md). --results port sends sums to the array's 64-per-cycle
+port, raw writes them to memory in 32 or 48 bits, planes narrows them to 16 bits first.
 
 examples:
   fractrain simulate
-  fractrain simulate --config zc706 --model resnet8 --batch 4 --precision 4,4,6"""
+  fractrain simulate --model resnet20 --config zc706 --batch 16 --precision 4,4,6
+  fractrain simulate --model resnet38 --config zc706 --blocks 0..2 --memory ddr --results raw"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -49,7 +59,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     option = parser.add_argument
     add_config(parser, default="tiny")
     option("--model", default="resnet8", help="resnet8, resnet14, resnet20, … (default: resnet8)")
-    option("--dataset", default="digits", help="where the images come from (default: digits)")
+    option(
+        "--blocks",
+        metavar="I..J",
+        help="only residual blocks I to J of the network, from 0 (default: all layers)",
+    )
     option("--batch", type=int, default=2, metavar="N", help="images (default: 2)")
     option(
         "--precision",
@@ -57,148 +71,139 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="A,W,E",
         help="bits of activations, weights and errors in the blocks (default: 4,4,6)",
     )
+    option(
+        "--uniform",
+        action="store_true",
+        help="that precision for the first convolution and the shortcuts, too (default: 8,8,8)",
+    )
+    option(
+        "--data",
+        default="random",
+        choices=("random", "digits"),
+        help="images: random 3 x 32 x 32 ones, or the bundled digits (default: random)",
+    )
+    option(
+        "--memory",
+        default="ideal",
+        choices=("ideal", "ddr"),
+        help="how the memory behaves (default: ideal)",
+    )
+    option(
+        "--results",
+        default="port",
+        choices=[form.value for form in ResultForm],
+        help="how results leave (default: port)",
+    )
     option("--seed", type=int, default=0, help="of images, weights and rounding (default: 0)")
-    option("--json", type=Path, metavar="FILE", help="write the figures there, too")
-
-
-@dataclass(frozen=True)
-class Row:
-    """Calls of one pass that look alike, added up."""
-
-    call: CheckedCall
-    count: int
-    macs: int
-    cycles: int
-    busy_cycles: int
-    bytes_moved: int
-
-    def figures(self, parameters: Parameters) -> dict[str, float]:
-        """Utilization, efficiency, and GOPS (two operations a MAC) at the configured clock."""
-        bit_products = self.macs * self.call.bits[0] * self.call.bits[1]
-        seconds = self.cycles / (parameters.clock_mhz * 1e6)
-        return {
-            "utilization": self.busy_cycles / self.cycles,
-            "efficiency": bit_products / (self.cycles * parameters.bit_products_per_cycle),
-            "gops": 2 * self.macs / seconds / 1e9,
-        }
+    option(
+        "--out",
+        type=Path,
+        default=Path("simulation"),
+        metavar="FOLDER",
+        help="for figures.json and roofline.svg (default: simulation)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Simulate, print the table."""
+    """Simulate, print the table, write figures and picture."""
     parameters = load_parameters(args.config)
     precision = Precision.parse(args.precision)
+    _check(args, precision)
+    memory = (
+        MemoryModel.ideal() if args.memory == "ideal" else MemoryModel.ddr(parameters.clock_mhz)
+    )
+    say = progress()
+    say("recording a training step on the golden model")
+    training = record_training_step(
+        args.model,
+        _images(args),
+        parameters,
+        precision,
+        seed=args.seed,
+        blocks=parse_blocks(args.blocks) if args.blocks else None,
+        uniform=args.uniform,
+    )
+    started = time.monotonic()
+    report = _simulate(parameters, training, ResultForm(args.results), memory, say)
+    say("")
+    print(report.table())
+    print(report.summary(args.config, time.monotonic() - started))
+    document = {
+        name: getattr(args, name)
+        for name in ("config", "model", "blocks", "batch", "precision", "uniform", "data")
+    }
+    document |= {"memory": args.memory, "results": args.results, "seed": args.seed}
+    write_json(args.out / "figures.json", document | report.document())
+    draw_roofline(
+        args.out / "roofline.svg",
+        report.points(),
+        parameters,
+        bytes_per_cycle=report.bytes_per_cycle(memory),
+        title=f"{args.model} on {args.config}, batch {args.batch}, precision {precision}",
+    )
+    print(f"figures and picture: {args.out}/figures.json, {args.out}/roofline.svg")
+    return 0
+
+
+def _check(args: argparse.Namespace, precision: Precision) -> None:
     if 0 in (precision.activation, precision.weight, precision.error):
         raise ParameterError("precision", args.precision, "at least 1 bit of each operand")
     if args.batch < 1:
         raise ParameterError("batch", args.batch, "at least 1")
-    started = time.monotonic()
-    calls = _training_step(args, parameters, precision)
-    seconds = time.monotonic() - started
-    rows = _rows(calls)
-    print(_format(rows, parameters))
-    cycles = sum(row.cycles for row in rows)
-    print(
-        f"\n{len(calls)} convolutions on {args.config} equal the golden model bit for bit: "
-        f"{cycles:,} cycles (measured in RTL), "
-        f"{cycles / (parameters.clock_mhz * 1e3):.3f} ms at {parameters.clock_mhz} MHz; "
-        f"simulated in {seconds:.1f} s"
+
+
+def _images(args: argparse.Namespace) -> NDArray[np.uint8]:
+    if args.data == "random":
+        numbers = generator(args.seed, Stream.DATA)
+        return numbers.integers(0, 256, (args.batch, 3, 32, 32), dtype=np.uint8)
+    with needs_extra("train"):
+        images, _ = next(iter(load_dataset("digits").epoch(args.batch, seed=args.seed, epoch=0)))
+    return images
+
+
+def _simulate(
+    parameters: Parameters,
+    training: TrainingStep,
+    form: ResultForm,
+    memory: MemoryModel,
+    say: Callable[[str], None],
+) -> Report:
+    """Every convolution alone, then all of them as one program."""
+    say("compiling the programs and, unless it is cached, the RTL")
+    whole = make_job(parameters, training, training.calls, form)
+    rows = []
+    with CosimAccelerator(parameters, memory=memory) as machine:
+        for number, call in enumerate(training.calls, 1):
+            say(f"{number} of {len(training.calls)}: {call.name}, {call.pass_.label}")
+            job = make_job(parameters, training, [call], form)
+            rows.append((call, measure(machine, job, training, memory)))
+        say("the whole step in one command stream")
+        total = measure(machine, whole, training, memory)
+    return Report(parameters, rows, total)
+
+
+def measure(
+    machine: Accelerator, job: Job, training: TrainingStep, memory: MemoryModel
+) -> Measured:
+    """Run ``job``, compare its results, and ask the cycle model what it expects."""
+    precisions = dict(enumerate(training.precisions))
+    before = machine.counters
+    job.check(machine.run(job.program, job.operands, precisions))
+    predicted = predict(
+        machine.parameters,
+        job.program.decoded,
+        precisions,
+        memory,
+        program_address=job.program.program_address,
     )
-    if args.json:
-        write_json(args.json, _document(args, rows, parameters))
-    return 0
+    return Measured(machine.counters - before, predicted)
 
 
-def _training_step(
-    args: argparse.Namespace, parameters: Parameters, precision: Precision
-) -> list[CheckedCall]:
-    """Forward and backward once; returns the checked convolutions in their order."""
-    dataset = load_dataset(args.dataset)
-    network = build_network(
-        args.model,
-        channels=dataset.channels,
-        classes=dataset.classes,
-        rng=generator(args.seed, Stream.WEIGHTS),
-    )
-    images, labels = next(iter(dataset.epoch(args.batch, seed=args.seed, epoch=0)))
-    calls: list[CheckedCall] = []
+def progress() -> Callable[[str], None]:
+    """A line on the terminal that is written over; nothing where there is no terminal."""
 
-    def observe(call: CheckedCall) -> None:
-        calls.append(call)
+    def say(text: str) -> None:
         if sys.stderr.isatty():
-            text = f"{len(calls)}: {call.pass_.label} {call.geometry}, equal"
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
-    machine = open_accelerator("cosim", parameters)
-    reference = open_accelerator("golden", parameters)
-    with CheckedAccelerator(machine, reference, observe) as accelerator:
-        training = Training(StochasticRounding(args.seed, 0), EffectiveMacs())
-        execution = Execution(accelerator, precision, training)
-        logits = network.forward(images, execution)
-        _, error = softmax_cross_entropy(execution.xp, logits, labels)
-        network.backward(error, execution)
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    return calls
-
-
-def _rows(calls: list[CheckedCall]) -> list[Row]:
-    groups: dict[tuple[str, str, tuple[int, int]], list[CheckedCall]] = {}
-    for call in calls:
-        groups.setdefault((call.pass_.label, call.geometry, call.bits), []).append(call)
-    return [
-        Row(
-            group[0],
-            len(group),
-            sum(call.macs for call in group),
-            sum(call.cost.cycles for call in group),
-            sum(call.cost.busy_cycles for call in group),
-            sum(call.cost.bytes_in + call.cost.bytes_out for call in group),
-        )
-        for group in groups.values()
-    ]
-
-
-def _format(rows: list[Row], parameters: Parameters) -> str:
-    lines = []
-    for row in rows:
-        figures = row.figures(parameters)
-        lines.append(
-            [
-                row.call.pass_.label,
-                row.call.geometry,
-                f"{row.call.bits[0]}x{row.call.bits[1]}",
-                str(row.count),
-                f"{row.cycles:,}",
-                f"{100 * figures['utilization']:.1f} %",
-                f"{100 * figures['efficiency']:.1f} %",
-                f"{figures['gops']:.2f}",
-                f"{row.bytes_moved / 1024:,.0f}",
-            ]
-        )
-    heads = ["pass", "geometry", "bits", "calls", "cycles", "utilization", "efficiency"]
-    return table([*heads, "GOPS", "KiB moved"], lines)
-
-
-def _document(args: argparse.Namespace, rows: list[Row], parameters: Parameters) -> dict[str, Any]:
-    return {
-        "config": args.config,
-        "model": args.model,
-        "batch": args.batch,
-        "precision": args.precision,
-        "seed": args.seed,
-        "source": "measured in RTL co-simulation, streams never stall",
-        "rows": [
-            {
-                "pass": row.call.pass_.label,
-                "geometry": " ".join(row.call.geometry.split()),
-                "bits": list(row.call.bits),
-                "calls": row.count,
-                "macs": row.macs,
-                "cycles": row.cycles,
-                "busy_cycles": row.busy_cycles,
-                "bytes_moved": row.bytes_moved,
-                **row.figures(parameters),
-            }
-            for row in rows
-        ],
-    }
+    return say

@@ -62,9 +62,14 @@ class PrecisionParameters:
 
 @dataclass(frozen=True)
 class BufferParameters:
-    """Depths of the operand buffers, in words of ``spatial_bits`` planes of one slice."""
+    """Sizes of the on-chip memories.
 
-    row_words: int = _number(4, 65536)
+    plane_words : digits of blocks in the plane memory
+    column_words : digits of slices in the column memory
+    gradient_words : beats of sums in the gradient memory
+    patterns : entries of the feeder's pattern table
+    """
+
     column_words: int = _number(4, 65536)
     plane_words: int = _number(16, 65536)
     gradient_words: int = _number(1, 65536)
@@ -350,20 +355,11 @@ def _check_dsp(parameters: Parameters, require: Require) -> None:
 
 
 def _check_buffers(parameters: Parameters, require: Require) -> None:
-    widest = parameters.precision.max_bits
-    for path, words, tiles in (
-        ("buffers.row_words", parameters.buffers.row_words, 1),
-        (
-            "buffers.column_words",
-            parameters.buffers.column_words,
-            parameters.column_tiles_per_block,
-        ),
-    ):
-        needed = 2 * tiles * parameters.digits(widest)
-        require(
-            words >= needed,
-            path,
-            words,
-            f"at least {needed}: two slices of the widest operand, so that one is loaded while "
-            "the other is multiplied",
-        )
+    needed = 2 * parameters.digits(parameters.precision.max_bits)
+    require(
+        parameters.buffers.column_words >= needed,
+        "buffers.column_words",
+        parameters.buffers.column_words,
+        f"at least {needed}: two slices of the widest operand, so that one is loaded while the "
+        "other is multiplied",
+    )

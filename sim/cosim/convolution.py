@@ -92,10 +92,10 @@ def convolution_design(parameters: Parameters) -> Design:
     """The generated engine of ``parameters``, in the flavour made for simulation."""
 
     def verilog() -> str:
-        from gen.designs import Flavour, make_convolution_engine
+        from gen.designs import Flavour, make_engine
         from gen.verilog import emit
 
-        return emit(make_convolution_engine(parameters, Flavour.SIMULATION), ENGINE_NAME)
+        return emit(make_engine(parameters, Flavour.SIMULATION), ENGINE_NAME)
 
     return cached_design(ENGINE_NAME, parameters, verilog)
 

@@ -14,7 +14,7 @@ from gen.build_hash import build_hash, hash_register
 from gen.designs import ENGINE_NAME
 from gen.manifest import MANIFEST_NAME, Manifest, read_manifest
 from gen.verilog import Port
-from hw.contract.matrix_registers import RegisterMap
+from hw.contract.registers import RegisterMap
 from hw.contract.parameters import load_parameters
 from hw.mac.flavour import Flavour
 

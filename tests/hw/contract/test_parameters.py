@@ -29,7 +29,24 @@ def test_presets() -> None:
     assert (zc706.array.rows, zc706.array.columns, zc706.array.lanes) == (32, 16, 144)
     assert zc706.bit_products_per_cycle == 73_728
     assert zc706.block_bytes == 64 and zc706.results_per_beat == 64 and zc706.lane_groups == 9
-    assert (tiny.array.rows, tiny.block.channels, tiny.block_bytes) == (8, 4, 4)
+    assert (tiny.array.rows, tiny.block.channels, tiny.block_bytes) == (16, 8, 16)
+    for preset in (zc706, tiny):
+        preset.require_engine()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"array__columns": 16, "array__rows": 32}, r"array\.columns: got 16, allowed: 8"),
+        ({"array__rows": 32}, r"array\.rows: got 32, allowed: 16, which is 2 \* block"),
+        ({"array__lanes": 80}, r"array\.lanes: got 80, allowed: 72, which is 9 \* block"),
+        ({"precision__accumulator_bits": 47}, r"accumulator_bits: got 47, allowed: 48"),
+    ],
+)
+def test_the_engine_needs_its_shape(changes: dict, message: str) -> None:
+    parameters = parse_parameters(document(**changes), source="here")
+    with pytest.raises(ParameterError, match=message):
+        parameters.require_engine()
 
 
 def test_a_file_is_read_like_a_preset(tmp_path: Path) -> None:
@@ -51,16 +68,24 @@ def test_a_file_is_read_like_a_preset(tmp_path: Path) -> None:
         ({"array__speed": 1}, r"unknown key: got 'speed', allowed: rows, columns.*array in here"),
         ({"clock_mhz": None}, r"missing key: got 'clock_mhz'.*top level in here"),
         ({"array": 5}, r"array: got 5, allowed: a mapping with rows"),
-        ({"array__cluster_rows": 3}, r"array\.rows: got 8, allowed: a multiple of .*cluster_rows"),
-        ({"array__cluster_columns": 3}, r"array\.columns: got 4, allowed: a multiple"),
+        ({"array__cluster_rows": 3}, r"array\.rows: got 16, allowed: a multiple of .*cluster_row"),
+        ({"array__cluster_columns": 3}, r"array\.columns: got 8, allowed: a multiple"),
         ({"array__lanes": 35}, r"array\.lanes: got 35, allowed: a multiple of block\.channels"),
-        ({"array__rows": 12, "array__columns": 8}, r"array\.rows: got 12, .*array\.columns"),
-        ({"precision__accumulator_bits": 37}, r"accumulator_bits: got 37, allowed: at least 39"),
+        ({"array__rows": 24, "array__columns": 16}, r"array\.rows: got 24, .*array\.columns"),
+        ({"precision__accumulator_bits": 37}, r"accumulator_bits: got 37, allowed: at least 40"),
         ({"array__lanes": 1024}, r"array\.lanes: got 1024, allowed: fewer lanes"),
-        ({"buffers__row_words": 31}, r"buffers\.row_words: got 31, allowed: at least 32"),
-        ({"buffers__column_words": 32}, r"buffers\.column_words: got 32, allowed: at least 64"),
+        ({"buffers__column_words": 31}, r"buffers\.column_words: got 31, allowed: at least 32"),
         ({"precision__max_bits": 15, "array__spatial_bits": 2}, r"precision\.max_bits: got 15"),
-        ({"block__channels": 3, "array__rows": 4}, r"block\.channels: got 3, .*whole number of b"),
+        (
+            {
+                "block__channels": 3,
+                "array__rows": 4,
+                "array__cluster_rows": 4,
+                "array__columns": 4,
+                "array__cluster_columns": 4,
+            },
+            r"block\.channels: got 3, .*whole number of b",
+        ),
     ],
 )
 def test_mistakes_are_named(changes: dict, message: str) -> None:

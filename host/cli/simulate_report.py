@@ -1,0 +1,155 @@
+"""What `fractrain simulate` shows: measured cycles beside predicted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from host.accelerator import Counters
+from host.backends.recording import RecordedCall
+from host.cli.output import table
+from host.simulation.roofline import Point
+from host.simulation.step import geometry_text, useful_bit_products
+from hw.contract.parameters import Parameters
+from sim.cycles import Prediction
+from sim.memory_model import BEAT_BYTES, MemoryModel
+
+STALLS = ("operand", "result", "memory", "token")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Counters of the RTL, and what the cycle model says of the same program."""
+
+    counters: Counters
+    predicted: Prediction
+
+    @property
+    def model_error(self) -> float:
+        """Relative error of the predicted cycles."""
+        return self.predicted.cycles / self.counters.cycles - 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """``rows``: every convolution alone; ``total``: all of them in one command stream."""
+
+    parameters: Parameters
+    rows: Sequence[tuple[RecordedCall, Measured]]
+    total: Measured
+
+    def _figures(self, calls: Sequence[RecordedCall], measured: Measured) -> dict[str, float]:
+        """Utilization and GOPS (two operations a MAC) at the configured clock."""
+        cycles = measured.counters.cycles
+        useful = sum(useful_bit_products(call) for call in calls)
+        seconds = cycles / (self.parameters.clock_mhz * 1e6)
+        return {
+            "utilization": useful / (cycles * self.parameters.bit_products_per_cycle),
+            "gops": 2 * sum(call.macs for call in calls) / seconds / 1e9,
+        }
+
+    @property
+    def calls(self) -> list[RecordedCall]:
+        return [call for call, _ in self.rows]
+
+    def table(self) -> str:
+        """One line for each convolution."""
+        lines = []
+        for call, measured in self.rows:
+            figures = self._figures([call], measured)
+            lines.append(
+                [
+                    call.name,
+                    call.pass_.label,
+                    geometry_text(call),
+                    f"{call.bits[0]}x{call.bits[1]}",
+                    *self._cells(measured, figures),
+                ]
+            )
+        heads = ["layer", "pass", "geometry", "bits", "cycles", "utilization", "GOPS"]
+        heads += ["KiB in", "KiB out", *(f"{name} stalls" for name in STALLS)]
+        return table([*heads, "model", "error"], lines)
+
+    def _cells(self, measured: Measured, figures: dict[str, float]) -> list[str]:
+        counters = measured.counters
+        return [
+            f"{counters.cycles:,}",
+            f"{100 * figures['utilization']:.1f} %",
+            f"{figures['gops']:,.0f}",
+            f"{counters.bytes_in / 1024:,.0f}",
+            f"{counters.bytes_out / 1024:,.0f}",
+            *(f"{getattr(counters, f'stall_{name}'):,}" for name in STALLS),
+            f"{measured.predicted.cycles:,}",
+            f"{100 * measured.model_error:+.1f} %",
+        ]
+
+    def summary(self, config: str, seconds: float) -> str:
+        """The whole step, in words."""
+        counters, clock = self.total.counters, self.parameters.clock_mhz
+        figures = self._figures(self.calls, self.total)
+        stalls = ", ".join(f"{getattr(counters, f'stall_{name}'):,} {name}" for name in STALLS)
+        return (
+            f"\n{len(self.rows)} convolutions on {config} equal the golden model bit for bit, "
+            "alone and in one command stream.\n"
+            f"Whole step, one stream (measured in RTL): {counters.cycles:,} cycles, "
+            f"{counters.cycles / (clock * 1e3):.3f} ms at {clock} MHz; "
+            f"utilization {100 * figures['utilization']:.1f} %, array busy "
+            f"{100 * counters.busy_cycles / counters.cycles:.1f} %, {figures['gops']:,.0f} GOPS\n"
+            f"stalls: {stalls}; {counters.bytes_in:,} bytes in, {counters.bytes_out:,} out\n"
+            f"cycle model: {self.total.predicted.cycles:,} cycles "
+            f"({100 * self.total.model_error:+.2f} %); simulated in {seconds:.1f} s"
+        )
+
+    def points(self) -> list[Point]:
+        """For the roofline."""
+        return [
+            Point(
+                call.pass_,
+                useful_bit_products(call),
+                measured.counters.bytes_in + measured.counters.bytes_out,
+                measured.counters.cycles,
+            )
+            for call, measured in self.rows
+        ]
+
+    def bytes_per_cycle(self, memory: MemoryModel) -> float:
+        """What the memory can move in a cycle, both ways together."""
+        ports = 2 * BEAT_BYTES * self.parameters.memory.ports
+        if memory.bytes_per_cycle is None:
+            return float(ports)
+        return min(ports, memory.bytes_per_cycle * memory.mixed_efficiency)
+
+    def document(self) -> dict[str, Any]:
+        """Everything, for the JSON file."""
+        return {
+            "source": "cycles and bytes measured in RTL co-simulation; model: cycle model",
+            "clock_mhz": self.parameters.clock_mhz,
+            "step": self._entry(self.calls, self.total),
+            "convolutions": [
+                {
+                    "layer": call.name,
+                    "pass": call.pass_.label,
+                    "geometry": geometry_text(call),
+                    "bits": list(call.bits),
+                    **self._entry([call], measured),
+                }
+                for call, measured in self.rows
+            ],
+        }
+
+    def _entry(self, calls: Sequence[RecordedCall], measured: Measured) -> dict[str, Any]:
+        predicted = measured.predicted
+        return {
+            "macs": sum(call.macs for call in calls),
+            "bit_products": sum(useful_bit_products(call) for call in calls),
+            **asdict(measured.counters),
+            **self._figures(calls, measured),
+            "model": {
+                "cycles": predicted.cycles,
+                "busy_cycles": predicted.total("BUSY"),
+                **{f"stall_{name}": predicted.total(f"STALL_{name.upper()}") for name in STALLS},
+                "bytes_in": predicted.total("BYTES_READ"),
+                "bytes_out": predicted.total("BYTES_WRITTEN"),
+            },
+        }
