@@ -46,3 +46,14 @@ def write_text(path: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}") from error
+
+
+def prepare_folder(path: Path) -> None:
+    """Make the folder ``path`` if it is not there: better before long work than after it.
+
+    Raises `DataError` naming it if it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make the folder {path}: {error.strerror}") from error

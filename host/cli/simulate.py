@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
 from host.cli.options import add_config
-from host.cli.output import write_json
+from host.cli.output import prepare_folder, write_json
 from host.cli.simulate_report import Measured, Report
 from host.datasets import load_dataset
 from host.optional import needs_extra
@@ -112,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
     memory = (
         MemoryModel.ideal() if args.memory == "ideal" else MemoryModel.ddr(parameters.clock_mhz)
     )
+    prepare_folder(args.out)
     say = progress()
     say("recording a training step on the golden model")
     training = record_training_step(

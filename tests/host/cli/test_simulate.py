@@ -1,4 +1,5 @@
-"""`fractrain simulate`: the real command on the RTL, its figures, and what it refuses."""
+"""`fractrain simulate` and `fractrain calibrate`: the real commands on the RTL, their figures, and
+what they refuse."""
 
 import json
 from pathlib import Path
@@ -11,19 +12,55 @@ from host.cli.main import main
 def test_a_training_step_equals_the_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = tmp_path / "new" / "figures.json"
-    code = main(["simulate", "--batch", "1", "--precision", "3,2,4", "--json", str(report)])
-    out = capsys.readouterr().out
-    assert code == 0 and "26 convolutions on tiny equal the golden model bit for bit" in out
-    document = json.loads(report.read_text())
-    rows = {(row["pass"], row["geometry"]): row for row in document["rows"]}
-    row = rows["forward", "16 -> 16 3x3/1 on 16x16"]
-    # 2 layers x 256 pixels x 16 channels x 144 taps
-    assert row["macs"] == 2 * 256 * 16 * 144 and row["calls"] == 2
-    # 32 row tiles x 4 column tiles x 4 slices x 3 x 2 passes, twice
-    assert row["busy_cycles"] == 2 * 32 * 4 * 4 * 3 * 2
-    assert 0 < row["efficiency"] <= row["utilization"] <= 1
-    assert list(report.parent.iterdir()) == [report]
+    """Block 1 has stride 2 and a shortcut: three layers, three passes each."""
+    out = tmp_path / "new" / "folder"
+    options = ["--blocks", "1", "--batch", "1", "--precision", "3,2,4", "--out", str(out)]
+    code = main(["simulate", *options])
+    printed = capsys.readouterr().out
+    assert code == 0 and "9 convolutions on tiny equal the golden model bit for bit" in printed
+    document = json.loads((out / "figures.json").read_text())
+    rows = {(row["layer"], row["pass"]): row for row in document["convolutions"]}
+    assert len(rows) == 9 and document["precision"] == "3,2,4"
+    row = rows["stage1.block0.second", "forward"]
+    # 256 pixels x 32 channels x 288 taps; 16 tiles x 4 groups of filters x 4 slices x 3 x 2 passes
+    assert row["macs"] == 256 * 32 * 288 and row["busy_cycles"] == 16 * 4 * 4 * 3 * 2
+    assert rows["stage1.block0.shortcut", "forward"]["bits"] == [8, 8]
+    for row in [*rows.values(), document["step"]]:
+        assert 0 < row["utilization"] <= row["busy_cycles"] / row["cycles"] <= 1
+        assert row["model"]["busy_cycles"] == row["busy_cycles"]
+        assert row["model"]["bytes_in"] == row["bytes_in"]
+    # loads hide behind other convolutions
+    assert document["step"]["cycles"] < sum(row["cycles"] for row in rows.values())
+    assert {file.name for file in out.iterdir()} == {"figures.json", "roofline.svg"}
+    assert "</svg>" in (out / "roofline.svg").read_text()
+
+
+@pytest.mark.parametrize("results", ["raw", "planes"])
+def test_results_in_memory(
+    results: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--blocks", "2", "--batch", "1", "--precision", "1,1,2", "--memory", "ddr"]
+    assert main(["simulate", *options, "--results", results, "--out", str(tmp_path)]) == 0
+    step = json.loads((tmp_path / "figures.json").read_text())["step"]
+    assert step["bytes_out"] == step["model"]["bytes_out"] > 0
+
+
+def test_calibrate_writes_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "table.md"
+    options = ["--config", "tiny", "--networks", "resnet8", "--precisions", "1,1,1"]
+    assert main(["calibrate", *options, "--batch", "1", "--uniform", "--out", str(file)]) == 0
+    lines = [line for line in file.read_text().splitlines() if line.startswith("| resnet8")]
+    assert [line.split(" | ")[2:4] for line in lines] == [
+        ["ideal", "port"],
+        ["ddr", "raw"],
+        ["ddr", "planes"],
+    ]
+    for line in lines:
+        cells = line.split(" | ")
+        errors = [float(cell.removesuffix(" %")) for cell in cells[6:13]]
+        # tiny layers: a few cycles of latency are a large part
+        assert max(map(abs, errors)) < 3, line
+        assert errors[1] == 0 and errors[6] == 0, "busy cycles and bytes are exact"
 
 
 @pytest.mark.parametrize(
@@ -34,6 +71,8 @@ def test_a_training_step_equals_the_model(
         (["--batch", "0"], "batch: got 0, allowed: at least 1"),
         (["--model", "vgg"], "model: got 'vgg'"),
         (["--config", "nowhere"], "configuration 'nowhere'"),
+        (["--blocks", "2..1"], "blocks: got '2..1', allowed: the number of a residual block"),
+        (["--blocks", "3"], "blocks: got 3, allowed: 0..2, resnet8 has no more"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -44,8 +83,9 @@ def test_mistakes_are_one_line(
     assert message in error and error.count("\n") == 1
 
 
-def test_an_unwritable_report_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unwritable_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    target = tmp_path / "file" / "figures.json"
-    assert main(["simulate", "--batch", "1", "--precision", "1,1,1", "--json", str(target)]) == 3
-    assert f"cannot write {target}" in capsys.readouterr().err
+    target = tmp_path / "file" / "folder"
+    options = ["--blocks", "2", "--batch", "1", "--precision", "1,1,1", "--out", str(target)]
+    assert main(["simulate", *options]) == 3
+    assert f"cannot make the folder {target}" in capsys.readouterr().err
