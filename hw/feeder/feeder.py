@@ -93,8 +93,10 @@ class WindowFeeder(wiring.Component):
         m.submodules.reader, m.submodules.window = reader, window
         wiring.connect(m, walk.o, issue.pairs)
         wiring.connect(m, issue.steps, reader.steps)
-        wiring.connect(m, reader.o, window.i)
         m.d.comb += [
+            window.write.eq(reader.o),
+            window.coming.eq(reader.coming),
+            reader.advance.eq(window.advance),
             reader.write.eq(self.write),
             issue.halt.eq(self.halt),
             window.take.eq(self.take),
@@ -118,11 +120,7 @@ class WindowFeeder(wiring.Component):
             self.tasks.ready.eq((is_pattern & (walking == 0)) | (~is_pattern & walk.i.ready)),
             self.issue.write.eq(write),
             self.busy.eq(
-                (walking != 0)
-                | write.valid
-                | self.issue.busy
-                | self.reader.busy
-                | self.window.complete
+                (walking != 0) | write.valid | self.issue.busy | self.reader.busy | self.window.busy
             ),
         ]
         m.d.sync += [

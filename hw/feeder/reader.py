@@ -21,12 +21,12 @@ class WindowReader(wiring.Component):
     -------
     write : In(plane_write(parameters))
     steps : In(stream(read_step))
-    o : Out(stream(window_write(parameters)))
-        for a receiver that is ready as long as nothing is offered
+    o : Out(window_write(parameters)), coming : Out(1), advance : In(1)
+        as in `WindowRegister`
     busy : Out(1)    a step is inside
 
-    Timing: `LATENCY_CYCLES` from ``steps`` to ``o``, a step per cycle; while the window cannot
-    take one, nothing moves.
+    Timing: `LATENCY_CYCLES` from ``steps`` to ``o``, a step per cycle; nothing moves without
+    ``advance``.
     """
 
     LATENCY_CYCLES = PlaneMemory.LATENCY_CYCLES + BlockVariants.latency_cycles
@@ -38,7 +38,9 @@ class WindowReader(wiring.Component):
             {
                 "write": In(plane_write(parameters)),
                 "steps": In(stream.Signature(self.step)),
-                "o": Out(stream.Signature(window_write(parameters))),
+                "o": Out(window_write(parameters)),
+                "coming": Out(1),
+                "advance": In(1),
                 "busy": Out(1),
             }
         )
@@ -49,14 +51,13 @@ class WindowReader(wiring.Component):
         # a step whose words are being read, and one whose words are in the output registers
         reading, read = Signal(self.step, reset_less=True), Signal(self.step, reset_less=True)
         reading_valid, read_valid = Signal(), Signal()
-        advance, steps = Signal(), self.steps
+        advance, steps = self.advance, self.steps
         m.d.comb += [
-            # all move at once: a chain of conditions would be at the end of a long path
-            advance.eq(self.o.ready),
             steps.ready.eq(advance),
             memory.write.eq(self.write),
             memory.advance.eq(advance),
-            self.busy.eq(reading_valid | read_valid | self.o.valid),
+            self.coming.eq(read_valid),
+            self.busy.eq(reading_valid | read_valid),
         ]
         for bank in range(BANKS):
             access = steps.payload.banks[bank]
@@ -70,13 +71,12 @@ class WindowReader(wiring.Component):
                 reading.eq(steps.payload),
                 read_valid.eq(reading_valid),
                 read.eq(reading),
-                self.o.valid.eq(read_valid),
             ]
-        self._vary(m, memory, read, advance & read_valid)
-        self._place(m, read, read_valid, advance)
+        self._vary(m, memory, read)
+        self._place(m, read, read_valid)
         return m
 
-    def _vary(self, m: Module, memory: PlaneMemory, step: data.View, advance: Value) -> None:
+    def _vary(self, m: Module, memory: PlaneMemory, step: data.View) -> None:
         """The variants of both words."""
         for bank in range(BANKS):
             variants = BlockVariants(self.parameters)
@@ -86,21 +86,21 @@ class WindowReader(wiring.Component):
                 variants.variants.eq(step.banks[bank].variants),
                 variants.zero.eq(~step.banks[bank].enable),
                 variants.row_pixels.eq(step.row_pixels),
-                variants.advance.eq(advance),
-                self.o.payload.blocks[bank].eq(variants.results),
+                variants.advance.eq(self.advance),
+                self.o.blocks[bank].eq(variants.results),
             ]
 
-    def _place(self, m: Module, step: data.View, valid: Value, advance: Value) -> None:
+    def _place(self, m: Module, step: data.View, valid: Value) -> None:
         """What is written where: B where both write."""
-        write = Signal(self.o.payload.pieces.shape(), name="write")
+        write = Signal(self.o.pieces.shape(), name="write")
         last, gradient = Signal(reset_less=True), Signal(reset_less=True)
         m.d.comb += [
-            self.o.payload.pieces.eq(write),
-            self.o.payload.last.eq(last),
-            self.o.payload.gradient.eq(gradient),
+            self.o.pieces.eq(write),
+            self.o.last.eq(last),
+            self.o.gradient.eq(gradient),
         ]
         a, b = step.a, step.b
-        with m.If(advance):
+        with m.If(self.advance):
             m.d.sync += [last.eq(step.last), gradient.eq(step.gradient)]
             for slot in range(SLOTS):
                 for quarter in range(QUARTERS):

@@ -1,7 +1,7 @@
 """The window: nine slots of a block each, and their arrangement for the rows of the array."""
 
 from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
@@ -52,13 +52,16 @@ class WindowRegister(wiring.Component):
 
     Members
     -------
-    i : In(stream(window_write(parameters)))
-        a write of the next window waits until this one is taken, and lands in that cycle
+    write : In(window_write(parameters))
+    coming : In(1)       after the next ``advance``, ``write`` is one
+    advance : Out(1)     ``write`` is done, if it is one; the next may come
     complete : Out(1)    the window is there
     take : In(1)         use it (only while ``complete``)
+    busy : Out(1)        a write or a window is waiting
     rows : Out(rows_layout(parameters))
 
-    Timing: ``complete`` in the cycle after the last write; ``rows`` shows the window from
+    Timing: while a window is complete, a write of the next waits, and is done in the cycle of
+    ``take``. ``complete`` in the cycle after the last write; ``rows`` shows the window from
     `LATENCY_CYCLES` after ``take`` until `LATENCY_CYCLES` after the next. What no step writes
     keeps the value that an earlier window had there.
 
@@ -74,35 +77,29 @@ class WindowRegister(wiring.Component):
         self.channels = parameters.block.channels
         super().__init__(
             {
-                "i": In(stream.Signature(window_write(parameters))),
+                "write": In(window_write(parameters)),
+                "coming": In(1),
+                "advance": Out(1),
                 "complete": Out(1),
                 "take": In(1),
+                "busy": Out(1),
                 "rows": Out(rows_layout(parameters)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        write = self.i.payload
         slots = [self._write_slot(m, slot) for slot in range(SLOTS)]
         gradient, taken_gradient, taken = Signal(), Signal(), Signal()
+        offered = self._advance(m)
         taken_slots = [
             Signal(len(slot), name=f"taken_{i}", reset_less=True) for i, slot in enumerate(slots)
         ]
         rows = Signal(rows_layout(self.parameters), reset_less=True)
-        # As simple as can be, for ``take`` comes late and this moves all of the feeder.
-        m.d.comb += [
-            self.i.ready.eq(~(self.i.valid & self.complete & ~self.take)),
-            self.rows.eq(rows),
-        ]
-        m.d.sync += [
-            self.complete.eq(
-                (self.i.valid & self.i.ready & write.last) | (self.complete & ~self.take)
-            ),
-            taken.eq(self.take),
-        ]
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += gradient.eq(write.gradient)
+        m.d.comb += self.rows.eq(rows)
+        m.d.sync += taken.eq(self.take)
+        with m.If(self.advance & offered):
+            m.d.sync += gradient.eq(self.write.gradient)
         # Every cycle: ``take`` comes late, and the registers that it enables are many already.
         m.d.sync += taken_gradient.eq(gradient)
         m.d.sync += [held.eq(slot) for held, slot in zip(taken_slots, slots, strict=True)]
@@ -113,6 +110,23 @@ class WindowRegister(wiring.Component):
             with m.Else():
                 m.d.sync += rows.eq(self._for_forward(taken_slots))
         return m
+
+    def _advance(self, m: Module) -> Signal:
+        """Whether there is a write; ``complete``, and what must wait for ``take``.
+
+        ``take`` comes late and ``advance`` moves all of the feeder: no more than one gate is
+        between them. So ``held``, that there are a window and a write, is known before.
+        """
+        offered, held, completed = Signal(), Signal(), Signal()
+        m.d.comb += [
+            self.advance.eq(~held | self.take),
+            completed.eq((offered & self.write.last & self.advance) | (self.complete & ~self.take)),
+            self.busy.eq(offered | self.complete),
+        ]
+        m.d.sync += self.complete.eq(completed)
+        with m.If(self.advance):
+            m.d.sync += [offered.eq(self.coming), held.eq(self.coming & completed)]
+        return offered
 
     def _write_slot(self, m: Module, slot: int) -> Value:
         """The registers of a slot, in the order of a word."""
@@ -133,7 +147,7 @@ class WindowRegister(wiring.Component):
         self, m: Module, part: Signal, slot: int, quarter: int, each: int, begin: int, end: int
     ) -> None:
         """Bits ``begin`` to ``end`` of a quarter, from any quarter of either bank."""
-        write = self.i.payload
+        write = self.write
         piece = write.pieces[slot][quarter][each]
         block_bits = self.channels * self.pixels
         quarter_bits = block_bits // QUARTERS
@@ -143,7 +157,7 @@ class WindowRegister(wiring.Component):
             for source in range(QUARTERS):
                 starts = range(source * quarter_bits, len(word), block_bits)
                 sources.append(Cat(word[start + begin : start + end] for start in starts))
-        enable = self.i.ready & piece.enable
+        enable = self.advance & piece.enable
         write_piece(m, part, sources, piece, enable, primitives=self.primitives)
 
     def _for_forward(self, slots: list[Signal]) -> Value:
