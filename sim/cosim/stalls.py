@@ -40,26 +40,6 @@ class Stall:
 
 
 @dataclass(frozen=True)
-class Stalls:
-    """The three streams of the engine. The default never stalls."""
-
-    commands: Stall = Stall()
-    load: Stall = Stall()
-    results: Stall = Stall()
-
-    @classmethod
-    def everywhere(cls, probability: float, mean_run_cycles: float | None = None) -> Stalls:
-        """The same for all streams (each with its own random numbers)."""
-        stall = Stall(probability, mean_run_cycles)
-        return cls(stall, stall, stall)
-
-    @property
-    def slowdown(self) -> float:
-        """How many times longer a program may take, roughly and at most."""
-        return 1 / min(1 - each.probability for each in (self.commands, self.load, self.results))
-
-
-@dataclass(frozen=True)
 class BusStalls:
     """The channels of the convolution engine's ports, each of every HP port on its own.
 

@@ -8,9 +8,9 @@ from gen.verilog import emit, ports
 from hw.contract.errors import FractrainError, MissingToolError, ParameterError
 from hw.contract.parameters import load_parameters
 from sim.cosim.compile import Design, compile_model
-from tests.sim.cosim.stand_in import StandIn
+from tests.sim.cosim.convolution_stand_in import ConvolutionStandIn
 
-CONSTANTS = {"BLOCK_BYTES": 4, "RESULTS_PER_BEAT": 8, "ACCUMULATOR_BITS": 48}
+CONSTANTS = {"MEMORY_PORTS": 1, "RESULTS_PER_BEAT": 8, "ACCUMULATOR_BITS": 48}
 
 
 @pytest.fixture
@@ -21,17 +21,17 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("config", ["tiny", "zc706"])
 def test_ports_are_those_of_the_component(config: str) -> None:
-    component = StandIn(load_parameters(config))
+    component = ConvolutionStandIn(load_parameters(config))
     expected = {port.name: port.width for port in ports(component)}
     assert Design("stand_in", emit(component, "stand_in")).ports == expected
 
 
 def test_registers_in_front_of_the_inputs_leave_the_ports_as_they_are() -> None:
-    design = Design("stand_in", emit(StandIn(load_parameters("tiny")), "stand_in"))
+    design = Design("stand_in", emit(ConvolutionStandIn(load_parameters("tiny")), "stand_in"))
     registered = design.with_registered_inputs()
     assert registered.ports == design.ports
-    assert "load__payload_held <= load__payload;" in registered.verilog
-    assert ".clk(clk)" in registered.verilog and "results__payload_held" not in registered.verilog
+    assert "hp0__rdata_held <= hp0__rdata;" in registered.verilog
+    assert ".clk(clk)" in registered.verilog and "port__payload_held" not in registered.verilog
 
 
 def test_ports_of_an_unknown_module() -> None:
@@ -47,7 +47,7 @@ def test_missing_tool_names_its_package(
         (tmp_path / present).symlink_to("/bin/true")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingToolError) as error:
-        compile_model(Design("top", ""), "engine.cpp", {})
+        compile_model(Design("top", ""), "convolution.cpp", {})
     assert f"apt install {tool}" in str(error.value)
 
 
@@ -55,7 +55,7 @@ def test_a_failure_shows_the_tools_words_and_leaves_no_model(empty_cache: Path) 
     design = Design("top", "module top(clk);\n  input clk;\n  mistake\nendmodule\n")
     for _ in range(2):
         with pytest.raises(FractrainError, match="verilator failed(?s:.*)syntax error"):
-            compile_model(design, "engine.cpp", CONSTANTS)
+            compile_model(design, "convolution.cpp", CONSTANTS)
     assert not list(empty_cache.rglob("libmodel.so"))
     assert all("partial" in path.parts[-2] for path in empty_cache.rglob("model.v"))
 
@@ -69,5 +69,5 @@ def test_an_interrupted_compile_is_no_model(
     monkeypatch.setattr("sim.cosim.compile._verilate", interrupt)
     design = Design("top", "module top(clk);\n  input clk;\nendmodule\n")
     with pytest.raises(KeyboardInterrupt):
-        compile_model(design, "engine.cpp", CONSTANTS)
+        compile_model(design, "convolution.cpp", CONSTANTS)
     assert not [path for path in (empty_cache / "cosim").iterdir() if path.suffix == ""]

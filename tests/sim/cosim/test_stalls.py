@@ -1,9 +1,11 @@
 """Stall patterns: what is refused, and that the rates give the promised fraction."""
 
+from dataclasses import fields
+
 import pytest
 
 from hw.contract.errors import ParameterError
-from sim.cosim.stalls import Stall, Stalls
+from sim.cosim.stalls import BusStalls, Stall
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3, 0.5, 0.95])
@@ -24,6 +26,7 @@ def test_impossible_patterns_are_refused(probability: float, mean: float | None)
         Stall(probability, mean)
 
 
-def test_slowdown_is_that_of_the_worst_stream() -> None:
-    assert Stalls().slowdown == 1
-    assert Stalls(load=Stall(0.75), results=Stall(0.5)).slowdown == pytest.approx(4)
+def test_everywhere_is_every_channel() -> None:
+    stalls = BusStalls.everywhere(0.75, 20)
+    assert {getattr(stalls, each.name) for each in fields(stalls)} == {Stall(0.75, 20)}
+    assert BusStalls() == BusStalls.everywhere(0)
