@@ -1,7 +1,7 @@
 """The way to memory: one reader for two clients, one writer, and their ports."""
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.axi.block_check import BlockCheck
@@ -21,6 +21,9 @@ COMMANDS, TENSORS = range(2)
 
 WRITE_FAULT_CYCLES = BlockCheck.LATENCY_CYCLES + 1
 """From taking a block to the fault that it is."""
+
+READ_FAULT_CYCLES = 12
+"""Longer than the fetch stage takes for the words that were delivered before."""
 
 
 def _refused(fault: Value) -> Value:
@@ -65,6 +68,45 @@ class ReadArbiter(wiring.Component):
         return m
 
 
+class WordRouter(wiring.Component):
+    """Every word to the client that asked for it, as a `hw.flow.stream_register.StreamRegister`
+    with an exit for each.
+
+    Members
+    -------
+    i : In(stream of ``layout``, `hw.axi.read_merger.read_word`)
+    o : Out(stream of words), one for each client
+
+    Timing: a register; a word per cycle. A word blocks those behind it until its client takes it.
+    """
+
+    def __init__(self, layout: data.StructLayout):
+        word = layout["data"].shape
+        super().__init__(
+            {"i": In(stream.Signature(layout)), "o": Out(stream.Signature(word)).array(2)}
+        )
+        self.spare = Signal(layout)
+        self.spare_held = Signal()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        word = Signal.like(self.o[0].payload)
+        leaves = Cat(each.valid & each.ready for each in self.o).any()
+        held = Cat(each.valid for each in self.o).any()
+        m.d.comb += [self.i.ready.eq(~self.spare_held), *(each.payload.eq(word) for each in self.o)]
+        with m.If(leaves | ~held):
+            m.d.sync += self.spare_held.eq(0)
+            for there, source in ((self.i.valid, self.i.payload), (self.spare_held, self.spare)):
+                with m.If(there):
+                    m.d.sync += word.eq(source.data)
+            client = Mux(self.spare_held, self.spare.client, self.i.payload.client)
+            for number, each in enumerate(self.o):
+                m.d.sync += each.valid.eq((self.i.valid | self.spare_held) & (client == number))
+        with m.Elif(self.i.valid & self.i.ready):
+            m.d.sync += [self.spare_held.eq(1), self.spare.eq(self.i.payload)]
+        return m
+
+
 class MemorySystem(wiring.Component):
     """`BlockReader` and `BlockWriter` on the same ports.
 
@@ -84,7 +126,7 @@ class MemorySystem(wiring.Component):
                               sent the last block
     awaited : In(32), one for each client     index of the command that waits for the next word
 
-    Timing: see there. A word blocks those behind it until its client takes it.
+    Timing: see there; a word comes a cycle later, and ``read_fault`` `READ_FAULT_CYCLES`.
     """
 
     def __init__(self, parameters: Parameters):
@@ -124,7 +166,6 @@ class MemorySystem(wiring.Component):
         self._share_reader(m)
         self._blame(m)
         m.d.comb += [
-            self.read_fault.eq(reader.fault),
             self.write_fault.eq(writer.fault),
             self.writer_idle.eq(writer.idle),
             self.quiet.eq(reader.quiet & writer.quiet),
@@ -132,10 +173,9 @@ class MemorySystem(wiring.Component):
         return m
 
     def _blame(self, m: Module) -> None:
-        """Whose fault it is: refused addresses are told at once, or a known time later."""
-        reader, writer = self.reader, self.writer
-        waits = Mux(reader.fault_client == TENSORS, self.awaited[TENSORS], self.awaited[COMMANDS])
-        m.d.comb += self.read_index.eq(Mux(_refused(reader.fault), reader.fault_index, waits))
+        """Whose fault it is; a refused block is told a known time after it was taken."""
+        writer = self.writer
+        self._blame_reader(m)
         late = [self.block_index]
         for number in range(WRITE_FAULT_CYCLES):
             late.append(Signal(INDEX_BITS, name=f"block_index_{number}"))
@@ -145,20 +185,36 @@ class MemorySystem(wiring.Component):
             m.d.sync += last.eq(self.block_index)
         m.d.comb += self.write_index.eq(Mux(_refused(writer.fault), late[-1], last))
 
+    def _blame_reader(self, m: Module) -> None:
+        """A read fault is passed on when the words before it have got where they belong, so that
+        the command that waits is the one that waits for the bad word."""
+        reader = self.reader
+        passing = Signal(READ_FAULT_CYCLES)
+        fault, index, client = Signal(8), Signal(INDEX_BITS), Signal()
+        refused = Signal()
+        m.d.sync += [
+            passing.eq(Cat(reader.fault.any(), passing) & ~self.clear.replicate(len(passing))),
+            refused.eq(_refused(fault)),
+        ]
+        with m.If(reader.fault.any()):
+            m.d.sync += [
+                fault.eq(reader.fault),
+                index.eq(reader.fault_index),
+                client.eq(reader.fault_client),
+            ]
+        waits = Mux(client == TENSORS, self.awaited[TENSORS], self.awaited[COMMANDS])
+        m.d.comb += [
+            self.read_fault.eq(Mux(passing[-1], fault, 0)),
+            self.read_index.eq(Mux(refused, index, waits)),
+        ]
+
     def _share_reader(self, m: Module) -> None:
         arbiter = ReadArbiter()
+        router = WordRouter(self.reader.words.payload.shape())
         m.submodules.arbiter = ResetInserter(self.clear)(arbiter)
-        reader = self.reader
-        wiring.connect(m, arbiter.o, reader.requests)
-        ready = []
+        m.submodules.router = ResetInserter(self.clear)(router)
+        wiring.connect(m, arbiter.o, self.reader.requests)
+        wiring.connect(m, self.reader.words, router.i)
         for client in (COMMANDS, TENSORS):
-            mine = Signal(name=f"mine_{client}")
             wiring.connect(m, wiring.flipped(self.requests[client]), arbiter.i[client])
-            words = self.words[client]
-            m.d.comb += [
-                mine.eq(reader.words.payload.client == client),
-                words.payload.eq(reader.words.payload.data),
-                words.valid.eq(reader.words.valid & mine),
-            ]
-            ready.append(words.ready & mine)
-        m.d.comb += reader.words.ready.eq(ready[0] | ready[1])
+            wiring.connect(m, router.o[client], wiring.flipped(self.words[client]))
