@@ -9,8 +9,8 @@ ahead of each other and meet through tokens:
 ``STORE``     result   where the results of the next tiles go, and in which form
 ``END``       all      everything before it is finished; the machine stops and interrupts
 
-A *word* is one digit (``spatial_bits`` planes) of a block; every address and size in memory is a
-multiple of it. Commands name a precision *slot*, the ``operand`` they read and the ``partner`` it
+A *word* is one digit (``spatial_bits`` planes) of a block; addresses and sizes that are read in
+memory are multiples of it, addresses that are written multiples of a block. Commands name a precision *slot*, the ``operand`` they read and the ``partner`` it
 is multiplied with, never a width. If either has 0 bits, LOAD, CONVOLVE and STORE retire without
 traffic and without array cycles (their tokens still move).
 
@@ -156,7 +156,7 @@ _FAULT_TEXT = {
     "exist",
     Fault.ADDRESS: "an address beyond an on-chip memory",
     Fault.WINDOW: "an address in memory outside the window",
-    Fault.ALIGNMENT: "an address in memory that is no multiple of a word",
+    Fault.ALIGNMENT: "an address in memory that is no multiple of a word (written: of a block)",
     Fault.READ_ERROR: "memory answered a read with SLVERR or DECERR",
     Fault.WRITE_ERROR: "memory answered a write with SLVERR or DECERR",
     Fault.TIMEOUT: "memory did not answer within WATCHDOG cycles",

@@ -136,16 +136,6 @@ class Parameters:
         return -(-self.lane_groups // 2)
 
     @property
-    def gradient_blocks(self) -> int:
-        """Blocks of pixels in one slice of the gradient: ``lanes / rows``, rounded down."""
-        return self.array.lanes // self.array.rows
-
-    @property
-    def column_tiles_per_block(self) -> int:
-        """Column tiles that one block feeds: ``rows / columns``, as a block has ``rows`` pixels."""
-        return self.array.rows // self.array.columns
-
-    @property
     def column_clusters(self) -> int:
         """Clusters along the columns of the array."""
         return self.array.columns // self.array.cluster_columns

@@ -29,18 +29,17 @@ class ExternalMemory:
 
     def read(self, address: int, size: int) -> NDArray[np.uint8]:
         """``size`` bytes, a whole number of words."""
-        self._check(address, size)
+        self._check(address, size, self._parameters.word_bytes)
         self.bytes_read += size
         return self.data[address - self.base :][:size]
 
     def write(self, address: int, values: NDArray[np.uint8]) -> None:
-        self._check(address, len(values))
+        self._check(address, len(values), self._parameters.block_bytes)
         self.bytes_written += len(values)
         self.data[address - self.base :][: len(values)] = values
 
-    def _check(self, address: int, size: int) -> None:
-        word = self._parameters.word_bytes
-        require(address % word == 0, Fault.ALIGNMENT, f"0x{address:X}, words of {word} bytes")
+    def _check(self, address: int, size: int, unit: int) -> None:
+        require(address % unit == 0, Fault.ALIGNMENT, f"0x{address:X}, units of {unit} bytes")
         inside = self.first <= address and address + size - 1 <= self.last
         require(inside, Fault.WINDOW, f"{size} bytes at 0x{address:X}")
 
