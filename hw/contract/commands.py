@@ -10,9 +10,10 @@ ahead of each other and meet through tokens:
 ``END``       all      everything before it is finished; the machine stops and interrupts
 
 A *word* is one digit (``spatial_bits`` planes) of a block; addresses and sizes that are read in
-memory are multiples of it, addresses that are written multiples of a block. Commands name a precision *slot*, the ``operand`` they read and the ``partner`` it
-is multiplied with, never a width. If either has 0 bits, LOAD, CONVOLVE and STORE retire without
-traffic and without array cycles (their tokens still move).
+memory are multiples of it, addresses that are written multiples of a block. Commands name a
+precision *slot*, the ``operand`` they read and the ``partner`` it is multiplied with, never a
+width. If either has 0 bits, LOAD, CONVOLVE and STORE retire without traffic and without array
+cycles (their tokens still move).
 
 Tokens: ``wait`` names the stages from which a token is taken before the command begins, ``signal``
 those to which one is given when it has ended (`WAIT`, `SIGNAL`). A LOAD has ended when its last
