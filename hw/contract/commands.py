@@ -185,13 +185,13 @@ def _packed(offset: int, /, **widths: int) -> dict[str, Field]:
     return result
 
 
-HEADER: Mapping[str, Field] = _packed(
+HEADER: dict[str, Field] = _packed(
     0, opcode=8, wait=4, signal=4, slot=8, operand=2, partner=2, tag=2
 )
 """Of every command. ``tag`` says to which pass its cycles and bytes are counted (`Tag`)."""
 _BODY = 30
 
-LOAD_FIELDS: Mapping[str, Field] = HEADER | _packed(
+LOAD_FIELDS: dict[str, Field] = HEADER | _packed(
     _BODY,
     memory=1,
     transposed=1,
@@ -205,7 +205,7 @@ LOAD_FIELDS: Mapping[str, Field] = HEADER | _packed(
     destination_run_stride=16,
     groups=40,
 )
-PATTERN_FIELDS: Mapping[str, Field] = HEADER | _packed(
+PATTERN_FIELDS: dict[str, Field] = HEADER | _packed(
     _BODY,
     entry=8,
     a_enable=1,
@@ -221,7 +221,7 @@ PATTERN_FIELDS: Mapping[str, Field] = HEADER | _packed(
     b_quarters=36,
     b_rotations=18,
 )
-CONVOLVE_FIELDS: Mapping[str, Field] = HEADER | _packed(
+CONVOLVE_FIELDS: dict[str, Field] = HEADER | _packed(
     _BODY,
     start=1,
     finish=1,
@@ -248,7 +248,7 @@ CONVOLVE_FIELDS: Mapping[str, Field] = HEADER | _packed(
     column_address=16,
     column_slice_stride=16,
 )
-STORE_FIELDS: Mapping[str, Field] = HEADER | _packed(
+STORE_FIELDS: dict[str, Field] = HEADER | _packed(
     _BODY,
     format=3,
     add=1,
