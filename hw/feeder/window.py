@@ -117,15 +117,15 @@ class WindowRegister(wiring.Component):
         ``take`` comes late and ``advance`` moves all of the feeder: no more than one gate is
         between them. So ``held``, that there are a window and a write, is known before.
         """
-        offered, held, completed = Signal(), Signal(), Signal()
+        offered, held = Signal(), Signal()
+        closing, left = offered & self.write.last, self.complete & ~self.take
         m.d.comb += [
             self.advance.eq(~held | self.take),
-            completed.eq((offered & self.write.last & self.advance) | (self.complete & ~self.take)),
             self.busy.eq(offered | self.complete),
         ]
-        m.d.sync += self.complete.eq(completed)
+        m.d.sync += self.complete.eq((closing & self.advance) | left)
         with m.If(self.advance):
-            m.d.sync += [offered.eq(self.coming), held.eq(self.coming & completed)]
+            m.d.sync += [offered.eq(self.coming), held.eq(self.coming & (closing | left))]
         return offered
 
     def _write_slot(self, m: Module, slot: int) -> Value:
