@@ -28,6 +28,8 @@ class AddressChannel(wiring.Component):
     def __init__(self, shape: BurstShape, outstanding: int):
         self.shape = shape
         self.under_way = Occupancy(outstanding)
+        self.issued = Signal()
+        """A burst is on offer in its first cycle."""
         super().__init__(
             {
                 "bursts": In(stream.Signature(shape.layout)),
@@ -45,7 +47,7 @@ class AddressChannel(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.under_way = under_way = self.under_way
-        burst, issued = self.bursts.payload, Signal()
+        burst, issued = self.bursts.payload, self.issued
         m.d.sync += issued.eq(self.issue)
         m.d.comb += [
             self.bursts.ready.eq(~self.hold & under_way.room & ~self.valid),

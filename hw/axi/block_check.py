@@ -60,14 +60,18 @@ class BlockCheck(wiring.Component):
                 "fault": Out(8),
             }
         )
+        self.window = Window(shape)
+        self.held, self.valid = Signal(write_block(shape)), Signal()
+        self.successor = Signal(shape.address_bits)
+        """The address after that of the last block."""
+        self.stopped = Signal()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        low = self.shape.item_bits
-        m.submodules.window = window = Window(self.shape)
-        held, valid = Signal(write_block(self.shape)), Signal()
-        address, successor = held.address[low:], Signal(self.shape.address_bits)
-        misaligned, legal, stopped = Signal(), Signal(), Signal()
+        m.submodules.window = window = self.window
+        held, valid, successor = self.held, self.valid, self.successor
+        address = held.address[self.shape.item_bits :]
+        misaligned, legal, stopped = Signal(), Signal(), self.stopped
         m.d.comb += [
             window.first_byte.eq(self.window_first),
             window.last_byte.eq(self.window_last),

@@ -15,7 +15,7 @@ class DataChannel(wiring.Component):
     Members
     -------
     bursts : In(stream of `BurstShape.layout`)    whose addresses are on offer to memory already
-    beat, at_last : In, take : Out                of the `BlockStore`, which holds all of them
+    beat : In, take : Out                         of the `BlockStore`, which holds all of theirs
     void : In(1)      the store has forgotten: send on, but with no byte enabled
     data, strobe, last, valid : Out, ready : In   WDATA, WSTRB, WLAST, WVALID, WREADY
 
@@ -28,7 +28,6 @@ class DataChannel(wiring.Component):
             {
                 "bursts": In(stream.Signature(shape.layout)),
                 "beat": In(8 * BEAT_BYTES),
-                "at_last": In(1),
                 "take": Out(1),
                 "void": In(1),
                 "data": Out(8 * BEAT_BYTES),
@@ -38,12 +37,14 @@ class DataChannel(wiring.Component):
                 "ready": In(1),
             }
         )
+        self.sent = Signal(4)
+        """Beats of the burst that are sent, or in the register on their way."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         free, load = Signal(), Signal()
         length = Signal(4)
-        sent, at_last = Signal(4), Signal()
+        sent, at_last = self.sent, Signal()
         m.d.comb += [
             free.eq(~self.valid | self.ready),
             load.eq(free & self.bursts.valid),

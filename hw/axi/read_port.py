@@ -1,4 +1,4 @@
-"""The read channels of one port."""
+"""The read half of one port."""
 
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
@@ -32,6 +32,7 @@ class ReadPort(wiring.Component):
 
     def __init__(self, shape: BurstShape, outstanding: int, places: int):
         self.shape = shape
+        self.register = StreamRegister(shape.layout)
         self.channel = AddressChannel(shape, outstanding)
         self.store = WordStore(shape, places)
         super().__init__(
@@ -51,7 +52,7 @@ class ReadPort(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        register = StreamRegister(self.shape.layout)
+        register = self.register
         m.submodules.register = ResetInserter(self.flush)(register)
         wiring.connect(m, wiring.flipped(self.bursts), register.i)
         self._issue(m, register)

@@ -1,6 +1,6 @@
 """The check of a whole run of words before its first burst."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -68,6 +68,28 @@ class RunCheck(wiring.Component):
         )
         self.window = Window(shape)
         self.advance, self.stopped = Signal(), Signal()
+        request = read_request()
+        self.asked = Signal(
+            data.StructLayout({"valid": 1, "request": request, "after": WORDS_BITS})
+        )
+        """The request in a register; ``after`` is its number of words less one."""
+        self.extent = Signal(
+            data.StructLayout(
+                {
+                    "valid": 1,
+                    "request": request,
+                    "last": 33 - shape.item_bits,
+                    "before": 1,
+                    "misaligned": 1,
+                }
+            )
+        )
+        """Its last word, with a carry for one beyond 4 GB, and half of the verdict."""
+        self.judged = Signal(
+            data.StructLayout(
+                {"valid": 1, "legal": 1, "cause": 8, "index": 32, "run": checked_run(shape)}
+            )
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -78,71 +100,60 @@ class RunCheck(wiring.Component):
             self.advance.eq(~self.runs.valid | self.runs.ready),
             self.requests.ready.eq(self.advance & ~self.stopped),
         ]
-        self._judge(m, *self._extent(m, *self._request(m)))
+        with m.If(self.advance):
+            self._measure(m)
+            self._judge(m)
+        self._report(m)
         return m
 
-    def _request(self, m: Module) -> tuple[Value, data.View, Value]:
-        """The request in a register; its number of words less one."""
-        request, valid, words_after = Signal(read_request()), Signal(), Signal(WORDS_BITS)
-        with m.If(self.advance):
-            m.d.sync += valid.eq(self.requests.valid & ~self.stopped)
-            with m.If(self.requests.valid):
-                m.d.sync += [
-                    request.eq(self.requests.payload),
-                    words_after.eq(self.requests.payload.words - 1),
-                ]
-        return valid, request, words_after
-
-    def _extent(
-        self, m: Module, valid: Value, request: data.View, words_after: Value
-    ) -> tuple[Value, data.View, Value, Value, Value]:
-        """Its last word, with a carry that tells when it is beyond 4 GB."""
-        low = self.shape.item_bits
-        last = Signal(33 - low)
-        registered, before, misaligned = Signal.like(request), Signal(), Signal()
-        there = Signal()
-        with m.If(self.advance):
-            m.d.sync += there.eq(valid & request.words.any() & ~self.stopped)
+    def _measure(self, m: Module) -> None:
+        asked, extent, low = self.asked, self.extent, self.shape.item_bits
+        m.d.sync += [
+            asked.valid.eq(self.requests.valid & ~self.stopped),
+            extent.valid.eq(asked.valid & asked.request.words.any() & ~self.stopped),
+        ]
+        with m.If(self.requests.valid):
             m.d.sync += [
-                registered.eq(request),
-                last.eq(request.address[low:] + words_after),
-                before.eq(self.window.below(request.address)),
-                misaligned.eq(self.window.misaligned(request.address)),
+                asked.request.eq(self.requests.payload),
+                asked.after.eq(self.requests.payload.words - 1),
             ]
-        return there, registered, last, before, misaligned
+        with m.If(asked.valid):
+            m.d.sync += [
+                extent.request.eq(asked.request),
+                extent.last.eq(asked.request.address[low:] + asked.after),
+                extent.before.eq(self.window.below(asked.request.address)),
+                extent.misaligned.eq(self.window.misaligned(asked.request.address)),
+            ]
 
-    def _judge(
-        self,
-        m: Module,
-        valid: Value,
-        request: data.View,
-        last: Value,
-        before: Value,
-        misaligned: Value,
-    ) -> None:
-        first = request.address[self.shape.item_bits :]
+    def _judge(self, m: Module) -> None:
+        extent, judged = self.extent, self.judged
         place, parts = self.shape.place_bits, self.shape.parts_per_item_bits
-        judged, legal, cause, index = Signal(), Signal(), Signal(8), Signal(32)
-        run = Signal(checked_run(self.shape))
-        words_bursts = (last[place:] - first[place:])[:WORDS_BITS]
-        with m.If(self.advance):
+        first, last = extent.request.address[self.shape.item_bits :], extent.last
+        bursts = (last[place:] - first[place:])[:WORDS_BITS]
+        m.d.sync += [
+            judged.valid.eq(extent.valid & ~self.stopped),
+            self.runs.valid.eq(judged.valid & judged.legal & ~self.stopped),
+        ]
+        with m.If(extent.valid):
             m.d.sync += [
-                judged.eq(valid & ~self.stopped),
-                legal.eq(~misaligned & ~before & ~self.window.beyond(last)),
-                cause.eq(Mux(misaligned, Fault.ALIGNMENT, Fault.WINDOW)),
-                run.first.eq(first << parts),
-                run.bursts.eq((words_bursts << parts) | ((1 << parts) - 1)),
-                run.last_place.eq(last[:place]),
-                run.client.eq(request.client),
-                index.eq(request.index),
-                self.runs.valid.eq(judged & legal & ~self.stopped),
-                self.runs.payload.eq(run),
+                judged.legal.eq(~extent.misaligned & ~extent.before & ~self.window.beyond(last)),
+                judged.cause.eq(Mux(extent.misaligned, Fault.ALIGNMENT, Fault.WINDOW)),
+                judged.index.eq(extent.request.index),
+                judged.run.first.eq(first << parts),
+                judged.run.bursts.eq((bursts << parts) | ((1 << parts) - 1)),
+                judged.run.last_place.eq(last[:place]),
+                judged.run.client.eq(extent.request.client),
             ]
-        guilty = judged & ~legal & ~self.stopped
+        with m.If(judged.valid):
+            m.d.sync += self.runs.payload.eq(judged.run)
+
+    def _report(self, m: Module) -> None:
+        judged = self.judged
+        guilty = judged.valid & ~judged.legal & ~self.stopped
         m.d.sync += [
             self.stopped.eq(self.stopped | guilty),
             self.failed.eq(guilty),
-            self.fault.eq(cause),
-            self.fault_client.eq(run.client),
-            self.fault_index.eq(index),
+            self.fault.eq(judged.cause),
+            self.fault_client.eq(judged.run.client),
+            self.fault_index.eq(judged.index),
         ]

@@ -34,14 +34,18 @@ class RunSplitter(wiring.Component):
                 "bursts": Out(stream.Signature(read_burst(shape))),
             }
         )
+        self.burst_number = Signal(shape.address_bits - shape.place_bits)
+        """In units of 128 bytes."""
+        self.first_place, self.last_place = Signal(shape.place_bits), Signal(shape.place_bits)
+        self.left = Signal(checked_run(shape)["bursts"].shape)
+        """Bursts of the run after this one."""
+        self.at_last = Signal()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         shape, places = self.shape, self.shape.place_bits
-        burst_number = Signal(shape.address_bits - places)  # in units of 128 bytes
-        first_place, last_place = Signal(places), Signal(places)
-        left = Signal(checked_run(shape)["bursts"].shape)
-        at_last = Signal()
+        burst_number, left, at_last = self.burst_number, self.left, self.at_last
+        first_place, last_place = self.first_place, self.last_place
         in_item = burst_number[: shape.parts_per_item_bits]
         out = self.bursts.payload
         m.d.comb += [

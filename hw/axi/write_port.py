@@ -1,16 +1,14 @@
-"""The write channels of one port."""
+"""The write half of one port."""
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.address_channel import AddressChannel
 from hw.axi.block_store import BlockStore
 from hw.axi.bursts import BurstShape
-from hw.axi.data_channel import DataChannel
 from hw.axi.lut_queue import LutQueue
 from hw.axi.signature import AXI3_WRITE
-from hw.flow.stream_register import StreamRegister
+from hw.axi.write_channels import WriteChannels
 
 __all__ = ["WritePort"]
 
@@ -36,7 +34,7 @@ class WritePort(wiring.Component):
 
     def __init__(self, shape: BurstShape, outstanding: int, places: int, margin: int):
         self.shape = shape
-        self.channel = AddressChannel(shape, outstanding)
+        self.channels = WriteChannels(shape, outstanding)
         self.store_memory = BlockStore(shape, places, margin)
         # Every waiting burst has a block in the store.
         self.waiting = LutQueue(shape.layout, places)
@@ -59,65 +57,24 @@ class WritePort(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.issued = issued = StreamRegister(self.shape.layout)
-        self._keep(m)
-        self._issue(m, issued)
-        self._send(m, issued)
-        self._acknowledge(m)
-        return m
-
-    def _keep(self, m: Module) -> None:
         m.submodules.store = ResetInserter(self.flush)(self.store_memory)
         m.submodules.waiting = ResetInserter(self.flush)(self.waiting)
+        m.submodules.channels = channels = self.channels
+        wiring.connect(m, self.waiting.o, channels.bursts)
+        wiring.connect(m, channels.axi, wiring.flipped(self.axi))
         m.d.comb += [
             self.store_memory.write.eq(self.store),
             self.store_memory.block.eq(self.block),
+            self.store_memory.take.eq(channels.take),
             self.room.eq(self.store_memory.room),
             self.waiting.write.eq(self.send),
             self.waiting.item.eq(self.burst),
+            channels.beat.eq(self.store_memory.beat),
+            channels.hold.eq(self.hold),
+            channels.void.eq(self.flush),
+            self.quiet.eq(channels.quiet),
+            self.empty.eq(~self.waiting.o.valid & channels.quiet),
+            self.progress.eq(channels.progress),
+            self.failed.eq(channels.failed & ~self.flush),
         ]
-
-    def _issue(self, m: Module, issued: StreamRegister) -> None:
-        """Address first; the burst is in the register of ``issued`` when AWVALID rises."""
-        m.submodules.channel = channel = self.channel
-        wiring.connect(m, self.waiting.o, channel.bursts)
-        self.shape.drive_constants(m, self.axi, "aw")
-        m.d.comb += [
-            channel.hold.eq(self.hold | ~issued.i.ready),
-            issued.i.valid.eq(channel.issue),
-            issued.i.payload.eq(self.waiting.o.payload),
-            self.axi.awaddr.eq(channel.address),
-            self.axi.awlen.eq(channel.length),
-            self.axi.awvalid.eq(channel.valid),
-            channel.ready.eq(self.axi.awready),
-            self.quiet.eq(channel.quiet),
-            self.empty.eq(~self.waiting.o.valid & channel.quiet),
-        ]
-
-    def _send(self, m: Module, issued: StreamRegister) -> None:
-        m.submodules.data = channel = DataChannel(self.shape)
-        wiring.connect(m, issued.o, channel.bursts)
-        m.d.comb += [
-            channel.beat.eq(self.store_memory.beat),
-            channel.at_last.eq(self.store_memory.at_last),
-            self.store_memory.take.eq(channel.take),
-            channel.void.eq(self.flush),
-            self.axi.wdata.eq(channel.data),
-            self.axi.wstrb.eq(channel.strobe),
-            self.axi.wid.eq(0),
-            self.axi.wlast.eq(channel.last),
-            self.axi.wvalid.eq(channel.valid),
-            channel.ready.eq(self.axi.wready),
-        ]
-
-    def _acknowledge(self, m: Module) -> None:
-        axi, answered, error = self.axi, Signal(), Signal()
-        m.d.sync += [answered.eq(axi.bvalid), error.eq(axi.bvalid & axi.bresp[1])]
-        m.d.sync += self.progress.eq(
-            axi.bvalid | (axi.awvalid & axi.awready) | (axi.wvalid & axi.wready)
-        )
-        m.d.comb += [
-            axi.bready.eq(1),
-            self.channel.answered.eq(answered),
-            self.failed.eq(error & ~self.flush),
-        ]
+        return m

@@ -1,8 +1,9 @@
 """A memory behind an AXI3 port of the design, with every freedom that the protocol gives it.
 
-The slaves of cocotbext-axi answer one burst after the other, know no DECERR and cannot fall
-silent; here bursts are answered after a latency of their own while the next ones are accepted, so
-that as many are under way as the master allows, and tests can inject what memories do wrong.
+The slaves of cocotbext-axi (`tests.hw.axi.bench_cocotbext_axi` has them) answer one burst after the
+other, know no DECERR and cannot fall silent; here bursts are answered after a latency of their own
+while the next ones are accepted, so that as many are under way as the master allows, and tests can
+inject what memories do wrong.
 """
 
 from collections import deque

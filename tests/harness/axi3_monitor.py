@@ -96,9 +96,13 @@ class Axi3Monitor:
         await clock
         while True:
             await clock
-            self.cycle += 1
-            for check in self._checks:
-                next(check)
+            self.step()
+
+    def step(self) -> None:
+        """Check the cycle that has just ended; `start` does so in every cycle."""
+        self.cycle += 1
+        for check in self._checks:
+            next(check)
 
     # -- the two directions: generators, advanced once a cycle ------------------------------
 

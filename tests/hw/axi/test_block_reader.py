@@ -10,7 +10,13 @@ MODULE = "tests.hw.axi.bench_block_reader"
 LATENCIES = (BlockReader.REQUEST_LATENCY_CYCLES, BlockReader.WORD_LATENCY_CYCLES)
 
 
-def run(preset: str, ports: int, spatial_bits: int, testcase: str | None = None) -> None:
+def run(
+    preset: str,
+    ports: int,
+    spatial_bits: int,
+    testcase: str | None = None,
+    module: str = MODULE,
+) -> None:
     changes = {
         "memory__ports": ports,
         "array__spatial_bits": spatial_bits,
@@ -19,7 +25,7 @@ def run(preset: str, ports: int, spatial_bits: int, testcase: str | None = None)
     run_bench(
         BlockReader(machine(preset, **changes)),
         f"block_reader_{preset}_{ports}_{spatial_bits}",
-        MODULE,
+        module,
         parameters={"preset": preset, "changes": changes, "runs": 40, "latencies": LATENCIES},
         testcase=testcase,
     )
@@ -34,3 +40,7 @@ def test_all(preset: str, ports: int, spatial_bits: int) -> None:
 @pytest.mark.parametrize(("preset", "ports", "spatial_bits"), [("tiny", 1, 8), ("zc706", 3, 8)])
 def test_data_with_wide_words(preset: str, ports: int, spatial_bits: int, testcase: str) -> None:
     run(preset, ports, spatial_bits, testcase)
+
+
+def test_memory_of_cocotbext_axi() -> None:
+    run("tiny", 2, 1, "reads", "tests.hw.axi.bench_cocotbext_axi")

@@ -10,12 +10,12 @@ MODULE = "tests.hw.axi.bench_block_writer"
 LATENCIES = (BlockWriter.ADDRESS_LATENCY_CYCLES, BlockWriter.DATA_LATENCY_CYCLES)
 
 
-def run(preset: str, ports: int, testcase: str | None = None) -> None:
+def run(preset: str, ports: int, testcase: str | None = None, module: str = MODULE) -> None:
     changes = {"memory__ports": ports}
     run_bench(
         BlockWriter(machine(preset, **changes)),
         f"block_writer_{preset}_{ports}",
-        MODULE,
+        module,
         parameters={"preset": preset, "changes": changes, "runs": 40, "latencies": LATENCIES},
         testcase=testcase,
     )
@@ -30,3 +30,7 @@ def test_all(preset: str, ports: int) -> None:
 @pytest.mark.parametrize(("preset", "ports"), [("tiny", 3), ("zc706", 1)])
 def test_data_with_other_numbers_of_ports(preset: str, ports: int, testcase: str) -> None:
     run(preset, ports, testcase)
+
+
+def test_memory_of_cocotbext_axi() -> None:
+    run("tiny", 2, "writes", "tests.hw.axi.bench_cocotbext_axi")

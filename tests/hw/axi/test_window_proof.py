@@ -1,0 +1,33 @@
+"""Formal, unbounded: no burst has a byte outside the window, or crosses 128 aligned bytes."""
+
+import pytest
+from amaranth.hdl import Value
+
+from hw.axi.window import Window
+from tests.formal.runner import ProofFailed, prove
+from tests.hw.axi.window_monitors import ReadMonitor, WriteMonitor
+
+
+@pytest.mark.parametrize("word_bytes", [16, 64, 128, 512])
+def test_reads(word_bytes: int) -> None:
+    prove(ReadMonitor(word_bytes), f"read_window_{word_bytes}", depth=2)
+
+
+@pytest.mark.parametrize("block_bytes", [16, 64])
+def test_writes(block_bytes: int) -> None:
+    prove(WriteMonitor(block_bytes), f"write_window_{block_bytes}", depth=2)
+
+
+@pytest.mark.parametrize("monitor", [ReadMonitor, WriteMonitor])
+def test_the_proof_is_not_of_nothing(monitor: type) -> None:
+    prove(monitor(64), "window_cover", depth=20, mode="cover")
+
+
+@pytest.mark.parametrize("monitor", [ReadMonitor, WriteMonitor])
+def test_the_proof_notices_an_item_too_many(monitor: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_too_many(self: Window, item: Value) -> Value:
+        return item > self.items
+
+    monkeypatch.setattr(Window, "beyond", one_too_many)
+    with pytest.raises(ProofFailed, match="FAIL"):
+        prove(monitor(64), "window_broken", depth=8, mode="bmc")
