@@ -4,10 +4,10 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import CONVOLVE_FIELDS, Fault, Opcode
+from hw.contract.commands import CONVOLVE_FIELDS, Fault
 from hw.contract.parameters import Parameters
 from hw.feeder.feeder import WindowFeeder
-from hw.flow.tasks import INDEX_BITS, field, stage_task
+from hw.flow.tasks import INDEX_BITS, stage_task
 from hw.flow.writes import column_write, plane_write
 from hw.mac.array import MacArray
 from hw.mac.flavour import Flavour
@@ -34,7 +34,7 @@ class ExecuteStage(wiring.Component):
 
     Members
     -------
-    tasks : In(stream of `stage_task`)
+    tasks : In(stream of `stage_task`)   CONVOLVE and PATTERN; a PATTERN has no ``skip``
     plane_write : In(`plane_write`), column_write : In(`column_write`)    from the fetch stage
     may_finish : In(1)               a tile's last pass may be issued
     finish, excess : Out             a tile's last pass is issued, with its absent planes
@@ -69,7 +69,8 @@ class ExecuteStage(wiring.Component):
         self.parameters = parameters
         self.array = MacArray(parameters, flavour=flavour)
         self.columns = ColumnMemory(parameters)
-        self.feeder = WindowFeeder(parameters) if feeder is None else feeder
+        primitives = flavour is Flavour.SYNTHESIS
+        self.feeder = feeder or WindowFeeder(parameters, primitives=primitives)
         self.sequencer = PassSequencer(parameters)
         super().__init__(
             {
@@ -114,20 +115,15 @@ class ExecuteStage(wiring.Component):
         return m
 
     def _fork(self, m: Module) -> None:
-        """Every task goes to the sequencer; those with reads or patterns also to the feeder.
+        """Every task goes to the sequencer; those that are not skipped also to the feeder.
 
         Each takes its own when it is ready, and the task is gone when both have.
         """
         task = self.tasks.payload
-        opcode = field(task.command, Opcode.CONVOLVE, "opcode")
-        unwanted = Signal()
-        m.d.comb += unwanted.eq(
-            ~((opcode == Opcode.PATTERN) | ((opcode == Opcode.CONVOLVE) & ~task.skip))
-        )
         given = []
         for name, branch, needless in (
             ("sequencer", self.sequencer.tasks, 0),
-            ("feeder", self.feeder.tasks, unwanted),
+            ("feeder", self.feeder.tasks, task.skip),
         ):
             before = Signal(name=f"given_to_{name}")
             now = Signal(name=f"giving_to_{name}")

@@ -74,11 +74,11 @@ class PassSequencer(wiring.Component):
 
     Timing: the first pass of a task is on offer ``latency_cycles`` after the task was taken; one
     item per cycle, without gaps between tiles and tasks of any length. Every loop is an
-    `Expander`; ``tasks.ready`` and what they see of ``passes.ready`` come from registers.
+    `Expander`; ``ready`` passes no more than two of them between registers.
     """
 
-    latency_cycles = 9
-    """The task as it is read, a register, six loops, a register."""
+    latency_cycles = 11
+    """The task as it is read, a register, two loops, three times; the passes."""
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
@@ -90,41 +90,34 @@ class PassSequencer(wiring.Component):
                 "empty": Out(1),
             }
         )
+        self.held: list[Value] = []
+        """That something is held, of each part that can."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        digits = digit_bits(self.parameters)
-        loops = {name: Expander(self.layout, _FIELDS[name].width) for name in COUNTS}
-        loops["rows"] = Expander(self.layout, digits, {"below": -1})
-        loops["columns"] = Expander(self.layout, digits, {"below": -1, "address": 1})
-        entrance, output = StreamRegister(self.layout), StreamRegister(self.passes.payload.shape())
-        for name, loop in loops.items():
-            m.submodules[name] = loop
-        m.submodules.entrance, m.submodules.output = entrance, output
-        images, tiles_y, tiles_x, slices, rows, columns = loops.values()
-
-        job, job_held = self._take_task(m, entrance.i.ready)
-        m.d.comb += [entrance.i.valid.eq(job_held), entrance.i.payload.eq(job)]
-        self._enter(m, entrance.o.valid, entrance.o.payload, images, "images")
-        m.d.comb += entrance.o.ready.eq(images.i.ready)
-        self._connect(m, images, tiles_y, "tiles_y")
-        self._connect(m, tiles_y, tiles_x, "tiles_x")
-        self._connect(m, tiles_x, slices, "slices", self._tile_marks(tiles_x))
-        self._connect(m, slices, rows, "row_digits", self._address(m, slices, rows))
-        self._connect(m, rows, columns, "column_digits", self._row_digit(rows))
-        self._drive_passes(m, columns, output)
-        wiring.connect(m, output.o, wiring.flipped(self.passes))
+        jobs = self._register(m, "entrance", self._take_task(m))
+        jobs, _ = self._repeat(m, "images", jobs)
+        jobs, _ = self._repeat(m, "tiles_y", jobs)
+        jobs = self._register(m, "middle", jobs)
+        jobs, _ = self._repeat(m, "tiles_x", jobs, alone=True)
+        jobs, shown = self._repeat(m, "slices", jobs)
+        self._choose_word(m, jobs, shown)
+        jobs = self._register(m, "inner", jobs)
+        jobs, shown = self._repeat(m, "row_digits", jobs, {"below": -1})
+        self._choose_row_digit(m, jobs, shown)
+        jobs, shown = self._repeat(m, "column_digits", jobs, {"below": -1, "address": 1})
+        self._drive_passes(m, jobs, shown)
 
         nothing_held = Signal()
-        held = Cat(job_held, *(loop.o.valid for loop in loops.values()))
-        m.d.sync += nothing_held.eq(~held.any() & entrance.empty & output.empty)
-        m.d.comb += self.empty.eq(nothing_held & ~job_held)
+        m.d.sync += nothing_held.eq(~Cat(self.held).any())
+        m.d.comb += self.empty.eq(nothing_held & ~self.held[0])
         return m
 
-    def _take_task(self, m: Module, ready: Value) -> tuple[data.View, Signal]:
+    def _take_task(self, m: Module) -> stream.Interface:
         """A register with the next task, its command read and its precision worked out."""
         task, spatial = self.tasks.payload, self.parameters.array.spatial_bits
-        job, held = Signal(self.layout), Signal()
+        jobs = stream.Signature(self.layout).create()
+        job = jobs.payload
 
         def read(name: str) -> Value:
             return field(task.command, Opcode.CONVOLVE, name)
@@ -152,89 +145,93 @@ class PassSequencer(wiring.Component):
             "stride": read("column_slice_stride"),
             "excess": (2 * spatial - task.tail - task.partner_tail)[: len(job.excess)],
         }
-        m.d.comb += self.tasks.ready.eq(~held | ready)
+        m.d.comb += self.tasks.ready.eq(~jobs.valid | jobs.ready)
         with m.If(self.tasks.ready):
-            m.d.sync += held.eq(self.tasks.valid)
+            m.d.sync += jobs.valid.eq(self.tasks.valid)
             m.d.sync += [job[name].eq(value) for name, value in values.items()]
-        return job, held
+        self.held.append(jobs.valid)
+        return jobs
 
-    @staticmethod
-    def _enter(m: Module, valid: Value, job: data.View, loop: Expander, count: str) -> None:
-        m.d.comb += [
-            loop.i.valid.eq(valid),
-            loop.i.payload.item.eq(job),
-            loop.i.payload.count.eq(job[count]),
-        ]
+    def _register(self, m: Module, name: str, jobs: stream.Interface) -> stream.Interface:
+        m.submodules[name] = register = StreamRegister(self.layout)
+        wiring.connect(m, jobs, register.i)
+        self.held.append(~register.empty)
+        return register.o
 
-    def _connect(
+    def _repeat(
         self,
         m: Module,
-        outer: Expander,
-        inner: Expander,
         count: str,
-        changes: Mapping[str, ValueLike] = {},
-    ) -> None:
-        """``inner`` repeats what ``outer`` makes; an end of both is an end of the two together."""
-        job = outer.o.payload.item
-        self._enter(m, outer.o.valid, job, inner, count)
-        m.d.comb += outer.o.ready.eq(inner.i.ready)
-        changed = {**self._marks(outer), **changes}
-        m.d.comb += [inner.i.payload.item[name].eq(value) for name, value in changed.items()]
+        jobs: stream.Interface,
+        steps: Mapping[str, str | int] = {},
+        *,
+        alone: bool = False,
+    ) -> tuple[stream.Interface, data.View]:
+        """A loop of as many turns as the field ``count`` says; what comes out of it, as jobs and
+        as the `Expander` shows it. An end of the loop and of those around it is an end of all;
+        ``alone``: each turn is a tile by itself, unless it is to be summed."""
+        m.submodules[count] = loop = Expander(self.layout, len(jobs.payload[count]), steps)
+        shown, made = loop.o.payload, stream.Signature(self.layout).create()
+        m.d.comb += [
+            loop.i.valid.eq(jobs.valid),
+            loop.i.payload.item.eq(jobs.payload),
+            loop.i.payload.count.eq(jobs.payload[count]),
+            jobs.ready.eq(loop.i.ready),
+            made.valid.eq(loop.o.valid),
+            made.payload.eq(shown.item),
+            made.payload.first.eq(shown.item.first & shown.first),
+            made.payload.last.eq(shown.item.last & shown.last),
+            made.payload.ends.eq(shown.item.ends & shown.last),
+            loop.o.ready.eq(made.ready),
+        ]
+        if alone:
+            for mark in ("first", "last"):
+                together = shown.item[mark] & shown[mark]
+                m.d.comb += made.payload[mark].eq(together | ~shown.item.reduce)
+        self.held.append(loop.o.valid)
+        return made, shown
 
-    @staticmethod
-    def _marks(loop: Expander) -> dict[str, ValueLike]:
-        shown = loop.o.payload
-        return {
-            "first": shown.item.first & shown.first,
-            "last": shown.item.last & shown.last,
-            "ends": shown.item.ends & shown.last,
-        }
-
-    def _tile_marks(self, places: Expander) -> dict[str, ValueLike]:
-        """From places of a task to tiles: all of them are one if they are to be summed."""
-        marks, alone = self._marks(places), ~places.o.payload.item.reduce
-        return {name: marks[name] | alone for name in ("first", "last")}
-
-    def _address(self, m: Module, slices: Expander, rows: Expander) -> dict[str, ValueLike]:
-        """The first column word of a slice: of the tile's first, or a stride beyond the last."""
-        job = slices.o.payload.item
+    def _choose_word(self, m: Module, jobs: stream.Interface, shown: data.View) -> None:
+        """The first column word of a slice: the tile's first, or a stride beyond the last."""
         address, following = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
-        m.d.comb += address.eq(Mux(self._marks(slices)["first"], job.address, following))
-        with m.If(slices.o.valid & rows.i.ready):
-            m.d.sync += following.eq(address + job.stride)
-        return {"address": address}
+        m.d.comb += [
+            address.eq(Mux(jobs.payload.first, shown.item.address, following)),
+            jobs.payload.address.eq(address),
+        ]
+        with m.If(jobs.valid & jobs.ready):
+            m.d.sync += following.eq(address + shown.item.stride)
 
-    def _row_digit(self, rows: Expander) -> dict[str, ValueLike]:
-        shown = rows.o.payload
+    def _choose_row_digit(self, m: Module, jobs: stream.Interface, shown: data.View) -> None:
         job = shown.item
-        return {
-            "below": job.below + job.column_below,
-            "row_enable": self._enable(shown.last, job.row_planes),
-            "row_negative": job.row_signed & shown.first,
-        }
+        m.d.comb += [
+            jobs.payload.below.eq(job.below + job.column_below),
+            jobs.payload.row_enable.eq(self._enable(shown.last, job.row_planes)),
+            jobs.payload.row_negative.eq(job.row_signed & shown.first),
+        ]
 
     def _enable(self, last_digit: Value, planes: Value) -> Value:
         spatial = self.parameters.array.spatial_bits
         return planes | Mux(last_digit, 0, Const((1 << spatial) - 1, spatial))
 
-    def _drive_passes(self, m: Module, columns: Expander, output: StreamRegister) -> None:
-        shown, spatial = columns.o.payload, self.parameters.array.spatial_bits
-        job, marks = shown.item, self._marks(columns)
+    def _drive_passes(self, m: Module, jobs: stream.Interface, shown: data.View) -> None:
+        m.submodules.output = output = StreamRegister(self.passes.payload.shape())
+        job, spatial = jobs.payload, self.parameters.array.spatial_bits
         values: dict[str, ValueLike] = {
-            name: job[name] for name in ("empty", "index", "tag", "groups", "excess")
+            name: job[name]
+            for name in ("empty", "ends", "signal", "index", "tag", "groups", "excess")
         }
         values |= {
-            "ends": marks["ends"],
-            "signal": job.signal,
             "new_window": shown.first & ~job.empty,
             "column_address": job.address,
             "shift": Cat(Const(0, spatial.bit_length() - 1), job.below),
-            "first": marks["first"] & job.start,
-            "last": marks["last"] & job.finish & ~job.empty,
+            "first": job.first & job.start,
+            "last": job.last & job.finish & ~job.empty,
             "row_enable": job.row_enable,
             "row_negative": job.row_negative,
             "column_enable": self._enable(shown.last, job.column_planes),
             "column_negative": job.column_signed & shown.first,
         }
-        m.d.comb += [output.i.valid.eq(columns.o.valid), columns.o.ready.eq(output.i.ready)]
+        m.d.comb += [output.i.valid.eq(jobs.valid), jobs.ready.eq(output.i.ready)]
         m.d.comb += [output.i.payload[name].eq(value) for name, value in values.items()]
+        wiring.connect(m, output.o, wiring.flipped(self.passes))
+        self.held.append(~output.empty)
