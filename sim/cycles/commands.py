@@ -26,8 +26,9 @@ START_CYCLES = 14
 """From the start to the first request for commands."""
 DECODE_CYCLES = 8
 """Of a command, from the fetcher to its stage's gate."""
-DECODE_INTERVAL = 2
-QUEUE_SLACK = 2
+DECODE_INTERVAL = 4
+PREFETCHED_COMMANDS = 64
+QUEUE_SLACK = 4
 """Commands between decoder and gate beside those in the queue."""
 
 _STAGES = {
@@ -99,7 +100,8 @@ class Dispatcher:
         self._arrived, self._used = 0, 0
         self._change = Change(kernel)
         self._room = max(
-            2 * parameters.queues.commands * COMMAND_BYTES, 2 * max(GRANULE_BYTES, word)
+            max(PREFETCHED_COMMANDS, 2 * parameters.queues.commands) * COMMAND_BYTES,
+            2 * max(GRANULE_BYTES, word),
         )
 
     def start(self) -> None:
@@ -112,7 +114,7 @@ class Dispatcher:
             while requested + size - self._used > self._room:
                 yield self._change
             requested += size
-            self._reader.request(Request(0, [size], 1, self._deliver))
+            self._reader.request(Request(0, [size], 1, self._deliver, self._kernel.now))
 
     def _deliver(self, size: int, time: float) -> None:
         self._arrived += size

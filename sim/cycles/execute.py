@@ -16,7 +16,7 @@ from sim.cycles.tiles import TileWork, tile_work
 from sim.cycles.tokens import Tokens
 from sim.cycles.totals import Totals
 
-TASKS_AHEAD = 4
+TASKS_AHEAD = 6
 """Tasks behind the gate beside the one whose passes are issued."""
 PASS_CYCLES = 12
 """From a task at the gate to its first pass on offer."""
@@ -62,6 +62,7 @@ class ExecuteModel:
         self._walking = 0
         self._last_pass = 0.0
         self._last_admitted = 0.0
+        tokens.tell(Stage.EXECUTE, self._change)
 
     def start(self) -> None:
         self._kernel.start(self._gate())
@@ -98,16 +99,19 @@ class ExecuteModel:
             yield self._kernel.now + 1
 
     def _wait_for_tokens(self, task: Task) -> Process:
-        since = self._kernel.now
         missing = self._tokens.missing(Stage.EXECUTE, task.command)
-        loading = Stage.FETCH in missing and self._fetch.busy
+        if not missing:
+            yield from self._tokens.take(Stage.EXECUTE, task.command)
+            return
+        # the array goes on with what is behind the gate
+        while self._accepted and self._tokens.missing(Stage.EXECUTE, task.command):
+            yield self._change
+        since, busy = self._kernel.now, self._fetch.busy_cycles()
         yield from self._tokens.take(Stage.EXECUTE, task.command)
-        if missing:
-            # the array goes on with what is behind the gate
-            idle_since = max(since, self._last_pass + 1)
-            cause = "STALL_MEMORY" if loading else "STALL_TOKEN"
-            if not self._accepted:
-                self._totals.add(task.command.tag, cause, self._kernel.now - idle_since)
+        waited = self._kernel.now - since
+        loading = min(waited, self._fetch.busy_cycles() - busy) if Stage.FETCH in missing else 0.0
+        self._totals.add(task.command.tag, "STALL_MEMORY", loading)
+        self._totals.add(task.command.tag, "STALL_TOKEN", waited - loading)
 
     # -- the passes -------------------------------------------------------------------------
 

@@ -13,18 +13,18 @@ from sim.cycles.reader import Reader, Request
 from sim.cycles.tokens import Tokens
 from sim.cycles.totals import Totals
 
-IN_FLIGHT = 4
+IN_FLIGHT = 16
 """Tasks between the request side and the write side."""
 REQUEST_INTERVAL = 2
-START_CYCLES = 8
+START_CYCLES = 5
 """From a task at the gate to its first request."""
-END_CYCLES = 4
+END_CYCLES = 3
 """From the last word to the token."""
 QUEUED_REQUESTS = 2
 
 
 class FetchModel:
-    """Makes the requests of LOADs in order; ``busy`` while one is at work."""
+    """Makes the requests of LOADs in order; ``busy_cycles`` of them in which one was at work."""
 
     def __init__(
         self,
@@ -39,11 +39,24 @@ class FetchModel:
         self._queue, self._tokens, self._totals = queue, tokens, totals
         self._open: deque[list[int]] = deque()
         self._change = Change(kernel)
+        self._at_work = 0
+        self._busy_since = 0.0
+        self._busy_before = 0.0
 
-    @property
-    def busy(self) -> bool:
-        """A LOAD is at work."""
-        return bool(self._open)
+    def busy_cycles(self) -> float:
+        """Until now."""
+        running = self._kernel.now - self._busy_since if self._at_work else 0.0
+        return self._busy_before + running
+
+    def _begin(self) -> None:
+        if not self._at_work:
+            self._busy_since = self._kernel.now
+        self._at_work += 1
+
+    def _end(self) -> None:
+        self._at_work -= 1
+        if not self._at_work:
+            self._busy_before += self._kernel.now - self._busy_since
 
     def start(self) -> None:
         self._kernel.start(self._run())
@@ -63,6 +76,7 @@ class FetchModel:
                 self._tokens.give(Stage.FETCH, task.command, self._kernel.now + END_CYCLES)
                 yield self._kernel.now + 1
                 continue
+            self._begin()
             if idle:
                 yield self._kernel.now + START_CYCLES
             yield from self._requests(task)
@@ -80,6 +94,7 @@ class FetchModel:
             left[0] -= taken
             if left[0] == 0:
                 self._open.remove(left)
+                self._kernel.call(self._end, time + END_CYCLES)
                 self._tokens.give(Stage.FETCH, command, time + END_CYCLES)
                 self._change.notify()
 
@@ -92,5 +107,5 @@ class FetchModel:
                     digit * command.digit_stride + run * command.run_stride
                 )
                 pieces = granules(address, size)
-                self._reader.request(Request(1, pieces, word_cycles, deliver))
+                self._reader.request(Request(1, pieces, word_cycles, deliver, self._kernel.now))
                 yield self._kernel.now + REQUEST_INTERVAL

@@ -62,7 +62,7 @@ def predict(
     execute = ExecuteModel(
         kernel, parameters, dispatcher.queues[Stage.EXECUTE], tokens, totals, fetch, result
     )
-    for part in (reader, dispatcher, fetch, execute, result):
+    for part in (reader, writer, dispatcher, fetch, execute, result):
         part.start()
     kernel.run()
     end = max(kernel.now, dispatcher.end_time) + FINISH_CYCLES

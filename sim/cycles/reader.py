@@ -12,20 +12,22 @@ from sim.cycles.memory import Burst, Ddr, beats_of
 from sim.memory_model import MemoryModel
 
 REQUEST_CYCLES = 7
-"""From a request to the address on the port."""
-WORD_CYCLES = 4
+"""From a request to its first address on a port, if no other is before it."""
+WORD_CYCLES = 3
 """From a burst's last beat to its last word."""
 
 
 @dataclass(frozen=True)
 class Request:
     """``sizes`` in bytes of the granules of a run. Each word takes its client ``word_cycles``;
-    ``deliver`` is told of every granule, its size and when it had been taken."""
+    ``deliver`` is told of every granule, its size and when it had been taken. ``time``: when it was
+    made."""
 
     client: int
     sizes: list[int]
     word_cycles: int
     deliver: Callable[[int, float], None]
+    time: float
 
 
 class Reader:
@@ -67,13 +69,14 @@ class Reader:
                 continue
             request = source.popleft()
             self.asked.notify()
+            yield max(self._kernel.now, request.time + REQUEST_CYCLES)
             for size in request.sizes:
                 port = turn % len(self._flows)
                 turn += 1
                 # a place in the store is kept from the issue until the words are taken
                 while self._under_way[port] >= self._most or self._stored[port] >= self._most:
                     yield self._room
-                due = self._kernel.now + REQUEST_CYCLES + self._memory.read_latency_cycles
+                due = self._kernel.now + self._memory.read_latency_cycles
                 burst = self._ddr.add(self._flows[port], beats_of(size), due)
                 self._under_way[port] += 1
                 self._stored[port] += 1

@@ -14,8 +14,6 @@ from sim.cycles.writer import Writer
 
 ARRAY_CYCLES = 20
 """From a tile's last pass to its first beat at the result stage's exit."""
-TURN_CYCLES = 6
-"""From the last beat of a tile to its first plane."""
 END_CYCLES = 4
 
 
@@ -35,6 +33,7 @@ class ResultModel:
         self._queue, self._tokens, self._totals = queue, tokens, totals
         self._arrivals: deque[float] = deque()
         self._inside = 0
+        self._turning = False
         self._change = Change(kernel)
 
     def start(self) -> None:
@@ -80,13 +79,16 @@ class ResultModel:
             started = self._kernel.now
             if command.format in (Format.RAW32, Format.RAW48):
                 yield from self._raw(command, tile)
-            elif command.format is Format.PLANES:
-                yield started + beats + TURN_CYCLES
-                self._leave()
-                yield from self._planes(command, tile)
-                continue
             yield max(self._kernel.now, started + beats)
+            # a tile's last beat and what is not planes wait for the planes of the tile before
+            while self._turning:
+                yield self._change
             self._leave()
+            if command.format is Format.PLANES:
+                self._turning = True
+                self._kernel.start(self._planes(command, tile))
+        while self._turning and command.signal:
+            yield self._change
 
     def _leave(self) -> None:
         self._inside -= 1
@@ -104,6 +106,8 @@ class ResultModel:
         for digit in range(parameters.digits(command.bits)):
             offset = tile * command.tile_stride + digit * command.digit_stride
             yield from self._write(command, command.address + word * offset, word)
+        self._turning = False
+        self._change.notify()
 
     def _write(self, command: Store, address: int, size: int) -> Process:
         self._totals.add_bytes(command.tag, size, written=True)

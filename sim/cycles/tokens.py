@@ -15,6 +15,11 @@ class Tokens:
         self._kernel = kernel
         self._count = {(a, b): 0 for a in Stage for b in Stage}
         self._change = {b: Change(kernel) for b in Stage}
+        self._told: dict[Stage, set[Change]] = {b: set() for b in Stage}
+
+    def tell(self, stage: Stage, change: Change) -> None:
+        """Notify ``change``, too, whenever ``stage`` is given a token."""
+        self._told[stage].add(change)
 
     def missing(self, stage: Stage, command: Command) -> list[Stage]:
         """Stages that still owe ``command`` a token."""
@@ -41,3 +46,5 @@ class Tokens:
             if command.signal >> bit & 1:
                 self._count[stage, target] += 1
                 self._change[target].notify()
+                for change in self._told[target]:
+                    change.notify()

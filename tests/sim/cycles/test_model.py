@@ -51,7 +51,7 @@ def test_whole_steps(
     for name in STALLS:
         errors[name] = predicted.total(f"STALL_{name.upper()}") - getattr(found, f"stall_{name}")
     relative = {name: round(100 * error / found.cycles, 2) for name, error in errors.items()}
-    assert max(map(abs, relative.values())) <= 1, (relative, found)
+    assert max(map(abs, relative.values())) <= 1, f"{relative} {found}"
 
 
 def test_a_skipped_step_costs_next_to_nothing(
