@@ -12,6 +12,9 @@ from hw.results.layouts import NARROW_BITS, store_task
 
 __all__ = ["StoreDecoder"]
 
+ROWS = 4
+"""Most rows in a tile: `RowPixels.QUARTER`."""
+
 
 class StoreDecoder(wiring.Component):
     """Derives a `store_task` from a STORE.
@@ -22,7 +25,7 @@ class StoreDecoder(wiring.Component):
     decoded : Out(stream of `store_task`)
     empty : Out(1)     nothing is held
 
-    Timing: two cycles of latency, a task every second cycle.
+    Timing: three cycles of latency, a task every second cycle.
     Fields beyond their range (``bits`` of 0 or more than 16, an unknown format, counts of 0) are
     refused before they come here.
     """
@@ -39,23 +42,46 @@ class StoreDecoder(wiring.Component):
         self.task = Signal(stage_task(parameters), reset_less=True)
         self.derived = Signal(store_task(parameters), reset_less=True)
         self.held = Signal()
+        # no column, no row is outside: more than there can be are valid
+        self.places = 1 << (parameters.array.rows - 1).bit_length()
+        self.all_x, self.all_y = Signal(), Signal()
+        self.beyond_x = Signal(parameters.array.rows, reset_less=True)
+        self.beyond_y = Signal(ROWS, reset_less=True)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # Neither register is loaded in the cycle in which it is emptied: no path through both.
+        prepared, moves = Signal(), Signal()
+        # What was derived is not replaced in the cycle in which it is taken: no path through both.
         m.d.comb += [
-            self.tasks.ready.eq(~self.held),
+            moves.eq(self.held & prepared & ~self.decoded.valid),
+            self.tasks.ready.eq(~self.held | moves),
             self.empty.eq(~self.held & ~self.decoded.valid),
             self.decoded.payload.eq(self.derived),
         ]
-        with m.If(self.tasks.valid & ~self.held):
-            m.d.sync += [self.task.eq(self.tasks.payload), self.held.eq(1)]
+        m.d.sync += prepared.eq(self.held & ~moves)
+        self._prepare(m)
         with m.If(self.decoded.ready):
             m.d.sync += self.decoded.valid.eq(0)
-        with m.If(self.held & ~self.decoded.valid):
+        with m.If(moves):
             m.d.sync += [self.decoded.valid.eq(1), self.held.eq(0)]
             self._derive(m, self.derived)
+        with m.If(self.tasks.valid & self.tasks.ready):
+            m.d.sync += [self.task.eq(self.tasks.payload), self.held.eq(1)]
+            new = self.tasks.payload.command
+            m.d.sync += [
+                self.all_x.eq(field(new, Opcode.STORE, "valid_x") >= self.places),
+                self.all_y.eq(field(new, Opcode.STORE, "valid_y") >= ROWS),
+            ]
         return m
+
+    def _prepare(self, m: Module) -> None:
+        """Two cycles after a task came: from which column and row on pixels may be outside."""
+        low_x, low_y = self._field("valid_x") % self.places, self._field("valid_y") % ROWS
+        pixels = range(len(self.beyond_x))
+        m.d.sync += [
+            self.beyond_x.eq(Cat(~self.all_x & (low_x <= x) for x in pixels)),
+            self.beyond_y.eq(Cat(~self.all_y & (low_y <= y) for y in range(ROWS))),
+        ]
 
     def _field(self, name: str) -> Value:
         return field(self.task.command, Opcode.STORE, name)
@@ -102,8 +128,6 @@ class StoreDecoder(wiring.Component):
     def _derive_outside(self, m: Module, to: data.View) -> None:
         """Pixel m of a row of W is at x = m % W, y = m // W."""
         pixels = self.parameters.array.rows
-        beyond_x = Cat(self._field("valid_x") <= x for x in range(pixels))
-        beyond_y = Cat(self._field("valid_y") <= y for y in range(4))
         outside_x, outside_y = Signal(pixels), Signal(pixels)
         with m.Switch(self._field("row_pixels")):
             for code, width in (
@@ -113,7 +137,7 @@ class StoreDecoder(wiring.Component):
             ):
                 with m.Default() if code is None else m.Case(code):
                     m.d.comb += [
-                        outside_x.eq(Cat(beyond_x[pixel % width] for pixel in range(pixels))),
-                        outside_y.eq(Cat(beyond_y[pixel // width] for pixel in range(pixels))),
+                        outside_x.eq(Cat(self.beyond_x[pixel % width] for pixel in range(pixels))),
+                        outside_y.eq(Cat(self.beyond_y[pixel // width] for pixel in range(pixels))),
                     ]
         m.d.sync += [to.outside_x.eq(outside_x), to.outside_y.eq(outside_y)]

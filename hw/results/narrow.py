@@ -14,7 +14,6 @@ __all__ = ["Narrower", "NarrowPart"]
 # what the parts that are still to come may shift out.
 AFTER_16, AFTER_4, AFTER_1 = NARROW_BITS + 1 + 12 + 3, NARROW_BITS + 1 + 3, NARROW_BITS + 1
 FALSE = Const(0, 1)
-CODE_BITS = 11
 
 
 class NarrowPart(wiring.Component):
@@ -52,8 +51,7 @@ class NarrowPart(wiring.Component):
         )
         # of the last two steps
         self._signed_early, self._signed = Signal(), Signal()
-        self._beyond = Signal(NARROW_BITS, reset_less=True)
-        self._codes = Signal(CODE_BITS, reset_less=True)
+        self._beyond_early, self._beyond = Signal(NARROW_BITS), Signal(NARROW_BITS)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -74,7 +72,7 @@ class NarrowPart(wiring.Component):
         middle, fine = Signal(2, reset_less=True), Signal(2, reset_less=True)
         middle_inverse, fine_inverse = Signal(2, reset_less=True), Signal(2, reset_less=True)
         fine_next = Signal(2, reset_less=True)
-        signed, beyond = Signal(4, reset_less=True), Signal(3 * NARROW_BITS, reset_less=True)
+        signed, beyond = Signal(4), Signal(4 * NARROW_BITS)  # with reset: no shift registers
         with m.If(self.step):
             m.d.sync += [
                 middle.eq(self.shift[2:4]),
@@ -84,10 +82,13 @@ class NarrowPart(wiring.Component):
                 fine_inverse.eq(~fine_next),
                 signed.eq(Cat(self.signed, signed)),
                 beyond.eq(Cat(self.beyond, beyond)),
-                self._codes.eq(_encode(beyond[NARROW_BITS : 2 * NARROW_BITS])),
-                self._beyond.eq(beyond[2 * NARROW_BITS :]),
             ]
-        m.d.comb += [self._signed_early.eq(signed[2]), self._signed.eq(signed[3])]
+        m.d.comb += [
+            self._signed_early.eq(signed[2]),
+            self._signed.eq(signed[3]),
+            self._beyond_early.eq(beyond[2 * NARROW_BITS : 3 * NARROW_BITS]),
+            self._beyond.eq(beyond[3 * NARROW_BITS :]),
+        ]
         return [(middle, middle_inverse), (fine, fine_inverse)]
 
     def _coarse(self, m: Module, index: int) -> tuple[Value, Value, Value]:
@@ -159,7 +160,8 @@ class NarrowPart(wiring.Component):
         """Two steps. Where rounding made a negative value 0, the top bit of ``rounded`` is 0 and
         the sign 1; where it made the largest one larger, the other way round."""
         negative = rounded[-1]
-        unlike = _any_beyond(rounded[:-1] ^ negative.replicate(NARROW_BITS), self._codes)
+        signs = negative.replicate(NARROW_BITS)
+        unlike = ((rounded[:-1] ^ signs) & self._beyond_early).any()
         high = Signal(reset_less=True, name=f"high_{index}")
         low = Signal(reset_less=True, name=f"low_{index}")
         inside = Signal(NARROW_BITS, reset_less=True, name=f"inside_{index}")
@@ -195,22 +197,6 @@ def _lost(value: Value, unit: int, keep: int, sign: Value, amount: Value) -> Val
         for count in range(3)
     ]
     return parts[0] | parts[1] | parts[2]
-
-
-def _encode(beyond: Value) -> Value:
-    """``beyond`` is ones above zeros; for three bits each, how many are ones, in two bits."""
-    groups = [beyond[start : start + 3] for start in range(0, NARROW_BITS - 1, 3)]
-    return Cat(*(Cat(low[0] | (low[2] & ~low[1]), low[1]) for low in groups), beyond[-1])
-
-
-def _any_beyond(bits: Value, codes: Value) -> Value:
-    """Whether ``bits`` has a 1 where the ``beyond`` of the codes has one: a LUT6 for three bits."""
-    result = bits[-1] & codes[-1]
-    for group, start in enumerate(range(0, NARROW_BITS - 1, 3)):
-        few, many = codes[2 * group], codes[2 * group + 1]
-        bottom, middle, top = bits[start], bits[start + 1], bits[start + 2]
-        result = result | (top & (few | many)) | (middle & many) | (bottom & few & many)
-    return result
 
 
 def _unlike(value: Value, start: int, stop: int, sign: Value) -> Value:

@@ -1,8 +1,9 @@
 """The queue between the array, which cannot wait, and everything that may have to."""
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
@@ -22,11 +23,13 @@ class QueuePart(wiring.Component):
     Members
     -------
     write, write_data : In       only while fewer than ``depth`` items are inside
-    readable, read_data : Out    the oldest item
-    read : In(1)                 take it (only while ``readable``)
+    step, wanted : In(1)         with both, the oldest item leaves: it is at ``data`` from the next
+                                 cycle on, until the next one leaves
+    data : Out(width)
     clear : In(1)                forget all items
 
-    Timing: an item is readable two cycles after it was written.
+    Timing: an item may leave in the cycle after it was written. Whether there is one, the user has
+    to know.
     """
 
     def __init__(self, width: int, depth: int):
@@ -35,24 +38,31 @@ class QueuePart(wiring.Component):
             {
                 "write": In(1),
                 "write_data": In(width),
-                "readable": Out(1),
-                "read_data": Out(width),
-                "read": In(1),
+                "step": In(1),
+                "wanted": In(1),
+                "data": Out(width),
                 "clear": In(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        fifo = SyncFIFOBuffered(width=self.width, depth=self.depth + FIFO_SLACK)
-        m.submodules.fifo = ResetInserter(self.clear)(fifo)
+        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
+        write, read = memory.write_port(), memory.read_port()
         m.d.comb += [
-            fifo.w_en.eq(self.write),
-            fifo.w_data.eq(self.write_data),
-            self.readable.eq(fifo.r_rdy),
-            self.read_data.eq(fifo.r_data),
-            fifo.r_en.eq(self.read),
+            write.en.eq(self.write),
+            write.data.eq(self.write_data),
+            read.en.eq(self.step & self.wanted),
+            self.data.eq(read.data),
         ]
+        for port in write, read:
+            last = port.addr == self.depth - 1
+            pointer = Signal(range(self.depth))
+            m.d.comb += port.addr.eq(pointer)
+            with m.If(port.en):
+                m.d.sync += pointer.eq(Mux(last, 0, pointer + 1))
+            with m.If(self.clear):
+                m.d.sync += pointer.eq(0)
         return m
 
 
@@ -68,13 +78,13 @@ class BeatQueue(wiring.Component):
     beats : In(`array_beat`)      from the array
     available : Out(1)            there is a beat that is not claimed yet
     claim : In(1)                 claim it (only while ``available``)
-    read : In(1)                  take the oldest claimed beat: two cycles after the claim at the
-                                  earliest, when it is sure to be at ``data``
-    data : Out                    the oldest beat
+    step, wanted : In(1)          with both, the oldest claimed beat leaves: it is at ``data`` from
+                                  the next cycle on, until the next one leaves
+    data : Out
     clear : In(1)                 forget all beats
 
     Timing: a beat is ``available`` in the cycle after the array gave it, one later with
-    ``spatial_bits`` > 1. Claims and reads: one per cycle.
+    ``spatial_bits`` > 1. One claim and one beat out per cycle.
     """
 
     def __init__(self, parameters: Parameters):
@@ -87,7 +97,8 @@ class BeatQueue(wiring.Component):
                 "beats": In(layout),
                 "available": Out(1),
                 "claim": In(1),
-                "read": In(1),
+                "step": In(1),
+                "wanted": In(1),
                 "data": Out(layout["data"].shape),
                 "clear": In(1),
             }
@@ -98,12 +109,12 @@ class BeatQueue(wiring.Component):
         parameters = self.parameters
         beat = self._aligned(m) if parameters.array.spatial_bits > 1 else self.beats
         places = parameters.queues.result_tiles * parameters.beats_per_tile
-        unclaimed = Signal(range(places + 1))
-        # ``available`` is a register: the way from the port's ready to the claim is long
+        unclaimed = Signal(places)  # a 1 for each: no carry behind the long way of the claim
+        m.d.comb += self.available.eq(unclaimed[0])
         with m.If(beat.valid & ~self.claim):
-            m.d.sync += [unclaimed.eq(unclaimed + 1), self.available.eq(1)]
+            m.d.sync += unclaimed.eq(Cat(1, unclaimed))
         with m.Elif(~beat.valid & self.claim):
-            m.d.sync += [unclaimed.eq(unclaimed - 1), self.available.eq(unclaimed != 1)]
+            m.d.sync += unclaimed.eq(unclaimed >> 1)
         self._connect_parts(m, beat, places)
         return m
 
@@ -118,8 +129,9 @@ class BeatQueue(wiring.Component):
                 part.write.eq(beat.valid),
                 part.write_data.eq(beat.data.as_value()[bits]),
                 part.clear.eq(self.clear),
-                part.read.eq(self.read),
-                self.data.as_value()[bits].eq(part.read_data),
+                part.step.eq(self.step),
+                part.wanted.eq(self.wanted),
+                self.data.as_value()[bits].eq(part.data),
             ]
 
     def _aligned(self, m: Module) -> data.View:

@@ -15,10 +15,10 @@ __all__ = ["BlockSender", "write_block"]
 
 ITEMS = 16
 """Items that may be between their issue and their exit."""
-UNSEEN = 3
+UNSEEN = 4
 """Of them: those that were issued before `BlockSender.room` could follow."""
-SETTLE_CYCLES = 3
-"""After a block was handed over, until the writer is sure to have said that it is not idle."""
+SETTLE_CYCLES = 2
+"""After a block was handed over, and a cycle more: until the writer is sure to be not idle."""
 
 
 def write_block(parameters: Parameters) -> data.StructLayout:
@@ -33,7 +33,7 @@ class BlockSender(wiring.Component):
     -------
     issue : In(1), item : In(`item_layout`)     only while ``room``
     planes, raw : In        the item's bits, a cycle later: the OR of all of these
-    room : Out(1)
+    room, room_next : Out(1)      the latter is ``room`` of the next cycle
     blocks : Out(stream of `write_block`)
     writer_idle : In(1)     low from the second cycle on after it took a block, until memory has
                             acknowledged all
@@ -56,6 +56,7 @@ class BlockSender(wiring.Component):
                 "planes": In(data.ArrayLayout(bits, GROUPS)),
                 "raw": In(bits),
                 "room": Out(1, init=1),
+                "room_next": Out(1),
                 "blocks": Out(stream.Signature(write_block(parameters))),
                 "writer_idle": In(1),
                 "ended": Out(1),
@@ -71,7 +72,9 @@ class BlockSender(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layout = data.StructLayout({"item": item_layout(), "data": self.parameters.block_bits})
+        layout = data.StructLayout(
+            {"item": item_layout(), "waits": 1, "data": self.parameters.block_bits}
+        )
         m.submodules.fifo = fifo = SyncFIFOBuffered(width=layout.size, depth=ITEMS + FIFO_SLACK)
         issued = Signal(item_layout(), reset_less=True)
         merged = Signal(layout, reset_less=True)
@@ -80,6 +83,7 @@ class BlockSender(wiring.Component):
             issued.eq(self.item),
             issued_valid.eq(self.issue),
             merged.item.eq(issued),
+            merged.waits.eq(issued.end & (issued.signal != 0)),
             merged_valid.eq(issued_valid),
         ]
         bits = self.raw
@@ -91,15 +95,16 @@ class BlockSender(wiring.Component):
         front = data.View(layout, fifo.r_data)
         leaves = self._offer(m, front, fifo.r_rdy)
         m.d.comb += fifo.r_en.eq(leaves)
-        self._count(m, leaves)
+        self._count(m, issued_valid, leaves)
         return m
 
-    def _count(self, m: Module, leaves: Value) -> None:
-        m.d.comb += self.empty.eq(self.held == 0)
-        m.d.sync += self.room.eq(self.held <= ITEMS - UNSEEN)
-        with m.If(self.issue & ~leaves):
+    def _count(self, m: Module, comes: Value, leaves: Value) -> None:
+        m.d.comb += self.empty.eq((self.held == 0) & ~comes)
+        m.d.comb += self.room_next.eq(self.held <= ITEMS - UNSEEN)
+        m.d.sync += self.room.eq(self.room_next)
+        with m.If(comes & ~leaves):
             m.d.sync += self.held.eq(self.held + 1)
-        with m.Elif(~self.issue & leaves):
+        with m.Elif(~comes & leaves):
             m.d.sync += self.held.eq(self.held - 1)
 
     def _offer(self, m: Module, front: data.View, there: Value) -> Value:
@@ -107,12 +112,11 @@ class BlockSender(wiring.Component):
         item = front.item
         handed = Signal()  # the block of an item whose end is still to come
         fresh = Signal(SETTLE_CYCLES)
-        idle = Signal()
-        leaves, taken, offered = Signal(), Signal(), Signal()
-        waits = item.end & (item.signal != 0)
+        settled, offered = Signal(), Signal()
+        leaves, taken = Signal(), Signal()
         m.d.sync += [
-            idle.eq(self.writer_idle),
             fresh.eq(Cat(taken, fresh)),
+            settled.eq(self.writer_idle & ~fresh.any() & ~taken),
             # a block on offer stays there
             offered.eq(self.blocks.valid & ~self.blocks.ready),
         ]
@@ -126,12 +130,12 @@ class BlockSender(wiring.Component):
             self.index.eq(item.index),
             self.signal.eq(item.signal),
         ]
-        settled = idle & ~fresh.any() & (handed | ~item.block)
-        with m.If(waits):
-            m.d.comb += leaves.eq(there & settled & ~self.halt)
+        rest = there & ~self.halt & (handed | ~item.block)  # only the end is left
+        with m.If(front.waits):
+            m.d.comb += leaves.eq(rest & settled)
         with m.Else():
-            m.d.comb += leaves.eq(taken | (there & ~item.block & ~self.halt))
-        with m.If(taken & waits):
+            m.d.comb += leaves.eq(taken | rest)
+        with m.If(taken & front.waits):
             m.d.sync += handed.eq(1)
         with m.Elif(leaves):
             m.d.sync += handed.eq(0)

@@ -52,11 +52,11 @@ class ResultStage(wiring.Component):
     clear : In(1)                 forget the queue's contents; with it, reset the rest
 
     Timing: a beat per cycle, through tiles and tasks of one format without a bubble; it is offered
-    at the port five cycles after the array gave it (one more with ``spatial_bits`` > 1) if nothing
-    waits before it. What does not become planes waits until all planes before it have been issued.
-    RAW32 and RAW48 take ``32 / beats_per_tile`` and ``48 / beats_per_tile`` cycles for a beat,
-    PLANES as many as there are planes for a tile, or its beats if these are more. A task that is
-    skipped takes a cycle. The gradient memory keeps what it has over a reset.
+    at the port `latency_cycles` after the array gave it if nothing waits before it. What does not
+    become planes waits until all planes before it have been issued. RAW32 and RAW48 take
+    ``32 / beats_per_tile`` and ``48 / beats_per_tile`` cycles for a beat, PLANES as many as there
+    are planes for a tile, or its beats if these are more. A task comes in every second cycle, one
+    that is skipped too. The gradient memory keeps what it has over a reset.
     """
 
     def __init__(self, parameters: Parameters):
@@ -86,9 +86,9 @@ class ResultStage(wiring.Component):
         )
         # a beat on its way through the sums: being read, read, summed
         facts = beat_facts(parameters)
-        self.reading, self.read, self.summed = (Signal(facts, reset_less=True) for _ in range(3))
+        self.reading, self.read, self.summed = Signal(facts), Signal(facts), Signal(facts)
         self.reading_valid, self.read_valid, self.summed_valid = Signal(), Signal(), Signal()
-        self.read_beat = Signal()  # not only a mark
+        self.reading_beat = Signal()  # not only a mark
         # the summed beat by the way it goes; one of them while there is one
         self.at_port, self.at_raw, self.at_planes, self.at_other = (Signal() for _ in range(4))
         self.step = Signal()
@@ -96,6 +96,11 @@ class ResultStage(wiring.Component):
         self.failed = Signal()
         self.turning = Signal()
         self.open = Signal()
+
+    @property
+    def latency_cycles(self) -> int:
+        """From the array's beat to the port: into the queue, and three steps to the sum."""
+        return (1 if self.parameters.array.spatial_bits > 1 else 0) + 4
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -115,7 +120,7 @@ class ResultStage(wiring.Component):
         m.submodules.admission = admission = TileAdmission(self.parameters)
         # a cycle late: the way from the port's ready to here is long enough
         left = Signal()
-        m.d.sync += left.eq(queue.read & self.read.last)
+        m.d.sync += left.eq(self.step & self.reading_beat & self.reading.last)
         self.tiles_empty = admission.empty
         m.d.comb += [
             admission.admit.eq(self.admit),
@@ -144,7 +149,7 @@ class ResultStage(wiring.Component):
         ]
 
     def _add(self, m: Module, walker: TileWalker, sums: GradientSum, queue: BeatQueue) -> None:
-        """Three steps: address, word, sum. Beats stay in the queue until the last of them."""
+        """Three steps: address, word, sum. Beats stay in the queue until the second of them."""
         here = self.read_valid & ~(self.beyond | self.failed | self.halt)
         uses = self.reading.add | self.reading.keep
         words = self.parameters.buffers.gradient_words
@@ -152,12 +157,12 @@ class ResultStage(wiring.Component):
             m.d.sync += [
                 self.reading.eq(walker.facts),
                 self.reading_valid.eq(walker.begins),
+                self.reading_beat.eq(walker.claim),
                 self.read.eq(self.reading),
                 self.read_valid.eq(self.reading_valid),
                 self.beyond.eq(
                     self.reading_valid & uses & (self.reading.gradient_address >= words)
                 ),
-                self.read_beat.eq(self.reading_valid & ~self.reading.skip),
                 self.summed.eq(self.read),
                 self.summed_valid.eq(here),
                 self.at_port.eq(here & self.read.port),
@@ -170,7 +175,8 @@ class ResultStage(wiring.Component):
             sums.address.eq(walker.facts.gradient_address),
             sums.use.eq(self.reading.add),
             sums.data.eq(queue.data),
-            queue.read.eq(self.step & self.read_beat),
+            queue.step.eq(self.step),
+            queue.wanted.eq(self.reading_beat),
             sums.keep.eq(self.summed_valid & self.summed.keep),
             sums.keep_address.eq(self.summed.gradient_address),
         ]
@@ -187,10 +193,11 @@ class ResultStage(wiring.Component):
         for number in range(narrower.LATENCY_STEPS):
             if number == narrower.LATENCY_STEPS - 1:
                 m.d.comb += narrower.outside.eq(facts.outside)
-            later = Signal.like(self.summed, name=f"facts_{number}", reset_less=True)
+            later = Signal.like(self.summed, name=f"facts_{number}")
             later_valid = Signal(name=f"facts_valid_{number}")
             with m.If(turn.step):
                 m.d.sync += [later.eq(facts), later_valid.eq(valid)]
+            previous = valid & facts.last
             facts, valid = later, later_valid
             path.append(valid)
         m.d.comb += [
@@ -200,9 +207,11 @@ class ResultStage(wiring.Component):
             narrower.signed.eq(self.summed.signed),
             narrower.beyond.eq(self.summed.beyond),
             turn.valid.eq(valid),
+            turn.completes_next.eq(Mux(turn.step, previous, valid & facts.last)),
             turn.facts.eq(facts),
             turn.results.eq(narrower.results),
             turn.room.eq(sender.room),
+            turn.room_next.eq(sender.room_next),
         ]
         busy = turn.busy
         for each in path:
@@ -261,17 +270,19 @@ class ResultStage(wiring.Component):
 
     def _report(self, m: Module, walker: TileWalker, sender: BlockSender, turn: CornerTurn) -> None:
         wiring.connect(m, wiring.flipped(self.blocks), sender.blocks)
+        stopped = Signal()
         fails = self.beyond & self.read_valid & self.step & ~self.failed
         m.d.sync += [
             self.fault.eq(Mux(fails, Fault.ADDRESS, Fault.NONE)),
             self.index.eq(self.read.index),
             self.failed.eq(self.failed | fails),
+            stopped.eq(self.halt | self.failed),
+            self.ended.eq(sender.ended),
+            self.signal.eq(sender.signal),
         ]
         m.d.comb += [
             sender.writer_idle.eq(self.writer_idle),
-            sender.halt.eq(self.halt | self.failed),
-            self.ended.eq(sender.ended),
-            self.signal.eq(sender.signal),
+            sender.halt.eq(stopped),
             self.blocks_sent.eq(sender.sent),
             self.tag.eq(sender.tag),
             self.sent_index.eq(sender.index),

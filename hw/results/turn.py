@@ -23,8 +23,9 @@ class CornerTurn(wiring.Component):
     Members
     -------
     valid : In(1), facts : In(`beat_facts`), results : In    a narrowed beat
+    completes_next : In(1)     in the next cycle there is one, and it is the last of its tile
     step : Out(1)       it is taken, or there is none
-    room : In(1)        an item may be issued
+    room, room_next : In(1)    an item may be issued; it may be in the next cycle
     issue : Out(1), item : Out(`item_layout`)    a block is issued
     blocks : Out        its bits, a cycle later: the OR of all of these; 0 if none was issued
     busy : Out(1)       planes are waiting to leave
@@ -40,10 +41,12 @@ class CornerTurn(wiring.Component):
         super().__init__(
             {
                 "valid": In(1),
+                "completes_next": In(1),
                 "facts": In(beat_facts(parameters)),
                 "results": In(results),
                 "step": Out(1),
                 "room": In(1),
+                "room_next": In(1),
                 "issue": Out(1),
                 "item": Out(item_layout()),
                 "blocks": Out(data.ArrayLayout(parameters.block_bits, GROUPS)),
@@ -58,17 +61,19 @@ class CornerTurn(wiring.Component):
         ]
         self.now = Signal(beat_facts(parameters), reset_less=True)
         self.final = Signal()
+        # a tile is complete, and the last plane of the one before is not issued in this cycle
+        self.stuck = Signal()
         self.plane = Signal(range(NARROW_BITS), reset_less=True)
         self.real = Signal()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        complete = self.valid & self.facts.last
-        load = Signal()
+        load, completes = Signal(), Signal()
+        m.d.sync += completes.eq(self.completes_next)
         m.d.comb += [
             self.issue.eq(self.busy & self.room),
-            self.step.eq(~(complete & self.busy & ~(self.final & self.room))),
-            load.eq(complete & self.step),
+            self.step.eq(~self.stuck),
+            load.eq(completes & ~self.stuck),
         ]
         self._collect(m, load)
         self._count_planes(m, load)
@@ -92,22 +97,24 @@ class CornerTurn(wiring.Component):
 
     def _count_planes(self, m: Module, load: Value) -> None:
         left = Signal.like(self.facts.blocks)
+        busy, final = Signal(), Signal()  # in the next cycle
+        m.d.comb += [busy.eq(self.busy), final.eq(self.final)]
+        m.d.sync += [
+            self.busy.eq(busy),
+            self.final.eq(final),
+            self.stuck.eq(self.completes_next & busy & ~(final & self.room_next)),
+        ]
         with m.If(load):
+            m.d.comb += [busy.eq(1), final.eq(self.facts.blocks == 1)]
             m.d.sync += [
-                self.busy.eq(1),
                 self.now.eq(self.facts),
                 left.eq(self.facts.blocks),
-                self.final.eq(self.facts.blocks == 1),
                 self.plane.eq(self.facts.top_plane),
                 self.real.eq(1),
             ]
         with m.Elif(self.issue):
-            m.d.sync += [
-                self.busy.eq(~self.final),
-                left.eq(left - 1),
-                self.final.eq(left == 2),
-                self.plane.eq(self.plane - 1),
-            ]
+            m.d.comb += [busy.eq(~self.final), final.eq(left == 2)]
+            m.d.sync += [left.eq(left - 1), self.plane.eq(self.plane - 1)]
             with m.If(self.plane == 0):  # what follows fills up the last digit
                 m.d.sync += self.real.eq(0)
 

@@ -65,9 +65,7 @@ class TileWalker(wiring.Component):
         tile_done, done = Signal(), Signal()
         tasks = self.tasks
         m.d.comb += [
-            ready.eq(
-                self.valid & (self.available | self.task.skip) & (~careful | self.calm) & ~self.stop
-            ),
+            ready.eq(self.valid & (self.available | self.task.skip) & ~careful & ~self.stop),
             self.begins.eq(ready & self.step),
             self.claim.eq(self.begins & ~self.task.skip),
             tile_done.eq(self.begins & self.last_beat),
@@ -85,13 +83,13 @@ class TileWalker(wiring.Component):
         return m
 
     def _careful(self, m: Module) -> Value:
-        """The task at work has to wait for `calm`."""
+        """The task at work has to wait: until it is calm."""
         careful, odd_kept = Signal(), Signal()
         odd_keeps = self.task.keep & self.task.odd & self.valid
         new = self.tasks.payload
         with m.If(self.tasks.ready):
             m.d.sync += careful.eq(new.add & (new.odd | odd_keeps | odd_kept))
-        with m.Elif(self.begins):
+        with m.Elif(self.calm):
             m.d.sync += careful.eq(0)
         with m.If(odd_keeps):
             m.d.sync += odd_kept.eq(1)

@@ -4,7 +4,7 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from hw.contract.commands import Fault, Format, RowPixels, Store, Tag
+from hw.contract.commands import Fault, Format, RowPixels, Store, Tag, encode
 from hw.contract.parameters import Parameters, parse_parameters
 from hw.contract.precision import Operand
 from tests.harness import STALLS, Bench, testbench
@@ -139,6 +139,7 @@ async def port_without_bubble(bench: Bench, one_tile_each: bool, accumulate: boo
     cycles = machine.port_cycles
     assert len(cycles) == (tiles + 1) * parameters.beats_per_tile
     assert cycles[-1] - cycles[0] == len(cycles) - 1
+    assert cycles[0] - machine.beat_cycles[0] == bench.parameters["latency"]
 
 
 @testbench(cycle_limit=5_000)
@@ -198,7 +199,7 @@ async def gradient_address_beyond_the_end(bench: Bench, add: bool) -> None:
     await machine.finish(1)
     machine.check(jobs)
     assert machine.fault is None
-    machine.tasks.send(*_raw_tasks(machine, [bad, good], 42))
+    machine.tasks.send(task_bits(machine, bad, 42), task_bits(machine, good, 43))
     tile = job_of(rng, parameters, good).tiles[0]
     machine.waiting.extend([(tile, 0)] * 2)
     await bench.cycles(200)
@@ -206,13 +207,8 @@ async def gradient_address_beyond_the_end(bench: Bench, add: bool) -> None:
     assert len(machine.port.items) <= 2 * beats - 1
 
 
-def _raw_tasks(machine: ResultMachine, stores: list[Store], index: int) -> list[int]:
-    from hw.contract.commands import encode
-
-    return [
-        machine.layout.const({"index": index + i, "command": encode(store)}).as_bits()
-        for i, store in enumerate(stores)
-    ]
+def task_bits(machine: ResultMachine, store: Store, index: int) -> int:
+    return machine.layout.const({"index": index, "command": encode(store)}).as_bits()
 
 
 @testbench(cycle_limit=5_000)

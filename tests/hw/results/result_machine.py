@@ -1,7 +1,7 @@
 """Around the result stage, inside the simulator: the array before it, memory behind it."""
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -71,6 +71,7 @@ class ResultMachine:
         self.acknowledged_at_end: list[int] = []
         self.fault: tuple[int, int] | None = None
         self.port_cycles: list[int] = []
+        self.beat_cycles: list[int] = []
         self.sent_tags: list[int] = []
         self.cycle = 0
         self._answers: deque[int] = deque()
@@ -128,13 +129,14 @@ class ResultMachine:
             now = 0
             if self.pending and self.pending[0][0] <= self.cycle:
                 due, now = self.pending.popleft()
+                self.beat_cycles.append(self.cycle + 1)
                 assert due == self.cycle, "two beats in one cycle"
             assert now < 1 << (width + 2)
             dut.beats.value = now
 
     async def _memory(self) -> None:
         """Acknowledges each block some cycles after it was taken, in order."""
-        dut, seen, quiet = self.dut, 0, [1, 1]
+        dut, seen = self.dut, 0
         while True:
             await RisingEdge(dut.clk)
             while self._answers and self._answers[0] <= self.cycle:
@@ -144,7 +146,6 @@ class ResultMachine:
                 seen += 1
                 self._answers.append(self.cycle + self.random.randint(*self.writer_latency))
             dut.writer_idle.value = int(not self._answers)
-            del quiet[:]
 
     def check(self, jobs: list[Job]) -> None:
         """Everything that came out is what the reference says."""
@@ -175,6 +176,3 @@ def job_of(
     shape = (parameters.beats_per_tile, parameters.results_per_beat)
     tiles = [random_values(rng, shape, min(bits, SUM_BITS - each)) for each in excess]
     return Job(store, np.array(tiles), excess)
-
-
-__all__ = ["Job", "ResultMachine", "job_of", "replace"]

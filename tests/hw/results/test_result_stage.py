@@ -13,11 +13,16 @@ MODULE = "tests.hw.results.bench_result_stage"
 def run(testcase: str, stores: int = 24, **changes: object) -> None:
     parameters = machine(buffers__gradient_words=256, **changes)
     key = "_".join(str(value) for value in changes.values()) or "tiny"
+    stage = ResultStage(parameters)
     run_bench(
-        ResultStage(parameters),
+        stage,
         f"result_stage_{key}",
         MODULE,
-        parameters={"machine": parameters.to_mapping(), "stores": stores},
+        parameters={
+            "machine": parameters.to_mapping(),
+            "stores": stores,
+            "latency": stage.latency_cycles,
+        },
         testcase=testcase,
     )
 
