@@ -60,11 +60,15 @@ def test_ports_are_those_of_the_verilog(build: tuple[Path, Manifest]) -> None:
     verilog = (out / f"{ENGINE_NAME}.v").read_text()
     assert declared_ports(verilog, ENGINE_NAME) == set(manifest.ports)
     widths = {port.name: (port.direction, port.width) for port in manifest.ports}
-    assert widths["commands__payload"] == ("input", 128)
-    assert widths["load__payload"] == ("input", manifest.parameters.block_bits)
-    assert widths["results__valid"] == ("output", 1)
+    assert widths["axi_lite__wdata"] == ("input", 32)
+    for port in range(manifest.parameters.memory.ports):
+        assert widths[f"hp{port}__rdata"] == ("input", 64)
+        assert widths[f"hp{port}__awlen"] == ("output", 4)
+    assert f"hp{manifest.parameters.memory.ports}__rdata" not in widths
+    assert widths["port__valid"] == ("output", 1)
     beat = manifest.parameters.results_per_beat * manifest.parameters.precision.accumulator_bits
-    assert widths["results__payload"] == ("output", beat + 1)
+    assert widths["port__payload"] == ("output", beat + 1)
+    assert widths["interrupt"] == ("output", 1)
 
 
 def test_build_hash_is_in_the_hardware(build: tuple[Path, Manifest]) -> None:
