@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.commands import FIELDS, Opcode
@@ -17,41 +18,55 @@ __all__ = ["PassSequencer", "job_layout"]
 
 _FIELDS = FIELDS[Opcode.CONVOLVE]
 COUNTS = ("images", "tiles_y", "tiles_x", "slices")
-COPIED = ("reduce", "start", "finish", "row_signed", "column_signed", "groups", "tag")
+KEPT = ("start", "finish", "row_signed", "column_signed", "groups", "tag")
+LOOPS = 6
+TASKS_INSIDE = 1 + LOOPS * (StreamRegister.CAPACITY + 1)
+"""Most tasks on their way through the loops."""
 
 
 def job_layout(parameters: Parameters) -> data.StructLayout:
     """A CONVOLVE on its way through the loops, each of which makes several of it.
 
     first, last : of its tile (up to the places: of its task); ``ends``: the last of its task
-    empty : a task without passes; all its counts are 1
     below : digits below the current ones: of the rows, then of both operands together
     column_below : digits of the columns, less one
-    *_planes : planes that exist in the last digit; ``row_enable``, ``row_negative``: of the
-        row digit at hand
+    first_row_digit, last_row_digit : once that is chosen
     address : the column word, once the slice is chosen
     """
-    digits, below = digit_bits(parameters), below_bits(parameters)
-    planes = parameters.array.spatial_bits
+    digits = digit_bits(parameters)
     return data.StructLayout(
-        {name: _FIELDS[name].width for name in (*COUNTS, *COPIED)}
+        {name: _FIELDS[name].width for name in (*COUNTS, "reduce")}
         | {
             "first": 1,
             "last": 1,
             "ends": 1,
+            "row_digits": digits,
+            "column_digits": digits,
+            "below": below_bits(parameters),
+            "column_below": digits,
+            "first_row_digit": 1,
+            "last_row_digit": 1,
+            "address": ADDRESS_BITS,
+            "stride": ADDRESS_BITS,
+        }
+    )
+
+
+def kept_layout(parameters: Parameters) -> data.StructLayout:
+    """What no loop changes, kept until the passes of the task come out.
+
+    empty : a task without passes; all its counts are 1
+    *_planes : planes that exist in the last digit
+    """
+    planes = parameters.array.spatial_bits
+    return data.StructLayout(
+        {name: _FIELDS[name].width for name in KEPT}
+        | {
             "empty": 1,
             "signal": 1,
             "index": INDEX_BITS,
-            "row_digits": digits,
-            "column_digits": digits,
-            "below": below,
-            "column_below": digits,
             "row_planes": planes,
             "column_planes": planes,
-            "row_enable": planes,
-            "row_negative": planes,
-            "address": ADDRESS_BITS,
-            "stride": ADDRESS_BITS,
             "excess": excess_bits(parameters),
         }
     )
@@ -74,11 +89,12 @@ class PassSequencer(wiring.Component):
 
     Timing: the first pass of a task is on offer ``latency_cycles`` after the task was taken; one
     item per cycle, without gaps between tiles and tasks of any length. Every loop is an
-    `Expander`; ``ready`` passes no more than two of them between registers.
+    `Expander` with a register in front of it; what they do not change waits in a memory beside
+    them.
     """
 
-    latency_cycles = 11
-    """The task as it is read, a register, two loops, three times; the passes."""
+    latency_cycles = 2 + 2 * LOOPS
+    """The task as it is read, the loops, the passes."""
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
@@ -95,29 +111,29 @@ class PassSequencer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        jobs = self._register(m, "entrance", self._take_task(m))
+        kept = Signal(kept_layout(self.parameters))
+        taken, ended = Signal(), Signal()
+        jobs = self._take_task(m, kept, taken)
         jobs, _ = self._repeat(m, "images", jobs)
         jobs, _ = self._repeat(m, "tiles_y", jobs)
-        jobs = self._register(m, "middle", jobs)
         jobs, _ = self._repeat(m, "tiles_x", jobs, alone=True)
         jobs, shown = self._repeat(m, "slices", jobs)
         self._choose_word(m, jobs, shown)
-        jobs = self._register(m, "inner", jobs)
         jobs, shown = self._repeat(m, "row_digits", jobs, {"below": -1})
         self._choose_row_digit(m, jobs, shown)
         jobs, shown = self._repeat(m, "column_digits", jobs, {"below": -1, "address": 1})
-        self._drive_passes(m, jobs, shown)
+        m.d.comb += ended.eq(jobs.valid & jobs.ready & jobs.payload.ends)
+        self._drive_passes(m, jobs, shown, self._keep(m, kept, taken, ended))
 
         nothing_held = Signal()
         m.d.sync += nothing_held.eq(~Cat(self.held).any())
         m.d.comb += self.empty.eq(nothing_held & ~self.held[0])
         return m
 
-    def _take_task(self, m: Module) -> stream.Interface:
+    def _take_task(self, m: Module, kept: data.View, taken: Signal) -> stream.Interface:
         """A register with the next task, its command read and its precision worked out."""
         task, spatial = self.tasks.payload, self.parameters.array.spatial_bits
         jobs = stream.Signature(self.layout).create()
-        job = jobs.payload
 
         def read(name: str) -> Value:
             return field(task.command, Opcode.CONVOLVE, name)
@@ -126,37 +142,48 @@ class PassSequencer(wiring.Component):
             return Cat(plane < tail for plane in range(spatial))
 
         empty = task.skip | (read("opcode") != Opcode.CONVOLVE)
-        values: dict[str, ValueLike] = {name: read(name) for name in COPIED}
-        values |= {name: Mux(empty, 1, read(name)) for name in COUNTS}
-        values |= {
+        job: dict[str, ValueLike] = {name: Mux(empty, 1, read(name)) for name in COUNTS} | {
+            "reduce": read("reduce"),
             "first": 1,
             "last": 1,
             "ends": 1,
+            "row_digits": Mux(empty, 1, task.digits),
+            "column_digits": Mux(empty, 1, task.partner_digits),
+            "below": (task.digits - 1)[: len(jobs.payload.below)],
+            "column_below": task.partner_digits - 1,
+            "address": read("column_address"),
+            "stride": read("column_slice_stride"),
+        }
+        unchanged: dict[str, ValueLike] = {name: read(name) for name in KEPT} | {
             "empty": empty,
             "signal": read("signal")[0],
             "index": task.index,
-            "row_digits": Mux(empty, 1, task.digits),
-            "column_digits": Mux(empty, 1, task.partner_digits),
-            "below": (task.digits - 1)[: len(job.below)],
-            "column_below": task.partner_digits - 1,
             "row_planes": planes(task.tail),
             "column_planes": planes(task.partner_tail),
-            "address": read("column_address"),
-            "stride": read("column_slice_stride"),
-            "excess": (2 * spatial - task.tail - task.partner_tail)[: len(job.excess)],
+            "excess": (2 * spatial - task.tail - task.partner_tail)[: len(kept.excess)],
         }
         m.d.comb += self.tasks.ready.eq(~jobs.valid | jobs.ready)
+        m.d.sync += taken.eq(self.tasks.valid & self.tasks.ready)
         with m.If(self.tasks.ready):
             m.d.sync += jobs.valid.eq(self.tasks.valid)
-            m.d.sync += [job[name].eq(value) for name, value in values.items()]
+            m.d.sync += [jobs.payload[name].eq(value) for name, value in job.items()]
+            m.d.sync += [kept[name].eq(value) for name, value in unchanged.items()]
         self.held.append(jobs.valid)
         return jobs
 
-    def _register(self, m: Module, name: str, jobs: stream.Interface) -> stream.Interface:
-        m.submodules[name] = register = StreamRegister(self.layout)
-        wiring.connect(m, jobs, register.i)
-        self.held.append(~register.empty)
-        return register.o
+    def _keep(self, m: Module, kept: data.View, taken: Value, ended: Value) -> data.View:
+        """``kept`` of every task ``taken``, in a queue that ``ended`` moves on; its head."""
+        depth = 1 << (TASKS_INSIDE - 1).bit_length()
+        m.submodules.kept = memory = Memory(
+            shape=kept.shape(), depth=depth, init=[], attrs={"ram_style": "distributed"}
+        )
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        m.d.comb += [write.en.eq(taken), write.data.eq(kept)]
+        with m.If(taken):
+            m.d.sync += write.addr.eq(write.addr + 1)
+        with m.If(ended):
+            m.d.sync += read.addr.eq(read.addr + 1)
+        return read.data
 
     def _repeat(
         self,
@@ -167,16 +194,18 @@ class PassSequencer(wiring.Component):
         *,
         alone: bool = False,
     ) -> tuple[stream.Interface, data.View]:
-        """A loop of as many turns as the field ``count`` says; what comes out of it, as jobs and
-        as the `Expander` shows it. An end of the loop and of those around it is an end of all;
-        ``alone``: each turn is a tile by itself, unless it is to be summed."""
+        """A register, and a loop of as many turns as the field ``count`` says; what comes out of
+        it, as jobs and as the `Expander` shows it. An end of the loop and of those around it is
+        an end of all; ``alone``: each turn is a tile by itself, unless it is to be summed."""
+        m.submodules[f"{count}_register"] = register = StreamRegister(self.layout)
         m.submodules[count] = loop = Expander(self.layout, len(jobs.payload[count]), steps)
         shown, made = loop.o.payload, stream.Signature(self.layout).create()
+        wiring.connect(m, jobs, register.i)
         m.d.comb += [
-            loop.i.valid.eq(jobs.valid),
-            loop.i.payload.item.eq(jobs.payload),
-            loop.i.payload.count.eq(jobs.payload[count]),
-            jobs.ready.eq(loop.i.ready),
+            loop.i.valid.eq(register.o.valid),
+            loop.i.payload.item.eq(register.o.payload),
+            loop.i.payload.count.eq(register.o.payload[count]),
+            register.o.ready.eq(loop.i.ready),
             made.valid.eq(loop.o.valid),
             made.payload.eq(shown.item),
             made.payload.first.eq(shown.item.first & shown.first),
@@ -188,7 +217,7 @@ class PassSequencer(wiring.Component):
             for mark in ("first", "last"):
                 together = shown.item[mark] & shown[mark]
                 m.d.comb += made.payload[mark].eq(together | ~shown.item.reduce)
-        self.held.append(loop.o.valid)
+        self.held += [~register.empty, loop.o.valid]
         return made, shown
 
     def _choose_word(self, m: Module, jobs: stream.Interface, shown: data.View) -> None:
@@ -202,34 +231,32 @@ class PassSequencer(wiring.Component):
             m.d.sync += following.eq(address + shown.item.stride)
 
     def _choose_row_digit(self, m: Module, jobs: stream.Interface, shown: data.View) -> None:
-        job = shown.item
         m.d.comb += [
-            jobs.payload.below.eq(job.below + job.column_below),
-            jobs.payload.row_enable.eq(self._enable(shown.last, job.row_planes)),
-            jobs.payload.row_negative.eq(job.row_signed & shown.first),
+            jobs.payload.below.eq(shown.item.below + shown.item.column_below),
+            jobs.payload.first_row_digit.eq(shown.first),
+            jobs.payload.last_row_digit.eq(shown.last),
         ]
 
-    def _enable(self, last_digit: Value, planes: Value) -> Value:
-        spatial = self.parameters.array.spatial_bits
-        return planes | Mux(last_digit, 0, Const((1 << spatial) - 1, spatial))
-
-    def _drive_passes(self, m: Module, jobs: stream.Interface, shown: data.View) -> None:
+    def _drive_passes(
+        self, m: Module, jobs: stream.Interface, shown: data.View, kept: data.View
+    ) -> None:
         m.submodules.output = output = StreamRegister(self.passes.payload.shape())
         job, spatial = jobs.payload, self.parameters.array.spatial_bits
+        everything = Const((1 << spatial) - 1, spatial)
         values: dict[str, ValueLike] = {
-            name: job[name]
-            for name in ("empty", "ends", "signal", "index", "tag", "groups", "excess")
+            name: kept[name] for name in ("empty", "signal", "index", "tag", "groups", "excess")
         }
         values |= {
-            "new_window": shown.first & ~job.empty,
+            "ends": job.ends,
+            "new_window": shown.first & ~kept.empty,
             "column_address": job.address,
             "shift": Cat(Const(0, spatial.bit_length() - 1), job.below),
-            "first": job.first & job.start,
-            "last": job.last & job.finish & ~job.empty,
-            "row_enable": job.row_enable,
-            "row_negative": job.row_negative,
-            "column_enable": self._enable(shown.last, job.column_planes),
-            "column_negative": job.column_signed & shown.first,
+            "first": job.first & kept.start,
+            "last": job.last & kept.finish & ~kept.empty,
+            "row_enable": Mux(job.last_row_digit, kept.row_planes, everything),
+            "row_negative": kept.row_signed & job.first_row_digit,
+            "column_enable": Mux(shown.last, kept.column_planes, everything),
+            "column_negative": kept.column_signed & shown.first,
         }
         m.d.comb += [output.i.valid.eq(jobs.valid), jobs.ready.eq(output.i.ready)]
         m.d.comb += [output.i.payload[name].eq(value) for name, value in values.items()]

