@@ -1,142 +1,229 @@
-"""The co-simulated machine behind the accelerator interface equals an independent convolution."""
+"""The generated engine behind the accelerator: exact, counted, and again after a fault."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 import numpy as np
 import pytest
-from scipy.signal import correlate
 
-from host.accelerator import Accelerator, open_accelerator
-from host.shapes import output_size
+from host.accelerator import Counters
+from host.backends import cosim
+from host.backends.cosim import CosimAccelerator
+from host.compiler import Geometry, Planes, Port, Step, compile_program, planning
+from hw.contract.commands import Fault
 from hw.contract.errors import MachineError, ParameterError
-from hw.contract.precision import value_range
-from tests.hw.machines import machine, small_machine
+from hw.contract.parameters import load_parameters
+from hw.contract.precision import Pass, Precision
+from sim.cosim.convolution import EngineFault
+from sim.cosim.convolution_faults import BusFaults, ErrorRegion
+from sim.memory_model import MemoryModel
+from tests.coverage import reference
+from tests.host.compiler.running import random_operands, three_passes
+from tests.host.compiler.test_program import network
 
-CASES = 40
+TINY = load_parameters("tiny")
+LAYER = Geometry(2, 8, 16, (16, 16), (3, 3), 1, 1)
+BITS = (3, 2, 4)
+EVERYWHERE = BusFaults((ErrorRegion(0, cosim.MEMORY_BYTES - 1),))
 
 
-@pytest.fixture(scope="module", params=[1, 2, 4, 8])
-def accelerator(request: pytest.FixtureRequest) -> Iterator[Accelerator]:
-    parameters = machine() if request.param == 1 else small_machine(request.param)
-    with open_accelerator("cosim", parameters) as opened:
+@pytest.fixture(scope="module")
+def accelerator() -> Iterator[CosimAccelerator]:
+    with CosimAccelerator(TINY) as opened:
         yield opened
 
 
-def convolve(a: np.ndarray, w: np.ndarray, stride: int, padding: int) -> np.ndarray:
-    """SciPy's correlation, plane by plane: exact, as its direct method stays in integers."""
-    padded = np.pad(a, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    return np.array(
-        [
-            [
-                sum(
-                    correlate(plane, kernel, "valid", "direct")
-                    for plane, kernel in zip(image, kernels, strict=True)
-                )[::stride, ::stride]
-                for kernels in w
-            ]
-            for image in padded
-        ],
-        np.int64,
+def operands(g: Geometry, seed: int = 0) -> dict[str, np.ndarray]:
+    """a, w and e of any values."""
+    program = compile_program(TINY, three_passes(g, BITS))
+    return random_operands(program, np.random.default_rng(seed))
+
+
+def forward(accelerator: CosimAccelerator, t: dict[str, np.ndarray]) -> np.ndarray:
+    """Of LAYER."""
+    return accelerator.forward(t["a"], t["w"], bits=BITS[:2], padding=1)
+
+
+@pytest.mark.parametrize(
+    "g",
+    [
+        LAYER,
+        Geometry(1, 11, 3, (9, 6), (3, 3), 2, 1),
+        Geometry(3, 9, 17, (5, 7), (1, 1), 2, 0),
+        Geometry(2, 4, 5, (7, 4), (2, 4), 3, 2),
+    ],
+    ids=str,
+)
+def test_the_three_passes_are_exact(accelerator: CosimAccelerator, g: Geometry) -> None:
+    t, place = operands(g), (g.stride, g.padding)
+    a, w, e = BITS
+    y = accelerator.forward(t["a"], t["w"], (a, w), *place)
+    assert np.array_equal(y, reference.forward(t["a"], t["w"], g))
+    dx = accelerator.error(t["e"], t["w"], (e, w), *place, input_size=g.size)
+    assert np.array_equal(dx, reference.error(t["e"], t["w"], g))
+    dw = accelerator.gradient(t["a"], t["e"], (a, e), *place, kernel_size=g.kernel)
+    assert np.array_equal(dw, reference.gradient(t["a"], t["e"], g))
+
+
+@pytest.mark.parametrize("third", [8, 0])
+def test_whole_programs(accelerator: CosimAccelerator, third: int) -> None:
+    """Results in planes, at the port and raw; one step skipped, others at fewer bits."""
+    program = compile_program(TINY, network(), base_address=1 << 16)
+    t = random_operands(program, np.random.default_rng(third))
+    table = {0: Precision(7, 4, 3), 1: Precision(6, 5, 7), 2: Precision(third, 8, 7)}
+    found = accelerator.run(program, t, table)
+    wanted = reference.results(program.steps, t, table)
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        assert np.array_equal(found[name], value) if value is not None else found[name] is None
+    assert (found["y3"] is None) == (third == 0)
+
+
+def test_results_of_other_calls_are_not_touched(accelerator: CosimAccelerator) -> None:
+    """What a call returned does not lie in the machine's memory."""
+    first, second = operands(LAYER, 1), operands(LAYER, 2)
+    y = forward(accelerator, first)
+    before = y.copy()
+    forward(accelerator, second)
+    assert np.array_equal(y, before)
+
+
+# -- counters --------------------------------------------------------------------------------------
+
+
+def test_counters_count(accelerator: CosimAccelerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a layer that is loaded once: each word read, each sum written, each pass counted."""
+    monkeypatch.setattr(planning, "WARM_UP_STRIPS", 1)
+    a, w, e = BITS
+    program = compile_program(TINY, three_passes(LAYER, BITS)[:1])
+    before = accelerator.counters
+    accelerator.run(
+        program, {name: operands(LAYER)[name] for name in "aw"}, {0: Precision(a, w, e)}
+    )
+    cost = accelerator.counters - before
+    # a block is a row of 16 pixels, 8 channels; 2 groups of filters
+    tiles = 2 * 16 * 2
+    assert cost.busy_cycles == tiles * a * w
+    words = 2 * 16 * a + 2 * 5 * w
+    assert cost.bytes_in == words * TINY.word_bytes + 32 * len(program.commands)
+    assert cost.bytes_out == tiles * 16 * 8 * 4
+    stalls = cost.stall_operand + cost.stall_result + cost.stall_memory + cost.stall_token
+    assert 0 < stalls < cost.cycles - cost.busy_cycles
+
+
+def test_counters_add_up_over_calls(accelerator: CosimAccelerator) -> None:
+    t, before = operands(LAYER), accelerator.counters
+    forward(accelerator, t)
+    once = accelerator.counters - before
+    forward(accelerator, t)
+    assert accelerator.counters - before == once + once
+    assert all(getattr(once, each.name) > 0 for each in fields(Counters)[:4])
+
+
+def test_a_skipped_step_costs_its_commands(accelerator: CosimAccelerator) -> None:
+    step = Step(Pass.FORWARD, LAYER, 3, "a", "w", "y", BITS[:2], Planes(4))
+    program = compile_program(TINY, [step])
+    before = accelerator.counters
+    t = {name: operands(LAYER)[name] for name in "aw"}
+    assert accelerator.run(program, t, {3: Precision(3, 0, 1)}) == {"y": None}
+    cost = accelerator.counters - before
+    assert (cost.busy_cycles, cost.bytes_out) == (0, 0)
+    assert cost.bytes_in == 32 * len(program.commands)
+
+
+def test_a_slower_memory_costs_cycles_only(accelerator: CosimAccelerator) -> None:
+    t, before = operands(LAYER), accelerator.counters
+    y = forward(accelerator, t)
+    ideal = accelerator.counters - before
+    slow = MemoryModel(bytes_per_cycle=2.0, read_latency_cycles=200)
+    with CosimAccelerator(TINY, slow) as other:
+        assert np.array_equal(forward(other, t), y)
+        cost = other.counters
+    assert cost.cycles > 2 * ideal.cycles and cost.stall_memory > ideal.stall_memory
+    assert (cost.busy_cycles, cost.bytes_in, cost.bytes_out) == (
+        ideal.busy_cycles,
+        ideal.bytes_in,
+        ideal.bytes_out,
     )
 
 
-def draw(rng: np.random.Generator, shape: tuple[int, ...], bits: int, signed: bool) -> np.ndarray:
-    low, high = value_range(bits, signed)
-    if rng.random() < 0.25:
-        return np.full(shape, low if signed else high)
-    return rng.integers(low, high, shape, endpoint=True)
+# -- what goes wrong -------------------------------------------------------------------------------
 
 
-def test_all_passes_on_random_geometries(
-    accelerator: Accelerator, rng: np.random.Generator
+@pytest.mark.parametrize(
+    ("faults", "message"),
+    [
+        (EVERYWHERE, Fault.READ_ERROR.description),
+        (BusFaults(stuck_from=300), "no end within"),
+        (BusFaults(stuck_from=0, stuck_requests=True), "no end within"),
+    ],
+    ids=["errors", "stuck", "stuck at once"],
+)
+def test_a_fault_is_an_error_and_the_next_call_is_exact(
+    accelerator: CosimAccelerator, faults: BusFaults, message: str
 ) -> None:
-    """Odd sizes, kernels of all shapes, strides beyond them, wide padding, channels that fill no
-    block, 1 to 16 bits.
+    t, before = operands(LAYER), accelerator.counters
+    accelerator._machine.inject(faults)
+    with pytest.raises(MachineError, match=message):
+        forward(accelerator, t)
+    assert accelerator.counters == before
+    assert np.array_equal(forward(accelerator, t), reference.forward(t["a"], t["w"], LAYER))
 
-    Error and gradient are checked as what they are: the adjoints of the forward convolution,
-    <conv(a, w), e> = <a, error(e, w)> = <w, gradient(a, e)> on unit vectors' worth of positions,
-    by building them from SciPy's forward convolution of single elements.
-    """
-    for _ in range(CASES):
-        kernel = tuple(int(x) for x in rng.integers(1, 4, 2))
-        padding, stride = int(rng.integers(0, 4)), int(rng.integers(1, 5))
-        size = tuple(max(1, k - 2 * padding) + int(rng.integers(0, 6)) for k in kernel)
-        n, c, k = (int(x) for x in rng.integers(1, 6, 3))
-        bits = {name: int(rng.integers(1, 17)) for name in "awe"}
-        a = draw(rng, (n, c, *size), bits["a"], False)
-        w = draw(rng, (k, c, *kernel), bits["w"], True)
-        p, q = output_size(size, kernel, stride, padding)
-        e = draw(rng, (n, k, p, q), bits["e"], True)
 
-        y = accelerator.forward(a, w, bits=(bits["a"], bits["w"]), stride=stride, padding=padding)
-        assert np.array_equal(y, convolve(a, w, stride, padding))
-
-        spread = np.zeros((n, k, stride * (p - 1) + 1, stride * (q - 1) + 1), np.int64)
-        spread[:, :, ::stride, ::stride] = e
-        dx = accelerator.error(
-            e, w, bits=(bits["e"], bits["w"]), stride=stride, padding=padding, input_size=size
+def test_the_failing_command_is_named(accelerator: CosimAccelerator) -> None:
+    program = compile_program(TINY, three_passes(LAYER, BITS)[:1])
+    last = program.base_address + program.program_address - 1
+    accelerator._machine.inject(BusFaults((ErrorRegion(last - 8, last, reads=False),)))
+    with pytest.raises(EngineFault) as error:
+        accelerator.run(
+            program, {name: operands(LAYER)[name] for name in "aw"}, {0: Precision(*BITS)}
         )
-        assert np.array_equal(dx, adjoint_input(spread, w, size, padding))
-
-        dw = accelerator.gradient(
-            a, e, bits=(bits["a"], bits["e"]), stride=stride, padding=padding, kernel_size=kernel
-        )
-        assert np.array_equal(dw, adjoint_kernel(a, spread, kernel, padding))
+    assert error.value.cause is Fault.WRITE_ERROR
+    assert 0 < error.value.index < len(program.commands)
 
 
-def adjoint_input(
-    spread: np.ndarray, w: np.ndarray, size: tuple[int, ...], padding: int
-) -> np.ndarray:
-    """Full convolution of the spread errors with the kernels, cropped to the input."""
-    n, (k, c, r, s) = spread.shape[0], w.shape
-    full = np.zeros((n, c, size[0] + 2 * padding + r, size[1] + 2 * padding + s), np.int64)
-    for image in range(n):
-        for channel in range(c):
-            for filter in range(k):
-                flipped = w[filter, channel, ::-1, ::-1]
-                part = correlate(spread[image, filter], flipped, "full", "direct")
-                full[image, channel, : part.shape[0], : part.shape[1]] += part
-    return full[:, :, padding : padding + size[0], padding : padding + size[1]]
+def test_a_program_beyond_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cosim, "MEMORY_BYTES", 1 << 15)
+    with CosimAccelerator(TINY) as small:
+        with pytest.raises(ParameterError, match="memory of the program: got .* at most 32768"):
+            forward(small, operands(LAYER))
+        one = Geometry(1, 8, 8, (16, 16), (3, 3), 1, 1)
+        t = operands(one)
+        assert np.array_equal(forward(small, t), reference.forward(t["a"], t["w"], one))
 
 
-def adjoint_kernel(
-    a: np.ndarray, spread: np.ndarray, kernel: tuple[int, ...], padding: int
-) -> np.ndarray:
-    """Correlation of the padded input with the spread errors, summed over images."""
-    padded = np.pad(a, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    result = np.zeros((spread.shape[1], a.shape[1], *kernel), np.int64)
-    for k in range(result.shape[0]):
-        for channel in range(result.shape[1]):
-            for image in range(a.shape[0]):
-                part = correlate(padded[image, channel], spread[image, k], "valid", "direct")
-                result[k, channel] += part[: kernel[0], : kernel[1]]
-    return result
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("build_hash", lambda parameters: "0" * 64, "were not generated together"),
+        ("IDENTITY", 1, "no FracTrain engine"),
+    ],
+)
+def test_another_machine_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: object, message: str
+) -> None:
+    monkeypatch.setattr(cosim, name, value)
+    with pytest.raises(MachineError, match=message):
+        CosimAccelerator(TINY)
 
 
-def test_counters_count(accelerator: Accelerator) -> None:
-    p, before = accelerator.parameters, accelerator.counters
-    a, w = np.full((1, 4, 8, 8), 7), np.full((4, 4, 1, 1), -4)
-    accelerator.forward(a, w, bits=(3, 3))
-    after = accelerator.counters
-    # 64 pixels by 4 channels over 4 taps, which are one slice
-    row_tiles, column_tiles = 64 // p.array.rows, 4 // p.array.columns
-    digits = p.digits(3)
-    passes = row_tiles * column_tiles * digits**2
-    assert after.busy_cycles - before.busy_cycles == passes
-    assert after.cycles - before.cycles > passes
-    words = row_tiles * column_tiles * p.array.rows * p.array.columns
-    assert after.bytes_out - before.bytes_out == words * p.precision.accumulator_bits // 8
-    column_blocks = -(-column_tiles // p.column_tiles_per_block)
-    per_tile = digits * p.array.spatial_bits * p.lane_groups * p.block_bytes
-    commands = row_tiles + column_blocks + row_tiles * column_tiles
-    loaded = (row_tiles + column_blocks) * per_tile
-    assert after.bytes_in - before.bytes_in == loaded + commands * 16
-
-
-def test_wrong_values_and_a_closed_machine_are_refused() -> None:
-    opened = open_accelerator("cosim", "tiny")
+def test_wrong_values_are_refused(accelerator: CosimAccelerator) -> None:
+    ones = np.ones((1, 1, 1, 1), int)
     with pytest.raises(ParameterError, match=r"a\[0, 0, 0, 0\]: got 4"):
-        opened.forward(np.full((1, 1, 1, 1), 4), np.ones((1, 1, 1, 1), int), bits=(2, 2))
-    opened.close()
+        accelerator.forward(4 * ones, ones, bits=(2, 2))
+
+
+def test_a_closed_machine_takes_no_calls() -> None:
+    accelerator = CosimAccelerator(TINY)
+    t = operands(LAYER)
+    forward(accelerator, t)
+    accelerator.close()
+    accelerator.close()
+    assert accelerator.counters.busy_cycles > 0
     with pytest.raises(MachineError, match="closed"):
-        opened.forward(np.ones((1, 1, 1, 1), int), -np.ones((1, 1, 1, 1), int), bits=(2, 2))
+        forward(accelerator, t)
+    program = compile_program(TINY, [Step(Pass.FORWARD, LAYER, 0, "a", "w", "y", BITS[:2], Port())])
+    with pytest.raises(MachineError, match="closed"):
+        accelerator.run(program, t, {0: Precision(*BITS)})
