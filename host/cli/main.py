@@ -24,7 +24,7 @@ from hw.contract.errors import FractrainError
 COMMANDS = {
     "train": "train a network through the accelerator",
     "generate": "write the Verilog of a machine and its manifest",
-    "simulate": "run a training step on the generated RTL and compare it with the model",
+    "simulate": "run a training step on the generated RTL and compare it",
     "calibrate": "compare the cycle model with the RTL on whole training steps",
     "synth": "map a machine to the FPGA's cells; report area and logic depth",
     "bench": "measure simulation, training and packing speed",

@@ -28,7 +28,7 @@ DECODE_CYCLES = 8
 """Of a command, from the fetcher to its stage's gate."""
 DECODE_INTERVAL = 4
 PREFETCHED_COMMANDS = 64
-QUEUE_SLACK = 4
+QUEUE_SLACK = 6
 """Commands between decoder and gate beside those in the queue."""
 
 _STAGES = {

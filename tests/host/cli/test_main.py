@@ -1,6 +1,7 @@
 """`fractrain` itself: help, version, and what becomes of errors."""
 
 import argparse
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -51,7 +52,7 @@ def test_no_command_shows_every_command(
     assert cli.main([]) == 0
     shown = capsys.readouterr().out
     for name, summary in cli.COMMANDS.items():
-        assert f"{name} " in shown
+        assert re.search(rf"^    {name}\s", shown, re.M)
         assert summary in shown
 
 
