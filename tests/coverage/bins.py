@@ -112,18 +112,13 @@ def form_of(step: Step, raw: str) -> str:
 
 def truncation(step: Step, precision: Precision) -> str:
     """Which operands are read at fewer bits than they have in memory."""
-    fewer = tuple(
+    row, column = (
         0 < precision.bits(operand) < stored
         for operand, stored in zip(
             (step.pass_.row, step.pass_.column), step.stored_bits, strict=True
         )
     )
-    return {
-        (False, False): "none",
-        (True, False): "row",
-        (False, True): "column",
-        (True, True): "both",
-    }[fewer]
+    return TRUNCATED[row + 2 * column]
 
 
 def change(before: tuple[int, int], now: tuple[int, int]) -> str:

@@ -38,6 +38,17 @@ def _variants(variants: Iterable[Variant]) -> tuple[str, ...]:
     return tuple(each.name.lower() for each in variants)
 
 
+_WAITS = {"load": ("execute", "result"), "convolve": ("fetch", "result")}
+_SIGNALS = {"load": ("execute",), "convolve": ("fetch",), "store": ("fetch", "execute")}
+_TOKENS = {
+    ("load", "wait"): ("none", "execute", "result", "two"),
+    ("load", "signal"): ("none", "execute"),
+    ("convolve", "wait"): ("none", "fetch"),
+    ("convolve", "signal"): ("none", "fetch"),
+    ("store", "wait"): ("none",),
+    ("store", "signal"): ("none", "fetch"),
+}
+
 COMMAND_POINTS: Mapping[str, Point] = {
     "windows": Point(
         "what reads of the plane memory make of a block, by rows of the window",
@@ -121,17 +132,6 @@ COMMAND_POINTS: Mapping[str, Point] = {
     ),
 }
 """Combinations that the compiler never makes are left out; the emulator's tests have them."""
-
-_WAITS = {"load": ("execute", "result"), "convolve": ("fetch", "result")}
-_SIGNALS = {"load": ("execute",), "convolve": ("fetch",), "store": ("fetch", "execute")}
-_TOKENS = {
-    ("load", "wait"): ("none", "execute", "result", "two"),
-    ("load", "signal"): ("none", "execute"),
-    ("convolve", "wait"): ("none", "fetch"),
-    ("convolve", "signal"): ("none", "fetch"),
-    ("store", "wait"): ("none",),
-    ("store", "signal"): ("none", "fetch"),
-}
 
 
 def record_commands(

@@ -202,10 +202,13 @@ class Programs:
 
     def _run(self, random: Random, layers: Sequence[Layer], number: int) -> Run:
         table = {}
+        nothing = random.chance(0.05)
         for layer in layers:
             pass_, kind = layer.wanted[number]
             for slot in dict.fromkeys(layer.slots[each] for each in layer.passes):
                 precision = draw_precision(random, kind, pass_)
+                if nothing:  # every pass reads one of these
+                    precision = replace(precision, activation=0, error=0, weight=0)
                 table[slot] = _with_any_unused(random, layer, slot, precision)
         bus = random.choice(("ideal",) * 6 + bins.BUSES)
         model, stalls = draw_bus(random, self.parameters, bus)

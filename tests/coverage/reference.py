@@ -2,9 +2,8 @@
 
 A forward pass is a correlation of three axes (channels, rows, columns), of which every
 ``stride``-th result is kept. With the errors spread by zeros to the places that were kept, the
-error is the full correlation with the kernels turned around, and the gradient the one of inputs
-and errors over (images, rows, columns). SciPy's direct method stays in int64, so all of it is
-exact.
+error is the full correlation with the kernels turned around, and the gradient the one of inputs and
+errors over (images, rows, columns). SciPy's direct method stays in int64, so all of it is exact.
 """
 
 from __future__ import annotations
