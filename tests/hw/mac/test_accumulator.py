@@ -16,7 +16,7 @@ from hw.mac.accumulator import AccumulatorTiming, BehaviouralAccumulator, ShiftP
 from hw.mac.dsp_accumulator import DspAccumulator
 from hw.mac.pipeline import delayed
 from hw.mac.recursive_dot import total_shape
-from tests.hw.mac.refusals import assert_refused
+from tests.hw.refusals import assert_refused
 from tests.hw.verilator import Player, primitive_models
 
 LANES = 144

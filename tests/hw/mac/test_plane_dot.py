@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.mac.compression import CompressionPlan
 from hw.mac.plane_dot import DOT_STYLES, PlaneDot
-from tests.hw.mac.refusals import assert_refused
+from tests.hw.refusals import assert_refused
 from tests.hw.verilator import Player, primitive_models
 
 EXHAUSTED_LANES = (1, 2, 3, 4, 5, 6, 7)

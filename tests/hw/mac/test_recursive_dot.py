@@ -14,7 +14,7 @@ from hw.mac.recursive_dot import (
     total_shape,
 )
 from tests.hw.mac.digits import pack, planes_of, signed_value
-from tests.hw.mac.refusals import assert_refused
+from tests.hw.refusals import assert_refused
 from tests.hw.verilator import Player, primitive_models
 
 # bits, lanes, style; the first four are exhausted

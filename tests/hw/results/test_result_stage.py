@@ -2,10 +2,10 @@
 
 import pytest
 
-from hw.contract.errors import ParameterError
 from hw.results.stage import ResultStage
 from tests.harness import run_bench
 from tests.hw.machines import machine, small_machine
+from tests.hw.refusals import assert_refused
 
 MODULE = "tests.hw.results.bench_result_stage"
 
@@ -56,5 +56,5 @@ def test_planes_side_by_side_and_other_clusters(planes: int, columns: int) -> No
 
 
 def test_sizes_that_the_engine_cannot_do_are_refused() -> None:
-    with pytest.raises(ParameterError, match=r"array\.rows|block\.channels|array\.columns"):
-        ResultStage(small_machine(1))
+    sizes = r"array\.rows|block\.channels|array\.columns"
+    assert_refused(lambda: ResultStage(small_machine(1)), sizes)
