@@ -5,7 +5,7 @@ import pytest
 from hw.feeder.feeder import WindowFeeder
 from tests.harness import run_bench
 from tests.hw.feeder.taking_feeder import TakingFeeder
-from tests.hw.mac.refusals import assert_refused
+from tests.hw.refusals import assert_refused
 from tests.hw.machines import machine, small_machine
 
 

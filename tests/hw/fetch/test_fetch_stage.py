@@ -4,7 +4,7 @@ import pytest
 
 from hw.fetch.stage import FetchStage
 from tests.harness import run_bench
-from tests.hw.mac.refusals import assert_refused
+from tests.hw.refusals import assert_refused
 from tests.hw.machines import machine
 
 

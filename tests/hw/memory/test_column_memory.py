@@ -4,7 +4,7 @@ import pytest
 
 from hw.memory.column_memory import ColumnMemory
 from tests.harness import run_bench
-from tests.hw.mac.refusals import assert_refused
+from tests.hw.refusals import assert_refused
 from tests.hw.machines import machine
 
 
