@@ -5,8 +5,8 @@ import pytest
 from hw.feeder.feeder import WindowFeeder
 from tests.harness import run_bench
 from tests.hw.feeder.taking_feeder import TakingFeeder
-from tests.hw.refusals import assert_refused
 from tests.hw.machines import machine, small_machine
+from tests.hw.refusals import assert_refused
 
 
 @pytest.mark.parametrize(("spatial_bits", "words"), [(1, 96), (2, 75)])

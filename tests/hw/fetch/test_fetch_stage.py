@@ -4,8 +4,8 @@ import pytest
 
 from hw.fetch.stage import FetchStage
 from tests.harness import run_bench
-from tests.hw.refusals import assert_refused
 from tests.hw.machines import machine
+from tests.hw.refusals import assert_refused
 
 
 # depths that are no powers of two in the second

@@ -4,8 +4,8 @@ import pytest
 
 from hw.memory.column_memory import ColumnMemory
 from tests.harness import run_bench
-from tests.hw.refusals import assert_refused
 from tests.hw.machines import machine
+from tests.hw.refusals import assert_refused
 
 
 @pytest.mark.parametrize("spatial_bits", [1, 4])
