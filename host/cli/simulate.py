@@ -36,7 +36,9 @@ whole step, and every result must be equal bit for bit. If not, the command says
 with code 6.
 
 Utilization counts useful work only: one-bit multiply-adds of the convolutions over what the
-array could do in all cycles. "model" is the cycle model's prediction and its error.
+array could do in all cycles. The second table has all convolutions of one geometry together;
+"useful of busy" is what windows, lanes and tiles that are not full leave of the array. "model" is
+the cycle model's prediction and its error.
 
 --memory ideal moves 8 bytes per port and cycle with a short latency; ddr is the ZC706's DDR3
 behind its HP ports (see docs/engine.md). --results port sends sums to the array's 64-per-cycle
@@ -128,6 +130,7 @@ def run(args: argparse.Namespace) -> int:
     report = _simulate(parameters, training, ResultForm(args.results), memory, say)
     say("")
     print(report.table())
+    print(f"\n{report.geometry_table()}")
     print(report.summary(args.config, time.monotonic() - started))
     document = {
         name: getattr(args, name)

@@ -71,6 +71,56 @@ class Report:
         heads += ["KiB in", "KiB out", *(f"{name} stalls" for name in STALLS)]
         return table([*heads, "model", "error"], lines)
 
+    def geometries(self) -> list[dict[str, Any]]:
+        """Convolutions of one geometry, pass and precision together, the costliest first.
+
+        utilization : useful bit-products over those of all cycles, each convolution run alone
+        useful : the same over the cycles in which the array was busy: what windows, lanes and
+            tiles that are not full leave of it
+        share : of all busy cycles
+        """
+        groups: dict[tuple[str, str, tuple[int, int]], list[tuple[RecordedCall, Measured]]] = {}
+        for row in self.rows:
+            call = row[0]
+            groups.setdefault((geometry_text(call), call.pass_.label, call.bits), []).append(row)
+        all_busy = sum(measured.counters.busy_cycles for _, measured in self.rows)
+        per_cycle = self.parameters.bit_products_per_cycle
+        found = []
+        for (geometry, label, bits), rows in groups.items():
+            useful = sum(useful_bit_products(call) for call, _ in rows)
+            busy = sum(measured.counters.busy_cycles for _, measured in rows)
+            cycles = sum(measured.counters.cycles for _, measured in rows)
+            found.append(
+                {
+                    "geometry": geometry,
+                    "pass": label,
+                    "bits": list(bits),
+                    "convolutions": len(rows),
+                    "cycles": cycles,
+                    "busy_cycles": busy,
+                    "utilization": useful / (cycles * per_cycle),
+                    "useful": useful / (busy * per_cycle) if busy else 0.0,
+                    "share": busy / all_busy if all_busy else 0.0,
+                }
+            )
+        return sorted(found, key=lambda each: -each["busy_cycles"])
+
+    def geometry_table(self) -> str:
+        """`geometries`, for people."""
+        lines = [
+            [
+                each["geometry"],
+                each["pass"],
+                "{}x{}".format(*each["bits"]),
+                str(each["convolutions"]),
+                f"{each['cycles']:,}",
+                *(f"{100 * each[name]:.1f} %" for name in ("utilization", "useful", "share")),
+            ]
+            for each in self.geometries()
+        ]
+        heads = ["geometry", "pass", "bits", "convolutions", "cycles", "utilization"]
+        return table([*heads, "useful of busy", "of all busy"], lines)
+
     def _cells(self, measured: Measured, figures: dict[str, float]) -> list[str]:
         counters = measured.counters
         return [
@@ -136,6 +186,7 @@ class Report:
                 }
                 for call, measured in self.rows
             ],
+            "geometries": self.geometries(),
         }
 
     def _entry(self, calls: Sequence[RecordedCall], measured: Measured) -> dict[str, Any]:

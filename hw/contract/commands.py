@@ -18,7 +18,8 @@ cycles (their tokens still move).
 Tokens: ``wait`` names the stages from which a token is taken before the command begins, ``signal``
 those to which one is given when it has ended (`WAIT`, `SIGNAL`). A LOAD has ended when its last
 word is in the on-chip memory, a CONVOLVE when its last operand has been read, a STORE when memory
-has acknowledged its last write. A stage that would give more than `TOKEN_LIMIT` waits.
+has acknowledged its last write. A stage that would give more than `TOKEN_LIMIT` waits. A
+program begins without tokens.
 
 Field offsets are the single source for `encode`, `decode` and the gateware's decoder.
 """

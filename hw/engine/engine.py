@@ -88,8 +88,10 @@ class ConvolutionEngine(wiring.Component):
         m = Module()
         for name in ("registers", "memory", "commands", "supervisor"):
             m.submodules[name] = getattr(self, name)
-        for name in ("decoder", "tokens", "fetch", "execute", "result"):
+        for name in ("decoder", "fetch", "execute", "result"):
             m.submodules[name] = self._resettable(getattr(self, name))
+        # what the program before has left over is forgotten
+        m.submodules.tokens = self._resettable(ResetInserter(self.registers.start)(self.tokens))
         m.submodules.faults = self.faults
         m.submodules.axi_lite_slave = slave = AxiLiteSlave()
         wiring.connect(m, wiring.flipped(self.axi_lite), slave.axi)

@@ -100,6 +100,7 @@ def beat_facts(parameters: Parameters) -> data.StructLayout:
     gradient_address : of this beat, with a bit more than the command has
     address : first byte of the tile
     outside : pixels that are stored as zeros
+    beat : it is one, not only the mark of a task to be skipped
     first, last : of the tile; end : of the task
     """
     return data.StructLayout(
@@ -108,6 +109,7 @@ def beat_facts(parameters: Parameters) -> data.StructLayout:
             "gradient_address": 17,
             "address": ADDRESS_BITS,
             "outside": parameters.array.rows,
+            "beat": 1,
             "first": 1,
             "last": 1,
             "end": 1,

@@ -1,11 +1,12 @@
 """The result stage: what happens to tiles on their way out of the array."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.commands import Fault
 from hw.contract.parameters import Parameters
+from hw.flow.stream_register import StreamRegister
 from hw.flow.tasks import INDEX_BITS, stage_task
 from hw.results.admission import TileAdmission
 from hw.results.decoder import StoreDecoder
@@ -88,7 +89,6 @@ class ResultStage(wiring.Component):
         facts = beat_facts(parameters)
         self.reading, self.read, self.summed = Signal(facts), Signal(facts), Signal(facts)
         self.reading_valid, self.read_valid, self.summed_valid = Signal(), Signal(), Signal()
-        self.reading_beat = Signal()  # not only a mark
         # the summed beat by the way it goes; one of them while there is one
         self.at_port, self.at_raw, self.at_planes, self.at_other = (Signal() for _ in range(4))
         self.step = Signal()
@@ -99,8 +99,8 @@ class ResultStage(wiring.Component):
 
     @property
     def latency_cycles(self) -> int:
-        """From the array's beat to the port: into the queue, and three steps to the sum."""
-        return (1 if self.parameters.array.spatial_bits > 1 else 0) + 4
+        """From the array's beat to the port: into the queue, and four steps to the sum."""
+        return (1 if self.parameters.array.spatial_bits > 1 else 0) + 5
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -109,8 +109,8 @@ class ResultStage(wiring.Component):
         m.submodules.sums = sums = GradientSum(self.parameters)
         m.submodules.sender = sender = BlockSender(self.parameters)
         self._admit(m, queue, walker)
-        self._walk(m, queue, walker)
-        self._add(m, walker, sums, queue)
+        begun = self._walk(m, queue, walker)
+        self._add(m, begun, sums, queue)
         turn = self._narrow(m, sums, sender)
         self._leave(m, sums, sender, turn)
         self._report(m, walker, sender, turn)
@@ -120,7 +120,7 @@ class ResultStage(wiring.Component):
         m.submodules.admission = admission = TileAdmission(self.parameters)
         # a cycle late: the way from the port's ready to here is long enough
         left = Signal()
-        m.d.sync += left.eq(self.step & self.reading_beat & self.reading.last)
+        m.d.sync += left.eq(self.step & self._reads_beat & self.reading.last)
         self.tiles_empty = admission.empty
         m.d.comb += [
             admission.admit.eq(self.admit),
@@ -133,31 +133,40 @@ class ResultStage(wiring.Component):
             queue.claim.eq(walker.claim),
         ]
 
-    def _walk(self, m: Module, queue: BeatQueue, walker: TileWalker) -> None:
+    def _walk(self, m: Module, queue: BeatQueue, walker: TileWalker) -> StreamRegister:
+        """What begins; a register is behind it, as what is ahead is known late."""
         m.submodules.decoder = self.decoder = decoder = StoreDecoder(self.parameters)
         wiring.connect(m, wiring.flipped(self.tasks), decoder.tasks)
         wiring.connect(m, decoder.decoded, walker.tasks)
+        m.submodules.begun = begun = StreamRegister(beat_facts(self.parameters))
+        wiring.connect(m, walker.begun, begun.i)
+        self.ahead = Signal()
         calm = Signal()
-        m.d.sync += calm.eq(
-            ~(walker.begins | self.reading_valid | self.read_valid | self.summed_valid)
+        m.d.comb += self.ahead.eq(
+            ~begun.empty | self.reading_valid | self.read_valid | self.summed_valid
         )
+        m.d.sync += calm.eq(~(walker.begun.valid | self.ahead))
         m.d.comb += [
-            walker.step.eq(self.step),
+            begun.o.ready.eq(self.step),
             walker.available.eq(queue.available),
             walker.stop.eq(self.failed),
             walker.calm.eq(calm),
         ]
+        return begun
 
-    def _add(self, m: Module, walker: TileWalker, sums: GradientSum, queue: BeatQueue) -> None:
+    @property
+    def _reads_beat(self) -> Value:
+        return self.reading_valid & self.reading.beat
+
+    def _add(self, m: Module, begun: StreamRegister, sums: GradientSum, queue: BeatQueue) -> None:
         """Three steps: address, word, sum. Beats stay in the queue until the second of them."""
         here = self.read_valid & ~(self.beyond | self.failed | self.halt)
         uses = self.reading.add | self.reading.keep
         words = self.parameters.buffers.gradient_words
         with m.If(self.step):
             m.d.sync += [
-                self.reading.eq(walker.facts),
-                self.reading_valid.eq(walker.begins),
-                self.reading_beat.eq(walker.claim),
+                self.reading.eq(begun.o.payload),
+                self.reading_valid.eq(begun.o.valid),
                 self.read.eq(self.reading),
                 self.read_valid.eq(self.reading_valid),
                 self.beyond.eq(
@@ -172,11 +181,11 @@ class ResultStage(wiring.Component):
             ]
         m.d.comb += [
             sums.step.eq(self.step),
-            sums.address.eq(walker.facts.gradient_address),
+            sums.address.eq(begun.o.payload.gradient_address),
             sums.use.eq(self.reading.add),
             sums.data.eq(queue.data),
             queue.step.eq(self.step),
-            queue.wanted.eq(self.reading_beat),
+            queue.wanted.eq(self._reads_beat),
             sums.keep.eq(self.summed_valid & self.summed.keep),
             sums.keep_address.eq(self.summed.gradient_address),
         ]
@@ -289,7 +298,7 @@ class ResultStage(wiring.Component):
         ]
         # late by a cycle, so whatever is about to come in counts as well
         tasks = self.tasks.valid | ~self.decoder.empty | walker.busy
-        beats = self.reading_valid | self.read_valid | self.summed_valid | self.turning
+        beats = self.ahead | self.turning
         quiet = Signal()
         m.d.sync += quiet.eq(~tasks & ~beats & self.tiles_empty & sender.empty)
         m.d.comb += self.idle.eq(quiet & ~tasks & ~self.admit)

@@ -16,14 +16,12 @@ class TileWalker(wiring.Component):
     Members
     -------
     tasks : In(stream of `store_task`)
-    step : In(1)             what comes after this object moves on
     available : In(1)        there is a beat
     stop : In(1)             begin nothing more
     calm : In(1)             a cycle ago nothing was under way behind this object
     claim : Out(1)           a beat is taken
-    begins : Out(1)          something begins its way: a beat, or the mark of a task to be skipped,
-                             which has no beat and is the end of its task
-    facts : Out(`beat_facts`)    of it
+    begun : Out(stream of `beat_facts`)     what begins its way: a beat, or the mark of a task to
+                             be skipped, which has no beat and is the end of its task
     busy : Out(1)            a task is at work
 
     Timing: a beat per cycle, also from tile to tile and from task to task.
@@ -39,13 +37,11 @@ class TileWalker(wiring.Component):
         super().__init__(
             {
                 "tasks": In(stream.Signature(store_task(parameters))),
-                "step": In(1),
                 "available": In(1),
                 "stop": In(1),
                 "calm": In(1),
                 "claim": Out(1),
-                "begins": Out(1),
-                "facts": Out(beat_facts(parameters)),
+                "begun": Out(stream.Signature(beat_facts(parameters))),
                 "busy": Out(1),
             }
         )
@@ -60,25 +56,24 @@ class TileWalker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         careful = self._careful(m)
-        ready = Signal()
-        load = Signal()
+        begins, load = Signal(), Signal()
         tile_done, done = Signal(), Signal()
-        tasks = self.tasks
+        tasks, begun = self.tasks, self.begun
         m.d.comb += [
-            ready.eq(self.valid & (self.available | self.task.skip) & ~careful & ~self.stop),
-            self.begins.eq(ready & self.step),
-            self.claim.eq(self.begins & ~self.task.skip),
-            tile_done.eq(self.begins & self.last_beat),
-            done.eq(tile_done & self.facts.end),
+            begun.valid.eq(self.valid & (self.available | self.task.skip) & ~careful & ~self.stop),
+            begins.eq(begun.valid & begun.ready),
+            self.claim.eq(begins & begun.payload.beat),
+            tile_done.eq(begins & self.last_beat),
+            done.eq(tile_done & begun.payload.end),
             load.eq(done | ~self.valid),
             tasks.ready.eq(load),
             self.busy.eq(self.valid),
         ]
         with m.If(load):
             m.d.sync += [self.valid.eq(tasks.valid), self.task.eq(tasks.payload)]
-        self._count_beats(m, load)
+        self._count_beats(m, load, begins)
         self._count_tiles(m, load, tile_done)
-        self._advance_addresses(m, load, tile_done)
+        self._advance_addresses(m, load, begins, tile_done)
         self._describe(m)
         return m
 
@@ -97,7 +92,7 @@ class TileWalker(wiring.Component):
             m.d.sync += odd_kept.eq(0)
         return careful
 
-    def _count_beats(self, m: Module, load: Value) -> None:
+    def _count_beats(self, m: Module, load: Value, begins: Value) -> None:
         beats = self.parameters.beats_per_tile
         if beats == 1:
             m.d.comb += [self.first_beat.eq(1), self.last_beat.eq(1)]
@@ -106,7 +101,7 @@ class TileWalker(wiring.Component):
         with m.If(load):
             skip = self.tasks.payload.skip
             m.d.sync += [self.first_beat.eq(1), self.last_beat.eq(skip), left.eq(beats - 1)]
-        with m.Elif(self.begins):
+        with m.Elif(begins):
             m.d.sync += [
                 self.first_beat.eq(self.last_beat),
                 self.last_beat.eq(left == 1),
@@ -130,7 +125,7 @@ class TileWalker(wiring.Component):
                     m.d.sync += [left.eq(left - 1), end.eq(left == 2)]
             carry = carry & end
 
-    def _advance_addresses(self, m: Module, load: Value, tile_done: Value) -> None:
+    def _advance_addresses(self, m: Module, load: Value, begins: Value, tile_done: Value) -> None:
         new = self.tasks.payload
         stride = self.task.tile_stride * Const(self.parameters.word_bytes)
         with m.If(load):
@@ -139,11 +134,11 @@ class TileWalker(wiring.Component):
             m.d.sync += self.tile_address.eq(self.tile_address + stride)
         with m.If(load):
             m.d.sync += self.gradient_address.eq(new.gradient_address)
-        with m.Elif(self.begins):
+        with m.Elif(begins):
             m.d.sync += self.gradient_address.eq(self.gradient_address + 1)
 
     def _describe(self, m: Module) -> None:
-        facts, task = self.facts, self.task
+        facts, task = self.begun.payload, self.task
         ends = self.ends
         common = store_task(self.parameters).members.keys() & facts.shape().members.keys()
         own: dict[str, Value] = {
@@ -151,6 +146,7 @@ class TileWalker(wiring.Component):
             "address": self.tile_address,
             "outside": (task.outside_x & ends["x"].replicate(len(task.outside_x)))
             | (task.outside_y & ends["y"].replicate(len(task.outside_y))),
+            "beat": ~task.skip,
             "first": self.first_beat,
             "last": self.last_beat,
             "end": self.last_beat & ends["x"] & ends["y"] & ends["image"],
