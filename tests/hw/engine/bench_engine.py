@@ -290,3 +290,19 @@ async def table_changes_between_programs(bench: Bench) -> None:
         await machine.write(contract.CONTROL, contract.CLEAR_COUNTERS.insert(1))
         await machine.run(job)
         assert (await machine.counters())[Tag.ERROR, "BUSY"] == job.passes
+
+
+@testbench(cycle_limit=30_000)
+async def tokens_end_with_their_program(bench: Bench) -> None:
+    """One that nobody took is not there for the next program, which waits for ever."""
+    machine = Machine(bench)
+    await machine.prepare()
+    job = matrix_product(machine.parameters, PRECISION, job_seed(bench))
+    load, store = 1, 4
+    await machine.run(job.replaced(store, signal=1))
+    await machine.start(job.replaced(load, wait=2).words())
+    await bench.cycles(3_000)
+    status = await machine.status()
+    assert (status["IDLE"], status["DONE"], status["FAULT"]) == (0, 0, 0)
+    await _recovers(machine)
+    machine.finish()
