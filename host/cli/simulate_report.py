@@ -12,6 +12,7 @@ from host.cli.output import table
 from host.simulation.roofline import Point
 from host.simulation.step import geometry_text, useful_bit_products
 from hw.contract.parameters import Parameters
+from hw.contract.precision import Pass
 from sim.cycles import Prediction
 from sim.memory_model import BEAT_BYTES, MemoryModel
 
@@ -72,38 +73,38 @@ class Report:
         return table([*heads, "model", "error"], lines)
 
     def geometries(self) -> list[dict[str, Any]]:
-        """Convolutions of one geometry, pass and precision together, the costliest first.
+        """Convolutions of one geometry together: all passes, then each; the costliest first.
 
         utilization : useful bit-products over those of all cycles, each convolution run alone
         useful : the same over the cycles in which the array was busy: what windows, lanes and
             tiles that are not full leave of it
         share : of all busy cycles
         """
-        groups: dict[tuple[str, str, tuple[int, int]], list[tuple[RecordedCall, Measured]]] = {}
+        groups: dict[str, list[tuple[RecordedCall, Measured]]] = {}
         for row in self.rows:
-            call = row[0]
-            groups.setdefault((geometry_text(call), call.pass_.label, call.bits), []).append(row)
-        all_busy = sum(measured.counters.busy_cycles for _, measured in self.rows)
-        per_cycle = self.parameters.bit_products_per_cycle
+            groups.setdefault(geometry_text(row[0]), []).append(row)
         found = []
-        for (geometry, label, bits), rows in groups.items():
-            useful = sum(useful_bit_products(call) for call, _ in rows)
-            busy = sum(measured.counters.busy_cycles for _, measured in rows)
-            cycles = sum(measured.counters.cycles for _, measured in rows)
-            found.append(
-                {
-                    "geometry": geometry,
-                    "pass": label,
-                    "bits": list(bits),
-                    "convolutions": len(rows),
-                    "cycles": cycles,
-                    "busy_cycles": busy,
-                    "utilization": useful / (cycles * per_cycle),
-                    "useful": useful / (busy * per_cycle) if busy else 0.0,
-                    "share": busy / all_busy if all_busy else 0.0,
-                }
-            )
-        return sorted(found, key=lambda each: -each["busy_cycles"])
+        for geometry, rows in sorted(groups.items(), key=lambda group: -_busy(group[1])):
+            found.append({"geometry": geometry, "pass": "all", **self._together(rows)})
+            for pass_ in Pass:
+                some = [row for row in rows if row[0].pass_ is pass_]
+                if some:
+                    each = self._together(some)
+                    found.append({"geometry": geometry, "pass": pass_.label, **each})
+        return found
+
+    def _together(self, rows: Sequence[tuple[RecordedCall, Measured]]) -> dict[str, Any]:
+        useful = sum(useful_bit_products(call) for call, _ in rows)
+        cycles, busy = sum(measured.counters.cycles for _, measured in rows), _busy(rows)
+        per_cycle = self.parameters.bit_products_per_cycle
+        return {
+            "convolutions": len(rows),
+            "cycles": cycles,
+            "busy_cycles": busy,
+            "utilization": useful / (cycles * per_cycle),
+            "useful": useful / (busy * per_cycle),
+            "share": busy / _busy(self.rows),
+        }
 
     def geometry_table(self) -> str:
         """`geometries`, for people."""
@@ -111,14 +112,13 @@ class Report:
             [
                 each["geometry"],
                 each["pass"],
-                "{}x{}".format(*each["bits"]),
                 str(each["convolutions"]),
                 f"{each['cycles']:,}",
                 *(f"{100 * each[name]:.1f} %" for name in ("utilization", "useful", "share")),
             ]
             for each in self.geometries()
         ]
-        heads = ["geometry", "pass", "bits", "convolutions", "cycles", "utilization"]
+        heads = ["geometry", "pass", "convolutions", "cycles", "utilization"]
         return table([*heads, "useful of busy", "of all busy"], lines)
 
     def _cells(self, measured: Measured, figures: dict[str, float]) -> list[str]:
@@ -204,3 +204,7 @@ class Report:
                 "bytes_out": predicted.total("BYTES_WRITTEN"),
             },
         }
+
+
+def _busy(rows: Sequence[tuple[RecordedCall, Measured]]) -> int:
+    return sum(measured.counters.busy_cycles for _, measured in rows)

@@ -29,6 +29,12 @@ def test_a_training_step_equals_the_model(
         assert 0 < row["utilization"] <= row["busy_cycles"] / row["cycles"] <= 1
         assert row["model"]["busy_cycles"] == row["busy_cycles"]
         assert row["model"]["bytes_in"] == row["bytes_in"]
+    # the table by geometry: useful work over what the busy array could have done
+    shortcut = [each for each in document["geometries"] if "1x1" in each["geometry"]]
+    assert [each["pass"] for each in shortcut] == ["all", "forward", "error", "gradient"]
+    assert shortcut[0]["busy_cycles"] == sum(each["busy_cycles"] for each in shortcut[1:])
+    busy = rows["stage1.block0.shortcut", "forward"]["busy_cycles"]
+    assert shortcut[1]["useful"] == 256 * 16 * 32 * 64 / (busy * 16 * 8 * 72)
     # loads hide behind other convolutions
     assert document["step"]["cycles"] < sum(row["cycles"] for row in rows.values())
     assert {file.name for file in out.iterdir()} == {"figures.json", "roofline.svg"}
