@@ -28,8 +28,13 @@ DECODE_CYCLES = 8
 """Of a command, from the fetcher to its stage's gate."""
 DECODE_INTERVAL = 4
 PREFETCHED_COMMANDS = 64
-QUEUE_SLACK = 6
-"""Commands between decoder and gate beside those in the queue."""
+QUEUE_SLACK = {
+    Stage.FETCH: 2 + 6,  # the loops over digits and runs
+    Stage.EXECUTE: 2,
+    Stage.RESULT: 2 + 2,  # the STORE's decoder
+}
+"""Commands beside those in the queue that have been decoded and not begun: one in the decoder, one
+in the gate, and those that the stage takes ahead."""
 
 _STAGES = {
     Load: Stage.FETCH,
@@ -92,8 +97,10 @@ class Dispatcher:
     ) -> None:
         self._kernel, self._reader, self._parameters = kernel, reader, parameters
         self._commands, self._precisions, self._address = commands, precisions, address
-        depth = parameters.queues.commands + QUEUE_SLACK
-        self.queues = {stage: TaskQueue(kernel, depth) for stage in Stage}
+        self.queues = {
+            stage: TaskQueue(kernel, parameters.queues.commands + QUEUE_SLACK[stage])
+            for stage in Stage
+        }
         self.end_time = 0.0
         word = parameters.word_bytes
         self.program_bytes = -(-len(commands) * COMMAND_BYTES // word) * word

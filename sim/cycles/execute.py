@@ -24,7 +24,8 @@ WINDOW_CYCLES = 20
 """From a task at the gate to its first window, if that has one pair of reads."""
 READS_AHEAD = 12
 """Pairs of reads between the walk and the window."""
-PATTERN_CYCLES = 2
+GATE_INTERVAL = 3
+"""Between tasks that leave the gate."""
 END_CYCLES = 4
 """From a task's last pass to its token."""
 
@@ -83,10 +84,11 @@ class ExecuteModel:
                 # its turn comes when all reads before it have been looked up
                 while self._walking:
                     yield self._walked
-                yield max(self._kernel.now, self._walk_free) + PATTERN_CYCLES
+                yield max(self._kernel.now, self._walk_free)
                 self._table[task.command.entry] = task.command
                 self._queue.pop()
                 self._tokens.give(Stage.EXECUTE, task.command, self._kernel.now + END_CYCLES)
+                yield self._kernel.now + GATE_INTERVAL
                 continue
             self._queue.pop()
             entries: list[Pattern] = []
@@ -96,7 +98,7 @@ class ExecuteModel:
                 self._walking += 1
             self._accepted.append(Accepted(task, self._kernel.now, entries))
             self._change.notify()
-            yield self._kernel.now + 1
+            yield self._kernel.now + GATE_INTERVAL
 
     def _wait_for_tokens(self, task: Task) -> Process:
         missing = self._tokens.missing(Stage.EXECUTE, task.command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Generator
 from functools import partial
 from itertools import count
@@ -46,6 +47,10 @@ class Kernel:
     def start(self, process: Process, time: float | None = None) -> None:
         """Let ``process`` go on at ``time``, or now."""
         self.call(partial(self._go_on, process), time)
+
+    def next_time(self) -> float:
+        """When something is due next."""
+        return self._due[0][0] if self._due else math.inf
 
     def run(self) -> None:
         """Until nothing is due any more."""

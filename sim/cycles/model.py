@@ -16,6 +16,7 @@ from sim.cycles.kernel import Kernel
 from sim.cycles.memory import Ddr
 from sim.cycles.reader import Reader
 from sim.cycles.result import ResultModel
+from sim.cycles.sender import Sender
 from sim.cycles.tokens import Tokens
 from sim.cycles.totals import Totals
 from sim.cycles.writer import Writer
@@ -56,13 +57,12 @@ def predict(
     writer = Writer(kernel, ddr, parameters, memory)
     dispatcher = Dispatcher(kernel, reader, parameters, commands, precisions, program_address)
     fetch = FetchModel(kernel, reader, parameters, dispatcher.queues[Stage.FETCH], tokens, totals)
-    result = ResultModel(
-        kernel, writer, parameters, dispatcher.queues[Stage.RESULT], tokens, totals
-    )
+    sender = Sender(kernel, writer, parameters, tokens, totals)
+    result = ResultModel(kernel, sender, parameters, dispatcher.queues[Stage.RESULT], tokens)
     execute = ExecuteModel(
         kernel, parameters, dispatcher.queues[Stage.EXECUTE], tokens, totals, fetch, result
     )
-    for part in (reader, writer, dispatcher, fetch, execute, result):
+    for part in (reader, writer, dispatcher, fetch, execute, sender, result):
         part.start()
     kernel.run()
     end = max(kernel.now, dispatcher.end_time) + FINISH_CYCLES

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from hw.contract.parameters import Parameters
 from sim.cycles.kernel import Change, Kernel, Process
-from sim.cycles.memory import Burst, Ddr, beats_of
+from sim.cycles.memory import Ddr
+from sim.cycles.read_port import Granule, ReadPort
 from sim.memory_model import MemoryModel
 
-REQUEST_CYCLES = 7
-"""From a request to its first address on a port, if no other is before it."""
-WORD_CYCLES = 3
-"""From a burst's last beat to its last word."""
+REQUEST_CYCLES = 5
+"""From a request to its first granule at a port, if no other is before it."""
+WORD_CYCLES = 4
+"""From a burst's last beat to its last word at its client."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +32,25 @@ class Request:
 
 
 class Reader:
-    """Issues granules to the ports in turn, and hands them to their clients in order."""
+    """Deals granules to the ports in turn, and hands them to their clients in order."""
 
     def __init__(
         self, kernel: Kernel, ddr: Ddr, parameters: Parameters, memory: MemoryModel
     ) -> None:
-        self._kernel, self._ddr, self._memory = kernel, ddr, memory
+        self._kernel = kernel
         self._word_bytes = parameters.word_bytes
-        ports = parameters.memory.ports
-        self._flows = [ddr.flow(writes=False) for _ in range(ports)]
-        self._under_way = [0] * ports
-        self._stored = [0] * ports
-        self._most = parameters.memory.outstanding
+        self.asked, self._room, self._dealt = Change(kernel), Change(kernel), Change(kernel)
+        self._ports = [
+            ReadPort(kernel, ddr, parameters, memory, self._room)
+            for _ in range(parameters.memory.ports)
+        ]
         self._requests: tuple[deque[Request], deque[Request]] = (deque(), deque())
-        self._order: deque[tuple[Request, int, int, Burst]] = deque()
-        self.asked, self._room, self._issued = Change(kernel), Change(kernel), Change(kernel)
+        self._order: deque[tuple[Request, Granule]] = deque()
 
     def start(self) -> None:
-        self._kernel.start(self._issue())
+        for port in self._ports:
+            port.start()
+        self._kernel.start(self._deal())
         self._kernel.start(self._merge())
 
     def request(self, request: Request) -> None:
@@ -60,7 +62,7 @@ class Reader:
         """Requests that have not been begun."""
         return len(self._requests[client])
 
-    def _issue(self) -> Process:
+    def _deal(self) -> Process:
         turn = 0
         while True:
             source = next((each for each in self._requests if each), None)
@@ -71,39 +73,26 @@ class Reader:
             self.asked.notify()
             yield max(self._kernel.now, request.time + REQUEST_CYCLES)
             for size in request.sizes:
-                port = turn % len(self._flows)
+                port = self._ports[turn % len(self._ports)]
                 turn += 1
-                # a place in the store is kept from the issue until the words are taken
-                while self._under_way[port] >= self._most or self._stored[port] >= self._most:
+                while not port.room:
                     yield self._room
-                due = self._kernel.now + self._memory.read_latency_cycles
-                burst = self._ddr.add(self._flows[port], beats_of(size), due)
-                self._under_way[port] += 1
-                self._stored[port] += 1
-                self._order.append((request, size, port, burst))
-                self._issued.notify()
-                self._kernel.start(self._answer(port, burst))
+                self._order.append((request, port.put(size)))
+                self._dealt.notify()
                 yield self._kernel.now + 1
-
-    def _answer(self, port: int, burst: Burst) -> Process:
-        while burst.end is None:
-            yield burst.moved
-        self._under_way[port] -= 1
-        self._room.notify()
 
     def _merge(self) -> Process:
         taken = 0.0
         while True:
             while not self._order:
-                yield self._issued
-            request, size, port, burst = self._order.popleft()
-            while burst.end is None:
-                yield burst.moved
-            words = size / self._word_bytes
+                yield self._dealt
+            request, granule = self._order.popleft()
+            while granule.end is None:
+                yield granule.came
+            words = granule.size / self._word_bytes
             # all but the last of a granule's words can be taken while it comes
-            came = burst.end + WORD_CYCLES + request.word_cycles
+            came = granule.end + WORD_CYCLES + request.word_cycles
             taken = max(taken + words * request.word_cycles, came)
             yield taken
-            self._stored[port] -= 1
-            self._room.notify()
-            request.deliver(size, self._kernel.now)
+            granule.port.take()
+            request.deliver(granule.size, self._kernel.now)

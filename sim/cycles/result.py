@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from hw.contract.commands import Format, Stage, Store
 from hw.contract.parameters import Parameters
-from sim.cycles.commands import Task, TaskQueue
+from sim.cycles.commands import TaskQueue
 from sim.cycles.kernel import Change, Kernel, Process
+from sim.cycles.sender import Sender
 from sim.cycles.tokens import Tokens
-from sim.cycles.totals import Totals
-from sim.cycles.writer import Writer
 
-ARRAY_CYCLES = 20
-"""From a tile's last pass to its first beat at the result stage's exit."""
-END_CYCLES = 4
+ARRAY_CYCLES = 16
+"""From a tile's last pass to its first beat's way out of the queue."""
+SUM_CYCLES = 3
+"""From there to the sum, which goes to the port or into blocks."""
+NARROW_CYCLES = 8
+"""From there to the corner turn: as many beats are on their way."""
+LEAVE_CYCLES = 3
+"""From a tile's last beat's way out of the queue to the admission of another tile."""
+BEATS_BEHIND = 2
+"""Beats that have left the queue behind the one that is cut into blocks."""
+
+
+@dataclass(frozen=True)
+class TileOfPlanes:
+    """The tile ``number`` of a STORE, maybe its last."""
+
+    command: Store
+    number: int
+    last: bool
 
 
 class ResultModel:
@@ -23,30 +39,31 @@ class ResultModel:
     def __init__(
         self,
         kernel: Kernel,
-        writer: Writer,
+        sender: Sender,
         parameters: Parameters,
         queue: TaskQueue,
         tokens: Tokens,
-        totals: Totals,
     ) -> None:
-        self._kernel, self._writer, self._parameters = kernel, writer, parameters
-        self._queue, self._tokens, self._totals = queue, tokens, totals
+        self._kernel, self._sender = kernel, sender
+        self._parameters, self._queue, self._tokens = parameters, queue, tokens
+        self._beats = parameters.beats_per_tile
         self._arrivals: deque[float] = deque()
         self._inside = 0
+        self._narrowed: deque[tuple[TileOfPlanes, float]] = deque()
         self._turning = False
         self._change = Change(kernel)
 
     def start(self) -> None:
         self._kernel.start(self._run())
+        self._kernel.start(self._turn())
 
     def admit(self, last: float) -> Process:
         """Wait until a tile may end, ``last`` being when the one before did."""
-        beats = self._parameters.beats_per_tile
         while True:
             if self._inside >= self._parameters.queues.result_tiles:
                 yield self._change
-            elif last and self._kernel.now < last + beats:
-                yield last + beats
+            elif last and self._kernel.now < last + self._beats:
+                yield last + self._beats
             else:
                 break
         self._inside += 1
@@ -63,52 +80,80 @@ class ResultModel:
             self._queue.pop()
             assert isinstance(task.command, Store)
             if not task.skip:
-                yield from self._tiles(task, task.command)
-            if task.command.signal:
-                yield from self._writer.wait_idle()
-            self._tokens.give(Stage.RESULT, task.command, self._kernel.now + END_CYCLES)
+                yield from self._tiles(task.command)
+            if task.skip or task.command.format is not Format.PLANES:
+                yield from self._wait_for_planes()
+                self._sender.end(task.command)
 
-    def _tiles(self, task: Task, command: Store) -> Process:
-        parameters = self._parameters
+    def _tiles(self, command: Store) -> Process:
         count = command.images * command.tiles_y * command.tiles_x
-        beats = parameters.beats_per_tile
         for tile in range(count):
             while not self._arrivals:
                 yield self._change
-            yield max(self._kernel.now, self._arrivals.popleft())
-            started = self._kernel.now
+            arrival = self._arrivals.popleft()
+            if command.format is Format.PLANES:
+                yield max(self._kernel.now, arrival)
+                yield from self._narrow(TileOfPlanes(command, tile, tile == count - 1))
+                continue
+            # the first beat behind the sums
+            yield max(self._kernel.now, arrival + SUM_CYCLES)
+            yield from self._wait_for_planes()
             if command.format in (Format.RAW32, Format.RAW48):
                 yield from self._raw(command, tile)
-            yield max(self._kernel.now, started + beats)
-            # a tile's last beat and what is not planes wait for the planes of the tile before
-            while self._turning:
-                yield self._change
-            self._leave()
-            if command.format is Format.PLANES:
-                self._turning = True
-                self._kernel.start(self._planes(command, tile))
-        while self._turning and command.signal:
+            else:
+                self._leave(self._kernel.now + self._beats - 1)
+                yield self._kernel.now + self._beats
+
+    def _leave(self, time: float) -> None:
+        def left() -> None:
+            self._inside -= 1
+            self._change.notify()
+
+        self._kernel.call(left, time)
+
+    def _wait_for_planes(self) -> Process:
+        while self._narrowed or self._turning:
             yield self._change
 
-    def _leave(self) -> None:
-        self._inside -= 1
-        self._change.notify()
-
     def _raw(self, command: Store, tile: int) -> Process:
+        """Beat by beat into blocks; the tile has left the queue some beats before its end."""
         parameters = self._parameters
         width = 32 if command.format is Format.RAW32 else 48
-        results = parameters.array.rows * parameters.array.columns
+        size = parameters.results_per_beat * width // 8
         address = command.address + parameters.word_bytes * tile * command.tile_stride
-        yield from self._write(command, address, results * width // 8)
+        for beat in range(self._beats):
+            if beat == max(0, self._beats - BEATS_BEHIND):
+                self._leave(self._kernel.now + LEAVE_CYCLES - 1)
+            yield from self._sender.issue(command, address, size, late=1)
+            address += size
 
-    def _planes(self, command: Store, tile: int) -> Process:
-        parameters, word = self._parameters, self._parameters.word_bytes
-        for digit in range(parameters.digits(command.bits)):
-            offset = tile * command.tile_stride + digit * command.digit_stride
-            yield from self._write(command, command.address + word * offset, word)
-        self._turning = False
+    def _narrow(self, tile: TileOfPlanes) -> Process:
+        """The beats' way to the corner turn, which stands still while that is taken."""
+        yield self._kernel.now + self._beats - 1
+        while len(self._narrowed) > (NARROW_CYCLES - 1) // self._beats:
+            yield self._change
+        self._narrowed.append((tile, self._kernel.now + NARROW_CYCLES))
         self._change.notify()
+        self._leave(self._kernel.now + LEAVE_CYCLES)
+        yield self._kernel.now + 1
 
-    def _write(self, command: Store, address: int, size: int) -> Process:
-        self._totals.add_bytes(command.tag, size, written=True)
-        yield from self._writer.write(address, size)
+    def _turn(self) -> Process:
+        """Tile after tile into the corner turn, and plane after plane out of it."""
+        parameters, word = self._parameters, self._parameters.word_bytes
+        while True:
+            while not self._narrowed:
+                yield self._change
+            tile, time = self._narrowed[0]
+            yield max(self._kernel.now, time + 1)
+            self._narrowed.popleft()
+            self._turning = True
+            self._change.notify()
+            command = tile.command
+            address = command.address + word * tile.number * command.tile_stride
+            for digit in range(parameters.digits(command.bits)):
+                place = address + word * digit * command.digit_stride
+                yield from self._sender.issue(command, place, word)
+            if tile.last:
+                self._sender.end(command)
+            self._turning = False
+            self._change.notify()

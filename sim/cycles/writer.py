@@ -3,75 +3,35 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
 from hw.contract.parameters import Parameters
 from sim.cycles.kernel import Change, Kernel, Process
-from sim.cycles.memory import GRANULE_BYTES, Ddr, beats_of, granules
+from sim.cycles.memory import GRANULE_BYTES, Ddr
+from sim.cycles.write_port import WritePort
 from sim.memory_model import MemoryModel
 
-ADDRESS_CYCLES = 6
-"""From the last block of a burst to its address on the port."""
-DATA_CYCLES = 2
-"""From there to its first beat in memory's buffer."""
-ANSWER_CYCLES = 1
-MARGIN = 8
-"""Blocks on their way to a store."""
+MARGIN = 5
+"""Places of a port's store that are left when no more blocks are taken."""
+SEEN_CYCLES = 5
+"""From taking a block until it counts for that: as many may follow it."""
+FULL_CYCLES = 6
+"""From taking the block that ends 128 bytes to the burst's address on the port."""
+BROKEN_CYCLES = 5
+"""From taking a block that does not follow to the address of the burst before it."""
+PATIENCE_CYCLES = 9
+"""From a burst's last block to the time when it is too late for another one to follow."""
 
 
-class WritePort:
-    """Bursts of one port: those in its store, and those under way."""
+class OpenBurst:
+    """Blocks for ``port`` up to the address ``end``, which the next block may still follow."""
 
-    def __init__(
-        self, kernel: Kernel, ddr: Ddr, parameters: Parameters, memory: MemoryModel, change: Change
-    ) -> None:
-        self._kernel, self._ddr, self._memory, self._change = kernel, ddr, memory, change
-        self._flow = ddr.flow(writes=True)
-        self._bursts: deque[tuple[int, int, float]] = deque()
-        self._arrived = Change(kernel)
-        most = parameters.memory.outstanding
-        self._most = min(most, memory.accepted_bursts)
-        per_granule = max(1, GRANULE_BYTES // parameters.block_bytes)
-        self.places = max(2 * MARGIN, 2 * most * per_granule) - MARGIN
-        self.stored = self.under_way = 0
-
-    def start(self) -> None:
-        self._kernel.start(self._issue())
-
-    def put(self, blocks: int, beats: int) -> None:
-        self.stored += blocks
-        self._bursts.append((blocks, beats, self._kernel.now + ADDRESS_CYCLES))
-        self._arrived.notify()
-
-    @property
-    def idle(self) -> bool:
-        return not self._bursts and not self.under_way
-
-    def _issue(self) -> Process:
-        while True:
-            while not self._bursts:
-                yield self._arrived
-            blocks, beats, ready = self._bursts[0]
-            yield max(self._kernel.now, ready)
-            while self.under_way >= self._most:
-                yield self._change
-            self._bursts.popleft()
-            self.under_way += 1
-            self._kernel.start(self._answer(blocks, beats))
-            yield self._kernel.now + 1
-
-    def _answer(self, blocks: int, beats: int) -> Process:
-        burst = self._ddr.add(self._flow, beats, self._kernel.now + DATA_CYCLES)
-        while burst.end is None:
-            yield burst.moved
-        self.stored -= blocks
-        self._change.notify()
-        yield burst.end + self._memory.write_latency_cycles + ANSWER_CYCLES
-        self.under_way -= 1
-        self._change.notify()
+    def __init__(self, port: WritePort, address: int) -> None:
+        self.port, self.end, self.size = port, address, 0
 
 
 class Writer:
-    """Takes a block per cycle, as long as the next port has room for it."""
+    """Takes a block per cycle, as long as every port has room for it."""
 
     def __init__(
         self, kernel: Kernel, ddr: Ddr, parameters: Parameters, memory: MemoryModel
@@ -79,28 +39,58 @@ class Writer:
         self._kernel = kernel
         self._block_bytes = parameters.block_bytes
         self._change = Change(kernel)
+        per_granule = max(1, GRANULE_BYTES // parameters.block_bytes)
+        places = max(2 * MARGIN, 2 * parameters.memory.outstanding * per_granule)
+        self._most = places - MARGIN
         self._ports = [
             WritePort(kernel, ddr, parameters, memory, self._change)
             for _ in range(parameters.memory.ports)
         ]
         self._turn = 0
+        self._unseen: deque[tuple[float, WritePort]] = deque()
+        self._open: OpenBurst | None = None
 
     def start(self) -> None:
         for port in self._ports:
             port.start()
 
-    def write(self, address: int, size: int) -> Process:
-        """Until the last block has been taken."""
-        for piece in granules(address, size):
-            port = self._ports[self._turn % len(self._ports)]
+    def write(self, address: int) -> Process:
+        """Until the block has been taken."""
+        while not self._ready():
+            yield self._change
+        self._collect(address)
+
+    def _ready(self) -> bool:
+        unseen = self._unseen
+        while unseen and unseen[0][0] <= self._kernel.now:
+            unseen.popleft()[1].stored += 1
+        return all(port.stored <= self._most for port in self._ports)
+
+    def _collect(self, address: int) -> None:
+        now, burst = self._kernel.now, self._open
+        if burst is None or address != burst.end:
+            if burst is not None:
+                self._send(burst, now + BROKEN_CYCLES)
+            burst = self._open = OpenBurst(self._ports[self._turn % len(self._ports)], address)
             self._turn += 1
-            blocks = piece // self._block_bytes
-            yield self._kernel.now + blocks
-            while port.stored + blocks > port.places:
-                yield self._change
-            port.put(blocks, beats_of(piece))
+        self._unseen.append((now + SEEN_CYCLES, burst.port))
+        burst.end += self._block_bytes
+        burst.size += self._block_bytes
+        if burst.end % GRANULE_BYTES == 0:
+            self._send(burst, now + FULL_CYCLES)
+        else:
+            self._kernel.call(partial(self._lose_patience, burst, burst.end), now + PATIENCE_CYCLES)
+
+    def _lose_patience(self, burst: OpenBurst, end: int) -> None:
+        """Send ``burst`` if it still ends there."""
+        if self._open is burst and burst.end == end:
+            self._send(burst, self._kernel.now + BROKEN_CYCLES)
+
+    def _send(self, burst: OpenBurst, address_time: float) -> None:
+        self._open = None
+        burst.port.put(burst.size, address_time)
 
     def wait_idle(self) -> Process:
         """Until all that was written has been acknowledged."""
-        while not all(port.idle for port in self._ports):
+        while self._open is not None or not all(port.idle for port in self._ports):
             yield self._change

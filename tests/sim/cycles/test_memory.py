@@ -45,8 +45,10 @@ def test_a_limit_is_shared_equally() -> None:
 
 def test_mixed_traffic_costs_more() -> None:
     model = MemoryModel(bytes_per_cycle=8.0, mixed_efficiency=0.5)
-    assert end_times(model, (False, [(4, 0.0)]), (True, [(4, 0.0)])) == [[16], [16]]
-    assert end_times(model, (False, [(4, 0.0)]), (False, [(4, 0.0)])) == [[8], [8]]
+    # a beat in every other cycle, in which it is always the write's turn; then the read alone
+    assert end_times(model, (False, [(4, 0.0)]), (True, [(4, 0.0)])) == [[12], [8]]
+    # turns 0, 1, 2, 3 are those of the first port, the second, the second, and the first again
+    assert end_times(model, (False, [(4, 0.0)]), (False, [(4, 0.0)])) == [[8], [7]]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""The last part of the result stage: blocks to the writer and the ends of STOREs, in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from hw.contract.commands import Stage, Store
+from hw.contract.parameters import Parameters
+from sim.cycles.kernel import Change, Kernel, Process
+from sim.cycles.tokens import Tokens
+from sim.cycles.totals import Totals
+from sim.cycles.writer import Writer
+
+ROOM = 12
+"""Blocks that may be held when another one is issued."""
+SEEN_CYCLES = 3
+"""From a block's issue until it counts for that: as many may be issued in the meantime."""
+LEFT_CYCLES = 2
+"""From a block's end here to the issue of another one."""
+OFFER_CYCLES = 5
+"""From a block's issue to its offer to the writer."""
+END_CYCLES = 4
+"""From the last acknowledgement to the token."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A block issued at ``time``; without an address, the end of the STORE."""
+
+    command: Store
+    address: int | None
+    time: float
+
+
+class Sender:
+    """Holds some blocks, so that whoever issues them runs ahead of the writer."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        writer: Writer,
+        parameters: Parameters,
+        tokens: Tokens,
+        totals: Totals,
+    ) -> None:
+        self._kernel, self._writer, self._tokens, self._totals = kernel, writer, tokens, totals
+        self._block_bytes = parameters.block_bytes
+        self._items: deque[Item] = deque()
+        self._unseen: deque[float] = deque()
+        self._held = 0
+        self._left, self._came = Change(kernel), Change(kernel)
+
+    def start(self) -> None:
+        self._kernel.start(self._run())
+
+    def issue(self, command: Store, address: int, size: int, late: int = 0) -> Process:
+        """A block per cycle, until the last of those has been issued. ``late``: cycles until the
+        issuer knows of room."""
+        for place in range(address, address + size, self._block_bytes):
+            while not self._room(self._kernel.now - late):
+                yield self._left
+                if late:
+                    yield self._kernel.now + late
+            now = self._kernel.now
+            self._unseen.append(now + SEEN_CYCLES)
+            self._put(Item(command, place, now))
+            yield now + 1
+
+    def _room(self, time: float) -> bool:
+        while self._unseen and self._unseen[0] <= time:
+            self._unseen.popleft()
+            self._held += 1
+        return self._held <= ROOM
+
+    def end(self, command: Store) -> None:
+        """All blocks of ``command`` have been issued."""
+        if command.signal:
+            self._put(Item(command, None, self._kernel.now))
+
+    def _put(self, item: Item) -> None:
+        self._items.append(item)
+        self._came.notify()
+
+    def _run(self) -> Process:
+        while True:
+            while not self._items:
+                yield self._came
+            item = self._items.popleft()
+            yield max(self._kernel.now, item.time + OFFER_CYCLES)
+            if item.address is not None:
+                yield from self._writer.write(item.address)
+                self._totals.add_bytes(item.command.tag, self._block_bytes, written=True)
+                self._kernel.call(self._leave, self._kernel.now + LEFT_CYCLES)
+                yield self._kernel.now + 1
+            else:
+                # no later block is offered before memory has acknowledged all
+                yield from self._writer.wait_idle()
+                self._tokens.give(Stage.RESULT, item.command, self._kernel.now + END_CYCLES)
+
+    def _leave(self) -> None:
+        self._held -= 1
+        self._left.notify()

@@ -1,0 +1,80 @@
+"""The write half of one port."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from hw.contract.parameters import Parameters
+from sim.cycles.kernel import Change, Kernel, Process
+from sim.cycles.memory import Burst, Ddr, beats_of
+from sim.memory_model import MemoryModel
+
+ADDRESS_INTERVAL = 2
+DATA_CYCLES = 1
+"""From a burst's address to its first beat, if no other's are on their way."""
+ANSWER_CYCLES = 2
+"""From the answer to a burst to the address that waited for it."""
+
+
+class WritePort:
+    """Bursts of one port: those in its store, and those under way.
+
+    ``stored`` is the blocks in the store; one leaves as its beats go into memory's buffer, long
+    before memory has written them. ``change`` is notified of what leaves.
+    """
+
+    def __init__(
+        self, kernel: Kernel, ddr: Ddr, parameters: Parameters, memory: MemoryModel, change: Change
+    ) -> None:
+        self._kernel, self._ddr, self._memory, self._change = kernel, ddr, memory, change
+        self._block_beats = beats_of(parameters.block_bytes)
+        self._flow = ddr.flow(writes=True)
+        self._bursts: deque[tuple[int, float]] = deque()
+        self._arrived, self._answered = Change(kernel), Change(kernel)
+        self._most = min(parameters.memory.outstanding, memory.accepted_bursts)
+        self.stored = self._under_way = 0
+
+    def start(self) -> None:
+        self._kernel.start(self._issue())
+
+    def put(self, size: int, time: float) -> None:
+        """A burst of ``size`` bytes whose address may be on the port at ``time``."""
+        self._bursts.append((size, time))
+        self._arrived.notify()
+
+    @property
+    def idle(self) -> bool:
+        return not self._bursts and not self._under_way
+
+    def _issue(self) -> Process:
+        """An address runs ahead of the data by the burst whose beats are being sent."""
+        ends = deque([0.0, 0.0])
+        next_address = 0.0
+        while True:
+            while not self._bursts:
+                yield self._arrived
+            size, ready = self._bursts[0]
+            yield max(self._kernel.now, ready, next_address, ends.popleft())
+            while self._under_way >= self._most:
+                yield self._answered
+            self._bursts.popleft()
+            self._under_way += 1
+            now = self._kernel.now
+            next_address = now + ADDRESS_INTERVAL
+            begin = max(now + DATA_CYCLES, ends[0])
+            ends.append(begin + beats_of(size))
+            for gone in range(self._block_beats, beats_of(size) + 1, self._block_beats):
+                self._kernel.call(self._leave, begin + gone)
+            self._kernel.start(self._answer(self._ddr.add(self._flow, beats_of(size), begin)))
+
+    def _leave(self) -> None:
+        self.stored -= 1
+        self._change.notify()
+
+    def _answer(self, burst: Burst) -> Process:
+        while burst.end is None:
+            yield burst.moved
+        yield burst.end + self._memory.write_latency_cycles + ANSWER_CYCLES
+        self._under_way -= 1
+        self._answered.notify()
+        self._change.notify()
