@@ -12,7 +12,7 @@ from sim.cycles.kernel import Change, Kernel, Process
 from sim.cycles.sender import Sender
 from sim.cycles.tokens import Tokens
 
-ARRAY_CYCLES = 16
+ARRAY_CYCLES = 17
 """From a tile's last pass to its first beat's way out of the queue."""
 SUM_CYCLES = 3
 """From there to the sum, which goes to the port or into blocks."""
