@@ -27,7 +27,7 @@ class BurstCollector(wiring.Component):
     Timing: a block per cycle; nothing waits. ``send`` comes a cycle after its burst has ended.
     """
 
-    PATIENCE_CYCLES = 8
+    PATIENCE_CYCLES = 32
 
     def __init__(self, shape: BurstShape, ports: int):
         self.shape, self.ports = shape, ports

@@ -19,7 +19,7 @@ FULL_CYCLES = 6
 """From taking the block that ends 128 bytes to the burst's address on the port."""
 BROKEN_CYCLES = 5
 """From taking a block that does not follow to the address of the burst before it."""
-PATIENCE_CYCLES = 9
+PATIENCE_CYCLES = 33
 """From a burst's last block to the time when it is too late for another one to follow."""
 
 
