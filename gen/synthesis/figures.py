@@ -58,7 +58,11 @@ def _engine(parameters: Parameters) -> wiring.Component:
 PARTS: dict[str, Callable[[Parameters], wiring.Component]] = {"array": _array, "engine": _engine}
 """The parts that can be synthesized."""
 
-OPERAND_PORTS = {"array": ("rows", "columns")}
+OPERANDS = {
+    "array": ("rows", "columns"),
+    "engine": ("execute.feeder.window.rows", "execute.columns[", "execute.array.columns"),
+}
+"""Where the operand bits of a part come from: beginnings of names, see `measure_loads`."""
 
 
 def synthesize_part(
@@ -71,17 +75,17 @@ def synthesize_part(
     netlist = synthesize(verilog, top, cache, progress)
     progress("measuring")
     products = parameters.bit_products_per_cycle if part == "array" else None
-    return measure(netlist, operand_ports=OPERAND_PORTS.get(part, ()), bit_products=products)
+    return measure(netlist, operands=OPERANDS[part], bit_products=products)
 
 
 def measure(
-    netlist: Netlist, *, operand_ports: tuple[str, ...] = (), bit_products: int | None = None
+    netlist: Netlist, *, operands: tuple[str, ...] = (), bit_products: int | None = None
 ) -> Figures:
     """The figures of ``netlist``; ``bit_products`` is what it multiplies in a cycle."""
     area = total_area(netlist)
     flat = flatten(netlist)
     depth = logic_depth(flat)
-    loads = measure_loads(flat, operand_ports)
+    loads = measure_loads(flat, operands)
     return Figures(
         luts=area.luts,
         packed_luts=area.packed_luts,
@@ -92,12 +96,12 @@ def measure(
         luts_per_bit_product=round(area.luts / bit_products, 4) if bit_products else None,
         logic_levels=depth.levels,
         levels_after_memory=depth.levels_after_direct,
-        loads_per_operand_bit=loads.operand.loads if operand_ports else None,
+        loads_per_operand_bit=loads.operand.loads if operands else None,
         loads_of_any_net=loads.any_net.loads,
         notes={
             "most loads": loads.any_net.name,
         }
-        | ({"most loads of an operand bit": loads.operand.name} if operand_ports else {}),
+        | ({"most loads of an operand bit": loads.operand.name} if operands else {}),
         paths=depth.paths,
         modules=module_areas(netlist),
     )

@@ -28,8 +28,8 @@ class Loaded:
 class Loads:
     """The nets with the most loads.
 
-    operand : of the nets that carry operand bits: those that the top's operand ports drive, and,
-        through flip-flops, the nets that follow
+    operand : of the nets that carry operand bits: those that were named, and, through
+        flip-flops, the nets that follow
     any_net : of all nets but clocks and the top's reset
     """
 
@@ -37,8 +37,9 @@ class Loads:
     any_net: Loaded
 
 
-def measure_loads(flat: FlatNetlist, operand_ports: Iterable[str]) -> Loads:
-    """Count the loads in ``flat``; ``operand_ports`` are beginnings of names of the top's ports."""
+def measure_loads(flat: FlatNetlist, operands: Iterable[str]) -> Loads:
+    """Count the loads in ``flat``; operand bits come on nets and input ports of the top whose names
+    begin with one of ``operands``."""
     counts: Counter[Net] = Counter()
     aside: set[Net] = set(flat.ports.get("rst", ())) | {CONSTANT}
     next_nets: dict[Net, list[Net]] = {}
@@ -50,16 +51,17 @@ def measure_loads(flat: FlatNetlist, operand_ports: Iterable[str]) -> Loads:
         if cell.kind.flip_flops:
             for net in cell.pins["D"]:
                 next_nets.setdefault(net, []).extend(cell.pins["Q"])
-    operands = _reached(_ports(flat, tuple(operand_ports)), next_nets) - aside
+    carriers = _reached(_named(flat, tuple(operands)), next_nets) - aside
     return Loads(
-        operand=_most(flat, {net: counts[net] for net in operands}),
+        operand=_most(flat, {net: counts[net] for net in carriers}),
         any_net=_most(flat, {net: loads for net, loads in counts.items() if net not in aside}),
     )
 
 
-def _ports(flat: FlatNetlist, prefixes: tuple[str, ...]) -> set[Net]:
-    names = [name for name in flat.inputs if prefixes and name.startswith(prefixes)]
-    return {net for name in names for net in flat.ports[name]}
+def _named(flat: FlatNetlist, prefixes: tuple[str, ...]) -> set[Net]:
+    ports = [name for name in flat.inputs if name.startswith(prefixes)]
+    nets = {net for net, name in enumerate(flat.names) if name.startswith(prefixes)}
+    return nets | {net for name in ports for net in flat.ports[name]}
 
 
 def _reached(starts: set[Net], next_nets: dict[Net, list[Net]]) -> set[Net]:

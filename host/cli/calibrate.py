@@ -156,7 +156,7 @@ def _percent(difference: int, found: Counters) -> str:
 def _markdown(args: argparse.Namespace, rows: Sequence[Sequence[str]]) -> str:
     networks, precisions = " ".join(args.networks), " ".join(args.precisions)
     lines = [
-        "# Cycle model against RTL",
+        f"# Cycle model against RTL{', one precision for all layers' if args.uniform else ''}",
         "",
         "RTL cycles, utilization and GOPS are measured in co-simulation, the model's cycles are "
         "modelled; the columns behind them are the model's errors: of cycles, busy and stall "

@@ -81,8 +81,8 @@ class Coverage:
         return "\n".join(lines)
 
     def markdown(self) -> str:
-        """The summary, and a table of hits for each point."""
-        parts = ["```", self.summary(), "```", ""]
+        """The holes, and a table of hits for each point."""
+        parts = []
         if self.holes:
             parts += ["## Empty bins", "", *(f"- {each}" for each in self.holes), ""]
         return "\n".join(parts + [self._table(name) for name in self.points])

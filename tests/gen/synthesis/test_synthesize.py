@@ -54,7 +54,7 @@ def test_figures_of_the_array(
     """One DSP slice for each unit, no block RAM, and the limits that hold for every array."""
     figures = measure(
         array[0],
-        operand_ports=("rows", "columns"),
+        operands=("rows", "columns"),
         bit_products=parameters.bit_products_per_cycle,
     )
     assert figures.dsps == parameters.array.rows * parameters.array.columns
