@@ -12,9 +12,10 @@ import numpy as np
 from host.accelerator import Accelerator, Counters
 from host.backends.cosim import CosimAccelerator
 from host.cli.options import add_config
-from host.cli.output import table, write_text
+from host.cli.output import prepare_folder, table, write_text
 from host.cli.simulate import measure, progress
 from host.cli.simulate_report import STALLS, Measured
+from host.networks.resnet import depth_of
 from host.random_streams import Stream, generator
 from host.simulation.programs import ResultForm, make_job
 from host.simulation.step import TrainingStep, record_training_step, useful_bit_products
@@ -69,6 +70,10 @@ def run(args: argparse.Namespace) -> int:
     parameters = load_parameters(args.config)
     for text in args.precisions:
         Precision.parse(text)
+    for network in args.networks:
+        depth_of(network)
+    if args.out:
+        prepare_folder(args.out.parent)
     cases = [
         Case(network, precision, memory, form)
         for network in args.networks

@@ -80,7 +80,12 @@ def _pixels(images: Array, bits: int) -> Quantized:
 
 
 def build_network(model: str, *, channels: int, classes: int, rng: np.random.Generator) -> ResNet:
-    """The network named ``model``: ``resnet`` and its depth, 6n+2.
+    """The network named ``model``; errors as of `depth_of`."""
+    return ResNet(depth_of(model), channels=channels, classes=classes, rng=rng)
+
+
+def depth_of(model: str) -> int:
+    """Layers of the network named ``model``: ``resnet`` and its depth, 6n+2.
 
     Raises `ParameterError` for any other name.
     """
@@ -90,4 +95,4 @@ def build_network(model: str, *, channels: int, classes: int, rng: np.random.Gen
         raise ParameterError(
             "model", model, "resnet8, resnet14, resnet20, … (6n+2 layers, n at least 1)"
         )
-    return ResNet(depth, channels=channels, classes=classes, rng=rng)
+    return depth

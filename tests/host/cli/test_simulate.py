@@ -95,3 +95,13 @@ def test_an_unwritable_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFix
     options = ["--blocks", "2", "--batch", "1", "--precision", "1,1,1", "--out", str(target)]
     assert main(["simulate", *options]) == 3
     assert f"cannot make the folder {target}" in capsys.readouterr().err
+
+
+def test_calibrate_finds_mistakes_before_it_measures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", "--config", "tiny", "--networks", "resnet8", "vgg"]) == 2
+    assert "model: got 'vgg'" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert main(["calibrate", "--out", str(tmp_path / "file" / "table.md")]) == 3
+    assert "cannot make the folder" in capsys.readouterr().err
