@@ -92,6 +92,8 @@ class StreamSink:
         self.name = name
         self.items: list[Any] = []
         """Everything received and not yet taken by `receive`."""
+        self.paused = False
+        """While True, nothing is accepted."""
         self.transferred = 0
         self._clk = dut.clk
         self._payload = getattr(dut, f"{name}__payload")
@@ -139,5 +141,5 @@ class StreamSink:
                     self.transferred += 1
                     self.items.append(self._decode(payload))
                     self._arrived.set()
-            accepting = not next(self._stalls)
+            accepting = not next(self._stalls) and not self.paused
             self._ready.value = int(accepting)

@@ -189,6 +189,90 @@ async def streams_without_end(bench: Bench) -> None:
         await driver.reset()
 
 
+OLD = SimpleNamespace(activation=2, weight=3, error=5)
+NEW = SimpleNamespace(activation=7, weight=11, error=13)
+"""All digits differ, with 4 planes in one, too: nothing of one is taken for the other's."""
+REWRITTEN = 5
+
+
+async def sends(driver: Driver, opcode: Opcode, count: int = 6) -> list[int]:
+    """``count`` random commands of the slot `REWRITTEN`, which has the `OLD` entry yet."""
+    await driver.set_entry(REWRITTEN, OLD)
+    words = []
+    for _ in range(count):
+        word = good_command(driver.bench.random, driver.parameters, opcode)
+        operand = driver.bench.random.randrange(3)
+        word = with_field(word, opcode, "operand", operand)
+        word = with_field(word, opcode, "partner", (operand + 1) % 3)
+        words.append(with_field(word, opcode, "slot", REWRITTEN))
+    await driver.start(1000)
+    driver.source.send(*words)
+    return words
+
+
+def decoded_old(driver: Driver, opcode: Opcode, words: list[int]) -> int:
+    """How many of ``words`` were decoded with `OLD`; all others must be behind, and have `NEW`."""
+    choices = []
+    for entry in (OLD, NEW):
+        table = [*driver.table]
+        table[REWRITTEN] = entry
+        choices.append(
+            [task_of(word, index, table, driver.parameters) for index, word in enumerate(words)]
+        )
+    old, new = choices
+    fits = [n for n in range(len(words) + 1) if driver.matches(OWNER[opcode], old[:n] + new[n:])]
+    assert len(fits) == 1, fits
+    return fits[0]
+
+
+@testbench(cycle_limit=20_000)
+@cocotb.parametrize(opcode=[opcode.value for opcode in OWNER if opcode != Opcode.PATTERN])
+async def table_written_in_any_cycle(bench: Bench, opcode: int) -> None:
+    """What has left keeps its bits, what has not come takes the new ones; none has some of both."""
+    driver = Driver(bench)
+    await driver.set_table()
+    sink = driver.sinks[OWNER[Opcode(opcode)]]
+    seen = set()
+    for delay in range(16):
+        transferred = driver.source.transferred
+        words = await sends(driver, Opcode(opcode))
+        await bench.cycles(delay)
+        left = len(sink.items)
+        await driver.set_entry(REWRITTEN, NEW)
+        await bench.cycles(1)
+        come = driver.source.transferred - transferred
+        await driver.source.drained()
+        await bench.cycles(12)
+        old = decoded_old(driver, Opcode(opcode), words)
+        assert left <= old <= come, (delay, left, old, come)
+        seen.add(old)
+        await driver.reset()
+    assert {0, 1, 2, 3} <= seen
+
+
+@testbench(cycle_limit=5_000)
+@cocotb.parametrize(opcode=[opcode.value for opcode in OWNER if opcode != Opcode.PATTERN])
+async def table_written_while_the_stage_is_full(bench: Bench, opcode: int) -> None:
+    """A task that waits for its stage has its bits; the command behind it, which is held, has
+    been looked up; all that the decoder has not taken obey the table as it is now."""
+    driver = Driver(bench)
+    await driver.set_table()
+    sink = driver.sinks[OWNER[Opcode(opcode)]]
+    sink.paused = True
+    words = await sends(driver, Opcode(opcode))
+    await bench.cycles(40)
+    assert not sink.items
+    come = driver.source.transferred
+    assert come < len(words) - 1
+    await driver.set_entry(REWRITTEN, NEW)
+    await bench.cycles(20)
+    sink.paused = False
+    await driver.source.drained()
+    await bench.cycles(12)
+    assert decoded_old(driver, Opcode(opcode), words) == come
+    assert not driver.faults
+
+
 @testbench(cycle_limit=2_000)
 async def rate(bench: Bench) -> None:
     driver = Driver(bench)

@@ -1,11 +1,13 @@
 """Runs inside the simulator: whole programs on the whole engine, and all that can go wrong."""
 
+from dataclasses import replace
+
 import cocotb
 from cocotb.triggers import RisingEdge
 
 from hw.contract import registers as contract
-from hw.contract.commands import Fault, Format, Tag
-from hw.contract.precision import Precision
+from hw.contract.commands import Fault, Format, Load, Memory, Tag, encode
+from hw.contract.precision import Operand, Precision
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_memory import DECERR, OKAY, SLVERR
 from tests.hw.engine.machine import Machine, job_seed
@@ -290,6 +292,55 @@ async def table_changes_between_programs(bench: Bench) -> None:
         await machine.write(contract.CONTROL, contract.CLEAR_COUNTERS.insert(1))
         await machine.run(job)
         assert (await machine.counters())[Tag.ERROR, "BUSY"] == job.passes
+
+
+def fillers(machine: Machine) -> list[int]:
+    """LOADs of a slot with 0 bits, the first of which waits for a token of a STORE: more of them
+    than there is room for between the decoder and the gate where it waits."""
+    queued, in_gate, in_decoder = machine.parameters.queues.commands, 1, 1
+    skipped = Load(
+        slot=SLOT + 1, operand=Operand.ACTIVATION, partner=Operand.WEIGHT, memory=Memory.PLANES,
+        address=ROWS_BASE, runs=1, words=1, destination=0,
+    )  # fmt: skip
+    waiting = replace(skipped, wait=2)
+    return [encode(waiting), *[encode(skipped)] * 2 * (queued + in_gate + in_decoder)]
+
+
+@testbench(cycle_limit=30_000)
+@cocotb.parametrize(bits=[(5, 4, 1), (1, 1, 1), (0, 3, 3)])
+async def table_changes_while_a_program_runs(bench: Bench, bits: tuple[int, int, int]) -> None:
+    """Commands that are decoded after the write obey it, those before do not.
+
+    The first part ends when its results have left at the port, which takes none of them before
+    the table is written. The fetch stage waits for that end, and so do its queue and the decoder:
+    nothing of the second part can have been decoded.
+    """
+    machine = Machine(bench)
+    await machine.prepare()
+    first = matrix_product(machine.parameters, PRECISION, job_seed(bench), Format.PORT)
+    second = matrix_product(machine.parameters, Precision(*bits), job_seed(bench)).moved(0x800)
+    for job in (first, second):
+        machine.fill(job)
+    store = 4
+    words = first.replaced(store, signal=1).words()[:-1]
+    await machine.set_slot(PRECISION)
+    await machine.set_slot(Precision(0, 0, 0), SLOT + 1)
+    machine.port.paused = True
+    await machine.start([*words, *fillers(machine), *second.words()])
+    while not int(bench.dut.port__valid.value):
+        await RisingEdge(bench.dut.clk)
+    await bench.cycles(500)
+    status = await machine.status()
+    assert (status["IDLE"], status["DONE"], status["FAULT"]) == (0, 0, 0)
+    await machine.set_slot(second.precision)
+    assert not machine.port.items
+    machine.port.paused = False
+    await machine.interrupt()
+    assert (await machine.status())["DONE"]
+    machine.check(first)
+    machine.check(second)
+    assert any(monitor.writes for monitor in machine.monitors) == bool(second.expected)
+    machine.finish()
 
 
 @testbench(cycle_limit=30_000)

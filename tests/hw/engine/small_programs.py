@@ -60,6 +60,18 @@ class Job:
         commands[number] = replace(commands[number], **changes)  # type: ignore[arg-type]
         return replace(self, commands=commands)
 
+    def moved(self, distance: int) -> Job:
+        """The same with its tensors ``distance`` bytes further on in memory."""
+        commands = [
+            replace(each, address=each.address + distance)
+            if isinstance(each, Load | Store)
+            else each
+            for each in self.commands
+        ]
+        memory = {base + distance: data for base, data in self.memory.items()}
+        expected = {base + distance: data for base, data in self.expected.items()}
+        return replace(self, commands=commands, memory=memory, expected=expected)
+
 
 def words_of(values: NDArray[np.int64], bits: int, parameters: Parameters) -> list[bytes]:
     """``values[pixels, channels]`` as the words of a block, most significant digit first."""

@@ -1,0 +1,88 @@
+"""What the cycle model repeats of the RTL, which it may not import: sizes, and some latencies."""
+
+from typing import Any
+
+import pytest
+from amaranth.hdl import Fragment
+
+from hw.axi.block_reader import BlockReader
+from hw.axi.block_writer import BlockWriter
+from hw.axi.burst_collector import BurstCollector
+from hw.axi.bursts import BEAT_BYTES, BURST_BYTES
+from hw.contract.commands import COMMAND_BYTES, Stage
+from hw.contract.parameters import Parameters, load_parameters, preset_names
+from hw.fetch.commands import LATENCY_COMMANDS, commands_ahead
+from hw.fetch.stage import TASKS_AHEAD
+from hw.flow.stream_register import StreamRegister
+from hw.results.sender import ITEMS, UNSEEN
+from sim import memory_model
+from sim.cycles import commands, fetch, memory, read_port, sender, write_port, writer
+from sim.cycles.kernel import Kernel
+from sim.cycles.memory import Ddr
+from sim.cycles.reader import Reader
+from sim.memory_model import MemoryModel
+from tests.hw.machines import machine
+
+IDEAL = MemoryModel.ideal()
+MACHINES = {name: load_parameters(name) for name in preset_names()} | {
+    "one burst under way": machine(memory__outstanding=1),
+    "as many as AXI3 allows": machine(memory__outstanding=8),
+    "long queues": machine(queues__commands=64),
+}
+
+
+@pytest.fixture(params=MACHINES)
+def parameters(request: pytest.FixtureRequest) -> Parameters:
+    return MACHINES[request.param]
+
+
+def elaborated(component: Any) -> Any:
+    """``component``; Amaranth minds if one is made for its numbers only."""
+    Fragment.get(component, None)
+    return component
+
+
+def test_bursts() -> None:
+    assert memory_model.BEAT_BYTES == BEAT_BYTES
+    assert memory.GRANULE_BYTES == BURST_BYTES
+
+
+def test_writer() -> None:
+    assert writer.MARGIN == BlockWriter.MARGIN
+    assert writer.FULL_CYCLES == BlockWriter.ADDRESS_LATENCY_CYCLES
+    assert write_port.DATA_CYCLES == BlockWriter.DATA_LATENCY_CYCLES
+    # a block is too late a cycle after the last one in which it could have followed
+    assert writer.PATIENCE_CYCLES == BurstCollector.PATIENCE_CYCLES + 1
+
+
+def test_room_of_the_writer(parameters: Parameters) -> None:
+    """Blocks in a port's store up to which more are taken."""
+    kernel = Kernel()
+    model = writer.Writer(kernel, Ddr(kernel, IDEAL), parameters, IDEAL)
+    for port in elaborated(BlockWriter(parameters)).writers:
+        assert model._most == port.store_memory.places - port.store_memory.margin
+
+
+def test_room_of_the_reader(parameters: Parameters) -> None:
+    """Granules that have a place in a port's store, and those that its register holds."""
+    kernel = Kernel()
+    model = Reader(kernel, Ddr(kernel, IDEAL), parameters, IDEAL)
+    rtl = elaborated(BlockReader(parameters))
+    assert {port._places for port in model._ports} == {rtl.granules}
+    assert len(model._ports) == rtl.port_count
+    assert read_port.WAITING == StreamRegister.CAPACITY
+
+
+def test_sender() -> None:
+    assert sender.ROOM == ITEMS - UNSEEN
+
+
+def test_commands(parameters: Parameters) -> None:
+    """How far commands are asked for ahead, and LOADs are begun."""
+    assert commands.PREFETCHED_COMMANDS == LATENCY_COMMANDS
+    assert fetch.IN_FLIGHT == TASKS_AHEAD
+    kernel = Kernel()
+    reader = Reader(kernel, Ddr(kernel, IDEAL), parameters, IDEAL)
+    dispatcher = commands.Dispatcher(kernel, reader, parameters, [], {}, 0)
+    assert dispatcher._room == commands_ahead(parameters) * COMMAND_BYTES
+    assert set(dispatcher.queues) == set(Stage)
