@@ -94,6 +94,34 @@ def test_layers_of_networks_on_the_preset(geometry: Geometry) -> None:
 
 @pytest.mark.parametrize("pass_", range(3))
 @pytest.mark.parametrize(
+    "geometry",
+    [
+        Geometry(1, 64, 64, (56, 56), (3, 3), 1, 1),
+        Geometry(1, 128, 128, (28, 28), (3, 3), 1, 1),
+        Geometry(1, 256, 256, (14, 14), (3, 3), 1, 1),
+        Geometry(1, 512, 512, (7, 7), (3, 3), 1, 1),
+        Geometry(1, 64, 128, (56, 56), (3, 3), 2, 1),
+        Geometry(1, 256, 512, (14, 14), (1, 1), 2, 0),
+    ],
+    ids=str,
+)
+def test_layers_of_imagenet_networks_on_the_preset(geometry: Geometry, pass_: int) -> None:
+    """The stages of ResNet-18 at few bits: how work is cut depends on channels and pixels."""
+    check(machine("zc706"), [three_passes(geometry, (2, 1, 2))[pass_]], {0: Precision(2, 1, 2)})
+
+
+@pytest.mark.parametrize("pass_", range(3))
+@pytest.mark.parametrize("size", [1, 8])
+@pytest.mark.parametrize("preset", ["tiny", "zc706"])
+def test_more_images_than_a_command_takes(preset: str, size: int, pass_: int) -> None:
+    images = 5000
+    assert images > planning.MOST_IMAGES
+    geometry = Geometry(images, 8, 8, (size, size), (1, 1), 1, 0)
+    check(machine(preset), [three_passes(geometry, (2, 2, 2))[pass_]], {0: Precision(2, 2, 2)})
+
+
+@pytest.mark.parametrize("pass_", range(3))
+@pytest.mark.parametrize(
     ("geometry", "bits"),
     [
         (Geometry(1, 8, 8, (300, 9), (3, 3), 1, 1), (8, 2, 8)),  # strips
