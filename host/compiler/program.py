@@ -55,11 +55,6 @@ class Program:
             if name not in made
         }
 
-    @property
-    def uses_port(self) -> bool:
-        """Some results leave at the result port."""
-        return bool(self._log)
-
     # -- in ------------------------------------------------------------------------------------
 
     def check_operands(self, operands: Mapping[str, Integers]) -> None:

@@ -250,10 +250,3 @@ _A_FIELDS = (
     "a_quarters",
     "a_rotations",
 )
-
-
-def window_cycles(entries: tuple[Pattern, ...]) -> int:
-    """Cycles in which the feeder fills a window, if no read is known to be zero."""
-    return sum(
-        2 if each.b_enable and not (each.a_offset ^ each.b_offset) & 1 else 1 for each in entries
-    )
