@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         rng=generator(args.seed, Stream.WEIGHTS),
     )
     plan = _plan(args, dataset)
-    directory = _reserve(args)
+    directory = _reserve(args, dataset.name)
     try:
         with open_accelerator(args.backend, config=args.config) as accelerator:
             summary = _train(args, Trainer(network, dataset, accelerator, method, plan))
@@ -75,10 +75,10 @@ def _plan(args: argparse.Namespace, dataset: Dataset) -> Plan:
     )
 
 
-def _reserve(args: argparse.Namespace) -> RunDirectory:
+def _reserve(args: argparse.Namespace, dataset: str) -> RunDirectory:
     if args.name is not None:
         return RunDirectory.reserve(args.out, args.name, overwrite=args.overwrite)
-    name = f"{args.dataset}-{args.model}-{args.method}-{args.backend}-seed{args.seed}"
+    name = f"{dataset}-{args.model}-{args.method}-{args.backend}-seed{args.seed}"
     return RunDirectory.reserve_similar(args.out, name)
 
 

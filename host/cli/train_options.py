@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host.accelerator import BACKENDS
 from host.cli.options import add_config
-from host.datasets import DATASETS
+from host.datasets import BUNDLED
 from host.training.methods import (
     ALPHA,
     BACKWARD_SCHEDULE,
@@ -55,9 +55,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _add_task(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--dataset",
-        choices=tuple(DATASETS),
         default="digits",
-        help="images (default: %(default)s, 1,797 handwritten digits that come with scikit-learn)",
+        metavar="NAME|PATH",
+        help=f"images: {', '.join(BUNDLED)} (default: 1,797 handwritten digits that come with "
+        "scikit-learn), or a folder or tar archive of CIFAR-10 or CIFAR-100 as published, or of "
+        "JPEG or PNG images in train/<class>/ and test/<class>/",
     )
     group.add_argument(
         "--model",

@@ -23,7 +23,8 @@ class Dataset:
     """Images ``[N,C,H,W]`` in 0..255 and labels ``0..classes-1``, for training and for test.
 
     ``crop_padding``: training images are shifted by up to so many pixels each way, zeros coming
-    in (a random crop of the padded image); 0 leaves them as they are.
+    in (a random crop of the padded image); 0 leaves them as they are. ``flip``: every second one,
+    by chance, is mirrored left to right.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Dataset:
     test_images: Images
     test_labels: Labels
     crop_padding: int = 0
+    flip: bool = False
 
     @property
     def channels(self) -> int:
@@ -54,6 +56,8 @@ class Dataset:
         for index in range(self.steps_per_epoch(batch)):
             chosen = order[index * batch : (index + 1) * batch]
             images = random_crop(self.train_images[chosen], self.crop_padding, rng)
+            if self.flip:
+                images = random_flip(images, rng)
             yield images, self.train_labels[chosen]
 
 
@@ -66,6 +70,12 @@ def random_crop(images: Images, padding: int, rng: np.random.Generator) -> Image
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(2, 3))
     shift = rng.integers(0, 2 * padding, (2, count), endpoint=True)
     return np.ascontiguousarray(windows[np.arange(count), :, shift[0], shift[1]])
+
+
+def random_flip(images: Images, rng: np.random.Generator) -> Images:
+    """Each image, with probability 1/2, mirrored left to right."""
+    mirrored = rng.random(len(images)) < 0.5
+    return np.where(mirrored.reshape(-1, 1, 1, 1), images[..., ::-1], images)
 
 
 def stratified_split(labels: Labels, test_fraction: float) -> tuple[Labels, Labels]:
