@@ -4,7 +4,6 @@ model."""
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
 from host.cli.options import add_config
-from host.cli.output import prepare_folder, write_json
+from host.cli.output import prepare_folder, progress, write_json
 from host.cli.simulate_report import Measured, Report
 from host.datasets import load_dataset
 from host.optional import needs_extra
@@ -201,13 +200,3 @@ def measure(
         program_address=job.program.program_address,
     )
     return Measured(machine.counters - before, predicted)
-
-
-def progress() -> Callable[[str], None]:
-    """A line on the terminal that is written over; nothing where there is no terminal."""
-
-    def say(text: str) -> None:
-        if sys.stderr.isatty():
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    return say

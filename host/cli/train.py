@@ -8,6 +8,7 @@ from typing import Any
 
 from host.accelerator import open_accelerator
 from host.cli.blas import single_threaded_blas
+from host.cli.output import progress
 from host.cli.train_options import (
     DEFAULT_EPOCHS,
     DESCRIPTION,
@@ -41,7 +42,12 @@ def run(args: argparse.Namespace) -> int:
     """Train, show the results, keep them."""
     check_numbers(args)
     method = build_method(args)
-    dataset = load_dataset(args.dataset)
+    say = progress()
+    say(f"reading {args.dataset}")
+    try:
+        dataset = load_dataset(args.dataset)
+    finally:
+        say("")
     network = build_network(
         args.model,
         channels=dataset.channels,
@@ -87,8 +93,8 @@ def _train(args: argparse.Namespace, trainer: Trainer) -> dict[str, Any]:
     started = time.monotonic()
     limit = evaluation_limit(args)
     with single_threaded_blas():
-        with open_progress(trainer.plan.steps) as progress:
-            trainer.train(progress.update)
+        with open_progress(trainer.plan.steps) as shown:
+            trainer.train(shown.update)
         trained = time.monotonic()
         accuracy = trainer.evaluate(limit)
     summary = summarize(

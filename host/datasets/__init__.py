@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from host.datasets.archive import list_files
@@ -27,7 +28,7 @@ def load_dataset(name: str) -> Dataset:
     if name in BUNDLED:
         return BUNDLED[name]()
     path = Path(name)
-    if not path.exists():
+    if not os.path.exists(name):  # of a name that cannot be one, Path.exists would raise
         raise ParameterError(
             "dataset",
             name,

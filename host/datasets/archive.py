@@ -69,7 +69,7 @@ def _archive(path: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path) as archive:
             yield archive
     except DAMAGE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).partition("\n")[0].rstrip(": ") or type(error).__name__
         raise DataError(
             f"{path} cannot be read as a tar archive ({reason}); if it was downloaded, "
             "it may be incomplete: compare its size, and fetch it again"

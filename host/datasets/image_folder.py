@@ -84,9 +84,17 @@ def _decode(where: str, data: bytes) -> Images:
         from PIL import Image, UnidentifiedImageError
     try:
         with Image.open(io.BytesIO(data)) as image:
+            if image.mode.startswith(("I", "F")):
+                raise ValueError(f"its pixels, of mode {image.mode}, have more than 8 bits")
             grey = image.mode in ("1", "L", "LA")
             pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         raise DataError(f"{where} is not an image that can be read: {error}") from error
     return pixels[None] if grey else pixels.transpose(2, 0, 1)
 

@@ -30,6 +30,27 @@ def cifar10_python(folder: str = "cifar-10-batches-py/") -> Files:
     return files
 
 
+def cifar10_published() -> Files:
+    """As Python 2 and the NumPy of 2009 wrote them: byte strings, and the old names."""
+    files = cifar10_python()
+    for number, name in enumerate(files):
+        files[name] = _python_2_batch(*records(4, 10, number))
+    return files
+
+
+def _python_2_batch(pixels: np.ndarray, labels: np.ndarray) -> bytes:
+    """``{'data': array, 'labels': list}``, opcode by opcode (see `pickletools`)."""
+    size = np.uint32(pixels.size).tobytes()
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+        + b"(K\x01K" + bytes([len(pixels)]) + b"M\x00\x0c\x86"
+        + b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNN" + 2 * b"J\xff\xff\xff\xff"
+        + b"K\x00tb\x89T" + size + pixels.tobytes() + b"tb"
+    )  # fmt: skip
+    numbers = b"](" + b"".join(b"K" + bytes([label]) for label in labels) + b"e"
+    return b"\x80\x02}(U\x04data" + array + b"U\x06labels" + numbers + b"u."
+
+
 def cifar10_binary(folder: str = "cifar-10-batches-bin/") -> Files:
     files = {}
     for number, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):

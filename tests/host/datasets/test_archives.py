@@ -13,6 +13,7 @@ from hw.contract.errors import DataError, ParameterError
 from tests.host.datasets.archives import (
     Files,
     cifar10_binary,
+    cifar10_published,
     cifar10_python,
     cifar100_binary,
     cifar100_python,
@@ -39,7 +40,7 @@ def xz(path: Path, files: Files) -> Path:
 
 
 @pytest.mark.parametrize("write", [folder, gzipped, xz])
-@pytest.mark.parametrize("make", [cifar10_python, cifar10_binary])
+@pytest.mark.parametrize("make", [cifar10_python, cifar10_published, cifar10_binary])
 def test_cifar10(make: Callable[[], Files], write: Write, tmp_path: Path) -> None:
     dataset = load_dataset(str(write(tmp_path, make())))
     assert (dataset.name, dataset.classes, dataset.channels) == ("cifar10", 10, 3)
@@ -131,6 +132,10 @@ BATCH = "cifar-10-batches-py/data_batch_3"
             broken(image_folder, "train/dog/0001.png", image(np.zeros((6, 9, 3), np.uint8))),
             r"0001\.png is of 9 x 6 pixels, .* of 8 x 6",
         ),
+        (
+            broken(image_folder, "train/cat/0001.png", image(np.zeros((6, 8), np.uint16))),
+            r"0001\.png is not an image.*more than 8 bits",
+        ),
         ({**image_folder(), "test/cow/0.png": b""}, "classes without training images: cow"),
         ({"train/cat/0.png": b"", "train/dog/0.png": b""}, "must have images in train/"),
         ({"readme.txt": b"", "train/notes.txt": b""}, "has 2 files, but no data set: it takes"),
@@ -157,6 +162,9 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
         load_dataset(str(tmp_path / "file"))
     with pytest.raises(ParameterError, match=r"dataset: got 'cifar', allowed: digits, or the path"):
         load_dataset("cifar")
+    for name in ("", "x" * 5000):
+        with pytest.raises(ParameterError, match="dataset: got"):
+            load_dataset(name)
 
 
 def test_flips_are_by_chance_and_of_whole_images() -> None:
