@@ -15,8 +15,17 @@ Activations and weights round to nearest, ties to even. Errors round stochastica
 probability of the fraction, so that the expected value of q is x / scale: rounding errors of
 gradients must not add up over the steps.
 
+Narrow weights, of 2 to 4 bits, can use their levels in other ways (`WeightLevels`): with few of
+them, it matters that one is spent on the greatest magnitude alone, or that one is left out.
+
+    max    as above
+    clip   maximum = c·σ instead, σ the root mean square of x and c by width (`CLIPPING`): what
+           exceeds it saturates
+    odd    x ≈ scale · (2q + 1), q in −2^(b−1) .. 2^(b−1) − 1: all 2^b levels, symmetric, none
+           of them 0;   levels = 2^b − 1, q = floor(x / (2·scale))
+
 Everything here is a fixed sequence of float32 operations of the namespace ``xp``
-(`Accelerator.xp`), so the same tensor gives the same integers whatever backend multiplies them.
+(`Elementwise.xp`), so the same tensor gives the same integers whatever backend multiplies them.
 The backward pass treats quantization as the identity (straight-through).
 
 A tensor with a value that is not finite gives integers that fit all the same, but its scale is
@@ -25,6 +34,7 @@ not finite, and so is what is computed from it, down to the loss: there the trai
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,19 +43,42 @@ import numpy as np
 from host.random_streams import Stream, generator
 
 Array = Any
-"""An array of the namespace in use; NumPy's in this slice."""
+"""An array of the namespace in use."""
 
 SMALLEST_MAXIMUM = 1e-30
 """Floor of a tensor's range: an all-zero tensor gives zeros, not a division by zero."""
 
 
+CLIPPING = {2: 1.5, 3: 2.0, 4: 2.7}
+"""Bits of a weight → the range of `WeightLevels.CLIP` in units of σ; wider weights are not
+clipped. About what is optimal for a normal distribution (Sung et al., 2015, and our short runs)."""
+
+WIDEST_NARROW_WEIGHT = max(CLIPPING)
+
+
+class WeightLevels(enum.Enum):
+    """What the levels of narrow weights are (see the module); wider ones are always MAX."""
+
+    MAX = "max"
+    CLIP = "clip"
+    ODD = "odd"
+
+    def at(self, bits: int) -> WeightLevels:
+        """What holds for weights of ``bits`` bits."""
+        return self if 2 <= bits <= WIDEST_NARROW_WEIGHT else WeightLevels.MAX
+
+
 @dataclass(frozen=True)
 class Quantized:
-    """Integers of ``bits`` bits (int32) and the real value of one step."""
+    """Integers of ``bits`` bits (of the namespace's integer type) and the real value of one step.
+
+    ``odd``: the value is scale · (2·integer + 1) instead of scale · integer.
+    """
 
     integers: Array
     scale: Array
     bits: int
+    odd: bool = False
 
 
 class StochasticRounding:
@@ -82,11 +115,34 @@ def quantize_activations(xp: Any, x: Array, bits: int, maximum: Array) -> Quanti
     return Quantized(_integers(xp, xp.round(scaled, out=scaled), 0, levels), scale, bits)
 
 
-def quantize_weights(xp: Any, x: Array, bits: int) -> Quantized:
-    """``x`` as signed integers over the range of its greatest magnitude."""
+def quantize_weights(
+    xp: Any, x: Array, bits: int, levels: WeightLevels = WeightLevels.MAX
+) -> Quantized:
+    """``x`` as signed integers over the range of its greatest magnitude, or as ``levels`` say."""
+    levels = levels.at(bits)
+    if levels is WeightLevels.ODD:
+        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        scaled, scale = _scaled(xp, x, xp.max(xp.abs(x)), unsigned_levels(bits))
+        return Quantized(_integers(xp, xp.floor(scaled / 2), low, high), scale, bits, odd=True)
     low, high = signed_range(bits)
-    scaled, scale = _scaled(xp, x, xp.max(xp.abs(x)), -low)
+    if levels is WeightLevels.CLIP:
+        maximum = CLIPPING[bits] * xp.sqrt(xp.mean(x * x))
+    else:
+        maximum = xp.max(xp.abs(x))
+    scaled, scale = _scaled(xp, x, maximum, -low)
     return Quantized(_integers(xp, xp.round(scaled, out=scaled), low, high), scale, bits)
+
+
+def top_planes(q: Quantized, bits: int) -> Quantized:
+    """The ``bits`` most significant planes of ``q``, which has at least as many.
+
+    What a reader gets that fetches fewer planes than are stored: q >> (stored − bits), rounded
+    down, so that zeros stay zero; a step is worth 2^(stored − bits) of the stored ones.
+    """
+    dropped = q.bits - bits
+    if not dropped:
+        return q
+    return Quantized(q.integers >> dropped, q.scale * np.float32(1 << dropped), bits)
 
 
 def quantize_errors(xp: Any, x: Array, bits: int, rounding: StochasticRounding) -> Quantized:
