@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from host.compiler import Program, Step, narrowed, skipped
+from host.numerics.elementwise import Elementwise
+from host.real_convolutions import RealConvolutions
 from host.shapes import output_size
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.layout import check_values
@@ -106,13 +107,14 @@ class Accelerator(ABC):
     Raises `ParameterError` for wrong arguments and `MachineError` after `close`.
     """
 
-    xp: Any = np
-    """Namespace of the arrays that this backend takes and returns. Code around the accelerator
-    calls the array functions of this namespace, and only those that NumPy and PyTorch spell
-    alike, so that tensors can stay where the backend keeps them."""
+    elementwise: Elementwise
+    """Its ``xp`` is the namespace of the arrays that this backend takes and returns. Code around
+    the accelerator calls the array functions of this namespace, and only those that NumPy and
+    PyTorch spell alike, so that tensors can stay where the backend keeps them."""
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, elementwise: Elementwise | None = None) -> None:
         self.parameters = parameters
+        self.elementwise = elementwise or Elementwise()
         self._counters = Counters()
         self._open = True
 
@@ -191,6 +193,14 @@ class Accelerator(ABC):
         program.check_operands(operands)
         program.check_precisions(precisions)
         return self._run(program, operands, precisions)
+
+    # -- for comparison --------------------------------------------------------------------
+
+    def real_convolutions(self) -> RealConvolutions:
+        """The same convolutions of real numbers; `ParameterError` where there are none."""
+        raise ParameterError(
+            "mode", "reference", "hardware: this backend multiplies integers only, as the machine"
+        )
 
     # -- life ------------------------------------------------------------------------------
 

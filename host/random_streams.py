@@ -13,6 +13,8 @@ class Stream(enum.IntEnum):
     WEIGHTS = 1
     DATA = 2
     ROUNDING = 3
+    AUGMENTATION = 4
+    GATES = 5
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from host.accelerator import Accelerator, Integers
+from host.real_convolutions import RealConvolutions
 from sim import golden
 
 
@@ -44,3 +45,23 @@ class GoldenAccelerator(Accelerator):
         return golden.gradient(
             a, e, bits=bits, stride=stride, padding=padding, kernel_size=kernel_size
         )
+
+    def real_convolutions(self) -> RealConvolutions:
+        return _GoldenReals()
+
+
+class _GoldenReals(RealConvolutions):
+    """`sim.golden.real`: how a sum is rounded depends on BLAS and its number of threads."""
+
+    def forward(self, a: NDArray, w: NDArray, stride: int, padding: int) -> NDArray:
+        return golden.real.forward(a, w, stride, padding)
+
+    def error(
+        self, e: NDArray, w: NDArray, stride: int, padding: int, input_size: tuple[int, int]
+    ) -> NDArray:
+        return golden.real.error(e, w, stride, padding, input_size)
+
+    def gradient(
+        self, a: NDArray, e: NDArray, stride: int, padding: int, kernel_size: tuple[int, int]
+    ) -> NDArray:
+        return golden.real.gradient(a, e, stride, padding, kernel_size)

@@ -14,7 +14,8 @@ from host.cli.train_options import (
     DESCRIPTION,
     EPILOG,
     add_options,
-    build_method,
+    build_arithmetic,
+    build_recipe,
     check_numbers,
     evaluation_limit,
 )
@@ -41,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, show the results, keep them."""
     check_numbers(args)
-    method = build_method(args)
+    recipe = build_recipe(args)
     say = progress()
     say(f"reading {args.dataset}")
     try:
@@ -53,12 +54,23 @@ def run(args: argparse.Namespace) -> int:
         channels=dataset.channels,
         classes=dataset.classes,
         rng=generator(args.seed, Stream.WEIGHTS),
+        group=args.bn_group,
     )
     plan = _plan(args, dataset)
+    size = dataset.train_images.shape[2:]
+    method = recipe.build(
+        steps_per_epoch=dataset.steps_per_epoch(args.batch),
+        widths=[block.channels for block in network.blocks],
+        macs=network.block_macs((size[0], size[1])),
+        per_sample=args.mode == "reference",
+        rng=generator(args.seed, Stream.GATES),
+    )
     directory = _reserve(args, dataset.name)
     try:
         with open_accelerator(args.backend, config=args.config) as accelerator:
-            summary = _train(args, Trainer(network, dataset, accelerator, method, plan))
+            arithmetic = build_arithmetic(args, accelerator)
+            trainer = Trainer(network, dataset, accelerator, method, plan, arithmetic)
+            summary = _train(args, trainer)
         path = directory.finish(summary)
     except BaseException:  # an interruption too: nothing is left behind
         directory.discard()
@@ -78,6 +90,7 @@ def _plan(args: argparse.Namespace, dataset: Dataset) -> Plan:
         learning_rate_schedule=args.lr_schedule,
         momentum=args.momentum,
         weight_decay=args.weight_decay,
+        bn_group=args.bn_group,
     )
 
 
@@ -116,7 +129,7 @@ def _print_table(summary: dict[str, Any]) -> None:
     stages = [_describe_stage(stage) for stage in summary["stages"]]
     rows = {
         "test accuracy": f"{summary['test_accuracy']:.2f} % of {summary['test_images']} images",
-        "stages visited": f"{len(stages)} of {summary['stages_planned']}, bits a/w/e:",
+        "stages visited": f"{len(stages)} of {summary['stages_planned']}:",
         "": "\n".join(stages),
         "effective MACs": f"{summary['effective_macs']:.4g}",
         "at FW8/BW8": f"{summary['effective_macs_fw8bw8']:.4g}",
@@ -133,6 +146,9 @@ def _print_table(summary: dict[str, Any]) -> None:
             print(f"  {name:<16}  {line}")
 
 
-def _describe_stage(stage: dict[str, int]) -> str:
-    bits = f"{stage['activation']}/{stage['weight']}/{stage['error']}"
-    return f"{bits} from step {stage['first_step']}, after {stage['first_epoch']} epochs"
+def _describe_stage(stage: dict[str, Any]) -> str:
+    if "target_cp" in stage:
+        what = f"cp {stage['target_cp']:g} % aimed at"
+    else:
+        what = f"{stage['activation']}/{stage['weight']}/{stage['error']} bits a/w/e"
+    return f"{what} from step {stage['first_step']}, after {stage['first_epoch']} epochs"

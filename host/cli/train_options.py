@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
-from host.accelerator import BACKENDS
+from host.accelerator import BACKENDS, Accelerator
+from host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
 from host.cli.options import add_config
 from host.datasets import BUNDLED
-from host.training.methods import (
-    ALPHA,
-    BACKWARD_SCHEDULE,
-    EPSILON,
-    FORWARD_SCHEDULE,
-    Method,
-    ProgressiveMethod,
-    StaticMethod,
-)
+from host.numerics.quantization import WeightLevels
 from host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
+from host.training.recipe import METHODS, OF_METHODS, Recipe, read_recipe
 from hw.contract.errors import ParameterError
 from hw.contract.precision import MAX_BITS, Precision
 
-METHODS = ("pfq", "static")
 DEFAULT_EPOCHS = 30
-DEFAULT_PRECISION = "8,8,8"
+DEFAULT_METHOD = "fractrain"
+DEFAULT_PRECISION = (8, 8, 8)
+DEFAULT_LEVELS = WeightLevels.MAX
 COSIM_TEST_IMAGES = 20
 
 DESCRIPTION = """\
@@ -71,10 +67,15 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
         "--backend",
         choices=tuple(BACKENDS),
         default="golden",
-        help="golden: exact model, fast; cosim: the generated RTL, slow, same weights "
-        "(default: %(default)s)",
+        help="golden: exact model in NumPy; torch: the same integers in PyTorch, fast; cosim: the "
+        "generated RTL, slow, same weights as golden (default: %(default)s)",
     )
     add_config(group, default="tiny")
+    group.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        help="where the torch backend computes (default: cpu)",
+    )
     group.add_argument(
         "--seed",
         type=int,
@@ -95,6 +96,12 @@ def _add_length(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--batch", type=int, default=64, metavar="N", help="images per step (default: %(default)s)"
+    )
+    group.add_argument(
+        "--bn-group",
+        type=int,
+        metavar="N",
+        help="images that batch norm takes its statistics over (default: the batch)",
     )
     group.add_argument(
         "--lr", type=float, default=0.1, metavar="RATE", help="learning rate (default: %(default)s)"
@@ -119,43 +126,119 @@ def _add_length(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_precision(group: argparse._ArgumentGroup) -> None:
+    defaults = Recipe()
     group.add_argument(
         "--method",
         choices=METHODS,
-        default="pfq",
+        default=DEFAULT_METHOD,
         help="static: one precision throughout; pfq: progressive, a stage up each time the "
-        "training loss has settled (default: %(default)s)",
+        "training loss has settled; dfq: gates choose for each block and mini-batch; fractrain: "
+        "gates whose target cost is raised progressively (default: %(default)s)",
+    )
+    group.add_argument(
+        "--mode",
+        choices=("hardware", "reference"),
+        default="hardware",
+        help="hardware: symmetric integers, gates decide per mini-batch, only what they chose is "
+        "computed; reference: the published numerics, emulated in float32, gates decide per image "
+        "and all candidates are computed (default: %(default)s)",
+    )
+    group.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="YAML file with any of the values below, under the names of their options with _ "
+        "for -; options given here win",
     )
     group.add_argument(
         "--precision",
+        type=Precision.parse,
         metavar="A,W,E",
         help=f"static: bits of activations, weights and errors, 1..{MAX_BITS} each "
-        f"(default: {DEFAULT_PRECISION})",
+        f"(default: {_joined(DEFAULT_PRECISION)})",
     )
     group.add_argument(
         "--schedule-forward",
+        type=_bits,
         metavar="B,B,…",
-        help="pfq: bits of activations and weights in each stage "
-        f"(default: {_joined(FORWARD_SCHEDULE)})",
+        help="pfq: bits of activations and weights in each stage, 0 to skip the blocks "
+        f"(default: {_joined(defaults.schedule_forward)})",
     )
     group.add_argument(
         "--schedule-backward",
+        type=_bits,
         metavar="B,B,…",
-        help=f"pfq: bits of errors in each stage (default: {_joined(BACKWARD_SCHEDULE)})",
+        help=f"pfq: bits of errors in each stage (default: {_joined(defaults.schedule_backward)})",
     )
     group.add_argument(
         "--epsilon",
         "--eps",
         type=float,
         metavar="E",
-        help="pfq: the loss has settled when the last five epochs differ by at most E of its "
-        f"scale (default: {EPSILON})",
+        help="pfq, fractrain: the loss has settled when its last five means differ by at most E "
+        f"of its scale (default: {defaults.epsilon})",
     )
     group.add_argument(
         "--alpha",
         type=float,
         metavar="A",
-        help=f"pfq: factor on E after each stage (default: {ALPHA})",
+        help=f"pfq, fractrain: factor on E after each stage (default: {defaults.alpha})",
+    )
+    group.add_argument(
+        "--interval",
+        type=int,
+        metavar="N",
+        help="pfq, fractrain: steps that each of those means is over (default: an epoch)",
+    )
+    group.add_argument(
+        "--candidates",
+        type=_pairs,
+        metavar="F/B,F/B,…",
+        help="dfq, fractrain: forward and backward bits that the gates choose from, 0/0 to skip "
+        f"the block (default: {','.join(f'{f}/{b}' for f, b in defaults.candidates)})",
+    )
+    group.add_argument(
+        "--weight-bits",
+        type=int,
+        metavar="B",
+        help=f"dfq, fractrain: bits of weights (default: {defaults.weight_bits})",
+    )
+    group.add_argument(
+        "--target",
+        type=float,
+        metavar="CP",
+        help="dfq: cost of the blocks to aim at, in percent of 32-bit arithmetic; FW8/BW8 is 6.25 "
+        f"(default: {defaults.target:g})",
+    )
+    group.add_argument(
+        "--targets",
+        type=_numbers,
+        metavar="CP,CP,…",
+        help="fractrain: the same for each stage "
+        f"(default: {','.join(f'{each:g}' for each in defaults.targets)})",
+    )
+    group.add_argument(
+        "--beta",
+        type=float,
+        metavar="B",
+        help=f"dfq, fractrain: weight of the cost in the loss (default: {defaults.beta:g})",
+    )
+    group.add_argument(
+        "--dead-band",
+        type=float,
+        metavar="CP",
+        help="dfq, fractrain: leave the cost alone when it is so close to its target (default: 0)",
+    )
+    group.add_argument(
+        "--weight-levels",
+        choices=[each.value for each in WeightLevels],
+        help="hardware: levels of weights of 2 to 4 bits: over the greatest magnitude, clipped, "
+        f"or odd (default: {DEFAULT_LEVELS.value})",
+    )
+    group.add_argument(
+        "--published-range",
+        action="store_true",
+        help="reference: reduce activation ranges as the authors' code does",
     )
 
 
@@ -184,7 +267,14 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 def check_numbers(args: argparse.Namespace) -> None:
     """Raise `ParameterError` for a number outside its range."""
-    for name, low in (("seed", 0), ("steps", 1), ("epochs", 1), ("batch", 1), ("test_images", 1)):
+    for name, low in (
+        ("seed", 0),
+        ("steps", 1),
+        ("epochs", 1),
+        ("batch", 1),
+        ("test_images", 1),
+        ("bn_group", 1),
+    ):
         value = getattr(args, name)
         if value is not None and value < low:
             raise ParameterError(_option(name), value, f"a whole number, at least {low}")
@@ -199,26 +289,34 @@ def check_numbers(args: argparse.Namespace) -> None:
         raise ParameterError("--overwrite", True, "together with --name only")
 
 
-def build_method(args: argparse.Namespace) -> Method:
-    """The method that the options describe; `ParameterError` for one of another method."""
-    own = {
-        "static": ("precision",),
-        "pfq": ("schedule_forward", "schedule_backward", "epsilon", "alpha"),
-    }
-    for method, names in own.items():
-        for name in names:
-            if method != args.method and getattr(args, name) is not None:
-                raise ParameterError(
-                    _option(name), getattr(args, name), f"with --method {method} only"
-                )
-    if args.method == "static":
-        return StaticMethod(Precision.parse(args.precision or DEFAULT_PRECISION))
-    return ProgressiveMethod(
-        _bit_list("schedule_forward", args.schedule_forward, FORWARD_SCHEDULE),
-        _bit_list("schedule_backward", args.schedule_backward, BACKWARD_SCHEDULE),
-        epsilon=EPSILON if args.epsilon is None else args.epsilon,
-        alpha=ALPHA if args.alpha is None else args.alpha,
-    )
+def build_recipe(args: argparse.Namespace) -> Recipe:
+    """The recipe that file and options describe; `ParameterError` for what is of other methods."""
+    read = OF_METHODS[args.method]
+    fields = {} if args.recipe is None else read_recipe(args.recipe)
+    if fields.setdefault("method", args.method) != args.method:
+        raise ParameterError(
+            f"method in {args.recipe}", fields["method"], f"{args.method}, as --method says"
+        )
+    for each in dataclasses.fields(Recipe):
+        given = None if each.name == "method" else getattr(args, each.name)
+        if given is None:
+            continue
+        if each.name not in read:
+            methods = " or ".join(name for name in METHODS if each.name in OF_METHODS[name])
+            raise ParameterError(_option(each.name), _shown(given), f"with --method {methods} only")
+        fields[each.name] = given
+    return Recipe(**fields)
+
+
+def build_arithmetic(args: argparse.Namespace, accelerator: Accelerator) -> Arithmetic:
+    """What multiplies, by ``--mode``; `ParameterError` for an option of the other one."""
+    if args.mode == "reference":
+        if args.weight_levels is not None:
+            raise ParameterError("--weight-levels", args.weight_levels, "with --mode hardware only")
+        return PublishedArithmetic(accelerator, published_range=args.published_range)
+    if args.published_range:
+        raise ParameterError("--published-range", True, "with --mode reference only")
+    return IntegerArithmetic(accelerator, WeightLevels(args.weight_levels or DEFAULT_LEVELS))
 
 
 def evaluation_limit(args: argparse.Namespace) -> int | None:
@@ -229,19 +327,44 @@ def evaluation_limit(args: argparse.Namespace) -> int | None:
     return limit
 
 
-def _bit_list(name: str, text: str | None, default: tuple[int, ...]) -> tuple[int, ...]:
-    """Widths separated by commas; ``default`` if the option was not given."""
-    if text is None:
-        return default
+def _bits(text: str) -> tuple[int, ...]:
+    """Widths separated by commas."""
     try:
         bits = tuple(int(part) for part in text.split(","))
     except ValueError:
-        bits = ()
-    if not bits or not all(1 <= each <= MAX_BITS for each in bits):
+        bits = (-1,)
+    if not all(0 <= each <= MAX_BITS for each in bits):
         raise ParameterError(
-            _option(name), text, f"whole numbers 1..{MAX_BITS} with commas, for example 3,4,6,8"
+            "bits", text, f"whole numbers 0..{MAX_BITS} with commas, for example 3,4,6,8"
         )
     return bits
+
+
+def _pairs(text: str) -> tuple[tuple[int, int], ...]:
+    """Forward/backward widths separated by commas."""
+    try:
+        pairs = tuple(
+            (int(forward), int(backward))
+            for forward, backward in (part.split("/") for part in text.split(","))
+        )
+    except ValueError:
+        raise ParameterError(
+            "--candidates", text, "pairs forward/backward with commas, for example 3/6,4/8"
+        ) from None
+    return pairs
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ParameterError(
+            "--targets", text, "numbers with commas, for example 1.5,2,2.5,3"
+        ) from None
+
+
+def _shown(value: object) -> object:
+    return str(value) if isinstance(value, Precision) else value
 
 
 def _joined(numbers: tuple[int, ...]) -> str:

@@ -22,19 +22,20 @@ class Progress(AbstractContextManager["Progress"]):
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self._loss = self._accuracy = 0.0
-        self._weight = 0.0
+        self._weight = self._cp = 0.0
 
     def update(self, report: StepReport) -> None:
         # The mean of the steps so far while there are few, exponential later.
         self._weight = SMOOTHING * self._weight + 1
         self._loss += (report.loss - self._loss) / self._weight
         self._accuracy += (report.accuracy - self._accuracy) / self._weight
+        self._cp = report.costs.cp
         self._show(report)
 
     @property
     def status(self) -> str:
-        """Smoothed loss and training accuracy."""
-        return f"loss {self._loss:.3f}  accuracy {100 * self._accuracy:5.1f} %"
+        """Smoothed loss and training accuracy; cost of the blocks in percent of 32 bits."""
+        return f"loss {self._loss:.3f}  accuracy {100 * self._accuracy:5.1f} %  cp {self._cp:.2f} %"
 
     @abstractmethod
     def _show(self, report: StepReport) -> None: ...
@@ -53,7 +54,7 @@ class LineProgress(Progress):
             return
         left = (time.monotonic() - self._started) * (self.steps - done) / done
         print(
-            f"step {done}/{self.steps}  {self.status}  bits {report.precision}  "
+            f"step {done}/{self.steps}  {self.status}  bits {mean_bits(report)}  "
             f"{int(left) // 60}:{int(left) % 60:02} left",
             flush=True,
         )
@@ -79,7 +80,7 @@ class BarProgress(Progress):
         self._task = self._bar.add_task("training", total=steps, status="")
 
     def _show(self, report: StepReport) -> None:
-        status = f"{self.status}  bits {report.precision}"
+        status = f"{self.status}  bits {mean_bits(report)}"
         self._bar.update(self._task, completed=report.step + 1, status=status)
 
     def __enter__(self) -> Progress:
@@ -88,6 +89,12 @@ class BarProgress(Progress):
 
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
+
+
+def mean_bits(report: StepReport) -> str:
+    """Bits of activations, weights and errors, averaged over the blocks."""
+    count = len(report.bits)
+    return "/".join(f"{sum(each) / count:.3g}" for each in zip(*report.bits, strict=True))
 
 
 def open_progress(steps: int) -> Progress:

@@ -49,11 +49,17 @@ class Dataset:
             raise ParameterError("batch", batch, f"1..{len(self.train_images)} images")
         return len(self.train_images) // batch
 
-    def epoch(self, batch: int, *, seed: int, epoch: int) -> Iterator[tuple[Images, Labels]]:
-        """Shuffled, augmented batches; they depend on ``seed`` and ``epoch`` only."""
-        rng = generator(seed, Stream.DATA, epoch)
-        order = rng.permutation(len(self.train_images))
-        for index in range(self.steps_per_epoch(batch)):
+    def epoch(
+        self, batch: int, *, seed: int, epoch: int, first: int = 0
+    ) -> Iterator[tuple[Images, Labels]]:
+        """Shuffled, augmented batches, from number ``first`` of the epoch on.
+
+        They depend on ``seed``, ``epoch`` and their own number only.
+        """
+        order = generator(seed, Stream.DATA, epoch).permutation(len(self.train_images))
+        count = self.steps_per_epoch(batch)
+        for index in range(first, count):
+            rng = generator(seed, Stream.AUGMENTATION, epoch * count + index)
             chosen = order[index * batch : (index + 1) * batch]
             images = random_crop(self.train_images[chosen], self.crop_padding, rng)
             if self.flip:

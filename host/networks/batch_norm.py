@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from host.networks.execution import Execution
-from host.networks.parameter import Parameter
+from host.networks.parameter import Parameter, Statistic
+from host.numerics.elementwise import elements
 from host.numerics.quantization import Array
 
 EPSILON = 1e-5
@@ -25,64 +25,76 @@ class BatchNorm:
 
         dγ = Σ e·x̂,   dβ = Σ e,   dx = γ / √(variance + ε) · (e − dβ/n − x̂·dγ/n)
 
-    Source: Ioffe and Szegedy, Batch Normalization, 2015.
+    ``group``: the batch is cut into *ghost batches* of so many images, each normalized by its own
+    statistics; the running ones follow their means. None: the whole batch is one. Hardware that
+    keeps only part of a batch on the chip can normalize nothing larger.
+
+    Backward passes undo forward passes, the last first.
+
+    Sources: Ioffe and Szegedy, Batch Normalization, 2015; Hoffer et al., Train longer, generalize
+    better, 2017 (ghost batches).
     """
 
-    def __init__(self, name: str, channels: int) -> None:
+    def __init__(self, name: str, channels: int, group: int | None = None) -> None:
         shape = (1, channels, 1, 1)
         self.gamma = Parameter(f"{name}.gamma", np.ones(shape, np.float32))
         self.beta = Parameter(f"{name}.beta", np.zeros(shape, np.float32))
-        self.running_mean: Any = np.zeros(shape, np.float32)
-        self.running_variance: Any = np.ones(shape, np.float32)
-        self._saved: tuple[Array, Array] | None = None
+        self.mean = Statistic(f"{name}.mean", np.zeros(shape, np.float32))
+        self.variance = Statistic(f"{name}.variance", np.ones(shape, np.float32))
+        self._group = group
+        self._saved: list[list[Any]] = []
 
     def parameters(self) -> list[Parameter]:
         return [self.gamma, self.beta]
+
+    def statistics(self) -> list[Statistic]:
+        return [self.mean, self.variance]
 
     def forward(self, x: Array, execution: Execution) -> Array:
         """Normalize ``x[N,C,H,W]``, whose memory is reused."""
         xp = execution.xp
         if execution.training is None:
-            scale = self.gamma.value / xp.sqrt(self.running_variance + EPSILON)
+            scale = self.gamma.value / xp.sqrt(self.variance.value + EPSILON)
             x *= scale
-            x += self.beta.value - self.running_mean * scale
+            x += self.beta.value - self.mean.value * scale
             return x
-        mean = xp.mean(x, axis=(0, 2, 3), keepdims=True)
-        x -= mean
-        variance = xp.mean(x * x, axis=(0, 2, 3), keepdims=True)
-        inverse_deviation = 1 / xp.sqrt(variance + EPSILON)
-        x *= inverse_deviation
-        self._saved = (x, inverse_deviation)
-        self._update_running(mean, variance, _elements(x))
-        y = x * self.gamma.value
-        y += self.beta.value
-        return y
+        groups = [
+            execution.elementwise.normalize(part, self.gamma.value, self.beta.value, EPSILON)
+            for part in self._parts(x)
+        ]
+        if execution.keeps:
+            self._saved.append([each.saved for each in groups])
+        count = elements(x) // len(groups)
+        self._update_running(
+            _mean([each.mean for each in groups]), _mean([each.variance for each in groups]), count
+        )
+        return groups[0].y if len(groups) == 1 else xp.concatenate([each.y for each in groups])
 
     def backward(self, e: Array, execution: Execution) -> Array:
-        """Leave the gradients of γ and β, return the error at the input."""
-        if self._saved is None:
+        """Add to the gradients of γ and β, return the error at the input."""
+        if not self._saved:
             raise RuntimeError(f"{self.gamma.name}: no forward pass in training to go back through")
-        xp, (normalized, inverse_deviation) = execution.xp, self._saved
-        self._saved = None
-        self.beta.gradient = xp.sum(e, axis=(0, 2, 3), keepdims=True)
-        product = e * normalized
-        self.gamma.gradient = xp.sum(product, axis=(0, 2, 3), keepdims=True)
-        count = _elements(e)
-        dx = normalized
-        dx *= -self.gamma.gradient / count
-        dx += e
-        dx -= self.beta.gradient / count
-        dx *= self.gamma.value * inverse_deviation
-        return dx
+        errors = []
+        for saved, part in zip(self._saved.pop(), self._parts(e), strict=True):
+            dx, dgamma, dbeta = execution.elementwise.normalize_backward(
+                part, saved, self.gamma.value
+            )
+            self.gamma.add_gradient(dgamma)
+            self.beta.add_gradient(dbeta)
+            errors.append(dx)
+        return errors[0] if len(errors) == 1 else execution.xp.concatenate(errors)
+
+    def _parts(self, x: Array) -> list[Array]:
+        """The ghost batches of ``x``; the last one is smaller where they do not divide it."""
+        if self._group is None or self._group >= x.shape[0]:
+            return [x]
+        return [x[start : start + self._group] for start in range(0, x.shape[0], self._group)]
 
     def _update_running(self, mean: Array, variance: Array, count: int) -> None:
         unbiased = variance * (count / max(1, count - 1))
-        self.running_mean = self.running_mean + MOMENTUM * (mean - self.running_mean)
-        self.running_variance = self.running_variance + MOMENTUM * (
-            unbiased - self.running_variance
-        )
+        for running, batch in ((self.mean, mean), (self.variance, unbiased)):
+            running.value = running.value + MOMENTUM * (batch - running.value)
 
 
-def _elements(x: Array) -> int:
-    """Elements per channel of ``x[N,C,H,W]``."""
-    return x.shape[0] * math.prod(x.shape[2:])
+def _mean(arrays: list[Array]) -> Array:
+    return sum(arrays[1:], arrays[0]) / len(arrays) if len(arrays) > 1 else arrays[0]

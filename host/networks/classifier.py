@@ -38,13 +38,13 @@ class Classifier:
         return xp.einsum("nc,kc->nk", pooled, self.weight.value) + self.bias.value
 
     def backward(self, e: Array, execution: Execution) -> Array:
-        """Leave the gradients, return the error at ``x`` (the same for all pixels of a channel)."""
+        """Add to the gradients, return the error at ``x``, the same for all pixels of a channel."""
         if self._saved is None:
             raise RuntimeError("classifier: no forward pass in training to go back through")
         xp, (pooled, shape) = execution.xp, self._saved
         self._saved = None
-        self.weight.gradient = xp.einsum("nk,nc->kc", e, pooled)
-        self.bias.gradient = xp.sum(e, axis=0)
+        self.weight.add_gradient(xp.einsum("nk,nc->kc", e, pooled))
+        self.bias.add_gradient(xp.sum(e, axis=0))
         pixels = math.prod(shape[2:])
         spread = xp.einsum("nk,kc->nc", e, self.weight.value) / pixels
         return xp.broadcast_to(spread.reshape(*spread.shape, 1, 1), shape)
@@ -52,7 +52,7 @@ class Classifier:
 
 def softmax_cross_entropy(xp: Any, logits: Array, labels: Array) -> tuple[Array, Array]:
     """Mean loss over the batch, and the error at the logits: (softmax − onehot) / N."""
-    shifted = logits - xp.amax(logits, axis=1, keepdims=True)
+    shifted = logits - xp.max(logits, axis=1, keepdims=True)
     exponentials = xp.exp(shifted)
     totals = xp.sum(exponentials, axis=1, keepdims=True)
     onehot = xp.asarray(labels.reshape(-1, 1) == xp.arange(logits.shape[1]), dtype=xp.float32)

@@ -18,17 +18,30 @@ BASELINE_BITS = 8
 class EffectiveMacs:
     """Running totals: executed at the precision that was chosen, and the same at FW8/BW8.
 
-    The sums are kept as integers in units of 1/1024 MAC, so they are exact at any length.
+    The sums are kept as integers in units of 1/1024 MAC, so they are exact at any length. Those of
+    the layers whose precision is chosen (the residual blocks) are kept apart, too.
     """
 
     def __init__(self) -> None:
-        self._executed = 0
-        self._baseline = 0
+        self._executed = self._baseline = 0
+        self._chosen_executed = self._chosen_baseline = 0
 
-    def add(self, which: Pass, macs: int, precision: Precision) -> None:
-        """Count ``macs`` multiply-accumulates of one pass at ``precision``."""
-        self._executed += macs * precision.bits(which.row) * precision.bits(which.column)
+    def add(self, which: Pass, macs: int, precision: Precision, *, chosen: bool = True) -> None:
+        """Count ``macs`` multiply-accumulates of one pass at ``precision``.
+
+        ``chosen``: of a layer whose precision is chosen.
+        """
+        self.add_bit_products(
+            macs * precision.bits(which.row) * precision.bits(which.column), macs, chosen=chosen
+        )
+
+    def add_bit_products(self, executed: int, macs: int, *, chosen: bool = True) -> None:
+        """Count ``executed`` bit products, where FW8/BW8 has ``macs`` of 8 x 8 bits."""
+        self._executed += executed
         self._baseline += macs * BASELINE_BITS**2
+        if chosen:
+            self._chosen_executed += executed
+            self._chosen_baseline += macs * BASELINE_BITS**2
 
     @property
     def executed(self) -> float:
@@ -44,3 +57,28 @@ class EffectiveMacs:
     def saving(self) -> float:
         """Fraction of the baseline that was saved; 0 before anything was counted."""
         return 1 - self._executed / self._baseline if self._baseline else 0.0
+
+    @property
+    def cp(self) -> float:
+        """Cost of the residual blocks in percent of theirs at 32 bits (FracTrain's ``cp``).
+
+        FW8/BW8 is 6.25; 0 before anything was counted.
+        """
+        if not self._chosen_baseline:
+            return 0.0
+        return 100 * BASELINE_BITS**2 / 1024 * self._chosen_executed / self._chosen_baseline
+
+    def __add__(self, other: EffectiveMacs) -> EffectiveMacs:
+        total = EffectiveMacs()
+        total.load(
+            [mine + theirs for mine, theirs in zip(self.state(), other.state(), strict=True)]
+        )
+        return total
+
+    def state(self) -> list[int]:
+        """All that `load` needs to go on from here."""
+        return [self._executed, self._baseline, self._chosen_executed, self._chosen_baseline]
+
+    def load(self, state: list[int]) -> None:
+        """Go on from a `state`."""
+        self._executed, self._baseline, self._chosen_executed, self._chosen_baseline = state

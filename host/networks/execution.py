@@ -1,46 +1,58 @@
-"""How one pass through a network is executed: on what, how precisely, and for what purpose."""
+"""How one pass through a network is executed: by what, and for what purpose."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from host.accelerator import Accelerator
+from host.arithmetic import Arithmetic
 from host.networks.effective_macs import EffectiveMacs
-from host.numerics.quantization import StochasticRounding
+from host.networks.selection import Selector
+from host.numerics.elementwise import Elementwise
 from hw.contract.precision import Precision
 
 UNQUANTIZED = Precision(8, 8, 8)
 """Of the layers that FracTrain leaves in floating point (first convolution, shortcuts): here they
-run on the array like the others, at 8 bits whatever the precision of the blocks."""
+run on the array like the others, at 8 bits whatever the precision of the blocks. In reference mode
+they run in float32, and are counted as if at this precision."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a training pass needs beyond an evaluation: random numbers, and who counts the cost."""
+    """What a training pass needs beyond an evaluation: random numbers, and who counts the cost.
 
-    rounding: StochasticRounding
+    ``way_back``: layers keep what their backward pass needs.
+    """
+
+    rounding: Any
     costs: EffectiveMacs
+    way_back: bool = True
 
 
 @dataclass(frozen=True)
 class Execution:
     """One pass through a network.
 
-    ``precision`` is that of the residual blocks, ``unquantized`` that of the other layers. Without
-    ``training`` the pass is an evaluation: batch norm and activation ranges use their running
-    statistics, nothing is kept for a backward pass, and no cost is counted.
+    ``arithmetic`` multiplies; ``selector`` chooses the precision of each residual block;
+    ``unquantized`` is that of the other layers. Without ``training`` the pass is an evaluation:
+    batch norm and activation ranges use their running statistics, nothing is kept for a backward
+    pass, and no cost is counted.
     """
 
-    accelerator: Accelerator
-    precision: Precision
+    arithmetic: Arithmetic
+    selector: Selector
     training: Training | None = None
     unquantized: Precision = UNQUANTIZED
 
     @property
+    def elementwise(self) -> Elementwise:
+        """The work around the convolutions."""
+        return self.arithmetic.elementwise
+
+    @property
     def xp(self) -> Any:
         """The array namespace of the accelerator."""
-        return self.accelerator.xp
+        return self.elementwise.xp
 
     @property
     def for_training(self) -> Training:
@@ -48,3 +60,15 @@ class Execution:
         if self.training is None:
             raise RuntimeError("a backward pass through an evaluation")
         return self.training
+
+    @property
+    def keeps(self) -> bool:
+        """Whether layers keep what their backward pass needs."""
+        return self.training is not None and self.training.way_back
+
+    @property
+    def without_way_back(self) -> Execution:
+        """The same, for a pass that will not be gone back through."""
+        if self.training is None:
+            return self
+        return replace(self, training=replace(self.training, way_back=False))

@@ -1,4 +1,4 @@
-"""What training changes: float32 tensors with their gradients, and their fingerprint."""
+"""What a network holds: float32 tensors that training changes, and statistics that it collects."""
 
 from __future__ import annotations
 
@@ -8,21 +8,35 @@ from typing import Any
 
 import numpy as np
 
+from host.numerics.elementwise import Elementwise
 from host.numerics.quantization import Array
 
 
 class Parameter:
-    """A float32 tensor ``value`` and the ``gradient`` that the last backward pass left."""
+    """A float32 tensor ``value``, and the ``gradient`` that backward passes added up."""
 
     def __init__(self, name: str, value: Array) -> None:
         self.name = name
         self.value = value
         self.gradient: Any = None
 
+    def add_gradient(self, gradient: Array) -> None:
+        """Add what one backward pass found (a layer may run several times in a step)."""
+        self.gradient = gradient if self.gradient is None else self.gradient + gradient
 
-def weights_sha256(parameters: Iterable[Parameter]) -> str:
+
+class Statistic:
+    """A running quantity ``value`` that evaluation uses; None before it is first known."""
+
+    def __init__(self, name: str, value: Array = None) -> None:
+        self.name = name
+        self.value = value
+
+
+def weights_sha256(parameters: Iterable[Parameter], elementwise: Elementwise | None = None) -> str:
     """SHA-256 of the values, in the order given, each as little-endian float32 in C order."""
+    to_host = (elementwise or Elementwise()).to_host
     digest = hashlib.sha256()
     for parameter in parameters:
-        digest.update(np.ascontiguousarray(parameter.value, "<f4").tobytes())
+        digest.update(np.ascontiguousarray(to_host(parameter.value), "<f4").tobytes())
     return digest.hexdigest()

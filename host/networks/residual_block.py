@@ -2,63 +2,202 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 
 from host.networks.activation import ActivationRange, ReLU
-from host.networks.convolution import NormalizedConvolution
+from host.networks.convolution import NormalizedConvolution, Shape
 from host.networks.execution import Execution
-from host.networks.parameter import Parameter
-from host.numerics.quantization import Array, quantize_activations
-from hw.contract.precision import Precision
+from host.networks.parameter import Parameter, Statistic
+from host.networks.selection import Choice, Path, is_skip
+from host.numerics.quantization import Array
+from hw.contract.precision import Pass
+
+
+@dataclass(frozen=True)
+class _SavedPath:
+    """One path taken: ``residual``, what its convolutions gave (None if they were skipped);
+    ``output``, of the whole block, where it is needed; ``rectified``: its output went through the
+    rectifier."""
+
+    path: Path
+    residual: Any
+    output: Any
+    rectified: bool
 
 
 class ResidualBlock:
     """y = ReLU(second(ReLU(first(x))) + shortcut(x)).
 
     The shortcut is the identity, or where the block changes the shape, a 1x1 convolution of the
-    same stride with batch norm ("option B"), which runs at `Execution.unquantized`.
+    same stride with batch norm ("option B"), which runs at `Execution.unquantized`. A skipped block
+    is y = ReLU(shortcut(x)).
+
+    A choice of one path runs that only. A choice of several runs them all, and each image takes the
+    output of the path that its mask names:  y = Σ mask_k · y_k.
+
+    For a choice that learns, the loss is differentiated by each path's share: for one path, the
+    factor 1 that its convolutions' output has before the shortcut is added; for several, the masks.
     """
 
     def __init__(
-        self, name: str, channels: int, filters: int, *, stride: int, rng: np.random.Generator
+        self,
+        name: str,
+        channels: int,
+        filters: int,
+        *,
+        stride: int,
+        rng: np.random.Generator,
+        group: int | None = None,
     ) -> None:
+        self.name = name
         self.first = NormalizedConvolution(
-            f"{name}.first", channels, filters, kernel=3, stride=stride, rng=rng
+            f"{name}.first", Shape(channels, filters, 3, stride), rng, group
         )
         self.second = NormalizedConvolution(
-            f"{name}.second", filters, filters, kernel=3, stride=1, rng=rng
+            f"{name}.second", Shape(filters, filters, 3, 1), rng, group
         )
         self.shortcut: NormalizedConvolution | None = None
         if stride != 1 or channels != filters:
             self.shortcut = NormalizedConvolution(
-                f"{name}.shortcut", channels, filters, kernel=1, stride=stride, rng=rng
+                f"{name}.shortcut", Shape(channels, filters, 1, stride, chosen=False), rng, group
             )
-        self._input_range, self._inner_range = ActivationRange(), ActivationRange()
+        self.channels = channels
+        self._input_range = ActivationRange(f"{name}.input")
+        self._inner_range = ActivationRange(f"{name}.inner")
         self._inner_relu, self._output_relu = ReLU(), ReLU()
+        self._saved: list[list[_SavedPath]] = []
+
+    def layers(self) -> list[NormalizedConvolution]:
+        """In the order in which the block goes forward through them."""
+        shortcut = [] if self.shortcut is None else [self.shortcut]
+        return [self.first, self.second, *shortcut]
 
     def parameters(self) -> list[Parameter]:
-        shortcut = [] if self.shortcut is None else self.shortcut.parameters()
-        return self.first.parameters() + self.second.parameters() + shortcut
+        return [each for layer in self.layers() for each in layer.parameters()]
 
-    def forward(self, x: Array, precision: Precision, execution: Execution) -> Array:
-        """Output of ``x`` ≥ 0, both convolutions at ``precision``; ``x`` is left as it is."""
-        xp = execution.xp
-        maximum = self._input_range.maximum(x, execution)
-        a = quantize_activations(xp, x, precision.activation, maximum)
-        inner = self._inner_relu.forward(self.first.forward(a, precision, execution), execution)
-        a = self._inner_range.quantize(inner, precision.activation, execution)
-        y = self.second.forward(a, precision, execution)
-        if self.shortcut is None:
-            y += x
+    def statistics(self) -> list[Statistic]:
+        norms = [each for layer in self.layers() for each in layer.statistics()]
+        return [*norms, self._input_range.running, self._inner_range.running]
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of the output, of an input of ``size``."""
+        return self.first.convolution.shape.output_size(size)
+
+    def macs(self, size: tuple[int, int]) -> int:
+        """Multiply-accumulates of one pass over one image, without the shortcut."""
+        first, second = self.first.convolution.shape, self.second.convolution.shape
+        return first.macs(size) + second.macs(self.output_size(size))
+
+    def forward(self, x: Array, choice: Choice, execution: Execution) -> Array:
+        """Output of ``x`` ≥ 0; ``x`` is left as it is."""
+        extent = self._input_range.observe(x, execution)
+        if len(choice.paths) == 1:
+            y, saved = self._take(x, extent, choice.paths[0], choice, execution)
+            taken = [saved]
         else:
-            a = quantize_activations(xp, x, execution.unquantized.activation, maximum)
-            y += self.shortcut.forward(a, execution.unquantized, execution)
-        return self._output_relu.forward(y, execution)
+            y, taken = self._take_all(x, extent, choice, execution)
+        if execution.keeps:
+            self._saved.append(taken)
+        return y
 
-    def backward(self, e: Array, execution: Execution) -> Array:
-        """Leave all gradients, return the error at the input."""
-        e = self._output_relu.backward(e)
-        inner = self._inner_relu.backward(self.second.backward(e, execution))
+    def backward(self, e: Array, execution: Execution) -> tuple[Array, Array]:
+        """Add to all gradients; the error at the input, and ∂loss/∂share of each path.
+
+        The latter is [1] or, for several paths, [paths, N]; None where the choice does not learn.
+        """
+        taken = self._saved.pop()
+        if len(taken) == 1 and taken[0].path.mask is None:
+            return self._go_back(e, taken[0], execution)
+        elementwise = execution.elementwise
+        shares = [elementwise.to_host(elementwise.inner_products(e, each.output)) for each in taken]
+        total: Any = None
+        for each in reversed(taken):
+            if each.path.images:
+                dx, _ = self._go_back(e * each.path.mask.reshape(-1, 1, 1, 1), each, execution)
+                total = dx if total is None else total + dx
+        return total, np.stack(shares)
+
+    # -- one path --------------------------------------------------------------------------
+
+    def _take(
+        self, x: Array, extent: Array, path: Path, choice: Choice, execution: Execution
+    ) -> tuple[Array, _SavedPath]:
+        arithmetic, elementwise = execution.arithmetic, execution.elementwise
+        images = x.shape[0] if path.images is None else path.images
+        size, stored = (x.shape[2], x.shape[3]), None
+        if choice.stored_bits is not None:
+            stored = arithmetic.activations(x, choice.stored_bits, extent)
+
+        def quantized(bits: int | None) -> Any:
+            if stored is None or bits is None:
+                return arithmetic.activations(x, bits, extent)
+            return arithmetic.late(stored, bits)
+
+        residual = None
+        if is_skip(path.precision):
+            self._count_skipped(images * self.macs(size), execution)
+        else:
+            a = quantized(path.precision.activation)
+            residual = self._residual(a, size, images, path, execution)
+        if self.shortcut is None:
+            shortcut = x
+        else:
+            unquantized = execution.unquantized
+            chosen = self.shortcut.convolution.quantizes(execution)
+            a = quantized(unquantized.activation if chosen else None)
+            shortcut = self.shortcut.forward(a, size, images, unquantized, execution)
+        if residual is None and shortcut is x:
+            return x, _SavedPath(path, None, x, rectified=False)  # x ≥ 0 already
+        kept = residual if choice.learns else None
+        y = elementwise.add(residual, shortcut, keep=choice.learns)
+        y = self._output_relu.forward(y, execution)
+        return y, _SavedPath(path, kept, y if path.mask is not None else None, rectified=True)
+
+    def _residual(
+        self, a: Any, size: tuple[int, int], images: int, path: Path, execution: Execution
+    ) -> Array:
+        arithmetic, precision = execution.arithmetic, path.precision
+        inner = self.first.forward(a, size, images, precision, execution)
+        inner = self._inner_relu.forward(inner, execution)
+        extent = self._inner_range.observe(inner, execution)
+        a = arithmetic.activations(inner, precision.activation, extent)
+        return self.second.forward(a, self.output_size(size), images, precision, execution)
+
+    def _go_back(self, e: Array, saved: _SavedPath, execution: Execution) -> tuple[Array, Array]:
+        if saved.rectified:
+            e = self._output_relu.backward(e, execution)
+        share = np.zeros(1, np.float32)
+        if saved.residual is not None:
+            elementwise = execution.elementwise
+            products = elementwise.inner_products(e, saved.residual)
+            share[0] = elementwise.to_host(execution.xp.sum(products))
+        if is_skip(saved.path.precision):
+            return (e if self.shortcut is None else self.shortcut.backward(e, execution)), share
+        inner = self._inner_relu.backward(self.second.backward(e, execution), execution)
         dx = self.first.backward(inner, execution)
         dx += e if self.shortcut is None else self.shortcut.backward(e, execution)
-        return dx
+        return dx, share
+
+    def _count_skipped(self, macs: int, execution: Execution) -> None:
+        if execution.training is not None:
+            for _ in Pass:
+                execution.training.costs.add_bit_products(0, macs)
+
+    # -- all paths -------------------------------------------------------------------------
+
+    def _take_all(
+        self, x: Array, extent: Array, choice: Choice, execution: Execution
+    ) -> tuple[Array, list[_SavedPath]]:
+        y: Any = None
+        taken = []
+        for path in choice.paths:
+            # What no image takes is computed all the same (its mask learns), but has no way back.
+            kept = execution if path.images else execution.without_way_back
+            output, saved = self._take(x, extent, path, replace(choice, learns=False), kept)
+            taken.append(saved)
+            masked = output * path.mask.reshape(-1, 1, 1, 1)
+            y = masked if y is None else y + masked
+        return y, taken

@@ -8,11 +8,13 @@ import numpy as np
 
 from host.networks.activation import ReLU
 from host.networks.classifier import Classifier
-from host.networks.convolution import NormalizedConvolution
+from host.networks.convolution import NormalizedConvolution, Shape
 from host.networks.execution import Execution
-from host.networks.parameter import Parameter
+from host.networks.parameter import Parameter, Statistic
 from host.networks.residual_block import ResidualBlock
-from host.numerics.quantization import Array, Quantized
+from host.networks.selection import Choice
+from host.numerics.elementwise import Elementwise
+from host.numerics.quantization import Array
 from hw.contract.errors import ParameterError
 
 STAGE_FILTERS = (16, 32, 64)
@@ -33,55 +35,101 @@ class ResNet:
     """
 
     def __init__(
-        self, depth: int, *, channels: int, classes: int, rng: np.random.Generator
+        self,
+        depth: int,
+        *,
+        channels: int,
+        classes: int,
+        rng: np.random.Generator,
+        group: int | None = None,
     ) -> None:
         self.name = f"resnet{depth}"
-        self.first = NormalizedConvolution(
-            "first", channels, STAGE_FILTERS[0], kernel=3, stride=1, rng=rng
-        )
+        shape = Shape(channels, STAGE_FILTERS[0], 3, 1, chosen=False)
+        self.first = NormalizedConvolution("first", shape, rng, group)
         self.blocks: list[ResidualBlock] = []
         width = STAGE_FILTERS[0]
         for stage, filters in enumerate(STAGE_FILTERS):
             for index in range((depth - 2) // 6):
                 stride = 2 if stage > 0 and index == 0 else 1
                 name = f"stage{stage}.block{index}"
-                self.blocks.append(ResidualBlock(name, width, filters, stride=stride, rng=rng))
+                self.blocks.append(
+                    ResidualBlock(name, width, filters, stride=stride, rng=rng, group=group)
+                )
                 width = filters
         self.classifier = Classifier(width, classes, rng)
         self._relu = ReLU()
+        self.choices: list[Choice] = []  # of the last pass, one for each block
 
     def parameters(self) -> list[Parameter]:
         blocks = [each for block in self.blocks for each in block.parameters()]
         return self.first.parameters() + blocks + self.classifier.parameters()
 
+    def statistics(self) -> list[Statistic]:
+        """Running statistics of batch norms and activation ranges."""
+        blocks = [each for block in self.blocks for each in block.statistics()]
+        return self.first.statistics() + blocks
+
+    def place(self, elementwise: Elementwise) -> None:
+        """Move parameters and statistics to where ``elementwise`` works."""
+        held: list[Parameter | Statistic] = [*self.parameters(), *self.statistics()]
+        for each in held:
+            if each.value is not None:
+                each.value = elementwise.from_host(each.value)
+
+    def block_macs(self, size: tuple[int, int]) -> list[int]:
+        """Multiply-accumulates of each block, as `ResidualBlock.macs`, of images of ``size``."""
+        macs = []
+        for block in self.blocks:
+            macs.append(block.macs(size))
+            size = block.output_size(size)
+        return macs
+
     def forward(self, images: Array, execution: Execution) -> Array:
         """Logits ``[N, classes]`` of unsigned 8-bit ``images[N,C,H,W]``."""
-        pixels = _pixels(images, min(PIXEL_BITS, execution.unquantized.activation))
-        x = self.first.forward(pixels, execution.unquantized, execution)
-        x = self._relu.forward(x, execution)
-        for block in self.blocks:
-            x = block.forward(x, execution.precision, execution)
+        x = self._first(images, execution)
+        execution.selector.begin(training=execution.training is not None)
+        self.choices = []
+        for index, block in enumerate(self.blocks):
+            choice = execution.selector.choose(index, x, execution.elementwise)
+            self.choices.append(choice)
+            x = block.forward(x, choice, execution)
         return self.classifier.forward(x, execution)
 
     def backward(self, e: Array, execution: Execution) -> None:
         """Leave the gradient of every parameter, given the error at the logits."""
+        for parameter in self.parameters():
+            parameter.gradient = None
         e = self.classifier.backward(e, execution)
-        for block in reversed(self.blocks):
-            e = block.backward(e, execution)
-        self.first.backward_weights(self._relu.backward(e), execution)
+        for index in reversed(range(len(self.blocks))):
+            e, shares = self.blocks[index].backward(e, execution)
+            caused = execution.selector.backward(
+                index, shares, tuple(e.shape), execution.elementwise
+            )
+            if caused is not None:
+                e = e + caused
+        self.first.backward_weights(self._relu.backward(e, execution), execution)
+
+    def _first(self, images: Array, execution: Execution) -> Array:
+        unquantized = execution.unquantized
+        quantized = self.first.convolution.quantizes(execution)
+        pixels = execution.arithmetic.pixels(
+            images, unquantized.activation if quantized else None, PIXEL_BITS, PIXEL_SCALE
+        )
+        size = (images.shape[2], images.shape[3])
+        x = self.first.forward(pixels, size, images.shape[0], unquantized, execution)
+        return self._relu.forward(x, execution)
 
 
-def _pixels(images: Array, bits: int) -> Quantized:
-    """The top ``bits`` bits of 8-bit pixels."""
-    dropped = PIXEL_BITS - bits
-    if not dropped:
-        return Quantized(images, PIXEL_SCALE, bits)
-    return Quantized(images >> dropped, PIXEL_SCALE * np.float32(1 << dropped), bits)
-
-
-def build_network(model: str, *, channels: int, classes: int, rng: np.random.Generator) -> ResNet:
-    """The network named ``model``; errors as of `depth_of`."""
-    return ResNet(depth_of(model), channels=channels, classes=classes, rng=rng)
+def build_network(
+    model: str,
+    *,
+    channels: int,
+    classes: int,
+    rng: np.random.Generator,
+    group: int | None = None,
+) -> ResNet:
+    """The network named ``model``, batch norm over ``group`` images; errors as of `depth_of`."""
+    return ResNet(depth_of(model), channels=channels, classes=classes, rng=rng, group=group)
 
 
 def depth_of(model: str) -> int:

@@ -89,9 +89,7 @@ class Elementwise:
         y += beta
         return Normalized(y, mean, variance, (x, inverse_deviation))
 
-    def normalize_backward(
-        self, e: Array, saved: Any, gamma: Array
-    ) -> tuple[Array, Array, Array]:
+    def normalize_backward(self, e: Array, saved: Any, gamma: Array) -> tuple[Array, Array, Array]:
         """(dx, dγ, dβ) of the error ``e`` at y, which is left as it is; ``saved`` is used up."""
         xp, (normalized, inverse_deviation) = self.xp, saved
         dbeta = xp.sum(e, axis=(0, 2, 3), keepdims=True)
@@ -114,6 +112,18 @@ class Elementwise:
     def rectify_backward(self, e: Array, saved: Any) -> Array:
         """The error at x, a new array."""
         return e * saved
+
+    # -- residual addition ------------------------------------------------------------------
+
+    def add(self, x: Array | None, y: Array, *, keep: bool) -> Array:
+        """x + y, in the memory of ``x`` unless it is to ``keep`` its values; without x, a copy
+        of ``y``."""
+        if x is None:
+            return y + 0
+        if keep:
+            return x + y
+        x += y
+        return x
 
     # -- sums for the gates -----------------------------------------------------------------
 

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from host.accelerator import open_accelerator
+from host.arithmetic import IntegerArithmetic
 from host.backends.recording import RecordedCall, RecordingAccelerator
 from host.networks.classifier import softmax_cross_entropy
 from host.networks.effective_macs import EffectiveMacs
 from host.networks.execution import UNQUANTIZED, Execution, Training
 from host.networks.resnet import ResNet, build_network
-from host.numerics.quantization import StochasticRounding
+from host.networks.selection import FixedSelector
 from host.random_streams import Stream, generator
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters
@@ -70,9 +71,10 @@ def record_training_step(
     reference = open_accelerator("golden", parameters)
     accelerator = RecordingAccelerator(reference, names)
     with accelerator:
-        training = Training(StochasticRounding(seed, 0), EffectiveMacs())
+        training = Training(accelerator.elementwise.rounding(seed, 0), EffectiveMacs())
         others = precision if uniform else UNQUANTIZED
-        execution = Execution(accelerator, precision, training, others)
+        arithmetic = IntegerArithmetic(accelerator)
+        execution = Execution(arithmetic, FixedSelector(precision), training, others)
         logits = network.forward(images, execution)
         _, error = softmax_cross_entropy(execution.xp, logits, labels)
         network.backward(error, execution)

@@ -6,6 +6,7 @@ Source: Fu et al., FracTrain, NeurIPS 2020, section 3.1, with the details of the
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 WINDOW = 5
 """Epochs compared at a time; turning points are at least this many epochs apart."""
@@ -49,3 +50,18 @@ class TurningPointIndicator:
         scale = sum(self._scale_losses) / len(self._scale_losses)
         *earlier, last = self._window
         return all(abs(loss - last) <= self.epsilon * scale for loss in earlier)
+
+    def state(self) -> dict[str, Any]:
+        """All that `load` needs to go on from here."""
+        return {
+            "epsilon": self.epsilon,
+            "turning_points": self.turning_points,
+            "window": list(self._window),
+            "scale_losses": self._scale_losses,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        self.epsilon, self.turning_points = state["epsilon"], state["turning_points"]
+        self._window = deque(state["window"], maxlen=WINDOW)
+        self._scale_losses = list(state["scale_losses"])

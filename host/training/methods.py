@@ -5,95 +5,137 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from host.networks.gates import Gates
+from host.networks.selection import FixedSelector, Selector
 from host.training.indicator import TurningPointIndicator
-from hw.contract.errors import ParameterError
 from hw.contract.precision import Precision
-
-FORWARD_SCHEDULE = (3, 4, 6, 8)
-BACKWARD_SCHEDULE = (6, 6, 8, 8)
-EPSILON = 0.15
-ALPHA = 0.4
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of a run at one precision, from ``first_step`` on."""
+    """A stretch of a run, from ``first_step`` on, in which ``value`` holds."""
 
-    precision: Precision
+    value: Any
     first_step: int
 
 
-class Method(ABC):
-    """Chooses the precision of the residual blocks: one after the other of ``schedule``.
+class Progression:
+    """Values that follow each other: one from beginning to end, or the next at each turning point
+    of the training loss.
 
+    ``interval``: steps whose mean loss is one of the indicator's (it was made for epochs).
     ``stages`` are those visited so far, the last one current.
     """
 
-    name: str
-
-    def __init__(self, schedule: Sequence[Precision]) -> None:
-        self.schedule = tuple(schedule)
-        self.stages = [Stage(self.schedule[0], 0)]
-
-    @property
-    def precision(self) -> Precision:
-        """What the next step is to run at."""
-        return self.stages[-1].precision
-
-    @abstractmethod
-    def end_epoch(self, loss: float, next_step: int) -> None:
-        """Take the mean training loss of an epoch; ``next_step`` is the first of the next."""
-
-
-class StaticMethod(Method):
-    """One precision from beginning to end."""
-
-    name = "static"
-
-    def __init__(self, precision: Precision) -> None:
-        if 0 in (precision.activation, precision.weight, precision.error):
-            raise ParameterError("precision", str(precision), "at least 1 bit of each operand")
-        super().__init__([precision])
-
-    def end_epoch(self, loss: float, next_step: int) -> None:
-        """Nothing changes."""
-
-
-class ProgressiveMethod(Method):
-    """Progressive fractional quantization: a step up the schedule at each turning point.
-
-    ``forward`` are the bits of activations and weights in each stage, ``backward`` those of
-    errors.
-    """
-
-    name = "pfq"
-
     def __init__(
         self,
-        forward: Sequence[int] = FORWARD_SCHEDULE,
-        backward: Sequence[int] = BACKWARD_SCHEDULE,
-        *,
-        epsilon: float = EPSILON,
-        alpha: float = ALPHA,
+        values: Sequence[Any],
+        indicator: TurningPointIndicator | None = None,
+        interval: int = 1,
     ) -> None:
-        if len(forward) != len(backward) or not forward:
-            raise ParameterError(
-                "forward and backward schedule",
-                (tuple(forward), tuple(backward)),
-                "two of the same length",
-            )
-        if 0 in (*forward, *backward):
-            raise ParameterError("schedules", 0, "at least 1 bit in every stage")
-        if not epsilon > 0:
-            raise ParameterError("epsilon", epsilon, "greater than 0")
-        if not 0 < alpha <= 1:
-            raise ParameterError("alpha", alpha, "greater than 0, at most 1")
-        super().__init__([Precision(f, f, b) for f, b in zip(forward, backward, strict=True)])
-        self._indicator = TurningPointIndicator(
-            epsilon=epsilon, alpha=alpha, limit=len(self.schedule) - 1
-        )
+        self.values = tuple(values)
+        self.stages = [Stage(self.values[0], 0)]
+        self._indicator, self._interval = indicator, interval
+        self._losses: list[float] = []
 
-    def end_epoch(self, loss: float, next_step: int) -> None:
-        if self._indicator.observe(loss):
-            self.stages.append(Stage(self.schedule[self._indicator.turning_points], next_step))
+    @property
+    def current(self) -> Any:
+        """The value of the next step."""
+        return self.stages[-1].value
+
+    def observe(self, step: int, loss: float) -> None:
+        """Take the loss of a step."""
+        if self._indicator is None:
+            return
+        self._losses.append(loss)
+        if len(self._losses) < self._interval:
+            return
+        mean = sum(self._losses) / len(self._losses)
+        self._losses = []
+        if self._indicator.observe(mean):
+            value = self.values[self._indicator.turning_points]
+            self.stages.append(Stage(value, step + 1))
+
+    def state(self) -> dict[str, Any]:
+        """All that `load` needs to go on from here."""
+        return {
+            "first_steps": [stage.first_step for stage in self.stages],
+            "losses": self._losses,
+            "indicator": None if self._indicator is None else self._indicator.state(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a `state` of the same progression."""
+        self.stages = [
+            Stage(value, first)
+            for value, first in zip(self.values, state["first_steps"], strict=False)
+        ]
+        self._losses = list(state["losses"])
+        if self._indicator is not None:
+            self._indicator.load(state["indicator"])
+
+
+class Method(ABC):
+    """Tells the selector what holds in the next step, and learns how the step went."""
+
+    def __init__(self, name: str, selector: Selector, progression: Progression) -> None:
+        self.name, self.selector, self.progression = name, selector, progression
+
+    @abstractmethod
+    def before_step(self) -> None:
+        """Set the selector up for the next step (or evaluation)."""
+
+    def after_step(self, step: int, loss: float) -> None:
+        """Take the training loss of a step."""
+        self.progression.observe(step, loss)
+
+    @property
+    def target_cp(self) -> float | None:
+        """The cost that the next step is to have; None where none is aimed at."""
+        return None
+
+    @abstractmethod
+    def describe(self, value: Any) -> dict[str, Any]:
+        """A stage's value for the summary."""
+
+
+class ScheduledMethod(Method):
+    """One precision for all blocks, by a schedule: static training and progressive quantization."""
+
+    selector: FixedSelector
+
+    def __init__(self, name: str, progression: Progression) -> None:
+        selector = FixedSelector(progression.current)
+        selector.precisions = progression.values
+        super().__init__(name, selector, progression)
+
+    def before_step(self) -> None:
+        self.selector.precision = self.progression.current
+
+    def describe(self, value: Precision) -> dict[str, Any]:
+        return {
+            "activation": value.activation,
+            "weight": value.weight,
+            "error": value.error,
+        }
+
+
+class GatedMethod(Method):
+    """Gates choose for each block; the target of their cost follows a progression (DFQ: of one)."""
+
+    selector: Gates
+
+    def __init__(self, name: str, gates: Gates, progression: Progression) -> None:
+        super().__init__(name, gates, progression)
+
+    def before_step(self) -> None:
+        self.selector.target = self.progression.current
+
+    @property
+    def target_cp(self) -> float:
+        return float(self.progression.current)
+
+    def describe(self, value: float) -> dict[str, Any]:
+        return {"target_cp": value}

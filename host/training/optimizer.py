@@ -23,15 +23,15 @@ class MomentumSgd:
         weight_decay: float = WEIGHT_DECAY,
     ) -> None:
         self._parameters = list(parameters)
-        self._velocity: list[Any] = [0 * each.value for each in self._parameters]
+        self.velocity: list[Any] = [0 * each.value for each in self._parameters]
         self._momentum, self._weight_decay = momentum, weight_decay
 
     def step(self, rate: float) -> None:
         """One update by the gradients that the parameters hold."""
         for index, parameter in enumerate(self._parameters):
             change = parameter.gradient + self._weight_decay * parameter.value
-            self._velocity[index] = self._momentum * self._velocity[index] + change
-            parameter.value = parameter.value - rate * self._velocity[index]
+            self.velocity[index] = self._momentum * self.velocity[index] + change
+            parameter.value = parameter.value - rate * self.velocity[index]
 
 
 def constant(progress: float) -> float:

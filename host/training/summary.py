@@ -17,7 +17,7 @@ UNITS = {
     "effective_macs": "multiply-accumulates of 32 x 32 bits (cost a/32 * w/32 each)",
     "effective_macs_fw8bw8": "the same steps with all operands at 8 bits",
     "saving": "fraction, 1 - effective_macs / effective_macs_fw8bw8",
-    "stages": "bits of activations, weights, errors; first step and its epoch, both from 0",
+    "stages": "bits of activations, weights, errors, or target cp; first step, epoch, from 0",
     "counters": "of the accelerator, evaluation included; zero where no machine runs",
     "seconds": "wall clock",
 }
@@ -37,6 +37,7 @@ def summarize(
         "dataset": trainer.dataset.name,
         "model": trainer.network.name,
         "method": trainer.method.name,
+        "mode": trainer.arithmetic.mode,
         "backend": backend,
         "config": config,
         "seed": plan.seed,
@@ -47,18 +48,16 @@ def summarize(
         "effective_macs": costs.executed,
         "effective_macs_fw8bw8": costs.baseline,
         "saving": costs.saving,
-        "weights_sha256": weights_sha256(trainer.network.parameters()),
+        "weights_sha256": weights_sha256(trainer.parameters(), trainer.accelerator.elementwise),
         "stages": [
             {
-                "activation": stage.precision.activation,
-                "weight": stage.precision.weight,
-                "error": stage.precision.error,
+                **trainer.method.describe(stage.value),
                 "first_step": stage.first_step,
                 "first_epoch": stage.first_step // per_epoch,
             }
-            for stage in trainer.method.stages
+            for stage in trainer.method.progression.stages
         ],
-        "stages_planned": len(trainer.method.schedule),
+        "stages_planned": len(trainer.method.progression.values),
         "plan": dataclasses.asdict(plan),
         "counters": dataclasses.asdict(trainer.accelerator.counters),
         "versions": {

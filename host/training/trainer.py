@@ -1,24 +1,29 @@
-"""The training loop: steps on the accelerator, epochs, evaluation."""
+"""The training loop: steps on the accelerator, evaluation, and a state to go on from."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from host.accelerator import Accelerator
+from host.arithmetic import Arithmetic
 from host.datasets.dataset import Dataset, Images, Labels
 from host.networks.classifier import softmax_cross_entropy
 from host.networks.effective_macs import EffectiveMacs
 from host.networks.execution import UNQUANTIZED, Execution, Training
+from host.networks.gates import Gates
+from host.networks.parameter import Parameter
 from host.networks.resnet import ResNet
-from host.numerics.quantization import StochasticRounding
+from host.networks.selection import Choice
 from host.training.methods import Method
 from host.training.optimizer import LEARNING_RATES, MomentumSgd
-from hw.contract.errors import FractrainError
-from hw.contract.precision import Operand, Precision, check_bits
+from hw.contract.errors import FractrainError, ParameterError
+from hw.contract.precision import Operand, check_bits
 
 EVALUATION_BATCH = 128
 
@@ -29,7 +34,8 @@ class DivergenceError(FractrainError):
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast to train."""
+    """How long and how fast to train; ``bn_group`` images share the statistics of batch norm
+    (None: the batch)."""
 
     steps: int
     batch: int
@@ -38,23 +44,66 @@ class Plan:
     learning_rate_schedule: str
     momentum: float
     weight_decay: float
+    bn_group: int | None = None
+
+
+@dataclass(frozen=True)
+class MachineCost:
+    """Modelled cost of training steps on the machine."""
+
+    cycles: float = 0.0
+    seconds: float = 0.0
+    joules: float = 0.0
+
+    def __add__(self, other: MachineCost) -> MachineCost:
+        return MachineCost(
+            self.cycles + other.cycles, self.seconds + other.seconds, self.joules + other.joules
+        )
+
+
+class CostModel(Protocol):
+    """Models what a step costs whose blocks run as ``choices`` say, and the same at FW8/BW8."""
+
+    def __call__(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]: ...
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step did; ``accuracy`` is the fraction of its batch that was classified right."""
+    """What one step did.
+
+    ``accuracy`` is the fraction of its batch that was classified right; ``bits`` those of
+    activations, weights and errors in each block, averaged over images; ``costs`` of this step
+    alone, and ``machine`` (chosen, FW8/BW8) if a model was given.
+    """
 
     step: int
+    epoch: int
     loss: float
     accuracy: float
-    precision: Precision
+    learning_rate: float
+    stage: int
+    bits: list[tuple[float, float, float]]
+    target_cp: float | None
+    costs: EffectiveMacs
+    machine: tuple[MachineCost, MachineCost] | None
+
+
+@dataclass(frozen=True)
+class TrainerState:
+    """All that a trainer needs to go on: named ``arrays``, and a ``document`` for JSON."""
+
+    arrays: dict[str, NDArray]
+    document: dict[str, Any]
 
 
 class Trainer:
     """Trains ``network`` on ``dataset`` by ``plan``, at the precision that ``method`` chooses.
 
     Everything random is drawn from generators that are seeded by the plan's seed and the step or
-    the epoch, so a run gives the same weights whenever it is repeated.
+    the epoch, so a run gives the same weights whenever it is repeated, and wherever it was
+    interrupted and continued from a `state`.
+
+    Raises `ParameterError` for a precision that the machine does not have.
     """
 
     def __init__(
@@ -64,83 +113,191 @@ class Trainer:
         accelerator: Accelerator,
         method: Method,
         plan: Plan,
+        arithmetic: Arithmetic,
+        cost_model: CostModel | None = None,
     ) -> None:
         self.network, self.dataset, self.accelerator = network, dataset, accelerator
-        self.method, self.plan = method, plan
+        self.method, self.plan, self.arithmetic = method, plan, arithmetic
+        self._cost_model = cost_model
         self._check_widths()
         self.costs = EffectiveMacs()
+        self.machine = (MachineCost(), MachineCost())
+        self.step = 0
+        """Steps done."""
+        self.network.place(accelerator.elementwise)
         self._optimizer = MomentumSgd(
-            network.parameters(), momentum=plan.momentum, weight_decay=plan.weight_decay
+            self.parameters(), momentum=plan.momentum, weight_decay=plan.weight_decay
         )
 
-    def train(self, observe: Callable[[StepReport], None]) -> None:
-        """Run all steps; ``observe`` is told of each.
+    def parameters(self) -> list[Parameter]:
+        """Of the network, then of the gates: the order that `weights_sha256` is over."""
+        return self.network.parameters() + self.method.selector.parameters()
+
+    def train(self, observe: Callable[[StepReport], None], *, until: int | None = None) -> None:
+        """Run the steps that are left, or those before step ``until``; ``observe`` hears of each.
 
         Raises `DivergenceError` when the loss or a parameter is no longer finite.
         """
+        last = self.plan.steps if until is None else min(until, self.plan.steps)
         per_epoch = self.dataset.steps_per_epoch(self.plan.batch)
-        for epoch in range(math.ceil(self.plan.steps / per_epoch)):
-            step = epoch * per_epoch
-            losses = []
-            for images, labels in self.dataset.epoch(
-                self.plan.batch, seed=self.plan.seed, epoch=epoch
-            ):
-                if step == self.plan.steps:
-                    return
-                report = self._step(step, images, labels)
-                losses.append(report.loss)
+        while self.step < last:
+            epoch, first = divmod(self.step, per_epoch)
+            batches = self.dataset.epoch(
+                self.plan.batch, seed=self.plan.seed, epoch=epoch, first=first
+            )
+            for images, labels in batches:
+                report = self._step(epoch, images, labels)
+                self.step += 1
                 observe(report)
-                step += 1
-            self.method.end_epoch(float(np.mean(losses)), step)
+                if self.step == last:
+                    return
 
     def evaluate(self, limit: int | None = None) -> float:
         """Fraction of the test images (the first ``limit`` of them) classified right."""
         images, labels = self.dataset.test_images[:limit], self.dataset.test_labels[:limit]
-        execution = Execution(self.accelerator, self.method.precision)
+        self.method.before_step()
+        execution = Execution(self.arithmetic, self.method.selector)
         right = 0
         for start in range(0, len(images), EVALUATION_BATCH):
             part = slice(start, start + EVALUATION_BATCH)
-            right += _count_right(self.network.forward(images[part], execution), labels[part])
+            logits = self.network.forward(self._from_host(images[part]), execution)
+            right += self._count_right(logits, labels[part])
         return right / len(images)
 
-    def _step(self, step: int, images: Images, labels: Labels) -> StepReport:
-        precision = self.method.precision
-        training = Training(StochasticRounding(self.plan.seed, step), self.costs)
-        execution = Execution(self.accelerator, precision, training)
+    # -- state -----------------------------------------------------------------------------
+
+    def state(self) -> TrainerState:
+        """A copy of what later steps depend on."""
+        to_host = self.accelerator.elementwise.to_host
+        arrays = {
+            f"parameter/{each.name}": to_host(each.value).copy() for each in self.parameters()
+        }
+        arrays |= {
+            f"velocity/{each.name}": to_host(value).copy()
+            for each, value in zip(self.parameters(), self._optimizer.velocity, strict=True)
+        }
+        arrays |= {
+            f"statistic/{each.name}": np.array(to_host(each.value))
+            for each in self.network.statistics()
+            if each.value is not None
+        }
+        document = {
+            "step": self.step,
+            "method": self.method.progression.state(),
+            "effective_macs": self.costs.state(),
+            "machine": [[each.cycles, each.seconds, each.joules] for each in self.machine],
+        }
+        return TrainerState(arrays, document)
+
+    def load(self, state: TrainerState) -> None:
+        """Go on from a `state` of a trainer of the same network, method and plan.
+
+        Raises `ParameterError` if the arrays are not those of this network and method.
+        """
+        parameters = self.parameters()
+        names = {f"{kind}/{each.name}" for kind in ("parameter", "velocity") for each in parameters}
+        given = {name for name in state.arrays if not name.startswith("statistic/")}
+        if given != names:
+            raise ParameterError(
+                "state", sorted(given ^ names)[0], "the parameters of this network and method"
+            )
+        from_host = self.accelerator.elementwise.from_host
+        network = {each.name for each in self.network.parameters()}
+        for index, each in enumerate(parameters):
+            place = from_host if each.name in network else np.asarray
+            each.value = place(state.arrays[f"parameter/{each.name}"])
+            self._optimizer.velocity[index] = place(state.arrays[f"velocity/{each.name}"])
+        for statistic in self.network.statistics():
+            value = state.arrays.get(f"statistic/{statistic.name}")
+            statistic.value = None if value is None else from_host(value)
+        document = state.document
+        self.step = document["step"]
+        self.method.progression.load(document["method"])
+        self.costs.load(document["effective_macs"])
+        chosen, baseline = (MachineCost(*each) for each in document["machine"])
+        self.machine = (chosen, baseline)
+
+    # -- one step --------------------------------------------------------------------------
+
+    def _step(self, epoch: int, images: Images, labels: Labels) -> StepReport:
+        step, costs, rate = self.step, EffectiveMacs(), self._learning_rate()
+        stage, target = len(self.method.progression.stages) - 1, self.method.target_cp
+        self.method.before_step()
+        elementwise = self.accelerator.elementwise
+        training = Training(elementwise.rounding(self.plan.seed, step), costs)
+        execution = Execution(self.arithmetic, self.method.selector, training)
         # An overflow is found by the checks; NumPy's warnings would only double their message.
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = self.network.forward(images, execution)
-            loss, error = softmax_cross_entropy(execution.xp, logits, labels)
-            self._check_finite("the loss", float(loss), step)
+            logits = self.network.forward(self._from_host(images), execution)
+            loss, error = softmax_cross_entropy(execution.xp, logits, self._from_host(labels))
+            self._check_finite("the loss", float(loss))
             self.network.backward(error, execution)
-            self._optimizer.step(self._learning_rate(step))
-            for parameter in self.network.parameters():
-                total = float(execution.xp.sum(parameter.value))
-                self._check_finite(f"the sum of {parameter.name}", total, step)
-        return StepReport(step, float(loss), _count_right(logits, labels) / len(labels), precision)
+            self._optimizer.step(rate)
+            self._check_parameters()
+        self.costs = self.costs + costs
+        self.method.after_step(step, float(loss))
+        choices = self.network.choices
+        return StepReport(
+            step=step,
+            epoch=epoch,
+            loss=float(loss),
+            accuracy=self._count_right(logits, labels) / len(labels),
+            learning_rate=rate,
+            stage=stage,
+            bits=[choice.bits(len(images)) for choice in choices],
+            target_cp=target,
+            costs=costs,
+            machine=self._machine_cost(choices),
+        )
+
+    def _machine_cost(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost] | None:
+        if self._cost_model is None:
+            return None
+        chosen, baseline = self._cost_model(choices)
+        self.machine = (self.machine[0] + chosen, self.machine[1] + baseline)
+        return chosen, baseline
+
+    def _learning_rate(self) -> float:
+        factor = LEARNING_RATES[self.plan.learning_rate_schedule](self.step / self.plan.steps)
+        return self.plan.learning_rate * factor
+
+    def _from_host(self, array: NDArray) -> Any:
+        return self.accelerator.elementwise.from_host(array)
+
+    def _count_right(self, logits: Any, labels: Labels) -> int:
+        predicted = self.accelerator.elementwise.to_host(logits).argmax(axis=1)
+        return int((predicted == labels).sum())
+
+    # -- checks ----------------------------------------------------------------------------
 
     def _check_widths(self) -> None:
         """Refuse at once a precision that would come up late in the run."""
         maximum = self.accelerator.parameters.precision.max_bits
-        for precision in (*self.method.schedule, UNQUANTIZED):
+        for precision in (*self.method.selector.precisions, UNQUANTIZED):
             for operand in Operand:
                 check_bits(
                     f"{operand.name.lower()} bits of {precision}",
                     precision.bits(operand),
                     maximum=maximum,
+                    allow_skip=True,
                 )
+        selector = self.method.selector
+        if isinstance(selector, Gates) and selector.rules.stored_bits is not None:
+            check_bits("stored activation bits", selector.rules.stored_bits, maximum=maximum)
 
-    def _learning_rate(self, step: int) -> float:
-        factor = LEARNING_RATES[self.plan.learning_rate_schedule](step / self.plan.steps)
-        return self.plan.learning_rate * factor
+    def _check_parameters(self) -> None:
+        """One number comes to the host; only if it is not finite, which parameter it was."""
+        xp = self.accelerator.elementwise.xp
+        network = [xp.sum(each.value) for each in self.network.parameters()]
+        gates = sum(float(each.value.sum()) for each in self.method.selector.parameters())
+        if math.isfinite(float(sum(network[1:], network[0])) + gates):
+            return
+        for each in self.parameters():
+            self._check_finite(f"the sum of {each.name}", float(each.value.sum()))
 
-    def _check_finite(self, what: str, value: float, step: int) -> None:
+    def _check_finite(self, what: str, value: float) -> None:
         if not math.isfinite(value):
             raise DivergenceError(
-                f"training diverged: {what} is {value} at step {step}; "
+                f"training diverged: {what} is {value} at step {self.step}; "
                 f"try a learning rate below {self.plan.learning_rate:g} (--lr)"
             )
-
-
-def _count_right(logits: Images, labels: Labels) -> int:
-    return int((logits.argmax(axis=1) == labels).sum())

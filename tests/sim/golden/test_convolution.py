@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from host.shapes import output_size
 from hw.contract.precision import value_range
 from sim import golden
-from sim.golden import convolution, definition
+from sim.golden import definition, unfolding
 
 
 @dataclass(frozen=True)
@@ -202,8 +202,8 @@ def test_layers_of_a_network(bits: tuple[int, int, int], fill: str) -> None:
 def test_groups_of_images_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case(7, 5, 6, (8, 7), (3, 3), 1, 1, (8, 8, 8), "any", seed=3)
     # Three images at a time, so that the last group is a partial one.
-    monkeypatch.setattr(convolution, "COLUMN_ELEMENTS", 3 * 5 * 9 * 8 * 7)
-    assert [(g.start, g.stop) for g in convolution._groups(7, 5 * 9 * 8 * 7)] == [
+    monkeypatch.setattr(unfolding, "COLUMN_ELEMENTS", 3 * 5 * 9 * 8 * 7)
+    assert [(g.start, g.stop) for g in unfolding.groups(7, 5 * 9 * 8 * 7)] == [
         (0, 3),
         (3, 6),
         (6, 7),

@@ -1,0 +1,67 @@
+"""Reference mode: the published numerics, emulated by convolutions of real numbers.
+
+Operands are the values that the affine quantizer (`host.numerics.affine`) leaves, in float32;
+first convolution and shortcuts stay unquantized, as in the authors' code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from host.accelerator import Accelerator
+from host.arithmetic.arithmetic import Arithmetic
+from host.numerics import affine
+from host.numerics.quantization import Array
+
+
+class PublishedArithmetic(Arithmetic):
+    """Affine quantizers and real convolutions, those of ``accelerator``'s backend.
+
+    ``published_range``: ranges reduced as published (`affine.tensor_range`).
+
+    Raises `ParameterError` for a backend that has no real convolutions.
+    """
+
+    mode = "reference"
+    quantizes_all = False
+
+    def __init__(self, accelerator: Accelerator, *, published_range: bool = False) -> None:
+        super().__init__(accelerator.elementwise)
+        self._convolutions = accelerator.real_convolutions()
+        self._published_range = published_range
+
+    def measure(self, x: Array) -> Array:
+        """[minimum, maximum]."""
+        return affine.tensor_range(self.elementwise.xp, x, published=self._published_range)
+
+    def pixels(self, images: Array, bits: int | None, image_bits: int, scale: Any) -> Array:
+        """The values of the pixels."""
+        xp = self.elementwise.xp
+        return xp.asarray(images, dtype=xp.float32) * float(scale)
+
+    def activations(self, x: Array, bits: int | None, extent: Array) -> Array:
+        return x if bits is None else affine.quantize(self.elementwise.xp, x, bits, extent)
+
+    def late(self, stored: Array, bits: int) -> Array:
+        raise RuntimeError("reference mode quantizes after the gate has decided")
+
+    def weights(self, x: Array, bits: int | None) -> Array:
+        return x if bits is None else affine.quantize_per_filter(self.elementwise.xp, x, bits)
+
+    def errors(self, x: Array, bits: int | None, rounding: Any) -> Array:
+        if bits is None:
+            return x
+        extent = affine.tensor_range(self.elementwise.xp, x)
+        fractions = rounding.fractions(tuple(x.shape))
+        return affine.quantize(self.elementwise.xp, x, bits, extent, fractions)
+
+    def forward(self, a: Array, w: Array, stride: int, padding: int) -> Array:
+        return self._convolutions.forward(a, w, stride, padding)
+
+    def error(
+        self, e: Array, w: Array, stride: int, padding: int, input_size: tuple[int, int]
+    ) -> Array:
+        return self._convolutions.error(e, w, stride, padding, input_size)
+
+    def gradient(self, a: Array, e: Array, stride: int, padding: int, kernel: int) -> Array:
+        return self._convolutions.gradient(a, e, stride, padding, (kernel, kernel))

@@ -1,0 +1,298 @@
+"""The gates of dynamic fractional quantization (DFQ): a small network that chooses precisions.
+
+For block i with the input x, in float32 on the host:
+
+    f = mean of x over pixels (and, per mini-batch, over images)        [C]
+    u = W₂ᵢ · ReLU(W₁ᵢ · f + b₁ᵢ) + b₂ᵢ                                   C → 32 → 16
+    (h, c) = LSTM(u, (h, c))                                            16 → 16, shared, from 0
+    p = softmax(W · h + b)                                              one for each candidate
+    k = argmax p
+
+Learning is straight-through: the share of a path in the block's output is a constant 1 (or, per
+sample, a mask of ones and zeros) going forward, and p going backward. Per mini-batch only path k
+is executed, so only ∂loss/∂p_k is known from the images (as in top-1 routing); per sample all
+paths are. Computation adds its own term for every candidate, executed or not:
+
+    loss = cross entropy + reg · β · Σ over blocks of c(candidate chosen)
+
+with c the candidate's cost in percent of 32-bit arithmetic (`candidate_cost`), averaged over images
+where they differ. reg is +1 where the step's cp (the mean of c over blocks, weighted by their
+multiply-accumulates) is above the target, −1 below it, 0 within ``dead_band`` of it.
+
+Source: Fu et al., FracTrain, NeurIPS 2020, section 3.2, and the authors' rebuttal (one decision
+per mini-batch, for hardware).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host.networks.parameter import Parameter
+from host.networks.selection import Choice, Path, Selector
+from host.numerics.elementwise import Elementwise
+from host.numerics.quantization import Array
+from hw.contract.precision import Pass, Precision
+
+Floats = NDArray[np.float32]
+
+EMBEDDING = 32
+HIDDEN = 16
+
+
+def candidate_cost(precision: Precision) -> float:
+    """Cost of a MAC, averaged over the three passes, in percent of one at 32 bits."""
+    products = sum(precision.bits(each.row) * precision.bits(each.column) for each in Pass)
+    return 100 * products / (len(Pass) * 1024)
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """What the gates choose from, and how their cost is weighed.
+
+    ``stored_bits``: of activations that a gate reads before it decides, in memory; None where they
+    are quantized after the decision. ``per_sample``: every image has its own choice.
+    """
+
+    candidates: tuple[Precision, ...]
+    beta: float
+    dead_band: float = 0.0
+    per_sample: bool = False
+    stored_bits: int | None = 8
+
+
+@dataclass
+class _Step:
+    """What one block's gate did, for its way back: the rows of arrays are images, or just one."""
+
+    pooled: Floats
+    embedded: Floats
+    state: Any
+    probabilities: Floats
+    onehot: Floats
+
+
+class Gates(Selector):
+    """One gate for each block of inputs with ``widths[i]`` channels and ``macs[i]`` a pass.
+
+    ``target`` (cp in percent) may be set between steps.
+    """
+
+    def __init__(
+        self,
+        rules: GateRules,
+        widths: Sequence[int],
+        macs: Sequence[int],
+        rng: np.random.Generator,
+        *,
+        target: float,
+    ) -> None:
+        self.rules, self.target = rules, target
+        self.precisions = rules.candidates
+        self.costs = np.array([candidate_cost(each) for each in rules.candidates], np.float32)
+        self._weights = np.array(macs, np.float64) / sum(macs)
+        self._embeddings = [
+            (
+                Linear(f"gate{index}.first", width, EMBEDDING, rng),
+                Linear(f"gate{index}.second", EMBEDDING, HIDDEN, rng),
+            )
+            for index, width in enumerate(widths)
+        ]
+        self._lstm = LstmCell("gates.lstm", HIDDEN, HIDDEN, rng)
+        self._decide = Linear("gates.decide", HIDDEN, len(rules.candidates), rng)
+        self._training = False
+        self._state: tuple[Floats, Floats] | None = None
+        self._steps: list[_Step] = []
+        self._error: tuple[Floats, Floats] | None = None
+
+    def parameters(self) -> list[Parameter]:
+        embeddings = [
+            each for pair in self._embeddings for layer in pair for each in layer.parameters()
+        ]
+        return embeddings + self._lstm.parameters() + self._decide.parameters()
+
+    # -- forward ---------------------------------------------------------------------------
+
+    def begin(self, *, training: bool) -> None:
+        self._training, self._state, self._error = training, None, None
+        self._steps = []
+        if training:
+            for parameter in self.parameters():
+                parameter.gradient = None
+
+    def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
+        """The most probable candidate, of the batch or of each image."""
+        axes = (2, 3) if self.rules.per_sample else (0, 2, 3)
+        pooled = elementwise.to_host(elementwise.xp.mean(x, axis=axes)).astype(np.float32)
+        pooled = pooled.reshape(-1, x.shape[1])
+        first, second = self._embeddings[index]
+        embedded = np.maximum(first.forward(pooled), 0)
+        u = second.forward(embedded)
+        self._state, saved = self._lstm.forward(u, self._state)
+        probabilities = softmax(self._decide.forward(self._state[0]))
+        onehot = np.eye(len(self.costs), dtype=np.float32)[probabilities.argmax(axis=1)]
+        self._steps.append(_Step(pooled, embedded, saved, probabilities, onehot))
+        return self._choice(onehot, elementwise)
+
+    def _choice(self, onehot: Floats, elementwise: Elementwise) -> Choice:
+        candidates, stored = self.rules.candidates, self.rules.stored_bits
+        if not self.rules.per_sample:
+            path = Path(candidates[int(onehot[0].argmax())])
+            return Choice((path,), learns=self._training, stored_bits=stored)
+        paths = tuple(
+            Path(candidate, int(mask.sum()), elementwise.from_host(np.ascontiguousarray(mask)))
+            for candidate, mask in zip(candidates, onehot.T, strict=True)
+        )
+        return Choice(paths, learns=self._training)
+
+    @property
+    def chosen(self) -> NDArray[np.float64]:
+        """Shares of the candidates in each block of the last pass, [blocks, candidates]."""
+        return np.array([step.onehot.mean(axis=0, dtype=np.float64) for step in self._steps])
+
+    @property
+    def cp(self) -> float:
+        """Cost of the last pass's choices in percent, blocks weighted by their size."""
+        return float(self._weights @ (self.chosen @ self.costs.astype(np.float64)))
+
+    @property
+    def regularization(self) -> int:
+        """``reg``: +1 if the last pass cost more than the target, −1 if less, 0 close to it."""
+        distance = self.cp - self.target
+        return 0 if abs(distance) <= self.rules.dead_band else 1 if distance > 0 else -1
+
+    @property
+    def cost_loss(self) -> float:
+        """What the choices of the last pass add to the loss."""
+        total = float((self.chosen @ self.costs.astype(np.float64)).sum())
+        return self.regularization * self.rules.beta * total
+
+    # -- backward --------------------------------------------------------------------------
+
+    def backward(
+        self, index: int, shares: Array, shape: tuple[int, ...], elementwise: Elementwise
+    ) -> Array:
+        """The error at the block's input through the gate; blocks come last to first."""
+        step = self._steps[index]
+        rows = len(step.probabilities)
+        gain = self.regularization * self.rules.beta * self.costs / rows
+        dp = np.broadcast_to(gain, step.probabilities.shape).copy()
+        dp += shares.T if self.rules.per_sample else shares.reshape(1, 1) * step.onehot
+        p = step.probabilities
+        logits = p * (dp - (p * dp).sum(axis=1, keepdims=True))
+        dh = self._decide.backward(logits, step.state.h)
+        du, self._error = self._lstm.backward(dh, self._error, step.state)
+        first, second = self._embeddings[index]
+        embedded = second.backward(du, step.embedded) * (step.embedded > 0)
+        pooled = first.backward(embedded, step.pooled)
+        count = shape[2] * shape[3] * (1 if self.rules.per_sample else shape[0])
+        spread = (pooled / np.float32(count)).reshape(rows, -1, 1, 1)
+        return elementwise.from_host(spread)
+
+
+class Linear:
+    """y = x·Wᵀ + b of rows ``x``; weights and biases start uniform in ±1/√inputs."""
+
+    def __init__(self, name: str, inputs: int, outputs: int, rng: np.random.Generator) -> None:
+        bound = 1 / np.sqrt(inputs)
+        self.weight = Parameter(f"{name}.weight", _uniform(rng, bound, (outputs, inputs)))
+        self.bias = Parameter(f"{name}.bias", _uniform(rng, bound, (outputs,)))
+
+    def parameters(self) -> list[Parameter]:
+        return [self.weight, self.bias]
+
+    def forward(self, x: Floats) -> Floats:
+        # einsum sums in an order of its own; BLAS would choose one by its thread count.
+        y: Floats = np.einsum("ni,oi->no", x, self.weight.value) + self.bias.value
+        return y
+
+    def backward(self, e: Floats, x: Floats) -> Floats:
+        """Add to the gradients; the error at ``x``."""
+        self.weight.add_gradient(np.einsum("no,ni->oi", e, x))
+        self.bias.add_gradient(e.sum(axis=0))
+        dx: Floats = np.einsum("no,oi->ni", e, self.weight.value)
+        return dx
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One step of an LSTM: inputs, gate activations, states before and after."""
+
+    x: Floats
+    before: tuple[Floats, Floats]
+    gates: tuple[Floats, Floats, Floats, Floats]
+    c: Floats
+    h: Floats
+
+
+class LstmCell:
+    """i, f, o = σ(…), g = tanh(…) of W·x + b + V·h;   c ← f·c + i·g;   h ← o·tanh(c).
+
+    Source: Hochreiter and Schmidhuber, 1997, with forget gates (Gers et al., 2000).
+    """
+
+    def __init__(self, name: str, inputs: int, hidden: int, rng: np.random.Generator) -> None:
+        self._input = Linear(f"{name}.input", inputs, 4 * hidden, rng)
+        self._recurrent = Linear(f"{name}.recurrent", hidden, 4 * hidden, rng)
+        self._hidden = hidden
+
+    def parameters(self) -> list[Parameter]:
+        return self._input.parameters() + self._recurrent.parameters()
+
+    def forward(
+        self, x: Floats, state: tuple[Floats, Floats] | None
+    ) -> tuple[tuple[Floats, Floats], _Cell]:
+        """State (h, c) after ``x``, from ``state`` (None: zeros), and what the way back needs."""
+        if state is None:
+            zeros = np.zeros((len(x), self._hidden), np.float32)
+            state = (zeros, zeros)
+        total = self._input.forward(x) + self._recurrent.forward(state[0])
+        i, f, g, o = np.split(total, 4, axis=1)
+        i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
+        c = f * state[1] + i * g
+        h = o * np.tanh(c)
+        return (h, c), _Cell(x, state, (i, f, g, o), c, h)
+
+    def backward(
+        self, dh: Floats, later: tuple[Floats, Floats] | None, cell: _Cell
+    ) -> tuple[Floats, tuple[Floats, Floats]]:
+        """Error at x, and at the state before; ``later`` is the error at (h, c) from behind."""
+        i, f, g, o = cell.gates
+        tangent = np.tanh(cell.c)
+        if later is not None:
+            dh = dh + later[0]
+        dc = dh * o * (1 - tangent * tangent)
+        if later is not None:
+            dc = dc + later[1]
+        total = np.concatenate(
+            [
+                dc * g * i * (1 - i),
+                dc * cell.before[1] * f * (1 - f),
+                dc * i * (1 - g * g),
+                dh * tangent * o * (1 - o),
+            ],
+            axis=1,
+        )
+        dx = self._input.backward(total, cell.x)
+        return dx, (self._recurrent.backward(total, cell.before[0]), dc * f)
+
+
+def softmax(x: Floats) -> Floats:
+    """Of each row."""
+    exponentials = np.exp(x - x.max(axis=1, keepdims=True))
+    probabilities: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _sigmoid(x: Floats) -> Floats:
+    y: Floats = np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))
+    return y
+
+
+def _uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...]) -> Floats:
+    values: Floats = rng.uniform(-bound, bound, shape).astype(np.float32)
+    return values
