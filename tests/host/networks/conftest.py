@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from host.accelerator import Accelerator, open_accelerator
+from host.arithmetic import IntegerArithmetic
 from host.networks.effective_macs import EffectiveMacs
 from host.networks.execution import UNQUANTIZED, Execution, Training
-from host.numerics.quantization import StochasticRounding
+from host.networks.selection import FixedSelector
 from hw.contract.precision import Precision
 
 WIDEST = Precision(16, 16, 16)
@@ -26,12 +27,14 @@ def training(accelerator: Accelerator) -> Callable[..., Execution]:
     def make(
         precision: Precision = WIDEST, step: int = 0, unquantized: Precision = UNQUANTIZED
     ) -> Execution:
-        training = Training(StochasticRounding(0, step), EffectiveMacs())
-        return Execution(accelerator, precision, training, unquantized)
+        training = Training(accelerator.elementwise.rounding(0, step), EffectiveMacs())
+        return Execution(
+            IntegerArithmetic(accelerator), FixedSelector(precision), training, unquantized
+        )
 
     return make
 
 
 @pytest.fixture
 def evaluation(accelerator: Accelerator) -> Execution:
-    return Execution(accelerator, WIDEST)
+    return Execution(IntegerArithmetic(accelerator), FixedSelector(WIDEST))

@@ -68,7 +68,7 @@ def test_running_statistics(
     shape = (1, 2, 1, 1)
     expected = (x - mean.reshape(shape)) / np.sqrt(variance + EPSILON).reshape(shape)
     np.testing.assert_allclose(norm.forward(x, evaluation), expected, rtol=1e-4, atol=1e-5)
-    assert norm.running_mean.dtype == np.float32
+    assert norm.mean.value.dtype == np.float32
 
 
 def test_no_way_back_without_a_forward_pass(
@@ -78,3 +78,52 @@ def test_no_way_back_without_a_forward_pass(
     norm.forward(x, evaluation)
     with pytest.raises(RuntimeError, match="norm.gamma"):
         norm.backward(x, training())
+
+
+def test_ghost_batches_are_normalized_each_by_its_own(
+    training: Callable[..., Execution], rng: np.random.Generator
+) -> None:
+    """Groups of four of ten images: 4, 4 and 2; forward and backward as three batch norms."""
+    ghost, parts = BatchNorm("ghost", 3, group=4), [BatchNorm("part", 3) for _ in range(3)]
+    x, e = rng.normal(2, 3, (10, 3, 2, 2)), rng.normal(size=(10, 3, 2, 2))
+    cuts = [slice(0, 4), slice(4, 8), slice(8, 10)]
+    y = ghost.forward(x.copy(), training())
+    dx = ghost.backward(e, training())
+    for part, cut in zip(parts, cuts, strict=True):
+        np.testing.assert_array_equal(y[cut], part.forward(x[cut].copy(), training()))
+        np.testing.assert_array_equal(dx[cut], part.backward(e[cut], training()))
+    for which in ("gamma", "beta"):
+        total = sum(getattr(part, which).gradient for part in parts)
+        np.testing.assert_allclose(getattr(ghost, which).gradient, total, rtol=1e-12)
+    mean = np.mean([x[cut].mean(axis=(0, 2, 3)) for cut in cuts], axis=0)
+    np.testing.assert_allclose(ghost.mean.value.ravel(), MOMENTUM * mean, rtol=1e-6)
+
+
+def test_one_ghost_batch_is_the_batch(
+    training: Callable[..., Execution], rng: np.random.Generator
+) -> None:
+    x = rng.normal(size=(6, 2, 3, 3)).astype(np.float32)
+    results = [BatchNorm("n", 2, group).forward(x.copy(), training()) for group in (None, 6, 99)]
+    assert all(np.array_equal(each, results[0]) for each in results)
+
+
+def test_backward_passes_undo_forward_passes_the_last_first(
+    norm: BatchNorm, training: Callable[..., Execution], rng: np.random.Generator
+) -> None:
+    first, second = rng.normal(size=(2, 2, 3, 3, 3))
+    alone = []
+    for x in (first, second):
+        norm.forward(x.copy(), training())
+        alone.append(norm.backward(x, training()))
+    norm.forward(first.copy(), training())
+    norm.forward(second.copy(), training())
+    np.testing.assert_array_equal(norm.backward(second, training()), alone[1])
+    np.testing.assert_array_equal(norm.backward(first, training()), alone[0])
+
+
+def test_a_pass_without_way_back_keeps_nothing(
+    norm: BatchNorm, training: Callable[..., Execution], rng: np.random.Generator
+) -> None:
+    norm.forward(rng.normal(size=(2, 3, 3, 3)), training().without_way_back)
+    with pytest.raises(RuntimeError, match="norm.gamma"):
+        norm.backward(rng.normal(size=(2, 3, 3, 3)), training())

@@ -9,7 +9,7 @@ import pytest
 from host.networks.classifier import softmax_cross_entropy
 from host.networks.execution import UNQUANTIZED, Execution
 from host.networks.parameter import Parameter, weights_sha256
-from host.networks.resnet import ResNet, _pixels, build_network
+from host.networks.resnet import PIXEL_BITS, PIXEL_SCALE, ResNet, build_network
 from hw.contract.errors import ParameterError
 from hw.contract.precision import Precision
 
@@ -137,11 +137,13 @@ def test_pixels_of_fewer_bits_are_their_top_bits(
     few = training(unquantized=Precision(3, 8, 8))
     net = network()
     truncated = (images >> 5) << 5
+
+    def first(pixels: np.ndarray, bits: int, execution: Execution) -> np.ndarray:
+        operand = execution.arithmetic.pixels(pixels, bits, PIXEL_BITS, PIXEL_SCALE)
+        return net.first.forward(operand, (8, 8), 6, execution.unquantized, execution)
+
     np.testing.assert_allclose(
-        net.first.forward(_pixels(images, 3), few.unquantized, few),
-        net.first.forward(_pixels(truncated, 8), UNQUANTIZED, training()),
-        rtol=1e-5,
-        atol=1e-5,
+        first(images, 3, few), first(truncated, 8, training()), rtol=1e-5, atol=1e-5
     )
 
 

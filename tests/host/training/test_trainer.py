@@ -1,22 +1,25 @@
 """The loop: it learns, it repeats itself bit for bit, it stops when training diverges."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from host.accelerator import open_accelerator
+from host.accelerator import Accelerator, open_accelerator
+from host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
+from host.backends.golden import GoldenAccelerator
 from host.datasets.dataset import Dataset
 from host.networks.parameter import weights_sha256
 from host.networks.resnet import build_network
-from host.training.methods import Method, ProgressiveMethod, StaticMethod
+from host.real_convolutions import RealConvolutions
+from host.training.recipe import Recipe
 from host.training.summary import summarize
-from host.training.trainer import DivergenceError, Plan, StepReport, Trainer
+from host.training.trainer import DivergenceError, Plan, StepReport, Trainer, TrainerState
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters, load_parameters
 from hw.contract.precision import Precision
@@ -42,23 +45,50 @@ def stripes() -> Dataset:
     return Dataset("stripes", 2, images[:40], labels[:40], images[40:], labels[40:])
 
 
-def train(
-    plan: Plan = PLAN, method: Method | None = None, config: str | Parameters = "tiny"
-) -> tuple[Trainer, list[StepReport]]:
+STATIC = Recipe("static", precision=Precision(4, 4, 6))
+GATED = Recipe("fractrain", interval=1, epsilon=1e9, candidates=((0, 0), (3, 6), (6, 8)))
+
+
+def trainer_of(
+    accelerator: Accelerator, plan: Plan = PLAN, recipe: Recipe = STATIC, mode: str = "hardware"
+) -> Trainer:
     dataset = stripes()
-    network = build_network("resnet8", channels=1, classes=2, rng=np.random.default_rng(plan.seed))
+    network = build_network(
+        "resnet8",
+        channels=1,
+        classes=2,
+        rng=np.random.default_rng(plan.seed),
+        group=plan.bn_group,
+    )
+    method = recipe.build(
+        steps_per_epoch=dataset.steps_per_epoch(plan.batch),
+        widths=[block.channels for block in network.blocks],
+        macs=network.block_macs((8, 8)),
+        per_sample=mode == "reference",
+        rng=np.random.default_rng(1),
+    )
+    arithmetic: Arithmetic = IntegerArithmetic(accelerator)
+    if mode == "reference":
+        arithmetic = PublishedArithmetic(accelerator)
+    return Trainer(network, dataset, accelerator, method, plan, arithmetic)
+
+
+def train(
+    plan: Plan = PLAN,
+    recipe: Recipe = STATIC,
+    config: str | Parameters = "tiny",
+    mode: str = "hardware",
+) -> tuple[Trainer, list[StepReport]]:
     reports: list[StepReport] = []
     with open_accelerator("golden", config=config) as accelerator:
-        trainer = Trainer(
-            network, dataset, accelerator, method or StaticMethod(Precision(4, 4, 6)), plan
-        )
+        trainer = trainer_of(accelerator, plan, recipe, mode)
         trainer.train(reports.append)
     return trainer, reports
 
 
 def evaluate(trainer: Trainer, limit: int | None = None) -> float:
     with open_accelerator("golden") as accelerator:
-        trainer.accelerator = accelerator
+        trainer.arithmetic = IntegerArithmetic(accelerator)
         return trainer.evaluate(limit)
 
 
@@ -100,26 +130,20 @@ def test_the_number_of_threads_does_not_show(project_root: Path) -> None:
 
 
 def test_epochs_end_where_the_images_do() -> None:
-    """40 images are 5 steps of 8: the method hears of steps 5, 10, … and of no unfinished epoch."""
-    heard: list[tuple[float, int]] = []
-
-    class Listening(StaticMethod):
-        def end_epoch(self, loss: float, next_step: int) -> None:
-            heard.append((loss, next_step))
-
-    _, reports = train(replace(PLAN, steps=12), Listening(Precision(4, 4, 6)))
-    losses = [report.loss for report in reports]
-    assert heard == [
-        (pytest.approx(np.mean(losses[:5])), 5),
-        (pytest.approx(np.mean(losses[5:10])), 10),
-    ]
+    """40 images are 5 steps of 8."""
+    _, reports = train(replace(PLAN, steps=12))
+    assert [report.epoch for report in reports] == [0] * 5 + [1] * 5 + [2] * 2
 
 
 def test_stages_change_what_is_executed() -> None:
-    method = ProgressiveMethod([2, 8], [4, 8], epsilon=1e9)
-    trainer, reports = train(replace(PLAN, steps=27), method)
-    assert {report.precision for report in reports[:25]} == {Precision(2, 2, 4)}
-    assert {report.precision for report in reports[25:]} == {Precision(8, 8, 8)}
+    recipe = Recipe("pfq", schedule_forward=(2, 8), schedule_backward=(4, 8), epsilon=1e9)
+    trainer, reports = train(replace(PLAN, steps=27), recipe)
+    assert {bits for report in reports[:25] for bits in report.bits} == {(2, 2, 4)}
+    assert {bits for report in reports[25:] for bits in report.bits} == {(8, 8, 8)}
+    assert [report.stage for report in reports] == [0] * 25 + [1] * 2
+    assert reports[0].costs.cp == pytest.approx(100 * (4 + 8 + 8) / 3 / 1024)
+    assert reports[-1].costs.cp == 6.25
+    assert sum(report.costs.executed for report in reports) == trainer.costs.executed
     summary = summarize(trainer, backend="golden", config="tiny", test_accuracy=0.5, test_images=24)
     assert [stage["first_step"] for stage in summary["stages"]] == [0, 25]
     assert [stage["first_epoch"] for stage in summary["stages"]] == [0, 5]
@@ -129,8 +153,83 @@ def test_stages_change_what_is_executed() -> None:
     assert summary["saving"] == pytest.approx(saving)
 
 
+def test_gates_choose_and_the_cost_is_that_of_their_choice() -> None:
+    trainer, reports = train(replace(PLAN, steps=30), GATED)
+    gates = trainer.method.selector
+    chosen = {bits for report in reports for bits in report.bits}
+    assert chosen <= {(0, 0, 0), (3, 4, 6), (6, 4, 8)}
+    assert reports[-1].costs.cp == pytest.approx(gates.cp)
+    assert {report.target_cp for report in reports} == {1.5, 2.0, 2.5, 3.0}
+    assert all(np.abs(each.gradient).max() > 0 for each in gates.parameters())
+    assert evaluate(trainer, limit=24) >= 0
+
+
+def test_gates_are_part_of_the_fingerprint() -> None:
+    trainer, _ = train(replace(PLAN, steps=2), GATED)
+    names = [parameter.name for parameter in trainer.parameters()]
+    network = [parameter.name for parameter in trainer.network.parameters()]
+    assert names[: len(network)] == network
+    assert names[len(network)] == "gate0.first.weight"
+    assert names[-1] == "gates.decide.bias"
+
+
+@pytest.mark.parametrize("recipe", [STATIC, GATED], ids=["static", "gated"])
+def test_reference_mode_learns_too(recipe: Recipe) -> None:
+    trainer, reports = train(replace(PLAN, steps=25), recipe, mode="reference")
+    assert np.mean([report.loss for report in reports[-5:]]) < 0.4
+    assert 0 < trainer.costs.executed < trainer.costs.baseline
+
+
+def test_ghost_batches_change_what_is_learned() -> None:
+    def fingerprint(group: int | None) -> str:
+        return weights_sha256(train(replace(PLAN, bn_group=group))[0].parameters())
+
+    assert fingerprint(None) == fingerprint(8) != fingerprint(4)
+
+
+@pytest.mark.parametrize("mode", ["hardware", "reference"])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        STATIC,
+        Recipe("pfq", interval=1, epsilon=1e9),
+        Recipe("dfq", candidates=((0, 0), (3, 6), (6, 8))),
+        GATED,
+    ],
+    ids=lambda recipe: recipe.method,
+)
+def test_a_run_goes_on_from_any_state_bit_for_bit(recipe: Recipe, mode: str) -> None:
+    """Through arrays and JSON, in the middle of an epoch and at its end."""
+    plan = replace(PLAN, steps=4, batch=16)  # two steps to an epoch
+    whole, reports = train(plan, recipe, mode=mode)
+    for cut in (1, 2):
+        first: list[StepReport] = []
+        with open_accelerator("golden") as accelerator:
+            trainer = trainer_of(accelerator, plan, recipe, mode)
+            trainer.train(first.append, until=cut)
+            state = trainer.state()
+            trainer.train(lambda report: None)  # must not change the state that was taken
+            document = json.loads(json.dumps(state.document))
+            trainer = trainer_of(accelerator, plan, recipe, mode)
+            trainer.load(TrainerState(state.arrays, document))
+            trainer.train(first.append)
+        assert weights_sha256(trainer.parameters()) == weights_sha256(whole.parameters())
+        assert trainer.costs.state() == whole.costs.state()
+        for one, other in zip(first, reports, strict=True):
+            assert (one.step, one.loss, one.bits) == (other.step, other.loss, other.bits)
+        for a, b in zip(trainer.network.statistics(), whole.network.statistics(), strict=True):
+            np.testing.assert_array_equal(a.value, b.value)
+
+
+def test_a_state_of_something_else_is_refused() -> None:
+    with open_accelerator("golden") as accelerator:
+        state = trainer_of(accelerator, recipe=GATED).state()
+        with pytest.raises(ParameterError, match="state: got 'parameter/gate0"):
+            trainer_of(accelerator).load(state)
+
+
 def test_fw8bw8_saves_nothing() -> None:
-    trainer, _ = train(method=StaticMethod(Precision(8, 8, 8)))
+    trainer, _ = train(recipe=Recipe("static", precision=Precision(8, 8, 8)))
     assert trainer.costs.executed == trainer.costs.baseline > 0
     assert trainer.costs.saving == 0
 
@@ -141,15 +240,28 @@ def test_divergence_is_an_error_that_helps() -> None:
 
 
 @pytest.mark.parametrize(
-    "build",
-    [lambda: ProgressiveMethod(), lambda: StaticMethod(Precision(2, 2, 2))],
-    ids=["schedule", "first convolution"],
+    "recipe",
+    [
+        Recipe("pfq"),
+        Recipe("static", precision=Precision(2, 2, 2)),
+        Recipe("dfq", candidates=((3, 6), (4, 6))),
+    ],
+    ids=["schedule", "first convolution", "stored activations"],
 )
-def test_widths_that_the_machine_lacks_are_refused_at_once(build: Callable[[], Method]) -> None:
+def test_widths_that_the_machine_lacks_are_refused_at_once(recipe: Recipe) -> None:
     parameters = load_parameters("tiny")
     narrow = replace(parameters, precision=replace(parameters.precision, max_bits=6))
-    with pytest.raises(ParameterError, match=r"got 8, allowed: a whole number of bits, 1\.\.6"):
-        train(method=build(), config=narrow)
+    with pytest.raises(ParameterError, match=r"got 8, allowed: a whole number of bits, [01]\.\.6"):
+        train(recipe=recipe, config=narrow)
+
+
+def test_reference_mode_needs_real_convolutions() -> None:
+    class IntegersOnly(GoldenAccelerator):
+        def real_convolutions(self) -> RealConvolutions:
+            return Accelerator.real_convolutions(self)
+
+    with pytest.raises(ParameterError, match="mode: got 'reference', allowed: hardware"):
+        trainer_of(IntegersOnly(load_parameters("tiny")), mode="reference")
 
 
 def test_batch_larger_than_the_data() -> None:

@@ -1,0 +1,104 @@
+"""Recipes: defaults as published, what is refused, YAML files."""
+
+from pathlib import Path
+
+import pytest
+
+from host.training.recipe import METHODS, OF_METHODS, Recipe, read_recipe
+from hw.contract.errors import DataError, ParameterError
+from hw.contract.precision import Precision
+
+
+def test_published_defaults() -> None:
+    recipe = Recipe()
+    assert (recipe.schedule_forward, recipe.schedule_backward) == ((3, 4, 6, 8), (6, 6, 8, 8))
+    assert (recipe.epsilon, recipe.alpha, recipe.beta) == (0.15, 0.4, 1e-3)
+    assert recipe.candidates == ((3, 6), (4, 6), (4, 8), (6, 8), (6, 12))
+    assert (recipe.weight_bits, recipe.targets) == (4, (1.5, 2.0, 2.5, 3.0))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_record_has_what_the_method_reads(method: str) -> None:
+    options = Recipe(method).options
+    assert tuple(options) == OF_METHODS[method]
+    if method == "static":
+        assert options == {"precision": [8, 8, 8]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"method": "sgd"}, "method: got 'sgd', allowed: static, pfq, dfq, fractrain"),
+        ({"precision": Precision(4, 0, 6)}, "at least 1 bit"),
+        ({"schedule_forward": (3, 4), "schedule_backward": (6,)}, "same length"),
+        ({"schedule_forward": (), "schedule_backward": ()}, "same length"),
+        ({"schedule_forward": (3, 0), "schedule_backward": (6, 6)}, r"\(0, 6\)"),
+        ({"schedule_forward": (3, 17), "schedule_backward": (6, 6)}, r"\(3, 17\)|\(17, 6\)"),
+        ({"candidates": ((3, 6),)}, "at least two"),
+        ({"candidates": ((3, 6), (3, 6))}, "all different"),
+        ({"candidates": ((3, 6), (4, 0))}, r"\(4, 0\)"),
+        ({"epsilon": 0}, "epsilon: got 0"),
+        ({"epsilon": float("nan")}, "epsilon"),
+        ({"alpha": 1.5}, "alpha: got 1.5"),
+        ({"interval": 0}, "interval: got 0"),
+        ({"weight_bits": 0}, "weight_bits: got 0"),
+        ({"target": 0}, "target: got 0"),
+        ({"targets": ()}, "targets"),
+        ({"targets": (1.0, -1.0)}, "targets"),
+        ({"beta": -1}, "beta: got -1"),
+        ({"dead_band": -0.1}, "dead_band"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_refused(fields: dict, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        Recipe(**fields)
+
+
+def test_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "method: dfq\n"
+        "precision: [4, 3, 6]\n"
+        "schedule_forward: [3, 8]\n"
+        "candidates: [[0, 0], [3, 6]]\n"
+        "targets: [1, 2.5]\n"
+        "epsilon: 1\n"
+        "interval: 100\n"
+    )
+    assert read_recipe(path) == {
+        "method": "dfq",
+        "precision": Precision(4, 3, 6),
+        "schedule_forward": (3, 8),
+        "candidates": ((0, 0), (3, 6)),
+        "targets": (1.0, 2.5),
+        "epsilon": 1.0,
+        "interval": 100,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("bits: 3", ParameterError, "got 'bits', allowed: method, precision"),
+        ("epsilon: much", ParameterError, "epsilon in .*got 'much'.*like 0.15"),
+        ("epsilon: true", ParameterError, "epsilon"),
+        ("weight_bits: 3.5", ParameterError, "weight_bits"),
+        ("candidates: [3, 6]", ParameterError, "candidates in .*like"),
+        ("precision: [3, 6]", ParameterError, "precision"),
+        ("precision: [3, 6, 99]", ParameterError, "got 99"),
+        ("- 3", DataError, "holds no fields"),
+        ("", DataError, "holds no fields"),
+        ("a: [", DataError, "is not YAML"),
+    ],
+)
+def test_yaml_refused(text: str, error: type[Exception], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(error, match=message):
+        read_recipe(path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing.yaml: No such file"):
+        read_recipe(tmp_path / "nothing.yaml")
