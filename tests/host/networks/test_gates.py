@@ -69,12 +69,33 @@ def test_cp_weighs_blocks_by_their_size() -> None:
     assert selector.cost_loss == pytest.approx(-1e-3 * (2 * cheap + dear))
 
 
-@pytest.mark.parametrize(("target", "sign"), [(1.5, 1), (3.0, -1), (1.75, 0), (1.8, 0)])
+@pytest.mark.parametrize(("target", "sign"), [(3.0, -1), (1.8, 0), (1.85, 0), (1.5, 0)])
 def test_regularization(target: float, sign: int) -> None:
     selector = gates(replace(RULES, dead_band=0.1), target=target)
     favour(selector, 0)
     choose(selector, inputs())
     assert selector.regularization == sign
+
+
+def test_a_target_out_of_reach_counts_as_the_nearest_within() -> None:
+    selector = gates(target=1.5)
+    favour(selector, 0)
+    choose(selector, inputs())
+    assert selector.regularization == 0
+    favour(selector, 1)
+    choose(selector, inputs())
+    assert selector.regularization == 1
+    selector.target = 99.0
+    assert selector.regularization == -1
+    favour(selector, 4)
+    choose(selector, inputs())
+    assert selector.regularization == 0
+
+
+def test_new_gates_start_at_the_candidate_nearest_to_the_target() -> None:
+    for target, index in ((1.5, 0), (2.7, 2), (9.0, 4)):
+        bias = gates(target=target)._decide.bias.value
+        assert bias.argmax() == index
 
 
 def test_per_mini_batch_the_mean_image_decides() -> None:
@@ -153,7 +174,8 @@ def test_gradients_of_parameters_and_inputs(per_sample: bool) -> None:
 
 def test_cost_teaches_every_candidate_whatever_was_executed() -> None:
     """∂(reg·β·c)/∂logits = reg·β·p·(c − Σ p·c) in each block, summed in the shared bias."""
-    selector = gates(replace(RULES, beta=0.5), target=1.5)
+    selector = gates(replace(RULES, beta=0.5), target=9.0)
+    selector.target = 2.0
     choose(selector, inputs())
     expected = np.zeros(5)
     for step in selector._steps:
