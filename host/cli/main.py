@@ -54,7 +54,8 @@ exit codes:
     4  a program or package that the command needs is not installed
     5  the accelerator stopped with a fault or did not answer
     6  hardware and model, or a measurement and its budget, disagree
-  130  interrupted
+  130  interrupted (SIGINT); `fractrain train` saves its state first, see its --resume
+  143  the same, by SIGTERM
   141  the reader of the output went away"""
 
 
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parser = build_parser(command)
         args = parser.parse_args(arguments)
+        args.arguments = arguments
         if args.command is None:
             parser.print_help()
             return 0
@@ -93,9 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FractrainError as error:
         print(f"fractrain: error: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("fractrain: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        print(f"fractrain: {interrupt or 'interrupted'}", file=sys.stderr)
+        return getattr(interrupt, "exit_code", EXIT_INTERRUPTED)
     except BrokenPipeError:
         # What Python still has buffered must go nowhere, or it fails once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from host.atomic_files import failures_named, write_whole
 from hw.contract.errors import DataError
 
 
@@ -37,16 +37,9 @@ def write_text(path: Path, text: str) -> None:
 
     Raises `DataError` naming the file if it cannot be written.
     """
-    try:
+    with failures_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+    write_whole(path, text)
 
 
 def prepare_folder(path: Path) -> None:

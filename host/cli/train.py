@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import time
+import contextlib
+import sys
 from typing import Any
 
 from host.accelerator import open_accelerator
 from host.cli.blas import single_threaded_blas
 from host.cli.output import progress
-from host.cli.train_options import (
-    DEFAULT_EPOCHS,
-    DESCRIPTION,
-    EPILOG,
-    add_options,
+from host.cli.train_options import DESCRIPTION, EPILOG, add_options
+from host.cli.train_progress import open_progress
+from host.cli.train_resume import compare, restore
+from host.cli.train_setup import (
     build_arithmetic,
+    build_cadence,
+    build_model,
+    build_plan,
     build_recipe,
     check_numbers,
-    evaluation_limit,
+    record,
 )
-from host.cli.train_progress import open_progress
 from host.datasets import Dataset, load_dataset
-from host.networks.resnet import build_network
-from host.random_streams import Stream, generator
-from host.training.run_directory import RunDirectory
-from host.training.summary import summarize
-from host.training.trainer import Plan, Trainer
+from host.training.recipe import Recipe
+from host.training.run import Run
+from host.training.run_directory import CONFIG, SUMMARY, RunDirectory
+from host.training.run_record import describe
+from host.training.stopping import StopSignals
+from host.training.trainer import Trainer
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -40,58 +43,67 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, show the results, keep them."""
+    """Train, or go on training; show the results, keep them."""
+    with StopSignals() as stop:
+        return _begin(args, stop) if args.resume is None else _resume(args, stop)
+
+
+def _begin(args: argparse.Namespace, stop: StopSignals) -> int:
     check_numbers(args)
     recipe = build_recipe(args)
-    say = progress()
-    say(f"reading {args.dataset}")
-    try:
-        dataset = load_dataset(args.dataset)
-    finally:
-        say("")
-    network = build_network(
-        args.model,
-        channels=dataset.channels,
-        classes=dataset.classes,
-        rng=generator(args.seed, Stream.WEIGHTS),
-        group=args.bn_group,
-    )
-    plan = _plan(args, dataset)
-    size = dataset.train_images.shape[2:]
-    method = recipe.build(
-        steps_per_epoch=dataset.steps_per_epoch(args.batch),
-        widths=[block.channels for block in network.blocks],
-        macs=network.block_macs((size[0], size[1])),
-        per_sample=args.mode == "reference",
-        rng=generator(args.seed, Stream.GATES),
-    )
-    directory = _reserve(args, dataset.name)
-    try:
-        with open_accelerator(args.backend, config=args.config) as accelerator:
-            arithmetic = build_arithmetic(args, accelerator)
-            trainer = Trainer(network, dataset, accelerator, method, plan, arithmetic)
-            summary = _train(args, trainer)
-        path = directory.finish(summary)
-    except BaseException:  # an interruption too: nothing is left behind
-        directory.discard()
-        raise
+    dataset = _load(args.dataset)
+    build_model(args, recipe, dataset)
+    with contextlib.closing(_reserve(args, dataset.name)) as directory:
+        return _train(args, recipe, dataset, directory, stop)
+
+
+def _resume(args: argparse.Namespace, stop: StopSignals) -> int:
+    with contextlib.closing(RunDirectory.reopen(args.resume, args.out)) as directory:
+        config = directory.read_config()
+        recipe = restore(args, config, directory.path / CONFIG)
+        check_numbers(args)
+        if directory.finished:
+            print(f"{directory.path} is finished: nothing is left to do")
+            return 0
+        dataset = _load(args.dataset)
+        return _train(args, recipe, dataset, directory, stop, config)
+
+
+def _train(
+    args: argparse.Namespace,
+    recipe: Recipe,
+    dataset: Dataset,
+    directory: RunDirectory,
+    stop: StopSignals,
+    recorded: dict[str, Any] | None = None,
+) -> int:
+    """Train from the beginning, or where the run ``recorded`` so was left."""
+    network, method = build_model(args, recipe, dataset)
+    plan = build_plan(args, dataset)
+    cadence = build_cadence(args, plan.steps)
+    with open_accelerator(args.backend, config=args.config) as accelerator:
+        arithmetic = build_arithmetic(args, accelerator)
+        trainer = Trainer(network, dataset, accelerator, method, plan, arithmetic)
+        config = describe(trainer, record(args, recipe, plan, cadence))
+        training = Run(trainer, directory, recorded or config, cadence, stop)
+        if recorded is not None:
+            for note in compare(recorded, config, directory.path / CONFIG):
+                _note(note)
+            training.resume(_note)
+        with single_threaded_blas(), open_progress(plan.steps, trainer.step) as shown:
+            summary = training.execute(shown)
     _print_table(summary)
-    print(f"\n{path}")
+    print(f"\n{directory.path / SUMMARY}")
     return 0
 
 
-def _plan(args: argparse.Namespace, dataset: Dataset) -> Plan:
-    per_epoch = dataset.steps_per_epoch(args.batch)
-    return Plan(
-        steps=args.steps or per_epoch * (args.epochs or DEFAULT_EPOCHS),
-        batch=args.batch,
-        seed=args.seed,
-        learning_rate=args.lr,
-        learning_rate_schedule=args.lr_schedule,
-        momentum=args.momentum,
-        weight_decay=args.weight_decay,
-        bn_group=args.bn_group,
-    )
+def _load(name: str) -> Dataset:
+    say = progress()
+    say(f"reading {name}")
+    try:
+        return load_dataset(name)
+    finally:
+        say("")
 
 
 def _reserve(args: argparse.Namespace, dataset: str) -> RunDirectory:
@@ -101,27 +113,8 @@ def _reserve(args: argparse.Namespace, dataset: str) -> RunDirectory:
     return RunDirectory.reserve_similar(args.out, name)
 
 
-def _train(args: argparse.Namespace, trainer: Trainer) -> dict[str, Any]:
-    """Train and evaluate; returns the summary."""
-    started = time.monotonic()
-    limit = evaluation_limit(args)
-    with single_threaded_blas():
-        with open_progress(trainer.plan.steps) as shown:
-            trainer.train(shown.update)
-        trained = time.monotonic()
-        accuracy = trainer.evaluate(limit)
-    summary = summarize(
-        trainer,
-        backend=args.backend,
-        config=args.config,
-        test_accuracy=accuracy,
-        test_images=len(trainer.dataset.test_images[:limit]),
-    )
-    summary["seconds"] = {
-        "training": round(trained - started, 3),
-        "evaluation": round(time.monotonic() - trained, 3),
-    }
-    return summary
+def _note(text: str) -> None:
+    print(f"fractrain: note: {text}", file=sys.stderr)
 
 
 def _print_table(summary: dict[str, Any]) -> None:

@@ -1,18 +1,18 @@
-"""The options of `fractrain train`: what they mean, their defaults, and which go together."""
+"""The options of `fractrain train`: what they mean, and their defaults."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from host.accelerator import BACKENDS, Accelerator
-from host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
+from host.accelerator import BACKENDS
 from host.cli.options import add_config
 from host.datasets import BUNDLED
 from host.numerics.quantization import WeightLevels
 from host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
-from host.training.recipe import METHODS, OF_METHODS, Recipe, read_recipe
+from host.training.recipe import METHODS, Recipe
 from hw.contract.errors import ParameterError
 from hw.contract.precision import MAX_BITS, Precision
 
@@ -263,68 +263,37 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         help="evaluate on the first N test images only "
         f"(default: all; with --backend cosim {COSIM_TEST_IMAGES}, because the RTL is slow)",
     )
+    group.add_argument(
+        "--evaluate-every",
+        type=int,
+        metavar="N",
+        help="steps between evaluations (default: a tenth of the run); one is at the end anyway",
+    )
+    group.add_argument(
+        "--checkpoint-every",
+        type=int,
+        metavar="N",
+        help="steps between checkpoints (default: those of 10 seconds); there is one before each "
+        "evaluation, too",
+    )
+    group.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="go on with the unfinished run in the folder RUN or OUT/RUN, or with the one that was "
+        "interrupted last; its options are those that it was started with, and the weights become "
+        "those of a run without interruption, bit for bit",
+    )
 
 
-def check_numbers(args: argparse.Namespace) -> None:
-    """Raise `ParameterError` for a number outside its range."""
-    for name, low in (
-        ("seed", 0),
-        ("steps", 1),
-        ("epochs", 1),
-        ("batch", 1),
-        ("test_images", 1),
-        ("bn_group", 1),
-    ):
-        value = getattr(args, name)
-        if value is not None and value < low:
-            raise ParameterError(_option(name), value, f"a whole number, at least {low}")
-    for name, fits, allowed in (
-        ("lr", args.lr > 0, "greater than 0"),
-        ("momentum", 0 <= args.momentum < 1, "at least 0, less than 1"),
-        ("weight_decay", args.weight_decay >= 0, "at least 0"),
-    ):
-        if not fits:
-            raise ParameterError(_option(name), getattr(args, name), allowed)
-    if args.overwrite and args.name is None:
-        raise ParameterError("--overwrite", True, "together with --name only")
-
-
-def build_recipe(args: argparse.Namespace) -> Recipe:
-    """The recipe that file and options describe; `ParameterError` for what is of other methods."""
-    read = OF_METHODS[args.method]
-    fields = {} if args.recipe is None else read_recipe(args.recipe)
-    if fields.setdefault("method", args.method) != args.method:
-        raise ParameterError(
-            f"method in {args.recipe}", fields["method"], f"{args.method}, as --method says"
-        )
-    for each in dataclasses.fields(Recipe):
-        given = None if each.name == "method" else getattr(args, each.name)
-        if given is None:
-            continue
-        if each.name not in read:
-            methods = " or ".join(name for name in METHODS if each.name in OF_METHODS[name])
-            raise ParameterError(_option(each.name), _shown(given), f"with --method {methods} only")
-        fields[each.name] = given
-    return Recipe(**fields)
-
-
-def build_arithmetic(args: argparse.Namespace, accelerator: Accelerator) -> Arithmetic:
-    """What multiplies, by ``--mode``; `ParameterError` for an option of the other one."""
-    if args.mode == "reference":
-        if args.weight_levels is not None:
-            raise ParameterError("--weight-levels", args.weight_levels, "with --mode hardware only")
-        return PublishedArithmetic(accelerator, published_range=args.published_range)
-    if args.published_range:
-        raise ParameterError("--published-range", True, "with --mode reference only")
-    return IntegerArithmetic(accelerator, WeightLevels(args.weight_levels or DEFAULT_LEVELS))
-
-
-def evaluation_limit(args: argparse.Namespace) -> int | None:
-    """Images to evaluate on; None for all."""
-    if args.test_images is None and args.backend == "cosim":
-        return COSIM_TEST_IMAGES
-    limit: int | None = args.test_images
-    return limit
+def given_options(arguments: Sequence[str]) -> dict[str, Any]:
+    """What ``arguments`` say themselves, without what is default, by the options' names."""
+    parser = argparse.ArgumentParser(prog="fractrain train")
+    add_options(parser)
+    parser.set_defaults(**dict.fromkeys(vars(parser.parse_args([]))))
+    given = vars(parser.parse_args(arguments))
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _bits(text: str) -> tuple[int, ...]:
@@ -363,13 +332,5 @@ def _numbers(text: str) -> tuple[float, ...]:
         ) from None
 
 
-def _shown(value: object) -> object:
-    return str(value) if isinstance(value, Precision) else value
-
-
 def _joined(numbers: tuple[int, ...]) -> str:
     return ",".join(map(str, numbers))
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

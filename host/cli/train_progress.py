@@ -17,10 +17,14 @@ LINES = 30
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """Context manager that is told of every step; smooths what it is told, and shows it."""
+    """Context manager that is told of every step and evaluation; smooths what it is told of steps,
+    and shows it.
 
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
+    ``start``: steps that were done before.
+    """
+
+    def __init__(self, steps: int, start: int = 0) -> None:
+        self.steps, self.start = steps, start
         self._loss = self._accuracy = 0.0
         self._weight = self._cp = 0.0
 
@@ -37,27 +41,36 @@ class Progress(AbstractContextManager["Progress"]):
         """Smoothed loss and training accuracy; cost of the blocks in percent of 32 bits."""
         return f"loss {self._loss:.3f}  accuracy {100 * self._accuracy:5.1f} %  cp {self._cp:.2f} %"
 
+    def evaluated(self, step: int, accuracy: float) -> None:
+        """The network was tested after ``step`` steps."""
+        self._print(f"step {step}/{self.steps}  test accuracy {100 * accuracy:.2f} %")
+
     @abstractmethod
     def _show(self, report: StepReport) -> None: ...
+
+    @abstractmethod
+    def _print(self, line: str) -> None: ...
 
 
 class LineProgress(Progress):
     """One line now and then, for log files and pipes."""
 
-    def __init__(self, steps: int) -> None:
-        super().__init__(steps)
+    def __init__(self, steps: int, start: int = 0) -> None:
+        super().__init__(steps, start)
         self._started = time.monotonic()
 
     def _show(self, report: StepReport) -> None:
         done = report.step + 1
         if done % max(1, self.steps // LINES) and done != self.steps:
             return
-        left = (time.monotonic() - self._started) * (self.steps - done) / done
-        print(
+        left = (time.monotonic() - self._started) * (self.steps - done) / (done - self.start)
+        self._print(
             f"step {done}/{self.steps}  {self.status}  bits {mean_bits(report)}  "
-            f"{int(left) // 60}:{int(left) % 60:02} left",
-            flush=True,
+            f"{int(left) // 60}:{int(left) % 60:02} left"
         )
+
+    def _print(self, line: str) -> None:
+        print(line, flush=True)
 
     def __exit__(self, *exception: object) -> None:
         """Nothing to clean up."""
@@ -66,8 +79,8 @@ class LineProgress(Progress):
 class BarProgress(Progress):
     """A bar that stays in its line."""
 
-    def __init__(self, steps: int) -> None:
-        super().__init__(steps)
+    def __init__(self, steps: int, start: int = 0) -> None:
+        super().__init__(steps, start)
         from rich import progress
 
         self._bar = progress.Progress(
@@ -77,11 +90,14 @@ class BarProgress(Progress):
             progress.TextColumn("{task.fields[status]}"),
             progress.TimeRemainingColumn(compact=True),
         )
-        self._task = self._bar.add_task("training", total=steps, status="")
+        self._task = self._bar.add_task("training", total=steps, completed=start, status="")
 
     def _show(self, report: StepReport) -> None:
         status = f"{self.status}  bits {mean_bits(report)}"
         self._bar.update(self._task, completed=report.step + 1, status=status)
+
+    def _print(self, line: str) -> None:
+        self._bar.console.print(line, highlight=False)
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -97,11 +113,11 @@ def mean_bits(report: StepReport) -> str:
     return "/".join(f"{sum(each) / count:.3g}" for each in zip(*report.bits, strict=True))
 
 
-def open_progress(steps: int) -> Progress:
+def open_progress(steps: int, start: int = 0) -> Progress:
     """A bar if the output is a terminal and rich is installed, else lines."""
     if sys.stdout.isatty():
         try:
-            return BarProgress(steps)
+            return BarProgress(steps, start)
         except ImportError:
             pass
-    return LineProgress(steps)
+    return LineProgress(steps, start)

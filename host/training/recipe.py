@@ -120,7 +120,7 @@ class Recipe:
     @property
     def options(self) -> dict[str, Any]:
         """The fields that the method reads, for the record."""
-        return {name: _plain(getattr(self, name)) for name in OF_METHODS[self.method]}
+        return {name: plain(getattr(self, name)) for name in OF_METHODS[self.method]}
 
     def candidate_precisions(self) -> tuple[Precision, ...]:
         """What the gates choose from."""
@@ -188,11 +188,19 @@ def read_recipe(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, Mapping):
         raise DataError(f"{path} holds no fields; for example: epsilon: 0.05")
+    return parse_fields(document, path)
+
+
+def parse_fields(document: Mapping[str, Any], source: Path) -> dict[str, Any]:
+    """The fields of a `Recipe` that ``document``, read from ``source``, gives in `plain` form.
+
+    Raises `ParameterError` for what is no field or has the wrong form.
+    """
     names = [each.name for each in dataclasses.fields(Recipe)]
     for name in document:
         if name not in names:
-            raise ParameterError(f"field in {path}", name, ", ".join(names))
-    return {name: _parsed(name, value, path) for name, value in document.items()}
+            raise ParameterError(f"field in {source}", name, ", ".join(names))
+    return {name: _parsed(name, value, source) for name, value in document.items()}
 
 
 def _parsed(name: str, value: Any, path: Path) -> Any:
@@ -218,7 +226,7 @@ def _parsed(name: str, value: Any, path: Path) -> Any:
         raise
     except (TypeError, ValueError):
         raise ParameterError(
-            f"{name} in {path}", value, f"something like {_plain(example) or 100}"
+            f"{name} in {path}", value, f"something like {plain(example) or 100}"
         ) from None
 
 
@@ -234,10 +242,10 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _plain(value: Any) -> Any:
-    """As JSON and YAML have it."""
+def plain(value: Any) -> Any:
+    """The value of a field as JSON and YAML have it."""
     if isinstance(value, Precision):
         return [value.activation, value.weight, value.error]
     if isinstance(value, tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value

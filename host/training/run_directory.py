@@ -1,6 +1,12 @@
 """Where a run leaves its results: ``runs/<name>``, and ``runs/latest`` that points at the newest.
 
-Nothing is ever half-written: files are written beside their place and renamed into it.
+    config.json         what was trained, and how: written when training begins
+    log.jsonl           one line for each step
+    evaluations.jsonl   one line for each evaluation
+    checkpoints/        the newest states to go on from
+    summary.json        the results, written at the end: a run without it is unfinished
+
+Nothing but the last line of a .jsonl file is ever half-written.
 """
 
 from __future__ import annotations
@@ -8,37 +14,49 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from host.atomic_files import failures_named, remove_temporaries, replacing, write_whole
+from host.training.run_lock import LOCK, RunLock, is_locked
 from hw.contract.errors import DataError, ParameterError
 
 LATEST = "latest"
-SUMMARY = "summary.json"
+CONFIG, LOG, EVALUATIONS = "config.json", "log.jsonl", "evaluations.jsonl"
+CHECKPOINTS, SUMMARY = "checkpoints", "summary.json"
 
 
 class RunDirectory:
-    """The folder ``root/name`` of one run, reserved before the run and kept if it succeeds."""
+    """The folder of one run, locked: reserved before training begins, kept once it has begun."""
 
-    def __init__(self, path: Path, *, created: bool) -> None:
+    def __init__(self, path: Path, *, created: bool = False) -> None:
         self.path = path
         self._created = created
+        self._lock = RunLock(path)
+
+    # -- which folder ----------------------------------------------------------------------
 
     @classmethod
     def reserve(cls, root: Path, name: str, *, overwrite: bool = False) -> RunDirectory:
-        """The folder ``name``; a `ParameterError` if it is there already and not ``overwrite``."""
+        """The folder ``name``; a `ParameterError` if it is there already and not ``overwrite``.
+
+        A folder in which no run has begun counts as not there.
+        """
         if not name or name in (".", "..", LATEST) or Path(name).name != name:
             raise ParameterError("--name", name, f"the name of one folder, other than {LATEST}")
-        created = cls._create(root / name)
-        if not created and not overwrite:
+        path = root / name
+        created = cls._create(path)
+        if not created and not overwrite and any(each.name != LOCK for each in path.iterdir()):
             raise ParameterError(
                 "--name",
                 name,
                 f"a name that is not yet in {root}",
-                hint="add --overwrite to replace that run",
+                hint="add --overwrite to replace that run"
+                + ("" if (path / SUMMARY).exists() else f", or --resume {name} to go on with it"),
             )
-        return cls(root / name, created=created)
+        return cls(path, created=created)
 
     @classmethod
     def reserve_similar(cls, root: Path, name: str) -> RunDirectory:
@@ -47,26 +65,24 @@ class RunDirectory:
         candidates = (root / f"{name}{suffix}" for suffix in suffixes)
         return cls(next(path for path in candidates if cls._create(path)), created=True)
 
-    def discard(self) -> None:
-        """Undo `reserve` after a run that left nothing; a run that was to be replaced stays."""
-        if self._created:
-            with contextlib.suppress(OSError):
-                self.path.rmdir()
+    @classmethod
+    def reopen(cls, run: str, root: Path) -> RunDirectory:
+        """The run in the folder ``run``, or called so in ``root``; if empty, the unfinished one
+        in ``root`` that went on last, and that no process has.
 
-    def finish(self, summary: Mapping[str, object]) -> Path:
-        """Write the summary, point ``latest`` at this run; returns the summary's path."""
-        target = self.path / SUMMARY
-        text = json.dumps(summary, indent=2) + "\n"
-        with _replacing(target) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        with _replacing(self.path.parent / LATEST) as temporary:
-            temporary.symlink_to(self.path.name)
-        return target
+        Raises `ParameterError` if there is none, `DataError` if it has not begun or is in use.
+        """
+        path = _find(run, root) if run else _find_unfinished(root)
+        if not (path / CONFIG).is_file():
+            raise DataError(f"{path} has no {CONFIG}: no run has begun there")
+        directory = cls(path)
+        remove_temporaries(path)
+        return directory
 
     @staticmethod
     def _create(path: Path) -> bool:
         """Make the folder; False if it is there."""
-        with _failures_named(path):
+        with failures_named(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 path.mkdir()
@@ -74,23 +90,82 @@ class RunDirectory:
                 return False
             return True
 
+    # -- what is in it ---------------------------------------------------------------------
 
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A new name beside ``path`` to write under; renamed to ``path`` if all went well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with _failures_named(path):
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end."""
+        return (self.path / SUMMARY).exists()
+
+    def read_config(self) -> dict[str, Any]:
+        """What `begin` was given; `DataError` if the file is damaged."""
+        path = self.path / CONFIG
         try:
-            yield temporary
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise DataError(f"{path} is damaged: {error}") from error
+        if not isinstance(document, dict):
+            raise DataError(f"{path} is damaged: it holds no object")
+        return document
+
+    # -- its life --------------------------------------------------------------------------
+
+    def begin(self, config: Mapping[str, object]) -> None:
+        """Write the configuration of a run that has begun; a run that it replaces goes now."""
+        with failures_named(self.path):
+            (self.path / CONFIG).unlink(missing_ok=True)  # first: half a run is none
+            for entry in self.path.iterdir():
+                if entry.name == LOCK:
+                    continue
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
+        write_whole(self.path / CONFIG, _text(config))
+        self._created = False
+
+    def finish(self, summary: Mapping[str, object]) -> Path:
+        """Write the summary, point ``latest`` at this run; returns the summary's path."""
+        target = self.path / SUMMARY
+        write_whole(target, _text(summary))
+        with replacing(self.path.parent / LATEST) as temporary:
+            temporary.symlink_to(self.path.name)
+        return target
+
+    def close(self) -> None:
+        """Unlock it; a folder that was made for a run that never began goes."""
+        if self._created:
+            with contextlib.suppress(OSError):
+                (self.path / LOCK).unlink()
+                self.path.rmdir()
+        self._lock.release()
 
 
-@contextlib.contextmanager
-def _failures_named(path: Path) -> Iterator[None]:
-    """Turn a failure of the file system into a `DataError` that names ``path``."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+def _text(document: Mapping[str, object]) -> str:
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _find(run: str, root: Path) -> Path:
+    for path in (Path(run), root / run):
+        if path.is_dir():
+            return path
+    raise ParameterError("--resume", run, f"the folder of a run, or the name of one in {root}")
+
+
+def _find_unfinished(root: Path) -> Path:
+    paths = [
+        path.parent
+        for path in root.glob(f"*/{CONFIG}")
+        if not path.parent.is_symlink()
+        and not (path.parent / SUMMARY).exists()
+        and not is_locked(path.parent)
+    ]
+    if not paths:
+        raise ParameterError("--resume", "", f"a run; none in {root} is unfinished")
+    return max(paths, key=lambda path: (_last_change(path), path.name))
+
+
+def _last_change(path: Path) -> float:
+    return max((path / each).stat().st_mtime for each in (CONFIG, LOG) if (path / each).exists())

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 from typing import Any
 
-import numpy as np
-
-import host
 from host.networks.parameter import weights_sha256
+from host.training.run_record import versions
 from host.training.trainer import Trainer
 
 UNITS = {
@@ -19,7 +16,7 @@ UNITS = {
     "saving": "fraction, 1 - effective_macs / effective_macs_fw8bw8",
     "stages": "bits of activations, weights, errors, or target cp; first step, epoch, from 0",
     "counters": "of the accelerator, evaluation included; zero where no machine runs",
-    "seconds": "wall clock",
+    "seconds": "wall clock, over all parts of an interrupted run",
 }
 
 
@@ -60,10 +57,6 @@ def summarize(
         "stages_planned": len(trainer.method.progression.values),
         "plan": dataclasses.asdict(plan),
         "counters": dataclasses.asdict(trainer.accelerator.counters),
-        "versions": {
-            "fractrain-fpga": host.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
+        "versions": versions(),
         "units": UNITS,
     }

@@ -1,0 +1,77 @@
+"""`fractrain train --resume`: the options that a run was started with, once more."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from host.cli.train_options import given_options
+from host.cli.train_setup import RECORDED, normal, option
+from host.training.recipe import Recipe, parse_fields, plain, read_recipe
+from host.training.run_record import IDENTITY, versions
+from hw.contract.errors import DataError, ParameterError
+
+CHANGEABLE = ("resume", "out", "checkpoint_every", "evaluate_every")
+"""Options that may be given anew: they change no bit of the weights."""
+
+OF_NEW_RUNS = ("name", "overwrite")
+
+HINT = "a run goes on with the options that it was started with; leave this one out"
+
+
+def restore(args: argparse.Namespace, config: Mapping[str, Any], source: Path) -> Recipe:
+    """Set ``args`` to what ``config``, read from ``source``, records; the recipe of the run.
+
+    Raises `ParameterError` for an option on the command line that says something else, `DataError`
+    for a record that is not complete.
+    """
+    command = args.arguments.index("train")
+    given = given_options(args.arguments[command + 1 :])
+    options, method_options = config.get("options"), config.get("method_options")
+    if not isinstance(options, dict) or not isinstance(method_options, dict):
+        raise DataError(f"{source} lacks options, method_options: it cannot be resumed")
+    if missing := [name for name in RECORDED if name not in options]:
+        raise DataError(f"{source} lacks {missing[0]} of options: it cannot be resumed")
+    for name, value in given.items():
+        if name == "recipe":
+            for field, wanted in read_recipe(value).items():
+                _check(f"{field} in {value}", wanted, options | method_options, field)
+        elif name in OF_NEW_RUNS:
+            raise ParameterError(option(name), value, "without --resume only")
+        elif name not in CHANGEABLE:
+            _check(option(name), normal(name, value), options | method_options, name)
+    for name in RECORDED:
+        setattr(args, name, options[name])
+    for name in ("checkpoint_every", "evaluate_every"):
+        if name in given:
+            setattr(args, name, given[name])
+    fields = parse_fields({"method": options["method"], **method_options}, source)
+    return Recipe(**fields)
+
+
+def _check(shown: str, value: Any, recorded: Mapping[str, Any], name: str) -> None:
+    value = plain(value)
+    if name not in recorded:
+        raise ParameterError(shown, value, "nothing, as the run was started without", hint=HINT)
+    if value != recorded[name]:
+        allowed = f"{recorded[name]!r}, as the run was started with"
+        raise ParameterError(shown, value, allowed, hint=HINT)
+
+
+def compare(recorded: Mapping[str, Any], now: Mapping[str, Any], source: Path) -> list[str]:
+    """Notes on what is not as it was when the run began.
+
+    Raises `DataError` where that is another run: its data set has changed, for example.
+    """
+    for name in IDENTITY:
+        if recorded.get(name) != now.get(name):
+            raise DataError(
+                f"{source} was written for another run: {name} was {recorded.get(name)!r}, "
+                f"is now {now.get(name)!r}"
+            )
+    before, after = recorded.get("versions"), versions()
+    if before != after:
+        return [f"the run began with {before}, it goes on with {after}: bits may differ"]
+    return []

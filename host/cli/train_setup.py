@@ -1,0 +1,174 @@
+"""From the options of `fractrain train` to a trainer, and to what is recorded of them."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from host.accelerator import Accelerator
+from host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
+from host.cli.train_options import COSIM_TEST_IMAGES, DEFAULT_EPOCHS, DEFAULT_LEVELS
+from host.datasets import BUNDLED, Dataset
+from host.networks.resnet import ResNet, build_network
+from host.numerics.quantization import WeightLevels
+from host.random_streams import Stream, generator
+from host.training.methods import Method
+from host.training.recipe import METHODS, OF_METHODS, Recipe, plain, read_recipe
+from host.training.run import Cadence
+from host.training.trainer import Plan
+from hw.contract.errors import ParameterError
+from hw.contract.parameters import preset_names
+
+EVALUATIONS = 10
+"""Of a run, where no distance is given."""
+
+RECORDED = (
+    *("dataset", "model", "backend", "config", "device", "seed", "steps", "epochs", "batch"),
+    *("bn_group", "lr", "lr_schedule", "momentum", "weight_decay", "method", "mode"),
+    *("weight_levels", "published_range", "test_images", "checkpoint_every", "evaluate_every"),
+)
+"""Options that a run goes on with when it is resumed; those of its method are in its recipe."""
+
+
+def check_numbers(args: argparse.Namespace) -> None:
+    """Raise `ParameterError` for a number outside its range."""
+    for name, low in (
+        ("seed", 0),
+        ("steps", 1),
+        ("epochs", 1),
+        ("batch", 1),
+        ("test_images", 1),
+        ("bn_group", 1),
+        ("checkpoint_every", 1),
+        ("evaluate_every", 1),
+    ):
+        value = getattr(args, name)
+        if value is not None and value < low:
+            raise ParameterError(option(name), value, f"a whole number, at least {low}")
+    for name, fits, allowed in (
+        ("lr", args.lr > 0, "greater than 0"),
+        ("momentum", 0 <= args.momentum < 1, "at least 0, less than 1"),
+        ("weight_decay", args.weight_decay >= 0, "at least 0"),
+    ):
+        if not fits:
+            raise ParameterError(option(name), getattr(args, name), allowed)
+    if args.overwrite and args.name is None:
+        raise ParameterError("--overwrite", True, "together with --name only")
+
+
+def build_recipe(args: argparse.Namespace) -> Recipe:
+    """The recipe that file and options describe; `ParameterError` for what is of other methods."""
+    read = OF_METHODS[args.method]
+    fields = {} if args.recipe is None else read_recipe(args.recipe)
+    if fields.setdefault("method", args.method) != args.method:
+        raise ParameterError(
+            f"method in {args.recipe}", fields["method"], f"{args.method}, as --method says"
+        )
+    for each in dataclasses.fields(Recipe):
+        given = None if each.name == "method" else getattr(args, each.name)
+        if given is None:
+            continue
+        if each.name not in read:
+            methods = " or ".join(name for name in METHODS if each.name in OF_METHODS[name])
+            raise ParameterError(option(each.name), plain(given), f"with --method {methods} only")
+        fields[each.name] = given
+    return Recipe(**fields)
+
+
+def build_arithmetic(args: argparse.Namespace, accelerator: Accelerator) -> Arithmetic:
+    """What multiplies, by ``--mode``; `ParameterError` for an option of the other one."""
+    if args.mode == "reference":
+        if args.weight_levels is not None:
+            raise ParameterError("--weight-levels", args.weight_levels, "with --mode hardware only")
+        return PublishedArithmetic(accelerator, published_range=args.published_range)
+    if args.published_range:
+        raise ParameterError("--published-range", True, "with --mode reference only")
+    return IntegerArithmetic(accelerator, WeightLevels(args.weight_levels or DEFAULT_LEVELS))
+
+
+def build_model(
+    args: argparse.Namespace, recipe: Recipe, dataset: Dataset
+) -> tuple[ResNet, Method]:
+    """The network, and the method that chooses the precision of its blocks."""
+    network = build_network(
+        args.model,
+        channels=dataset.channels,
+        classes=dataset.classes,
+        rng=generator(args.seed, Stream.WEIGHTS),
+        group=args.bn_group,
+    )
+    height, width = dataset.train_images.shape[2:]
+    method = recipe.build(
+        steps_per_epoch=dataset.steps_per_epoch(args.batch),
+        widths=[block.channels for block in network.blocks],
+        macs=network.block_macs((height, width)),
+        per_sample=args.mode == "reference",
+        rng=generator(args.seed, Stream.GATES),
+    )
+    return network, method
+
+
+def build_plan(args: argparse.Namespace, dataset: Dataset) -> Plan:
+    """How long and how fast."""
+    per_epoch = dataset.steps_per_epoch(args.batch)
+    return Plan(
+        steps=args.steps or per_epoch * (args.epochs or DEFAULT_EPOCHS),
+        batch=args.batch,
+        seed=args.seed,
+        learning_rate=args.lr,
+        learning_rate_schedule=args.lr_schedule,
+        momentum=args.momentum,
+        weight_decay=args.weight_decay,
+        bn_group=args.bn_group,
+    )
+
+
+def build_cadence(args: argparse.Namespace, steps: int) -> Cadence:
+    """When to save and to evaluate: a run of few steps only at its end, by default."""
+    apart = steps // EVALUATIONS or steps
+    limit = args.test_images
+    if limit is None and args.backend == "cosim":
+        limit = COSIM_TEST_IMAGES
+    return Cadence(args.checkpoint_every, args.evaluate_every or apart, limit)
+
+
+def record(
+    args: argparse.Namespace, recipe: Recipe, plan: Plan, cadence: Cadence
+) -> dict[str, Any]:
+    """What ``config.json`` says of the options, and what `restore` makes them of again."""
+    levels = args.weight_levels or (None if args.mode == "reference" else DEFAULT_LEVELS.value)
+    options = {name: normal(name, getattr(args, name)) for name in RECORDED}
+    options |= {
+        "steps": plan.steps,
+        "epochs": args.epochs or (None if args.steps else DEFAULT_EPOCHS),
+        "weight_levels": levels,
+        "test_images": cadence.test_images,
+        "evaluate_every": cadence.evaluate_every,
+    }
+    return {
+        "command": ["fractrain", *args.arguments],
+        "backend": args.backend,
+        "config": args.config,
+        "device": args.device,
+        "method_options": recipe.options,
+        "weight_levels": levels,
+        "published_range": args.published_range,
+        "test_images": cadence.test_images,
+        "options": options,
+    }
+
+
+def normal(name: str, value: Any) -> Any:
+    """The value of an option such that it means the same in any folder."""
+    if name == "dataset" and value not in BUNDLED:
+        return str(Path(value).absolute())
+    if name == "config" and value not in preset_names():
+        return str(Path(value).absolute())
+    return value
+
+
+def option(name: str) -> str:
+    """As it is written on the command line."""
+    return f"--{name.replace('_', '-')}"

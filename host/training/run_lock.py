@@ -1,0 +1,45 @@
+"""One process at a time on one run folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from host.atomic_files import failures_named
+from hw.contract.errors import DataError
+
+LOCK = ".lock"
+
+
+class RunLock:
+    """An exclusive lock on the file `LOCK` in ``folder``; it ends with the process, however that
+    ends. The file stays as long as its folder: removed alone, two processes could lock two files
+    of that name.
+
+    Raises `DataError` if another process has it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with failures_named(folder):
+            self._descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(self._descriptor), os.stat(folder / LOCK)):
+                raise FileNotFoundError  # removed in between, with its folder
+        except (BlockingIOError, FileNotFoundError):
+            os.close(self._descriptor)
+            raise DataError(f"{folder} is in use: another process trains that run") from None
+
+    def release(self) -> None:
+        """Let others have it."""
+        os.close(self._descriptor)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process has the lock right now."""
+    try:
+        RunLock(folder).release()
+    except DataError:
+        return True
+    return False

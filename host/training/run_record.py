@@ -1,0 +1,126 @@
+"""What a run writes down: its configuration, a line for each step and each evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import host
+from host.datasets.dataset import Dataset
+from host.training.trainer import MachineCost, StepReport, Trainer
+
+UNITS = {
+    "step": "in log.jsonl that of the line, from 0; in evaluations.jsonl steps done",
+    "accuracy": "fraction of the batch classified right in training",
+    "bits": "of activations, weights, errors in each block, averaged over images",
+    "cp": "cost of the blocks in percent of 32-bit arithmetic; FW8/BW8 is 6.25",
+    "effective_macs": "multiply-accumulates of 32 x 32 bits (cost a/32 * w/32 each), of the step; "
+    "in evaluations.jsonl of all steps so far",
+    "cycles": "modelled, of the step; null without a model",
+    "seconds": "modelled, of all steps so far; null without a model",
+    "joules": "modelled, as effective_macs; null without a model",
+    "..._fw8bw8": "the same steps with all operands at 8 bits",
+    "test_accuracy": "percent of test_images",
+}
+
+IDENTITY = (
+    *("dataset", "data_sha256", "model", "method", "mode", "backend", "config", "device", "seed"),
+    *("plan", "method_options", "weight_levels", "published_range", "test_images"),
+)
+"""What two configurations must have in common for one run to go on from the other's state."""
+
+
+def describe(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of ``config.json``; ``given``: what the trainer does not know."""
+    return {
+        "command": given["command"],
+        "dataset": trainer.dataset.name,
+        "data_sha256": data_sha256(trainer.dataset),
+        "model": trainer.network.name,
+        "method": trainer.method.name,
+        "mode": trainer.arithmetic.mode,
+        "seed": trainer.plan.seed,
+        "plan": dataclasses.asdict(trainer.plan),
+        "blocks": [block.name for block in trainer.network.blocks],
+        **{name: value for name, value in given.items() if name != "command"},
+        "versions": versions(),
+        "units": UNITS,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what the bits of a result may depend on."""
+    return {
+        "fractrain-fpga": host.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def fingerprint(config: Mapping[str, Any]) -> str:
+    """SHA-256 of the identity of a run (`IDENTITY`), given its configuration."""
+    identity = {name: config.get(name) for name in IDENTITY}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def data_sha256(dataset: Dataset) -> str:
+    """SHA-256 of images and labels, training before test."""
+    digest = hashlib.sha256()
+    for array in (
+        dataset.train_images,
+        dataset.train_labels,
+        dataset.test_images,
+        dataset.test_labels,
+    ):
+        digest.update(f"{array.shape} {array.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def step_line(report: StepReport) -> dict[str, Any]:
+    """The line of a step in ``log.jsonl``."""
+    chosen, baseline = report.machine or (None, None)
+    return {
+        "step": report.step,
+        "epoch": report.epoch,
+        "loss": report.loss,
+        "accuracy": report.accuracy,
+        "learning_rate": report.learning_rate,
+        "stage": report.stage,
+        "bits": report.bits,
+        "cp": report.costs.cp,
+        "target_cp": report.target_cp,
+        "effective_macs": report.costs.executed,
+        "effective_macs_fw8bw8": report.costs.baseline,
+        **_machine("cycles", chosen, baseline),
+        **_machine("joules", chosen, baseline),
+    }
+
+
+def evaluation_line(trainer: Trainer, accuracy: float, images: int) -> dict[str, Any]:
+    """The line in ``evaluations.jsonl`` of an evaluation after the steps done so far."""
+    chosen, baseline = trainer.machine if trainer.machine[0].cycles else (None, None)
+    return {
+        "step": trainer.step,
+        "test_accuracy": 100 * accuracy,
+        "test_images": images,
+        "effective_macs": trainer.costs.executed,
+        "effective_macs_fw8bw8": trainer.costs.baseline,
+        **_machine("seconds", chosen, baseline),
+        **_machine("joules", chosen, baseline),
+    }
+
+
+def _machine(
+    quantity: str, chosen: MachineCost | None, baseline: MachineCost | None
+) -> dict[str, float | None]:
+    return {
+        quantity: None if chosen is None else getattr(chosen, quantity),
+        f"{quantity}_fw8bw8": None if baseline is None else getattr(baseline, quantity),
+    }
