@@ -9,9 +9,12 @@ For block i with the input x, in float32 on the host:
     k = argmax p
 
 Learning is straight-through: the share of a path in the block's output is a constant 1 (or, per
-sample, a mask of ones and zeros) going forward, and p going backward. Per mini-batch only path k
-is executed, so only ∂loss/∂p_k is known from the images (as in top-1 routing); per sample all
-paths are. Computation adds its own term for every candidate, executed or not:
+sample, a mask of ones and zeros) going forward, and p going backward. Per sample all paths are
+executed, and ∂loss/∂p is known. Per mini-batch only path k is (as in top-1 routing), so only
+∂loss/∂p_k is; those of the other paths are taken to be the running mean of what was found at this
+block (`BASELINE_MOMENTUM`). Without that, what all paths of a block have in common, that it is of
+use at all, would look like the merit of the one that was executed, and gates would never move
+from where they start. Computation adds its own term for every candidate, executed or not:
 
     loss = cross entropy + reg · β · Σ over blocks of c(candidate chosen)
 
@@ -35,7 +38,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.networks.parameter import Parameter
+from host.networks.parameter import Parameter, Statistic
 from host.networks.selection import Choice, Path, Selector
 from host.numerics.elementwise import Elementwise
 from host.numerics.quantization import Array
@@ -45,6 +48,9 @@ Floats = NDArray[np.float32]
 
 EMBEDDING = 32
 HIDDEN = 16
+
+BASELINE_MOMENTUM = 0.05
+"""Weight of the newest mini-batch in the running mean of ∂loss/∂p."""
 
 ROUNDING = 1e-5
 """Costs closer than this (in percent) are equal."""
@@ -115,6 +121,7 @@ class Gates(Selector):
         self._lstm = LstmCell("gates.lstm", HIDDEN, HIDDEN, rng)
         self._decide = Linear("gates.decide", HIDDEN, len(rules.candidates), rng)
         self._decide.bias.value[np.abs(self.costs - target).argmin()] += np.float32(HEAD_START)
+        self._baselines = [Statistic(f"gate{index}.baseline") for index in range(len(widths))]
         self._training = False
         self._state: tuple[Floats, Floats] | None = None
         self._steps: list[_Step] = []
@@ -125,6 +132,9 @@ class Gates(Selector):
             each for pair in self._embeddings for layer in pair for each in layer.parameters()
         ]
         return embeddings + self._lstm.parameters() + self._decide.parameters()
+
+    def statistics(self) -> list[Statistic]:
+        return self._baselines
 
     # -- forward ---------------------------------------------------------------------------
 
@@ -194,7 +204,10 @@ class Gates(Selector):
         rows = len(step.probabilities)
         gain = self.regularization * self.rules.beta * self.costs / rows
         dp = np.broadcast_to(gain, step.probabilities.shape).copy()
-        dp += shares.T if self.rules.per_sample else shares.reshape(1, 1) * step.onehot
+        if self.rules.per_sample:
+            dp += shares.T
+        else:
+            dp += self._advantage(index, shares) * step.onehot
         p = step.probabilities
         logits = p * (dp - (p * dp).sum(axis=1, keepdims=True))
         dh = self._decide.backward(logits, step.state.h)
@@ -205,6 +218,14 @@ class Gates(Selector):
         count = shape[2] * shape[3] * (1 if self.rules.per_sample else shape[0])
         spread = (pooled / np.float32(count)).reshape(rows, -1, 1, 1)
         return elementwise.from_host(spread)
+
+    def _advantage(self, index: int, share: Array) -> Floats:
+        """∂loss/∂p of the path that was executed, less that of the others as far as is known."""
+        baseline = self._baselines[index]
+        known = share if baseline.value is None else baseline.value
+        difference: Floats = share - known
+        baseline.value = known + np.float32(BASELINE_MOMENTUM) * difference
+        return difference
 
 
 class Linear:

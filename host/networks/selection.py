@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from host.networks.parameter import Parameter
+from host.networks.parameter import Parameter, Statistic
 from host.numerics.elementwise import Elementwise
 from host.numerics.quantization import Array
 from hw.contract.precision import Operand, Precision
@@ -84,6 +84,10 @@ class Selector(ABC):
 
     def parameters(self) -> list[Parameter]:
         """What it learns with."""
+        return []
+
+    def statistics(self) -> list[Statistic]:
+        """Running quantities that later steps depend on."""
         return []
 
 

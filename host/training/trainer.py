@@ -178,7 +178,7 @@ class Trainer:
         }
         arrays |= {
             f"statistic/{each.name}": np.array(to_host(each.value))
-            for each in self.network.statistics()
+            for each in (*self.network.statistics(), *self.method.selector.statistics())
             if each.value is not None
         }
         document = {
@@ -207,9 +207,13 @@ class Trainer:
             place = from_host if each.name in network else np.asarray
             each.value = place(state.arrays[f"parameter/{each.name}"])
             self._optimizer.velocity[index] = place(state.arrays[f"velocity/{each.name}"])
-        for statistic in self.network.statistics():
-            value = state.arrays.get(f"statistic/{statistic.name}")
-            statistic.value = None if value is None else from_host(value)
+        for statistics, place in (
+            (self.network.statistics(), from_host),
+            (self.method.selector.statistics(), np.asarray),
+        ):
+            for each in statistics:
+                value = state.arrays.get(f"statistic/{each.name}")
+                each.value = None if value is None else place(value)
         document = state.document
         self.step = document["step"]
         self.method.progression.load(document["method"])

@@ -134,7 +134,7 @@ def test_gradients_of_parameters_and_inputs(per_sample: bool) -> None:
     """Of Σ r·p, with p the probabilities of all blocks and r any numbers.
 
     Going back, the selector is given ∂loss/∂share = r: per sample of all paths, per mini-batch of
-    the chosen one only, where r is 0 for the others.
+    the chosen one only, where r is 0 for the others (as the running mean is).
     """
     rules = replace(RULES, beta=0.0, per_sample=per_sample)
     selector = gates(rules, wide=True)
@@ -156,6 +156,8 @@ def test_gradients_of_parameters_and_inputs(per_sample: bool) -> None:
     # choose() rounds pooled features to float32, so the differences must not be too small
     truths = [numerical_gradient(loss, each.value, 1e-4) for each in selector.parameters()]
     loss()
+    for baseline in selector.statistics():
+        baseline.value = np.zeros(1, np.float32)
     errors = []
     for index in reversed(range(3)):
         shares = weights[index].T if per_sample else weights[index].sum(keepdims=True)[0]
@@ -184,6 +186,19 @@ def test_cost_teaches_every_candidate_whatever_was_executed() -> None:
     for index in reversed(range(3)):
         selector.backward(index, np.zeros(1, np.float32), (4, WIDTHS[index], 4, 4), HOST)
     np.testing.assert_allclose(selector._decide.bias.gradient, expected, rtol=1e-5)
+
+
+def test_what_was_not_executed_is_taken_to_be_the_running_mean() -> None:
+    """The same ∂loss/∂share every time teaches nothing; what differs from the mean does."""
+    selector = gates(replace(RULES, beta=0.0))
+    for share, mean in ((2.0, 2.0), (2.0, 2.0), (4.0, 2.1), (2.1, 2.1)):
+        choose(selector, inputs())
+        for index in reversed(range(3)):
+            shares = np.full(1, share, np.float32)
+            selector.backward(index, shares, (4, WIDTHS[index], 4, 4), HOST)
+        moved = np.abs(selector._decide.bias.gradient).max()
+        assert (moved > 1e-3) == (share == 4.0)
+        assert selector.statistics()[1].value == pytest.approx(mean)
 
 
 def test_cost_alone_drives_the_gates_to_their_target() -> None:
