@@ -211,9 +211,9 @@ class Trainer:
             (self.network.statistics(), from_host),
             (self.method.selector.statistics(), np.asarray),
         ):
-            for each in statistics:
-                value = state.arrays.get(f"statistic/{each.name}")
-                each.value = None if value is None else place(value)
+            for statistic in statistics:
+                value = state.arrays.get(f"statistic/{statistic.name}")
+                statistic.value = None if value is None else place(value)
         document = state.document
         self.step = document["step"]
         self.method.progression.load(document["method"])
