@@ -23,6 +23,8 @@ from hw.contract.errors import FractrainError
 
 COMMANDS = {
     "train": "train a network through the accelerator",
+    "report": "show training runs as one self-contained HTML page",
+    "compare": "show training runs side by side on the terminal",
     "generate": "write the Verilog of a machine and its manifest",
     "simulate": "run a training step on the generated RTL and compare it",
     "calibrate": "compare the cycle model with the RTL on whole training steps",
@@ -42,6 +44,7 @@ EPILOG = """\
 examples:
   fractrain train                               a ResNet on handwritten digits, in minutes
   fractrain train --backend cosim --steps 2     the same, every product computed by the RTL
+  fractrain report runs/latest                  what came of it, as one HTML page
   fractrain generate --config zc706 --out build/zc706
   fractrain synth --config zc706 --check        area and depth against the committed budget
   fractrain COMMAND --help                      all options of a command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from hw.contract.parameters import preset_names
 
@@ -15,4 +16,18 @@ def add_config(parser: argparse._ActionsContainer, *, default: str) -> None:
         metavar="NAME|FILE",
         help=f"the machine: a preset ({', '.join(preset_names())}) or a YAML file "
         f"(default: {default})",
+    )
+
+
+def add_runs(parser: argparse._ActionsContainer) -> None:
+    """``RUN…`` and ``--runs``: training runs by folder or by name."""
+    parser.add_argument(
+        "run", nargs="+", metavar="RUN", help="the folder of a run, or its name in --runs"
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="FOLDER",
+        help="where runs are looked for by name (default: runs)",
     )

@@ -1,0 +1,92 @@
+"""`fractrain compare`: several runs side by side, on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from host.cli.options import add_runs
+from host.cli.output import progress, table, write_json, write_text
+from host.reports.document import comparison_document
+from host.reports.page import render_page
+from host.reports.run import Run, load_runs
+from host.reports.savings import at_equal_accuracy, caveats
+from host.reports.settings import settings
+from host.reports.tables import Table, equal_accuracy_table, results_table, settings_table
+from hw.contract.errors import ParameterError
+
+EPILOG = """\
+Every figure says where it is from: measured while the run ran, computed from what it did, or
+modelled for the FPGA. The first table compares each run with its own steps at FW8/BW8; the second
+compares what the runs had spent when they first reached the same accuracy, the lowest of their
+best ones, with what the static 8/8/8 run among them had spent.
+
+examples:
+  fractrain compare static8 pfq fractrain
+  fractrain compare runs/static8 runs/pfq --json comparison.json --html comparison.html"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add ``compare`` and its options."""
+    parser = subparsers.add_parser(
+        "compare",
+        description="Show training runs side by side: accuracy, cost, savings, settings.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_runs(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, too")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the page of `fractrain report`, too"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the runs, print the tables, write the files."""
+    if len(args.run) < 2:
+        raise ParameterError(
+            "RUN", " ".join(args.run), "two runs or more", hint="one run alone: fractrain report"
+        )
+    say = progress()
+    say("reading the runs")
+    try:
+        runs = load_runs(args.run, args.runs)
+    finally:
+        say("")
+    print("\n\n".join(_text(each) for each in _tables(runs)))
+    for remark in _remarks(runs):
+        print(f"\n{remark}")
+    if args.json is not None:
+        write_json(args.json, comparison_document(runs))
+        print(f"\n{args.json}")
+    if args.html is not None:
+        write_text(args.html, render_page(runs))
+        print(f"\n{args.html}")
+    return 0
+
+
+def _tables(runs: Sequence[Run]) -> list[Table]:
+    different = [each for each in settings(runs) if each.differs]
+    return [
+        results_table(runs),
+        *(equal_accuracy_table(each) for each in at_equal_accuracy(runs)),
+        settings_table(different, runs, "Settings in which the runs differ"),
+    ]
+
+
+def _text(shown: Table) -> str:
+    """Title, rows, remarks; long settings are cut, the page and the JSON file have them whole."""
+    rows = [[row.name, row.source.value, *map(_cut, row.cells)] for row in shown.rows]
+    heads = ["", "", *map(_cut, shown.heads)]
+    return "\n".join([shown.title, table(heads, rows), *shown.remarks])
+
+
+def _cut(text: str, most: int = 36) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _remarks(runs: Sequence[Run]) -> list[str]:
+    notes = [f"{run.name}: {note}" for run in runs for note in run.notes]
+    unfinished = [f"{run.name} has not ended." for run in runs if run.summary is None]
+    return [*caveats(runs), *unfinished, *notes]

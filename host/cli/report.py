@@ -1,0 +1,56 @@
+"""`fractrain report`: one or several runs as one HTML page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from host.cli.options import add_runs
+from host.cli.output import progress, write_text
+from host.reports.page import render_page
+from host.reports.run import Run, load_runs
+
+EPILOG = """\
+The page holds everything it needs, pictures included: it opens from disk, on a phone, without a
+network. It shows accuracy over effective MACs, time and energy, the training loss, the bits of
+every block over the steps, what was saved against the same steps at FW8/BW8, the same at equal
+accuracy against a static 8/8/8 run if one of RUN is one, and the settings. A run that is still
+going can be looked at, too.
+
+examples:
+  fractrain report runs/latest
+  fractrain report static8 pfq fractrain --out comparison.html"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add ``report`` and its options."""
+    parser = subparsers.add_parser(
+        "report",
+        description="Show one or several training runs as one self-contained HTML page.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_runs(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the page (default: report.html, in the folder of the run if there is only one)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the runs, write the page, say where."""
+    say = progress()
+    say("reading the runs")
+    try:
+        runs = load_runs(args.run, args.runs)
+        write_text(target := args.out or _default(runs), render_page(runs, say))
+    finally:
+        say("")
+    print(target)
+    return 0
+
+
+def _default(runs: list[Run]) -> Path:
+    return (runs[0].path if len(runs) == 1 else Path()) / "report.html"

@@ -1,0 +1,92 @@
+"""Bits of every block over the steps, as pictures: which blocks get which precision when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host.reports.curves import binned
+from host.reports.run import Run
+from host.reports.svg import Picture, count_ticks, drawing, render
+
+COLUMNS = 240
+MOST_NAMES = 12
+COLOURS = "viridis"
+
+
+def heat_maps(run: Run, number: int, highest: float) -> list[Picture]:
+    """Activation bits, error bits and cost of the run with this number on the page.
+
+    highest : the end of the scale of bits, the same for all runs that are to be compared
+    Empty if the run has recorded no bits.
+    """
+    bits = run.log.bits
+    if not bits.size or np.isnan(bits).all():
+        return []
+    costs = run.log.block_costs
+    every_cost = max(6.25, float(np.nanmax(costs)))
+    return [
+        _heat_map(run, f"run{number}-activations", "Bits of activations", bits[..., 0], highest),
+        _heat_map(run, f"run{number}-errors", "Bits of errors", bits[..., 2], highest),
+        _heat_map(run, f"run{number}-cost", "Cost, % of FP32", costs, every_cost, computed=True),
+    ]
+
+
+def highest_bits(runs: Sequence[Run]) -> float:
+    """The end of the common scale: at least 8 bits."""
+    most = [float(np.nanmax(run.log.bits, initial=0)) for run in runs if run.log.bits.size]
+    return max([8.0, *most])
+
+
+def _heat_map(
+    run: Run,
+    name: str,
+    title: str,
+    values: NDArray[np.float32],
+    highest: float,
+    *,
+    computed: bool = False,
+) -> Picture:
+    """``values`` (steps, blocks), the first block at the top."""
+    means, each = binned(np.ascontiguousarray(values.T), COLUMNS)
+    steps = run.log.steps_done
+    source = "computed from the bits" if computed else "measured"
+    with drawing() as (figure, axes):
+        picture = axes.imshow(
+            means,
+            aspect="auto",
+            interpolation="none",
+            cmap=COLOURS,
+            vmin=0,
+            vmax=highest,
+            extent=(0, means.shape[1] * each, len(means) - 0.5, -0.5),
+        )
+        axes.set_xlim(0, max(steps, 1))
+        axes.set_xlabel("step")
+        count_ticks(axes)
+        axes.grid(False)
+        places, names = _block_ticks(run.blocks)
+        axes.set_yticks(places, names)
+        axes.tick_params(axis="y", length=2)
+        bar = figure.colorbar(picture, ax=axes, label=f"{title.lower()} ({source})", pad=0.02)
+        bar.outline.set_visible(False)
+        svg = render(figure, name, f"{title} of each block over the steps of {run.name}")
+    caption = f"{source.capitalize()}; 0 is a skipped block."
+    if each > 1:
+        caption += f" Means over {each} steps."
+    return Picture(title, svg, caption)
+
+
+def _block_ticks(blocks: Sequence[str]) -> tuple[list[int], list[str]]:
+    """All names while they fit; else the first block of every stage of the network."""
+    if len(blocks) <= MOST_NAMES:
+        return list(range(len(blocks))), list(blocks)
+    stages = [block.partition(".")[0] for block in blocks]
+    places = [
+        place for place, stage in enumerate(stages) if place == 0 or stage != stages[place - 1]
+    ]
+    if not 1 < len(places) <= MOST_NAMES:
+        places = list(range(0, len(blocks), -(-len(blocks) // MOST_NAMES)))
+    return places, [blocks[place] for place in places]

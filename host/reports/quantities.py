@@ -1,0 +1,159 @@
+"""What a run costs: which quantities there are, where each comes from, how it is shown.
+
+Every figure says its source, because a modelled second is not a measured one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from host.reports.records import Record, mapping, number
+
+MISSING = "—"
+
+
+class Source(Enum):
+    """How a figure came about."""
+
+    MEASURED = "measured"
+    MODELLED = "modelled"
+    COMPUTED = "computed"
+    RECORDED = "recorded"
+    QUOTED = "quoted"
+
+
+MEANINGS = {
+    Source.MEASURED: "counted or timed while the run ran",
+    Source.COMPUTED: "a formula over what the run did; effective MACs: a/32 · w/32 per product",
+    Source.MODELLED: "what the cycle and energy model of the machine predicts for it",
+    Source.RECORDED: "written down by the run, a setting or an identity",
+    Source.QUOTED: "taken from a publication",
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A unit to show values in: ``value / factor`` of them."""
+
+    factor: float
+    unit: str
+
+    def text(self, value: float | None) -> str:
+        """``value`` with four significant digits, without the unit."""
+        return MISSING if value is None else significant(value / self.factor)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One kind of cost.
+
+    key : its name in a run's files, where ``key + "_fw8bw8"`` is the same steps at 8 bits
+    name : for people
+    source : how it came about
+    """
+
+    key: str
+    name: str
+    source: Source
+
+    @property
+    def identifier(self) -> str:
+        """Its name in our own documents: unique, unlike ``key``."""
+        return self.key if self.source is Source.COMPUTED else f"{self.source.value}_{self.key}"
+
+    def scale(self, values: Iterable[float | None]) -> Scale:
+        """The unit in which the largest of ``values`` reads well."""
+        largest = max((abs(each) for each in values if each is not None), default=0.0)
+        if not math.isfinite(largest):
+            largest = 0.0
+        if self.key == "effective_macs":
+            exponent = 3 * int(math.log10(largest) // 3) if largest >= 1000 else 0
+            return Scale(10.0**exponent, f"10{superscript(exponent)}" if exponent else "")
+        units = UNITS[self.key]
+        return next((unit for unit in reversed(units) if largest >= unit.factor), units[0])
+
+
+UNITS = {
+    # The larger unit only where it leaves two digits: 90 s reads better than 1.5 min.
+    "seconds": (Scale(1e-3, "ms"), Scale(1, "s"), Scale(60, "min"), Scale(3600, "h")),
+    "joules": (Scale(1e-3, "mJ"), Scale(1, "J"), Scale(1e3, "kJ"), Scale(1e6, "MJ")),
+}
+
+EFFECTIVE_MACS = Quantity("effective_macs", "effective MACs", Source.COMPUTED)
+MODELLED_TIME = Quantity("seconds", "time on the FPGA", Source.MODELLED)
+MODELLED_ENERGY = Quantity("joules", "energy on the FPGA", Source.MODELLED)
+MEASURED_TIME = Quantity("seconds", "time on the board", Source.MEASURED)
+MEASURED_ENERGY = Quantity("joules", "energy on the board", Source.MEASURED)
+
+ALWAYS_SHOWN = (EFFECTIVE_MACS, MODELLED_TIME, MODELLED_ENERGY)
+QUANTITIES = (*ALWAYS_SHOWN, MEASURED_TIME, MEASURED_ENERGY)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What something took, and what the same steps take with all operands at 8 bits."""
+
+    value: float
+    baseline: float | None
+
+    @property
+    def saving(self) -> float | None:
+        """``1 - value / baseline``."""
+        return None if self.baseline is None else saving(self.value, self.baseline)
+
+
+Costs = Mapping[Quantity, Cost]
+
+
+def read_costs(record: Record, where: str, *, modelled: str | None = None) -> dict[Quantity, Cost]:
+    """The quantities that ``record`` holds.
+
+    modelled : the key of the object with modelled time and energy; None: they are in ``record``
+    """
+    blocks = {
+        Source.COMPUTED: record,
+        Source.MODELLED: record if modelled is None else mapping(record, modelled, where),
+        Source.MEASURED: mapping(record, "measured", where),
+    }
+    costs = {}
+    for quantity in QUANTITIES:
+        block = blocks[quantity.source]
+        value = number(block, quantity.key, where)
+        if value is not None:
+            costs[quantity] = Cost(value, number(block, f"{quantity.key}_fw8bw8", where))
+    return costs
+
+
+def shown_quantities(costs: Iterable[Costs]) -> list[Quantity]:
+    """Those of the model always, so that a gap is seen; measured ones if any of ``costs`` has."""
+    found = {quantity for each in costs for quantity in each}
+    return [each for each in QUANTITIES if each in ALWAYS_SHOWN or each in found]
+
+
+def saving(value: float, reference: float) -> float | None:
+    """``1 - value / reference``; None without a reference to divide by."""
+    return 1 - value / reference if reference else None
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as a percentage with one decimal."""
+    return MISSING if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def significant(value: float) -> str:
+    """Four significant digits; all digits before the point."""
+    if not math.isfinite(value):
+        return MISSING
+    if abs(value) >= 1000:
+        return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3e}"
+    if abs(value) >= 1e-3:
+        return f"{value:#.4g}".rstrip(".")
+    return f"{value:.3e}" if value else "0"
+
+
+def superscript(number: int) -> str:
+    """An exponent in raised digits."""
+    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -1,0 +1,162 @@
+"""Runs as columns, figures as rows: the same tables for the terminal and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from host.reports.quantities import (
+    MISSING,
+    Cost,
+    Costs,
+    Quantity,
+    Scale,
+    Source,
+    percent,
+    shown_quantities,
+)
+from host.reports.run import Evaluation, Run
+from host.reports.savings import EqualAccuracy
+from host.reports.settings import Setting
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of all runs.
+
+    marked : a row to look at first: a saving, or a setting in which runs differ
+    """
+
+    name: str
+    source: Source
+    cells: Sequence[str]
+    marked: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """``heads``: the names of the runs, one for each cell of a row."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Row]
+    remarks: Sequence[str] = field(default_factory=list)
+
+
+def results_table(runs: Sequence[Run]) -> Table:
+    """Accuracy, cost and saving of each run against its own steps at FW8/BW8."""
+
+    def row(name: str, source: Source, cell: Callable[[Run], str]) -> Row:
+        return Row(name, source, [cell(run) for run in runs])
+
+    rows = [
+        row("steps", Source.MEASURED, _steps),
+        row("best test accuracy", Source.MEASURED, lambda run: _accuracy(run.best)),
+        row("last test accuracy", Source.MEASURED, lambda run: _accuracy(run.last)),
+        row("test images", Source.MEASURED, _images),
+    ]
+    costs = [run.totals for run in runs]
+    for quantity in shown_quantities(costs):
+        rows += _cost_rows(quantity, costs)
+    rows.append(row("stages visited", Source.MEASURED, lambda run: str(len(_stages(run)))))
+    remarks = [
+        f"{run.name}: costs up to its last evaluation, after step {run.totals_step}."
+        for run in runs
+        if run.totals_step != run.steps_done
+    ]
+    return Table("At equal steps", [run.name for run in runs], rows, remarks)
+
+
+def equal_accuracy_table(comparison: EqualAccuracy) -> Table:
+    """What each run had spent when it first was as accurate as the worst run's best."""
+    entries = comparison.entries
+    rows = [
+        Row(
+            "first reached after step",
+            Source.MEASURED,
+            [f"{entry.evaluation.step:,}" for entry in entries],
+        ),
+        Row(
+            "test accuracy there", Source.MEASURED, [_accuracy(each.evaluation) for each in entries]
+        ),
+    ]
+    costs = [entry.evaluation.costs for entry in entries]
+    for quantity in shown_quantities(costs):
+        rows.append(_value_row(quantity, costs))
+        if comparison.reference is not None:
+            savings = [percent(comparison.saving(entry, quantity)) for entry in entries]
+            name = f"saving of {quantity.name}"
+            rows.append(Row(name, quantity.source, savings, marked=True))
+    dataset, model = comparison.task
+    return Table(
+        f"At equal accuracy: {comparison.target:.2f} % on {dataset}, {model}",
+        [entry.run.name for entry in entries],
+        rows,
+        [_reference_remark(comparison)],
+    )
+
+
+def settings_table(settings: Sequence[Setting], runs: Sequence[Run], title: str) -> Table:
+    """One row for each setting."""
+    rows = [Row(each.name, Source.RECORDED, each.values, each.differs) for each in settings]
+    return Table(title, [run.name for run in runs], rows)
+
+
+def _reference_remark(comparison: EqualAccuracy) -> str:
+    rule = (
+        "Each run up to its first evaluation at or above the lowest of the runs' best test "
+        "accuracies; "
+    )
+    if comparison.reference is None:
+        return rule + "no savings: none of these runs is static at 8/8/8 bits."
+    return rule + f"savings against {comparison.reference.run.name}, static at 8/8/8 bits."
+
+
+def _cost_rows(quantity: Quantity, costs: Sequence[Costs]) -> list[Row]:
+    """The cost, the same steps at 8 bits, and the saving."""
+    found = [each.get(quantity) for each in costs]
+    scale = quantity.scale(
+        value for cost in found if cost is not None for value in (cost.value, cost.baseline)
+    )
+    baselines = [MISSING if cost is None else scale.text(cost.baseline) for cost in found]
+    savings = [MISSING if cost is None else percent(cost.saving) for cost in found]
+    return [
+        _scaled_row(quantity, found, scale),
+        Row(
+            _with_unit(f"{quantity.name}, same steps at FW8/BW8", scale), quantity.source, baselines
+        ),
+        Row(f"saving of {quantity.name}", quantity.source, savings, marked=True),
+    ]
+
+
+def _value_row(quantity: Quantity, costs: Sequence[Costs]) -> Row:
+    found = [each.get(quantity) for each in costs]
+    return _scaled_row(quantity, found, quantity.scale(cost.value for cost in found if cost))
+
+
+def _scaled_row(quantity: Quantity, costs: Sequence[Cost | None], scale: Scale) -> Row:
+    cells = [MISSING if cost is None else scale.text(cost.value) for cost in costs]
+    return Row(_with_unit(quantity.name, scale), quantity.source, cells)
+
+
+def _with_unit(name: str, scale: Scale) -> str:
+    return f"{name} ({scale.unit})" if scale.unit else name
+
+
+def _steps(run: Run) -> str:
+    planned = run.steps_planned
+    of = "" if planned is None else f" of {planned:,}"
+    return f"{run.steps_done:,}{of}" + ("" if run.summary is not None else ", not ended")
+
+
+def _accuracy(evaluation: Evaluation | None) -> str:
+    return MISSING if evaluation is None else f"{evaluation.test_accuracy:.2f} %"
+
+
+def _images(run: Run) -> str:
+    images = None if run.last is None else run.last.test_images
+    return MISSING if images is None else f"{images:,}"
+
+
+def _stages(run: Run) -> set[int]:
+    return {start.stage for start in run.log.stage_starts()}
