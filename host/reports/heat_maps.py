@@ -52,7 +52,7 @@ def _heat_map(
     """``values`` (steps, blocks), the first block at the top."""
     means, each = binned(np.ascontiguousarray(values.T), COLUMNS)
     steps = run.log.steps_done
-    source = "computed from the bits" if computed else "measured"
+    source = "Computed from the bits" if computed else "Measured"
     with drawing() as (figure, axes):
         picture = axes.imshow(
             means,
@@ -70,10 +70,11 @@ def _heat_map(
         places, names = _block_ticks(run.blocks)
         axes.set_yticks(places, names)
         axes.tick_params(axis="y", length=2)
-        bar = figure.colorbar(picture, ax=axes, label=f"{title.lower()} ({source})", pad=0.02)
+        label = "% of FP32 (computed)" if computed else "bits (measured)"
+        bar = figure.colorbar(picture, ax=axes, label=label, pad=0.02)
         bar.outline.set_visible(False)
         svg = render(figure, name, f"{title} of each block over the steps of {run.name}")
-    caption = f"{source.capitalize()}; 0 is a skipped block."
+    caption = f"{source}; 0 is a skipped block."
     if each > 1:
         caption += f" Means over {each} steps."
     return Picture(title, svg, caption)

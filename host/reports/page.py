@@ -15,6 +15,7 @@ from host import __version__
 from host.optional import needs_extra
 from host.reports.accuracy_figures import accuracy_figures
 from host.reports.heat_maps import heat_maps, highest_bits
+from host.reports.published import published_tables
 from host.reports.quantities import MEANINGS, significant
 from host.reports.run import Run
 from host.reports.savings import at_equal_accuracy, caveats
@@ -58,11 +59,7 @@ def render_page(runs: Sequence[Run], say: Callable[[str], None] = lambda text: N
 
 def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]:
     say("drawing accuracy and training")
-    recorded = settings(runs)
     several = len(runs) > 1
-    different = [each for each in recorded if each.differs]
-    equal = [each for each in recorded if not each.differs]
-    accuracy, training = accuracy_figures(runs), step_figures(runs)
     return {
         "title": "Training runs compared" if several else f"Training run {runs[0].name}",
         "version": __version__,
@@ -71,21 +68,24 @@ def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]
         "caveats": caveats(runs),
         "results": results_table(runs),
         "equal_accuracy": [equal_accuracy_table(each) for each in at_equal_accuracy(runs)],
-        "accuracy": accuracy,
-        "training": training,
-        "settings": _settings_tables(runs, different, equal),
+        "published": published_tables(runs),
+        "accuracy": accuracy_figures(runs),
+        "training": step_figures(runs),
+        "settings": _settings_tables(runs),
         "meanings": {source.value: text for source, text in MEANINGS.items()},
     }
 
 
-def _settings_tables(
-    runs: Sequence[Run], different: Sequence[Any], equal: Sequence[Any]
-) -> list[Table]:
+def _settings_tables(runs: Sequence[Run]) -> list[Table]:
+    recorded = settings(runs)
     if len(runs) == 1:
-        return [settings_table(equal, runs, "Settings")]
+        return [settings_table(recorded, runs, "Settings")]
     return [
-        settings_table(different, runs, "Settings in which the runs differ"),
-        settings_table(equal, runs, "Settings that the runs share"),
+        settings_table(some, runs, f"Settings {title}")
+        for title, some in (
+            ("in which the runs differ", [each for each in recorded if each.differs]),
+            ("that the runs share", [each for each in recorded if not each.differs]),
+        )
     ]
 
 

@@ -77,16 +77,15 @@ class Quantity:
 
 
 UNITS = {
-    # The larger unit only where it leaves two digits: 90 s reads better than 1.5 min.
     "seconds": (Scale(1e-3, "ms"), Scale(1, "s"), Scale(60, "min"), Scale(3600, "h")),
     "joules": (Scale(1e-3, "mJ"), Scale(1, "J"), Scale(1e3, "kJ"), Scale(1e6, "MJ")),
 }
 
 EFFECTIVE_MACS = Quantity("effective_macs", "effective MACs", Source.COMPUTED)
-MODELLED_TIME = Quantity("seconds", "time on the FPGA", Source.MODELLED)
-MODELLED_ENERGY = Quantity("joules", "energy on the FPGA", Source.MODELLED)
-MEASURED_TIME = Quantity("seconds", "time on the board", Source.MEASURED)
-MEASURED_ENERGY = Quantity("joules", "energy on the board", Source.MEASURED)
+MODELLED_TIME = Quantity("seconds", "FPGA time", Source.MODELLED)
+MODELLED_ENERGY = Quantity("joules", "FPGA energy", Source.MODELLED)
+MEASURED_TIME = Quantity("seconds", "board time", Source.MEASURED)
+MEASURED_ENERGY = Quantity("joules", "board energy", Source.MEASURED)
 
 ALWAYS_SHOWN = (EFFECTIVE_MACS, MODELLED_TIME, MODELLED_ENERGY)
 QUANTITIES = (*ALWAYS_SHOWN, MEASURED_TIME, MEASURED_ENERGY)

@@ -101,6 +101,15 @@ class Run:
         return costs if ended or tested else self.log_totals
 
     @property
+    def modelled_machine(self) -> str | None:
+        """What modelled time and energy are of, and its clock; None until the summary tells."""
+        modelled = mapping(self.summary or {}, "modelled", str(self.path / SUMMARY))
+        clock = number(modelled, "clock_hz", str(self.path / SUMMARY))
+        if "config" not in modelled:
+            return None
+        return f"{modelled['config']}" + (f" at {clock / 1e6:g} MHz" if clock else "")
+
+    @property
     def log_totals(self) -> dict[Quantity, Cost]:
         """What the lines of the log add up to (no time: a log has cycles and no clock)."""
         costs = {}
@@ -150,6 +159,8 @@ def read_run(path: Path) -> Run:
     blocks = config.get("blocks") or []
     if not isinstance(blocks, list):
         raise DataError(f"{path / CONFIG}: blocks is {blocks!r}, not a list of names")
+    if not blocks:
+        notes.append(f"{CONFIG} names no blocks: their bits are not shown")
     summary = read_object(path / SUMMARY) if (path / SUMMARY).is_file() else None
     run = Run(
         name=path.name,

@@ -54,13 +54,17 @@ def at_equal_accuracy(runs: Sequence[Run]) -> list[EqualAccuracy]:
 
 
 def _compare(task: tuple[str, str], runs: Sequence[Run]) -> EqualAccuracy:
-    target = min(max(each.test_accuracy for each in run.evaluations) for run in runs)
+    target = min(map(_best_accuracy, runs))
     entries = [
         Reached(run, next(each for each in run.evaluations if each.test_accuracy >= target))
         for run in runs
     ]
     reference = next((entry for entry in entries if entry.run.is_static_8bit), None)
     return EqualAccuracy(task, target, entries, reference)
+
+
+def _best_accuracy(run: Run) -> float:
+    return max(each.test_accuracy for each in run.evaluations)
 
 
 def caveats(runs: Sequence[Run]) -> list[str]:
@@ -80,4 +84,11 @@ def caveats(runs: Sequence[Run]) -> list[str]:
             f"{len(statics)} runs are static 8/8/8; savings at equal accuracy are against the "
             f"first on each task."
         )
+    for comparison in at_equal_accuracy(runs):
+        deciding = min((entry.run for entry in comparison.entries), key=_best_accuracy)
+        if deciding.summary is None:
+            found.append(
+                f"The lowest best accuracy is that of {deciding.name}, which has not ended: the "
+                "comparison at equal accuracy will change."
+            )
     return found

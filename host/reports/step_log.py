@@ -99,7 +99,10 @@ class StepLog:
 
 
 def read_step_log(path: Path, blocks: int, notes: list[str]) -> StepLog:
-    """Read ``path``; ``blocks`` is how many residual blocks each line has bits of."""
+    """Read ``path``; ``blocks`` is how many residual blocks each line has bits of.
+
+    With 0 the bits are left unread.
+    """
     columns = {name: array("d") for name in ("step", *OPTIONAL)}
     bits = array("f")
     for where, record in read_lines(path, notes):
@@ -128,7 +131,7 @@ def _last_of_each_step(step: Column) -> NDArray[np.bool_]:
 
 def _bits(record: Record, blocks: int, where: str) -> Sequence[float]:
     rows: Any = record.get("bits")
-    if rows is None:
+    if rows is None or not blocks:
         return [np.nan] * (3 * blocks)
     try:
         if len(rows) != blocks:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
 RUN_COLOURS = tuple(f"#05050{number}" for number in range(1, 9))
 VARIABLES = {
-    **{INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"},
+    **{INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "card"},
     **{colour: f"run-{number}" for number, colour in enumerate(RUN_COLOURS, 1)},
 }
 DASHES = ("-", "--", ":", "-.")

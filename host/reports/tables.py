@@ -60,11 +60,16 @@ def results_table(runs: Sequence[Run]) -> Table:
         rows += _cost_rows(quantity, costs)
     rows.append(row("stages visited", Source.MEASURED, lambda run: str(len(_stages(run)))))
     remarks = [
-        f"{run.name}: costs up to its last evaluation, after step {run.totals_step}."
+        f"{run.name}: costs up to its last evaluation, after step {run.totals_step:,}."
         for run in runs
         if run.totals_step != run.steps_done
     ]
-    return Table("At equal steps", [run.name for run in runs], rows, remarks)
+    return Table(
+        "Against the same steps at FW8/BW8",
+        [run.name for run in runs],
+        rows,
+        [*_machines(runs), *remarks],
+    )
 
 
 def equal_accuracy_table(comparison: EqualAccuracy) -> Table:
@@ -102,6 +107,18 @@ def settings_table(settings: Sequence[Setting], runs: Sequence[Run], title: str)
     return Table(title, [run.name for run in runs], rows)
 
 
+def _machines(runs: Sequence[Run]) -> list[str]:
+    """What modelled time and energy are modelled of."""
+    found = {run.name: run.modelled_machine for run in runs if run.modelled_machine}
+    if not found:
+        return []
+    machines = sorted(set(found.values()))
+    if len(machines) == 1:
+        return [f"Time and energy are modelled for {machines[0]}."]
+    each = "; ".join(f"{name}: {machine}" for name, machine in found.items())
+    return [f"Time and energy are modelled for different machines: {each}."]
+
+
 def _reference_remark(comparison: EqualAccuracy) -> str:
     rule = (
         "Each run up to its first evaluation at or above the lowest of the runs' best test "
@@ -122,9 +139,7 @@ def _cost_rows(quantity: Quantity, costs: Sequence[Costs]) -> list[Row]:
     savings = [MISSING if cost is None else percent(cost.saving) for cost in found]
     return [
         _scaled_row(quantity, found, scale),
-        Row(
-            _with_unit(f"{quantity.name}, same steps at FW8/BW8", scale), quantity.source, baselines
-        ),
+        Row(_with_unit(f"{quantity.name} at FW8/BW8", scale), quantity.source, baselines),
         Row(f"saving of {quantity.name}", quantity.source, savings, marked=True),
     ]
 
@@ -146,7 +161,7 @@ def _with_unit(name: str, scale: Scale) -> str:
 def _steps(run: Run) -> str:
     planned = run.steps_planned
     of = "" if planned is None else f" of {planned:,}"
-    return f"{run.steps_done:,}{of}" + ("" if run.summary is not None else ", not ended")
+    return f"{run.steps_done:,}{of}"
 
 
 def _accuracy(evaluation: Evaluation | None) -> str:

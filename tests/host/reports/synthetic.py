@@ -121,7 +121,9 @@ def _config(method: str, steps: int, blocks: Sequence[str], seed: int) -> dict[s
     }
 
 
-def _line(step: int, rows: Sequence[tuple[int, Bits]], random: np.random.Generator) -> dict[str, Any]:
+def _line(
+    step: int, rows: Sequence[tuple[int, Bits]], random: np.random.Generator
+) -> dict[str, Any]:
     bits = [each for _, each in rows]
     cost = float(np.mean([a * w + e * w + a * e for a, w, e in bits])) / 192
     slower = FIXED_PART + (1 - FIXED_PART) * cost
