@@ -13,8 +13,7 @@ from host.reports.page import render_page
 from host.reports.published import published_tables
 from host.reports.run import Run, load_runs
 from host.reports.savings import at_equal_accuracy, caveats
-from host.reports.settings import settings
-from host.reports.tables import Table, equal_accuracy_table, results_table, settings_table
+from host.reports.tables import Table, different_settings_table, equal_accuracy_table, results_table
 from hw.contract.errors import ParameterError
 
 EPILOG = """\
@@ -68,12 +67,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tables(runs: Sequence[Run]) -> list[Table]:
-    different = [each for each in settings(runs) if each.differs]
     return [
         results_table(runs),
         *(equal_accuracy_table(each) for each in at_equal_accuracy(runs)),
         *published_tables(runs),
-        settings_table(different, runs, "Settings in which the runs differ"),
+        different_settings_table(runs),
     ]
 
 

@@ -19,11 +19,16 @@ from host.reports.published import published_tables
 from host.reports.quantities import MEANINGS, significant
 from host.reports.run import Run
 from host.reports.savings import at_equal_accuracy, caveats
-from host.reports.settings import command_line, settings
+from host.reports.settings import command_line
 from host.reports.step_figures import step_figures
 from host.reports.step_log import StageStart
 from host.reports.svg import RUN_COLOURS, Picture, line_style
-from host.reports.tables import Table, equal_accuracy_table, results_table, settings_table
+from host.reports.tables import (
+    different_settings_table,
+    equal_accuracy_table,
+    results_table,
+    shared_settings_table,
+)
 
 
 @dataclass(frozen=True)
@@ -71,22 +76,9 @@ def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]
         "published": published_tables(runs),
         "accuracy": accuracy_figures(runs),
         "training": step_figures(runs),
-        "settings": _settings_tables(runs),
+        "settings": [different_settings_table(runs), shared_settings_table(runs)],
         "meanings": {source.value: text for source, text in MEANINGS.items()},
     }
-
-
-def _settings_tables(runs: Sequence[Run]) -> list[Table]:
-    recorded = settings(runs)
-    if len(runs) == 1:
-        return [settings_table(recorded, runs, "Settings")]
-    return [
-        settings_table(some, runs, f"Settings {title}")
-        for title, some in (
-            ("in which the runs differ", [each for each in recorded if each.differs]),
-            ("that the runs share", [each for each in recorded if not each.differs]),
-        )
-    ]
 
 
 def _sections(runs: Sequence[Run], say: Callable[[str], None]) -> list[RunSection]:

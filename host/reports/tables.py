@@ -17,7 +17,7 @@ from host.reports.quantities import (
 )
 from host.reports.run import Evaluation, Run
 from host.reports.savings import EqualAccuracy
-from host.reports.settings import Setting
+from host.reports.settings import settings
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """``heads``: the names of the runs, one for each cell of a row."""
+    """``heads``: the names of the runs, one for each cell of a row; ``subject``: what rows are."""
 
     title: str
     heads: Sequence[str]
     rows: Sequence[Row]
     remarks: Sequence[str] = field(default_factory=list)
+    subject: str = "figure"
 
 
 def results_table(runs: Sequence[Run]) -> Table:
@@ -101,10 +102,27 @@ def equal_accuracy_table(comparison: EqualAccuracy) -> Table:
     )
 
 
-def settings_table(settings: Sequence[Setting], runs: Sequence[Run], title: str) -> Table:
-    """One row for each setting."""
-    rows = [Row(each.name, Source.RECORDED, each.values, each.differs) for each in settings]
-    return Table(title, [run.name for run in runs], rows)
+def different_settings_table(runs: Sequence[Run]) -> Table:
+    """One row for each setting in which the runs differ."""
+    rows = [
+        Row(each.name, Source.RECORDED, each.values, marked=True)
+        for each in settings(runs)
+        if each.differs
+    ]
+    heads = [run.name for run in runs]
+    return Table("Settings in which the runs differ", heads, rows, subject="setting")
+
+
+def shared_settings_table(runs: Sequence[Run]) -> Table:
+    """The other settings; one cell does for all runs."""
+    rows = [
+        Row(each.name, Source.RECORDED, each.values[:1])
+        for each in settings(runs)
+        if not each.differs
+    ]
+    if len(runs) == 1:
+        return Table("Settings", [runs[0].name], rows, subject="setting")
+    return Table("Settings that the runs share", ["all runs"], rows, subject="setting")
 
 
 def _machines(runs: Sequence[Run]) -> list[str]:
