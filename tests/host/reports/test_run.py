@@ -64,6 +64,18 @@ def test_a_run_that_was_stopped(tmp_path: Path) -> None:
     assert run.modelled_machine is None
 
 
+def test_what_the_summary_lacks_is_not_taken_from_an_earlier_step(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    summary = json.loads((folder / "summary.json").read_text())
+    del summary["modelled"]
+    (folder / "summary.json").write_text(json.dumps(summary))
+    whole = read_run(folder)
+    assert whole.totals[MODELLED_TIME] == whole.evaluations[-1].costs[MODELLED_TIME]
+    lines = (folder / "evaluations.jsonl").read_text().splitlines(keepends=True)
+    (folder / "evaluations.jsonl").write_text("".join(lines[:-1]))
+    assert set(read_run(folder).totals) == {EFFECTIVE_MACS}
+
+
 def test_a_run_without_evaluation_counts_its_log(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", done=5, ended=False))
     assert run.best is None and run.totals_step == 5
