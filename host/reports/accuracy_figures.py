@@ -41,8 +41,11 @@ def _figure(runs: Sequence[Run], quantity: Quantity) -> Picture:
         _error_scale(axes, [each for line in lines for each in line])
         svg = render(figure, f"accuracy-{quantity.identifier.replace('_', '-')}", title)
     absent = [run.name for run, line in zip(runs, lines, strict=True) if not line]
+    caption = (
+        f"Accuracy measured, {quantity.name} {quantity.source.value}. Dots: best evaluations. "
+        "Vertical scale: logarithm of what is missing to 100 %."
+    )
     missing = f" Not recorded by {', '.join(absent)}." if absent else ""
-    caption = f"Accuracy measured, {quantity.name} {quantity.source.value}. Dots: best evaluations."
     return Picture(title, svg, caption + missing)
 
 

@@ -143,7 +143,7 @@ def test_runs_without_modelled_figures(tmp_path: Path) -> None:
     results = page.tables["Against the same steps at FW8/BW8"]
     assert results["FPGA time (ms)"] == ["8.000", "6.000", "—"]
     assert results["saving of FPGA time"] == ["0.0 %", "25.0 %", "—"]
-    assert "FPGA time modelled. Dots: best evaluations. Not recorded by bare." in page.text
+    assert "logarithm of what is missing to 100 %. Not recorded by bare." in page.text
 
 
 def test_diverged_perfect_and_flat_runs(tmp_path: Path) -> None:
