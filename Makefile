@@ -26,7 +26,7 @@ help: ## list the targets
 	@echo 'Example: make train ARGS="--seed 3". All options: $(VENV)/bin/fractrain train --help'
 
 train: $(STAMP) ## train a ResNet on handwritten digits through the accelerator model
-	@$(VENV)/bin/fractrain train $(ARGS)
+	@$(VENV)/bin/fractrain train --recipe short $(ARGS)
 
 # One BLAS thread a process: two test processes share the cores, more threads would only spin.
 test: $(STAMP) ## run all tests, RTL co-simulations included

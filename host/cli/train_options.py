@@ -12,7 +12,7 @@ from host.cli.options import add_config
 from host.datasets import BUNDLED
 from host.numerics.quantization import WeightLevels
 from host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
-from host.training.recipe import METHODS, Recipe
+from host.training.recipe import METHODS, Recipe, recipe_names
 from hw.contract.errors import ParameterError
 from hw.contract.precision import MAX_BITS, Precision
 
@@ -145,10 +145,9 @@ def _add_precision(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--recipe",
-        type=Path,
-        metavar="FILE",
-        help="YAML file with any of the values below, under the names of their options with _ "
-        "for -; options given here win",
+        metavar="NAME|FILE",
+        help=f"values of the options below: {', '.join(recipe_names())}, or a YAML file that has "
+        "them under their names with _ for -; options given here win",
     )
     group.add_argument(
         "--precision",

@@ -47,7 +47,7 @@ def restore(args: argparse.Namespace, config: Mapping[str, Any], source: Path) -
     for name in ("checkpoint_every", "evaluate_every"):
         if name in given:
             setattr(args, name, given[name])
-    fields = parse_fields({"method": options["method"], **method_options}, source)
+    fields = parse_fields({"method": options["method"], **method_options}, str(source))
     return Recipe(**fields)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -174,24 +176,39 @@ class Recipe:
         return Progression(values, indicator, interval)
 
 
-def read_recipe(path: Path) -> dict[str, Any]:
-    """The fields of a `Recipe` that a YAML file gives, under their names.
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the project, sorted."""
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in resources.files("configs").joinpath("recipes").iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """The fields of a `Recipe` that one of ours (`recipe_names`) or a YAML file gives.
 
     ``precision`` is [a, w, e], ``candidates`` a list of [forward, backward]. Raises `DataError`
     for a file that cannot be read, `ParameterError` for what is no field or has the wrong form.
     """
+    path: Traversable = Path(name)
+    if name in recipe_names():
+        path = resources.files("configs").joinpath("recipes").joinpath(f"{name}.yaml")
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
+        raise DataError(
+            f"recipe {name!r}: {error.strerror}; give the path of a YAML file or one of "
+            f"{', '.join(recipe_names())}"
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, Mapping):
         raise DataError(f"{path} holds no fields; for example: epsilon: 0.05")
-    return parse_fields(document, path)
+    return parse_fields(document, str(path))
 
 
-def parse_fields(document: Mapping[str, Any], source: Path) -> dict[str, Any]:
+def parse_fields(document: Mapping[str, Any], source: str) -> dict[str, Any]:
     """The fields of a `Recipe` that ``document``, read from ``source``, gives in `plain` form.
 
     Raises `ParameterError` for what is no field or has the wrong form.
@@ -203,7 +220,7 @@ def parse_fields(document: Mapping[str, Any], source: Path) -> dict[str, Any]:
     return {name: _parsed(name, value, source) for name, value in document.items()}
 
 
-def _parsed(name: str, value: Any, path: Path) -> Any:
+def _parsed(name: str, value: Any, path: str) -> Any:
     """``value`` of a YAML file in the type of field ``name``."""
     example = getattr(Recipe, name)
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from host.training.recipe import METHODS, OF_METHODS, Recipe, read_recipe
+from host.training.recipe import METHODS, OF_METHODS, Recipe, read_recipe, recipe_names
 from hw.contract.errors import DataError, ParameterError
 from hw.contract.precision import Precision
 
@@ -66,7 +66,7 @@ def test_yaml(tmp_path: Path) -> None:
         "epsilon: 1\n"
         "interval: 100\n"
     )
-    assert read_recipe(path) == {
+    assert read_recipe(str(path)) == {
         "method": "dfq",
         "precision": Precision(4, 3, 6),
         "schedule_forward": (3, 8),
@@ -96,9 +96,17 @@ def test_yaml_refused(text: str, error: type[Exception], message: str, tmp_path:
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
     with pytest.raises(error, match=message):
-        read_recipe(path)
+        read_recipe(str(path))
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nothing.yaml: No such file"):
-        read_recipe(tmp_path / "nothing.yaml")
+    with pytest.raises(DataError, match="nothing.yaml.: No such file.*bw12, bw16"):
+        read_recipe(str(tmp_path / "nothing.yaml"))
+
+
+def test_the_recipes_that_come_along() -> None:
+    assert recipe_names() == ["bw12", "bw16", "imagenet", "short"]
+    for name in recipe_names():
+        for method in METHODS:
+            Recipe(method, **read_recipe(name))
+    assert read_recipe("imagenet")["candidates"] == ((3, 6), (4, 8), (6, 12), (8, 16))
