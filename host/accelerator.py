@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +41,18 @@ LARGEST_SIZE = 65535
 BACKENDS = {
     "golden": ("host.backends.golden", "GoldenAccelerator"),
     "cosim": ("host.backends.cosim", "CosimAccelerator"),
+    "torch": ("host.backends.torch.accelerator", "TorchAccelerator"),
 }
 """Name → module and class; imported when opened, as some need tools that others do not."""
 
 
-def open_accelerator(name: str, config: str | Path | Parameters = "tiny") -> Accelerator:
+def open_accelerator(
+    name: str, config: str | Path | Parameters = "tiny", device: str | None = None
+) -> Accelerator:
     """Open the backend ``name`` for a machine of ``config``; close it, or use ``with``.
 
     ``config`` is the name of a preset, the path of a YAML file, or the parameters themselves.
+    ``device`` is for backends that have a choice (torch: ``cpu``, ``cuda``).
 
     Raises `ParameterError` for an unknown backend and for what is wrong in the configuration,
     `DataError` if there is no such configuration, and what the backend raises when a tool it
@@ -59,8 +64,12 @@ def open_accelerator(name: str, config: str | Path | Parameters = "tiny") -> Acc
         raise ParameterError("config", config, "the name of a preset, a path or Parameters")
     parameters = config if isinstance(config, Parameters) else load_parameters(config)
     module, kind = BACKENDS[name]
-    backend: type[Accelerator] = getattr(importlib.import_module(module), kind)
-    return backend(parameters)
+    backend: Any = getattr(importlib.import_module(module), kind)
+    if device is None:
+        return backend(parameters)
+    if not backend.takes_device:
+        raise ParameterError("device", device, f"none, the backend {name} has no choice of them")
+    return backend(parameters, device)
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,9 @@ class Accelerator(ABC):
     Activations are unsigned, weights and errors signed (two's complement); ``bits`` are those of
     the operands in the order of the arguments. ``stride`` ≥ 1 and ``padding`` ≥ 0 hold for both
     directions; kernels and sizes are free as long as the kernel fits into the padded input.
-    Results are int64 and exact.
+    Results are exact integers: int64 from backends that return NumPy arrays; from the torch backend
+    float32 where no partial sum can exceed 2^24 in magnitude, else float64 where none can exceed
+    2^53, else int64, so that ``y.to(torch.int64)`` is the same everywhere.
 
     A backend implements `_forward`, `_error` and `_gradient` for arguments that are known to be
     right, adds what a call cost to ``self._counters``, and releases what it holds in ``_close``.
@@ -111,6 +122,9 @@ class Accelerator(ABC):
     """Its ``xp`` is the namespace of the arrays that this backend takes and returns. Code around
     the accelerator calls the array functions of this namespace, and only those that NumPy and
     PyTorch spell alike, so that tensors can stay where the backend keeps them."""
+
+    takes_device = False
+    """Whether the constructor takes the name of a device after the parameters."""
 
     def __init__(self, parameters: Parameters, elementwise: Elementwise | None = None) -> None:
         self.parameters = parameters

@@ -1,0 +1,106 @@
+"""Random numbers for stochastic rounding, tens of millions for each training step, cheaply.
+
+PyTorch's CPU generator is serial and takes 2 ns for a number. Rounding does not need its 24 bits:
+with 16, the expected value is off by 2^-17 of a step at most. So a 64-bit word gives four
+numbers, and the words come from NumPy's SFC64 in several threads.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from host.random_streams import Stream
+
+Tensor = Any
+
+LANES = 4
+"""Generators that fill a tensor, each a part of it, by as many threads as there are. A part of the
+results."""
+
+SMALLEST_SHARED = 1 << 16
+"""Words; below, handing the lanes to threads takes longer than it saves."""
+
+FRACTION_BITS = 16
+
+
+class HostFractions:
+    """The random numbers of one training step, made on the CPU.
+
+    They depend on ``seed``, ``step``, and the order and sizes in which tensors ask for them; not
+    on the number of threads.
+    """
+
+    def __init__(self, seed: int, step: int) -> None:
+        lanes = np.random.SeedSequence([seed, Stream.ROUNDING, step]).spawn(LANES)
+        self._lanes = [np.random.Generator(np.random.SFC64(each)) for each in lanes]
+
+    def centred(self, like: Tensor) -> Tensor:
+        """float32 of the shape and the memory format of ``like``: independent, each of the 2^16
+        values (r + ½) / 2^16, r in −2^15 .. 2^15 − 1, equally often; so symmetric around 0."""
+        import torch
+
+        count = like.numel()
+        words = -(-count * FRACTION_BITS // 64)
+        share = -(-words // LANES)
+        if words < SMALLEST_SHARED:
+            parts = [_words(lane, share) for lane in self._lanes]
+        else:
+            parts = list(_threads().map(_words, self._lanes, [share] * LANES))
+        result = torch.empty_like(like, dtype=torch.float32)
+        flat = result.as_strided((count,), (1,))
+        start = 0
+        for part in parts:
+            integers = torch.from_numpy(part.view(np.int16))[: count - start]
+            flat[start : start + len(integers)] = integers
+            start += len(integers)
+        return result.add_(0.5).mul_(2.0**-FRACTION_BITS)
+
+    def fractions(self, shape: tuple[int, ...]) -> Tensor:
+        """The same around ½, float32 in (0, 1)."""
+        import torch
+
+        return self.centred(torch.empty(shape)).add_(0.5)
+
+
+class DeviceFractions:
+    """As `HostFractions`, made on ``device`` by its own generator, of 24 bits.
+
+    On another kind of device the numbers are others.
+    """
+
+    def __init__(self, seed: int, step: int, device: Any) -> None:
+        import torch
+
+        state = np.random.SeedSequence([seed, Stream.ROUNDING, step]).generate_state(1, np.uint64)
+        self._generator = torch.Generator(device)
+        self._generator.manual_seed(int(state[0] >> np.uint64(1)))
+
+    def centred(self, like: Tensor) -> Tensor:
+        """Uniform in [−½, ½)."""
+        import torch
+
+        result = torch.empty_like(like, dtype=torch.float32)
+        return result.uniform_(-0.5, 0.5, generator=self._generator)
+
+    def fractions(self, shape: tuple[int, ...]) -> Tensor:
+        """Uniform float32 in [0, 1)."""
+        import torch
+
+        return torch.rand(shape, device=self._generator.device, generator=self._generator)
+
+
+def _words(lane: np.random.Generator, count: int) -> np.ndarray:
+    """``count`` raw words; NumPy lets other threads run meanwhile."""
+    return lane.integers(0, 1 << 64, count, np.uint64)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """As many as PyTorch has."""
+    import torch
+
+    return ThreadPoolExecutor(torch.get_num_threads(), thread_name_prefix="rounding")
