@@ -8,6 +8,10 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet --quiet
 STAMP := $(VENV)/.installed
 # uv only resolves versions for `make lock`; nothing else needs it.
 UV_VERSION := 0.13.9
+# What `make torch` installs. Of a version, pip takes the build that its index offers, on Linux one
+# for CUDA: gigabytes. TORCH=/path/of/a.whl installs a smaller one for CPUs.
+TORCH ?= torch==2.13.0
+ARRAY_API ?= array-api-compat==1.16.0
 # Options for the command behind the target: make train ARGS="--seed 3"
 ARGS ?=
 
@@ -16,7 +20,7 @@ export AMARANTH_USE_YOSYS := builtin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help train test lint generate synth bench lock clean
+.PHONY: help train test lint generate synth bench lock torch clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="options of the command"]'
@@ -28,10 +32,10 @@ help: ## list the targets
 train: $(STAMP) ## train a ResNet on handwritten digits through the accelerator model
 	@$(VENV)/bin/fractrain train --recipe short $(ARGS)
 
-# One BLAS thread a process: two test processes share the cores, more threads would only spin.
+# One thread a process for BLAS and PyTorch: two test processes share the cores, more would only spin.
 test: $(STAMP) ## run all tests, RTL co-simulations included
 	$(check_tools)
-	@OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: $(STAMP) ## check style, types and import directions
 	$(PY) -m ruff check .
@@ -49,9 +53,13 @@ bench: $(STAMP) ## measure simulation, training and packing speed
 	$(check_tools)
 	@$(VENV)/bin/fractrain bench $(ARGS)
 
+torch: $(STAMP) ## add PyTorch, for `fractrain train --backend torch` and its tests
+	$(PIP) install '$(TORCH)' '$(ARRAY_API)'
+
 lock: $(STAMP) ## resolve requirements.lock anew from pyproject.toml
 	$(PIP) install uv==$(UV_VERSION)
-	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 \
+	    --extra train --extra hardware --extra dev \
 	    --generate-hashes --no-emit-index-url --no-annotate --upgrade \
 	    --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 

