@@ -139,6 +139,35 @@ def test_every_precision(
     assert_same_integers(found, three_passes(golden, a, w, e, widths, 1, 1))
 
 
+@pytest.mark.parametrize(("channels", "filters"), [(96, 20), (20, 96)])
+def test_one_channel_or_filter_may_be_greater_than_all_others(
+    accelerator: Accelerator, rng: np.random.Generator, channels: int, filters: int
+) -> None:
+    """The bound is that of the greatest sum, not of a mean, nor of a sum over other axes."""
+    bits = (8, 9, 9)
+    counts = (24, channels, filters)
+    a, w, e = operands(rng, counts, (12, 12), (3, 3), bits, 1, 1, extreme=True)
+    a[:, :, ::5, ::3] -= 1  # sums that are no multiples of a power of two
+    w[:, :, ::2, ::2] += 1
+    zeros = [np.zeros_like(each) for each in (a, w, e)]
+    for heavy in (0, filters - 1):
+        weights, errors = zeros[1].copy(), zeros[2].copy()
+        weights[heavy], errors[:, heavy] = w[heavy], e[:, heavy]
+        for inputs in (a, zeros[0].copy()):
+            inputs[:, channels - 1] = a[:, channels - 1]
+            tensors = [torch.from_numpy(each) for each in (inputs, weights, errors)]
+            found = three_passes(accelerator, *tensors, bits, 1, 1)
+            assert_same_integers(found, three_passes(golden, inputs, weights, errors, bits, 1, 1))
+    for heavy in (0, channels - 1):
+        weights = zeros[1].copy()
+        weights[:, heavy] = w[:, heavy]
+        found_dx = accelerator.error(
+            torch.from_numpy(e), torch.from_numpy(weights), (9, 9), 1, 1, input_size=12
+        )
+        truth = golden.error(e, weights, bits=(9, 9), stride=1, padding=1, input_size=(12, 12))
+        assert_same_integers([found_dx], [truth])
+
+
 @pytest.mark.parametrize("kernels", [DirectKernels(), MatrixKernels()])
 @pytest.mark.parametrize("reads_data", [True, False])
 @pytest.mark.parametrize("bits", [(8, 8, 8), (16, 5, 11), (16, 16, 16)])
