@@ -81,7 +81,7 @@ def _train(
     network, method = build_model(args, recipe, dataset)
     plan = build_plan(args, dataset)
     cadence = build_cadence(args, plan.steps)
-    with open_accelerator(args.backend, config=args.config) as accelerator:
+    with open_accelerator(args.backend, config=args.config, device=args.device) as accelerator:
         arithmetic = build_arithmetic(args, accelerator)
         trainer = Trainer(network, dataset, accelerator, method, plan, arithmetic)
         config = describe(trainer, record(args, recipe, plan, cadence))
