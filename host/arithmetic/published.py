@@ -40,7 +40,7 @@ class PublishedArithmetic(Arithmetic):
         return xp.asarray(images, dtype=xp.float32) * float(scale)
 
     def activations(self, x: Array, bits: int | None, extent: Array) -> Array:
-        return x if bits is None else affine.quantize(self.elementwise.xp, x, bits, extent)
+        return x if bits is None else self.elementwise.quantize_affine(x, bits, extent)
 
     def late(self, stored: Array, bits: int) -> Array:
         raise RuntimeError("reference mode quantizes after the gate has decided")
@@ -52,8 +52,7 @@ class PublishedArithmetic(Arithmetic):
         if bits is None:
             return x
         extent = affine.tensor_range(self.elementwise.xp, x)
-        fractions = rounding.fractions(tuple(x.shape))
-        return affine.quantize(self.elementwise.xp, x, bits, extent, fractions)
+        return self.elementwise.quantize_affine(x, bits, extent, rounding)
 
     def forward(self, a: Array, w: Array, stride: int, padding: int) -> Array:
         return self._convolutions.forward(a, w, stride, padding)

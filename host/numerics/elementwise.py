@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.numerics import quantization
+from host.numerics import affine, quantization
 from host.numerics.quantization import Array, Quantized, StochasticRounding, WeightLevels
 
 
@@ -74,6 +74,12 @@ class Elementwise:
     def dequantize(self, result: Array, x: Quantized, y: Quantized) -> Array:
         """The real value of an accelerator's ``result`` for operands ``x`` and ``y``."""
         return quantization.dequantize(self.xp, result, x, y)
+
+    def quantize_affine(self, x: Array, bits: int, extent: Array, rounding: Any = None) -> Array:
+        """The values that the published quantizer (`host.numerics.affine`) leaves of ``x``, over
+        ``extent`` = [minimum, maximum]; stochastically by the numbers of ``rounding``, if given."""
+        fractions = None if rounding is None else rounding.fractions(tuple(x.shape))
+        return affine.quantize(self.xp, x, bits, extent, fractions)
 
     # -- batch norm in training (`host.networks.batch_norm` has the formulas) ---------------
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from host.backends.torch.known import KnownRanges
 from host.backends.torch.random_fractions import DeviceFractions, HostFractions
+from host.numerics.affine import SMALLEST_SCALE
 from host.numerics.elementwise import Elementwise, Normalized, elements
 from host.numerics.quantization import (
     SMALLEST_MAXIMUM,
@@ -107,6 +108,21 @@ class TorchElementwise(Elementwise):
         """In the memory of ``result``, if that is float32."""
         return result.to(self.xp.float32).mul_(_product(x.scale, y.scale))
 
+    def quantize_affine(
+        self,
+        x: Tensor,
+        bits: int,
+        extent: Tensor,
+        rounding: HostFractions | DeviceFractions | None = None,
+    ) -> Tensor:
+        levels = (1 << bits) - 1
+        minimum, maximum = extent[0], extent[1]
+        scale = ((maximum - minimum) / levels).clamp(min=SMALLEST_SCALE)
+        y = ((x - minimum) * (1 / scale)).clamp_(0, levels)
+        if rounding is not None:
+            y.add_(rounding.centred(y)).clamp_(0, levels)
+        return y.round_().mul_(scale).add_(minimum)
+
     # -- batch norm in training -------------------------------------------------------------
 
     def normalize(self, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Normalized:
@@ -137,6 +153,11 @@ class TorchElementwise(Elementwise):
             *(True, epsilon, [True, True, True]),
         )
         return dx, dgamma.reshape(gamma.shape), dbeta.reshape(gamma.shape)
+
+    # -- sums for the gates -----------------------------------------------------------------
+
+    def inner_products(self, x: Tensor, y: Tensor) -> Tensor:
+        return (x * y).sum(dim=(1, 2, 3))
 
     # -- rectifier --------------------------------------------------------------------------
 

@@ -339,3 +339,36 @@ def test_rectifier(elementwise: Elementwise, rng: np.random.Generator) -> None:
     back = elementwise.rectify_backward(spread, saved)
     np.testing.assert_array_equal(back.numpy(), NUMPY.rectify_backward(e, mask))
     assert back.is_contiguous(memory_format=torch.channels_last)
+
+
+# -- the published quantizer, sums for the gates ---------------------------------------------------
+
+
+@pytest.mark.parametrize("bits", [1, 3, 8, 12])
+def test_affine_values_are_those_of_numpy(
+    elementwise: Elementwise, rng: np.random.Generator, bits: int
+) -> None:
+    """Up to what is a tie in one order of operations and not in the other."""
+    x = reals(rng, 3, 5, 7, 6)
+    extent = np.array([x.min(), 0.7 * x.max()], np.float32)
+    ours = elementwise.quantize_affine(elementwise.from_host(x), bits, torch.tensor(extent))
+    theirs = NUMPY.quantize_affine(x, bits, extent)
+    step = (extent[1] - extent[0]) / (2**bits - 1)
+    difference = np.abs(elementwise.to_host(ours) - theirs)
+    assert difference.max() <= 1.001 * step
+    assert (difference > 0.01 * step).mean() < 0.01
+
+
+def test_affine_rounding_is_right_on_average(elementwise: Elementwise) -> None:
+    x = torch.full((1, 1, 200, 200), 1.25)
+    y = elementwise.quantize_affine(x, 2, torch.tensor([0.0, 3.0]), elementwise.rounding(0, 0))
+    assert set(y.unique().tolist()) == {1, 2}
+    assert float(y.mean()) == pytest.approx(1.25, abs=0.01)
+
+
+def test_inner_products(elementwise: Elementwise, rng: np.random.Generator) -> None:
+    x, y = reals(rng, 4, 3, 5, 6), reals(rng, 4, 3, 5, 6)
+    found = elementwise.inner_products(elementwise.from_host(x), elementwise.from_host(y))
+    np.testing.assert_allclose(
+        elementwise.to_host(found), NUMPY.inner_products(x, y), rtol=1e-4, atol=1e-4
+    )
