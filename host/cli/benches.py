@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from host.cli.bench_training import training_steps
 from host.compiler import Geometry, Port, Program, Raw, Step, compile_program
 from host.optional import needs_extra
 from hw.contract.errors import FractrainError
@@ -32,11 +33,15 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """``start()`` is the generator; ``about`` says what its figures mean."""
+    """``start()`` is the generator; ``about`` says what its figures mean.
+
+    ``package``: what must be installed beyond the lock file.
+    """
 
     name: str
     about: str
     start: Callable[[], Iterator[Figures]]
+    package: str | None = None
 
 
 def array_simulation(config: str) -> Iterator[Figures]:
@@ -165,4 +170,20 @@ BENCHMARKS = [
     Benchmark("pack", "tensors to a memory image, 4 bits, zc706", partial(packing, "zc706", False)),
     Benchmark("unpack", "results from memory to a tensor, zc706", partial(packing, "zc706", True)),
     Benchmark("train", "fractrain train with its defaults", partial(training, 8)),
+    *(
+        Benchmark(
+            f"{model}-{backend}-{precision}".replace("/", ""),
+            f"training step of {model}, batch 128, {precision}, on {backend}",
+            partial(training_steps, model, backend, precision, beside_float32=backend == "torch"),
+            package="torch" if backend == "torch" else None,
+        )
+        for model, backend, precision in (
+            ("resnet20", "golden", "fw8bw8"),
+            ("resnet38", "golden", "fw8bw8"),
+            ("resnet20", "torch", "fw8bw8"),
+            ("resnet20", "torch", "fractrain"),
+            ("resnet38", "torch", "fw8bw8"),
+            ("resnet38", "torch", "fractrain"),
+        )
+    ),
 ]

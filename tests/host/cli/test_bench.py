@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from host.cli import bench, benches
+from host.cli import bench, bench_training, benches
 from host.cli.benches import Benchmark, Figures
 from host.cli.main import main
 
@@ -103,3 +104,33 @@ def test_a_failing_training_run_is_an_error(
 )
 def test_numbers_have_three_digits(value: float, text: str) -> None:
     assert bench._number(value) == text
+
+
+def test_parts_of_a_training_step_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_training, "BATCH", 4)
+    with closing(
+        bench_training.training_steps("resnet8", "golden", "fractrain", beside_float32=False)
+    ) as steps:
+        figures = next(steps)
+    outside, convolutions = figures["% outside convolutions"], figures["% convolutions"]
+    assert outside + convolutions == pytest.approx(100)
+    named = [value for name, value in figures.items() if name.startswith("% ")]
+    parts = sum(named) - outside - convolutions
+    assert 0 < parts < outside
+    assert min(named) > 0
+    assert "% gates" in figures
+
+
+def test_without_a_package_its_benchmarks_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fake() -> Iterator[Figures]:
+        yield {"things/s": 1}
+
+    fakes = [Benchmark("a", "", fake), Benchmark("b", "", fake, package="no_such_package")]
+    monkeypatch.setattr(bench, "BENCHMARKS", fakes)
+    file = str(tmp_path / "bench.json")
+    assert main(["bench", "--rounds", "1", "--json", file]) == 0
+    assert [each["name"] for each in json.loads(Path(file).read_text())["figures"]] == ["a"]
+    assert "without b: no_such_package is not installed" in capsys.readouterr().err
+    assert main(["bench", "--only", "b", "--json", file]) == 4
