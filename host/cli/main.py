@@ -34,6 +34,7 @@ COMMANDS = {
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
+EXIT_TERMINATED = 143  # 128 + SIGTERM
 
 DESCRIPTION = """\
 A generator for an FPGA accelerator that trains convolutional networks at a precision
@@ -57,9 +58,9 @@ exit codes:
     4  a program or package that the command needs is not installed
     5  the accelerator stopped with a fault or did not answer
     6  hardware and model, or a measurement and its budget, disagree
-  130  interrupted (SIGINT); `fractrain train` saves its state first, see its --resume
-  143  the same, by SIGTERM
-  141  the reader of the output went away"""
+  130  interrupted (SIGINT); a training run can be resumed: train --resume
+  141  the reader of the output went away
+  143  terminated (SIGTERM) in training, which can be resumed"""
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fractrain: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
-        print(f"fractrain: {interrupt or 'interrupted'}", file=sys.stderr)
+        print(f"fractrain: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return getattr(interrupt, "exit_code", EXIT_INTERRUPTED)
     except BrokenPipeError:
         # What Python still has buffered must go nowhere, or it fails once more at exit.

@@ -14,16 +14,14 @@ from host.cli.train_options import DESCRIPTION, EPILOG, add_options
 from host.cli.train_progress import open_progress
 from host.cli.train_resume import compare, restore
 from host.cli.train_setup import (
+    Work,
     build_arithmetic,
-    build_cadence,
-    build_model,
-    build_plan,
     build_recipe,
     check_numbers,
+    prepare,
     record,
 )
 from host.datasets import Dataset, load_dataset
-from host.training.recipe import Recipe
 from host.training.run import Run
 from host.training.run_directory import CONFIG, SUMMARY, RunDirectory
 from host.training.run_record import describe
@@ -51,10 +49,9 @@ def run(args: argparse.Namespace) -> int:
 def _begin(args: argparse.Namespace, stop: StopSignals) -> int:
     check_numbers(args)
     recipe = build_recipe(args)
-    dataset = _load(args.dataset)
-    build_model(args, recipe, dataset)
-    with contextlib.closing(_reserve(args, dataset.name)) as directory:
-        return _train(args, recipe, dataset, directory, stop)
+    work = prepare(args, recipe, _load(args.dataset))
+    with contextlib.closing(_reserve(args, work.dataset.name)) as directory:
+        return _train(work, directory, stop)
 
 
 def _resume(args: argparse.Namespace, stop: StopSignals) -> int:
@@ -65,31 +62,26 @@ def _resume(args: argparse.Namespace, stop: StopSignals) -> int:
         if directory.finished:
             print(f"{directory.path} is finished: nothing is left to do")
             return 0
-        dataset = _load(args.dataset)
-        return _train(args, recipe, dataset, directory, stop, config)
+        work = prepare(args, recipe, _load(args.dataset))
+        return _train(work, directory, stop, config)
 
 
 def _train(
-    args: argparse.Namespace,
-    recipe: Recipe,
-    dataset: Dataset,
-    directory: RunDirectory,
-    stop: StopSignals,
-    recorded: dict[str, Any] | None = None,
+    work: Work, directory: RunDirectory, stop: StopSignals, recorded: dict[str, Any] | None = None
 ) -> int:
-    """Train from the beginning, or where the run ``recorded`` so was left."""
-    network, method = build_model(args, recipe, dataset)
-    plan = build_plan(args, dataset)
-    cadence = build_cadence(args, plan.steps)
+    """Train from the beginning, or where the run ``recorded`` in the directory was left."""
+    args, plan = work.args, work.plan
     with open_accelerator(args.backend, config=args.config, device=args.device) as accelerator:
         arithmetic = build_arithmetic(args, accelerator)
-        trainer = Trainer(network, dataset, accelerator, method, plan, arithmetic)
-        config = describe(trainer, record(args, recipe, plan, cadence))
-        training = Run(trainer, directory, recorded or config, cadence, stop)
+        trainer = Trainer(work.network, work.dataset, accelerator, work.method, plan, arithmetic)
+        config = describe(trainer, record(work))
         if recorded is not None:
             for note in compare(recorded, config, directory.path / CONFIG):
                 _note(note)
+        training = Run(trainer, directory, recorded or config, work.cadence, stop)
+        if recorded is not None:
             training.resume(_note)
+            print(f"going on after {trainer.step} of {plan.steps} steps", flush=True)
         with single_threaded_blas(), open_progress(plan.steps, trainer.step) as shown:
             summary = training.execute(shown)
     _print_table(summary)

@@ -25,19 +25,24 @@ COSIM_TEST_IMAGES = 20
 DESCRIPTION = """\
 Train a residual network through the accelerator: every convolution, forward and backward, is
 an exact integer product of operands with a few bits, as the hardware computes it. With no
-options, a ResNet-8 learns handwritten digits by progressive quantization in about a minute."""
+options, a ResNet-8 learns handwritten digits by FracTrain in about a minute."""
 
 EPILOG = """\
 examples:
-  fractrain train                                      digits, PFQ, the golden model
+  fractrain train                                      digits, FracTrain, the golden model
   fractrain train --method static --precision 8,8,8    the FW8/BW8 baseline
-  fractrain train --epsilon 0.05 --alpha 0.3           PFQ that waits longer before each stage
+  fractrain train --epsilon 0.05 --alpha 0.3           wait longer before each stage
   fractrain train --model resnet20 --epochs 40 --seed 1 --name deep
   fractrain train --backend cosim --steps 2 --batch 2  every product computed by the RTL
+  fractrain train --resume deep                        go on with the run of that name
 
-The run is summarized in OUT/NAME/summary.json, and OUT/latest points at the newest run. In
-it, test_accuracy is in percent; saving is the fraction of the effective MACs that was saved
-against the same steps at FW8/BW8. The same options and seed give the same weights_sha256."""
+OUT/NAME holds the run: config.json, log.jsonl (every step), evaluations.jsonl, checkpoints and,
+at the end, summary.json. In it, test_accuracy is in percent; saving is the fraction of the
+effective MACs that was saved against the same steps at FW8/BW8. OUT/latest points at the newest
+finished run. The same options and seed give the same weights_sha256, interrupted or not.
+
+SIGINT and SIGTERM end a run after its current step, with a checkpoint (exit codes 130, 143); a
+second signal ends it at once."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,21 @@ def build_arithmetic(args: argparse.Namespace, accelerator: Accelerator) -> Arit
     return IntegerArithmetic(accelerator, WeightLevels(args.weight_levels or DEFAULT_LEVELS))
 
 
-def build_model(
-    args: argparse.Namespace, recipe: Recipe, dataset: Dataset
-) -> tuple[ResNet, Method]:
-    """The network, and the method that chooses the precision of its blocks."""
+@dataclass(frozen=True)
+class Work:
+    """Everything of a run but the accelerator, from the options ``args``."""
+
+    args: argparse.Namespace
+    recipe: Recipe
+    dataset: Dataset
+    network: ResNet
+    method: Method
+    plan: Plan
+    cadence: Cadence
+
+
+def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
+    """Make network, method, plan and cadence; `ParameterError` for what does not fit."""
     network = build_network(
         args.model,
         channels=dataset.channels,
@@ -99,21 +111,16 @@ def build_model(
         rng=generator(args.seed, Stream.WEIGHTS),
         group=args.bn_group,
     )
+    per_epoch = dataset.steps_per_epoch(args.batch)
     height, width = dataset.train_images.shape[2:]
     method = recipe.build(
-        steps_per_epoch=dataset.steps_per_epoch(args.batch),
+        steps_per_epoch=per_epoch,
         widths=[block.channels for block in network.blocks],
         macs=network.block_macs((height, width)),
         per_sample=args.mode == "reference",
         rng=generator(args.seed, Stream.GATES),
     )
-    return network, method
-
-
-def build_plan(args: argparse.Namespace, dataset: Dataset) -> Plan:
-    """How long and how fast."""
-    per_epoch = dataset.steps_per_epoch(args.batch)
-    return Plan(
+    plan = Plan(
         steps=args.steps or per_epoch * (args.epochs or DEFAULT_EPOCHS),
         batch=args.batch,
         seed=args.seed,
@@ -123,25 +130,25 @@ def build_plan(args: argparse.Namespace, dataset: Dataset) -> Plan:
         weight_decay=args.weight_decay,
         bn_group=args.bn_group,
     )
+    return Work(args, recipe, dataset, network, method, plan, _cadence(args, plan.steps))
 
 
-def build_cadence(args: argparse.Namespace, steps: int) -> Cadence:
-    """When to save and to evaluate: a run of few steps only at its end, by default."""
-    apart = steps // EVALUATIONS or steps
+def _cadence(args: argparse.Namespace, steps: int) -> Cadence:
+    """When to save and to evaluate; a run of few steps is evaluated at its end only."""
     limit = args.test_images
     if limit is None and args.backend == "cosim":
         limit = COSIM_TEST_IMAGES
-    return Cadence(args.checkpoint_every, args.evaluate_every or apart, limit)
+    every = args.evaluate_every or steps // EVALUATIONS or steps
+    return Cadence(args.checkpoint_every, every, limit)
 
 
-def record(
-    args: argparse.Namespace, recipe: Recipe, plan: Plan, cadence: Cadence
-) -> dict[str, Any]:
+def record(work: Work) -> dict[str, Any]:
     """What ``config.json`` says of the options, and what `restore` makes them of again."""
+    args, cadence = work.args, work.cadence
     levels = args.weight_levels or (None if args.mode == "reference" else DEFAULT_LEVELS.value)
     options = {name: normal(name, getattr(args, name)) for name in RECORDED}
     options |= {
-        "steps": plan.steps,
+        "steps": work.plan.steps,
         "epochs": args.epochs or (None if args.steps else DEFAULT_EPOCHS),
         "weight_levels": levels,
         "test_images": cadence.test_images,
@@ -150,9 +157,9 @@ def record(
     return {
         "command": ["fractrain", *args.arguments],
         "backend": args.backend,
-        "config": args.config,
+        "config": normal("config", args.config),
         "device": args.device,
-        "method_options": recipe.options,
+        "method_options": work.recipe.options,
         "weight_levels": levels,
         "published_range": args.published_range,
         "test_images": cadence.test_images,

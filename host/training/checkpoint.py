@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,9 +79,12 @@ def decode(content: bytes, fingerprint: str) -> Checkpoint:
         raise DamagedError("its content is not what its SHA-256 says")
     if words[1] != b"%d" % FORMAT:
         raise DataError(f"its format is {words[1].decode()!r}, this program reads {FORMAT}")
-    with np.load(io.BytesIO(body), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    document = json.loads(arrays.pop(DOCUMENT).tobytes())
+    try:
+        with np.load(io.BytesIO(body), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        document = json.loads(arrays.pop(DOCUMENT).tobytes())
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:  # by another hand, with its hash
+        raise DamagedError(f"it holds no checkpoint: {error}") from error
     if document["fingerprint"] != fingerprint:
         raise DamagedError("it is of a run with other options")
     return Checkpoint(TrainerState(arrays, document["trainer"]), document["run"])

@@ -53,7 +53,7 @@ class Journal:
         kept = _lines(self.path)[:lines]
         if self.path.exists():
             with failures_named(self.path):
-                os.truncate(self.path, sum(map(len, kept)))
+                os.truncate(self.path, sum(len(line) + 1 for line in kept))
 
     def close(self) -> None:
         """Release the file."""
@@ -66,10 +66,11 @@ class Journal:
 
 
 def _lines(path: Path) -> list[bytes]:
+    """Those that are whole, without their ends."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    return [line for line in content.splitlines(keepends=True) if line.endswith(b"\n")]
+    return content.split(b"\n")[:-1]

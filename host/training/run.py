@@ -7,6 +7,7 @@ run comes to its end is the same, byte for byte, but for wall-clock times.
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,8 +53,8 @@ class Progress(Protocol):
 class Run:
     """``trainer`` at work in ``directory``; ``config`` is the document of its configuration.
 
-    ``resume``: go on from the newest checkpoint of the run that is there; ``note`` is told what is
-    not as it should be.
+    A new run replaces what is in the directory, once its first step is done; `resume` makes it
+    one that goes on. Then `execute` it.
     """
 
     def __init__(
@@ -72,7 +73,6 @@ class Run:
         self._begun = self._evaluate_first = False
         self._counters = Counters()
         self._clock = Clock()
-        self._saved = time.monotonic()
 
     def resume(self, note: Callable[[str], None]) -> None:
         """Take up the run in the folder, from its newest checkpoint that is undamaged.
@@ -103,6 +103,7 @@ class Run:
         """
         self._progress = progress
         self._clock.start()
+        self._saved = time.monotonic()
         try:
             if self._evaluate_first:
                 self._evaluate()
@@ -174,7 +175,7 @@ class Run:
     def _how_to_go_on(self) -> str:
         return (
             f"interrupted after {self.trainer.step} of {self.trainer.plan.steps} steps; to go on: "
-            f"fractrain train --resume {self.directory.path}"
+            f"fractrain train --resume {shlex.quote(str(self.directory.path))}"
         )
 
     def _summary(self) -> dict[str, Any]:

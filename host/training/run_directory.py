@@ -48,7 +48,9 @@ class RunDirectory:
             raise ParameterError("--name", name, f"the name of one folder, other than {LATEST}")
         path = root / name
         created = cls._create(path)
-        if not created and not overwrite and any(each.name != LOCK for each in path.iterdir()):
+        with failures_named(path):
+            taken = any(each.name != LOCK for each in path.iterdir())
+        if taken and not overwrite:
             raise ParameterError(
                 "--name",
                 name,
@@ -150,7 +152,8 @@ def _text(document: Mapping[str, object]) -> str:
 def _find(run: str, root: Path) -> Path:
     for path in (Path(run), root / run):
         if path.is_dir():
-            return path
+            # By the name of the folder itself: `finish` makes a link to it.
+            return path.resolve() if path.is_symlink() or path.name in ("", "..") else path
     raise ParameterError("--resume", run, f"the folder of a run, or the name of one in {root}")
 
 

@@ -30,8 +30,9 @@ UNITS = {
 }
 
 IDENTITY = (
-    *("dataset", "data_sha256", "model", "method", "mode", "backend", "config", "device", "seed"),
-    *("plan", "method_options", "weight_levels", "published_range", "test_images"),
+    *("dataset", "data_sha256", "model", "method", "mode", "backend", "config", "machine"),
+    *("device", "seed", "plan", "method_options", "weight_levels", "published_range"),
+    "test_images",
 )
 """What two configurations must have in common for one run to go on from the other's state."""
 
@@ -45,6 +46,7 @@ def describe(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
         "model": trainer.network.name,
         "method": trainer.method.name,
         "mode": trainer.arithmetic.mode,
+        "machine": dataclasses.asdict(trainer.accelerator.parameters),
         "seed": trainer.plan.seed,
         "plan": dataclasses.asdict(trainer.plan),
         "blocks": [block.name for block in trainer.network.blocks],

@@ -59,7 +59,7 @@ def test_no_command_shows_every_command(
 def test_help_names_every_exit_code() -> None:
     kinds = [each for each in vars(errors).values() if isinstance(each, type)]
     codes = {kind.exit_code for kind in kinds if issubclass(kind, errors.FractrainError)}
-    codes |= {0, cli.EXIT_INTERRUPTED, cli.EXIT_BROKEN_PIPE}
+    codes |= {0, cli.EXIT_INTERRUPTED, cli.EXIT_BROKEN_PIPE, cli.EXIT_TERMINATED}
     table = cli.EPILOG.partition("exit codes:")[2].splitlines()[1:]
     assert {int(line.split()[0]) for line in table} == codes
 
