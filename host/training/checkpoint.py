@@ -2,7 +2,7 @@
 
 A file is a line of text and an .npz archive behind it, which `numpy.load` reads without pickle:
 
-    fractrain-checkpoint <format> <SHA-256 of all that follows the line, in hexadecimal>
+    fractrain-checkpoint <format> <SHA-256 of the format's digits and the archive, hexadecimal>
 
 Arrays are those of the `TrainerState`; the array ``document`` holds JSON in UTF-8:
 ``fingerprint`` of the run, ``trainer`` (the state's document) and ``run`` (what the run adds).
@@ -64,7 +64,8 @@ def encode(checkpoint: Checkpoint, fingerprint: str) -> bytes:
     arrays: dict[str, Any] = {**checkpoint.state.arrays, DOCUMENT: text}
     np.savez(archive, **arrays)
     body = archive.getvalue()
-    return b"%s %d %s\n" % (MAGIC, FORMAT, _digest(body)) + body
+    version = b"%d" % FORMAT
+    return b"%s %s %s\n" % (MAGIC, version, _digest(version, body)) + body
 
 
 def decode(content: bytes, fingerprint: str) -> Checkpoint:
@@ -75,7 +76,7 @@ def decode(content: bytes, fingerprint: str) -> Checkpoint:
     """
     line, _, body = content.partition(b"\n")
     words = line.split(b" ")
-    if len(words) != 3 or words[0] != MAGIC or words[2] != _digest(body):
+    if len(words) != 3 or words[0] != MAGIC or words[2] != _digest(words[1], body):
         raise DamagedError("its content is not what its SHA-256 says")
     if words[1] != b"%d" % FORMAT:
         raise DataError(f"its format is {words[1].decode()!r}, this program reads {FORMAT}")
@@ -90,8 +91,10 @@ def decode(content: bytes, fingerprint: str) -> Checkpoint:
     return Checkpoint(TrainerState(arrays, document["trainer"]), document["run"])
 
 
-def _digest(body: bytes) -> bytes:
-    return hashlib.sha256(body).hexdigest().encode()
+def _digest(version: bytes, body: bytes) -> bytes:
+    digest = hashlib.sha256(version)
+    digest.update(body)
+    return digest.hexdigest().encode()
 
 
 class Checkpoints:
