@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from host.accelerator import BACKENDS
 from host.cli.options import add_config
@@ -15,6 +15,8 @@ from host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
 from host.training.recipe import METHODS, Recipe, recipe_names
 from hw.contract.errors import ParameterError
 from hw.contract.precision import MAX_BITS, Precision
+
+Item = TypeVar("Item")
 
 DEFAULT_EPOCHS = 30
 DEFAULT_METHOD = "fractrain"
@@ -156,21 +158,21 @@ def _add_precision(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--precision",
-        type=Precision.parse,
+        action=_parsed_by(Precision.parse),
         metavar="A,W,E",
         help=f"static: bits of activations, weights and errors, 1..{MAX_BITS} each "
         f"(default: {_joined(DEFAULT_PRECISION)})",
     )
     group.add_argument(
         "--schedule-forward",
-        type=_bits,
+        action=_parsed_by(_bits),
         metavar="B,B,…",
         help="pfq: bits of activations and weights in each stage, 0 to skip the blocks "
         f"(default: {_joined(defaults.schedule_forward)})",
     )
     group.add_argument(
         "--schedule-backward",
-        type=_bits,
+        action=_parsed_by(_bits),
         metavar="B,B,…",
         help=f"pfq: bits of errors in each stage (default: {_joined(defaults.schedule_backward)})",
     )
@@ -196,7 +198,7 @@ def _add_precision(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--candidates",
-        type=_pairs,
+        action=_parsed_by(_pairs),
         metavar="F/B,F/B,…",
         help="dfq, fractrain: forward and backward bits that the gates choose from, 0/0 to skip "
         f"the block (default: {','.join(f'{f}/{b}' for f, b in defaults.candidates)})",
@@ -216,7 +218,7 @@ def _add_precision(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--targets",
-        type=_numbers,
+        action=_parsed_by(_numbers),
         metavar="CP,CP,…",
         help="fractrain: the same for each stage "
         f"(default: {','.join(f'{each:g}' for each in defaults.targets)})",
@@ -300,40 +302,56 @@ def given_options(arguments: Sequence[str]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def _parsed_by(parse: Callable[[str], Any]) -> type[argparse.Action]:
+    """Makes an option's value; a `ParameterError` names the option and stays what it is.
+
+    (argparse takes that of a ``type`` for its own and shows all options instead.)
+    """
+
+    class Parsed(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: Any,
+            option_string: str | None = None,
+        ) -> None:
+            try:
+                setattr(namespace, self.dest, parse(values))
+            except ParameterError as error:
+                raise ParameterError(str(option_string), values, error.allowed) from None
+
+    return Parsed
+
+
 def _bits(text: str) -> tuple[int, ...]:
     """Widths separated by commas."""
-    try:
-        bits = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        bits = (-1,)
+    allowed = f"whole numbers 0..{MAX_BITS} with commas, for example 3,4,6,8"
+    bits = _split(text, int, allowed)
     if not all(0 <= each <= MAX_BITS for each in bits):
-        raise ParameterError(
-            "bits", text, f"whole numbers 0..{MAX_BITS} with commas, for example 3,4,6,8"
-        )
+        raise ParameterError("bits", text, allowed)
     return bits
 
 
 def _pairs(text: str) -> tuple[tuple[int, int], ...]:
     """Forward/backward widths separated by commas."""
-    try:
-        pairs = tuple(
-            (int(forward), int(backward))
-            for forward, backward in (part.split("/") for part in text.split(","))
-        )
-    except ValueError:
-        raise ParameterError(
-            "--candidates", text, "pairs forward/backward with commas, for example 3/6,4/8"
-        ) from None
-    return pairs
+
+    def pair(part: str) -> tuple[int, int]:
+        forward, backward = part.split("/")
+        return int(forward), int(backward)
+
+    return _split(text, pair, "pairs forward/backward with commas, for example 3/6,4/8")
 
 
 def _numbers(text: str) -> tuple[float, ...]:
+    return _split(text, float, "numbers with commas, for example 1.5,2,2.5,3")
+
+
+def _split(text: str, read: Callable[[str], Item], allowed: str) -> tuple[Item, ...]:
     try:
-        return tuple(float(part) for part in text.split(","))
+        return tuple(read(part) for part in text.split(","))
     except ValueError:
-        raise ParameterError(
-            "--targets", text, "numbers with commas, for example 1.5,2,2.5,3"
-        ) from None
+        raise ParameterError("value", text, allowed) from None
 
 
 def _joined(numbers: tuple[int, ...]) -> str:

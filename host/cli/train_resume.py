@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from host.cli.train_options import given_options
-from host.cli.train_setup import RECORDED, normal, option
+from host.cli.train_setup import RECORDED, as_text, normal, option
 from host.training.recipe import Recipe, parse_fields, plain, read_recipe
 from host.training.run_record import IDENTITY, versions
 from hw.contract.errors import DataError, ParameterError
@@ -52,12 +52,12 @@ def restore(args: argparse.Namespace, config: Mapping[str, Any], source: Path) -
 
 
 def _check(shown: str, value: Any, recorded: Mapping[str, Any], name: str) -> None:
-    value = plain(value)
     if name not in recorded:
-        raise ParameterError(shown, value, "nothing, as the run was started without", hint=HINT)
-    if value != recorded[name]:
-        allowed = f"{recorded[name]!r}, as the run was started with"
-        raise ParameterError(shown, value, allowed, hint=HINT)
+        allowed = "nothing: the run's method does not read it"
+        raise ParameterError(shown, as_text(value), allowed, hint=HINT)
+    if plain(value) != recorded[name]:
+        allowed = f"{as_text(recorded[name])!r}, as the run was started with"
+        raise ParameterError(shown, as_text(value), allowed, hint=HINT)
 
 
 def compare(recorded: Mapping[str, Any], now: Mapping[str, Any], source: Path) -> list[str]:

@@ -73,7 +73,7 @@ def build_recipe(args: argparse.Namespace) -> Recipe:
             continue
         if each.name not in read:
             methods = " or ".join(name for name in METHODS if each.name in OF_METHODS[name])
-            raise ParameterError(option(each.name), plain(given), f"with --method {methods} only")
+            raise ParameterError(option(each.name), as_text(given), f"with --method {methods} only")
         fields[each.name] = given
     return Recipe(**fields)
 
@@ -174,6 +174,18 @@ def normal(name: str, value: Any) -> Any:
     if name == "config" and value not in preset_names():
         return str(Path(value).absolute())
     return value
+
+
+def as_text(value: Any) -> Any:
+    """The value of an option as it is written on the command line; numbers as they are."""
+    value = plain(value)
+    if not isinstance(value, list):
+        return value
+    return ",".join("/".join(map(str, _list(each))) for each in value)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def option(name: str) -> str:

@@ -8,8 +8,9 @@ import pytest
 from host.cli import train_progress
 from host.cli.main import main
 from host.cli.train_progress import BarProgress, LineProgress, open_progress
+from host.networks.effective_macs import EffectiveMacs
 from host.training.trainer import StepReport, Trainer
-from hw.contract.precision import Precision
+from hw.contract.precision import Pass, Precision
 
 REQUIRED = {
     *("dataset", "model", "method", "backend", "config", "seed", "steps", "test_accuracy"),
@@ -31,14 +32,17 @@ def test_summary(tmp_path: Path) -> None:
     assert train(tmp_path) == 0
     result = summary(tmp_path)
     assert result.keys() >= REQUIRED
-    assert (result["dataset"], result["model"], result["method"]) == ("digits", "resnet8", "pfq")
+    assert (result["dataset"], result["model"], result["method"]) == (
+        "digits",
+        "resnet8",
+        "fractrain",
+    )
     assert (result["backend"], result["config"]) == ("golden", "tiny")
     assert (result["seed"], result["steps"], result["test_images"]) == (0, 2, 5)
     assert 0 < result["effective_macs"] < result["effective_macs_fw8bw8"]
     assert len(result["weights_sha256"]) == 64
-    assert result["stages"] == [
-        {"activation": 3, "weight": 3, "error": 6, "first_step": 0, "first_epoch": 0}
-    ]
+    assert result["stages"] == [{"target_cp": 1.5, "first_step": 0, "first_epoch": 0}]
+    assert result["stages_planned"] == 4
     assert result["counters"]["cycles"] == 0
 
 
@@ -47,7 +51,7 @@ def test_same_seed_same_weights(tmp_path: Path) -> None:
         "a": [],
         "b": [],
         "c": ["--seed", "1"],
-        "d": ["--method", "static"],
+        "d": ["--method", "static", "--precision", "8,8,8"],
     }.items():
         assert train(tmp_path, "--name", name, *options) == 0
     prints = {name: summary(tmp_path, name)["weights_sha256"] for name in "abcd"}
@@ -58,7 +62,7 @@ def test_same_seed_same_weights(tmp_path: Path) -> None:
 
 def test_default_names_do_not_collide(tmp_path: Path) -> None:
     assert train(tmp_path) == train(tmp_path) == 0
-    base = "digits-resnet8-pfq-golden-seed0"
+    base = "digits-resnet8-fractrain-golden-seed0"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [base, f"{base}-2", "latest"]
     assert (tmp_path / "latest").readlink() == Path(f"{base}-2")
 
@@ -81,8 +85,18 @@ def test_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--method", "static", "--precision", "4"], 2, "three numbers a,w,e"),
         (["--method", "static", "--precision", "0,4,6"], 2, "at least 1 bit"),
         (["--schedule-forward", "3,x"], 2, "--schedule-forward: got '3,x'"),
-        (["--schedule-forward", "3,4"], 2, "same length"),
-        (["--schedule-backward", "6,6,8,17"], 2, "1..16"),
+        (["--schedule-forward", "3,4"], 2, "--schedule-forward: got '3,4', allowed: with --method"),
+        (["--method", "pfq", "--schedule-forward", "3,4"], 2, "same length"),
+        (["--schedule-backward", "6,6,8,17"], 2, "0..16"),
+        (["--candidates", "3/6,4"], 2, "--candidates: got '3/6,4'"),
+        (["--method", "pfq", "--candidates", "3/6,4/8"], 2, "--candidates: got '3/6,4/8'"),
+        (["--targets", "1,x"], 2, "--targets: got '1,x'"),
+        (["--mode", "reference", "--weight-levels", "odd"], 2, "with --mode hardware only"),
+        (["--published-range"], 2, "with --mode reference only"),
+        (["--checkpoint-every", "0"], 2, "--checkpoint-every: got 0"),
+        (["--evaluate-every", "0"], 2, "--evaluate-every: got 0"),
+        (["--resume"], 2, "--resume: got '', allowed: a run; none in"),
+        (["--resume", "x"], 2, "--resume: got 'x', allowed: the folder of a run"),
         (["--batch", "0"], 2, "--batch: got 0"),
         (["--batch", "5000"], 2, "1..1438"),
         (["--seed", "-1"], 2, "--seed: got -1"),
@@ -119,13 +133,13 @@ def test_taken_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert summary(tmp_path)["seed"] == 1
 
 
-def test_interruption_leaves_nothing(
+def test_a_run_that_never_began_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Trainer, "evaluate", interrupt)
+    monkeypatch.setattr(Trainer, "_step", interrupt)
     assert train(tmp_path) == 130
     assert capsys.readouterr().err == "fractrain: interrupted\n"
     assert list(tmp_path.iterdir()) == []
@@ -143,20 +157,45 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def report(step: int, loss: float, accuracy: float) -> StepReport:
-    return StepReport(step, loss, accuracy, Precision(3, 3, 6))
+    costs = EffectiveMacs()
+    costs.add(Pass.FORWARD, 100, Precision(4, 4, 6))
+    return StepReport(
+        step=step,
+        epoch=0,
+        loss=loss,
+        accuracy=accuracy,
+        learning_rate=0.1,
+        stage=0,
+        bits=[(3, 3, 6), (4, 3, 6)],
+        target_cp=None,
+        costs=costs,
+        machine=None,
+    )
 
 
 def test_lines_are_smoothed_and_few(capsys: pytest.CaptureFixture[str]) -> None:
     with LineProgress(100) as progress:
         progress.update(report(0, 4.0, 0.0))
         progress.update(report(1, 2.0, 1.0))
-        # weights 0.9 and 1: (0.9 * 4 + 2) / 1.9 and 1 / 1.9
-        assert progress.status == "loss 2.947  accuracy  52.6 %"
+        # weights 0.9 and 1: (0.9 * 4 + 2) / 1.9 and 1 / 1.9; 4 * 4 of 1024 bit products
+        assert progress.status == "loss 2.947  accuracy  52.6 %  cp 1.56 %"
         for step in range(2, 100):
             progress.update(report(step, 1.0, 1.0))
-    lines = capsys.readouterr().out.splitlines()
+        progress.evaluated(100, 0.875)
+    *lines, last, test = capsys.readouterr().out.splitlines()
     assert len(lines) <= 40
-    assert lines[-1].startswith("step 100/100  loss 1.000  accuracy 100.0 %  bits 3/3/6  0:00 left")
+    assert last.startswith("step 100/100  loss 1.000  accuracy 100.0 %  cp 1.56 %  bits 3.5/3/6  ")
+    assert last.endswith("0:00 left")
+    assert test == "step 100/100  test accuracy 87.50 %"
+
+
+def test_time_left_is_of_the_steps_of_this_part(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = iter([0.0, 10.0])
+    monkeypatch.setattr(train_progress.time, "monotonic", lambda: next(now))
+    LineProgress(100, 90).update(report(92, 1.0, 1.0))  # 3 steps in 10 seconds, 7 left
+    assert capsys.readouterr().out.endswith("0:23 left\n")
 
 
 def test_bar_on_a_terminal(
@@ -164,12 +203,14 @@ def test_bar_on_a_terminal(
 ) -> None:
     pytest.importorskip("rich")
     monkeypatch.setattr(train_progress.sys.stdout, "isatty", lambda: True, raising=False)
-    progress = open_progress(10)
+    progress = open_progress(10, 4)
     assert isinstance(progress, BarProgress)
     with progress:
         progress.update(report(9, 1.0, 1.0))
+        progress.evaluated(10, 0.875)
     shown = capsys.readouterr().out
-    assert "10/10" in shown and "bits 3/3/6" in shown
+    assert "10/10" in shown and "bits 3.5/3/6" in shown
+    assert "step 10/10  test accuracy 87.50 %" in shown
 
 
 def test_lines_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
