@@ -56,7 +56,8 @@ def _check(shown: str, value: Any, recorded: Mapping[str, Any], name: str) -> No
         allowed = "nothing: the run's method does not read it"
         raise ParameterError(shown, as_text(value), allowed, hint=HINT)
     if plain(value) != recorded[name]:
-        allowed = f"{as_text(recorded[name])!r}, as the run was started with"
+        wanted = "nothing" if recorded[name] is None else repr(as_text(recorded[name]))
+        allowed = f"{wanted}, as the run was started with"
         raise ParameterError(shown, as_text(value), allowed, hint=HINT)
 
 
