@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torc
 pytest.importorskip("array_api_compat", reason="array-api-compat is not installed: make torch")
 
 from host.backends.torch import random_fractions  # noqa: E402
+from host.backends.torch.elementwise import TorchElementwise  # noqa: E402
+from host.backends.torch.known import KnownRanges  # noqa: E402
 from host.backends.torch.random_fractions import DeviceFractions, HostFractions  # noqa: E402
 
 NUMPY = Elementwise()
@@ -125,9 +128,13 @@ class EveryFraction:
         return torch.cat([torch.zeros(256), values]).reshape(like.shape)
 
 
+@pytest.mark.parametrize("device", ["cpu", "elsewhere"])
 @pytest.mark.parametrize("bits", [2, 3, 6, 8, 12, 16])
-def test_errors_keep_their_expected_value(elementwise: Elementwise, bits: int) -> None:
+def test_errors_keep_their_expected_value(elementwise: Elementwise, bits: int, device: str) -> None:
     """|E[q] − x/scale| ≤ 2^-17, and what float32 loses where x itself has no finer steps."""
+    if device != "cpu":  # the operations are others there
+        place = SimpleNamespace(type=device)
+        elementwise = TorchElementwise(elementwise.xp, place, KnownRanges())
     low, high = signed_range(bits)
     rng = np.random.default_rng(bits)
     for real in (*rng.uniform(low, high, 40), 0.0, float(high), high - 0.5, low + 1e-4):
