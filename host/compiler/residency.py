@@ -69,10 +69,18 @@ class Residency:
             starts |= {item.address + item.words, item.address - words}
         return sorted(start for start in starts if 0 <= start <= self.size - words)
 
-    def _cost(self, start: int, words: int) -> tuple[int, int]:
-        """Least recently used first, then what evicts least."""
+    def _cost(self, start: int, words: int) -> tuple[int, bool, int]:
+        """Least recently used first, then what evicts least.
+
+        If even what was used last must go, an end of the memory comes before what evicts least:
+        something in the middle that leaves too little on both sides would be in the way of all
+        that follows, and nothing could be loaded any more while it is in use.
+        """
         evicted = self._overlapping(start, words)
-        return max((item.last_use for item in evicted), default=NEVER), len(evicted)
+        last = max((item.last_use for item in evicted), default=NEVER)
+        newest = max((item.last_use for item in self._items), default=NEVER)
+        inside = last == newest and start not in (0, self.size - words)
+        return last, inside, len(evicted)
 
     def _overlapping(self, start: int, words: int) -> list[Resident]:
         return [
