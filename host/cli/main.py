@@ -28,6 +28,7 @@ COMMANDS = {
     "generate": "write the Verilog of a machine and its manifest",
     "simulate": "run a training step on the generated RTL and compare it",
     "calibrate": "compare the cycle model with the RTL on whole training steps",
+    "cost": "say what a training step costs: cycles, time and energy, modelled",
     "synth": "map a machine to the FPGA's cells; report area and logic depth",
     "bench": "measure simulation, training and packing speed",
 }

@@ -1,0 +1,173 @@
+"""`fractrain cost`: what a training step costs on a machine, in cycles, time and energy."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.cli.options import add_config
+from host.cli.output import prepare_folder, progress, table, write_text
+from host.modelling import StepModel, layer_precisions, layer_shapes
+from host.modelling.layers import MEMORIES, training_program
+from host.modelling.pass_costs import predict_program
+from host.networks.resnet import ResNet, build_network, depth_of
+from host.random_streams import Stream, generator
+from hw.contract.errors import ParameterError
+from hw.contract.parameters import Parameters, load_parameters
+from hw.contract.precision import Precision
+
+CHANNELS, CLASSES, SIZE = 3, 10, 32
+EPILOG = """\
+All figures are modelled; docs/step_model.md has the formulas, the sources of the energy model's
+constants, and how far the sum of passes is off. Convolutions only. The first convolution and the
+shortcuts run at 8/8/8.
+
+A precision is that of all residual blocks, or several for the blocks in turn, joined by +; 0,0,0
+skips a block. --memory port is array time: ideal memory, results leave at the port. ddr is the
+ZC706's DDR3, with results narrowed to 16 bits. --check simulates the whole step on the cycle model,
+too, in up to a minute each, and says how far the sum of passes is off.
+
+examples:
+  fractrain cost --networks resnet38 --batch 128
+  fractrain cost --precisions 8,8,8 3,3,6+0,0,0 --memory port ddr --check"""
+HEADS = (
+    *("network", "blocks", "memory", "batch", "cycles", "array busy", "MB moved"),
+    *("time", "energy"),
+)
+CHECK_HEADS = ("whole step, cycles", "error", "busy", "bytes")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table."""
+
+    network: ResNet
+    blocks: str
+    memory: str
+    batch: int
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add ``cost`` and its options."""
+    parser = subparsers.add_parser(
+        "cost",
+        description="Say what a training step costs on a machine (modelled).",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    option = parser.add_argument
+    add_config(parser, default="zc706")
+    option("--networks", nargs="+", default=["resnet20"], metavar="NAME")
+    option(
+        "--precisions",
+        nargs="+",
+        default=["8,8,8", "4,4,6", "3,3,6"],
+        metavar="A,W,E[+A,W,E]",
+        help="of the residual blocks (default: 8,8,8 4,4,6 3,3,6)",
+    )
+    option("--batch", nargs="+", type=int, default=[128], metavar="N", help="images (default: 128)")
+    option(
+        "--size", type=int, default=SIZE, metavar="PIXELS", help="rows and columns (default: 32)"
+    )
+    option("--memory", nargs="+", default=["port"], choices=MEMORIES)
+    option("--check", action="store_true", help="compare with whole steps on the cycle model")
+    option("--out", type=Path, metavar="FILE", help="write the table there, as Markdown")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Model, print, write."""
+    parameters = load_parameters(args.config)
+    if args.size < 1:
+        raise ParameterError("size", args.size, "at least 1 pixel")
+    for text in args.precisions:
+        parse_blocks(text, 1)
+    for name in args.networks:
+        depth_of(name)
+    if args.out:
+        prepare_folder(args.out.parent)
+    networks = [_network(name) for name in args.networks]
+    cases = [
+        Case(network, blocks, memory, batch)
+        for network in networks
+        for memory in args.memory
+        for batch in args.batch
+        for blocks in args.precisions
+    ]
+    say = progress()
+    rows = []
+    for number, case in enumerate(cases, 1):
+        say(f"{number} of {len(cases)}: {case.network.name}, {case.blocks}, {case.memory}")
+        rows.append(_row(case, parameters, args.size, check=args.check))
+    say("")
+    heads = (*HEADS, *CHECK_HEADS) if args.check else HEADS
+    print(table(heads, rows))
+    print("all figures modelled, convolutions only")
+    if args.out:
+        write_text(args.out, _markdown(args, heads, rows))
+        print(f"\ntable: {args.out}")
+    return 0
+
+
+def parse_blocks(text: str, count: int) -> list[Precision]:
+    """``3,3,6+8,8,8``: precisions for ``count`` blocks, in turn."""
+    given = [Precision.parse(part) for part in text.split("+")]
+    return [given[number % len(given)] for number in range(count)]
+
+
+def _network(name: str) -> ResNet:
+    return build_network(name, channels=CHANNELS, classes=CLASSES, rng=generator(0, Stream.WEIGHTS))
+
+
+def _row(case: Case, parameters: Parameters, size: int, *, check: bool) -> list[str]:
+    layers = layer_shapes(case.network, (size, size))
+    blocks = parse_blocks(case.blocks, len(case.network.blocks))
+    precisions = layer_precisions(case.network, blocks)
+    cost = StepModel(parameters, layers, case.batch, case.memory).cost(precisions)
+    row = [
+        case.network.name,
+        case.blocks,
+        case.memory,
+        str(case.batch),
+        f"{cost.cycles:,.0f}",
+        f"{100 * cost.busy_cycles / cost.cycles:.1f} %",
+        f"{cost.bytes_moved / 1e6:,.1f}",
+        f"{1000 * cost.seconds:,.2f} ms",
+        f"{1000 * cost.joules:,.1f} mJ",
+    ]
+    if not check:
+        return row
+    program, slots = training_program(parameters, layers, case.batch, precisions, case.memory)
+    whole = predict_program(program, slots, case.memory)
+    modelled = cost.cycles, cost.busy_cycles, cost.bytes_moved
+    errors = [100 * (given / wanted - 1) for given, wanted in zip(modelled, whole, strict=True)]
+    return [*row, f"{whole[0]:,}", *(f"{error:+.2f} %" for error in errors)]
+
+
+def _markdown(args: argparse.Namespace, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    options = [f"--config {args.config}"]
+    for name in ("networks", "batch", "memory", "precisions"):
+        options.append(f"--{name} {' '.join(map(str, getattr(args, name)))}")
+    if args.size != SIZE:
+        options.append(f"--size {args.size}")
+    text = "All figures are modelled (docs/step_model.md), convolutions only."
+    if args.check:
+        text += (
+            " Behind the energy: the same step on the cycle model as one command stream, and by "
+            "how much the sum of passes differs from it."
+        )
+    lines = [
+        "# Cost of training steps",
+        "",
+        f"{text} Made by",
+        "",
+        f"    fractrain cost {' '.join(options)}{' --check' if args.check else ''}"
+        f" --out {args.out}",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "|" + "---|" * len(heads),
+        *("| " + " | ".join(row) + " |" for row in rows),
+        "",
+    ]
+    return "\n".join(lines)

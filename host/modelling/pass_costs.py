@@ -1,0 +1,150 @@
+"""What one pass of one convolution costs in the middle of a command stream.
+
+The cycle model (`sim.cycles`) is asked for a program with the pass once and one with it twice; the
+difference is what one more costs: the loads of its operands hidden behind the passes before it as
+far as they can be, the end of its results behind those that follow. Answers are kept, in memory
+and in a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import host.compiler
+import host.modelling
+import hw.contract
+from host.compiler import Geometry, Program, compile_program
+from host.modelling.layers import check_memory, make_step
+from hw.contract.parameters import Parameters
+from hw.contract.precision import Operand, Pass, Precision
+
+
+@dataclass(frozen=True)
+class PassCost:
+    """Of one more pass: ``cycles``, in ``busy_cycles`` of them the array multiplies, and
+    ``bytes_moved`` both ways. ``start_cycles``: what a program that begins with it takes more."""
+
+    cycles: float
+    busy_cycles: float
+    bytes_moved: float
+    start_cycles: float
+
+
+class PassCosts:
+    """Costs on the machine ``parameters`` with the model ``memory`` (`layers.MEMORIES`).
+
+    They are kept in a file in ``folder``, or where everything generated is (``$FRACTRAIN_BUILD``,
+    else ``build``), named for all that they depend on: the parameters, and the sources of the
+    compiler, of the cycle model and of this package. A file that cannot be read, or that holds
+    anything else, is made anew; one that cannot be written is done without.
+    """
+
+    def __init__(self, parameters: Parameters, memory: str, folder: Path | None = None) -> None:
+        from sim.cosim.cache import build_root
+
+        self.parameters, self.memory = parameters, check_memory(memory)
+        name = f"{memory}-{_digest(parameters)}.json"
+        self.file = (folder or build_root() / "step_costs") / name
+        self._known = _read(self.file)
+        self._unsaved = False
+
+    def get(self, pass_: Pass, geometry: Geometry, bits: tuple[int, int]) -> PassCost:
+        """Of ``pass_`` over ``geometry`` with operands of ``bits`` (row, column)."""
+        key = _key(pass_, geometry, bits)
+        if key not in self._known:
+            self._known[key] = self._evaluate(pass_, geometry, bits)
+            self._unsaved = True
+        return self._known[key]
+
+    def save(self) -> None:
+        """Write what is not in the file yet; what other processes have put there stays."""
+        if not self._unsaved:
+            return
+        self._known = _read(self.file) | self._known
+        document = {key: astuple(cost) for key, cost in sorted(self._known.items())}
+        temporary = self.file.with_name(f".{self.file.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):  # a folder that is not ours: next time takes as long
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                temporary.write_text(json.dumps(document, indent=0) + "\n", encoding="utf-8")
+                os.replace(temporary, self.file)
+            finally:
+                temporary.unlink(missing_ok=True)
+        self._unsaved = False
+
+    def _evaluate(self, pass_: Pass, geometry: Geometry, bits: tuple[int, int]) -> PassCost:
+        once, twice = (self._predict(pass_, geometry, bits, copies) for copies in (1, 2))
+        cycles, busy, moved = (after - before for before, after in zip(once, twice, strict=True))
+        return PassCost(cycles, busy, moved, once[0] - cycles)
+
+    def _predict(
+        self, pass_: Pass, geometry: Geometry, bits: tuple[int, int], copies: int
+    ) -> tuple[int, int, int]:
+        """Of ``copies`` passes with tensors of their own."""
+        steps = [
+            make_step(pass_, geometry, 0, bits, self.memory, str(copy)) for copy in range(copies)
+        ]
+        widths = {pass_.row: bits[0], pass_.column: bits[1]}
+        # nothing reads the third operand
+        precision = Precision(*(widths.get(operand, 1) for operand in Operand))
+        return predict_program(compile_program(self.parameters, steps), {0: precision}, self.memory)
+
+
+def predict_program(
+    program: Program, precisions: Mapping[int, Precision], memory: str
+) -> tuple[int, int, int]:
+    """Cycles, busy cycles and bytes (both ways) of ``program`` on the cycle model."""
+    from sim.cycles import predict
+    from sim.memory_model import MemoryModel
+
+    clock = program.parameters.clock_mhz
+    found = predict(
+        program.parameters,
+        program.decoded,
+        precisions,
+        MemoryModel.ddr(clock) if memory == "ddr" else MemoryModel.ideal(),
+        program_address=program.program_address,
+    )
+    moved = found.total("BYTES_READ") + found.total("BYTES_WRITTEN")
+    return found.cycles, found.total("BUSY"), moved
+
+
+def _key(pass_: Pass, geometry: Geometry, bits: tuple[int, int]) -> str:
+    g = geometry
+    return (
+        f"{pass_.label} {bits[0]}x{bits[1]} bits, {g.channels} -> {g.filters}, "
+        f"{g.kernel[0]}x{g.kernel[1]}/{g.stride}+{g.padding}, {g.size[0]}x{g.size[1]}, "
+        f"{g.images} images"
+    )
+
+
+def _read(file: Path) -> dict[str, PassCost]:
+    """The costs in ``file``; none if it is not what `PassCosts.save` writes."""
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        known = {key: PassCost(*map(float, values)) for key, values in document.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+    finite = all(math.isfinite(value) for cost in known.values() for value in astuple(cost))
+    return known if finite else {}
+
+
+def _digest(parameters: Parameters) -> str:
+    """A hash of all that decides a cost."""
+    import sim.cycles
+    import sim.memory_model
+    from sim.cosim.cache import content_hash
+
+    packages = (host.compiler, host.modelling, hw.contract, sim.cycles)
+    folders = [Path(str(package.__file__)).parent for package in packages]
+    files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
+    files.append(Path(str(sim.memory_model.__file__)))
+    sources = [(file.name, file.read_text(encoding="utf-8")) for file in files]
+    document = json.dumps(parameters.to_mapping(), sort_keys=True)
+    return content_hash(document, *(part for each in sources for part in each))
