@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from host.cli.options import add_runs
@@ -41,15 +42,25 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the runs, write the page, say where."""
+    print(_as_seen_from_here(write_report(args.run, args.runs, args.out)))
+    return 0
+
+
+def write_report(names: Sequence[str], folder: Path, target: Path | None = None) -> Path:
+    """Write the page of the runs ``names`` in ``folder``; where it is.
+
+    Raises as `load_runs` does, `MissingToolError` without what draws it, `DataError` if it cannot
+    be written.
+    """
     say = progress()
     say("reading the runs")
     try:
-        runs = load_runs(args.run, args.runs)
-        write_text(target := args.out or _default(runs), render_page(runs, say))
+        runs = load_runs(names, folder)
+        target = target or _default(runs)
+        write_text(target, render_page(runs, say))
     finally:
         say("")
-    print(_as_seen_from_here(target))
-    return 0
+    return target
 
 
 def _default(runs: list[Run]) -> Path:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from pathlib import Path
 from typing import Any
 
 from host.accelerator import open_accelerator
 from host.cli.blas import single_threaded_blas
 from host.cli.output import progress
+from host.cli.report import write_report
 from host.cli.train_options import DESCRIPTION, EPILOG, add_options
 from host.cli.train_progress import open_progress
+from host.cli.train_results import results, savings
 from host.cli.train_resume import compare, restore
 from host.cli.train_setup import (
     Work,
@@ -27,6 +30,7 @@ from host.training.run_directory import CONFIG, SUMMARY, RunDirectory
 from host.training.run_record import describe
 from host.training.stopping import StopSignals
 from host.training.trainer import Trainer
+from hw.contract.errors import MissingToolError
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -73,7 +77,9 @@ def _train(
     args, plan = work.args, work.plan
     with open_accelerator(args.backend, config=args.config, device=args.device) as accelerator:
         arithmetic = build_arithmetic(args, accelerator)
-        trainer = Trainer(work.network, work.dataset, accelerator, work.method, plan, arithmetic)
+        trainer = Trainer(
+            work.network, work.dataset, accelerator, work.method, plan, arithmetic, work.cost_model
+        )
         config = describe(trainer, record(work))
         if recorded is not None:
             for note in compare(recorded, config, directory.path / CONFIG):
@@ -84,8 +90,9 @@ def _train(
             print(f"going on after {trainer.step} of {plan.steps} steps", flush=True)
         with single_threaded_blas(), open_progress(plan.steps, trainer.step) as shown:
             summary = training.execute(shown)
-    _print_table(summary)
-    print(f"\n{directory.path / SUMMARY}")
+    print(f"\n{results(summary)}\n\n{savings(summary)}\n\n{directory.path / SUMMARY}")
+    if page := _report(directory.path):
+        print(page)
     return 0
 
 
@@ -109,31 +116,10 @@ def _note(text: str) -> None:
     print(f"fractrain: note: {text}", file=sys.stderr)
 
 
-def _print_table(summary: dict[str, Any]) -> None:
-    """The results, one per line."""
-    stages = [_describe_stage(stage) for stage in summary["stages"]]
-    rows = {
-        "test accuracy": f"{summary['test_accuracy']:.2f} % of {summary['test_images']} images",
-        "stages visited": f"{len(stages)} of {summary['stages_planned']}:",
-        "": "\n".join(stages),
-        "effective MACs": f"{summary['effective_macs']:.4g}",
-        "at FW8/BW8": f"{summary['effective_macs_fw8bw8']:.4g}",
-        "saving": f"{100 * summary['saving']:.1f} %",
-        "time": f"{summary['seconds']['training']:.1f} s for {summary['steps']} steps",
-        "weights SHA-256": f"{summary['weights_sha256'][:16]}…",
-    }
-    if cycles := summary["counters"]["cycles"]:
-        busy = 100 * summary["counters"]["busy_cycles"] / cycles
-        rows["RTL cycles"] = f"{cycles:,} (measured), array busy in {busy:.1f} %"
-    print()
-    for name, value in rows.items():
-        for line in value.split("\n"):
-            print(f"  {name:<16}  {line}")
-
-
-def _describe_stage(stage: dict[str, Any]) -> str:
-    if "target_cp" in stage:
-        what = f"cp {stage['target_cp']:g} % aimed at"
-    else:
-        what = f"{stage['activation']}/{stage['weight']}/{stage['error']} bits a/w/e"
-    return f"{what} from step {stage['first_step']}, after {stage['first_epoch']} epochs"
+def _report(folder: Path) -> Path | None:
+    """Write the run's HTML page; None, and a line that says why, without what draws it."""
+    try:
+        return write_report([folder.name], folder.parent)
+    except MissingToolError as error:
+        _note(f"no HTML report: {error}")
+        return None

@@ -12,13 +12,14 @@ from host.accelerator import Accelerator
 from host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
 from host.cli.train_options import COSIM_TEST_IMAGES, DEFAULT_EPOCHS, DEFAULT_LEVELS
 from host.datasets import BUNDLED, Dataset
+from host.modelling.run_costs import RunCosts
 from host.networks.resnet import ResNet, build_network
 from host.numerics.quantization import WeightLevels
 from host.random_streams import Stream, generator
 from host.training.methods import Method
 from host.training.recipe import METHODS, OF_METHODS, Recipe, plain, read_recipe
 from host.training.run import Cadence
-from host.training.trainer import Plan
+from host.training.trainer import CostModel, Plan
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import preset_names
 
@@ -100,6 +101,7 @@ class Work:
     method: Method
     plan: Plan
     cadence: Cadence
+    cost_model: CostModel
 
 
 def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
@@ -130,7 +132,16 @@ def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
         weight_decay=args.weight_decay,
         bn_group=args.bn_group,
     )
-    return Work(args, recipe, dataset, network, method, plan, _cadence(args, plan.steps))
+    return Work(
+        args,
+        recipe,
+        dataset,
+        network,
+        method,
+        plan,
+        _cadence(args, plan.steps),
+        RunCosts(network, (height, width), args.batch),
+    )
 
 
 def _cadence(args: argparse.Namespace, steps: int) -> Cadence:

@@ -84,18 +84,27 @@ class StepModel:
         Raises `ParameterError` for another number of them, and for bits that the machine has not.
         """
         check_precisions(self.layers, precisions)
+        return self.shared_cost([((precision, 1.0),) for precision in precisions])
+
+    def shared_cost(self, layers: Sequence[Sequence[tuple[Precision, float]]]) -> StepCost:
+        """Of a step in which images differ: for each layer, precisions and their shares of the
+        batch. A pass over a share of the images is taken to cost that share of its cost."""
         start = cycles = busy = moved = 0.0
-        known = self._known
-        for kind, precision in zip(self._kinds, precisions, strict=True):
-            layer = known.get((kind, precision))
-            if layer is None:
-                layer = known[kind, precision] = self._layer(self.layers[kind], precision)
-            start = start or layer.start_cycles  # of the first that is not skipped
-            cycles += layer.cycles
-            busy += layer.busy_cycles
-            moved += layer.bytes_moved
+        for kind, shares in zip(self._kinds, layers, strict=True):
+            for precision, share in shares:
+                layer = self._layer_cost(kind, precision)
+                start = start or layer.start_cycles  # of the first that is not skipped
+                cycles += share * layer.cycles
+                busy += share * layer.busy_cycles
+                moved += share * layer.bytes_moved
         self._costs.save()
         return self._step_cost(start + cycles, busy, moved)
+
+    def _layer_cost(self, kind: int, precision: Precision) -> PassCost:
+        known = self._known.get((kind, precision))
+        if known is None:
+            known = self._known[kind, precision] = self._layer(self.layers[kind], precision)
+        return known
 
     def _step_cost(self, cycles: float, busy: float, moved: float) -> StepCost:
         seconds = cycles / (self.parameters.clock_mhz * 1e6)

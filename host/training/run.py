@@ -192,10 +192,24 @@ class Run:
             "test_accuracy": last["test_accuracy"],
             "best_test_accuracy": max(each["test_accuracy"] for each in evaluations),
             "counters": dataclasses.asdict(self._total_counters),
-            "modelled": None,
+            "modelled": _modelled(self.trainer),
             "seconds": {name: round(value, 3) for name, value in self._clock.seconds.items()},
             "command": self._config["command"],
         }
+
+
+def _modelled(trainer: Trainer) -> dict[str, Any] | None:
+    """All steps on the machine of the trainer's cost model, as chosen and at FW8/BW8."""
+    model = trainer.cost_model
+    if model is None:
+        return None
+    chosen, baseline = (dataclasses.asdict(each) for each in trainer.machine)
+    return {
+        "config": model.machine,
+        "clock_hz": model.clock_hz,
+        **chosen,
+        **{f"{name}_fw8bw8": value for name, value in baseline.items()},
+    }
 
 
 class Clock:

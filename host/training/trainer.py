@@ -62,7 +62,13 @@ class MachineCost:
 
 
 class CostModel(Protocol):
-    """Models what a step costs whose blocks run as ``choices`` say, and the same at FW8/BW8."""
+    """Models what a step costs whose blocks run as ``choices`` say, and the same at FW8/BW8.
+
+    ``machine`` is the configuration that is modelled, at a clock of ``clock_hz``.
+    """
+
+    machine: str
+    clock_hz: float
 
     def __call__(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]: ...
 
@@ -118,7 +124,7 @@ class Trainer:
     ) -> None:
         self.network, self.dataset, self.accelerator = network, dataset, accelerator
         self.method, self.plan, self.arithmetic = method, plan, arithmetic
-        self._cost_model = cost_model
+        self.cost_model = cost_model
         self._check_widths()
         self.costs = EffectiveMacs()
         self.machine = (MachineCost(), MachineCost())
@@ -255,9 +261,9 @@ class Trainer:
         )
 
     def _machine_cost(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost] | None:
-        if self._cost_model is None:
+        if self.cost_model is None:
             return None
-        chosen, baseline = self._cost_model(choices)
+        chosen, baseline = self.cost_model(choices)
         self.machine = (self.machine[0] + chosen, self.machine[1] + baseline)
         return chosen, baseline
 

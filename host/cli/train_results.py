@@ -1,0 +1,51 @@
+"""What a run amounts to, as `fractrain train` shows it at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from host.cli.output import table
+
+
+def results(summary: dict[str, Any]) -> str:
+    """Accuracy, stages, time and fingerprint, one in a line."""
+    stages = [_describe(stage) for stage in summary["stages"]]
+    rows = {
+        "test accuracy": f"{summary['test_accuracy']:.2f} % of {summary['test_images']} images",
+        "stages visited": f"{len(stages)} of {summary['stages_planned']}:",
+        "": "\n".join(stages),
+        "time": f"{summary['seconds']['training']:.1f} s for {summary['steps']} steps",
+        "weights SHA-256": f"{summary['weights_sha256'][:16]}…",
+    }
+    if cycles := summary["counters"]["cycles"]:
+        busy = 100 * summary["counters"]["busy_cycles"] / cycles
+        rows["RTL cycles"] = f"{cycles:,} (measured), array busy in {busy:.1f} %"
+    return "\n".join(
+        f"  {name:<16}  {line}" for name, value in rows.items() for line in value.split("\n")
+    )
+
+
+def savings(summary: dict[str, Any]) -> str:
+    """The run against the same steps at FW8/BW8: effective MACs, modelled latency and energy."""
+    figures = [("effective MACs, computed", "effective_macs", "{:.4g}", summary)]
+    if modelled := summary["modelled"]:
+        machine = modelled["config"].upper()
+        figures += [
+            (f"{machine} latency, modelled", "seconds", "{:.4g} s", modelled),
+            (f"{machine} energy, modelled", "joules", "{:.4g} J", modelled),
+        ]
+    rows = []
+    for name, key, form, values in figures:
+        chosen, baseline = values[key], values[f"{key}_fw8bw8"]
+        saved = 100 * (1 - chosen / baseline)
+        rows.append((name, form.format(chosen), form.format(baseline), f"{saved:.1f} %"))
+    heads = ("convolutions of training", "this run", "FW8/BW8", "saved")
+    return "\n".join(f"  {line}" for line in table(heads, rows).split("\n"))
+
+
+def _describe(stage: dict[str, Any]) -> str:
+    if "target_cp" in stage:
+        what = f"cp {stage['target_cp']:g} % aimed at"
+    else:
+        what = f"{stage['activation']}/{stage['weight']}/{stage['error']} bits a/w/e"
+    return f"{what} from step {stage['first_step']}, after {stage['first_epoch']} epochs"
