@@ -233,10 +233,14 @@ def test_interrupted_runs_end_as_others_do(kind: str, tmp_path: Path) -> None:
 
 
 def test_modelled_costs_go_on(tmp_path: Path) -> None:
-    def model(choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]:
-        bits = sum(choice.bits(8)[0] for choice in choices)
-        return MachineCost(100 * bits, bits / 3, bits / 7), MachineCost(2400, 8.0, 24 / 7)
+    class Model:
+        machine, clock_hz = "board", 1e8
 
+        def __call__(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]:
+            bits = sum(choice.bits(8)[0] for choice in choices)
+            return MachineCost(100 * bits, bits / 3, bits / 7), MachineCost(2400, 8.0, 24 / 7)
+
+    model = Model()
     whole, root = tmp_path / "whole", tmp_path / "parts"
     part(whole, cost_model=model)
     log, evaluations = map(lines, files(whole))
@@ -248,6 +252,10 @@ def test_modelled_costs_go_on(tmp_path: Path) -> None:
         part(root, watching=Watching(4), cost_model=model)
     part(root, cost_model=model, resume=True)
     assert files(root) == files(whole)
+    modelled = json.loads((root / "run" / "summary.json").read_text())["modelled"]
+    assert (modelled["config"], modelled["clock_hz"]) == ("board", 1e8)
+    assert modelled["joules_fw8bw8"] == evaluations[-1]["joules_fw8bw8"]
+    assert modelled["cycles"] == sum(line["cycles"] for line in log)
 
 
 @pytest.mark.parametrize("torn", ["{", '{"step": 99, "test_accuracy": 1}\n{"st'])
