@@ -40,8 +40,8 @@ examples:
 
 OUT/NAME holds the run: config.json, log.jsonl (every step), evaluations.jsonl, checkpoints and,
 at the end, summary.json. In it, test_accuracy is in percent; saving is the fraction of the
-effective MACs that was saved against the same steps at FW8/BW8. OUT/latest points at the newest
-finished run. The same options and seed give the same weights_sha256, interrupted or not.
+effective MACs that was saved against the same steps at FW8/BW8. OUT/latest points at the run that
+began or ended last. The same options and seed give the same weights_sha256, interrupted or not.
 
 SIGINT and SIGTERM end a run after its current step, with a checkpoint (exit codes 130, 143); a
 second signal ends it at once."""

@@ -1,4 +1,5 @@
-"""Where a run leaves its results: ``runs/<name>``, and ``runs/latest`` that points at the newest.
+"""Where a run leaves its results: ``runs/<name>``; ``runs/latest`` is the one that began or ended
+last.
 
     config.json         what was trained, and how: written when training begins
     log.jsonl           one line for each step
@@ -72,7 +73,8 @@ class RunDirectory:
         """The run in the folder ``run``, or called so in ``root``; if empty, the unfinished one
         in ``root`` that went on last, and that no process has.
 
-        Raises `ParameterError` if there is none, `DataError` if it has not begun or is in use.
+        Raises `ParameterError` if there is none, `DataError` if it has not begun, `FractrainError`
+        if it is in use.
         """
         path = _find(run, root) if run else _find_unfinished(root)
         if not (path / CONFIG).is_file():
@@ -116,6 +118,7 @@ class RunDirectory:
 
     def begin(self, config: Mapping[str, object]) -> None:
         """Write the configuration of a run that has begun; a run that it replaces goes now."""
+        self._point_latest_here()
         with failures_named(self.path):
             (self.path / CONFIG).unlink(missing_ok=True)  # first: half a run is none
             for entry in self.path.iterdir():
@@ -129,12 +132,15 @@ class RunDirectory:
         self._created = False
 
     def finish(self, summary: Mapping[str, object]) -> Path:
-        """Write the summary, point ``latest`` at this run; returns the summary's path."""
+        """Write the summary; returns its path."""
         target = self.path / SUMMARY
         write_whole(target, _text(summary))
+        self._point_latest_here()
+        return target
+
+    def _point_latest_here(self) -> None:
         with replacing(self.path.parent / LATEST) as temporary:
             temporary.symlink_to(self.path.name)
-        return target
 
     def close(self) -> None:
         """Unlock it; a folder that was made for a run that never began goes."""

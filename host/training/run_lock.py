@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from host.atomic_files import failures_named
-from hw.contract.errors import DataError
+from hw.contract.errors import FractrainError
 
 LOCK = ".lock"
 
@@ -17,7 +17,7 @@ class RunLock:
     ends. The file stays as long as its folder: removed alone, two processes could lock two files
     of that name.
 
-    Raises `DataError` if another process has it.
+    Raises `FractrainError` if another process has it, `DataError` if it cannot be made.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,7 +29,7 @@ class RunLock:
                 raise FileNotFoundError  # removed in between, with its folder
         except (BlockingIOError, FileNotFoundError):
             os.close(self._descriptor)
-            raise DataError(f"{folder} is in use: another process trains that run") from None
+            raise FractrainError(f"{folder} is in use: another process trains that run") from None
 
     def release(self) -> None:
         """Let others have it."""
@@ -40,6 +40,6 @@ def is_locked(folder: Path) -> bool:
     """Whether a process has the lock right now."""
     try:
         RunLock(folder).release()
-    except DataError:
+    except FractrainError:
         return True
     return False

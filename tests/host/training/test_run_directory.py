@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from host.training.run_directory import RunDirectory
-from hw.contract.errors import DataError, ParameterError
+from hw.contract.errors import DataError, FractrainError, ParameterError
 
 
 def names(root: Path) -> list[str]:
@@ -34,13 +34,15 @@ def test_finished_run(tmp_path: Path) -> None:
     root = tmp_path / "runs"
     directory = begun(root, "one", 1)
     assert not directory.finished
+    assert (root / "latest").readlink() == Path("one")
     path = directory.finish({"number": 1})
     assert directory.finished
     assert path == root / "one" / "summary.json"
     assert summary(root, "one") == 1
-    assert (root / "latest").readlink() == Path("one")
     finished(root, "two", 2)
     assert summary(root, "latest") == 2
+    directory.finish({"number": 3})
+    assert (root / "latest").readlink() == Path("one")
     assert names(root) == ["latest", "one", "two"]
     assert names(root / "one") == [".lock", "config.json", "summary.json"]
 
@@ -77,6 +79,7 @@ def test_a_run_that_never_began_leaves_nothing(tmp_path: Path) -> None:
     directory = begun(tmp_path, "one")
     directory.close()
     assert names(tmp_path / "one") == [".lock", "config.json"]
+    assert names(tmp_path) == ["latest", "one"]
 
 
 def test_a_name_of_a_process_that_was_killed_before_it_began_is_free(tmp_path: Path) -> None:
@@ -154,9 +157,9 @@ def test_what_a_killed_process_was_writing_goes(tmp_path: Path) -> None:
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     directory = begun(tmp_path, "one")
-    with pytest.raises(DataError, match="in use: another process trains that run"):
+    with pytest.raises(FractrainError, match="in use: another process trains that run"):
         RunDirectory.reopen("one", tmp_path)
-    with pytest.raises(DataError, match="in use"):
+    with pytest.raises(FractrainError, match="in use"):
         RunDirectory.reserve(tmp_path, "one", overwrite=True)
     directory.close()
     RunDirectory.reopen("one", tmp_path).close()
@@ -178,9 +181,10 @@ def test_run_that_is_a_file(tmp_path: Path) -> None:
 
 
 def test_latest_that_is_a_folder_of_the_user(tmp_path: Path) -> None:
+    """Found before anything is written or replaced."""
     (tmp_path / "latest").mkdir()
-    directory = begun(tmp_path, "one")
+    directory = RunDirectory.reserve(tmp_path, "one")
     with pytest.raises(DataError, match="latest"):
-        directory.finish({"number": 1})
-    assert names(tmp_path) == ["latest", "one"]
-    assert summary(tmp_path, "one") == 1
+        directory.begin({"number": 1})
+    directory.close()
+    assert names(tmp_path) == ["latest"]
