@@ -14,8 +14,7 @@ from __future__ import annotations
 import importlib
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,8 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from host.argument_checks import check_equal, check_output, pair, whole
 from host.compiler import Program, Step, narrowed, skipped
+from host.counters import Counters
 from host.numerics.elementwise import Elementwise
+from host.numerics.quantization import Quantized
 from host.real_convolutions import RealConvolutions
 from host.shapes import output_size
 from hw.contract.errors import MachineError, ParameterError
@@ -34,9 +36,6 @@ from hw.contract.precision import Pass, Precision, check_bits
 
 Integers = NDArray[np.integer]
 Size = int | tuple[int, int]
-
-LARGEST_SIZE = 65535
-"""Of strides, paddings and sizes."""
 
 BACKENDS = {
     "golden": ("host.backends.golden", "GoldenAccelerator"),
@@ -72,36 +71,6 @@ def open_accelerator(
     return backend(parameters, device)
 
 
-@dataclass(frozen=True)
-class Counters:
-    """What a machine has done since it was opened.
-
-    ``cycles`` of its clock, ``busy_cycles`` of them in which the MAC array multiplied, those in
-    which a pass waited for its operands, for room for results, for a load, or for another token;
-    and the bytes that went in (commands, operands) and out (results). All zero on a backend that
-    runs no machine.
-    """
-
-    cycles: int = 0
-    busy_cycles: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    stall_operand: int = 0
-    stall_result: int = 0
-    stall_memory: int = 0
-    stall_token: int = 0
-
-    def __add__(self, other: Counters) -> Counters:
-        return self._combined(other, operator.add)
-
-    def __sub__(self, other: Counters) -> Counters:
-        return self._combined(other, operator.sub)
-
-    def _combined(self, other: Counters, how: Callable[[int, int], int]) -> Counters:
-        names = [each.name for each in fields(self)]
-        return Counters(*(how(getattr(self, name), getattr(other, name)) for name in names))
-
-
 class Accelerator(ABC):
     """Base of all backends: checks every argument, then calls the backend's method of the pass.
 
@@ -123,6 +92,9 @@ class Accelerator(ABC):
     the accelerator calls the array functions of this namespace, and only those that NumPy and
     PyTorch spell alike, so that tensors can stay where the backend keeps them."""
 
+    reads_planes = False
+    """Whether reading the top planes of what is stored saves anything here (``stored``)."""
+
     takes_device = False
     """Whether the constructor takes the name of a device after the parameters."""
 
@@ -135,14 +107,27 @@ class Accelerator(ABC):
     # -- the three passes ------------------------------------------------------------------
 
     def forward(
-        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int = 1, padding: int = 0
+        self,
+        a: Integers,
+        w: Integers,
+        bits: tuple[int, int],
+        stride: int = 1,
+        padding: int = 0,
+        *,
+        stored: int | None = None,
     ) -> NDArray[np.int64]:
-        """``y[N,K,P,Q]`` of activations ``a[N,C,H,W]``, weights ``w[K,C,R,S]``; bits (a, w)."""
+        """``y[N,K,P,Q]`` of activations ``a[N,C,H,W]``, weights ``w[K,C,R,S]``; bits (a, w).
+
+        ``stored``: ``a`` has so many bits in memory, of which the most significant are read.
+        """
         bits, stride, padding = self._check_call(Pass.FORWARD, bits, stride, padding)
-        a = self._operand("a", a, "[N,C,H,W]", bits[0], signed=False)
+        stored = self._check_stored(stored, bits[0])
+        a = self._operand("a", a, "[N,C,H,W]", stored, signed=False)
         w = self._operand("w", w, "[K,C,R,S]", bits[1], signed=True)
-        _check_equal("w.shape[1], input channels", w.shape[1], a.shape[1], "as a has channels")
+        check_equal("w.shape[1], input channels", w.shape[1], a.shape[1], "as a has channels")
         self._check_windows(a.shape[2:], w.shape[2:], stride, padding)
+        if stored > bits[0]:
+            return self._forward_top(a, w, bits, stride, padding, stored)
         return self._forward(a, w, bits, stride, padding)
 
     def error(
@@ -160,12 +145,12 @@ class Accelerator(ABC):
         ``input_size`` (H, W) of the forward pass; with a stride, several have the same output.
         """
         bits, stride, padding = self._check_call(Pass.ERROR, bits, stride, padding)
-        size = _pair("input_size", input_size)
+        size = pair("input_size", input_size)
         e = self._operand("e", e, "[N,K,P,Q]", bits[0], signed=True)
         w = self._operand("w", w, "[K,C,R,S]", bits[1], signed=True)
-        _check_equal("w.shape[0], output channels", w.shape[0], e.shape[1], "as e has channels")
+        check_equal("w.shape[0], output channels", w.shape[0], e.shape[1], "as e has channels")
         windows = self._check_windows(size, w.shape[2:], stride, padding)
-        _check_output(e.shape[2:], windows, f"input_size {size}")
+        check_output(e.shape[2:], windows, f"input_size {size}")
         return self._error(e, w, bits, stride, padding, size)
 
     def gradient(
@@ -177,15 +162,22 @@ class Accelerator(ABC):
         padding: int = 0,
         *,
         kernel_size: Size,
+        stored: int | None = None,
     ) -> NDArray[np.int64]:
-        """``dw[K,C,R,S]`` of activations ``a[N,C,H,W]`` and errors ``e[N,K,P,Q]``; bits (a, e)."""
+        """``dw[K,C,R,S]`` of activations ``a[N,C,H,W]`` and errors ``e[N,K,P,Q]``; bits (a, e).
+
+        ``stored`` as in `forward`.
+        """
         bits, stride, padding = self._check_call(Pass.GRADIENT, bits, stride, padding)
-        kernel = _pair("kernel_size", kernel_size)
-        a = self._operand("a", a, "[N,C,H,W]", bits[0], signed=False)
+        stored = self._check_stored(stored, bits[0])
+        kernel = pair("kernel_size", kernel_size)
+        a = self._operand("a", a, "[N,C,H,W]", stored, signed=False)
         e = self._operand("e", e, "[N,K,P,Q]", bits[1], signed=True)
-        _check_equal("e.shape[0], images", e.shape[0], a.shape[0], "as a has images")
+        check_equal("e.shape[0], images", e.shape[0], a.shape[0], "as a has images")
         windows = self._check_windows(a.shape[2:], kernel, stride, padding)
-        _check_output(e.shape[2:], windows, f"a of {tuple(a.shape[2:])}")
+        check_output(e.shape[2:], windows, f"a of {tuple(a.shape[2:])}")
+        if stored > bits[0]:
+            return self._gradient_top(a, e, bits, stride, padding, kernel, stored)
         return self._gradient(a, e, bits, stride, padding, kernel)
 
     # -- whole steps of training -----------------------------------------------------------
@@ -269,6 +261,35 @@ class Accelerator(ABC):
         kernel_size: tuple[int, int],
     ) -> NDArray[np.int64]: ...
 
+    def _forward_top(
+        self,
+        a: Integers,
+        w: Integers,
+        bits: tuple[int, int],
+        stride: int,
+        padding: int,
+        stored: int,
+    ) -> NDArray[np.int64]:
+        """As `_forward`, of the top planes of ``a``; a machine that stores planes reads fewer."""
+        return self._forward(self._top(a, stored, bits[0]), w, bits, stride, padding)
+
+    def _gradient_top(
+        self,
+        a: Integers,
+        e: Integers,
+        bits: tuple[int, int],
+        stride: int,
+        padding: int,
+        kernel_size: tuple[int, int],
+        stored: int,
+    ) -> NDArray[np.int64]:
+        """As `_gradient`, of the top planes of ``a``."""
+        return self._gradient(self._top(a, stored, bits[0]), e, bits, stride, padding, kernel_size)
+
+    def _top(self, a: Integers, stored: int, bits: int) -> Integers:
+        top: Integers = self.elementwise.top_planes(Quantized(a, 1.0, stored), bits).integers
+        return top
+
     def _run(
         self,
         program: Program,
@@ -326,7 +347,16 @@ class Accelerator(ABC):
         maximum = self.parameters.precision.max_bits
         check_bits(f"bits[0], {which.row.name.lower()}", row, maximum=maximum)
         check_bits(f"bits[1], {which.column.name.lower()}", column, maximum=maximum)
-        return (row, column), _whole("stride", stride, 1), _whole("padding", padding, 0)
+        return (row, column), whole("stride", stride, 1), whole("padding", padding, 0)
+
+    def _check_stored(self, stored: int | None, bits: int) -> int:
+        """Bits of activations in memory; None for those that are read."""
+        if stored is None:
+            return bits
+        check_bits("stored", stored, maximum=self.parameters.precision.max_bits)
+        if stored < bits:
+            raise ParameterError("stored", stored, f"at least bits[0], {bits}")
+        return stored
 
     def _operand(
         self, name: str, values: object, axes: str, bits: int, *, signed: bool
@@ -357,35 +387,3 @@ class Accelerator(ABC):
                 "kernel size", tuple(kernel), f"at most {padded}, the input with its padding"
             )
         return windows
-
-
-def _whole(name: str, value: object, low: int) -> int:
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = low - 1
-    if not low <= number <= LARGEST_SIZE or isinstance(value, bool):
-        raise ParameterError(name, value, f"a whole number, {low}..{LARGEST_SIZE}")
-    return number
-
-
-def _pair(name: str, value: object) -> tuple[int, int]:
-    """``value`` as (height, width): a pair, or one number for both."""
-    both = value if isinstance(value, tuple | list) else (value, value)
-    if len(both) != 2:
-        raise ParameterError(name, value, "one whole number or a pair of them")
-    return _whole(f"{name}[0]", both[0], 1), _whole(f"{name}[1]", both[1], 1)
-
-
-def _check_equal(name: str, given: int, wanted: int, why: str) -> None:
-    if given != wanted:
-        raise ParameterError(name, given, f"{wanted}, {why}")
-
-
-def _check_output(given: tuple[int, int], wanted: tuple[int, int], source: str) -> None:
-    if tuple(given) != wanted:
-        raise ParameterError(
-            "e.shape[2:]",
-            tuple(given),
-            f"{wanted}, the output size of {source} with this kernel, stride and padding",
-        )

@@ -11,7 +11,7 @@ values are 0 and −1: it holds −1, and the sum is subtracted.
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,8 @@ class IntegerArithmetic(Arithmetic):
 
     def late(self, stored: Quantized, bits: int) -> Quantized:
         """The top planes of what is stored: no second quantization, and less to read."""
-        return self.elementwise.top_planes(stored, bits)
+        top = self.elementwise.top_planes(stored, bits)
+        return replace(top, stored=stored if bits < stored.bits else None)
 
     def weights(self, x: Array, bits: int | None) -> Quantized:
         return self.elementwise.quantize_weights(x, _known(bits), self._weight_levels)
@@ -57,11 +58,16 @@ class IntegerArithmetic(Arithmetic):
         return self.elementwise.quantize_errors(x, _known(bits), rounding)
 
     def forward(self, a: Quantized, w: Quantized, stride: int, padding: int) -> Array:
-        multiply = self._accelerator.forward
-        result = multiply(a.integers, w.integers, (a.bits, w.bits), stride, padding)
+        integers, stored = self._in_memory(a)
+
+        def multiply(weights: Array, bits: int) -> Array:
+            return self._accelerator.forward(
+                integers, weights, (a.bits, bits), stride, padding, stored=stored
+            )
+
+        result = multiply(w.integers, w.bits)
         if w.odd:
-            ones = self._minus_ones((1, *w.integers.shape[1:]))
-            result = 2 * result - multiply(a.integers, ones, (a.bits, 1), stride, padding)
+            result = 2 * result - multiply(self._minus_ones((1, *w.integers.shape[1:])), 1)
         return self.elementwise.dequantize(result, a, w)
 
     def error(
@@ -79,10 +85,24 @@ class IntegerArithmetic(Arithmetic):
         return self.elementwise.dequantize(result, e, w)
 
     def gradient(self, a: Quantized, e: Quantized, stride: int, padding: int, kernel: int) -> Array:
+        integers, stored = self._in_memory(a)
         result = self._accelerator.gradient(
-            a.integers, e.integers, (a.bits, e.bits), stride, padding, kernel_size=kernel
+            integers,
+            e.integers,
+            (a.bits, e.bits),
+            stride,
+            padding,
+            kernel_size=kernel,
+            stored=stored,
         )
         return self.elementwise.dequantize(result, a, e)
+
+    def _in_memory(self, a: Quantized) -> tuple[Array, int | None]:
+        """Activations as they are stored, and with how many bits, where the accelerator reads only
+        what it needs of them."""
+        if a.stored is None or not self._accelerator.reads_planes:
+            return a.integers, None
+        return a.stored.integers, a.stored.bits
 
     def extra_bit_products(
         self, which: Pass, macs: int, shape: tuple[int, ...], x: Quantized, w: Quantized
@@ -100,8 +120,3 @@ def _known(bits: int | None) -> int:
     if bits is None:
         raise RuntimeError("hardware mode quantizes every layer: it needs a number of bits")
     return bits
-
-
-def per_image_macs(output: tuple[int, ...], weights: tuple[int, ...]) -> int:
-    """Multiply-accumulates of one image: output [N,K,P,Q], weights [K,C,R,S]."""
-    return math.prod(output[1:]) * math.prod(weights[1:])

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen.build_hash import build_hash, hash_register
-from host.accelerator import Counters
 from host.backends.engine import EngineAccelerator, Outcome
 from host.compiler import Program
+from host.counters import Counters
 from host.optional import needs_extra
 from hw.contract.commands import Convolve, Format, Load, Store
 from hw.contract.errors import MachineError, ParameterError

@@ -10,8 +10,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from host.accelerator import Accelerator, Counters, Integers
+from host.accelerator import Accelerator, Integers
 from host.compiler import Geometry, Program, Results, Step, compile_program
+from host.counters import Counters
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Operand, Pass, Precision
@@ -35,6 +36,8 @@ class EngineAccelerator(Accelerator):
     Such a backend implements `_execute`: it writes the table, puts the image into memory, starts
     the program and waits for its end.
     """
+
+    reads_planes = True
 
     def __init__(self, parameters: Parameters) -> None:
         parameters.require_engine()
@@ -69,6 +72,33 @@ class EngineAccelerator(Accelerator):
         geometry = _geometry((len(a), channels, filters), a.shape[2:], kernel, stride, padding)
         return self._convolve(Pass.FORWARD, geometry, a, w, bits)
 
+    def _forward_top(
+        self,
+        a: Integers,
+        w: Integers,
+        bits: tuple[int, int],
+        stride: int,
+        padding: int,
+        stored: int,
+    ) -> NDArray[np.int64]:
+        filters, channels, *kernel = w.shape
+        geometry = _geometry((len(a), channels, filters), a.shape[2:], kernel, stride, padding)
+        return self._convolve(Pass.FORWARD, geometry, a, w, bits, (stored, bits[1]))
+
+    def _gradient_top(
+        self,
+        a: Integers,
+        e: Integers,
+        bits: tuple[int, int],
+        stride: int,
+        padding: int,
+        kernel_size: tuple[int, int],
+        stored: int,
+    ) -> NDArray[np.int64]:
+        counts = len(a), a.shape[1], e.shape[1]
+        geometry = _geometry(counts, a.shape[2:], kernel_size, stride, padding)
+        return self._convolve(Pass.GRADIENT, geometry, a, e, bits, (stored, bits[1]))
+
     def _error(
         self,
         e: Integers,
@@ -102,8 +132,13 @@ class EngineAccelerator(Accelerator):
         row: Integers,
         column: Integers,
         bits: tuple[int, int],
+        stored: tuple[int, int] | None = None,
     ) -> NDArray[np.int64]:
-        program = self._single(pass_, geometry, bits)
+        """The table names ``bits``; in memory the operands have ``stored``, or as many.
+
+        A program knows only what is stored, so one serves all precisions that are read of it.
+        """
+        program = self._single(pass_, geometry, stored or bits)
         widths = {pass_.row: bits[0], pass_.column: bits[1]}
         # nothing reads the third operand
         precision = Precision(*(widths.get(operand, 1) for operand in Operand))
@@ -111,8 +146,8 @@ class EngineAccelerator(Accelerator):
         assert result is not None
         return result
 
-    def _compile(self, pass_: Pass, geometry: Geometry, bits: tuple[int, int]) -> Program:
-        step = Step(pass_, geometry, 0, "row", "column", "result", bits)
+    def _compile(self, pass_: Pass, geometry: Geometry, stored: tuple[int, int]) -> Program:
+        step = Step(pass_, geometry, 0, "row", "column", "result", stored)
         return compile_program(self.parameters, [step])
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from host.accelerator import Accelerator, Counters
+from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
 from host.cli.options import add_config
 from host.cli.output import prepare_folder, progress, table, write_text
 from host.cli.simulate import measure
 from host.cli.simulate_report import STALLS, Measured
+from host.counters import Counters
 from host.networks.resnet import depth_of
 from host.random_streams import Stream, generator
 from host.simulation.programs import ResultForm, make_job

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from host.accelerator import Counters
 from host.backends.recording import RecordedCall
 from host.cli.output import table
+from host.counters import Counters
 from host.simulation.roofline import Point
 from host.simulation.step import geometry_text, useful_bit_products
 from hw.contract.parameters import Parameters

@@ -72,13 +72,15 @@ class WeightLevels(enum.Enum):
 class Quantized:
     """Integers of ``bits`` bits (of the namespace's integer type) and the real value of one step.
 
-    ``odd``: the value is scale · (2·integer + 1) instead of scale · integer.
+    ``odd``: the value is scale · (2·integer + 1) instead of scale · integer. ``stored``: the wider
+    integers in memory whose top planes these are, if they are.
     """
 
     integers: Array
     scale: Array
     bits: int
     odd: bool = False
+    stored: Quantized | None = None
 
 
 class StochasticRounding:

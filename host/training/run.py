@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from host.accelerator import Counters
+from host.counters import Counters
 from host.training.checkpoint import Checkpoint, Checkpoints
 from host.training.journal import Journal
 from host.training.run_directory import CHECKPOINTS, EVALUATIONS, LOG, RunDirectory

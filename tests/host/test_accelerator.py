@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.accelerator import BACKENDS, Accelerator, Counters, open_accelerator
+from host.accelerator import BACKENDS, Accelerator, open_accelerator
+from host.counters import Counters
 from hw.contract.errors import DataError, MachineError, ParameterError
 from hw.contract.parameters import load_parameters
 from sim.golden import definition

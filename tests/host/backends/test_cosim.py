@@ -8,10 +8,11 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from host.accelerator import Accelerator, Counters
+from host.accelerator import Accelerator
 from host.backends import cosim
 from host.backends.cosim import CosimAccelerator
 from host.compiler import Geometry, Planes, Port, Step, compile_program, planning
+from host.counters import Counters
 from hw.contract.commands import Fault
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import load_parameters

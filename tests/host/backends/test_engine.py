@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from host.accelerator import Counters, open_accelerator
+from host.accelerator import open_accelerator
 from host.backends.engine import EngineAccelerator, Outcome
 from host.compiler import Geometry, Program, Results, compile_program
+from host.counters import Counters
 from hw.contract.commands import Tag
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.precision import Precision
@@ -126,3 +127,37 @@ def test_layers_of_one_network_share_the_stream() -> None:
         emulated.table[slot] = Precision(1, 1, 1)
     result = emulated.run(program.program_address, len(program.commands))
     assert set(result.passes) == {Tag.FORWARD, Tag.ERROR, Tag.GRADIENT}
+
+
+@pytest.mark.parametrize("stored", [3, 5, 8])
+def test_the_top_planes_of_what_is_stored(stored: int) -> None:
+    """One program serves every precision; fewer bits take fewer passes, and the same integers
+    come out as of shifted activations."""
+    rng = np.random.default_rng(stored)
+    parameters = machine()
+    a = rng.integers(0, 1 << stored, (2, 5, 6, 6))
+    w, e = rng.integers(-4, 4, (3, 5, 3, 3)), rng.integers(-8, 8, (2, 3, 6, 6))
+    with (
+        EmulatedAccelerator(parameters) as engine,
+        open_accelerator("golden", parameters) as golden,
+    ):
+        assert engine.reads_planes and not golden.reads_planes
+        busy = []
+        for bits in (1, 2, 3):
+            for accelerator in (engine, golden):
+                top = a >> (stored - bits)
+                np.testing.assert_array_equal(
+                    accelerator.forward(a, w, (bits, 3), padding=1, stored=stored),
+                    golden.forward(top, w, (bits, 3), padding=1),
+                )
+                np.testing.assert_array_equal(
+                    accelerator.gradient(a, e, (bits, 4), padding=1, kernel_size=3, stored=stored),
+                    golden.gradient(top, e, (bits, 4), padding=1, kernel_size=3),
+                )
+            busy.append(engine.counters.busy_cycles)
+        assert busy[1] == 3 * busy[0] and busy[2] == 6 * busy[0]
+        assert engine._single.cache_info().misses == 2
+        with pytest.raises(ParameterError, match="stored: got 2, allowed: at least bits.0., 3"):
+            engine.forward(a, w, (3, 3), padding=1, stored=2)
+        with pytest.raises(ParameterError, match="a"):
+            engine.forward(a + (1 << stored), w, (3, 3), padding=1, stored=stored)

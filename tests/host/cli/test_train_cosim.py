@@ -13,7 +13,18 @@ def test_rtl_and_model_train_the_same_weights(
 ) -> None:
     results = {}
     for backend in ("golden", "cosim"):
-        options = ["--backend", backend, "--config", "tiny", "--steps", "2", "--batch", "1"]
+        options = [
+            "--method",
+            "fractrain",
+            "--backend",
+            backend,
+            "--config",
+            "tiny",
+            "--steps",
+            "3",
+            "--batch",
+            "1",
+        ]
         options += ["--test-images", "1", "--out", str(tmp_path), "--name", backend]
         assert main(["train", *options]) == 0
         results[backend] = json.loads((tmp_path / backend / "summary.json").read_text())
