@@ -65,6 +65,18 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
         "JPEG or PNG images in train/<class>/ and test/<class>/",
     )
     group.add_argument(
+        "--crop",
+        type=int,
+        metavar="N",
+        help="shift training images by up to N pixels each way, 0 for none (default: 1 for "
+        "digits, else 4)",
+    )
+    group.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        help="mirror every second training image, by chance (default: all but digits)",
+    )
+    group.add_argument(
         "--model",
         default="resnet8",
         metavar="resnetN",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ RECORDED = (
     *("dataset", "model", "backend", "config", "device", "seed", "steps", "epochs", "batch"),
     *("bn_group", "lr", "lr_schedule", "momentum", "weight_decay", "method", "mode"),
     *("weight_levels", "published_range", "test_images", "checkpoint_every", "evaluate_every"),
+    *("crop", "flip"),
 )
 """Options that a run goes on with when it is resumed; those of its method are in its recipe."""
 
@@ -45,6 +46,7 @@ def check_numbers(args: argparse.Namespace) -> None:
         ("bn_group", 1),
         ("checkpoint_every", 1),
         ("evaluate_every", 1),
+        ("crop", 0),
     ):
         value = getattr(args, name)
         if value is not None and value < low:
@@ -106,6 +108,7 @@ class Work:
 
 def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
     """Make network, method, plan and cadence; `ParameterError` for what does not fit."""
+    dataset = _augmented(dataset, args)
     network = build_network(
         args.model,
         channels=dataset.channels,
@@ -141,6 +144,20 @@ def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
         plan,
         _cadence(args, plan.steps),
         RunCosts(network, (height, width), args.batch),
+    )
+
+
+def _augmented(dataset: Dataset, args: argparse.Namespace) -> Dataset:
+    """Cropped and flipped as the options say, or as is usual for it."""
+    height, width = dataset.train_images.shape[2:]
+    if args.crop is not None and args.crop >= min(height, width):
+        raise ParameterError(
+            "--crop", args.crop, f"less than {min(height, width)}, the size of the images"
+        )
+    return replace(
+        dataset,
+        crop_padding=dataset.crop_padding if args.crop is None else args.crop,
+        flip=dataset.flip if args.flip is None else args.flip,
     )
 
 
