@@ -1,10 +1,12 @@
 """`fractrain train`: what it writes and prints, what it refuses, what an interruption leaves."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from host.cli import train as command
 from host.cli import train_progress
 from host.cli.main import main
 from host.cli.train_progress import BarProgress, LineProgress, open_progress
@@ -16,6 +18,15 @@ REQUIRED = {
     *("dataset", "model", "method", "backend", "config", "seed", "steps", "test_accuracy"),
     *("effective_macs", "effective_macs_fw8bw8", "saving", "weights_sha256"),
 }
+
+
+write_page = command._report
+
+
+@pytest.fixture(autouse=True)
+def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing it takes longer than all else here."""
+    monkeypatch.setattr(command, "_report", lambda folder: None)
 
 
 def train(out: Path, *options: str) -> int:
@@ -67,14 +78,30 @@ def test_default_names_do_not_collide(tmp_path: Path) -> None:
     assert (tmp_path / "latest").readlink() == Path(f"{base}-2")
 
 
-def test_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "_report", write_page)
     train(tmp_path, "--name", "run", "--method", "static", "--precision", "4,3,6")
     shown = capsys.readouterr().out
     assert "step 1/2" in shown and "bits 4/3/6" in shown and "left" in shown
-    for row in ("test accuracy", "stages visited", "effective MACs", "at FW8/BW8", "saving"):
+    for row in ("test accuracy", "stages visited", "effective MACs", "latency", "energy", "saved"):
         assert row in shown
     assert f"{100 * summary(tmp_path)['saving']:.1f} %" in shown
-    assert shown.rstrip().endswith(str(tmp_path / "run" / "summary.json"))
+    page = tmp_path / "run" / "report.html"
+    assert shown.endswith(f"{tmp_path / 'run' / 'summary.json'}\n{page}\n")
+    assert "<html" in page.read_text()
+
+
+def test_without_what_draws_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "_report", write_page)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert train(tmp_path, "--name", "run") == 0
+    shown = capsys.readouterr()
+    assert "note: no HTML report: " in shown.err
+    assert shown.out.endswith(f"{tmp_path / 'run' / 'summary.json'}\n")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from host.cli import train as command
 from host.cli.main import main
 from host.training.trainer import StepReport, Trainer
 
@@ -23,9 +24,10 @@ SHORT = [
 
 
 @pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test here takes power from the disk."""
+def nothing_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here takes power from the disk, or looks at the report."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(command, "_report", lambda folder: None)
 
 
 class PowerError(Exception):

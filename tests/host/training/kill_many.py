@@ -25,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from host.cli import train
 from host.cli.main import main as fractrain
 from host.datasets import load_dataset
 from host.training.checkpoint import DamagedError, decode
@@ -62,10 +63,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     randomness, tally = random.Random(args.seed), Tally()
-    # What every process would load by itself, before its first step.
-    for module in ("host.cli.train", "host.backends.golden"):
-        importlib.import_module(module)
+    # What every process would load by itself, before its first step; and no report behind the last.
+    importlib.import_module("host.backends.golden")
     load_dataset("digits")
+    train._report = lambda folder: None
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         while tally.kills < args.kills:
