@@ -244,3 +244,20 @@ def test_lines_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_progress.sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setitem(train_progress.sys.modules, "rich", None)
     assert isinstance(open_progress(10), LineProgress)
+
+
+def test_crops_and_flips_can_be_chosen(tmp_path: Path) -> None:
+    def weights(*options: str) -> str:
+        name = "-".join(("run", *options))
+        arguments = ["--steps", "2", "--batch", "8", "--out", str(tmp_path), "--name", name]
+        assert main(["train", *arguments, "--test-images", "1", *options]) == 0
+        return str(json.loads((tmp_path / name / "summary.json").read_text())["weights_sha256"])
+
+    usual = weights()
+    assert weights("--crop", "1", "--no-flip") == usual
+    assert len({usual, weights("--crop", "0"), weights("--flip")}) == 3
+
+
+def test_a_crop_as_large_as_the_images(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--crop", "16"]) == 2
+    assert "--crop: got 16, allowed: less than 16" in capsys.readouterr().err
