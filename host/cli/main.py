@@ -23,6 +23,7 @@ from hw.contract.errors import FractrainError
 
 COMMANDS = {
     "train": "train a network through the accelerator",
+    "sweep": "train with every combination of some options, resumable",
     "report": "show training runs as one self-contained HTML page",
     "compare": "show training runs side by side on the terminal",
     "generate": "write the Verilog of a machine and its manifest",

@@ -1,0 +1,209 @@
+"""What came of a sweep: a table of all points, another over seeds, one JSON document."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from host.reports.quantities import (
+    EFFECTIVE_MACS,
+    MISSING,
+    QUANTITIES,
+    Costs,
+    Quantity,
+    percent,
+    read_costs,
+)
+from host.reports.records import number, read_object
+from host.sweeps.job import Job, Outcome
+from host.sweeps.points import Point
+from host.training.run_directory import SUMMARY
+
+SEED = "seed"
+
+UNITS = {
+    "test_accuracy": "percent of test_images, measured",
+    "effective_macs": "multiply-accumulates of 32 x 32 bits (cost a/32 * w/32 each), computed",
+    "modelled_seconds": "of the machine, from the cycle model",
+    "modelled_joules": "of the machine, from the energy model",
+    "saving": "fraction, 1 - value / the same steps with all operands at 8 bits",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """A point and what is known of its run.
+
+    state : finished, failed, unfinished or not begun
+    message : why it failed
+    summary : its summary.json, empty before it has finished
+    """
+
+    point: Point
+    folder: Path
+    state: str
+    message: str
+    steps_done: int
+    summary: Mapping[str, Any]
+    costs: Costs
+
+    @property
+    def accuracy(self) -> float | None:
+        """Test accuracy at the end, in percent."""
+        return number(self.summary, "test_accuracy", str(self.folder / SUMMARY))
+
+    @property
+    def saving(self) -> float | None:
+        """Of effective MACs, as a fraction."""
+        cost = self.costs.get(EFFECTIVE_MACS)
+        return None if cost is None else cost.saving
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: what its columns are called, and its rows."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def read_result(point: Point, job: Job, failure: Outcome | None) -> Result:
+    """What the folder of ``job`` holds; `DataError` for a damaged summary."""
+    path = job.folder / SUMMARY
+    summary = read_object(path) if job.finished else {}
+    state = "finished" if summary else "unfinished" if job.begun else "not begun"
+    return Result(
+        point=point,
+        folder=job.folder,
+        state="failed" if failure else state,
+        message=failure.message if failure else "",
+        steps_done=job.steps_done,
+        summary=summary,
+        costs=read_costs(summary, str(path), modelled="modelled"),
+    )
+
+
+def points_table(results: Sequence[Result]) -> Grid:
+    """One row for each point: its settings, accuracy, costs, savings; its state if that differs."""
+    settings = list(results[0].point.varied)
+    quantities = _recorded(results)
+    scales = {
+        each: each.scale(result.costs[each].value for result in results if each in result.costs)
+        for each in quantities
+    }
+    columns: dict[str, list[str]] = {
+        "#": [str(number) for number in range(1, len(results) + 1)],
+        **{name: [result.point.varied[name] for result in results] for name in settings},
+        "test accuracy": [_accuracy(result.accuracy) for result in results],
+    }
+    for each in quantities:
+        unit = f" ({scales[each].unit})" if scales[each].unit else ""
+        found = [result.costs.get(each) for result in results]
+        columns[f"{each.name}{unit}"] = [
+            scales[each].text(None if cost is None else cost.value) for cost in found
+        ]
+        columns["saving" if each is EFFECTIVE_MACS else f"saving of {each.name}"] = [
+            MISSING if cost is None else percent(cost.saving) for cost in found
+        ]
+    if any(result.state != "finished" for result in results):
+        columns["state"] = [result.state for result in results]
+    return Grid(list(columns), list(zip(*columns.values(), strict=True)))
+
+
+def seeds_table(results: Sequence[Result]) -> Grid | None:
+    """Means over the runs that differ in nothing but their seed; None if there are none."""
+    settings = [name for name in results[0].point.varied if name != SEED]
+    groups: dict[tuple[str, ...], list[Result]] = {}
+    for result in results:
+        if result.accuracy is not None:
+            key = tuple(result.point.varied[name] for name in settings)
+            groups.setdefault(key, []).append(result)
+    if SEED not in results[0].point.varied or all(len(each) < 2 for each in groups.values()):
+        return None
+    rows = [
+        [
+            *key,
+            str(len(group)),
+            _accuracy(statistics.fmean(each.accuracy or 0.0 for each in group)),
+            _deviation([each.accuracy or 0.0 for each in group]),
+            percent(_mean([each.saving for each in group])),
+        ]
+        for key, group in groups.items()
+    ]
+    heads = [*settings, "seeds", "mean test accuracy", "standard deviation", "mean saving"]
+    return Grid(heads, rows)
+
+
+def remarks(results: Sequence[Result]) -> list[str]:
+    """What makes the rows less comparable than they look."""
+    found = []
+    versions = {str(result.summary["versions"]) for result in results if result.summary}
+    if len(versions) > 1:
+        found.append(
+            f"The runs are of {len(versions)} different versions of this program, Python or NumPy."
+        )
+    images = {result.summary.get("test_images") for result in results if result.summary}
+    if len(images) > 1:
+        found.append("Accuracies are over different numbers of test images.")
+    return found
+
+
+def document(source: Path, results: Sequence[Result]) -> dict[str, Any]:
+    """All of it, unrounded, as ``sweep.json`` holds it."""
+    return {
+        "sweep": str(source),
+        "points": [_entry(result) for result in results],
+        "remarks": remarks(results),
+        "units": UNITS,
+    }
+
+
+def _entry(result: Result) -> dict[str, Any]:
+    point = result.point
+    return {
+        "name": result.folder.name,
+        "varied": dict(point.varied),
+        "settings": dict(point.resolved.settings),
+        "command": ["fractrain", "train", *point.resolved.arguments],
+        "state": result.state,
+        "error": result.message or None,
+        "steps_done": result.steps_done,
+        "steps": point.resolved.steps,
+        "test_accuracy": result.accuracy,
+        "test_images": result.summary.get("test_images"),
+        "weights_sha256": result.summary.get("weights_sha256"),
+        "costs": {
+            each.identifier: {
+                "value": result.costs[each].value,
+                "fw8bw8": result.costs[each].baseline,
+                "saving": result.costs[each].saving,
+            }
+            for each in QUANTITIES
+            if each in result.costs
+        },
+    }
+
+
+def _recorded(results: Sequence[Result]) -> list[Quantity]:
+    """Effective MACs, and what else any run has recorded."""
+    return [
+        each
+        for each in QUANTITIES
+        if each is EFFECTIVE_MACS or any(each in result.costs for result in results)
+    ]
+
+
+def _accuracy(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.2f} %"
+
+
+def _deviation(values: Sequence[float]) -> str:
+    return MISSING if len(values) < 2 else f"{statistics.stdev(values):.2f}"
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    given = [value for value in values if value is not None]
+    return statistics.fmean(given) if given else None
