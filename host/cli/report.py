@@ -10,6 +10,7 @@ from host.cli.options import add_runs
 from host.cli.output import progress, write_text
 from host.reports.page import render_page
 from host.reports.run import Run, load_runs
+from host.reports.standalone import standalone_figures
 
 EPILOG = """\
 The page holds everything it needs, pictures included: it opens from disk, on a phone, without a
@@ -38,11 +39,18 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="FILE",
         help="the page (default: report.html, in the folder of the run if there is only one)",
     )
+    parser.add_argument(
+        "--figures", type=Path, metavar="FOLDER", help="write every figure as an SVG file, too"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read the runs, write the page, say where."""
+    """Read the runs, write the page and the figures, say where."""
     print(_as_seen_from_here(write_report(args.run, args.runs, args.out)))
+    if args.figures is not None:
+        for name, svg in standalone_figures(load_runs(args.run, args.runs)):
+            write_text(args.figures / name, svg)
+            print(_as_seen_from_here(args.figures / name))
     return 0
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -128,3 +130,26 @@ def test_mistakes_are_one_line(
     assert main([*arguments, "--runs", str(root)]) == code
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_figures_as_files_of_their_own(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is an SVG that needs nothing else, with a legend where there are several runs."""
+    names = sorted(path.name for path in root.iterdir() if not path.is_symlink())
+    folder = tmp_path / "figures"
+    page = str(tmp_path / "page.html")
+    options = ["--runs", str(root), "--out", page, "--figures", str(folder)]
+    assert main(["report", *names, *options]) == 0
+    files = sorted(folder.iterdir())
+    assert len(files) == 6 + 3 * len(names)
+    assert all(str(file) in capsys.readouterr().out for file in files[:1])
+    for file in files:
+        text = file.read_text()
+        tree = ElementTree.fromstring(text)
+        assert tree.tag == "{http://www.w3.org/2000/svg}svg"
+        assert set(re.findall(r"var\(--([\w-]+)\)", text)) <= set(re.findall(r"--([\w-]+):", text))
+        words = ["".join(each.itertext()) for each in tree.iter("{http://www.w3.org/2000/svg}text")]
+        several = not any(file.name.startswith(f"{name}-") for name in names)
+        assert all((name in words) == several for name in names), file.name
+    assert (folder / "test-accuracy-over-effective-macs.svg").exists()
