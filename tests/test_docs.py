@@ -21,7 +21,7 @@ def readers_own() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/engine.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/engine.md", "docs/step_model.md"])
 def test_examples_run(name: str) -> None:
     """All blocks of a document one after the other, in one namespace."""
     blocks = BLOCK.findall((ROOT / name).read_text(encoding="utf-8"))

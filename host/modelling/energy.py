@@ -17,7 +17,7 @@ from hw.contract.parameters import Parameters
 
 DEVICE_STATIC_WATTS = 0.22
 """Leakage of an XC7Z045, from Vivado's report_power of a routed design that fills 1 % of an
-xc7z045ffg900-2 (typical process, junction at 28 °C): 0.219 W. Doubles, roughly, by 60 °C."""
+xc7z045ffg900-2 (typical process, junction at 28 °C): 0.219 W. It grows with temperature."""
 
 PROCESSOR_WATTS = 1.57
 """The processor system with its DDR3 controller and pins, from the same report: 1.569 W."""
