@@ -50,9 +50,9 @@ class Lines(AbstractContextManager["Lines"]):
         self.done += 1
         self._print(f"[{self.done}/{self.total}] {point.label}: {_end(job, outcome)}")
 
-    def stopping(self, running: int) -> None:
+    def stopping(self) -> None:
         self._stopping = True
-        self._print(f"stopping: {running} runs save their state; once more to end them at once")
+        self._print("stopping: runs save their state; once more to end them at once")
 
     def _print(self, line: str) -> None:
         print(line, flush=True)

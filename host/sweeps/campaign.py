@@ -45,8 +45,8 @@ class Display(Protocol):
 
     def ended(self, point: Point, job: Job, outcome: Outcome) -> None: ...
 
-    def stopping(self, running: int) -> None:
-        """So many runs save their state now."""
+    def stopping(self) -> None:
+        """Runs save their state now."""
 
 
 class Campaign:
@@ -92,7 +92,7 @@ class Campaign:
                     display.progress(point, job.steps_done)
                 if stop.requested and not stopping:
                     stopping = True
-                    display.stopping(len(running))
+                    display.stopping()
                     engine.stop()
                 time.sleep(POLL_SECONDS if running else 0)
         if stop.requested:

@@ -9,7 +9,9 @@ state. A task that Dask starts again elsewhere, because its worker is gone, resu
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import time
 import uuid
@@ -28,6 +30,9 @@ SILENCE_SECONDS = 60
 POLL_SECONDS = 1
 STOP = "stop"
 
+NO_ANSWER = (OSError, TimeoutError)
+"""What is raised when the scheduler is gone."""
+
 
 class ClusterEngine:
     """Tasks of the scheduler at ``address``; ``out`` is the folder of all runs, which exists.
@@ -41,17 +46,20 @@ class ClusterEngine:
     def __init__(self, address: str, out: Path) -> None:
         with needs_extra("sweep"):
             import distributed
+        wrong = ParameterError(
+            "--scheduler",
+            address,
+            "the address of a running Dask scheduler, for example tcp://host:8786",
+            hint="start one with: dask scheduler; and on each machine: dask worker ADDRESS",
+        )
+        if not re.fullmatch(r"\w+://.+:\d+", address):
+            raise wrong
         try:
             self._client: Any = distributed.Client(
                 address, timeout=CONNECT_SECONDS, set_as_default=False
             )
         except (OSError, ValueError) as error:
-            raise ParameterError(
-                "--scheduler",
-                address,
-                "the address of a running Dask scheduler, for example tcp://host:8786",
-                hint="start one with: dask scheduler; and on each machine: dask worker ADDRESS",
-            ) from error
+            raise wrong from error
         self._token = uuid.uuid4().hex[:8]
         self._variable: Any = distributed.Variable(f"fractrain-sweep-{self._token}", self._client)
         self._futures: dict[Job, Any] = {}
@@ -86,19 +94,27 @@ class ClusterEngine:
     def stop(self) -> None:
         """Have all save their state and end; `ended` tells when they have."""
         self._stopping = True
-        self._variable.set(STOP)
+        with contextlib.suppress(*NO_ANSWER):
+            self._variable.set(STOP)
+            # Those that no worker has yet would wait for one.
+            taken = {key for keys in self._client.processing().values() for key in keys}
+            self._client.cancel([each for each in self._futures.values() if each.key not in taken])
 
     def close(self) -> None:
         """Leave the scheduler; runs that are still there stop."""
         if self._futures and not self._stopping:
             self.stop()
+        elif not self._futures:
+            with contextlib.suppress(*NO_ANSWER):
+                self._variable.delete()
         self._client.close()
 
     def _beat(self) -> None:
         if self._stopping or time.monotonic() - self._last_beat < BEAT_SECONDS:
             return
         self._beats, self._last_beat = self._beats + 1, time.monotonic()
-        self._variable.set(self._beats)
+        with contextlib.suppress(*NO_ANSWER):  # of a scheduler that is gone; the futures tell
+            self._variable.set(self._beats)
 
 
 def run_task(job: Job, variable: str) -> Outcome:
@@ -134,7 +150,7 @@ class _Sweep:
         """Whether it said stop, or is silent."""
         try:
             value = self._variable.get(timeout=POLL_SECONDS)
-        except (OSError, TimeoutError):  # the scheduler does not answer
+        except NO_ANSWER:
             value = self._value
         if value != self._value:
             self._value, self._changed = value, time.monotonic()
@@ -147,7 +163,7 @@ def _outcome(future: Any) -> Outcome:
         return outcome
     if future.status == "error":
         return Outcome(1, " ".join(str(future.exception()).split()) or repr(future.exception()))
-    return Outcome(1, f"the scheduler lost it ({future.status})")
+    return Outcome(1, f"{future.status}: the scheduler is gone, was restarted or gave it up")
 
 
 def _check_workers(client: Any, out: Path) -> None:
