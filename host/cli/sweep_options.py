@@ -13,13 +13,11 @@ from host.accelerator import BACKENDS, Accelerator, open_accelerator
 from host.cli.train_options import add_options
 from host.cli.train_setup import (
     build_arithmetic,
-    build_cadence,
-    build_model,
-    build_plan,
     build_recipe,
     check_numbers,
     normal,
     option,
+    prepare,
     record,
 )
 from host.datasets import Dataset, load_dataset
@@ -31,6 +29,9 @@ from hw.contract.errors import ParameterError
 
 RESERVED = ("name", "out", "overwrite", "resume")
 
+EITHER = ("flip",)
+"""Options that can be said both ways, ``--flip`` and ``--no-flip``."""
+
 NO_SETTINGS = ("epochs", "checkpoint_every")
 """Options that are recorded, but that the results do not depend on: steps say how long."""
 
@@ -38,7 +39,7 @@ NO_SETTINGS = ("epochs", "checkpoint_every")
 def vocabulary() -> Vocabulary:
     """What the parser of `fractrain train` takes."""
     defaults = vars(_parser().parse_args([]))
-    flags = [name for name, value in defaults.items() if value is False]
+    flags = [name for name, value in defaults.items() if value is False] + list(EITHER)
     examples = {each.name: plain(each.default) for each in dataclasses.fields(Recipe)}
     lists = {name: value for name, value in examples.items() if isinstance(value, list)}
     others = set(defaults) - {*lists, *flags, *RESERVED}
@@ -67,20 +68,17 @@ class Resolver:
         recipe = build_recipe(args)
         if args.dataset not in self._datasets:
             self._datasets[args.dataset] = load_dataset(args.dataset)
-        dataset = self._datasets[args.dataset]
-        network, method = build_model(args, recipe, dataset)
-        plan = build_plan(args, dataset)
+        work = prepare(args, recipe, self._datasets[args.dataset])
         _check_backend(args)
         with open_accelerator("golden", config=args.config) as accelerator:
-            Trainer(
-                network, dataset, accelerator, method, plan, build_arithmetic(args, accelerator)
-            )
-        recorded = record(args, recipe, plan, build_cadence(args, plan.steps))
+            arithmetic = build_arithmetic(args, accelerator)
+            Trainer(work.network, work.dataset, accelerator, work.method, work.plan, arithmetic)
+        recorded = record(work)
         settings = recorded["options"] | recorded["method_options"]
         return Resolved(
             arguments,
             {name: value for name, value in settings.items() if name not in NO_SETTINGS},
-            plan.steps,
+            work.plan.steps,
         )
 
 
@@ -90,6 +88,8 @@ def _arguments(options: Mapping[str, Any]) -> list[str]:
     for name, value in options.items():
         if value is True:
             written.append(option(name))
+        elif value is False and name in EITHER:
+            written.append(f"--no-{name}")
         elif value is not None and value is not False:
             written.append(f"{option(name)}={text_of(_anywhere(name, value))}")
     return written

@@ -14,7 +14,7 @@ from host.sweeps.job import Job, Outcome
 from host.sweeps.points import Point
 from host.training.run_lock import RunLock
 from host.training.stopping import Stopped, StopSignals
-from hw.contract.errors import DataError
+from hw.contract.errors import DataError, FractrainError
 
 POLL_SECONDS = 0.25
 
@@ -107,16 +107,16 @@ def _has_room(engine: Engine, running: dict[Job, Point]) -> bool:
 def only_one(out: Path) -> Iterator[None]:
     """Within it no other sweep works in the folder ``out``, which is made.
 
-    Raises `DataError` if one does, or if the folder cannot be made.
+    Raises `FractrainError` if one does, `DataError` if the folder cannot be made.
     """
     with failures_named(out):
         out.mkdir(parents=True, exist_ok=True)
     try:
         lock = RunLock(out)
-    except DataError as error:
-        if error.__cause__ is not None:
-            raise  # the file system's failure
-        raise DataError(f"{out} is in use: another sweep runs there") from None
+    except DataError:
+        raise  # the file system's failure
+    except FractrainError:
+        raise FractrainError(f"{out} is in use: another sweep runs there") from None
     try:
         yield
     finally:

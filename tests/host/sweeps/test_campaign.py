@@ -13,7 +13,7 @@ from host.sweeps.campaign import Campaign, only_one
 from host.sweeps.job import Job, Outcome, last_line, steps_in
 from host.sweeps.points import Point, Resolved
 from host.training.stopping import Stopped, StopSignals
-from hw.contract.errors import DataError
+from hw.contract.errors import DataError, FractrainError
 
 POINTS = [
     Point(f"p{number}-d{number}", {"p": str(number)}, Resolved((), {}, 5)) for number in "123"
@@ -111,7 +111,7 @@ def test_a_signal_stops_what_runs_and_begins_nothing(tmp_path: Path) -> None:
 def test_one_sweep_at_a_time_in_a_folder(tmp_path: Path) -> None:
     out = tmp_path / "new" / "out"
     with only_one(out):
-        with pytest.raises(DataError, match="out is in use: another sweep runs there"):
+        with pytest.raises(FractrainError, match="out is in use: another sweep runs there"):
             with only_one(out):
                 pass
     with only_one(out):
