@@ -46,11 +46,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the runs, write the page and the figures, say where."""
-    print(_as_seen_from_here(write_report(args.run, args.runs, args.out)))
+    print(as_seen_from_here(write_report(args.run, args.runs, args.out)))
     if args.figures is not None:
         for name, svg in standalone_figures(load_runs(args.run, args.runs)):
             write_text(args.figures / name, svg)
-            print(_as_seen_from_here(args.figures / name))
+            print(as_seen_from_here(args.figures / name))
     return 0
 
 
@@ -75,7 +75,7 @@ def _default(runs: list[Run]) -> Path:
     return (runs[0].path if len(runs) == 1 else Path()) / "report.html"
 
 
-def _as_seen_from_here(path: Path) -> Path:
+def as_seen_from_here(path: Path) -> Path:
     """Relative, if it is in the current folder."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

@@ -11,7 +11,7 @@ from typing import Any
 from host.accelerator import open_accelerator
 from host.cli.blas import single_threaded_blas
 from host.cli.output import progress
-from host.cli.report import write_report
+from host.cli.report import as_seen_from_here, write_report
 from host.cli.train_options import DESCRIPTION, EPILOG, add_options
 from host.cli.train_progress import open_progress
 from host.cli.train_results import results, savings
@@ -92,7 +92,7 @@ def _train(
             summary = training.execute(shown)
     print(f"\n{results(summary)}\n\n{savings(summary)}\n\n{directory.path / SUMMARY}")
     if page := _report(directory.path):
-        print(page)
+        print(as_seen_from_here(page))
     return 0
 
 
