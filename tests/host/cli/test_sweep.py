@@ -1,0 +1,253 @@
+"""`fractrain sweep`: real runs, what they leave, what is refused, how it goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from host.cli import sweep_progress
+from host.cli.main import main
+from host.cli.sweep_options import Resolver, vocabulary
+from host.cli.sweep_progress import Bars, Lines, open_display
+from host.sweeps.job import Job, Outcome
+from host.sweeps.plan import read_sweep
+from host.sweeps.points import Point, Resolved, resolve_points
+from hw.contract.errors import ParameterError
+
+SHORT = {"batch": 4, "test_images": 4}
+
+
+def write(path: Path, **document: object) -> Path:
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def runs_in(out: Path) -> dict[str, Path]:
+    """Folders of runs without their digests."""
+    folders = [path.parent for path in out.glob("*/config.json") if path.parent.name != "latest"]
+    return {folder.name.rpartition("-")[0]: folder for folder in folders}
+
+
+def contents(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def test_from_file_to_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One run diverges; the other does not mind, and is left alone by a second call."""
+    sweep = write(
+        tmp_path / "s.yaml",
+        base=SHORT | {"steps": 2, "method": "static"},
+        points=[{"lr": 1e30}, {"precision": [4, 3, 6]}],
+    )
+    out = tmp_path / "out"
+    command = ["sweep", str(sweep), "--out", str(out), "--workers", "1"]
+    assert main(command) == 1
+    shown, error = capsys.readouterr()
+    assert error == (
+        "fractrain: error: 1 of 2 runs failed (above); the same command tries them again\n"
+    )
+    assert "2 runs; 1 at a time" in shown
+    assert "[1/2] lr=1e+30 precision=8,8,8: failed: " in shown
+    assert "[2/2] lr=0.1 precision=4,3,6: test accuracy " in shown
+    run = runs_in(out)["lr0.1-precision4_3_6"]
+    summary = json.loads((run / "summary.json").read_text())
+    row = next(line.split() for line in shown.splitlines() if line.startswith("2  "))
+    accuracy, saving = f"{summary['test_accuracy']:.2f}", f"{100 * summary['saving']:.1f}"
+    assert row[:5] == ["2", "0.1", "4,3,6", accuracy, "%"]
+    assert row[6:8] == [saving, "%"] and row[-1] == "finished"
+    document = json.loads((out / "sweep.json").read_text())
+    assert [each["state"] for each in document["points"]] == ["failed", "finished"]
+    assert document["points"][0]["error"] and document["points"][0]["test_accuracy"] is None
+    assert document["points"][1]["weights_sha256"] == summary["weights_sha256"]
+
+    before = contents(run)
+    assert main(command) == 1
+    assert "2 runs, 1 finished before; 1 at a time" in capsys.readouterr().out
+    assert contents(run) == before
+    assert main([*command, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("(finished)") == 1 and shown.count("  fractrain train ") == 2
+    assert shown.splitlines()[-1] == "2 runs, 1 to do, 2 steps at most"
+
+
+def test_interrupted_and_gone_on_with(tmp_path: Path) -> None:
+    """SIGTERM in a run: its state is saved, and the same command finishes it."""
+    sweep = write(
+        tmp_path / "s.yaml",
+        base=SHORT | {"method": "static", "checkpoint_every": 1000, "evaluate_every": 1000},
+        points=[{"steps": 40}],
+    )
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "host.cli.main", "sweep", str(sweep), "--out", str(out)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while process.poll() is None and not list(out.glob("run-*/log.jsonl")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        error = process.stderr.read()
+    assert process.returncode == 143, error
+    assert "interrupted, 0 of 1 runs finished; to go on: fractrain sweep " in error
+    run = runs_in(out)["run"]
+    assert not (run / "summary.json").exists()
+    assert len(list((run / "checkpoints").iterdir())) == 1, "written because of the signal"
+    saved = (run / "log.jsonl").read_bytes()
+
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0, result.stderr
+    assert f"goes on after step {len(saved.splitlines())} of 40" in result.stdout
+    log = (run / "log.jsonl").read_bytes()
+    assert log.startswith(saved) and len(log.splitlines()) == 40
+    assert (run / "summary.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "message"),
+    [
+        ({"grid": {"epsilon": [0.1, "x"]}}, 2, "--epsilon: got 'x', allowed: a number (grid in "),
+        ({"points": [{"batch": 1.5}]}, 2, "--batch: got '1.5', allowed: a whole number ("),
+        ({"points": [{"method": "x"}]}, 2, "--method: got 'x', allowed: static, pfq, dfq, frac"),
+        ({"points": [{"steps": 1, "epochs": 1}]}, 2, "--epochs: got '1', allowed: without --st"),
+        ({"points": [{"targets": "1,x"}]}, 2, "--targets: got '1,x', allowed: numbers with com"),
+        ({"points": [{"batch": 5000}]}, 2, "batch: got 5000, allowed: 1..1438 images (points[0]"),
+        ({"points": [{"model": "resnet9"}]}, 2, "model: got 'resnet9', allowed: resnet8"),
+        ({"points": [{"device": "cuda"}]}, 2, "--device: got 'cuda', allowed: none with"),
+        ({"points": [{"backend": "cosim", "mode": "reference"}]}, 2, "allowed: hardware with"),
+        ({"points": [{"config": "huge"}]}, 3, "points[0] in "),
+        ({"points": [{"dataset": "nowhere"}]}, 2, "dataset: got '"),
+        (
+            {"grid": {"method": ["pfq", "static"], "alpha": [0.3]}},
+            2,
+            "--alpha: got 0.3, allowed: with --method pfq or fractrain only (grid in ",
+        ),
+        ({"points": [{}, {"alpha": 0.4}]}, 2, "run of points[1] in "),
+        ({"points": [{"name": "x"}]}, 2, "name is given by the sweep itself"),
+        ({"grid": {}}, 2, "grid in "),
+    ],
+)
+def test_nothing_is_run_if_anything_is_wrong(
+    document: dict,
+    code: int,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sweep = write(tmp_path / "s.yaml", **document)
+    assert main(["sweep", str(sweep), "--out", str(tmp_path / "out")]) == code
+    shown, error = capsys.readouterr()
+    assert error.startswith("fractrain: error: ") and error.count("\n") == 1
+    assert message in error and str(sweep) in error
+    assert shown == "" and not (tmp_path / "out").exists()
+
+
+def test_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = write(tmp_path / "s.yaml", points=[{"steps": 1}])
+    assert main(["sweep", str(sweep), "--out", str(tmp_path), "--workers", "0"]) == 2
+    assert "--workers: got 0, allowed: a whole number, at least 1" in capsys.readouterr().err
+
+
+def test_dask_is_needed_for_a_scheduler_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    sweep = write(tmp_path / "s.yaml", points=[{"steps": 1}])
+    command = ["sweep", str(sweep), "--out", str(tmp_path), "--scheduler", "tcp://host:1"]
+    assert main(command) == 4
+    assert "pip install 'fractrain-fpga[sweep]'" in capsys.readouterr().err
+
+
+def test_options_are_those_of_train() -> None:
+    words = vocabulary()
+    lists = {"precision", "schedule_forward", "schedule_backward", "candidates", "targets"}
+    assert words.lists.keys() == lists
+    assert words.flags == ["published_range", "flip"]
+    assert {"epsilon", "dataset", "batch"} < set(words.numbers_and_words)
+    assert not {"out", "overwrite", "resume", "name"} & set(words.names)
+
+
+def test_settings_have_the_defaults_and_how_long() -> None:
+    resolve = Resolver()
+    given = resolve({"epochs": 2, "method": "pfq", "recipe": "bw12", "checkpoint_every": 7})
+    same = resolve({"steps": 44, "method": "pfq", "schedule_backward": [6, 8, 10, 12]})
+    assert given.settings == same.settings
+    assert given.settings["alpha"] == 0.4 and given.settings["steps"] == given.steps == 44
+    assert given.arguments[:2] == ("--epochs=2", "--method=pfq")
+
+
+def test_paths_are_the_same_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r.yaml").write_text("alpha: 0.3")
+    resolved = Resolver()({"steps": 1, "recipe": "r.yaml"})
+    assert resolved.arguments == ("--steps=1", f"--recipe={tmp_path / 'r.yaml'}")
+    assert resolved.settings["alpha"] == 0.3
+
+
+@pytest.mark.parametrize(("name", "runs"), [("laptop", 7), ("ablation", 102)])
+def test_sweeps_that_come_with_the_project(name: str, runs: int, project_root: Path) -> None:
+    path = project_root / "configs" / "sweeps" / f"{name}.yaml"
+    assert len(resolve_points(read_sweep(path, vocabulary()), Resolver())) == runs
+
+
+POINT = Point("a-1", {"alpha": "0.3"}, Resolved((), {}, 10))
+
+
+def test_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Lines(3, 1) as display:
+        display.started(POINT, 4)
+        display.progress(POINT, 5)
+        display.ended(POINT, Job(tmp_path, ()), Outcome(1, "no memory"))
+        display.stopping()
+        display.ended(POINT, Job(tmp_path, ()), Outcome(143, "interrupted"))
+    assert capsys.readouterr().out.splitlines() == [
+        "alpha=0.3: goes on after step 4 of 10",
+        "[2/3] alpha=0.3: failed: no memory",
+        "stopping: runs save their state; once more to end them at once",
+    ]
+
+
+def test_lines_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(sweep_progress.time, "monotonic", lambda: now[0])
+    with Lines(3, 1) as display:
+        display.started(POINT, 0)
+        for now[0] in (1, 59, 61, 62):
+            display.progress(POINT, int(now[0]))
+    assert capsys.readouterr().out == "alpha=0.3: step 61 of 10\n"
+
+
+def test_bars_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setattr(sweep_progress.sys.stdout, "isatty", lambda: True, raising=False)
+    display = open_display(3, 1)
+    assert isinstance(display, Bars)
+    with display:
+        display.started(POINT, 0)
+        display.progress(POINT, 0)
+        display.progress(POINT, 10)
+        display._bars.refresh()
+        display.ended(POINT, Job(tmp_path, ()), Outcome(1, "no memory"))
+    shown = capsys.readouterr().out
+    assert "[2/3] alpha=0.3: failed: no memory" in shown
+    assert "all runs" in shown and "2/3" in shown
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert type(open_display(3, 1)) is Lines
+
+
+def test_an_option_that_trains_parser_does_not_know_is_an_error() -> None:
+    with pytest.raises(ParameterError, match="unrecognized arguments: --colour=red"):
+        Resolver()({"colour": "red"})
