@@ -35,11 +35,8 @@ class Arithmetic(ABC):
         self.elementwise = elementwise
 
     @abstractmethod
-    def measure(self, x: Array, *, late: bool = False) -> Array:
-        """The range of activations ``x``, an array that a running mean can be taken of.
-
-        ``late``: how many bits will be read is decided after they are quantized over it.
-        """
+    def measure(self, x: Array) -> Array:
+        """The range of activations ``x``, an array that a running mean can be taken of."""
 
     @abstractmethod
     def pixels(self, images: Array, bits: int | None, image_bits: int, scale: Any) -> Operand:

@@ -21,13 +21,6 @@ from host.arithmetic.arithmetic import Arithmetic
 from host.numerics.quantization import Array, Quantized, WeightLevels
 from hw.contract.precision import Pass
 
-LATE_CLIPPING = 3.0
-"""Range of activations that are read as top planes, in units of their root mean square.
-
-Reading 3 of 8 planes rounds down: all below an eighth of the range is 0, where rounding to nearest
-has that below a fourteenth. Over the greatest value, 5 to 8 times the root mean square, most of a
-tensor would be lost; docs/training.md has what was measured."""
-
 
 class IntegerArithmetic(Arithmetic):
     """Symmetric integers of a scale per tensor, on ``accelerator``; nothing is unquantized."""
@@ -41,14 +34,9 @@ class IntegerArithmetic(Arithmetic):
         super().__init__(accelerator.elementwise)
         self._accelerator, self._weight_levels = accelerator, weight_levels
 
-    def measure(self, x: Array, *, late: bool = False) -> Array:
-        """The greatest value: the range is 0 .. that; if late, no more than `LATE_CLIPPING` times
-        the root mean square."""
-        xp = self.elementwise.xp
-        maximum = xp.max(x)
-        if not late:
-            return maximum
-        return xp.minimum(maximum, LATE_CLIPPING * xp.sqrt(xp.mean(x * x)))
+    def measure(self, x: Array) -> Array:
+        """The greatest value: the range is 0 .. that."""
+        return self.elementwise.xp.max(x)
 
     def pixels(self, images: Array, bits: int | None, image_bits: int, scale: Any) -> Quantized:
         """The top ``bits`` bits of the pixels, as they are."""

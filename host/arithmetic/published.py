@@ -30,7 +30,7 @@ class PublishedArithmetic(Arithmetic):
         self._convolutions = accelerator.real_convolutions()
         self._published_range = published_range
 
-    def measure(self, x: Array, *, late: bool = False) -> Array:
+    def measure(self, x: Array) -> Array:
         """[minimum, maximum]."""
         return affine.tensor_range(self.elementwise.xp, x, published=self._published_range)
 

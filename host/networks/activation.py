@@ -39,14 +39,11 @@ class ActivationRange:
     def __init__(self, name: str) -> None:
         self.running = Statistic(f"{name}.range")
 
-    def observe(self, x: Array, execution: Execution, *, late: bool = False) -> Array:
-        """The range for ``x``; in training, ``x`` joins the running mean.
-
-        ``late`` as in `Arithmetic.measure`.
-        """
+    def observe(self, x: Array, execution: Execution) -> Array:
+        """The range for ``x``; in training, ``x`` joins the running mean."""
         if execution.training is None and self.running.value is not None:
             return self.running.value
-        batch = execution.arithmetic.measure(x, late=late)
+        batch = execution.arithmetic.measure(x)
         if execution.training is not None:
             previous = batch if self.running.value is None else self.running.value
             self.running.value = previous + RANGE_MOMENTUM * (batch - previous)

@@ -93,8 +93,7 @@ class ResidualBlock:
 
     def forward(self, x: Array, choice: Choice, execution: Execution) -> Array:
         """Output of ``x`` ≥ 0; ``x`` is left as it is."""
-        late = choice.stored_bits is not None
-        extent = self._input_range.observe(x, execution, late=late)
+        extent = self._input_range.observe(x, execution)
         if len(choice.paths) == 1:
             y, saved = self._take(x, extent, choice.paths[0], choice, execution)
             taken = [saved]
