@@ -83,10 +83,12 @@ def scatter(dots: Sequence[Dot]) -> Picture:
                 fontsize=8,
             )
         _limits(axes, dots)
-        axes.set_xlabel("saving against the same steps at FW8/BW8, % (computed)")
+        axes.set_xlabel("saving of effective MACs, % (computed)")
         axes.set_ylabel("test accuracy, % (measured)")
         svg = render(figure, "accuracy-saving", title)
-    return Picture(title, svg, "Numbers are those of the table. Up and to the right is better.")
+    return Picture(
+        title, svg, "Numbers are those of the table; savings are against the same steps at FW8/BW8."
+    )
 
 
 def _limits(axes: Axes, dots: Sequence[Dot]) -> None:
