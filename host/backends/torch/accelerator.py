@@ -113,6 +113,11 @@ class TorchAccelerator(Accelerator):
         sums: Tensor = super()._step(step, values, precision)
         return sums.to(self._torch.int64).cpu().numpy()
 
+    def _top(self, a: Any, stored: int, bits: int) -> Any:
+        """Of an operand: it has been checked and converted already."""
+        step = 1 << (stored - bits)
+        return Operand((a.values * (1 / step)).floor_(), max(a.magnitude // step, 1))
+
     # -- operands --------------------------------------------------------------------------
 
     def _operand(self, name: str, values: object, axes: str, bits: int, *, signed: bool) -> Any:

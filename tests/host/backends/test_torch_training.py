@@ -98,3 +98,15 @@ def test_a_run_goes_on_from_its_state(recipe: Recipe) -> None:
 def test_divergence_is_reported() -> None:
     with pytest.raises(DivergenceError, match="training diverged: .* at step"):
         train(20, learning_rate=1e30)
+
+
+def test_the_top_planes_of_what_is_stored(rng: np.random.Generator) -> None:
+    a, w = rng.integers(0, 256, (2, 3, 6, 6)), rng.integers(-4, 4, (4, 3, 3, 3))
+    e = rng.integers(-8, 8, (2, 4, 6, 6))
+    with open_accelerator("torch") as ours, open_accelerator("golden") as golden:
+        forward = ours.forward(a, w, (3, 3), padding=1, stored=8)
+        gradient = ours.gradient(a, e, (3, 4), padding=1, kernel_size=3, stored=8)
+        truth = golden.forward(a >> 5, w, (3, 3), padding=1)
+        np.testing.assert_array_equal(ours.elementwise.to_host(forward), truth)
+        truth = golden.gradient(a >> 5, e, (3, 4), padding=1, kernel_size=3)
+        np.testing.assert_array_equal(ours.elementwise.to_host(gradient), truth)

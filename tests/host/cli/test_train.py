@@ -4,13 +4,15 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from host.cli import train as command
-from host.cli import train_progress
+from host.cli import train_progress, train_setup
 from host.cli.main import main
 from host.cli.train_progress import BarProgress, LineProgress, open_progress
 from host.networks.effective_macs import EffectiveMacs
+from host.networks.resnet import build_network
 from host.training.trainer import StepReport, Trainer
 from hw.contract.precision import Pass, Precision
 
@@ -261,3 +263,9 @@ def test_crops_and_flips_can_be_chosen(tmp_path: Path) -> None:
 def test_a_crop_as_large_as_the_images(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--crop", "16"]) == 2
     assert "--crop: got 16, allowed: less than 16" in capsys.readouterr().err
+
+
+def test_steps_on_large_images_are_not_modelled() -> None:
+    network = build_network("resnet8", channels=3, classes=2, rng=np.random.default_rng(0))
+    assert train_setup._cost_model(network, (65, 8), 4) is None
+    assert train_setup._cost_model(network, (8, 8), 4) is not None
