@@ -38,6 +38,8 @@ def find_images(names: Sequence[str]) -> dict[str, tuple[bool, str]]:
 def load_images(path: Path, found: dict[str, tuple[bool, str]]) -> Dataset:
     """The images of ``path``, all of one size; classes are numbered in the order of their names.
 
+    Test images come in one mixed order, the same for the same files: a gate that decides for a
+    mini-batch shall meet all classes in it, as in the official archives, not one after the other.
     Grey images stay grey if all of them are; else all become RGB. Raises `DataError` naming the
     file that is no image or of another size, and if a class has no images for training.
     """
@@ -63,6 +65,8 @@ def load_images(path: Path, found: dict[str, tuple[bool, str]]) -> Dataset:
     arrays = []
     for training in (True, False):
         names = sorted(name for name, (split, _) in found.items() if split is training)
+        if not training:
+            names = [names[index] for index in np.random.default_rng(0).permutation(len(names))]
         stacked = [_channels(images[name], colour) for name in names]
         arrays += [np.stack(stacked), np.array([numbers[found[name][1]] for name in names])]
     train_images, train_labels, test_images, test_labels = arrays

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -127,14 +128,17 @@ class ResidualBlock:
     ) -> tuple[Array, _SavedPath]:
         arithmetic, elementwise = execution.arithmetic, execution.elementwise
         images = x.shape[0] if path.images is None else path.images
-        size, stored = (x.shape[2], x.shape[3]), None
-        if choice.stored_bits is not None:
-            stored = arithmetic.activations(x, choice.stored_bits, extent)
+        size = x.shape[2], x.shape[3]
+
+        @cache
+        def stored() -> Any:
+            """Quantized when something reads it: a skipped block with an identity does not."""
+            return arithmetic.activations(x, choice.stored_bits, extent)
 
         def quantized(bits: int | None) -> Any:
-            if stored is None or bits is None:
+            if choice.stored_bits is None or bits is None:
                 return arithmetic.activations(x, bits, extent)
-            return arithmetic.late(stored, bits)
+            return arithmetic.late(stored(), bits)
 
         residual = None
         if is_skip(path.precision):

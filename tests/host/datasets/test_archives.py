@@ -78,6 +78,21 @@ def test_image_folder(write: Write, test: str, tmp_path: Path) -> None:
     assert dataset.test_images[:, 2, 5, 7].tolist() == [100, 110]
 
 
+def test_test_images_of_a_folder_are_mixed_and_keep_their_classes(tmp_path: Path) -> None:
+    """In the order of their names every mini-batch would be of one class."""
+    files = image_folder() | {
+        f"test/{label}/{number:04}.png": image(np.full((6, 8, 3), value + number, np.uint8))
+        for label, value in (("cat", 100), ("dog", 200))
+        for number in range(20)
+    }
+    first, again = (load_dataset(str(folder(tmp_path / each, files))) for each in "ab")
+    labels = first.test_labels
+    assert sorted(first.test_images[:, 0, 0, 0]) == [*range(100, 120), *range(200, 220)]
+    np.testing.assert_array_equal(first.test_images[:, 0, 0, 0] >= 200, labels)
+    assert 4 < sum(labels[:20]) < 16
+    np.testing.assert_array_equal(again.test_labels, labels)
+
+
 def test_grey_and_coloured_images(tmp_path: Path) -> None:
     """All grey: one channel; with others: three."""
     grey = {
