@@ -12,7 +12,7 @@ from host.cli.options import add_config
 from host.datasets import BUNDLED
 from host.numerics.quantization import WeightLevels
 from host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
-from host.training.recipe import METHODS, Recipe, recipe_names
+from host.training.recipe import DECIDE, METHODS, Recipe, recipe_names
 from hw.contract.errors import ParameterError
 from hw.contract.precision import MAX_BITS, Precision
 
@@ -246,6 +246,12 @@ def _add_precision(group: argparse._ArgumentGroup) -> None:
         type=float,
         metavar="CP",
         help="dfq, fractrain: leave the cost alone when it is so close to its target (default: 0)",
+    )
+    group.add_argument(
+        "--decide",
+        choices=DECIDE,
+        help="dfq, fractrain: late, after the activations are stored, of which the top planes are "
+        "read; early, before they are quantized (default: late in hardware mode, else early)",
     )
     group.add_argument(
         "--weight-levels",

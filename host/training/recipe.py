@@ -25,12 +25,15 @@ from hw.contract.precision import MAX_BITS, Precision
 
 METHODS = ("static", "pfq", "dfq", "fractrain")
 
+DECIDE = ("late", "early")
+"""When a gate decides: after its block's activations are stored, or before they are quantized."""
+
 Pairs = tuple[tuple[int, int], ...]
 
 OF_METHODS = {
     "static": ("precision",),
     "pfq": ("schedule_forward", "schedule_backward", "epsilon", "alpha", "interval"),
-    "dfq": ("candidates", "weight_bits", "target", "beta", "dead_band"),
+    "dfq": ("candidates", "weight_bits", "target", "beta", "dead_band", "decide"),
     "fractrain": (
         "candidates",
         "weight_bits",
@@ -40,6 +43,7 @@ OF_METHODS = {
         "interval",
         "beta",
         "dead_band",
+        "decide",
     ),
 }
 """Method → the fields of `Recipe` that it reads."""
@@ -57,7 +61,9 @@ class Recipe:
     - ``candidates``: what DFQ's gates choose from, pairs of forward and backward bits;
       ``weight_bits`` hold for all of them.
     - ``target`` (DFQ), ``targets`` (FracTrain, one for each stage): the cost aimed at, cp in
-      percent; ``beta``, ``dead_band``: see `host.networks.gates`.
+      percent; ``beta``, ``dead_band``: see `host.networks.gates`. ``decide`` (of `DECIDE`):
+      "late", the top planes of stored activations are read; "early", they are quantized as the
+      gate chose; None is late in hardware mode and early in reference mode, which knows no other.
 
     Raises `ParameterError` for a value that is not allowed.
     """
@@ -75,6 +81,7 @@ class Recipe:
     targets: tuple[float, ...] = (1.5, 2.0, 2.5, 3.0)
     beta: float = 1e-3
     dead_band: float = 0.0
+    decide: str | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -108,6 +115,7 @@ class Recipe:
             ("targets", bool(self.targets) and min(self.targets) > 0, "greater than 0 percent"),
             ("beta", self.beta >= 0, "at least 0"),
             ("dead_band", self.dead_band >= 0, "at least 0 percent"),
+            ("decide", self.decide in (None, *DECIDE), " or ".join(DECIDE)),
         ):
             if not fits:
                 raise ParameterError(name, getattr(self, name), allowed)
@@ -142,7 +150,8 @@ class Recipe:
     ) -> Method:
         """The method, for blocks of inputs with ``widths`` channels and ``macs`` a pass.
 
-        ``per_sample``: a gate decides for each image by itself, after that quantizing it.
+        ``per_sample``: a gate decides for each image by itself, after that quantizing it;
+        `ParameterError` if the recipe says it shall decide late.
         """
         interval = self.interval or steps_per_epoch
         if not self.gated:
@@ -157,13 +166,11 @@ class Recipe:
             return ScheduledMethod(self.method, self._progression(values, interval))
         targets = self.targets if self.method == "fractrain" else (self.target,)
         candidates = self.candidate_precisions()
-        rules = GateRules(
-            candidates,
-            self.beta,
-            self.dead_band,
-            per_sample,
-            None if per_sample else max(8, *(each.activation for each in candidates)),
-        )
+        if per_sample and self.decide == "late":
+            raise ParameterError("decide", self.decide, "early, or nothing, with --mode reference")
+        early = per_sample or self.decide == "early"
+        stored = None if early else max(8, *(each.activation for each in candidates))
+        rules = GateRules(candidates, self.beta, self.dead_band, per_sample, stored)
         gates = Gates(rules, widths, macs, rng, target=targets[0])
         return GatedMethod(self.method, gates, self._progression(targets, interval))
 
@@ -234,6 +241,8 @@ def _parsed(name: str, value: Any, path: str) -> Any:
             return tuple(map(_whole, value))
         if name == "interval":
             return None if value is None else _whole(value)
+        if name == "decide":
+            return None if value is None else str(value)
         if isinstance(example, int):
             return _whole(value)
         if isinstance(example, float):

@@ -3,12 +3,14 @@
 import json
 
 import numpy as np
+import pytest
 
 from host.networks.gates import Gates
 from host.networks.selection import FixedSelector
 from host.training.indicator import TurningPointIndicator
 from host.training.methods import Method, Progression, Stage
 from host.training.recipe import Recipe
+from hw.contract.errors import ParameterError
 from hw.contract.precision import Precision
 
 
@@ -100,6 +102,15 @@ def test_wide_candidates_are_stored_wide_and_those_per_sample_not_at_all() -> No
     wide = Recipe("dfq", candidates=((3, 6), (12, 12)))
     assert build(wide).selector.rules.stored_bits == 12
     assert build(wide, per_sample=True).selector.rules.stored_bits is None
+
+
+def test_a_gate_that_decides_early_stores_nothing_first() -> None:
+    assert build(Recipe("dfq", decide="early")).selector.rules.stored_bits is None
+    assert build(Recipe("dfq", decide="late")).selector.rules.stored_bits == 8
+    with pytest.raises(ParameterError, match="--mode reference"):
+        build(Recipe("dfq", decide="late"), per_sample=True)
+    with pytest.raises(ParameterError, match="late or early"):
+        Recipe("dfq", decide="never")
 
 
 def test_a_candidate_may_skip_the_block() -> None:
