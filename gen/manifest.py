@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gen.verilog import Port
+from gen.port import Port
 from hw.contract.errors import DataError
 from hw.contract.parameters import Parameters, parse_parameters
 

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from gen.port import Port
 from hw.shared_module import ModuleLibrary
 
-__all__ = ["Port", "emit", "ports"]
-
-
-@dataclass(frozen=True)
-class Port:
-    """One port of the top module; ``direction`` is ``input`` or ``output``."""
-
-    name: str
-    direction: str
-    width: int
+__all__ = ["emit", "ports"]
 
 
 def emit(component: wiring.Component, name: str) -> str:

@@ -88,6 +88,7 @@ def test_the_block_blocks(name: str, project_root: Path) -> None:
 
 def test_board_software_imports_without_workstation_packages(project_root: Path) -> None:
     modules = modules_below(project_root, "hw/contract", "sim/golden", "host")
+    modules.append("gen.bitstream.manifest")  # says what the FPGA is loaded with
     assert {"host.cli.main", "host.accelerator", "hw.contract.parameters"} <= set(modules)
     result = run_on_the_board(
         f"""

@@ -13,7 +13,7 @@ from gen.build import generate
 from gen.build_hash import build_hash, hash_register
 from gen.designs import ENGINE_NAME
 from gen.manifest import MANIFEST_NAME, Manifest, read_manifest
-from gen.verilog import Port
+from gen.port import Port
 from hw.contract.parameters import load_parameters
 from hw.contract.registers import RegisterMap
 from hw.mac.flavour import Flavour
