@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from host.argument_checks import check_equal, check_output, pair, whole
 from host.compiler import Program, Step, narrowed, skipped
 from host.counters import Counters
+from host.machine_work import MachineWork, ProgramRun
 from host.numerics.elementwise import Elementwise
 from host.numerics.quantization import Quantized
 from host.real_convolutions import RealConvolutions
@@ -97,6 +98,12 @@ class Accelerator(ABC):
 
     takes_device = False
     """Whether the constructor takes the name of a device after the parameters."""
+
+    measured_as: str | None = None
+    """What the counters are of, where a machine runs: ``RTL cycles``, ``board``."""
+
+    program_observer: Callable[[ProgramRun], None] | None = None
+    """If set, told of each program that a machine has run here."""
 
     def __init__(self, parameters: Parameters, elementwise: Elementwise | None = None) -> None:
         self.parameters = parameters
@@ -214,6 +221,16 @@ class Accelerator(ABC):
     def counters(self) -> Counters:
         """What was done since the accelerator was opened; readable after `close` too."""
         return self._counters
+
+    @property
+    def work(self) -> MachineWork | None:
+        """The same by pass; None on a backend that runs no machine."""
+        return None
+
+    @property
+    def clock_hz(self) -> float:
+        """Of the machine whose cycles are counted."""
+        return self.parameters.clock_mhz * 1e6
 
     def close(self) -> None:
         """Release the machine; closing twice is no error."""

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from gen.build_hash import build_hash, hash_register
 from host.backends.engine import EngineAccelerator, Outcome
 from host.compiler import Program
-from host.counters import Counters
+from host.machine_work import program_work
 from host.optional import needs_extra
 from hw.contract.commands import Convolve, Format, Load, Store
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Precision
-from hw.contract.registers import BUILD_HASH, COUNTERS, ID, IDENTITY
-from sim.cosim.convolution import ConvolutionSimulation, RunResult
+from hw.contract.registers import BUILD_HASH, ID, IDENTITY
+from sim.cosim.convolution import ConvolutionSimulation
 from sim.memory_model import MemoryModel
 
 MEMORY_BYTES = 1 << 30
@@ -37,6 +37,8 @@ class CosimAccelerator(EngineAccelerator):
     Raises `MissingToolError` if a compiler or a package is missing, `MachineError` if the machine
     stops; it has been reset then and takes the next call.
     """
+
+    measured_as = "RTL cycles"
 
     def __init__(self, parameters: Parameters, memory: MemoryModel | None = None) -> None:
         super().__init__(parameters)
@@ -85,7 +87,8 @@ class CosimAccelerator(EngineAccelerator):
         except MachineError:
             machine.reset()
             raise
-        return Outcome(memory, result.port, _cost(result))
+        work = program_work(result.counters, cycles=result.cycles)
+        return Outcome(memory, result.port, work)
 
     def _close(self) -> None:
         self._machine.close()
@@ -127,20 +130,3 @@ def _cycle_limit(program: Program, precisions: Mapping[int, Precision]) -> int:
 
 def _tiles(command: Convolve | Store) -> int:
     return command.images * command.tiles_y * command.tiles_x
-
-
-def _cost(result: RunResult) -> Counters:
-    total = {
-        each.name: sum(counters[each.name] for counters in result.counters.values())
-        for each in COUNTERS
-    }
-    return Counters(
-        cycles=result.cycles,
-        busy_cycles=total["BUSY"],
-        bytes_in=total["BYTES_READ"],
-        bytes_out=total["BYTES_WRITTEN"],
-        stall_operand=total["STALL_OPERAND"],
-        stall_result=total["STALL_RESULT"],
-        stall_memory=total["STALL_MEMORY"],
-        stall_token=total["STALL_TOKEN"],
-    )

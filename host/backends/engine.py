@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from host.accelerator import Accelerator, Integers
 from host.compiler import Geometry, Program, Results, Step, compile_program
-from host.counters import Counters
+from host.machine_work import MachineWork, ProgramRun
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Operand, Pass, Precision
@@ -23,11 +25,12 @@ KEPT_PROGRAMS = 256
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the engine left: its memory, the beats of its result port, and what it cost."""
+    """What the engine left: its memory, the beats of its result port, and what it did
+    (`host.machine_work.program_work` makes that of its counters)."""
 
     memory: NDArray[np.uint8]
     beats: NDArray[np.int64]
-    cost: Counters
+    work: MachineWork
 
 
 class EngineAccelerator(Accelerator):
@@ -42,7 +45,13 @@ class EngineAccelerator(Accelerator):
     def __init__(self, parameters: Parameters) -> None:
         parameters.require_engine()
         super().__init__(parameters)
+        self._work = MachineWork()
         self._single = lru_cache(KEPT_PROGRAMS)(self._compile)
+
+    @property
+    def work(self) -> MachineWork:
+        """What was done since the accelerator was opened, by pass."""
+        return self._work
 
     @abstractmethod
     def _execute(
@@ -58,10 +67,20 @@ class EngineAccelerator(Accelerator):
     ) -> Results:
         if program.parameters != self.parameters:
             raise ParameterError("program", program.parameters, "one for this accelerator's config")
-        outcome = self._execute(program, program.pack(operands), precisions)
-        self._counters += outcome.cost
+        times = [time.perf_counter()]
+        image = program.pack(operands)
+        times.append(time.perf_counter())
+        outcome = self._execute(program, image, precisions)
+        times.append(time.perf_counter())
+        self._work += outcome.work
+        self._counters += outcome.work.total
         results = program.unpack(outcome.memory, precisions)
-        return results | program.unpack_port(outcome.beats, precisions)
+        results |= program.unpack_port(outcome.beats, precisions)
+        times.append(time.perf_counter())
+        if self.program_observer is not None:
+            took = (after - before for before, after in itertools.pairwise(times))
+            self.program_observer(ProgramRun(program, precisions, outcome.work, *took))
+        return results
 
     # -- single convolutions -------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from host.backends import cosim
 from host.backends.cosim import CosimAccelerator
 from host.compiler import Geometry, Planes, Port, Step, compile_program, planning
 from host.counters import Counters
-from hw.contract.commands import Fault
+from hw.contract.commands import Fault, Tag
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import load_parameters
 from hw.contract.precision import Pass, Precision
@@ -114,6 +114,21 @@ def test_counters_count(accelerator: CosimAccelerator, monkeypatch: pytest.Monke
     assert cost.bytes_out == tiles * 16 * 8 * 4
     stalls = cost.stall_operand + cost.stall_result + cost.stall_memory + cost.stall_token
     assert 0 < stalls < cost.cycles - cost.busy_cycles
+
+
+def test_counters_are_kept_by_pass(accelerator: CosimAccelerator) -> None:
+    """Each pass has the passes of the array that it takes; cycles add up to all of them."""
+    t, before, first = operands(LAYER), accelerator.counters, accelerator.work
+    a, w, e = BITS
+    forward(accelerator, t)
+    accelerator.gradient(t["a"], t["e"], bits=(a, e), padding=1, kernel_size=3)
+    cost, work = accelerator.counters - before, accelerator.work - first
+    assert work.total == cost and work.programs == 2
+    assert work.of(Tag.FORWARD).busy_cycles == 2 * 16 * 2 * a * w
+    assert work.of(Tag.ERROR) == Counters()
+    assert work.of(Tag.FORWARD).bytes_in > 0 and work.of(Tag.OTHER).busy_cycles == 0
+    assert work.of(Tag.FORWARD).busy_cycles + work.of(Tag.GRADIENT).busy_cycles == cost.busy_cycles
+    assert 0 < work.of(Tag.OTHER).cycles < cost.cycles
 
 
 def test_counters_add_up_over_calls(accelerator: CosimAccelerator) -> None:

@@ -14,9 +14,11 @@ from host.accelerator import open_accelerator
 from host.backends.engine import EngineAccelerator, Outcome
 from host.compiler import Geometry, Program, Results, compile_program
 from host.counters import Counters
+from host.machine_work import MachineWork, ProgramRun, program_work
 from hw.contract.commands import Tag
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.precision import Precision
+from hw.contract.registers import COUNTERS
 from sim.functional import FunctionalMachine
 from tests.host.compiler.running import random_operands, three_passes
 from tests.host.compiler.test_program import network
@@ -33,8 +35,8 @@ class EmulatedAccelerator(EngineAccelerator):
         for slot, precision in precisions.items():
             emulated.table[slot] = precision
         result = emulated.run(program.program_address, len(program.commands))
-        busy = sum(result.passes.values())
-        return Outcome(image, result.beats, Counters(busy_cycles=busy))
+        passes = {tag: Counters(busy_cycles=busy) for tag, busy in result.passes.items()}
+        return Outcome(image, result.beats, MachineWork(passes, programs=1))
 
 
 def assert_same(found: Results, wanted: Results) -> None:
@@ -161,3 +163,46 @@ def test_the_top_planes_of_what_is_stored(stored: int) -> None:
             engine.forward(a, w, (3, 3), padding=1, stored=2)
         with pytest.raises(ParameterError, match="a"):
             engine.forward(a + (1 << stored), w, (3, 3), padding=1, stored=stored)
+
+
+# -- what was measured -----------------------------------------------------------------------------
+
+
+def test_work_is_kept_by_pass_and_each_program_is_told_of() -> None:
+    parameters, seen = machine(), list[ProgramRun]()
+    rng = np.random.default_rng(0)
+    a, e = rng.integers(0, 8, (2, 5, 6, 6)), rng.integers(-8, 8, (2, 3, 6, 6))
+    w = rng.integers(-4, 4, (3, 5, 3, 3))
+    with EmulatedAccelerator(parameters) as engine:
+        assert engine.work == MachineWork()
+        engine.forward(a, w, (3, 3), padding=1)
+        engine.program_observer = seen.append
+        first = engine.work
+        engine.forward(a, w, (3, 3), padding=1)
+        engine.gradient(a, e, (3, 4), padding=1, kernel_size=3)
+        since = engine.work - first
+        assert engine.work.total == engine.counters
+    assert since.programs == len(seen) == 2
+    assert set(first.passes) == {Tag.FORWARD} and first.programs == 1
+    assert since.of(Tag.FORWARD) == first.of(Tag.FORWARD)
+    assert since.of(Tag.GRADIENT).busy_cycles > 0 and since.of(Tag.ERROR) == Counters()
+    assert seen[0].work + seen[1].work == since
+    assert [each.program.steps[0].pass_.label for each in seen] == ["forward", "gradient"]
+    assert min(seen[0].pack_seconds, seen[0].run_seconds, seen[0].unpack_seconds) > 0
+
+
+def test_no_machine_no_work() -> None:
+    with open_accelerator("golden") as golden:
+        assert golden.work is None and golden.measured_as is None
+
+
+def test_cycles_of_a_program_are_divided_among_its_passes() -> None:
+    """By the counter that each cycle is in; what nobody counted is OTHER's."""
+    names = [each.name for each in COUNTERS]
+    forward = dict(zip(names, (100, 1, 2, 3, 4, 5, 640, 32), strict=True))
+    other = dict(zip(names, (0, 0, 0, 0, 0, 20, 96, 0), strict=True))
+    work = program_work({Tag.FORWARD: forward, Tag.OTHER: other}, cycles=140, seconds=0.5)
+    assert work.of(Tag.FORWARD) == Counters(115, 100, 640, 32, 1, 2, 3, 4)
+    assert work.of(Tag.OTHER) == Counters(cycles=25, bytes_in=96)
+    assert (work.total.cycles, work.programs, work.seconds) == (140, 1, 0.5)
+    assert program_work({Tag.FORWARD: forward, Tag.OTHER: other}).total.cycles == 135
