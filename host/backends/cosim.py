@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen.build_hash import build_hash, hash_register
+from host.backends.cycle_limit import cycle_limit, port_beats
 from host.backends.engine import EngineAccelerator, Outcome
 from host.compiler import Program
 from host.machine_work import program_work
 from host.optional import needs_extra
-from hw.contract.commands import Convolve, Format, Load, Store
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Precision
@@ -22,11 +22,6 @@ from sim.memory_model import MemoryModel
 
 MEMORY_BYTES = 1 << 30
 """Of the simulated memory. Pages that no program touches cost nothing."""
-
-CYCLES_PER_PASS = 4
-CYCLES_PER_COMMAND = 400
-CYCLES_PER_BYTE = 2
-START_CYCLES = 10_000
 
 
 class CosimAccelerator(EngineAccelerator):
@@ -80,8 +75,8 @@ class CosimAccelerator(EngineAccelerator):
             result = machine.run(
                 program.program_address,
                 len(program.commands),
-                cycle_limit=_cycle_limit(program, precisions),
-                collect_port=_port_beats(program),
+                cycle_limit=cycle_limit(program, precisions),
+                collect_port=port_beats(program),
                 model=self._model,
             )
         except MachineError:
@@ -92,41 +87,3 @@ class CosimAccelerator(EngineAccelerator):
 
     def _close(self) -> None:
         self._machine.close()
-
-
-def _port_beats(program: Program) -> int:
-    """The most beats that leave at the result port."""
-    return program.parameters.beats_per_tile * sum(
-        _tiles(command)
-        for command in program.decoded
-        if isinstance(command, Store) and command.format is Format.PORT
-    )
-
-
-def _cycle_limit(program: Program, precisions: Mapping[int, Precision]) -> int:
-    """Far more than any program needs whose machine has not stopped."""
-    parameters = program.parameters
-    passes = moved = 0
-    for command in program.decoded:
-        if isinstance(command, Convolve):
-            precision = precisions[command.slot]
-            digits = [
-                parameters.digits(precision.bits(operand))
-                for operand in (command.operand, command.partner)
-            ]
-            passes += command.slices * _tiles(command) * digits[0] * digits[1]
-        elif isinstance(command, Load):
-            digits = [parameters.digits(precisions[command.slot].bits(command.operand))]
-            moved += digits[0] * command.runs * command.words * parameters.word_bytes
-        elif isinstance(command, Store):
-            moved += _tiles(command) * parameters.array.rows * parameters.array.columns * 8
-    return (
-        START_CYCLES
-        + CYCLES_PER_PASS * passes
-        + CYCLES_PER_COMMAND * len(program.commands)
-        + CYCLES_PER_BYTE * moved
-    )
-
-
-def _tiles(command: Convolve | Store) -> int:
-    return command.images * command.tiles_y * command.tiles_x

@@ -42,6 +42,9 @@ class EngineAccelerator(Accelerator):
 
     reads_planes = True
 
+    base_address = 0
+    """Where the memory begins that programs of single convolutions are made for."""
+
     def __init__(self, parameters: Parameters) -> None:
         parameters.require_engine()
         super().__init__(parameters)
@@ -167,7 +170,7 @@ class EngineAccelerator(Accelerator):
 
     def _compile(self, pass_: Pass, geometry: Geometry, stored: tuple[int, int]) -> Program:
         step = Step(pass_, geometry, 0, "row", "column", "result", stored)
-        return compile_program(self.parameters, [step])
+        return compile_program(self.parameters, [step], self.base_address)
 
 
 def _geometry(

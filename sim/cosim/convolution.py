@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import Fault, Tag
+from hw.contract.commands import Tag
+from hw.contract.engine_fault import EngineFault
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Precision
@@ -53,18 +54,6 @@ ENGINE_NAME = "convolution_engine"
 REGISTER_CYCLES = 1_000
 DRAIN_CYCLES = 100_000
 Counters = Mapping[Tag, Mapping[str, int]]
-
-
-class EngineFault(MachineError):
-    """The engine stopped: ``cause``, the failing command's ``index``, and the cycles until then."""
-
-    def __init__(self, cause: int, index: int, cycles: int) -> None:
-        self.cause = Fault(cause) if cause in set(Fault) else cause
-        self.index, self.cycles = index, cycles
-        text = self.cause.description if isinstance(self.cause, Fault) else f"cause {cause}"
-        super().__init__(
-            f"the engine stopped with a fault at command {index}, after {cycles} cycles: {text}"
-        )
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from host.backends.cosim import CosimAccelerator
 from host.compiler import Geometry, Planes, Port, Step, compile_program, planning
 from host.counters import Counters
 from hw.contract.commands import Fault, Tag
+from hw.contract.engine_fault import EngineFault
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import load_parameters
 from hw.contract.precision import Pass, Precision
-from sim.cosim.convolution import EngineFault
 from sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from sim.memory_model import MemoryModel
 from tests.coverage import reference

@@ -23,11 +23,12 @@ from hw.contract.commands import (
     Variant,
     encode_all,
 )
+from hw.contract.engine_fault import EngineFault
 from hw.contract.errors import MachineError
 from hw.contract.parameters import load_parameters
 from hw.contract.precision import Operand, Precision
 from hw.contract.registers import WATCHDOG
-from sim.cosim.convolution import ConvolutionSimulation, EngineFault, RunResult
+from sim.cosim.convolution import ConvolutionSimulation, RunResult
 from sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from sim.cosim.stalls import BusStalls, Stall
 from sim.functional import FunctionalMachine

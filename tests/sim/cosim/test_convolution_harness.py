@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from gen.verilog import emit
 from hw.contract.commands import Fault, Tag
+from hw.contract.engine_fault import EngineFault
 from hw.contract.errors import DataError, MachineError, ParameterError
 from hw.contract.parameters import Parameters, load_parameters
 from hw.contract.precision import Precision
 from hw.contract.registers import STATUS, TABLE_BASE, encode_precision
 from sim.cosim.compile import Design
-from sim.cosim.convolution import ConvolutionSimulation, EngineFault
+from sim.cosim.convolution import ConvolutionSimulation
 from sim.cosim.convolution_faults import BusFaults, ErrorRegion, Response
 from sim.cosim.stalls import BusStalls, Stall
 from sim.memory_model import MemoryModel
