@@ -42,34 +42,44 @@ BACKENDS = {
     "golden": ("host.backends.golden", "GoldenAccelerator"),
     "cosim": ("host.backends.cosim", "CosimAccelerator"),
     "torch": ("host.backends.torch.accelerator", "TorchAccelerator"),
+    "board": ("host.backends.board", "BoardAccelerator"),
 }
 """Name → module and class; imported when opened, as some need tools that others do not."""
 
+USUAL_CONFIG = "tiny"
+
 
 def open_accelerator(
-    name: str, config: str | Path | Parameters = "tiny", device: str | None = None
+    name: str, config: str | Path | Parameters | None = None, device: str | None = None
 ) -> Accelerator:
     """Open the backend ``name`` for a machine of ``config``; close it, or use ``with``.
 
-    ``config`` is the name of a preset, the path of a YAML file, or the parameters themselves.
-    ``device`` is for backends that have a choice (torch: ``cpu``, ``cuda``).
+    ``config`` is the name of a preset, the path of a YAML file, or the parameters themselves; by
+    default the preset ``tiny``, on the board the machine of its bitstream.
+    ``device`` is for backends that have a choice (torch: ``cpu``, ``cuda``; board: ``zc706``,
+    ``simulated``).
 
     Raises `ParameterError` for an unknown backend and for what is wrong in the configuration,
     `DataError` if there is no such configuration, and what the backend raises when a tool it
     needs is missing (`MissingToolError`).
     """
+    if config is not None and not isinstance(config, str | Path | Parameters):
+        raise ParameterError("config", config, "the name of a preset, a path or Parameters")
+    backend: Any = find_backend(name)
+    if device is not None and not backend.takes_device:
+        raise ParameterError("device", device, f"none, the backend {name} has no choice of them")
+    if not isinstance(config, Parameters):
+        config = backend.find_parameters(config or backend.usual_config(device), device)
+    return backend(config) if device is None else backend(config, device)
+
+
+def find_backend(name: str) -> type[Accelerator]:
+    """The class of the backend ``name``; `ParameterError` if there is no such one."""
     if not isinstance(name, str) or name not in BACKENDS:
         raise ParameterError("backend", name, " or ".join(BACKENDS))
-    if not isinstance(config, str | Path | Parameters):
-        raise ParameterError("config", config, "the name of a preset, a path or Parameters")
-    parameters = config if isinstance(config, Parameters) else load_parameters(config)
     module, kind = BACKENDS[name]
-    backend: Any = getattr(importlib.import_module(module), kind)
-    if device is None:
-        return backend(parameters)
-    if not backend.takes_device:
-        raise ParameterError("device", device, f"none, the backend {name} has no choice of them")
-    return backend(parameters, device)
+    backend: type[Accelerator] = getattr(importlib.import_module(module), kind)
+    return backend
 
 
 class Accelerator(ABC):
@@ -110,6 +120,16 @@ class Accelerator(ABC):
         self.elementwise = elementwise or Elementwise()
         self._counters = Counters()
         self._open = True
+
+    @classmethod
+    def usual_config(cls, device: str | None) -> str:
+        """The name of the configuration where none is given."""
+        return USUAL_CONFIG
+
+    @classmethod
+    def find_parameters(cls, config: str | Path, device: str | None) -> Parameters:
+        """The parameters that ``config``, a preset's name or a path, stands for here."""
+        return load_parameters(config)
 
     # -- the three passes ------------------------------------------------------------------
 

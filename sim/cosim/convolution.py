@@ -306,9 +306,7 @@ class ConvolutionSimulation(Simulation):
         the bus is still stuck.
         """
         start = self.cycles
-        handle = self._open_handle()
-        # an offered result beat may be taken back now
-        self._library.machine_forget_offer(handle, REGISTER_CYCLES)
+        self.forget_offer()
         self.write_register(CONTROL, RESET.insert(1))
         while True:
             status = self.read_register(STATUS)
@@ -319,6 +317,14 @@ class ConvolutionSimulation(Simulation):
                     f"not idle within {cycle_limit} cycles after a reset: STATUS 0x{status:08X}"
                 )
             self.advance(16, until_interrupt=False)
+
+    def forget_offer(self) -> None:
+        """CONTROL.RESET is going to be written: a result beat that is offered may be taken back."""
+        self._library.machine_forget_offer(self._open_handle(), REGISTER_CYCLES)
+
+    def drop_results(self) -> None:
+        """From now on all beats of the result port are taken, and none is kept."""
+        self._collect(None)
 
     def reset(self) -> None:
         """Assert the engine's reset for a few cycles, forget all that is on the bus and what was

@@ -1,0 +1,185 @@
+"""The ZC706 behind the accelerator's interface: what trains in simulation trains on the board."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host.backends.cycle_limit import cycle_limit, port_beats
+from host.backends.engine import EngineAccelerator, Outcome
+from host.board.bitstream import find_bitstream
+from host.board.device import BoardDevice
+from host.board.linux import LinuxSystem
+from host.board.system import System
+from host.compiler import Program
+from host.machine_work import program_work
+from host.optional import needs_extra
+from hw.contract.errors import ParameterError
+from hw.contract.parameters import Parameters, load_parameters
+from hw.contract.precision import Precision
+
+__all__ = ["DEVICES", "BoardAccelerator", "open_system"]
+
+ZC706, SIMULATED = "zc706", "simulated"
+DEVICES = (ZC706, SIMULATED)
+
+
+def open_system(device: str | None, parameters: Parameters | None = None) -> System:
+    """The operating system of ``device``: Linux on this board, or a simulated board.
+
+    The simulated one has a bitstream of ``parameters`` (default: the preset tiny) and is the
+    driver's only until its ``close``. Raises `ParameterError` for another device,
+    `MissingToolError` without what simulates.
+    """
+    if device is None or device == ZC706:
+        return LinuxSystem()
+    if device != SIMULATED:
+        raise ParameterError("device", device, " or ".join(DEVICES))
+    with needs_extra("hardware"):
+        from sim.board import SimulatedBoard
+
+        return SimulatedBoard(parameters or load_parameters("tiny"))
+
+
+class BoardAccelerator(EngineAccelerator):
+    """The convolution engine of a ZC706, through the driver in `host.board`.
+
+    ``device`` is ``zc706``, the default: this computer is the board; or ``simulated``: the same
+    driver on the RTL. The machine is the one in the installed bitstream; ``parameters`` must be
+    its, as a program is made for one machine.
+
+    Raises what `host.board.device.BoardDevice.open` does, `ParameterError` for a program that
+    the board cannot run, `EngineFault` or `MachineError` if the machine stops; it has been reset
+    then and takes the next call.
+    """
+
+    takes_device = True
+
+    def __init__(self, parameters: Parameters, device: str | None = None) -> None:
+        system = open_system(device, parameters)
+        opened = None
+        try:
+            opened = BoardDevice.open(system)
+            self._take(opened, parameters)
+        except BaseException:
+            if opened is not None:
+                opened.close()
+            _close(system)
+            raise
+        self._owned: System | None = system
+
+    @classmethod
+    def over(cls, device: BoardDevice) -> BoardAccelerator:
+        """The accelerator of a board that is open, and stays so when the accelerator is closed."""
+        accelerator = cls.__new__(cls)
+        accelerator._take(device, device.parameters)
+        accelerator._owned = None
+        return accelerator
+
+    def _take(self, device: BoardDevice, parameters: Parameters) -> None:
+        if parameters != device.parameters:
+            raise ParameterError("parameters", parameters, "those of the board's bitstream")
+        super().__init__(parameters)
+        self._device = device
+        self.base_address = device.buffer.address
+        self.measured_as = "RTL cycles" if device.system.simulated else "board"
+
+    @classmethod
+    def usual_config(cls, device: str | None) -> str:
+        """The configuration of the installed bitstream; the simulated board has no own one."""
+        if device == SIMULATED:
+            return super().usual_config(device)
+        return find_bitstream(LinuxSystem()).manifest.config
+
+    @classmethod
+    def find_parameters(cls, config: str | Path, device: str | None) -> Parameters:
+        """The parameters of the installed bitstream, of which ``config`` must speak.
+
+        Raises `ParameterError` if ``config`` is of another machine.
+        """
+        if device == SIMULATED:
+            return super().find_parameters(config, device)
+        bitstream = find_bitstream(open_system(device))
+        manifest = bitstream.manifest
+        if config != manifest.config and load_parameters(config) != manifest.parameters:
+            raise ParameterError(
+                "--config",
+                str(config),
+                f"{manifest.config}, the machine of the bitstream in {bitstream.folder}",
+                hint="leave --config out, or install a bitstream of the other machine",
+            )
+        return manifest.parameters
+
+    @property
+    def clock_hz(self) -> float:
+        """As the bitstream was built for."""
+        return self._device.clock_hz
+
+    @property
+    def device(self) -> BoardDevice:
+        """The board itself."""
+        return self._device
+
+    def _execute(
+        self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
+    ) -> Outcome:
+        self._check(program)
+        device, size = self._device, len(image)
+        device.runner.require_idle()
+        for slot, precision in precisions.items():
+            device.registers.write_precision(slot, precision)
+        memory = device.buffer.data[:size]
+        memory[:] = image
+        device.buffer.for_device(0, size)
+        seconds = device.runner.run(
+            program.program_address,
+            len(program.commands),
+            # the windows of memory that the machine may touch: the program's, nothing else
+            (self.base_address, self.base_address + size - 1),
+            cycle_limit(program, precisions),
+        )
+        device.buffer.for_processor(0, size)
+        work = program_work(
+            device.registers.counters(), seconds=0.0 if device.system.simulated else seconds
+        )
+        beats = np.zeros((0, self.parameters.results_per_beat), np.int64)
+        return Outcome(memory, beats, work)
+
+    def _check(self, program: Program) -> None:
+        """Raise `ParameterError` for a program that is not for this board."""
+        buffer = self._device.buffer
+        if program.base_address != buffer.address:
+            raise ParameterError(
+                "base address of the program",
+                f"0x{program.base_address:X}",
+                f"0x{buffer.address:X}, where the buffer is (base_address of the accelerator)",
+            )
+        if port_beats(program):
+            raise ParameterError(
+                "destination of a step",
+                "Port",
+                "Raw or Planes: on the board nothing takes results at the port",
+            )
+        if program.memory_bytes > buffer.size:
+            raise ParameterError(
+                "memory of the program in bytes",
+                program.memory_bytes,
+                f"at most {buffer.size}, the size of {buffer.place.device}",
+                hint="a smaller --batch, or a larger size of the buffer's node in the device tree "
+                "(board/zc706)",
+            )
+
+    def _close(self) -> None:
+        if self._owned is not None:
+            self._device.close()
+            _close(self._owned)
+
+
+def _close(system: System) -> None:
+    """A simulated board holds a model and a folder; Linux is not ours to close."""
+    close = getattr(system, "close", None)
+    if close is not None:
+        close()

@@ -1,0 +1,85 @@
+"""Which bitstream the board shall run: its folder, its manifest, and what was loaded since boot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from gen.bitstream.manifest import (
+    BIN_NAME,
+    BITSTREAM_MANIFEST_NAME,
+    BitstreamManifest,
+    read_bitstream_manifest,
+)
+from host.board.system import System
+from hw.contract.errors import DataError
+
+__all__ = ["Bitstream", "LoadedNote", "find_bitstream", "read_note", "write_note"]
+
+FIRMWARE = "lib/firmware"
+INSTALLED = f"{FIRMWARE}/fractrain"
+FOLDER_VARIABLE = "FRACTRAIN_BITSTREAM"
+NOTE = "/run/fractrain/loaded.json"
+"""In a file system that every boot makes anew, as the FPGA is empty after each."""
+
+
+@dataclass(frozen=True)
+class Bitstream:
+    """A bitstream in ``folder``, as `gen.bitstream` publishes it."""
+
+    folder: Path
+    manifest: BitstreamManifest
+
+    def checked_bin(self) -> bytes:
+        """The file for the FPGA manager; `DataError` unless it is the manifest's, bit for bit."""
+        return self.manifest.content(self.folder, BIN_NAME)
+
+    def describe(self) -> str:
+        """What it is, in a line."""
+        found = self.manifest
+        return (
+            f"{found.config}, {found.clock_mhz:g} MHz, build hash {found.build_hash[:8]}, "
+            f"{found.tool}"
+        )
+
+
+def find_bitstream(system: System) -> Bitstream:
+    """The bitstream in the folder ``FRACTRAIN_BITSTREAM``, else the installed one.
+
+    Raises `DataError` if there is none, or its manifest cannot be read.
+    """
+    given = system.environment.get(FOLDER_VARIABLE)
+    folder = Path(given) if given else system.root / INSTALLED
+    path = folder / BITSTREAM_MANIFEST_NAME
+    if not path.exists():
+        raise DataError(
+            f"no bitstream: there is no {path}; `make bitstream` makes the folder, "
+            f"board/zc706/install.sh puts it there, and {FOLDER_VARIABLE} names another one"
+        )
+    return Bitstream(folder, read_bitstream_manifest(path))
+
+
+@dataclass(frozen=True)
+class LoadedNote:
+    """What this driver has loaded and set since boot: the build hash, and FCLK0 in MHz."""
+
+    build_hash: str
+    clock_mhz: float
+
+
+def read_note(system: System) -> LoadedNote | None:
+    """The note; None if there is none, or one that says nothing."""
+    try:
+        document = json.loads(system.read_text(NOTE))
+        return LoadedNote(str(document["build_hash"]), float(document["clock_mhz"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_note(system: System, note: LoadedNote) -> None:
+    """Leave the note, for users who may not see the clock's registers; without the right to, not."""
+    try:
+        system.replace_text(NOTE, json.dumps(vars(note)) + "\n")
+    except OSError:
+        pass

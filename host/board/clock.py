@@ -1,0 +1,204 @@
+"""The FPGA's clock FCLK_CLK0: read, check and set before the first register access.
+
+An access to the FPGA whose clock stands, whose reset is held or whose signals are isolated is
+never answered, and the processor waits for the answer for ever: no timeout in software helps. So
+the registers of the processor system, which always answer, are asked first.
+
+Registers of the SLCR (UG585, appendix B.28; as Linux uses them in ``drivers/clk/zynq/clkc.c``,
+``drivers/fpga/zynq-fpga.c`` and ``arch/arm/mach-zynq/slcr.c``):
+
+    0x004 SLCR_LOCK, 0x008 SLCR_UNLOCK    keys; 0x00C SLCR_LOCKSTA: 1 while writes are ignored.
+                                          Linux unlocks it at boot and relies on that: the driver
+                                          leaves it as it was
+    0x100, 0x104, 0x108                   ARM, DDR and IO PLL: FDIV[18:12], bypass [4]
+    0x170 FPGA0_CLK_CTRL                  source [5:4] (0, 1: IO; 2: ARM; 3: DDR PLL),
+                                          dividers [13:8] and [25:20]
+    0x178 FPGA0_THR_CNT                   bit 0 is what Linux gates FCLK0 with: 1 stops it
+    0x240 FPGA_RST_CTRL                   bit 0: FCLK_RESET0_N is low
+    0x900 LVL_SHFTR_EN                    0xF: signals pass both ways; Linux and U-Boot set it once
+                                          the FPGA is configured, before that it is not
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from host.board.system import System, Words
+from hw.contract.errors import MachineError, ParameterError
+
+__all__ = ["SLCR_ADDRESS", "SLCR_SIZE", "ClockState", "Slcr", "set_clock"]
+
+SLCR_ADDRESS = 0xF800_0000
+SLCR_SIZE = 0x1000
+LOCK, UNLOCK, LOCK_STATE = 0x004, 0x008, 0x00C
+LOCK_KEY, UNLOCK_KEY = 0x767B, 0xDF0D
+PLL = {"ARM": 0x100, "DDR": 0x104, "IO": 0x108}
+CLOCK_CONTROL, CLOCK_GATE, RESET_CONTROL, LEVEL_SHIFTERS = 0x170, 0x178, 0x240, 0x900
+SOURCES = ("IO", "IO", "ARM", "DDR")
+SOURCE_CODE: Mapping[str, int] = {"IO": 0, "ARM": 2, "DDR": 3}
+LARGEST_DIVIDER = 63
+SHIFTERS_ON = 0xF
+
+PS_CLOCK_MHZ = 100 / 3
+"""The ZC706's oscillator at PS_CLK, 33.333 MHz (UG954)."""
+
+TOLERANCE = 1e-3
+"""Relative: far below the next divider, far above how figures are rounded."""
+
+SETTLE_SECONDS = 1e-3
+"""For a clock that was just switched, and the reset synchronizer behind it."""
+
+
+@dataclass(frozen=True)
+class ClockState:
+    """FCLK0 as the registers have it; ``mhz`` is its frequency while it is not ``stopped``."""
+
+    source: str
+    pll_mhz: float
+    dividers: tuple[int, int]
+    stopped: bool
+    in_reset: bool
+    level_shifters: int
+
+    @property
+    def mhz(self) -> float:
+        return self.pll_mhz / (self.dividers[0] * self.dividers[1])
+
+    def runs_at(self, wanted_mhz: float) -> bool:
+        """It runs, at that frequency."""
+        return not self.stopped and abs(self.mhz / wanted_mhz - 1) <= TOLERANCE
+
+    def __str__(self) -> str:
+        first, second = self.dividers
+        text = f"{self.mhz:.4g} MHz ({self.source} PLL {self.pll_mhz:.4g} MHz / {first} / {second})"
+        return f"stopped, else {text}" if self.stopped else text
+
+
+class Slcr:
+    """The system-level control registers, by byte offset."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+
+    def read(self, offset: int) -> int:
+        return self._words.read(offset // 4)
+
+    def change(self, offset: int, mask: int, value: int) -> None:
+        """Set the bits ``mask`` of a register to those of ``value``; `MachineError` if they do
+        not become so."""
+        wanted = self.read(offset) & ~mask | value & mask
+        with self._unlocked():
+            self._words.write(offset // 4, wanted)
+        found = self.read(offset)
+        if (found ^ wanted) & mask:
+            raise MachineError(
+                f"SLCR register 0x{SLCR_ADDRESS + offset:08X} was written 0x{wanted:08X} and reads "
+                f"0x{found:08X}: it does not take the write; Linux must run in the secure world, "
+                "and nothing else may hold these registers"
+            )
+
+    @contextmanager
+    def _unlocked(self) -> Iterator[None]:
+        locked = self.read(LOCK_STATE) & 1
+        if locked:
+            self._words.write(UNLOCK // 4, UNLOCK_KEY)
+        try:
+            yield
+        finally:
+            if locked:
+                self._words.write(LOCK // 4, LOCK_KEY)
+
+    def pll_mhz(self, name: str) -> float:
+        """What a PLL gives: PS_CLK times FDIV, or PS_CLK where it is bypassed."""
+        control = self.read(PLL[name])
+        bypassed = control >> 4 & 1
+        return PS_CLOCK_MHZ * (1 if bypassed else control >> 12 & 0x7F)
+
+    def clock(self) -> ClockState:
+        """FCLK0 as it is now."""
+        control = self.read(CLOCK_CONTROL)
+        source = SOURCES[control >> 4 & 3]
+        return ClockState(
+            source,
+            self.pll_mhz(source),
+            # a divider of 0 divides by nothing
+            (max(1, control >> 8 & 0x3F), max(1, control >> 20 & 0x3F)),
+            bool(self.read(CLOCK_GATE) & 1),
+            bool(self.read(RESET_CONTROL) & 1),
+            self.read(LEVEL_SHIFTERS) & 0xF,
+        )
+
+
+def set_clock(system: System, slcr: Slcr, wanted_mhz: float) -> list[str]:
+    """Make FCLK0 run at ``wanted_mhz`` with its reset released; what was found and done, in words.
+
+    Raises `ParameterError` if no PLL can give that frequency, `MachineError` if the FPGA is not
+    configured or the registers do not take what is written.
+    """
+    found = slcr.clock()
+    if found.level_shifters != SHIFTERS_ON:
+        raise MachineError(
+            f"the FPGA is not configured: LVL_SHFTR_EN reads 0x{found.level_shifters:X}, signals "
+            "between processor and FPGA pass at 0xF only; load the bitstream (fractrain board "
+            "load, or fpga loadb in U-Boot)"
+        )
+    done = [f"found {found}"]
+    if not found.runs_at(wanted_mhz):
+        if abs(found.mhz / wanted_mhz - 1) > TOLERANCE:
+            _switch(system, slcr, wanted_mhz, found.source)
+            done.append(f"set to {slcr.clock()}")
+        if found.stopped:
+            slcr.change(CLOCK_GATE, 1, 0)
+            done.append(
+                "it was gated (FPGA0_THR_CNT bit 0) and is enabled now; fclk-enable in the device "
+                "tree keeps Linux from stopping it"
+            )
+        system.sleep(SETTLE_SECONDS)
+    if slcr.clock().in_reset:
+        slcr.change(RESET_CONTROL, 1, 0)
+        system.sleep(SETTLE_SECONDS)
+        if found.in_reset:
+            done.append("its reset was held (FPGA_RST_CTRL bit 0) and is released now")
+    return done
+
+
+def _switch(system: System, slcr: Slcr, wanted_mhz: float, source: str) -> None:
+    """Other dividers, with the clock stopped and the FPGA in reset: a divider that changes may
+    give pulses that are too short for the logic behind it."""
+    chosen, dividers = _dividers(slcr, wanted_mhz, source)
+    stopped = slcr.read(CLOCK_GATE) & 1
+    slcr.change(RESET_CONTROL, 1, 1)
+    slcr.change(CLOCK_GATE, 1, 1)
+    slcr.change(
+        CLOCK_CONTROL,
+        3 << 4 | 0x3F << 8 | 0x3F << 20,
+        SOURCE_CODE[chosen] << 4 | dividers[0] << 8 | dividers[1] << 20,
+    )
+    if not stopped:
+        slcr.change(CLOCK_GATE, 1, 0)
+    system.sleep(SETTLE_SECONDS)
+
+
+def _dividers(slcr: Slcr, wanted_mhz: float, source: str) -> tuple[str, tuple[int, int]]:
+    """A PLL, the present one if it can, and two dividers that make ``wanted_mhz`` of it."""
+    rates = {name: slcr.pll_mhz(name) for name in (source, "IO", "ARM", "DDR")}
+    for name, rate in rates.items():
+        ratio = max(1, round(rate / wanted_mhz))
+        if abs(rate / ratio / wanted_mhz - 1) > TOLERANCE:
+            continue
+        for first in range(min(ratio, LARGEST_DIVIDER), 0, -1):
+            if ratio % first == 0 and ratio // first <= LARGEST_DIVIDER:
+                return name, (first, ratio // first)
+    nearest = ", ".join(
+        f"{name} PLL {rate:.4g} MHz / {max(1, round(rate / wanted_mhz))} = "
+        f"{rate / max(1, round(rate / wanted_mhz)):.4g} MHz"
+        for name, rate in rates.items()
+    )
+    raise ParameterError(
+        "FCLK0 in MHz",
+        wanted_mhz,
+        f"what a PLL divided by whole numbers gives; nearest are {nearest}",
+        hint="the boot loader must set the IO PLL to 1000 MHz, as the ZC706's U-Boot does",
+    )

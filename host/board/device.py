@@ -1,0 +1,204 @@
+"""The board, opened in the one order that cannot hang: lock, bitstream, clock, then registers."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TypeVar
+
+from gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
+from host.board.bitstream import NOTE, Bitstream, LoadedNote, find_bitstream, read_note, write_note
+from host.board.clock import SLCR_ADDRESS, SLCR_SIZE, Slcr, set_clock
+from host.board.dma_buffer import DmaBuffer, find_buffer
+from host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
+from host.board.registers import EngineRegisters
+from host.board.runner import ProgramRunner
+from host.board.system import System, UioDevice, Words
+from host.board.uio import open_uio
+from hw.contract.errors import DataError, MachineError, MissingToolError
+from hw.contract.parameters import Parameters
+
+__all__ = ["BoardDevice"]
+
+Kind = TypeVar("Kind")
+
+
+class BoardDevice:
+    """The accelerator on the board, this process's alone from `reserve` to `close`.
+
+    `open` does everything; bring-up calls the steps one by one, in the order in which they stand
+    here. Each says what it found and did. Raises errors of `hw.contract.errors` that name what is
+    missing and how to mend it; the registers are not touched before `set_clock` has succeeded.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self._uio: UioDevice | None = None
+        self._slcr: Words | None = None
+        self._bitstream: Bitstream | None = None
+        self._registers: EngineRegisters | None = None
+        self._buffer: DmaBuffer | None = None
+
+    @classmethod
+    def open(cls, system: System) -> BoardDevice:
+        """All steps; nothing stays open if one fails."""
+        device = cls(system)
+        try:
+            device.reserve()
+            device.configure()
+            device.set_clock()
+            device.identify()
+            device.map_buffer()
+        except BaseException:
+            device.close()
+            raise
+        return device
+
+    # -- the steps -----------------------------------------------------------------------------
+
+    def reserve(self) -> str:
+        """Find the bitstream's manifest and lock the device; no register is accessed."""
+        self._bitstream = find_bitstream(self.system)
+        self._uio = open_uio(self.system)
+        return self._bitstream.describe()
+
+    def configure(self, *, again: bool = False) -> str:
+        """See that the bitstream is in the FPGA: load it, unless it has been since boot.
+
+        A design of somebody else may never answer at our addresses. So what an unknown hand has
+        loaded is replaced where this kernel can do that; where it cannot, the boot loader's is
+        trusted, and `identify` tells whose it is. ``again``: load in any case.
+        """
+        manager, note = find_manager(self.system), read_note(self.system)
+        configured = manager is not None and manager.state == OPERATING
+        ours = note is not None and note.build_hash == self.bitstream.manifest.build_hash
+        if configured and ours and not again:
+            return "loaded before, since this boot"
+        try:
+            after = load(self.system, self.bitstream)
+        except (MissingToolError, DataError) as error:
+            if again or note is not None or not self._loaded_at_boot(manager, error):
+                raise
+            return "the FPGA was configured before Linux; taken as it is"
+        return f"loaded through {after.name}"
+
+    def _loaded_at_boot(self, manager: FpgaManager | None, error: Exception) -> bool:
+        """Whether the boot loader's bitstream must do, as this kernel or user cannot load one."""
+        lacks = isinstance(error, MissingToolError) or isinstance(error.__cause__, PermissionError)
+        return lacks and (manager is None or manager.state == OPERATING)
+
+    def set_clock(self) -> list[str]:
+        """Make FCLK0 what the bitstream was built for.
+
+        Who may not open ``/dev/mem`` relies on what root has set since boot, by its note.
+        """
+        manifest = self.bitstream.manifest
+        wanted = LoadedNote(manifest.build_hash, manifest.clock_mhz)
+        try:
+            done = set_clock(self.system, self._open_slcr(), manifest.clock_mhz)
+            write_note(self.system, wanted)
+        except PermissionError as error:
+            if read_note(self.system) != wanted:
+                raise DataError(
+                    "no permission to open /dev/mem, where FCLK0 is checked before the first "
+                    "access: run `fractrain board load` as root once after each boot; if root is "
+                    "refused, too, the kernel needs the argument iomem=relaxed"
+                ) from error
+            done = [f"{wanted.clock_mhz:g} MHz, as root has set it since boot ({NOTE})"]
+        self._registers = EngineRegisters(self.uio.words, self.parameters)
+        return done
+
+    def _open_slcr(self) -> Slcr:
+        if self._slcr is None:
+            try:
+                self._slcr = self.system.map_physical(SLCR_ADDRESS, SLCR_SIZE)
+            except PermissionError:
+                raise
+            except (OSError, ValueError) as error:
+                raise MissingToolError(
+                    f"cannot map the SLCR through /dev/mem: {error}; the kernel needs "
+                    "CONFIG_DEVMEM, and with CONFIG_IO_STRICT_DEVMEM the argument iomem=relaxed"
+                ) from error
+        return Slcr(self._slcr)
+
+    def identify(self) -> str:
+        """Ask the machine who it is, ID and build hash, and stop what an earlier process left."""
+        self.registers.check_identity()
+        self.check_build()
+        if trouble := self.runner.reset():
+            raise MachineError(f"the machine is {trouble}")
+        return f"build hash 0x{self.bitstream.manifest.build_hash_register:08X}"
+
+    def check_build(self) -> None:
+        """Raise `MachineError` unless the machine is the manifest's."""
+        wanted = self.bitstream.manifest.build_hash_register
+        self.registers.check_build(wanted, str(self.bitstream.folder / BITSTREAM_MANIFEST_NAME))
+
+    def map_buffer(self, *, cached: bool = True) -> DmaBuffer:
+        """Map the shared buffer, in place of an earlier mapping."""
+        if self._buffer is not None:
+            self._buffer.close()
+            self._buffer = None
+        self._buffer = DmaBuffer(self.system, find_buffer(self.system), cached=cached)
+        return self._buffer
+
+    # -- what the steps have opened ------------------------------------------------------------
+
+    @property
+    def bitstream(self) -> Bitstream:
+        return _opened(self._bitstream, "bitstream")
+
+    @property
+    def parameters(self) -> Parameters:
+        """Of the machine in the bitstream."""
+        return self.bitstream.manifest.parameters
+
+    @property
+    def clock_hz(self) -> float:
+        return self.bitstream.manifest.clock_mhz * 1e6
+
+    @property
+    def uio(self) -> UioDevice:
+        return _opened(self._uio, "UIO device")
+
+    @property
+    def slcr(self) -> Slcr:
+        """The clock's registers; PermissionError without the right."""
+        return self._open_slcr()
+
+    @property
+    def registers(self) -> EngineRegisters:
+        return _opened(self._registers, "registers")
+
+    @property
+    def buffer(self) -> DmaBuffer:
+        return _opened(self._buffer, "buffer")
+
+    @property
+    def runner(self) -> ProgramRunner:
+        return ProgramRunner(self.system, self.registers, self.uio, self.clock_hz)
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Give everything back; closing twice is no error. The FPGA stays as it is."""
+        for each in (self._buffer, self._slcr, self._uio):
+            if each is not None:
+                each.close()
+        self._buffer = self._slcr = self._uio = self._registers = None
+
+    def __enter__(self) -> BoardDevice:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _opened(found: Kind | None, what: str) -> Kind:
+    if found is None:
+        raise MachineError(f"the board's {what} is not open; BoardDevice.open opens all of it")
+    return found

@@ -1,0 +1,173 @@
+"""The buffer that processor and FPGA share: u-dma-buf, and the care its caches need.
+
+The FPGA reaches DDR through the HP ports, past the processor's caches. So what the processor has
+written must be written back before the machine starts (`DmaBuffer.for_device`), and what the caches
+still hold of the buffer must be forgotten before results are read (`DmaBuffer.for_processor`).
+
+u-dma-buf does either with one write to an attribute (github.com/ikwzm/udmabuf, "manual cache
+management"): offset in bits 63:32, size in 31:4, direction in 3:2 (1 to the device, 2 from it), and
+bit 0 to do it. Only whole lines of the caches can be meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host.board.system import SharedMemory, System
+from hw.contract.errors import DataError, MachineError, MissingToolError, ParameterError
+
+__all__ = ["BufferPlace", "DmaBuffer", "find_buffer"]
+
+CLASSES = ("/sys/class/u-dma-buf", "/sys/class/udmabuf")
+"""Of the module, and of its versions before 3.0."""
+
+BUFFER_NAME = "udmabuf-fractrain"
+NAME_VARIABLE = "FRACTRAIN_UDMABUF"
+LINE_BYTES = 64
+"""Twice a line of the Cortex-A9's caches and of the PL310 behind them, which have 32."""
+
+PAGE_BYTES = 4096
+TO_DEVICE, FROM_DEVICE = 1, 2
+UNCACHED_MODES = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class BufferPlace:
+    """A u-dma-buf: its attributes' folder, its device, where it is in memory, and its modes."""
+
+    folder: str
+    device: str
+    address: int
+    size: int
+    sync_mode: int
+
+
+def find_buffer(system: System) -> BufferPlace:
+    """The u-dma-buf named by ``FRACTRAIN_UDMABUF``, else the one of our device tree.
+
+    Raises `MissingToolError` if there is none, `DataError` if it cannot serve.
+    """
+    name = system.environment.get(NAME_VARIABLE) or BUFFER_NAME
+    found = [each for each in CLASSES if system.exists(f"{each}/{name}")]
+    if not found:
+        raise MissingToolError(_missing(system, name))
+    folder = f"{found[0]}/{name}"
+    address, size, mode = (_number(system, folder, each) for each in _ATTRIBUTES)
+    if system.exists(f"{folder}/dma_coherent") and _number(system, folder, "dma_coherent"):
+        raise DataError(
+            f"{folder}/dma_coherent is 1: u-dma-buf then leaves the caches alone, but the HP ports "
+            "are not coherent; remove dma-coherent from the buffer's node in the device tree"
+        )
+    if address % PAGE_BYTES or not 0 < size <= (1 << 32) - address:
+        raise DataError(f"{folder}: 0x{address:X} with {size} bytes is no range of whole pages")
+    return BufferPlace(folder, f"/dev/{name}", address, size, mode)
+
+
+_ATTRIBUTES = ("phys_addr", "size", "sync_mode")
+
+
+def _missing(system: System, name: str) -> str:
+    present = [path.rpartition("/")[2] for each in CLASSES for path in system.glob(f"{each}/*")]
+    if present:
+        return (
+            f"no u-dma-buf is named {name}, there are {', '.join(present)}: give the buffer's node "
+            f'device-name = "{BUFFER_NAME}" (board/zc706), or set {NAME_VARIABLE} to one of them'
+        )
+    return (
+        f"no buffer to share with the FPGA: {CLASSES[0]} is missing or empty; the module u-dma-buf "
+        "must be loaded (modprobe u-dma-buf; docs/board.md says how to build it) and the device "
+        f"tree must have the node of {name} (board/zc706), with enough memory for it (cma=)"
+    )
+
+
+def _number(system: System, folder: str, name: str) -> int:
+    try:
+        return int(system.read_text(f"{folder}/{name}"), 0)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a number"
+        raise DataError(f"cannot read {folder}/{name}: {reason}") from error
+
+
+class DmaBuffer:
+    """A mapped u-dma-buf; ``cached`` through the processor's caches, the default and the faster.
+
+    ``data`` are its bytes, from physical address ``address`` on.
+
+    Raises `DataError` where rights are missing, `ParameterError` if it cannot be mapped uncached,
+    `MachineError` if mapping fails otherwise.
+    """
+
+    def __init__(self, system: System, place: BufferPlace, *, cached: bool = True) -> None:
+        self._system, self.place, self.cached = system, place, cached
+        if not cached and place.sync_mode & 3 not in UNCACHED_MODES:
+            raise ParameterError(
+                f"{place.folder}/sync_mode",
+                place.sync_mode,
+                "1, 2 or 3 for a mapping past the caches (sync-mode in the device tree)",
+            )
+        self._memory: SharedMemory = self._map()
+
+    def _map(self) -> SharedMemory:
+        place = self.place
+        try:
+            return self._system.map_buffer(place.device, place.size, cached=self.cached)
+        except PermissionError as error:
+            raise DataError(
+                f"no permission to open {place.device}: run as root, or give your group the right "
+                "by a rule of udev (board/zc706/install.sh installs one)"
+            ) from error
+        except FileNotFoundError as error:
+            raise MissingToolError(
+                f"{place.device} is missing although {place.folder} is there: udev must be running"
+            ) from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise MachineError(
+                f"cannot map {place.size} bytes of {place.device}: {reason}"
+            ) from error
+
+    @property
+    def data(self) -> NDArray[np.uint8]:
+        return self._memory.data
+
+    @property
+    def address(self) -> int:
+        return self.place.address
+
+    @property
+    def size(self) -> int:
+        return self.place.size
+
+    def for_device(self, offset: int, size: int) -> None:
+        """What the processor has written to these bytes is in memory from now on."""
+        self._sync("sync_for_device", offset, size, TO_DEVICE)
+
+    def for_processor(self, offset: int, size: int) -> None:
+        """These bytes are read from memory from now on, whatever the caches had of them."""
+        self._sync("sync_for_cpu", offset, size, FROM_DEVICE)
+
+    def _sync(self, attribute: str, offset: int, size: int, direction: int) -> None:
+        if not self.cached or not size:
+            return
+        first = offset // LINE_BYTES * LINE_BYTES
+        last = min(-(-(offset + size) // LINE_BYTES) * LINE_BYTES, self.size)
+        if not 0 <= offset <= offset + size <= self.size:
+            raise ParameterError("bytes of the buffer", (offset, size), f"within {self.size}")
+        path = f"{self.place.folder}/{attribute}"
+        command = first << 32 | (last - first) & 0xFFFF_FFF0 | direction << 2 | 1
+        try:
+            self._system.write_text(path, f"0x{command:016X}")
+        except PermissionError as error:
+            raise DataError(
+                f"no permission to write {path}: run as root, or give your group the right "
+                "(board/zc706/install.sh installs a rule of udev for it)"
+            ) from error
+        except OSError as error:
+            raise MachineError(f"cannot write 0x{command:016X} to {path}: {error}") from error
+
+    def close(self) -> None:
+        """Unmap it; closing twice is no error."""
+        self._memory.close()

@@ -1,0 +1,178 @@
+"""One program on the machine: start it, wait for its interrupt, say what went wrong."""
+
+from __future__ import annotations
+
+from host.board.registers import EngineRegisters
+from host.board.system import System, UioDevice
+from hw.contract.engine_fault import EngineFault
+from hw.contract.errors import MachineError
+from hw.contract.registers import (
+    CAUSE,
+    CLEAR_COUNTERS,
+    CONTROL,
+    DONE,
+    DRAINING,
+    FAULT,
+    FAULT_INDEX,
+    IDLE,
+    INTERRUPT,
+    INTERRUPT_ENABLE,
+    INTERRUPT_ENABLED,
+    INTERRUPT_PENDING,
+    PROGRAM_ADDRESS,
+    PROGRAM_COMMANDS,
+    RESET,
+    START,
+    STATUS,
+    WATCHDOG,
+    WINDOW_FIRST,
+    WINDOW_LAST,
+)
+
+__all__ = ["ProgramRunner"]
+
+WATCHDOG_CYCLES = 1 << 20
+"""For an answer of memory, as after a reset; the machine stops by itself before we give up."""
+
+LATENCY_SECONDS = 0.25
+"""Until a process that sleeps has noticed an interrupt, on a board that does something else too."""
+
+CYCLES_MARGIN = 4
+RESET_SECONDS = 0.1
+RESET_POLL_SECONDS = 1e-3
+CYCLE_NAMES = (
+    *("BUSY", "STALL_OPERAND", "STALL_RESULT", "STALL_MEMORY", "STALL_TOKEN", "OTHER_CYCLES"),
+)
+
+
+class ProgramRunner:
+    """Runs programs through registers and interrupt; nothing in it waits without a limit."""
+
+    def __init__(
+        self, system: System, registers: EngineRegisters, uio: UioDevice, clock_hz: float
+    ) -> None:
+        self._system, self._registers, self._uio = system, registers, uio
+        self._clock_hz = clock_hz
+
+    def run(
+        self, address: int, commands: int, window: tuple[int, int], cycle_limit: int
+    ) -> float:
+        """Run ``commands`` commands at ``address``; seconds from START to the interrupt.
+
+        ``window``: first and last byte that the machine may touch. Raises `EngineFault` if the
+        machine stops, `MachineError` if the program does not end in time (four times
+        ``cycle_limit`` cycles, and what memory and Linux may take) or its interrupt does not come;
+        the machine has been reset then.
+        """
+        self._prepare(address, commands, window)
+        began = self._system.now()
+        self._registers.write(CONTROL, START.insert(1))
+        came = self._wait(began + self.timeout_s(cycle_limit))
+        seconds = self._system.now() - began
+        status = self._registers.read(STATUS)
+        self._registers.write(INTERRUPT, INTERRUPT_PENDING.insert(1))
+        if came and DONE.extract(status) and not FAULT.extract(status):
+            return seconds
+        error = self._failure(came, status, seconds)
+        if trouble := self.reset():
+            raise MachineError(f"{error}; {trouble}") from error
+        raise error
+
+    def require_idle(self) -> None:
+        """Raise `MachineError` while the machine may still touch the buffer."""
+        status = self._registers.read(STATUS)
+        if not IDLE.extract(status) or DRAINING.extract(status):
+            raise MachineError(
+                f"the machine is not idle (STATUS 0x{status:08X}): memory owes answers to an "
+                "earlier program; load the bitstream anew (fractrain board load --again)"
+            )
+
+    def timeout_s(self, cycle_limit: int) -> float:
+        """How long a program may take whose cycles are bounded by ``cycle_limit``."""
+        cycles = CYCLES_MARGIN * cycle_limit + 2 * WATCHDOG_CYCLES
+        return cycles / self._clock_hz + LATENCY_SECONDS
+
+    def _prepare(self, address: int, commands: int, window: tuple[int, int]) -> None:
+        """Everything but START, with no interrupt of before left anywhere."""
+        for register, value in (
+            (WATCHDOG, WATCHDOG_CYCLES),
+            (WINDOW_FIRST, window[0]),
+            (WINDOW_LAST, window[1]),
+            (PROGRAM_ADDRESS, address),
+            (PROGRAM_COMMANDS, commands),
+            (INTERRUPT, INTERRUPT_PENDING.insert(1)),
+            (INTERRUPT_ENABLE, INTERRUPT_ENABLED.insert(1)),
+            (CONTROL, CLEAR_COUNTERS.insert(1)),
+        ):
+            self._registers.write(register, value)
+        self._arm()
+
+    def _arm(self) -> None:
+        """Forget interrupts that have been counted, then let the next one through."""
+        try:
+            self._uio.wait(0.0)
+            self._uio.enable()
+        except OSError as error:
+            raise MachineError(
+                f"the UIO device has no interrupt ({error.strerror}): the node "
+                "fractrain@40000000 needs interrupts = <0 29 4> and interrupt-parent (board/zc706)"
+            ) from error
+
+    def _wait(self, deadline: float) -> bool:
+        """Whether the program's interrupt came; others that come are let pass."""
+        while True:
+            if not self._uio.wait(max(0.0, deadline - self._system.now())):
+                return False
+            status = self._registers.read(STATUS)
+            if DONE.extract(status) or FAULT.extract(status):
+                return True
+            self._uio.enable()
+            if self._system.now() >= deadline:
+                return False
+
+    def _failure(self, came: bool, status: int, seconds: float) -> MachineError:
+        if FAULT.extract(status):
+            index = self._registers.read(FAULT_INDEX)
+            return EngineFault(CAUSE.extract(status), index, self.counted_cycles())
+        if DONE.extract(status) and not came:
+            return MachineError(
+                f"the program has ended (STATUS 0x{status:08X}) but no interrupt came within "
+                f"{seconds:.2f} s: the line from the FPGA to Linux is broken; the device tree must "
+                "say interrupts = <0 29 4>, and /proc/interrupts counts what arrives under "
+                "'fractrain'"
+            )
+        return MachineError(
+            f"no end within {seconds:.2f} s: STATUS 0x{status:08X}, {self._activity()}"
+        )
+
+    def counted_cycles(self) -> int:
+        """Cycles of the program so far, by the machine's counters."""
+        counters = self._registers.counters().values()
+        return sum(each[name] for each in counters for name in CYCLE_NAMES)
+
+    def _activity(self) -> str:
+        """The counters that are not 0."""
+        shown = [
+            f"{tag.name}_{name} {value}"
+            for tag, counters in self._registers.counters().items()
+            for name, value in counters.items()
+            if value
+        ]
+        return "counters: " + (", ".join(shown) or "all 0")
+
+    def reset(self) -> str:
+        """Stop the machine and wait until its ports are quiet; '' or what is wrong if they are
+        not within a tenth of a second."""
+        self._registers.write(CONTROL, RESET.insert(1))
+        deadline = self._system.now() + RESET_SECONDS
+        while True:
+            status = self._registers.read(STATUS)
+            if IDLE.extract(status) and not DRAINING.extract(status):
+                return ""
+            if self._system.now() >= deadline:
+                return (
+                    f"not idle {RESET_SECONDS} s after a reset (STATUS 0x{status:08X}): memory owes "
+                    "answers, so the buffer must not be touched; load the bitstream anew "
+                    "(fractrain board load --again)"
+                )
+            self._system.sleep(RESET_POLL_SECONDS)

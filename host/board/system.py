@@ -1,0 +1,108 @@
+"""What the driver asks of the operating system, and nothing else: one protocol, two systems.
+
+`host.board.linux.LinuxSystem` is the real one. ``sim.board`` has one whose registers are the
+generated RTL, so that the whole driver runs where there is no board.
+
+Paths are absolute, as on the board (``/sys/class/uio``). Methods raise `OSError` as the operating
+system does; the module that asks turns it into an error that says what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SharedMemory", "System", "UioDevice", "Words"]
+
+
+class Words(Protocol):
+    """Mapped registers of 32 bits; every access is one access of the bus, of a whole word."""
+
+    def read(self, index: int) -> int:
+        """The word at byte ``4 * index`` of the mapping."""
+
+    def write(self, index: int, value: int) -> None:
+        """Write the word at byte ``4 * index`` of the mapping."""
+
+    def close(self) -> None:
+        """Unmap; closing twice is no error."""
+
+
+class UioDevice(Protocol):
+    """A UIO device that is open, and this process's alone: its registers and its interrupt."""
+
+    words: Words
+
+    def enable(self) -> None:
+        """Let the next interrupt through: the kernel masks it each time it comes."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether an interrupt came since the last call, or comes within ``timeout_s`` seconds.
+
+        Never waits longer, whatever the hardware does.
+        """
+
+    def close(self) -> None:
+        """Unmap and give the device back; closing twice is no error."""
+
+
+class SharedMemory(Protocol):
+    """A buffer that the processor and the FPGA both see."""
+
+    data: NDArray[np.uint8]
+
+    def close(self) -> None:
+        """Unmap; ``data`` must not be used any more. Closing twice is no error."""
+
+
+class System(Protocol):
+    """The operating system under the driver.
+
+    root : the folder that all paths are below, ``/`` on the board
+    environment : variables that steer the driver (``FRACTRAIN_BITSTREAM``, ``FRACTRAIN_UDMABUF``)
+    simulated : whether its time is that of a simulation
+    """
+
+    root: Path
+    environment: Mapping[str, str]
+    simulated: bool
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file or folder."""
+
+    def read_text(self, path: str) -> str:
+        """The content of a file, stripped."""
+
+    def read_bytes(self, path: str) -> bytes:
+        """The content of a file."""
+
+    def write_text(self, path: str, text: str) -> None:
+        """Write ``text`` to a file that is there, in one write as attributes of sysfs need it."""
+
+    def replace_text(self, path: str, text: str) -> None:
+        """Make a plain file that holds ``text``, and the folder that it is in."""
+
+    def glob(self, pattern: str) -> list[str]:
+        """The paths that match, sorted."""
+
+    def open_uio(self, path: str, offset: int, size: int) -> UioDevice:
+        """Open ``/dev/uioN`` and map ``size`` bytes of its first region from ``offset`` on.
+
+        Raises `BlockingIOError` while another process has it. No register is accessed.
+        """
+
+    def map_physical(self, address: int, size: int) -> Words:
+        """Map registers at a physical address (a multiple of 4096) through ``/dev/mem``."""
+
+    def map_buffer(self, path: str, size: int, *, cached: bool) -> SharedMemory:
+        """Map a u-dma-buf, through the processor's caches or past them (``O_SYNC``)."""
+
+    def now(self) -> float:
+        """Seconds of a clock that only goes forward."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""

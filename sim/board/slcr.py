@@ -1,0 +1,80 @@
+"""The system-level control registers that matter to the FPGA, as UG585 (appendix B.28) has them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+__all__ = ["SLCR_ADDRESS", "SLCR_BYTES", "SlcrModel"]
+
+SLCR_ADDRESS, SLCR_BYTES = 0xF800_0000, 0x1000
+LOCK, UNLOCK, LOCK_STATE = 0x004, 0x008, 0x00C
+ARM_PLL, DDR_PLL, IO_PLL = 0x100, 0x104, 0x108
+CLOCK, GATE, RESET, SHIFTERS = 0x170, 0x178, 0x240, 0x900
+OSCILLATOR_MHZ = 100 / 3
+SHIFTERS_ON, ALL_RESETS = 0xF, 0xF
+
+# As U-Boot's ps7_init of the ZC706 leaves them: 1333, 1067 and 1000 MHz; FCLK0 at 50 MHz.
+FDIV = {ARM_PLL: 40, DDR_PLL: 32, IO_PLL: 30}
+UNREACHABLE_FDIV = {ARM_PLL: 37, DDR_PLL: 31, IO_PLL: 29}
+CLOCK_50_MHZ = 1 << 20 | 20 << 8
+
+
+class SlcrModel:
+    """Registers as words; those that are not modelled read 0 and keep nothing.
+
+    Linux has unlocked them; while they are locked, writes to all but the keys do nothing.
+    """
+
+    def __init__(self, injected: Collection[str] = (), *, locked: bool = False) -> None:
+        self._injected = injected
+        fdiv = UNREACHABLE_FDIV if "fclk-unreachable" in injected else FDIV
+        self._words = {offset: value << 12 for offset, value in fdiv.items()} | {
+            CLOCK: CLOCK_50_MHZ,
+            GATE: int("fclk-gated" in injected),
+            RESET: ALL_RESETS,
+            SHIFTERS: 0,
+            LOCK_STATE: int(locked),
+        }
+
+    def read(self, index: int) -> int:
+        return self._words.get(4 * index, 0)
+
+    def write(self, index: int, value: int) -> None:
+        offset = 4 * index
+        if offset == UNLOCK and value == 0xDF0D:
+            self._words[LOCK_STATE] = 0
+        elif offset == LOCK and value == 0x767B:
+            self._words[LOCK_STATE] = 1
+        elif offset == CLOCK and "fclk-stuck" in self._injected:
+            return
+        elif offset in self._words and offset != LOCK_STATE and not self._words[LOCK_STATE]:
+            self._words[offset] = value
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    # -- what the FPGA gets of it --------------------------------------------------------------
+
+    def configured(self) -> None:
+        """What Linux and U-Boot do once the FPGA is configured."""
+        self._words[SHIFTERS] = 0xA if "level-shifters" in self._injected else SHIFTERS_ON
+        self._words[RESET] = int("held-reset" in self._injected)
+
+    @property
+    def clock_mhz(self) -> float:
+        """FCLK0 as its dividers make it."""
+        control = self._words[CLOCK]
+        pll = (IO_PLL, IO_PLL, ARM_PLL, DDR_PLL)[control >> 4 & 3]
+        ratio = (control >> 8 & 0x3F or 1) * (control >> 20 & 0x3F or 1)
+        return OSCILLATOR_MHZ * (self._words[pll] >> 12 & 0x7F) / ratio
+
+    @property
+    def obstacle(self) -> str:
+        """Why the FPGA cannot answer; '' if it can."""
+        if self._words[SHIFTERS] != SHIFTERS_ON:
+            return "signals do not pass the level shifters"
+        if self._words[GATE] & 1:
+            return "FCLK0 is stopped"
+        if self._words[RESET] & 1:
+            return "the FPGA is held in reset"
+        return ""
