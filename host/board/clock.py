@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from host.board.system import System, Words
 from hw.contract.errors import MachineError, ParameterError
 
-__all__ = ["SLCR_ADDRESS", "SLCR_SIZE", "ClockState", "Slcr", "set_clock"]
+__all__ = ["SHIFTERS_ON", "SLCR_ADDRESS", "SLCR_SIZE", "ClockState", "Slcr", "set_clock"]
 
 SLCR_ADDRESS = 0xF800_0000
 SLCR_SIZE = 0x1000
@@ -70,10 +70,14 @@ class ClockState:
         """It runs, at that frequency."""
         return not self.stopped and abs(self.mhz / wanted_mhz - 1) <= TOLERANCE
 
-    def __str__(self) -> str:
+    @property
+    def frequency(self) -> str:
+        """In words, with where it comes from."""
         first, second = self.dividers
-        text = f"{self.mhz:.4g} MHz ({self.source} PLL {self.pll_mhz:.4g} MHz / {first} / {second})"
-        return f"stopped, else {text}" if self.stopped else text
+        return f"{self.mhz:.4g} MHz ({self.source} PLL {self.pll_mhz:.4g} MHz / {first} / {second})"
+
+    def __str__(self) -> str:
+        return f"stopped, set to {self.frequency}" if self.stopped else self.frequency
 
 
 class Slcr:
@@ -144,11 +148,11 @@ def set_clock(system: System, slcr: Slcr, wanted_mhz: float) -> list[str]:
             "between processor and FPGA pass at 0xF only; load the bitstream (fractrain board "
             "load, or fpga loadb in U-Boot)"
         )
-    done = [f"found {found}"]
+    done = [f"was {found}"]
     if not found.runs_at(wanted_mhz):
         if abs(found.mhz / wanted_mhz - 1) > TOLERANCE:
             _switch(system, slcr, wanted_mhz, found.source)
-            done.append(f"set to {slcr.clock()}")
+            done.append(f"set to {slcr.clock().frequency}")
         if found.stopped:
             slcr.change(CLOCK_GATE, 1, 0)
             done.append(

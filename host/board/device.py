@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
 from host.board.bitstream import NOTE, Bitstream, LoadedNote, find_bitstream, read_note, write_note
-from host.board.clock import SLCR_ADDRESS, SLCR_SIZE, Slcr, set_clock
+from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, Slcr, set_clock
 from host.board.dma_buffer import DmaBuffer, find_buffer
 from host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
 from host.board.registers import EngineRegisters
@@ -84,7 +84,12 @@ class BoardDevice:
     def _loaded_at_boot(self, manager: FpgaManager | None, error: Exception) -> bool:
         """Whether the boot loader's bitstream must do, as this kernel or user cannot load one."""
         lacks = isinstance(error, MissingToolError) or isinstance(error.__cause__, PermissionError)
-        return lacks and (manager is None or manager.state == OPERATING)
+        if manager is not None:
+            return lacks and manager.state == OPERATING
+        try:
+            return lacks and self._open_slcr().clock().level_shifters == SHIFTERS_ON
+        except PermissionError:
+            return False
 
     def set_clock(self) -> list[str]:
         """Make FCLK0 what the bitstream was built for.
@@ -162,7 +167,7 @@ class BoardDevice:
 
     @property
     def slcr(self) -> Slcr:
-        """The clock's registers; PermissionError without the right."""
+        """The clock's registers; `PermissionError` without the right."""
         return self._open_slcr()
 
     @property

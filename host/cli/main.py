@@ -30,6 +30,7 @@ COMMANDS = {
     "simulate": "run a training step on the generated RTL and compare it",
     "calibrate": "compare the cycle model with the RTL on whole training steps",
     "cost": "say what a training step costs: cycles, time and energy, modelled",
+    "board": "bring up, look at and load the ZC706",
     "synth": "map a machine to the FPGA's cells; report area and logic depth",
     "bench": "measure simulation, training and packing speed",
 }
@@ -49,6 +50,7 @@ examples:
   fractrain train --backend cosim --steps 2     the same, every product computed by the RTL
   fractrain report runs/latest                  what came of it, as one HTML page
   fractrain generate --config zc706 --out build/zc706
+  fractrain board bringup --device simulated    the board's driver against the RTL
   fractrain synth --config zc706 --check        area and depth against the committed budget
   fractrain COMMAND --help                      all options of a command
 

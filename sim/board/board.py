@@ -39,7 +39,9 @@ MARGIN_BYTES = 1 << 20
 BUFFER_BYTES = 64 << 20
 SHORT_BUFFER_BYTES = 8 << 10
 STUCK_BIT = 1 << 7
-CHUNK_CYCLES = 1 << 16
+FIRST_CHUNK_CYCLES, CHUNK_CYCLES = 1 << 6, 1 << 16
+"""Between two looks at whether the machine has anything to do."""
+
 CLOCK_TOLERANCE = 1e-3
 
 
@@ -235,10 +237,10 @@ class SimulatedBoard:
         if not self._configured or self.slcr.obstacle:
             self._seconds += seconds
             return
-        cycles = round(seconds * 1e6 * self.wanted_mhz)
+        cycles, chunk = round(seconds * 1e6 * self.wanted_mhz), FIRST_CHUNK_CYCLES
         while cycles > 0:
             before = self.engine.cycles
-            came = self.engine.advance(min(cycles, CHUNK_CYCLES), until_interrupt=stop_at_interrupt)
+            came = self.engine.advance(min(cycles, chunk), until_interrupt=stop_at_interrupt)
             if came and stop_at_interrupt:
                 return
             cycles -= self.engine.cycles - before
@@ -246,6 +248,7 @@ class SimulatedBoard:
                 # nothing happens any more, and an idle machine need not be simulated
                 self._seconds += max(0, cycles) / (1e6 * self.wanted_mhz)
                 return
+            chunk = CHUNK_CYCLES
 
     def close(self) -> None:
         """Release the model and remove the folder; closing twice is no error."""

@@ -1,0 +1,122 @@
+"""What can be said of the board without changing anything on it."""
+
+from __future__ import annotations
+
+from gen.bitstream.manifest import BitstreamManifest
+from host.board.bitstream import find_bitstream
+from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, ClockState, Slcr
+from host.board.dma_buffer import find_buffer
+from host.board.fpga_manager import find_manager
+from host.board.registers import EngineRegisters
+from host.board.runner import CYCLE_NAMES
+from host.board.system import System
+from host.board.uio import open_uio
+from hw.contract.commands import Fault
+from hw.contract.errors import FractrainError
+from hw.contract.registers import BUILD_HASH, CAUSE, ID, IDENTITY, STATUS
+
+__all__ = ["board_status"]
+
+NOTHING = "not read: "
+
+
+def board_status(system: System) -> dict[str, str]:
+    """What is there, line by line: name → what was found, or why it could not be looked at.
+
+    Registers of the FPGA are read only if its clock runs as the bitstream wants: otherwise the
+    access might never end.
+    """
+    lines: dict[str, str] = {}
+    try:
+        bitstream = find_bitstream(system)
+        lines["bitstream"] = f"{bitstream.describe()}, in {bitstream.folder}"
+    except FractrainError as error:
+        bitstream = None
+        lines["bitstream"] = str(error)
+    lines["FPGA manager"] = _manager(system)
+    clock, lines["FCLK0"] = _clock(system)
+    wanted = None if bitstream is None else bitstream.manifest
+    if wanted is None or clock is None or not _answers(clock, wanted.clock_mhz):
+        reason = "whether the FPGA would answer is not known; fractrain board load sets it up"
+        lines["machine"] = NOTHING + reason
+    else:
+        lines |= _machine(system, wanted)
+    lines["buffer"] = _buffer(system)
+    return lines
+
+
+def _manager(system: System) -> str:
+    try:
+        manager = find_manager(system)
+    except FractrainError as error:
+        return str(error)
+    if manager is None:
+        return "none"
+    loads = "loads bitstreams" if manager.loads else "cannot load bitstreams (no attribute firmware)"
+    return f"{manager.name}: {manager.state}; {loads}"
+
+
+def _clock(system: System) -> tuple[ClockState | None, str]:
+    try:
+        words = system.map_physical(SLCR_ADDRESS, SLCR_SIZE)
+    except (OSError, ValueError) as error:
+        return None, f"{NOTHING}/dev/mem: {error}"
+    try:
+        clock = Slcr(words).clock()
+    finally:
+        words.close()
+    notes = [str(clock)]
+    if clock.level_shifters != SHIFTERS_ON:
+        notes.append("the FPGA is not configured")
+    if clock.in_reset:
+        notes.append("held in reset")
+    return clock, ", ".join(notes)
+
+
+def _answers(clock: ClockState, wanted_mhz: float) -> bool:
+    ready = clock.level_shifters == SHIFTERS_ON and not clock.in_reset
+    return ready and clock.runs_at(wanted_mhz)
+
+
+def _machine(system: System, wanted: BitstreamManifest) -> dict[str, str]:
+    """Who answers, its state and its counters."""
+    try:
+        uio = open_uio(system)
+    except FractrainError as error:
+        return {"machine": f"{NOTHING}{error}"}
+    try:
+        registers = EngineRegisters(uio.words, wanted.parameters)
+        identity, build, status = (registers.read(each) for each in (ID, BUILD_HASH, STATUS))
+        if identity != IDENTITY:
+            return {"machine": f"ID 0x{identity:08X}: not ours"}
+        fits = "as in the manifest" if build == wanted.build_hash_register else "another build"
+        counted = registers.counters()
+    finally:
+        uio.close()
+    lines = {
+        "machine": f"ID 0x{identity:08X}, build hash 0x{build:08X}, {fits}",
+        "STATUS": f"0x{status:08X}: {_state(status)}",
+    }
+    for tag, each in counted.items():
+        cycles = sum(each[name] for name in CYCLE_NAMES)
+        lines[f"counters {tag.name}"] = (
+            f"{cycles:,} cycles, {each['BUSY']:,} busy; {each['BYTES_READ']:,} bytes read, "
+            f"{each['BYTES_WRITTEN']:,} written"
+        )
+    return lines
+
+
+def _state(status: int) -> str:
+    words = [each.name.lower() for each in STATUS.fields[:4] if each.extract(status)]
+    cause = CAUSE.extract(status)
+    if cause in set(Fault) and cause:
+        words.append(Fault(cause).description)
+    return ", ".join(words) or "running"
+
+
+def _buffer(system: System) -> str:
+    try:
+        place = find_buffer(system)
+    except FractrainError as error:
+        return str(error)
+    return f"{place.device}: {place.size:,} bytes at 0x{place.address:08X}"

@@ -1,0 +1,58 @@
+"""What the subcommands of `fractrain board` have in common: which board, and how it is opened."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hw.contract.parameters import load_parameters, preset_names
+
+if TYPE_CHECKING:
+    from host.board.system import System
+
+SIMULATED = "simulated"
+DEVICES = ("zc706", SIMULATED)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """``--device`` and ``--config``."""
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default=DEVICES[0],
+        help="zc706: this computer is the board; simulated: the same driver on a simulated board "
+        "around the generated RTL (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="NAME|FILE",
+        help=f"the machine: a preset ({', '.join(preset_names())}) or a YAML file (default: that "
+        "of the installed bitstream; simulated: tiny)",
+    )
+
+
+@contextlib.contextmanager
+def open_system(args: argparse.Namespace, injected: tuple[str, ...] = ()) -> Iterator[System]:
+    """The system that the options name, closed in the end; ``injected`` into a simulated board.
+
+    Raises `ParameterError` if ``--config`` is not the machine of the installed bitstream.
+    """
+    if args.device != SIMULATED:
+        from host.backends.board import BoardAccelerator
+        from host.board.linux import LinuxSystem
+
+        if args.config is not None:
+            BoardAccelerator.find_parameters(args.config, args.device)
+        yield LinuxSystem()
+        return
+    from host.optional import needs_extra
+
+    parameters = load_parameters(args.config or "tiny")
+    with needs_extra("hardware"):
+        from sim.board import SimulatedBoard
+
+        board = SimulatedBoard(parameters, injected)
+    with board:
+        yield board

@@ -1,0 +1,43 @@
+"""`fractrain board status`: what is there and how it is, without changing anything."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+
+from host.cli.board import SUBCOMMANDS
+from host.cli.board_options import SIMULATED, add_device, open_system
+
+WIDTH = 100
+
+EPILOG = """\
+Registers in the FPGA are read only if its clock runs as the bitstream was built for: with a wrong
+clock the access might never end. A simulated board is new each time, so it is loaded first."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add ``status`` and its options."""
+    parser = subparsers.add_parser(
+        "status",
+        help=SUBCOMMANDS["status"],
+        description="Show clock, machine, counters and buffer, and change nothing.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show it."""
+    from host.board.device import BoardDevice
+    from host.board.status import board_status
+
+    with open_system(args) as system:
+        if args.device == SIMULATED:
+            BoardDevice.open(system).close()
+        lines = board_status(system)
+    width = max(map(len, lines))
+    for name, text in lines.items():
+        head = f"{name:<{width}}  "
+        print(textwrap.fill(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head)))
+    return 0
