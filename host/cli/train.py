@@ -84,7 +84,14 @@ def _train(
         if recorded is not None:
             for note in compare(recorded, config, directory.path / CONFIG):
                 _note(note)
-        training = Run(trainer, directory, recorded or config, work.cadence, stop)
+        training = Run(
+            trainer,
+            directory,
+            recorded or config,
+            work.cadence,
+            stop,
+            log_programs=args.log_programs,
+        )
         if recorded is not None:
             training.resume(_note)
             print(f"going on after {trainer.step} of {plan.steps} steps", flush=True)

@@ -38,10 +38,11 @@ examples:
   fractrain train --backend cosim --steps 2 --batch 2  every product computed by the RTL
   fractrain train --resume deep                        go on with the run of that name
 
-OUT/NAME holds the run: config.json, log.jsonl (every step), evaluations.jsonl, checkpoints and,
-at the end, summary.json. In it, test_accuracy is in percent; saving is the fraction of the
-effective MACs that was saved against the same steps at FW8/BW8. OUT/latest points at the run that
-began or ended last. The same options and seed give the same weights_sha256, interrupted or not.
+OUT/NAME holds the run: config.json, log.jsonl (every step), measured.jsonl (the time of every step,
+and what the machine counted in it), evaluations.jsonl, checkpoints and, at the end, summary.json.
+In it, test_accuracy is in percent; saving is the fraction of the effective MACs that was saved
+against the same steps at FW8/BW8. OUT/latest points at the run that began or ended last. The same
+options and seed give the same weights_sha256, interrupted or not.
 
 SIGINT and SIGTERM end a run after its current step, with a checkpoint (exit codes 130, 143); a
 second signal ends it at once."""
@@ -299,6 +300,12 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="steps between checkpoints (default: those of 10 seconds); there is one before each "
         "evaluation, too",
+    )
+    group.add_argument(
+        "--log-programs",
+        action="store_true",
+        help="log each program that the machine runs (cosim, board): shapes, bits, cycles, stalls, "
+        "bytes and seconds, to programs.jsonl",
     )
     group.add_argument(
         "--resume",

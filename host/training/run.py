@@ -1,7 +1,8 @@
 """A run: training with a log, evaluations and checkpoints, from the beginning or from where it was.
 
 Whatever ends the process, and however often, what `Run.execute` has left in the folder when the
-run comes to its end is the same, byte for byte, but for wall-clock times.
+run comes to its end is the same, byte for byte, but for wall-clock times, and for what is measured
+(`host.training.measurements`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 from host.counters import Counters
 from host.training.checkpoint import Checkpoint, Checkpoints
 from host.training.journal import Journal
+from host.training.measurements import Measurements
 from host.training.run_directory import CHECKPOINTS, EVALUATIONS, LOG, RunDirectory
 from host.training.run_record import evaluation_line, fingerprint, step_line
 from host.training.stopping import Stopped, StopSignals
@@ -54,7 +56,7 @@ class Run:
     """``trainer`` at work in ``directory``; ``config`` is the document of its configuration.
 
     A new run replaces what is in the directory, once its first step is done; `resume` makes it
-    one that goes on. Then `execute` it.
+    one that goes on. Then `execute` it. ``log_programs``: of the machine, as `Measurements` does.
     """
 
     def __init__(
@@ -64,12 +66,17 @@ class Run:
         config: Mapping[str, Any],
         cadence: Cadence,
         stop: StopSignals,
+        *,
+        log_programs: bool = False,
     ) -> None:
         self.trainer, self.directory, self.cadence = trainer, directory, cadence
         self._config, self._stop = config, stop
         self._checkpoints = Checkpoints(directory.path / CHECKPOINTS, fingerprint(config))
         self._log = Journal(directory.path / LOG)
         self._evaluations = Journal(directory.path / EVALUATIONS)
+        self._measurements = Measurements(
+            directory.path, trainer.accelerator, log_programs=log_programs
+        )
         self._begun = self._evaluate_first = False
         self._counters = Counters()
         self._clock = Clock()
@@ -90,6 +97,7 @@ class Run:
         step = self.trainer.step
         evaluated = [entry["step"] for entry in self._evaluations.read()]
         self._log.truncate(step)
+        self._measurements.resume(step)
         self._evaluations.truncate(sum(each < step for each in evaluated))
         # The checkpoint is older than the evaluation of its step, which is done again.
         self._evaluate_first = step in evaluated or (step > 0 and self._evaluation_is_due)
@@ -108,6 +116,7 @@ class Run:
             if self._evaluate_first:
                 self._evaluate()
             with self._stop.held():
+                self._measurements.start()
                 self.trainer.train(self._after_step)
             summary = self._summary()
         except Stopped as stop:
@@ -115,14 +124,17 @@ class Run:
         finally:
             self._log.close()
             self._evaluations.close()
+            self._measurements.close()
         self.directory.finish(summary)
         return summary
 
     def _after_step(self, report: StepReport) -> None:
+        self._measurements.stop()
         if not self._begun:
             self.directory.begin(self._config)
             self._begun = True
         self._log.append(step_line(report))
+        self._measurements.append(report.step)
         self._progress.update(report)
         stop, evaluate = self._stop.requested, self._evaluation_is_due
         if stop or evaluate or self._checkpoint_is_due:
@@ -132,6 +144,7 @@ class Run:
         if evaluate:
             with self._stop.held(False):  # it changes nothing that would have to be saved
                 self._evaluate()
+        self._measurements.start()
 
     # -- parts -----------------------------------------------------------------------------
 
@@ -151,6 +164,7 @@ class Run:
         """Lines first: a checkpoint is never ahead of them."""
         self._log.sync()
         self._evaluations.sync()
+        self._measurements.sync()
         self._clock.count("training")
         run = {
             "counters": dataclasses.asdict(self._total_counters),
@@ -164,6 +178,7 @@ class Run:
         images = len(self.trainer.dataset.test_images[: self.cadence.test_images])
         accuracy = self.trainer.evaluate(self.cadence.test_images)
         self._clock.count("evaluation")
+        self._measurements.evaluated(self.trainer.step)
         self._evaluations.append(evaluation_line(self.trainer, accuracy, images))
         self._progress.evaluated(self.trainer.step, accuracy)
 
@@ -193,6 +208,7 @@ class Run:
             "best_test_accuracy": max(each["test_accuracy"] for each in evaluations),
             "counters": dataclasses.asdict(self._total_counters),
             "modelled": _modelled(self.trainer),
+            "measured": self._measurements.summary(self._config["config"]),
             "seconds": {name: round(value, 3) for name, value in self._clock.seconds.items()},
             "command": self._config["command"],
         }

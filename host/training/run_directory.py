@@ -3,6 +3,8 @@ last.
 
     config.json         what was trained, and how: written when training begins
     log.jsonl           one line for each step
+    measured.jsonl      one line for each step, of what was measured: wall clock, machine
+    programs.jsonl      one line for each program of the machine, if asked for
     evaluations.jsonl   one line for each evaluation
     checkpoints/        the newest states to go on from
     summary.json        the results, written at the end: a run without it is unfinished
@@ -26,6 +28,7 @@ from hw.contract.errors import DataError, ParameterError
 
 LATEST = "latest"
 CONFIG, LOG, EVALUATIONS = "config.json", "log.jsonl", "evaluations.jsonl"
+MEASURED, PROGRAMS = "measured.jsonl", "programs.jsonl"
 CHECKPOINTS, SUMMARY = "checkpoints", "summary.json"
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 import host
 from host.datasets.dataset import Dataset
+from host.training import measurements
 from host.training.trainer import MachineCost, StepReport, Trainer
 
 UNITS = {
@@ -27,6 +28,7 @@ UNITS = {
     "joules": "modelled, as effective_macs; null without a model",
     "..._fw8bw8": "the same steps with all operands at 8 bits",
     "test_accuracy": "percent of test_images",
+    "measured.jsonl, programs.jsonl": measurements.UNITS,
 }
 
 IDENTITY = (

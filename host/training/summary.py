@@ -16,6 +16,7 @@ UNITS = {
     "saving": "fraction, 1 - effective_macs / effective_macs_fw8bw8",
     "stages": "bits of activations, weights, errors, or target cp; first step, epoch, from 0",
     "counters": "of the accelerator, evaluation included; zero where no machine runs",
+    "measured": "the training steps on the machine, by its own counters; null where none runs",
     "seconds": "wall clock, over all parts of an interrupted run",
 }
 

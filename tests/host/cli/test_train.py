@@ -134,6 +134,7 @@ def test_without_what_draws_the_page(
         (["--momentum", "1"], 2, "--momentum: got 1.0"),
         (["--weight-decay", "-1"], 2, "--weight-decay: got -1.0"),
         (["--overwrite"], 2, "--name"),
+        (["--log-programs"], 2, "--log-programs: got True, allowed: with a backend that runs"),
         (["--name", "a/b"], 2, "--name: got 'a/b'"),
         (["--model", "resnet9"], 2, "model: got 'resnet9'"),
         (["--config", "huge"], 3, "huge"),

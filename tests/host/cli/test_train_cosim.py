@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ def test_rtl_and_model_train_the_same_weights(
             "1",
         ]
         options += ["--test-images", "1", "--out", str(tmp_path), "--name", backend]
+        options += ["--log-programs"] if backend == "cosim" else []
         assert main(["train", *options]) == 0
         results[backend] = json.loads((tmp_path / backend / "summary.json").read_text())
     assert results["cosim"]["weights_sha256"] == results["golden"]["weights_sha256"]
@@ -34,3 +36,31 @@ def test_rtl_and_model_train_the_same_weights(
     assert counters["cycles"] > counters["busy_cycles"] > 0
     assert counters["bytes_in"] > 0 and counters["bytes_out"] > 0
     assert "RTL cycles" in capsys.readouterr().out
+    check_measured(tmp_path / "cosim", results["cosim"])
+    assert results["golden"]["measured"] is None
+
+
+def check_measured(folder: Path, summary: dict[str, Any]) -> None:
+    """Steps add up to the summary, programs to steps, and the cycles are the engine's own."""
+    measured = summary["measured"]
+    steps = read_lines(folder / "measured.jsonl")
+    programs = read_lines(folder / "programs.jsonl")
+    assert (measured["of"], measured["config"], measured["steps"]) == ("RTL cycles", "tiny", 3)
+    trained = [each for each in programs if each["phase"] == "training"]
+    for name in ("cycles", "busy_cycles", "bytes_in", "bytes_out", "stall_memory"):
+        assert measured[name] == sum(step[name] for step in steps)
+        assert measured[name] == sum(each[name] for each in trained)
+        assert summary["counters"][name] == sum(each[name] for each in programs)
+        assert measured[name] == sum(each[name] for each in measured["passes"].values())
+    assert measured["seconds"] == measured["cycles"] / 200e6
+    for each in trained:
+        (convolution,) = each["convolutions"]
+        # a product of one bit by one takes no less than a cycle for all units of the array
+        a, w = convolution["bits"]
+        assert each["busy_cycles"] % (a * w) == 0 < each["busy_cycles"] < each["cycles"]
+        assert each["bytes_in"] > 32 * each["commands"]
+    assert {each["convolutions"][0]["pass"] for each in trained} == {"forward", "error", "gradient"}
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
