@@ -9,6 +9,7 @@ from pathlib import Path
 from host.cli.options import add_runs
 from host.cli.output import progress, table, write_json, write_text
 from host.reports.document import comparison_document
+from host.reports.measured_table import measured_table
 from host.reports.page import render_page
 from host.reports.published import published_tables
 from host.reports.run import Run, load_runs
@@ -67,8 +68,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _tables(runs: Sequence[Run]) -> list[Table]:
+    measured = measured_table(runs)
     return [
         results_table(runs),
+        *([] if measured is None else [measured]),
         *(equal_accuracy_table(each) for each in at_equal_accuracy(runs)),
         *published_tables(runs),
         different_settings_table(runs),

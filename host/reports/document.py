@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from host.reports.measured import COLUMNS, PASSES
 from host.reports.quantities import MISSING, QUANTITIES, Costs, Quantity
 from host.reports.run import Evaluation, Run
 from host.reports.savings import EqualAccuracy, at_equal_accuracy, caveats
@@ -15,8 +16,10 @@ UNITS = {
     "effective_macs": "multiply-accumulates of 32 x 32 bits (cost a/32 * w/32 each), computed",
     "modelled_seconds": "of the machine, from the cycle model",
     "modelled_joules": "of the machine, from the energy model",
-    "measured_seconds": "on the board",
-    "measured_joules": "on the board",
+    "measured_seconds": "of the accelerator: cycles that it counted, over its clock",
+    "measured_joules": "on the board, of the rails that report power, host included",
+    "measured_steps": "means over the steps, wall clocks medians; cycles of the accelerator's "
+    "clock, by pass; machine: what counted them, null where none ran",
     "fw8bw8": "the same steps with all operands at 8 bits",
     "saving": "fraction, 1 - value / fw8bw8; at equal accuracy 1 - value / that of the reference",
 }
@@ -55,6 +58,7 @@ def _run_entry(run: Run) -> dict[str, Any]:
         "best": _evaluation_entry(run.best),
         "last": _evaluation_entry(run.last),
         "at_equal_steps": {"step": run.totals_step, **_costs(run.totals)},
+        "measured_steps": _measured_entry(run),
         "weights_sha256": None if run.summary is None else run.summary.get("weights_sha256"),
         "notes": run.notes,
     }
@@ -67,6 +71,22 @@ def _evaluation_entry(evaluation: Evaluation | None) -> dict[str, Any] | None:
         "step": evaluation.step,
         "test_accuracy": evaluation.test_accuracy,
         "test_images": evaluation.test_images,
+    }
+
+
+def _measured_entry(run: Run) -> dict[str, Any] | None:
+    measured = run.measured
+    if not len(measured) and measured.joules_per_step is None:
+        return None
+    clocks = ("wall_seconds", "machine_seconds")
+    return {
+        "machine": run.measuring_machine,
+        "steps": len(measured),
+        **{name: measured.median(name) for name in clocks},
+        **{name: measured.mean(name) for name in COLUMNS if name not in clocks},
+        "cycles_of_passes": {name: measured.mean_of_pass(name) for name in PASSES},
+        "joules": measured.joules_per_step,
+        "energy": dict(measured.energy),
     }
 
 

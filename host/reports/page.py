@@ -15,6 +15,7 @@ from host import __version__
 from host.optional import needs_extra
 from host.reports.accuracy_figures import accuracy_figures
 from host.reports.heat_maps import heat_maps, highest_bits
+from host.reports.measured_table import measured_table
 from host.reports.published import published_tables
 from host.reports.quantities import MEANINGS, significant
 from host.reports.run import Run
@@ -72,6 +73,7 @@ def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]
         "sections": _sections(runs, say),
         "caveats": caveats(runs),
         "results": results_table(runs),
+        "measured": measured_table(runs),
         "equal_accuracy": [equal_accuracy_table(each) for each in at_equal_accuracy(runs)],
         "published": published_tables(runs),
         "accuracy": accuracy_figures(runs),

@@ -84,7 +84,7 @@ UNITS = {
 EFFECTIVE_MACS = Quantity("effective_macs", "effective MACs", Source.COMPUTED)
 MODELLED_TIME = Quantity("seconds", "FPGA time", Source.MODELLED)
 MODELLED_ENERGY = Quantity("joules", "FPGA energy", Source.MODELLED)
-MEASURED_TIME = Quantity("seconds", "board time", Source.MEASURED)
+MEASURED_TIME = Quantity("seconds", "accelerator time", Source.MEASURED)
 MEASURED_ENERGY = Quantity("joules", "board energy", Source.MEASURED)
 
 ALWAYS_SHOWN = (EFFECTIVE_MACS, MODELLED_TIME, MODELLED_ENERGY)
@@ -115,7 +115,7 @@ def read_costs(record: Record, where: str, *, modelled: str | None = None) -> di
     blocks = {
         Source.COMPUTED: record,
         Source.MODELLED: record if modelled is None else mapping(record, modelled, where),
-        Source.MEASURED: mapping(record, "measured", where),
+        Source.MEASURED: _measured(record, where),
     }
     costs = {}
     for quantity in QUANTITIES:
@@ -124,6 +124,19 @@ def read_costs(record: Record, where: str, *, modelled: str | None = None) -> di
         if value is not None:
             costs[quantity] = Cost(value, number(block, f"{quantity.key}_fw8bw8", where))
     return costs
+
+
+def _measured(record: Record, where: str) -> Record:
+    """Time by the machine's counters, energy by its power monitor; of all steps or none."""
+    found = dict(_of_all_steps(record, "measured", where))
+    energy = _of_all_steps(record, "measured_energy", where)
+    return found | {name: energy[name] for name in ("joules",) if name in energy}
+
+
+def _of_all_steps(record: Record, key: str, where: str) -> Record:
+    """The object under ``key``; empty if it says that it is of some of the record's steps only."""
+    block = mapping(record, key, where)
+    return block if block.get("steps") in (None, record.get("steps")) else {}
 
 
 def shown_quantities(costs: Iterable[Costs]) -> list[Quantity]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from host.reports.measured import MEASURED, Measured, read_measured
 from host.reports.quantities import (
     EFFECTIVE_MACS,
     MODELLED_ENERGY,
@@ -39,6 +40,7 @@ class Run:
 
     name : what it is called on page and terminal; unique among the runs of one report
     config, summary : the JSON files as they are; ``summary`` is None until the run has ended
+    measured : what the machine and the clock said of its steps
     notes : what is missing, damaged or does not add up
     """
 
@@ -50,6 +52,7 @@ class Run:
     evaluations: Sequence[Evaluation]
     summary: dict[str, Any] | None
     notes: list[str] = field(default_factory=list)
+    measured: Measured = field(default_factory=Measured)
 
     @property
     def steps_planned(self) -> int | None:
@@ -93,12 +96,12 @@ class Run:
         """All steps together: of summary and last evaluation; without evaluation of the log."""
         ended = self.summary is not None
         tested = self.last is not None and self.last.step == self.totals_step
-        costs: dict[Quantity, Cost] = {}
+        costs = self.measured.costs_at(self.totals_step)
         if self.last is not None and tested:
             costs |= self.last.costs
         if self.summary is not None:
             costs |= read_costs(self.summary, str(self.path / SUMMARY), modelled="modelled")
-        return costs if ended or tested else self.log_totals
+        return costs if ended or tested else costs | self.log_totals
 
     @property
     def modelled_machine(self) -> str | None:
@@ -108,6 +111,19 @@ class Run:
         if "config" not in modelled:
             return None
         return f"{modelled['config']}" + (f" at {clock / 1e6:g} MHz" if clock else "")
+
+    @property
+    def measuring_machine(self) -> str | None:
+        """What counted the measured cycles, and its clock; None where no machine ran."""
+        what = self.config.get("measured_as")
+        if not what or self.measured.mean("cycles") is None:
+            return None
+        machine = mapping(self.config, "machine", self._where)
+        clock = number(mapping(self.summary or {}, "measured", self._where), "clock_hz", SUMMARY)
+        megahertz = clock / 1e6 if clock else number(machine, "clock_mhz", self._where)
+        return f"{what} of {self.config.get('config', '?')}" + (
+            f" at {megahertz:g} MHz" if megahertz else ""
+        )
 
     @property
     def log_totals(self) -> dict[Quantity, Cost]:
@@ -162,21 +178,23 @@ def read_run(path: Path) -> Run:
     if not blocks:
         notes.append(f"{CONFIG} names no blocks: their bits are not shown")
     summary = read_object(path / SUMMARY) if (path / SUMMARY).is_file() else None
+    measured = read_measured(path, summary, notes)
     run = Run(
         name=path.name,
         path=path,
         config=config,
         blocks=[str(block) for block in blocks],
         log=read_step_log(path / LOG, len(blocks), notes),
-        evaluations=_read_evaluations(path / EVALUATIONS, notes),
+        evaluations=_read_evaluations(path / EVALUATIONS, measured, notes),
         summary=summary,
         notes=notes,
+        measured=measured,
     )
     notes += _contradictions(run)
     return run
 
 
-def _read_evaluations(path: Path, notes: list[str]) -> list[Evaluation]:
+def _read_evaluations(path: Path, measured: Measured, notes: list[str]) -> list[Evaluation]:
     """In ascending order of steps; a step tested again later counts as it was then."""
     if not path.is_file():
         notes.append(f"{path.name} is missing: no evaluation yet")
@@ -184,11 +202,12 @@ def _read_evaluations(path: Path, notes: list[str]) -> list[Evaluation]:
     found: list[Evaluation] = []
     for where, record in read_lines(path, notes):
         images = number(record, "test_images", where)
+        step = int(needed_number(record, "step", where))
         evaluation = Evaluation(
-            step=int(needed_number(record, "step", where)),
+            step=step,
             test_accuracy=needed_number(record, "test_accuracy", where),
             test_images=None if images is None else int(images),
-            costs=read_costs(record, where),
+            costs=measured.costs_at(step) | read_costs(record, where),
         )
         while found and found[-1].step >= evaluation.step:
             found.pop()
@@ -210,6 +229,8 @@ def _contradictions(run: Run) -> list[str]:
                 f"{quantity.name}: {LOG} adds up to {cost.value:.6g}, {SUMMARY} says "
                 f"{said.value:.6g}"
             )
+    if len(run.measured) and len(run.measured) != run.steps_done:
+        notes.append(f"{MEASURED} has {len(run.measured)} of {run.steps_done} steps")
     steps = number(run.summary, "steps", str(run.path / SUMMARY))
     if steps is not None and steps != run.steps_done:
         notes.append(f"{LOG} has {run.steps_done} steps, {SUMMARY} says {steps:g}")

@@ -148,15 +148,18 @@ def _reference_remark(comparison: EqualAccuracy) -> str:
 
 
 def _cost_rows(quantity: Quantity, costs: Sequence[Costs]) -> list[Row]:
-    """The cost, the same steps at 8 bits, and the saving."""
+    """The cost, the same steps at 8 bits, and the saving, where any run knows them."""
     found = [each.get(quantity) for each in costs]
     scale = quantity.scale(
         value for cost in found if cost is not None for value in (cost.value, cost.baseline)
     )
+    rows = [_scaled_row(quantity, found, scale)]
+    if quantity.source is Source.MEASURED and not any(cost and cost.baseline for cost in found):
+        return rows  # the same steps at 8 bits have not been run
     baselines = [MISSING if cost is None else scale.text(cost.baseline) for cost in found]
     savings = [MISSING if cost is None else percent(cost.saving) for cost in found]
     return [
-        _scaled_row(quantity, found, scale),
+        *rows,
         Row(_with_unit(f"{quantity.name} at FW8/BW8", scale), quantity.source, baselines),
         Row(f"saving of {quantity.name}", quantity.source, savings, marked=True),
     ]

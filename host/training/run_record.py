@@ -28,6 +28,7 @@ UNITS = {
     "joules": "modelled, as effective_macs; null without a model",
     "..._fw8bw8": "the same steps with all operands at 8 bits",
     "test_accuracy": "percent of test_images",
+    "measured_as": "what counts cycles in measured.jsonl; null where no machine runs",
     "measured.jsonl, programs.jsonl": measurements.UNITS,
 }
 
@@ -49,6 +50,7 @@ def describe(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
         "method": trainer.method.name,
         "mode": trainer.arithmetic.mode,
         "machine": dataclasses.asdict(trainer.accelerator.parameters),
+        "measured_as": trainer.accelerator.measured_as,
         "seed": trainer.plan.seed,
         "plan": dataclasses.asdict(trainer.plan),
         "blocks": [block.name for block in trainer.network.blocks],

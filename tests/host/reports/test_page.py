@@ -88,7 +88,7 @@ def test_every_figure_says_its_source(tmp_path: Path) -> None:
         "effective MACs, 10⁶ (computed)",
         "FPGA time, ms (modelled)",
         "FPGA energy, mJ (modelled)",
-        "board time, ms (measured)",
+        "accelerator time, ms (measured)",
         "board energy, mJ (measured)",
         "test accuracy, % (measured)",
         "loss (measured)",
