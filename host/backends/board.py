@@ -92,7 +92,7 @@ class BoardAccelerator(EngineAccelerator):
         """The configuration of the installed bitstream; the simulated board has no own one."""
         if device == SIMULATED:
             return super().usual_config(device)
-        return find_bitstream(LinuxSystem()).manifest.config
+        return find_bitstream(open_system(device)).manifest.config
 
     @classmethod
     def find_parameters(cls, config: str | Path, device: str | None) -> Parameters:
@@ -104,7 +104,9 @@ class BoardAccelerator(EngineAccelerator):
             return super().find_parameters(config, device)
         bitstream = find_bitstream(open_system(device))
         manifest = bitstream.manifest
-        if config != manifest.config and load_parameters(config) != manifest.parameters:
+        # a run records a name that is no preset as a path
+        meant = Path(config).name == manifest.config and not Path(config).exists()
+        if not meant and load_parameters(config) != manifest.parameters:
             raise ParameterError(
                 "--config",
                 str(config),

@@ -78,7 +78,7 @@ def read_note(system: System) -> LoadedNote | None:
 
 
 def write_note(system: System, note: LoadedNote) -> None:
-    """Leave the note, for users who may not see the clock's registers; without the right to, not."""
+    """Leave the note, for users who may not see the clock's registers; not without the right."""
     try:
         system.replace_text(NOTE, json.dumps(vars(note)) + "\n")
     except OSError:

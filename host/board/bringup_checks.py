@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from host.backends.board import BoardAccelerator
 from host.backends.golden import GoldenAccelerator
 from host.board.device import BoardDevice
+from host.board.diagnosis import StaleCaches
 from host.compiler import Geometry, Planes, Program, Results, Step, compile_program
 from hw.contract.commands import COMMAND_BYTES, End, encode_all
 from hw.contract.errors import MachineError, MismatchError
@@ -140,10 +141,7 @@ def check_loopback(device: BoardDevice) -> str:
         _loop_back(device, cached=False)
     except MismatchError as error:
         raise MismatchError(f"{found}; past the caches, too, so not for their sake") from error
-    raise MismatchError(
-        f"{found}; past the caches they are right: u-dma-buf does not maintain the caches "
-        "(is dma-coherent in its node?)"
-    )
+    raise StaleCaches(f"{found}; past the caches they are right: the caches are not maintained")
 
 
 def _loop_back(device: BoardDevice, *, cached: bool) -> str:

@@ -6,9 +6,19 @@ from collections.abc import Mapping
 
 from hw.contract.commands import Fault
 from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import DataError, MissingToolError
+from hw.contract.errors import DataError, MismatchError, MissingToolError
 
-__all__ = ["causes"]
+__all__ = ["StaleCaches", "causes"]
+
+
+class StaleCaches(MismatchError):
+    """What is wrong through the caches is right past them."""
+
+
+CACHES = (
+    "dma-coherent in the buffer's node of the device tree: u-dma-buf then leaves the caches alone",
+    "dma_coherent, sync_mode and driver_version in /sys/class/u-dma-buf/udmabuf-fractrain",
+)
 
 BY_STAGE: Mapping[str, tuple[str, ...]] = {
     "bitstream": (
@@ -99,6 +109,8 @@ def causes(stage: str, error: Exception) -> tuple[str, ...]:
         return RIGHTS
     if isinstance(error.__cause__, BlockingIOError):
         return ()  # the error says it all
+    if isinstance(error, StaleCaches):
+        return CACHES
     fault = error if isinstance(error, EngineFault) else error.__cause__
     if isinstance(fault, EngineFault) and isinstance(fault.cause, Fault):
         return BY_FAULT.get(fault.cause, ()) or BY_STAGE.get(stage, ())

@@ -45,9 +45,7 @@ class EngineRegisters:
 
     def counters(self) -> Mapping[Tag, Mapping[str, int]]:
         """All counters, by tag and by name. The low word is read first: that holds the high one."""
-        return {
-            tag: {each.name: self._pair(each.address(tag)) for each in COUNTERS} for tag in Tag
-        }
+        return {tag: {each.name: self._pair(each.address(tag)) for each in COUNTERS} for tag in Tag}
 
     def _pair(self, address: int) -> int:
         low = self.read(address)
@@ -65,7 +63,7 @@ class EngineRegisters:
             )
 
     def check_build(self, wanted: int, source: str) -> None:
-        """Raise `MachineError` unless the register BUILD_HASH is ``wanted``, as ``source`` has it."""
+        """Raise `MachineError` unless BUILD_HASH is ``wanted``, as ``source`` has it."""
         found = self.read(BUILD_HASH)
         if found != wanted:
             raise MachineError(

@@ -57,9 +57,7 @@ class ProgramRunner:
         self._system, self._registers, self._uio = system, registers, uio
         self._clock_hz = clock_hz
 
-    def run(
-        self, address: int, commands: int, window: tuple[int, int], cycle_limit: int
-    ) -> float:
+    def run(self, address: int, commands: int, window: tuple[int, int], cycle_limit: int) -> float:
         """Run ``commands`` commands at ``address``; seconds from START to the interrupt.
 
         ``window``: first and last byte that the machine may touch. Raises `EngineFault` if the
@@ -70,7 +68,11 @@ class ProgramRunner:
         self._prepare(address, commands, window)
         began = self._system.now()
         self._registers.write(CONTROL, START.insert(1))
-        came = self._wait(began + self.timeout_s(cycle_limit))
+        try:
+            came = self._wait(began + self.timeout_s(cycle_limit))
+        except BaseException:  # an interruption, too: the buffer may be given away next
+            self.reset()
+            raise
         seconds = self._system.now() - began
         status = self._registers.read(STATUS)
         self._registers.write(INTERRUPT, INTERRUPT_PENDING.insert(1))

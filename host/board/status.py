@@ -52,7 +52,7 @@ def _manager(system: System) -> str:
         return str(error)
     if manager is None:
         return "none"
-    loads = "loads bitstreams" if manager.loads else "cannot load bitstreams (no attribute firmware)"
+    loads = "loads bitstreams" if manager.loads else "cannot load bitstreams: no attribute firmware"
     return f"{manager.name}: {manager.state}; {loads}"
 
 

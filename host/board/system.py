@@ -35,7 +35,9 @@ class Words(Protocol):
 class UioDevice(Protocol):
     """A UIO device that is open, and this process's alone: its registers and its interrupt."""
 
-    words: Words
+    @property
+    def words(self) -> Words:
+        """The registers; nothing is accessed before the first `Words.read` or `Words.write`."""
 
     def enable(self) -> None:
         """Let the next interrupt through: the kernel masks it each time it comes."""
@@ -53,7 +55,9 @@ class UioDevice(Protocol):
 class SharedMemory(Protocol):
     """A buffer that the processor and the FPGA both see."""
 
-    data: NDArray[np.uint8]
+    @property
+    def data(self) -> NDArray[np.uint8]:
+        """Its bytes."""
 
     def close(self) -> None:
         """Unmap; ``data`` must not be used any more. Closing twice is no error."""

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hw.contract.parameters import load_parameters, preset_names
+from host.cli.options import add_config
+from hw.contract.parameters import load_parameters
 
 if TYPE_CHECKING:
     from host.board.system import System
@@ -25,12 +26,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         help="zc706: this computer is the board; simulated: the same driver on a simulated board "
         "around the generated RTL (default: %(default)s)",
     )
-    parser.add_argument(
-        "--config",
-        metavar="NAME|FILE",
-        help=f"the machine: a preset ({', '.join(preset_names())}) or a YAML file (default: that "
-        "of the installed bitstream; simulated: tiny)",
-    )
+    add_config(parser, default=None, shown="that of the installed bitstream; simulated: tiny")
 
 
 @contextlib.contextmanager

@@ -8,14 +8,17 @@ from pathlib import Path
 from hw.contract.parameters import preset_names
 
 
-def add_config(parser: argparse._ActionsContainer, *, default: str) -> None:
-    """``--config``: the machine, by preset or by file."""
+def add_config(
+    parser: argparse._ActionsContainer, *, default: str | None, shown: str | None = None
+) -> None:
+    """``--config``: the machine, by preset or by file. ``shown``: the default in words, where it
+    depends on other options."""
     parser.add_argument(
         "--config",
         default=default,
         metavar="NAME|FILE",
         help=f"the machine: a preset ({', '.join(preset_names())}) or a YAML file "
-        f"(default: {default})",
+        f"(default: {shown or default})",
     )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from host.accelerator import BACKENDS, Accelerator, open_accelerator
+from host.accelerator import Accelerator, find_backend, open_accelerator
 from host.cli.train_options import add_options
 from host.cli.train_setup import (
     build_arithmetic,
     build_recipe,
     check_numbers,
+    choose_config,
     normal,
     option,
     prepare,
@@ -65,6 +65,7 @@ class Resolver:
         args = _parse(arguments)
         args.arguments = ["train", *arguments]
         check_numbers(args)
+        choose_config(args)
         recipe = build_recipe(args)
         if args.dataset not in self._datasets:
             self._datasets[args.dataset] = load_dataset(args.dataset)
@@ -138,8 +139,7 @@ def _allowed(complaint: str) -> str:
 
 def _check_backend(args: argparse.Namespace) -> None:
     """What the backend refuses, without opening it: that may take minutes, or another machine."""
-    module, kind = BACKENDS[args.backend]
-    backend: type[Accelerator] = getattr(importlib.import_module(module), kind)
+    backend = find_backend(args.backend)
     if args.device is not None and not backend.takes_device:
         raise ParameterError("--device", args.device, f"none with --backend {args.backend}")
     if args.mode == "reference" and backend.real_convolutions is Accelerator.real_convolutions:

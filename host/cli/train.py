@@ -21,6 +21,7 @@ from host.cli.train_setup import (
     build_arithmetic,
     build_recipe,
     check_numbers,
+    choose_config,
     prepare,
     record,
 )
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _begin(args: argparse.Namespace, stop: StopSignals) -> int:
     check_numbers(args)
+    choose_config(args)
     recipe = build_recipe(args)
     work = prepare(args, recipe, _load(args.dataset))
     with contextlib.closing(_reserve(args, work.dataset.name)) as directory:

@@ -88,13 +88,17 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
         choices=tuple(BACKENDS),
         default="golden",
         help="golden: exact model in NumPy; torch: the same integers in PyTorch, fast; cosim: the "
-        "generated RTL, slow, same weights as golden (default: %(default)s)",
+        "generated RTL, slow, same weights as golden; board: a ZC706, same weights, too "
+        "(default: %(default)s)",
     )
-    add_config(group, default="tiny")
+    add_config(
+        group, default=None, shown="tiny; with --backend board that of the installed bitstream"
+    )
     group.add_argument(
         "--device",
-        choices=("cpu", "cuda"),
-        help="where the torch backend computes (default: cpu)",
+        choices=("cpu", "cuda", "zc706", "simulated"),
+        help="torch: cpu or cuda (default: cpu); board: zc706, this computer, or simulated, the "
+        "board's driver on the RTL (default: zc706)",
     )
     group.add_argument(
         "--seed",
@@ -286,7 +290,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         type=int,
         metavar="N",
         help="evaluate on the first N test images only "
-        f"(default: all; with --backend cosim {COSIM_TEST_IMAGES}, because the RTL is slow)",
+        f"(default: all; on the RTL {COSIM_TEST_IMAGES}, because it is slow)",
     )
     group.add_argument(
         "--evaluate-every",

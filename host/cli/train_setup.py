@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from host.accelerator import Accelerator
+from host.accelerator import Accelerator, find_backend
 from host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
 from host.cli.train_options import COSIM_TEST_IMAGES, DEFAULT_EPOCHS, DEFAULT_LEVELS
 from host.datasets import BUNDLED, Dataset
@@ -64,6 +64,15 @@ def check_numbers(args: argparse.Namespace) -> None:
             raise ParameterError(option(name), getattr(args, name), allowed)
     if args.overwrite and args.name is None:
         raise ParameterError("--overwrite", True, "together with --name only")
+
+
+def choose_config(args: argparse.Namespace) -> None:
+    """Set ``--config``, where it is not given, to what the backend has then.
+
+    Raises `DataError` if that is the board and no bitstream is installed.
+    """
+    if args.config is None:
+        args.config = find_backend(args.backend).usual_config(args.device)
 
 
 def build_recipe(args: argparse.Namespace) -> Recipe:
@@ -173,7 +182,7 @@ def _augmented(dataset: Dataset, args: argparse.Namespace) -> Dataset:
 def _cadence(args: argparse.Namespace, steps: int) -> Cadence:
     """When to save and to evaluate; a run of few steps is evaluated at its end only."""
     limit = args.test_images
-    if limit is None and args.backend == "cosim":
+    if limit is None and (args.backend == "cosim" or args.device == "simulated"):
         limit = COSIM_TEST_IMAGES
     every = args.evaluate_every or steps // EVALUATIONS or steps
     return Cadence(args.checkpoint_every, every, limit)

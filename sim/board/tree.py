@@ -30,7 +30,7 @@ def write_tree(
     root: Path, parameters: Parameters, buffer: tuple[int, int], injected: Collection[str]
 ) -> None:
     """Write the files below ``root``; ``buffer``: physical address and bytes of the u-dma-buf."""
-    files = {"/sys/class/hwmon": None, "/dev": None, "/run": None, FIRMWARE: None}
+    files: dict[str, str | None] = dict.fromkeys(("/sys/class/hwmon", "/dev", "/run", FIRMWARE))
     files |= _uio(injected) | _udmabuf(buffer, injected) | _manager(injected)
     for path, text in files.items():
         place = root / path.lstrip("/")
