@@ -90,6 +90,7 @@ def test_board_software_imports_without_workstation_packages(project_root: Path)
     modules = modules_below(project_root, "hw/contract", "sim/golden", "host")
     modules.append("gen.bitstream.manifest")  # says what the FPGA is loaded with
     assert {"host.cli.main", "host.accelerator", "hw.contract.parameters"} <= set(modules)
+    assert {"host.board.device", "host.board.bringup", "host.backends.board"} <= set(modules)
     result = run_on_the_board(
         f"""
 import importlib

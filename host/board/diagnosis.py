@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hw.contract.commands import Fault
 from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import DataError, MismatchError, MissingToolError
+from hw.contract.errors import DataError, MismatchError, MissingToolError, ParameterError
 
 __all__ = ["StaleCaches", "causes"]
 
@@ -116,4 +116,6 @@ def causes(stage: str, error: Exception) -> tuple[str, ...]:
         return BY_FAULT.get(fault.cause, ()) or BY_STAGE.get(stage, ())
     if isinstance(error, DataError | MissingToolError):
         return SET_UP
+    if isinstance(error, ParameterError) and stage != "FCLK0":
+        return ()
     return BY_STAGE.get(stage, ())

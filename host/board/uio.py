@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-
 from host.board.system import System, UioDevice
 from hw.contract.errors import DataError, MachineError, MissingToolError
 from hw.contract.registers import ADDRESS_BITS
@@ -68,9 +66,9 @@ def open_uio(system: System) -> UioDevice:
             f"another process uses the board ({device} is locked): wait for it or end it; "
             f"fuser {device} names it"
         ) from error
-    except OSError as error:
-        reason = errno.errorcode.get(error.errno or 0, "")
-        raise MachineError(f"cannot map {device}: {error.strerror} {reason}".strip()) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MachineError(f"cannot map the registers of {device}: {reason}") from error
 
 
 def _number(system: System, path: str) -> int:

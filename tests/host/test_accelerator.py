@@ -217,7 +217,7 @@ def test_arguments_of_wrong_kinds(arguments: dict, message: str) -> None:
         accelerator.forward(**(right | arguments))
 
 
-@pytest.mark.parametrize("config", [None, {}, 3, b"tiny"])
+@pytest.mark.parametrize("config", [{}, 3, b"tiny"])
 def test_configurations_of_wrong_kinds(config: object) -> None:
     with pytest.raises(ParameterError, match="config: got .* the name of a preset, a path or"):
         open_accelerator("golden", config)  # type: ignore[arg-type]

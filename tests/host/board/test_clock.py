@@ -1,0 +1,121 @@
+"""FCLK0: what is found, what is set, what cannot be, and that locks stay as they were."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from host.board.clock import CLOCK_CONTROL, CLOCK_GATE, LOCK_STATE, RESET_CONTROL, Slcr, set_clock
+from hw.contract.errors import MachineError, ParameterError
+from sim.board.slcr import FDIV, IO_PLL, SlcrModel
+
+
+class Sleeper:
+    """A system of which only `sleep` is asked."""
+
+    slept = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+
+class Recorded(SlcrModel):
+    """Tells in what order registers were written, and what the FPGA saw meanwhile."""
+
+    def __init__(self, *arguments: object, locked: bool = False) -> None:
+        super().__init__(*arguments, locked=locked)  # type: ignore[arg-type]
+        self.written: list[int] = []
+
+    def write(self, index: int, value: int) -> None:
+        self.written.append(4 * index)
+        if 4 * index == CLOCK_CONTROL:
+            # dividers change while nothing runs on them
+            assert self.read(CLOCK_GATE // 4) & 1 and self.read(RESET_CONTROL // 4) & 1
+        super().write(index, value)
+
+
+def configured(*injected: str, locked: bool = False) -> Recorded:
+    model = Recorded(injected, locked=locked)
+    model.configured()
+    return model
+
+
+def set_to(model: SlcrModel, mhz: float) -> list[str]:
+    return set_clock(Sleeper(), Slcr(model), mhz)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_the_clock_is_set_and_the_lock_left_as_it_was(locked: bool) -> None:
+    model = configured(locked=locked)
+    done = set_to(model, 200)
+    assert done[0].startswith("was 50 MHz") and done[1].startswith("set to 200 MHz")
+    assert model.clock_mhz == pytest.approx(200) and model.obstacle == ""
+    assert model.read(LOCK_STATE // 4) == int(locked)
+
+
+def test_a_right_clock_is_left_alone() -> None:
+    model = configured()
+    set_to(model, 200)
+    model.written.clear()
+    assert set_to(model, 200) == ["was 200 MHz (IO PLL 1000 MHz / 5 / 1)"]
+    assert model.written == []
+
+
+def test_a_gated_clock_at_the_right_frequency_is_enabled() -> None:
+    model = configured("fclk-gated")
+    done = set_to(model, 50)
+    assert any("it was gated" in each for each in done)
+    assert CLOCK_CONTROL not in model.written and model.obstacle == ""
+
+
+def test_a_gated_clock_is_set_before_it_is_enabled() -> None:
+    model = configured("fclk-gated")
+    assert any("it was gated" in each for each in set_to(model, 125))
+    assert model.clock_mhz == pytest.approx(125) and model.obstacle == ""
+
+
+def test_a_held_reset_is_released() -> None:
+    model = configured("held-reset")
+    assert any("reset was held" in each for each in set_to(model, 50))
+    assert model.obstacle == ""
+
+
+def test_nothing_is_changed_while_the_fpga_is_not_configured() -> None:
+    model = Recorded()
+    with pytest.raises(MachineError, match="not configured: LVL_SHFTR_EN reads 0x0"):
+        set_to(model, 200)
+    assert model.written == []
+
+
+def test_registers_that_do_not_take_a_write() -> None:
+    with pytest.raises(MachineError, match="0xF8000170 was written .* and reads"):
+        set_to(configured("fclk-stuck"), 200)
+
+
+def test_frequencies_that_no_pll_gives() -> None:
+    with pytest.raises(ParameterError, match="FCLK0 in MHz: got 200, allowed: .* IO PLL 966.7"):
+        set_to(configured("fclk-unreachable"), 200)
+    # 1333 MHz / 10 from the ARM PLL, as the IO PLL does not give it
+    model = configured()
+    assert "ARM PLL" in set_to(model, 400 / 3)[1]
+    assert model.clock_mhz == pytest.approx(400 / 3)
+
+
+def test_a_bypassed_pll_gives_the_oscillator() -> None:
+    model = configured()
+    model.write(IO_PLL // 4, FDIV[IO_PLL] << 12 | 1 << 4)
+    assert Slcr(model).clock().pll_mhz == pytest.approx(100 / 3)
+
+
+@given(ratio=st.integers(1, 63 * 63))
+def test_any_ratio_of_the_io_pll(ratio: int) -> None:
+    """Two dividers of at most 63 make it, or no PLL has two that do."""
+    model = configured()
+    try:
+        set_to(model, 1000 / ratio)
+    except ParameterError:
+        pairs = [each for each in range(1, 64) if ratio % each == 0 and ratio // each <= 63]
+        assert not pairs and model.clock_mhz == pytest.approx(50)
+        return
+    assert model.clock_mhz == pytest.approx(1000 / ratio, rel=1e-3)

@@ -1,0 +1,146 @@
+"""Programs through registers and interrupt: what a machine may do that answers as it likes."""
+
+from __future__ import annotations
+
+import pytest
+
+from host.board.registers import EngineRegisters
+from host.board.runner import RESET_POLLS, ProgramRunner
+from hw.contract.commands import Fault
+from hw.contract.engine_fault import EngineFault
+from hw.contract.errors import MachineError
+from hw.contract.parameters import load_parameters
+from hw.contract.registers import (
+    CONTROL,
+    FAULT_INDEX,
+    INTERRUPT,
+    INTERRUPT_ENABLE,
+    PROGRAM_ADDRESS,
+    STATUS,
+    WINDOW_LAST,
+)
+
+TINY = load_parameters("tiny")
+IDLE, DONE, FAULT, DRAINING = 1, 2, 4, 8
+
+
+class Machine:
+    """Words, UIO device and system in one; ``states`` are what STATUS reads, the last for ever."""
+
+    def __init__(self, *states: int, interrupts: int = 1, stale: bool = False) -> None:
+        self.states, self.interrupts, self.stale = list(states), interrupts, stale
+        self.written: list[tuple[int, int]] = []
+        self.time = 0.0
+        self.enabled = 0
+        self.started = False
+
+    def read(self, index: int) -> int:
+        if index == STATUS.address:
+            return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        return 17 if index == FAULT_INDEX.address else 0
+
+    def write(self, index: int, value: int) -> None:
+        self.written.append((index, value))
+        self.started |= (index, value) == (CONTROL.address, 1)
+
+    def enable(self) -> None:
+        self.enabled += 1
+
+    def wait(self, timeout_s: float) -> bool:
+        if not self.started:
+            came, self.stale = self.stale, False
+            return came
+        if self.interrupts:
+            self.interrupts -= 1
+            self.time += 0.001
+            return True
+        self.time += timeout_s
+        return False
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    def run(self) -> float:
+        runner = ProgramRunner(self, EngineRegisters(self, TINY), self, 200e6)  # type: ignore[arg-type]
+        return runner.run(0x1000, 3, (0x1000, 0x1FFF), 1000)
+
+
+def test_a_program_that_ends() -> None:
+    machine = Machine(DONE | IDLE, stale=True)
+    assert machine.run() == pytest.approx(0.001)
+    written = dict(machine.written)
+    assert written[PROGRAM_ADDRESS.address] == 0x1000 and written[WINDOW_LAST.address] == 0x1FFF
+    assert written[INTERRUPT_ENABLE.address] == 1
+    # the interrupt was cleared before START and after the end; one of before was forgotten
+    assert machine.written.count((INTERRUPT.address, 1)) == 2
+    assert machine.enabled == 1 and machine.written[-2] == (CONTROL.address, 1)
+
+
+def test_an_interrupt_that_means_nothing_is_waited_past() -> None:
+    machine = Machine(0, DONE | IDLE, interrupts=2)
+    assert machine.run() == pytest.approx(0.002) and machine.enabled == 2
+
+
+def test_a_fault_is_named_and_the_machine_reset() -> None:
+    machine = Machine(FAULT | Fault.WINDOW << 8, FAULT | Fault.WINDOW << 8, IDLE)
+    with pytest.raises(EngineFault, match="with a fault at command 17") as error:
+        machine.run()
+    assert error.value.cause is Fault.WINDOW
+    assert machine.written[-1] == (CONTROL.address, 2)
+
+
+def test_an_interrupt_that_never_comes_is_not_waited_for_for_ever() -> None:
+    machine = Machine(DONE | IDLE, interrupts=0)
+    with pytest.raises(MachineError, match=r"has ended .* no interrupt came within 0\.26 s"):
+        machine.run()
+    assert machine.time < 0.3
+
+
+def test_a_program_that_does_not_end() -> None:
+    machine = Machine(0, IDLE, interrupts=0)
+    with pytest.raises(MachineError, match=r"no end within 0\.26 s: STATUS 0x00000000, counters"):
+        machine.run()
+
+
+def test_a_machine_that_does_not_come_to_rest() -> None:
+    machine = Machine(FAULT | Fault.TIMEOUT << 8, FAULT | Fault.TIMEOUT << 8, DRAINING)
+    with pytest.raises(MachineError, match="WATCHDOG cycles; not idle 2 ms after a reset") as error:
+        machine.run()
+    assert isinstance(error.value.__cause__, EngineFault)
+    assert machine.time == pytest.approx(0.001 + RESET_POLLS * 1e-4)
+    with pytest.raises(MachineError, match="owes answers to an earlier program"):
+        ProgramRunner(machine, EngineRegisters(machine, TINY), machine, 1e6).require_idle()  # type: ignore[arg-type]
+
+
+def test_interrupts_without_end() -> None:
+    """Each is let pass, and the time still runs out."""
+    machine = Machine(0, interrupts=10**9)
+    with pytest.raises(MachineError, match="no end within"):
+        machine.run()
+    assert machine.time < 0.3
+
+
+def test_an_interruption_stops_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(IDLE)
+
+    def interrupted(self: Machine, timeout_s: float) -> bool:
+        if self.started:
+            raise KeyboardInterrupt
+        return False
+
+    monkeypatch.setattr(Machine, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        machine.run()
+    assert machine.written[-1] == (CONTROL.address, 2)
+
+
+def test_a_device_without_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Machine) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Machine, "enable", fails)
+    with pytest.raises(MachineError, match=r"has no interrupt \(Input/output error\)"):
+        Machine(IDLE).run()

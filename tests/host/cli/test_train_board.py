@@ -1,0 +1,44 @@
+"""`fractrain train --backend board`: the driver trains the same network as the model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from host.cli.main import main
+
+
+def train(folder: Path, name: str, *options: str) -> dict:
+    common = ["--steps", "2", "--batch", "2", "--test-images", "2", "--method", "fractrain"]
+    arguments = [*common, "--out", str(folder), "--name", name, *options]
+    assert main(["train", *arguments]) == 0
+    return json.loads((folder / name / "summary.json").read_text())
+
+
+def test_the_board_trains_golden_s_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    golden = train(tmp_path, "golden", "--backend", "golden")
+    board = train(tmp_path, "board", "--backend", "board", "--device", "simulated")
+    assert board["weights_sha256"] == golden["weights_sha256"]
+    assert board["test_accuracy"] == golden["test_accuracy"]
+    assert board["backend"] == "board" and board["config"] == "tiny"
+    counters = board["counters"]
+    assert counters["cycles"] > counters["busy_cycles"] > 0 < counters["bytes_out"]
+    assert "RTL cycles" in capsys.readouterr().out
+    recorded = json.loads((tmp_path / "board/config.json").read_text())
+    assert recorded["device"] == "simulated" and recorded["options"]["config"] == "tiny"
+
+
+def test_without_a_board_one_line_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRACTRAIN_BITSTREAM", str(tmp_path / "none"))
+    assert main(["train", "--backend", "board", "--out", str(tmp_path)]) == 3
+    error = capsys.readouterr().err
+    assert "no bitstream: there is no" in error and "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+    assert main(["train", "--backend", "board", "--device", "cpu", "--out", str(tmp_path)]) == 2
+    assert "device: got 'cpu', allowed: zc706 or simulated" in capsys.readouterr().err
