@@ -42,6 +42,7 @@ __all__ = [
 PATTERNS = (0x0000_0000, 0xFFFF_FFFF, 0x5555_5555, 0xAAAA_AAAA, 0x0F1E_2D3C)
 WORDS = (WINDOW_FIRST, WINDOW_LAST, PROGRAM_ADDRESS, PROGRAM_COMMANDS, WATCHDOG)
 END_CYCLES = 10_000
+QUIET_SECONDS = 0.01
 LOOPBACK_BYTES = 4096
 SHOWN_DIFFERENCES = 3
 SEED = 706
@@ -100,8 +101,7 @@ def check_interrupt(device: BoardDevice) -> str:
     times = []
     for _ in range(2):
         times.append(device.runner.run(buffer.address, len(commands), window, END_CYCLES))
-        device.uio.enable()
-        if device.uio.wait(0.01):
+        if not device.runner.stays_quiet(QUIET_SECONDS):
             raise MachineError(
                 "the interrupt comes again although it was cleared: the line must be level "
                 "sensitive, active high (interrupts = <0 29 4>)"

@@ -28,7 +28,15 @@ from dataclasses import dataclass
 from host.board.system import System, Words
 from hw.contract.errors import MachineError, ParameterError
 
-__all__ = ["SHIFTERS_ON", "SLCR_ADDRESS", "SLCR_SIZE", "ClockState", "Slcr", "set_clock"]
+__all__ = [
+    "SHIFTERS_ON",
+    "SLCR_ADDRESS",
+    "SLCR_SIZE",
+    "ClockState",
+    "Slcr",
+    "set_clock",
+    "stop_clock",
+]
 
 SLCR_ADDRESS = 0xF800_0000
 SLCR_SIZE = 0x1000
@@ -166,6 +174,11 @@ def set_clock(system: System, slcr: Slcr, wanted_mhz: float) -> list[str]:
         if found.in_reset:
             done.append("its reset was held (FPGA_RST_CTRL bit 0) and is released now")
     return done
+
+
+def stop_clock(slcr: Slcr) -> None:
+    """Stop FCLK0: no access to the FPGA may be made until `set_clock`."""
+    slcr.change(CLOCK_GATE, 1, 1)
 
 
 def _switch(system: System, slcr: Slcr, wanted_mhz: float, source: str) -> None:

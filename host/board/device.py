@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
 from host.board.bitstream import NOTE, Bitstream, LoadedNote, find_bitstream, read_note, write_note
-from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, Slcr, set_clock
+from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, Slcr, set_clock, stop_clock
 from host.board.dma_buffer import DmaBuffer, find_buffer
 from host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
 from host.board.registers import EngineRegisters
@@ -112,6 +112,21 @@ class BoardDevice:
         self._registers = EngineRegisters(self.uio.words, self.parameters)
         return done
 
+    def stop_clock(self) -> None:
+        """Stop FCLK0, to see what power the FPGA takes then; `set_clock` starts it again, and the
+        registers are out of reach until it has.
+
+        Raises `MachineError` while the machine runs, `DataError` without the right to.
+        """
+        self.runner.require_idle()
+        try:
+            stop_clock(self._open_slcr())
+        except PermissionError as error:
+            raise DataError(
+                "no permission to open /dev/mem, through which FCLK0 is stopped: run as root"
+            ) from error
+        self._registers = None
+
     def _open_slcr(self) -> Slcr:
         if self._slcr is None:
             try:
@@ -164,11 +179,6 @@ class BoardDevice:
     @property
     def uio(self) -> UioDevice:
         return _opened(self._uio, "UIO device")
-
-    @property
-    def slcr(self) -> Slcr:
-        """The clock's registers; `PermissionError` without the right."""
-        return self._open_slcr()
 
     @property
     def registers(self) -> EngineRegisters:

@@ -106,7 +106,8 @@ def _firmware_name(system: System, bitstream: Bitstream, content: bytes) -> tupl
 
 def _write(system: System, manager: FpgaManager, name: str) -> FpgaManager:
     try:
-        system.write_text(f"{manager.path}/flags", WHOLE_BITSTREAM)
+        if system.exists(f"{manager.path}/flags"):
+            system.write_text(f"{manager.path}/flags", WHOLE_BITSTREAM)
         system.write_text(f"{manager.path}/firmware", name)
     except PermissionError as error:
         raise DataError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from host.board.registers import EngineRegisters
 from host.board.system import System, UioDevice
 from hw.contract.engine_fault import EngineFault
@@ -46,6 +49,18 @@ scheduled meanwhile has not waited."""
 CYCLE_NAMES = (
     *("BUSY", "STALL_OPERAND", "STALL_RESULT", "STALL_MEMORY", "STALL_TOKEN", "OTHER_CYCLES"),
 )
+
+
+@contextmanager
+def _interrupt_needed() -> Iterator[None]:
+    """Linux answers EIO where the device tree gives the device no interrupt."""
+    try:
+        yield
+    except OSError as error:
+        raise MachineError(
+            f"the UIO device has no interrupt ({error.strerror}): the node fractrain@40000000 "
+            "needs interrupts = <0 29 4> and interrupt-parent (board/zc706)"
+        ) from error
 
 
 class ProgramRunner:
@@ -114,24 +129,32 @@ class ProgramRunner:
 
     def _arm(self) -> None:
         """Forget interrupts that have been counted, then let the next one through."""
-        try:
-            self._uio.wait(0.0)
+        self._interrupted(0.0)
+        self.let_through()
+
+    def let_through(self) -> None:
+        """Let the next interrupt through."""
+        with _interrupt_needed():
             self._uio.enable()
-        except OSError as error:
-            raise MachineError(
-                f"the UIO device has no interrupt ({error.strerror}): the node "
-                "fractrain@40000000 needs interrupts = <0 29 4> and interrupt-parent (board/zc706)"
-            ) from error
+
+    def _interrupted(self, timeout_s: float) -> bool:
+        with _interrupt_needed():
+            return self._uio.wait(timeout_s)
+
+    def stays_quiet(self, seconds: float) -> bool:
+        """Whether no interrupt comes for so long, although one would be let through."""
+        self.let_through()
+        return not self._interrupted(seconds)
 
     def _wait(self, deadline: float) -> bool:
         """Whether the program's interrupt came; others that come are let pass."""
         while True:
-            if not self._uio.wait(max(0.0, deadline - self._system.now())):
+            if not self._interrupted(max(0.0, deadline - self._system.now())):
                 return False
             status = self._registers.read(STATUS)
             if DONE.extract(status) or FAULT.extract(status):
                 return True
-            self._uio.enable()
+            self.let_through()
             if self._system.now() >= deadline:
                 return False
 

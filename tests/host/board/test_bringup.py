@@ -169,3 +169,18 @@ def test_a_machine_left_running_is_stopped() -> None:
             device.registers.write(2, 1)
         with BoardDevice.open(board) as device:
             assert device.registers.read(3) == 1
+
+
+def test_the_clock_can_be_stopped_and_started() -> None:
+    """Between the two the registers are out of reach, for the driver too."""
+    with (
+        SimulatedBoard(TINY, buffer_bytes=SMALL) as board,
+        BoardDevice.open(board) as device,
+    ):
+        device.stop_clock()
+        assert board.slcr.obstacle == "FCLK0 is stopped"
+        with pytest.raises(MachineError, match="registers is not open"):
+            _ = device.registers
+        assert any("was gated" in each for each in device.set_clock())
+        device.identify()
+        assert "exact" in bringup_checks.check_convolution(device)
