@@ -14,15 +14,12 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters
-from hw.contract.registers import BUILD_HASH, CONTROL, IDLE, RESET, STATUS, WINDOW_FIRST
-from hw.contract.registers import ID as IDENTITY_REGISTER
+from hw.contract.registers import IDLE, STATUS
 from sim.board import tree
 from sim.board.caches import CachedView
+from sim.board.devices import MappedBuffer, UioDevice
 from sim.board.hang import BusHang
 from sim.board.injections import INJECTIONS
 from sim.board.slcr import SLCR_ADDRESS, SLCR_BYTES, SlcrModel
@@ -38,7 +35,6 @@ MARGIN_BYTES = 1 << 20
 
 BUFFER_BYTES = 64 << 20
 SHORT_BUFFER_BYTES = 8 << 10
-STUCK_BIT = 1 << 7
 FIRST_CHUNK_CYCLES, CHUNK_CYCLES = 1 << 6, 1 << 16
 """Between two looks at whether the machine has anything to do."""
 
@@ -141,14 +137,14 @@ class SimulatedBoard:
 
     # -- devices -------------------------------------------------------------------------------
 
-    def open_uio(self, path: str, offset: int, size: int) -> _Uio:
+    def open_uio(self, path: str, offset: int, size: int) -> UioDevice:
         self._permit("uio", path)
         if self._locked or "busy" in self.injected:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), path)
         if (path, offset) != ("/dev/uio0", 0) or size > 0x1000:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
         self._locked = True
-        return _Uio(self)
+        return UioDevice(self)
 
     def map_physical(self, address: int, size: int) -> SlcrModel:
         self._permit("mem", "/dev/mem")
@@ -156,15 +152,15 @@ class SimulatedBoard:
             raise OSError(errno.EPERM, os.strerror(errno.EPERM), "/dev/mem")
         return self.slcr
 
-    def map_buffer(self, path: str, size: int, *, cached: bool) -> _Buffer:
+    def map_buffer(self, path: str, size: int, *, cached: bool) -> MappedBuffer:
         self._permit("udmabuf", path)
         if path != f"/dev/{tree.UDMABUF.rpartition('/')[2]}" or size > len(self.buffer_memory):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
         if not cached:
             self.caches = None
-            return _Buffer(self.buffer_memory[:size])
+            return MappedBuffer(self.buffer_memory[:size])
         self.caches = CachedView(self.buffer_memory[:size])
-        return _Buffer(self.caches.data)
+        return MappedBuffer(self.caches.data)
 
     # -- the buffer's caches -------------------------------------------------------------------
 
@@ -264,77 +260,3 @@ class SimulatedBoard:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _Registers:
-    """The machine's registers, an access of GP0 each."""
-
-    def __init__(self, board: SimulatedBoard) -> None:
-        self._board = board
-
-    def read(self, index: int) -> int:
-        self._board.require_answer()
-        value = self._board.engine.read_register(index)
-        injected = self._board.injected
-        if index == IDENTITY_REGISTER.address and "wrong-id" in injected:
-            return 0x0BAD_F00D
-        if index == BUILD_HASH.address and "wrong-hash" in injected:
-            return value ^ 0xFFFF_FFFF
-        if index == WINDOW_FIRST.address and "stuck-bit" in injected:
-            return value & ~STUCK_BIT
-        return value
-
-    def write(self, index: int, value: int) -> None:
-        self._board.require_answer()
-        if index == CONTROL.address and RESET.extract(value):
-            self._board.engine.forget_offer()
-        self._board.engine.write_register(index, value)
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-class _Uio:
-    """``/dev/uio0`` with uio_pdrv_genirq: an interrupt counts, and is masked until `enable`."""
-
-    def __init__(self, board: SimulatedBoard) -> None:
-        self._board = board
-        self.words = _Registers(board)
-        self._masked = False
-        self._counted = False
-
-    def enable(self) -> None:
-        if "no-uio-interrupt" in self._board.injected:
-            raise OSError(errno.EIO, os.strerror(errno.EIO), "/dev/uio0")
-        self._masked = False
-        self._sample()
-
-    def wait(self, timeout_s: float) -> bool:
-        self._sample()
-        if not self._counted and timeout_s > 0:
-            listening = not self._masked and "no-interrupt" not in self._board.injected
-            self._board.pass_time(timeout_s, stop_at_interrupt=listening)
-            if self._board.caches is not None:
-                self._board.caches.evict()
-            self._sample()
-        came, self._counted = self._counted, False
-        return came
-
-    def _sample(self) -> None:
-        """The interrupt controller looks at the line."""
-        line = self._board.engine.advance(0, until_interrupt=False)
-        if line and not self._masked and "no-interrupt" not in self._board.injected:
-            self._masked = self._counted = True
-
-    def close(self) -> None:
-        self._board.release()
-
-
-class _Buffer:
-    """A mapping of the u-dma-buf."""
-
-    def __init__(self, data: NDArray[np.uint8]) -> None:
-        self.data = data
-
-    def close(self) -> None:
-        self.data = self.data[:0]

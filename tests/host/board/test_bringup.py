@@ -13,8 +13,9 @@ from host.board.bringup import STAGES, StageResult, bring_up
 from host.board.device import BoardDevice
 from hw.contract.errors import MachineError
 from hw.contract.parameters import load_parameters
-from sim.board import INJECTIONS, SimulatedBoard
+from sim.board import INJECTIONS, BusHang, SimulatedBoard
 from sim.board.board import MARGIN_BYTES
+from sim.board.devices import UioDevice
 from sim.board.injections import MENDED
 
 TINY = load_parameters("tiny")
@@ -139,9 +140,7 @@ def test_a_wrong_bit_in_a_convolution_is_found(monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_interrupt_that_is_not_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     """An edge where a level must be: it comes again and again."""
-    from sim.board import board as simulated
-
-    monkeypatch.setattr(simulated._Uio, "wait", lambda self, timeout_s: True)
+    monkeypatch.setattr(UioDevice, "wait", lambda self, timeout_s: True)
     with SimulatedBoard(TINY, buffer_bytes=SMALL) as board:
         device = BoardDevice.open(board)
         with pytest.raises(MachineError, match="comes again although it was cleared"):
@@ -151,8 +150,6 @@ def test_an_interrupt_that_is_not_cleared(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_nothing_is_accessed_before_the_clock_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the driver forgot the clock, the simulated board would tell: it hangs."""
-    from sim.board import BusHang
-
     monkeypatch.setattr("host.board.device.set_clock", lambda *arguments: [])
     with SimulatedBoard(TINY, buffer_bytes=SMALL) as board, pytest.raises(BusHang, match="50 MHz"):
         BoardDevice.open(board)
