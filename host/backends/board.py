@@ -133,9 +133,7 @@ class BoardAccelerator(EngineAccelerator):
         device.runner.require_idle()
         for slot, precision in precisions.items():
             device.registers.write_precision(slot, precision)
-        memory = device.buffer.data[:size]
-        memory[:] = image
-        device.buffer.for_device(0, size)
+        device.buffer.write(image)
         seconds = device.runner.run(
             program.program_address,
             len(program.commands),
@@ -143,7 +141,7 @@ class BoardAccelerator(EngineAccelerator):
             (self.base_address, self.base_address + size - 1),
             cycle_limit(program, precisions),
         )
-        device.buffer.for_processor(0, size)
+        memory = device.buffer.read(size)
         work = program_work(
             device.registers.counters(), seconds=0.0 if device.system.simulated else seconds
         )

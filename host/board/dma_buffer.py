@@ -31,7 +31,9 @@ LINE_BYTES = 64
 
 PAGE_BYTES = 4096
 TO_DEVICE, FROM_DEVICE = 1, 2
-UNCACHED_MODES = (1, 2, 3)
+UNCACHED_MODE = 1
+"""Strongly ordered, so that START cannot overtake what was written before it. (2 and 3 combine
+writes, and would need a barrier that Python has not.)"""
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,11 @@ def find_buffer(system: System) -> BufferPlace:
             f"{folder}/dma_coherent is 1: u-dma-buf then leaves the caches alone, but the HP ports "
             "are not coherent; remove dma-coherent from the buffer's node in the device tree"
         )
-    if address % PAGE_BYTES or not 0 < size <= (1 << 32) - address:
-        raise DataError(f"{folder}: 0x{address:X} with {size} bytes is no range of whole pages")
-    return BufferPlace(folder, f"/dev/{name}", address, size, mode)
+    if address % PAGE_BYTES or not PAGE_BYTES <= size <= (1 << 32) - address:
+        raise DataError(
+            f"{folder}: {size} bytes at 0x{address:X} is no range of whole pages below 4 GB"
+        )
+    return BufferPlace(folder, f"/dev/{name}", address, size // PAGE_BYTES * PAGE_BYTES, mode)
 
 
 _ATTRIBUTES = ("phys_addr", "size", "sync_mode")
@@ -102,11 +106,11 @@ class DmaBuffer:
 
     def __init__(self, system: System, place: BufferPlace, *, cached: bool = True) -> None:
         self._system, self.place, self.cached = system, place, cached
-        if not cached and place.sync_mode & 3 not in UNCACHED_MODES:
+        if not cached and place.sync_mode & 3 != UNCACHED_MODE:
             raise ParameterError(
                 f"{place.folder}/sync_mode",
                 place.sync_mode,
-                "1, 2 or 3 for a mapping past the caches (sync-mode in the device tree)",
+                f"{UNCACHED_MODE} for a mapping past the caches (sync-mode in the device tree)",
             )
         self._memory: SharedMemory = self._map()
 
@@ -140,6 +144,20 @@ class DmaBuffer:
     @property
     def size(self) -> int:
         return self.place.size
+
+    def write(self, image: NDArray[np.uint8]) -> None:
+        """Put ``image`` at the beginning of the buffer, where the device sees it from now on."""
+        self.data[: len(image)] = image
+        self.for_device(0, len(image))
+
+    def read(self, size: int) -> NDArray[np.uint8]:
+        """The first ``size`` bytes as the device has left them; valid until the next `write`.
+
+        Past the caches it is a copy, made in one go: that memory takes no unaligned access, and
+        whoever takes results apart makes some.
+        """
+        self.for_processor(0, size)
+        return self.data[:size] if self.cached else self.data[:size].copy()
 
     def for_device(self, offset: int, size: int) -> None:
         """What the processor has written to these bytes is in memory from now on."""

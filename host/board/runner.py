@@ -42,7 +42,7 @@ LATENCY_SECONDS = 0.25
 
 CYCLES_MARGIN = 4
 RESET_POLLS = 20
-RESET_POLL_SECONDS = 1e-4
+RESET_POLL_SECONDS = 2e-5
 """Memory answers within microseconds, if at all. Counted, not timed: a process that was not
 scheduled meanwhile has not waited."""
 
@@ -190,7 +190,7 @@ class ProgramRunner:
 
     def reset(self) -> str:
         """Stop the machine and wait until its ports are quiet; '' or what is wrong if they are
-        not within some milliseconds."""
+        not within half a millisecond."""
         self._registers.write(CONTROL, RESET.insert(1))
         for _ in range(RESET_POLLS):
             status = self._registers.read(STATUS)

@@ -48,7 +48,7 @@ FAILURES = {
     "no-uio-interrupt": ("interrupt", 5, "the UIO device has no interrupt", "interrupts = <0 29"),
     "axi-error": ("interrupt", 5, "a read with SLVERR or DECERR", "refuses reads"),
     "axi-write-error": ("4 KB loopback", 5, "a write with SLVERR or DECERR", "refuses writes"),
-    "stuck-memory": ("interrupt", 5, "memory did not answer .* not idle 2 ms after", "AFI"),
+    "stuck-memory": ("interrupt", 5, "memory did not answer .* not idle 0.4 ms after", "AFI"),
     "unwritten-caches": ("interrupt", 5, "unknown opcode", "not written back"),
     "stale-caches": ("4 KB loopback", 6, "past the caches they are right", "dma-coherent"),
 }

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from host.board.bitstream import NOTE, find_bitstream, read_note, write_note
@@ -64,6 +65,10 @@ def test_whole_lines_are_synced(system: LinuxSystem, size: int, aligned: int) ->
     buffer.close()
     past = DmaBuffer(system, find_buffer(system), cached=False)
     text(system, path.lstrip("/"), "untouched")
+    past.write(np.full(64, 3, np.uint8))
+    copy = past.read(64)
+    past.data[0] = 4
+    assert copy.tolist() == [3] * 64  # not the mapping itself
     past.for_processor(0, 64)
     assert system.read_text(path) == "untouched"
     past.close()
@@ -235,10 +240,10 @@ def test_buffers_of_other_names_and_versions(system: LinuxSystem) -> None:
     assert (place.folder, place.device) == ("/sys/class/udmabuf/udmabuf0", "/dev/udmabuf0")
 
 
-@pytest.mark.parametrize("mode", [0, 4])
-def test_a_buffer_that_is_always_cached(system: LinuxSystem, mode: int) -> None:
+@pytest.mark.parametrize("mode", [0, 2, 3, 4])
+def test_a_buffer_that_cannot_be_mapped_past_the_caches(system: LinuxSystem, mode: int) -> None:
     text(system, f"{FOLDER}/sync_mode", str(mode))
-    with pytest.raises(ParameterError, match=f"sync_mode: got {mode}, allowed: 1, 2 or 3"):
+    with pytest.raises(ParameterError, match=f"sync_mode: got {mode}, allowed: 1 for a mapping"):
         DmaBuffer(system, find_buffer(system), cached=False)
 
 
