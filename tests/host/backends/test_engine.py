@@ -105,6 +105,22 @@ def test_a_skipped_result_is_zeros_for_the_next_step() -> None:
     assert results["a1"] is None and not np.any(results["y2"])
 
 
+@pytest.mark.parametrize("preset", ["tiny", "zc706"])
+@pytest.mark.parametrize("size", [8, 16, 32])
+def test_results_lie_in_memory_as_golden_s(preset: str, size: int) -> None:
+    """In C order, whatever the tiles of the machine are: sums of floats depend on it."""
+    p = machine(preset)
+    g = Geometry(2, 16, 32, (size, size), (3, 3), 1, 1)
+    t = random_operands(compile_program(p, three_passes(g, (2, 2, 2))), np.random.default_rng(0))
+    with EmulatedAccelerator(p) as engine:
+        for result in (
+            engine.forward(t["a"], t["w"], (2, 2), 1, 1),
+            engine.error(t["e"], t["w"], (2, 2), 1, 1, input_size=size),
+            engine.gradient(t["a"], t["e"], (2, 2), 1, 1, kernel_size=3),
+        ):
+            assert result.flags.c_contiguous
+
+
 def test_refusals() -> None:
     p = machine()
     program = compile_program(p, network())
