@@ -13,7 +13,10 @@ WEIGHT_DECAY = 1e-4
 
 
 class MomentumSgd:
-    """v ← momentum·v + gradient + decay·value;   value ← value − rate·v,   all in float32."""
+    """v ← momentum·v + gradient + decay·value;   value ← value − rate·v,   all in float32.
+
+    The gradient of what was skipped in a step is zero.
+    """
 
     def __init__(
         self,
@@ -29,7 +32,9 @@ class MomentumSgd:
     def step(self, rate: float) -> None:
         """One update by the gradients that the parameters hold."""
         for index, parameter in enumerate(self._parameters):
-            change = parameter.gradient + self._weight_decay * parameter.value
+            change = self._weight_decay * parameter.value
+            if parameter.gradient is not None:
+                change = parameter.gradient + change
             self.velocity[index] = self._momentum * self.velocity[index] + change
             parameter.value = parameter.value - rate * self.velocity[index]
 

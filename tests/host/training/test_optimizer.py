@@ -18,6 +18,17 @@ def test_two_steps_by_hand() -> None:
     assert parameter.value.dtype == np.float32
 
 
+def test_what_was_skipped_has_no_gradient() -> None:
+    """It moves on by its momentum and decays, as with a gradient of zero."""
+    skipped, zero = (Parameter(name, np.array([1.0], np.float32)) for name in "sz")
+    optimizer = MomentumSgd([skipped, zero], momentum=0.5, weight_decay=0.25)
+    skipped.gradient = zero.gradient = np.array([0.75], np.float32)
+    optimizer.step(0.5)
+    skipped.gradient, zero.gradient = None, np.array([0.0], np.float32)
+    optimizer.step(0.5)  # v = 0.5 * 1 + 0.25 * 0.5 = 0.625
+    assert skipped.value.tolist() == zero.value.tolist() == [0.5 - 0.3125]
+
+
 @pytest.mark.parametrize(
     ("name", "factors"),
     [

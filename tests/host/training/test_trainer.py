@@ -86,6 +86,28 @@ def train(
     return trainer, reports
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe("pfq", schedule_forward=(0, 4), schedule_backward=(0, 8)),
+        replace(GATED, candidates=((0, 0), (3, 6)), targets=(0.1, 3.0)),
+    ],
+    ids=["all blocks", "by gates"],
+)
+def test_blocks_are_skipped_while_training(recipe: Recipe) -> None:
+    """Their weights decay, and the others learn."""
+    trainer, reports = train(replace(PLAN, steps=3), recipe)
+    assert (0, 0, 0) in {bits for report in reports for bits in report.bits}
+    before = train(replace(PLAN, steps=1), recipe)[0]
+    weights, earlier = (
+        {each.name: each.value for each in one.network.parameters()} for one in (trainer, before)
+    )
+    name = trainer.network.blocks[0].first.convolution.weight.name
+    ratio = weights[name] / earlier[name]
+    assert np.ptp(ratio) < 1e-6 and 0.999 < ratio.mean() < 1
+    assert np.ptp(weights["first.weight"] / earlier["first.weight"]) > 1e-3
+
+
 def evaluate(trainer: Trainer, limit: int | None = None) -> float:
     with open_accelerator("golden") as accelerator:
         trainer.arithmetic = IntegerArithmetic(accelerator)
