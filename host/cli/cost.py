@@ -1,4 +1,5 @@
-"""`fractrain cost`: what a training step costs on a machine, in cycles, time and energy."""
+"""`fractrain cost`: what a training step costs on a machine, in cycles, time and energy, and what
+the host does for it."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from host.cli.cost_host import HostCase, host_report
 from host.cli.options import add_config
 from host.cli.output import prepare_folder, progress, table, write_text
 from host.modelling import StepModel, layer_precisions, layer_shapes
@@ -29,9 +31,13 @@ skips a block. --memory port is array time: ideal memory, results leave at the p
 ZC706's DDR3, with results narrowed to 16 bits. --check simulates the whole step on the cycle model,
 too, in up to a minute each, and says how far the sum of passes is off.
 
+--host counts what the host does around the convolutions of such a step, kind by kind, and models
+how long the board's processor takes for it (docs/host_work.md); --gates with what gates add.
+
 examples:
   fractrain cost --networks resnet38 --batch 128
-  fractrain cost --precisions 8,8,8 3,3,6+0,0,0 --memory port ddr --check"""
+  fractrain cost --precisions 8,8,8 3,3,6+0,0,0 --memory port ddr --check
+  fractrain cost --host --networks resnet20 resnet38 --precisions 8,8,8 --json host.json"""
 HEADS = (
     *("network", "blocks", "memory", "batch", "cycles", "array busy", "MB moved"),
     *("time", "energy"),
@@ -73,6 +79,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     option("--memory", nargs="+", default=["port"], choices=MEMORIES)
     option("--check", action="store_true", help="compare with whole steps on the cycle model")
+    option("--host", action="store_true", help="count the work of the host, too")
+    option("--gates", action="store_true", help="with --host: gates choose the precisions")
+    option("--json", type=Path, metavar="FILE", help="with --host: write all figures there")
     option("--out", type=Path, metavar="FILE", help="write the table there, as Markdown")
 
 
@@ -85,8 +94,9 @@ def run(args: argparse.Namespace) -> int:
         parse_blocks(text, 1)
     for name in args.networks:
         depth_of(name)
-    if args.out:
-        prepare_folder(args.out.parent)
+    _check_options(args)
+    for file in filter(None, (args.out, args.json)):
+        prepare_folder(file.parent)
     networks = [_network(name) for name in args.networks]
     cases = [
         Case(network, blocks, memory, batch)
@@ -95,6 +105,9 @@ def run(args: argparse.Namespace) -> int:
         for batch in args.batch
         for blocks in args.precisions
     ]
+    if args.host:
+        host_report(args, parameters, [_host_case(case, gates=args.gates) for case in cases])
+        return 0
     say = progress()
     rows = []
     for number, case in enumerate(cases, 1):
@@ -108,6 +121,20 @@ def run(args: argparse.Namespace) -> int:
         write_text(args.out, _markdown(args, heads, rows))
         print(f"\ntable: {args.out}")
     return 0
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Raise `ParameterError` for options of one kind of table with the other."""
+    for name, given in (("gates", args.gates), ("json", args.json and str(args.json))):
+        if given and not args.host:
+            raise ParameterError(f"--{name}", given, "with --host only")
+    if args.check and args.host:
+        raise ParameterError("--check", True, "without --host only")
+
+
+def _host_case(case: Case, *, gates: bool) -> HostCase:
+    blocks = parse_blocks(case.blocks, len(case.network.blocks))
+    return HostCase(case.network, case.blocks, blocks, case.batch, case.memory, gates)
 
 
 def parse_blocks(text: str, count: int) -> list[Precision]:

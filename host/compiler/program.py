@@ -55,6 +55,22 @@ class Program:
             if name not in made
         }
 
+    @property
+    def packed(self) -> list[PixelLayout | KernelLayout]:
+        """Layouts of the operands, one for each time that `pack` packs one."""
+        operands = self.operands
+        return [tensor.layout for key, tensor in self._tensors.items() if key.name in operands]
+
+    @property
+    def unpacked(self) -> list[TileRegion]:
+        """Regions of raw sums that `unpack` reads."""
+        return [
+            region
+            for each in self._compiled
+            if not isinstance(each.step.destination, Port)
+            for region in each.regions
+        ]
+
     # -- in ------------------------------------------------------------------------------------
 
     def check_operands(self, operands: Mapping[str, Integers]) -> None:

@@ -182,8 +182,8 @@ class ResidualBlock:
             return (e if self.shortcut is None else self.shortcut.backward(e, execution)), share
         inner = self._inner_relu.backward(self.second.backward(e, execution), execution)
         dx = self.first.backward(inner, execution)
-        dx += e if self.shortcut is None else self.shortcut.backward(e, execution)
-        return dx, share
+        around = e if self.shortcut is None else self.shortcut.backward(e, execution)
+        return execution.elementwise.add(dx, around, keep=False), share
 
     def _count_skipped(self, macs: int, execution: Execution) -> None:
         if execution.training is not None:

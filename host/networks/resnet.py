@@ -106,7 +106,7 @@ class ResNet:
                 index, shares, tuple(e.shape), execution.elementwise
             )
             if caused is not None:
-                e = e + caused
+                e = execution.elementwise.add(e, caused, keep=True)
         self.first.backward_weights(self._relu.backward(e, execution), execution)
 
     def _first(self, images: Array, execution: Execution) -> Array:

@@ -1,5 +1,6 @@
 """`fractrain cost` as a user sees it."""
 
+import json
 import re
 from pathlib import Path
 
@@ -43,6 +44,38 @@ def test_blocks_in_turn() -> None:
     assert parse_blocks("3,3,6+8,8,8", 3) == [three, eight, three]
 
 
+def test_the_host_beside_the_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is printed is what is counted, and adds up; gates are more work."""
+    file, table = tmp_path / "new" / "host.json", tmp_path / "new" / "host.md"
+    options = ["--host", "--precisions", "8,8,8", "3,4,6"]
+    assert main([*SMALL, *options, "--json", str(file), "--out", str(table)]) == 0
+    shown = capsys.readouterr().out
+    document = json.loads(file.read_text())
+    eight, less = document["steps"]
+    assert eight["network"] == "resnet8" and less["blocks"] == ["3/4/6"] * 3
+    kinds = eight["kinds"]
+    # by hand: outputs of its convolutions on one image of 8 x 8 pixels
+    assert kinds["batch norm"]["elements"] == 3 * 1024 + 3 * 512 + 3 * 256
+    assert kinds["batch norm"]["operations"] == 7 * kinds["batch norm"]["elements"]
+    assert kinds["random numbers"]["elements"] == kinds["quantize errors"]["elements"]
+    for name in ("seconds_at_best", "seconds_as_written"):
+        assert eight[name] == pytest.approx(sum(each[name] for each in kinds.values()))
+    assert kinds["to planes"]["elements"] > less["kinds"]["to planes"]["elements"]
+    assert eight["array_seconds"] > less["array_seconds"]
+    rows = [re.split(r"\s{2,}", line) for line in shown.splitlines()]
+    (norm, _) = (row for row in rows if row[0] == "batch norm, backward")
+    assert norm[1:3] == ["0.0 M", "0 M"] and norm[4].endswith(" ms")
+    left = [float(row[5].split()[0].replace(",", "")) for row in rows[3:17]]
+    assert left == sorted(left, reverse=True) and left[-1] == 0
+    times = eight["seconds_at_best"] / eight["array_seconds"]
+    assert f"the host takes {times:,.0f} times as long at best" in shown
+    assert "| batch norm, backward |" in table.read_text()
+    assert main([*SMALL, *options[:3], "--gates", "--json", str(file)]) == 0
+    (gated,) = json.loads(file.read_text())["steps"]
+    assert gated["kinds"]["inner products"]["elements"] == 1024 + 512 + 256
+    assert "inner products" not in kinds
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -51,6 +84,10 @@ def test_blocks_in_turn() -> None:
         (["--batch", "0"], "batch: got 0"),
         (["--size", "0"], "size: got 0"),
         (["--config", "no-such"], "configuration 'no-such'"),
+        (["--gates"], "--gates: got True, allowed: with --host only"),
+        (["--json", "x.json"], "--json: got 'x.json', allowed: with --host only"),
+        (["--host", "--check"], "--check: got True, allowed: without --host only"),
+        (["--host", "--batch", "0"], "batch: got 0"),
     ],
 )
 def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,303 @@
+"""The host's work, counted: by hand for a small network, as it is written, and scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from host.compiler import Geometry, Step, compile_program, tensors
+from host.compiler.results import TileRegion
+from host.modelling import host_kinds as kinds
+from host.modelling import processor
+from host.modelling.host_kinds import KINDS, Kind
+from host.modelling.host_work import HostWork, count_host_work, count_programs, record_step
+from host.networks.parameter import Parameter
+from host.networks.resnet import ResNet, build_network
+from host.numerics.elementwise import Elementwise
+from host.numerics.quantization import Quantized, StochasticRounding, WeightLevels
+from host.training.optimizer import MomentumSgd
+from hw.contract.errors import ParameterError
+from hw.contract.parameters import load_parameters
+from hw.contract.precision import Pass, Precision
+
+TINY = load_parameters("tiny")
+EIGHT = Precision(8, 8, 8)
+
+
+def network() -> ResNet:
+    return build_network("resnet8", channels=1, classes=2, rng=np.random.default_rng(0))
+
+
+# -- by hand ---------------------------------------------------------------------------------------
+
+# ResNet-8 on one image of 8 x 8 pixels: what its convolutions give, in elements.
+STAGE0, STAGE1, STAGE2 = 16 * 8 * 8, 32 * 4 * 4, 64 * 2 * 2
+OUTPUTS = 3 * STAGE0 + 3 * STAGE1 + 3 * STAGE2  # the first; of a block first, second, shortcut
+INPUTS = STAGE0 + STAGE0 + STAGE1  # of the three blocks
+WEIGHTS = (
+    *(16 * 9, 16 * 16 * 9, 16 * 16 * 9),
+    *(32 * 16 * 9, 32 * 32 * 9, 32 * 16),
+    *(64 * 32 * 9, 64 * 64 * 9, 64 * 32),
+)
+NORMS = 2 * (3 * 16 + 3 * 32 + 3 * 64)
+
+BY_HAND = {
+    kinds.NORMALIZE: OUTPUTS,
+    kinds.NORMALIZE_BACKWARD: OUTPUTS,
+    # behind the first convolution; inside each block and behind it
+    kinds.RECTIFY: STAGE0 + 2 * (STAGE0 + STAGE1 + STAGE2),
+    kinds.RECTIFY_BACKWARD: STAGE0 + 2 * (STAGE0 + STAGE1 + STAGE2),
+    # forward at the end of each block, backward at its beginning
+    kinds.ADD: STAGE0 + STAGE1 + STAGE2 + INPUTS,
+    # of each block its input and what is inside; shortcuts quantize their input once more
+    kinds.RANGE: INPUTS + STAGE0 + STAGE1 + STAGE2,
+    kinds.QUANTIZE_ACTIVATIONS: INPUTS + STAGE0 + STAGE1 + STAGE2 + STAGE0 + STAGE1,
+    kinds.QUANTIZE_WEIGHTS: sum(WEIGHTS),
+    kinds.QUANTIZE_ERRORS: OUTPUTS,
+    kinds.RANDOM: OUTPUTS,
+    # forward; gradient; the error at each input but that of the first
+    kinds.DEQUANTIZE: OUTPUTS + sum(WEIGHTS) + 4 * STAGE0 + 3 * STAGE1 + STAGE2,
+    kinds.POOL: STAGE2,
+    kinds.LOSS: 64 * 2,
+    kinds.OPTIMIZER: sum(WEIGHTS) + NORMS + 64 * 2 + 2,
+    kinds.DATA: 8 * 8,
+}
+
+
+def test_a_small_network_by_hand() -> None:
+    work, programs = record_step(network(), (8, 8), 1, [EIGHT] * 3, TINY)
+    found = {kind.name: count for kind, count in work.elements.items()}
+    assert found == {kind.name: count for kind, count in BY_HAND.items()}
+    assert sum(programs.values()) == 3 * 9 - 1
+    assert work.calls[kinds.NORMALIZE] == 9 and work.calls[kinds.RANGE] == 6
+    assert work.numpy_calls(kinds.NORMALIZE) == 9 * 7
+
+
+def test_gates_add_what_they_look_at() -> None:
+    """Inputs pooled, outputs' errors multiplied, and inputs read as top planes of eight."""
+    few = Precision(3, 4, 6)
+    work, programs = record_step(network(), (8, 8), 1, [few] * 3, TINY, gates=True)
+    static, _ = record_step(network(), (8, 8), 1, [few] * 3, TINY)
+    assert work.elements[kinds.POOL_GATES] == work.elements[kinds.ADD_GATES] == INPUTS
+    assert work.elements[kinds.INNER_PRODUCTS] == STAGE0 + STAGE1 + STAGE2
+    assert work.elements[kinds.TOP_PLANES] == INPUTS
+    # the shortcuts read the same eight bits
+    more = work.elements[kinds.QUANTIZE_ACTIVATIONS] - static.elements[kinds.QUANTIZE_ACTIVATIONS]
+    assert more == -(STAGE0 + STAGE1)
+    own = 3 * (32 + 32 * 16 + 16) + 32 * (16 + 16 + 32)
+    shared = 2 * (16 * 64 + 64) + 16 + 1  # the only candidate
+    assert work.elements[kinds.GATE_NETWORK] == own + 3 * shared
+    assert work.elements[kinds.OPTIMIZER] - static.elements[kinds.OPTIMIZER] == own + shared
+    read = {stored for pass_, geometry, stored in programs if pass_ is Pass.FORWARD}
+    assert read == {(8, 8), (8, 4), (3, 4)}
+
+
+def test_skipped_blocks_do_nothing() -> None:
+    blocks = [Precision(0, 0, 0), EIGHT, EIGHT]
+    work, programs = record_step(network(), (8, 8), 1, blocks, TINY)
+    assert work.elements[kinds.NORMALIZE] == OUTPUTS - 2 * STAGE0
+    assert sum(programs.values()) == 3 * 7 - 1
+
+
+# -- of any batch ----------------------------------------------------------------------------------
+
+
+def test_batches_lie_on_a_line() -> None:
+    """As recorded: five and seven images from two and four."""
+    for images in (5, 7):
+        wanted, programs = record_step(network(), (8, 8), images, [EIGHT] * 3, TINY)
+        count_programs(wanted, programs, TINY)
+        found = count_host_work(network(), (8, 8), images, [EIGHT] * 3, TINY)
+        assert {kind: found.elements[kind] for kind in KINDS} == {
+            kind: wanted.elements[kind] for kind in KINDS
+        }
+        assert found.calls == wanted.calls
+
+
+def test_refusals() -> None:
+    with pytest.raises(ParameterError, match="blocks: got 1, allowed: 3 precisions"):
+        count_host_work(network(), (8, 8), 1, [EIGHT], TINY)
+    with pytest.raises(ParameterError, match="batch: got 0"):
+        count_host_work(network(), (8, 8), 0, [EIGHT] * 3, TINY)
+
+
+# -- to the machine and back -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pass_", Pass)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_programs_are_packed_as_counted(
+    pass_: Pass, stride: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `Program.pack` turns into planes, and `unpack` reads out of tiles."""
+    geometry = Geometry(3, 5, 9, (8, 8), (3, 3), stride, 1)
+    work = HostWork()
+    count_programs(work, {(pass_, geometry, (4, 3)): 2}, TINY)
+    packed = {"elements": 0, "bits": 0, "sums": 0}
+    planes, from_memory = tensors._planes, TileRegion.from_memory
+
+    def counting_planes(blocks: np.ndarray, bits: int, p: Any) -> np.ndarray:
+        packed["elements"] += blocks.size
+        packed["bits"] += blocks.size * bits
+        return planes(blocks, bits, p)
+
+    def counting_tiles(self: TileRegion, data: np.ndarray) -> np.ndarray:
+        tiles = from_memory(self, data)
+        packed["sums"] += tiles.size
+        return tiles
+
+    monkeypatch.setattr(tensors, "_planes", counting_planes)
+    monkeypatch.setattr(TileRegion, "from_memory", counting_tiles)
+    step = Step(pass_, geometry, 0, "row", "column", "result", (4, 3))
+    program = compile_program(TINY, [step])
+    shapes = {"row": step.row_shape, "column": step.column_shape}
+    given = {name: np.zeros(shape, np.int32) for name, shape in shapes.items()}
+    image = program.pack(given)
+    program.unpack(image, {0: Precision(4, 3, 4)})
+    assert work.elements[kinds.TO_BLOCKS] == 2 * packed["elements"]
+    assert work.elements[kinds.TO_PLANES] == 2 * packed["bits"]
+    assert work.elements[kinds.FROM_TILES] == 2 * packed["sums"] > 0
+    assert work.elements[kinds.TO_BUFFER] == 2 * image.size / 8
+    assert work.elements[kinds.CHECK] == 2 * sum(each.size for each in given.values())
+
+
+# -- as it is written ------------------------------------------------------------------------------
+
+
+class Seen(np.ndarray):
+    """An array that notes what NumPy is called for on whole tensors, in the notation of `Kind`."""
+
+    log: list[str] = []
+    shape_of_all = (2, 3, 5, 7)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        plain = [each.view(np.ndarray) if isinstance(each, Seen) else each for each in inputs]
+        if out := kwargs.get("out"):
+            kwargs["out"] = tuple(
+                each.view(np.ndarray) if isinstance(each, Seen) else each for each in out
+            )
+        result = getattr(ufunc, method)(*plain, **kwargs)
+        read = {id(each): each for each in inputs if whole(each)}
+        if read:
+            sizes = "".join(str(each.itemsize) for each in read.values())
+            Seen.log.append(f"{sizes}>{result.itemsize if whole(result) else ''}")
+        if out:
+            return kwargs["out"][0].view(Seen)
+        return result.view(Seen) if whole(result) else result
+
+
+def whole(x: object) -> bool:
+    return isinstance(x, np.ndarray) and x.shape == Seen.shape_of_all
+
+
+def seen(dtype: Any = np.float32) -> Any:
+    values = np.random.default_rng(0).integers(1, 50, Seen.shape_of_all).astype(dtype)
+    return values.view(Seen)
+
+
+class SeenNamespace:
+    """NumPy, with conversions noted, too."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def asarray(self, x: Any, dtype: Any) -> Any:
+        if whole(x):
+            Seen.log.append(f"{x.itemsize}>{np.dtype(dtype).itemsize}")
+        return np.asarray(x, dtype).view(Seen)
+
+
+class SeenFractions(StochasticRounding):
+    """Random numbers, noted as they are made."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0)
+
+    def fractions(self, shape: tuple[int, ...]) -> Any:
+        Seen.log.append(">4")
+        return super().fractions(shape).view(Seen)
+
+
+CHANNELS = np.ones((1, 3, 1, 1), np.float32)
+SCALED = Quantized(None, np.float32(1), 8)
+
+
+def work_on(e: Elementwise) -> dict[Kind, Callable[[], Any]]:
+    """Each kind, as layers ask for it."""
+    saved = (seen(), CHANNELS)
+    return {
+        kinds.NORMALIZE: lambda: e.normalize(seen(), CHANNELS, CHANNELS, 1e-5),
+        kinds.NORMALIZE_BACKWARD: lambda: e.normalize_backward(seen(), saved, CHANNELS),
+        kinds.RECTIFY: lambda: e.rectify(seen()),
+        kinds.RECTIFY_BACKWARD: lambda: e.rectify_backward(seen(), seen(bool)),
+        kinds.ADD: lambda: e.add(seen(), seen(), keep=False),
+        kinds.ADD_GATES: lambda: e.add(seen(), CHANNELS, keep=True),
+        kinds.RANGE: lambda: e.xp.max(seen()),
+        kinds.QUANTIZE_ACTIVATIONS: lambda: e.quantize_activations(seen(), 8, np.float32(50)),
+        kinds.TOP_PLANES: lambda: e.top_planes(Quantized(seen(np.int32), np.float32(1), 8), 3),
+        kinds.QUANTIZE_WEIGHTS: lambda: e.quantize_weights(seen(), 8, WeightLevels.MAX),
+        kinds.QUANTIZE_ERRORS: lambda: e.quantize_errors(seen(), 6, SeenFractions()),
+        kinds.DEQUANTIZE: lambda: e.dequantize(seen(np.int64), SCALED, SCALED),
+        kinds.POOL_GATES: lambda: e.xp.mean(seen(), axis=(0, 2, 3)),
+        kinds.POOL: lambda: e.xp.mean(seen(), axis=(2, 3)),
+        kinds.OPTIMIZER: step,
+    }
+
+
+def step() -> None:
+    parameter = Parameter("w", seen())
+    optimizer = MomentumSgd([parameter])
+    parameter.gradient, optimizer.velocity = seen(), [seen()]
+    Seen.log.clear()
+    optimizer.step(0.1)
+    np.sum(parameter.value)  # as the trainer looks whether all are finite
+
+
+@pytest.mark.parametrize("kind", work_on(Elementwise()), ids=lambda kind: kind.name)
+def test_calls_are_those_of_the_code(kind: Kind) -> None:
+    call = work_on(Elementwise(SeenNamespace()))[kind]
+    Seen.log.clear()
+    call()
+    wanted = [*kind.calls, ">4"] if kind is kinds.QUANTIZE_ERRORS else list(kind.calls)
+    assert sorted(Seen.log) == sorted(wanted)
+
+
+def test_figures_of_a_kind() -> None:
+    assert kinds.QUANTIZE_ERRORS.bytes_as_written == 8 + 4 + 8 + 8 + 12 + 9 + 9 + 8 + 8
+    assert kinds.TO_PLANES.bytes_as_written == 4 + 3 + 1 + 1 / 8 + 2 / 8
+    assert kinds.TO_PLANES.accesses_as_written == 2 + 2 + 1 + 1 / 8 + 2 / 8
+
+
+# -- the processor ---------------------------------------------------------------------------------
+
+
+def test_time_is_bound_by_what_is_slower() -> None:
+    """A million elements: of few bytes, of few operations, of integers, of random numbers."""
+    million = 1e6
+    busy = Kind("busy", "g", "", operations=40, bytes_read=4, bytes_written=4, calls=("4>4",))
+    assert processor.seconds_at_best(busy, million) == pytest.approx(
+        million * 40 / (2 * 2 * 666_667_000)
+    )
+    assert processor.seconds_at_best(kinds.ADD, million) == pytest.approx(million * 12 / 2.84e9)
+    assert processor.seconds_at_best(kinds.RANDOM, million) == pytest.approx(
+        million * kinds.RANDOM_CYCLES / (2 * 666_667_000)
+    )
+    copied = 393 * 2**20  # bytes a second, each read and written
+    assert processor.seconds_as_written(kinds.ADD, million) == pytest.approx(
+        million * 12 / (2 * copied)
+    )
+    light = Kind("light", "g", "", 1, 1, 0, calls=("1>",) * 9)
+    assert processor.seconds_as_written(light, million) == pytest.approx(
+        million * (9 + 9) / 666_667_000
+    )
+    integers = Kind("i", "g", "", 64, 1, 0, calls=(), lane_bytes=2, integer=True)
+    assert processor.seconds_at_best(integers, million) == pytest.approx(
+        million * 8 / (2 * 666_667_000)
+    )
+    copies = Kind("c", "g", "", 1, 1, 0, calls=("1>1",) * 9, lane_bytes=1, integer=True)
+    assert processor.seconds_as_written(copies, million) == pytest.approx(
+        million * 18 / 666_667_000
+    )
