@@ -97,15 +97,12 @@ def group_lines(work: HostWork) -> list[Line]:
 
 
 def _line(name: str, of: Sequence[Kind], work: HostWork) -> Line:
-    """``elements``: the most that any of the kinds that count elements has."""
+    """``elements``: the most of the kinds that count elements, else what the first one counts."""
     elements = [work.elements[kind] for kind in of if kind.per == "element"]
-    if name == "all":
-        elements = []
-    elif not elements:
-        elements = [max(work.elements[kind] for kind in of)]
+    shown = max(elements) if elements else work.elements[of[0]]
     return Line(
         name,
-        max(elements, default=0),
+        0 if name == "all" else shown,
         sum((kind.operations + kind.scalar_cycles) * work.elements[kind] for kind in of),
         sum((kind.bytes_read + kind.bytes_written) * work.elements[kind] for kind in of),
         sum(processor.seconds_at_best(kind, work.elements[kind]) for kind in of),

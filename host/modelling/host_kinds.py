@@ -142,7 +142,7 @@ RANDOM = Kind(
 DEQUANTIZE = Kind("dequantize", "dequantize", "to float32, · scales", 2, 8, 4, calls=("8>4", "4>4"))
 CHECK = Kind(
     "check values",
-    "pack",
+    "check operands",
     "least and greatest, twice: as an argument, as an operand of the program",
     operations=4,
     bytes_read=8,

@@ -65,7 +65,7 @@ def test_the_host_beside_the_array(tmp_path: Path, capsys: pytest.CaptureFixture
     rows = [re.split(r"\s{2,}", line) for line in shown.splitlines()]
     (norm, _) = (row for row in rows if row[0] == "batch norm, backward")
     assert norm[1:3] == ["0.0 M", "0 M"] and norm[4].endswith(" ms")
-    left = [float(row[5].split()[0].replace(",", "")) for row in rows[3:17]]
+    left = [float(row[5].split()[0].replace(",", "")) for row in rows[3:18]]
     assert left == sorted(left, reverse=True) and left[-1] == 0
     times = eight["seconds_at_best"] / eight["array_seconds"]
     assert f"the host takes {times:,.0f} times as long at best" in shown
