@@ -11,6 +11,7 @@ import numpy as np
 
 from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
+from host.cli.calibrate_run import MEMORIES, calibrate_run
 from host.cli.options import add_config
 from host.cli.output import prepare_folder, progress, table, write_text
 from host.cli.simulate import measure
@@ -34,8 +35,12 @@ the RTL's, busy and stall cycles relative to all cycles, bytes relative to the R
 
 --uniform gives the first convolution and the shortcuts the precision of the blocks.
 
-example:
-  fractrain calibrate --config zc706 --networks resnet20 --batch 2 --out docs/cycle_model.md"""
+--run takes the programs of a training run that logged them (train --log-programs) instead, on cosim
+or on a board: as measured there, beside the cycle model of the run's machine.
+
+examples:
+  fractrain calibrate --config zc706 --networks resnet20 --batch 2 --out docs/cycle_model.md
+  fractrain calibrate --run runs/latest"""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,19 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     option("--uniform", action="store_true", help="one precision for all layers")
     option("--seed", type=int, default=0, help="of images and weights (default: 0)")
     option("--out", type=Path, metavar="FILE", help="write the table there, as Markdown")
+    option("--run", metavar="RUN", help="the folder of a run, or its name in --runs")
+    option(
+        "--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="(default: %(default)s)"
+    )
+    option("--memory", choices=MEMORIES, help="of the model, with --run (default: as the run's)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write."""
+    if args.run is not None:
+        if args.out:
+            prepare_folder(args.out.parent)
+        return calibrate_run(args)
     parameters = load_parameters(args.config)
     for text in args.precisions:
         Precision.parse(text)

@@ -1,0 +1,193 @@
+"""`fractrain calibrate --run`: the programs that a training run logged, beside the cycle model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from host.cli.output import progress, table, write_text
+from host.compiler import Geometry, Step, compile_program
+from host.reports.records import needed_number, read_lines, read_object
+from host.reports.run import CONFIG, find_run
+from host.training.run_directory import PROGRAMS
+from hw.contract.errors import DataError, ParameterError
+from hw.contract.parameters import Parameters, parse_parameters
+from hw.contract.precision import Operand, Pass, Precision
+from sim.cycles import predict
+from sim.memory_model import MemoryModel
+
+MEMORIES = ("ideal", "ddr")
+STALLS = ("operand", "result", "memory", "token")
+HEADS = (
+    *("pass", "layer", "bits", "programs", "measured", "modelled", "error"),
+    *("stalled, measured", "modelled"),
+)
+PASSES = {each.label: each for each in Pass}
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """Sums over ``programs``: of all cycles and of stalled ones, measured and modelled."""
+
+    programs: int = 0
+    measured: float = 0.0
+    stalled: float = 0.0
+    modelled: float = 0.0
+    modelled_stalled: float = 0.0
+
+    def __add__(self, other: Cycles) -> Cycles:
+        return Cycles(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass
+class Logged:
+    """Programs of one shape and precision: what they were, and what was measured of them."""
+
+    steps: tuple[Step, ...]
+    precisions: Mapping[int, Precision]
+    cycles: Cycles = field(default_factory=Cycles)
+
+    def add(self, entry: Mapping[str, Any], where: str) -> None:
+        """One more of them."""
+        stalls = sum(needed_number(entry, f"stall_{name}", where) for name in STALLS)
+        self.cycles += Cycles(1, needed_number(entry, "cycles", where), stalls)
+
+
+def calibrate_run(args: argparse.Namespace) -> int:
+    """Read, model, print, write."""
+    folder = find_run(args.run, args.runs)
+    config = read_object(folder / CONFIG)
+    parameters = parse_parameters(config.get("machine"), source=str(folder / CONFIG))
+    source = config.get("measured_as") or "of a machine"
+    memory = args.memory or ("ideal" if source == "RTL cycles" else "ddr")
+    programs = read_programs(folder / PROGRAMS)
+    models = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(parameters.clock_mhz)}
+    say = progress()
+    rows = []
+    totals: dict[str, Cycles] = defaultdict(Cycles)
+    for number, logged in enumerate(programs, 1):
+        say(f"{number} of {len(programs)}")
+        cycles = _with_model(logged, parameters, models[memory])
+        kind = " + ".join(step.pass_.label for step in logged.steps)
+        totals[kind] += cycles
+        rows.append(_row(kind, *_described(logged), cycles))
+    say("")
+    for kind, cycles in totals.items():
+        rows.append(_row(kind, "all", "", cycles))
+    rows.append(_row("all", "all", "", sum(totals.values(), start=Cycles())))
+    print(table(HEADS, rows))
+    remark = (
+        f"Cycles of a program, measured ({source}), and as the cycle model has "
+        f"them with {memory} memory; means over the programs of a row. Stalled: of all cycles."
+    )
+    print(remark)
+    if args.out:
+        write_text(args.out, _markdown(args, folder, remark, rows))
+        print(f"\ntable: {args.out}")
+    return 0
+
+
+def read_programs(path: Path) -> list[Logged]:
+    """The distinct programs of ``path``, in the order in which they first ran.
+
+    Raises `DataError` if there is no such log, or if it is damaged.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing: train with --log-programs, on cosim or board")
+    notes: list[str] = []
+    found: dict[str, Logged] = {}
+    for where, entry in read_lines(path, notes):
+        convolutions = entry.get("convolutions")
+        key = json.dumps(convolutions, sort_keys=True)
+        if key not in found:
+            found[key] = _logged(convolutions, where)
+        found[key].add(entry, where)
+    if not found:
+        raise DataError(f"{path} has no program yet")
+    return list(found.values())
+
+
+def _logged(convolutions: Any, where: str) -> Logged:
+    """The program as it was compiled: tensors that nothing shares, raw sums to memory."""
+    steps, precisions = [], {}
+    try:
+        for slot, each in enumerate(convolutions):
+            pass_ = PASSES[each["pass"]]
+            size, kernel = (tuple(each[name]) for name in ("size", "kernel"))
+            counts = (each["images"], each["channels"], each["filters"])
+            geometry = Geometry(*counts, size, kernel, each["stride"], each["padding"])
+            names = (f"{slot} {name}" for name in ("row", "column", "result"))
+            row, column, result = names
+            stored = tuple(each["stored_bits"])
+            steps.append(Step(pass_, geometry, slot, row, column, result, stored))
+            widths = dict(zip((pass_.row, pass_.column), each["bits"], strict=True))
+            precisions[slot] = Precision(*(widths.get(operand, 1) for operand in Operand))
+    except (KeyError, TypeError, ValueError, ParameterError) as error:
+        raise DataError(f"{where}: no program that could be compiled again: {error}") from error
+    return Logged(tuple(steps), precisions)
+
+
+def _with_model(logged: Logged, parameters: Parameters, memory: MemoryModel) -> Cycles:
+    """What was measured, and the same programs on the cycle model."""
+    program = compile_program(parameters, logged.steps)
+    found = predict(
+        parameters,
+        program.decoded,
+        logged.precisions,
+        memory,
+        program_address=program.program_address,
+    )
+    stalled = sum(found.total(f"STALL_{name.upper()}") for name in STALLS)
+    programs = logged.cycles.programs
+    modelled = Cycles(modelled=programs * found.cycles, modelled_stalled=programs * stalled)
+    return logged.cycles + modelled
+
+
+def _described(logged: Logged) -> tuple[str, str]:
+    layers, bits = [], []
+    for step in logged.steps:
+        g, precision = step.geometry, logged.precisions[step.slot]
+        layers.append(
+            f"{g.channels} -> {g.filters}, {g.kernel[0]}x{g.kernel[1]}/{g.stride}, "
+            f"{g.size[0]}x{g.size[1]}, {g.images} images"
+        )
+        read = (precision.bits(each) for each in (step.pass_.row, step.pass_.column))
+        bits.append("x".join(map(str, read)))
+    return "; ".join(layers), "; ".join(bits)
+
+
+def _row(kind: str, layer: str, bits: str, cycles: Cycles) -> list[str]:
+    return [
+        kind,
+        layer,
+        bits,
+        f"{cycles.programs:,}",
+        f"{cycles.measured / cycles.programs:,.0f}",
+        f"{cycles.modelled / cycles.programs:,.0f}",
+        f"{100 * (cycles.modelled / cycles.measured - 1):+.2f} %",
+        f"{100 * cycles.stalled / cycles.measured:.1f} %",
+        f"{100 * cycles.modelled_stalled / cycles.modelled:.1f} %",
+    ]
+
+
+def _markdown(
+    args: argparse.Namespace, folder: Path, remark: str, rows: Sequence[Sequence[str]]
+) -> str:
+    lines = [
+        f"# Programs of the run {folder.name}, measured beside modelled",
+        "",
+        f"{remark} Made by",
+        "",
+        f"    fractrain calibrate --run {args.run} --out {args.out}",
+        "",
+        "| " + " | ".join(HEADS) + " |",
+        "|" + "---|" * len(HEADS),
+        *("| " + " | ".join(row) + " |" for row in rows),
+        "",
+    ]
+    return "\n".join(lines)
