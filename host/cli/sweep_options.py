@@ -144,3 +144,5 @@ def _check_backend(args: argparse.Namespace) -> None:
         raise ParameterError("--device", args.device, f"none with --backend {args.backend}")
     if args.mode == "reference" and backend.real_convolutions is Accelerator.real_convolutions:
         raise ParameterError("--mode", args.mode, f"hardware with --backend {args.backend}")
+    if args.log_programs and backend.measured_as is None:
+        raise ParameterError("--log-programs", True, f"without it with --backend {args.backend}")

@@ -29,6 +29,8 @@ UNITS = {
     "effective_macs": "multiply-accumulates of 32 x 32 bits (cost a/32 * w/32 each), computed",
     "modelled_seconds": "of the machine, from the cycle model",
     "modelled_joules": "of the machine, from the energy model",
+    "measured_seconds": "of the accelerator: cycles that it counted, over its clock",
+    "measured_joules": "on the board, of the rails that report power, host included",
     "saving": "fraction, 1 - value / the same steps with all operands at 8 bits",
 }
 

@@ -131,6 +131,7 @@ def test_interrupted_and_gone_on_with(tmp_path: Path) -> None:
         ({"points": [{"batch": 5000}]}, 2, "batch: got 5000, allowed: 1..1438 images (points[0]"),
         ({"points": [{"model": "resnet9"}]}, 2, "model: got 'resnet9', allowed: resnet8"),
         ({"points": [{"device": "cuda"}]}, 2, "--device: got 'cuda', allowed: none with"),
+        ({"points": [{"log_programs": True}]}, 2, "--log-programs: got True, allowed: without it"),
         ({"points": [{"backend": "cosim", "mode": "reference"}]}, 2, "allowed: hardware with"),
         ({"points": [{"config": "huge"}]}, 3, "points[0] in "),
         ({"points": [{"dataset": "nowhere"}]}, 2, "dataset: got '"),
@@ -179,7 +180,7 @@ def test_options_are_those_of_train() -> None:
     words = vocabulary()
     lists = {"precision", "schedule_forward", "schedule_backward", "candidates", "targets"}
     assert words.lists.keys() == lists
-    assert words.flags == ["published_range", "flip"]
+    assert words.flags == ["published_range", "log_programs", "flip"]
     assert {"epsilon", "dataset", "batch"} < set(words.numbers_and_words)
     assert not {"out", "overwrite", "resume", "name"} & set(words.names)
 
