@@ -7,8 +7,9 @@ from hw.contract.parameters import Parameters
 from hw.engine.engine import ConvolutionEngine
 from hw.mac.array import MacArray
 from hw.mac.flavour import Flavour
+from hw.zynq.accelerator import ZynqAccelerator
 
-__all__ = ["ENGINE_NAME", "Flavour", "make_array", "make_engine"]
+__all__ = ["ENGINE_NAME", "Flavour", "make_accelerator", "make_array", "make_engine"]
 
 ENGINE_NAME = "fractrain_engine"
 """Name of the engine's module in Verilog."""
@@ -18,6 +19,12 @@ def make_engine(parameters: Parameters, flavour: Flavour) -> ConvolutionEngine:
     """The convolution engine of ``parameters``; its BUILD_HASH register shows their build hash."""
     digest = hash_register(build_hash(parameters))
     return ConvolutionEngine(parameters, flavour=flavour, build_hash=digest)
+
+
+def make_accelerator(parameters: Parameters, flavour: Flavour) -> ZynqAccelerator:
+    """The engine of ``parameters`` behind the ports of a Zynq; BUILD_HASH as `make_engine`."""
+    digest = hash_register(build_hash(parameters))
+    return ZynqAccelerator(parameters, flavour=flavour, build_hash=digest)
 
 
 def make_array(parameters: Parameters, flavour: Flavour) -> MacArray:

@@ -1,13 +1,15 @@
-"""AXI3 as the HP ports of a Zynq-7000 speak it: 32-bit addresses, 64-bit data, 6-bit IDs."""
+"""AXI3 as a Zynq-7000 speaks it: 32-bit addresses, and the widths of its HP ports, which memory is
+behind (64-bit data, 6-bit IDs), or of its GP master, which software is behind (32-bit data, 12-bit
+IDs)."""
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["AXI3", "AXI3_READ", "AXI3_WRITE", "join_channels"]
+__all__ = ["AXI3", "AXI3_GP", "AXI3_READ", "AXI3_WRITE", "join_channels"]
 
 SIZE_8_BYTES = 3
-BURST_INCR = 1
+BURST_FIXED, BURST_INCR = 0, 1
 CACHE_BUFFERABLE = 3
 """AxCACHE "normal, non-cacheable, bufferable": the interconnect may merge and acknowledge early."""
 
@@ -15,13 +17,13 @@ OKAY, EXOKAY, SLVERR, DECERR = range(4)
 """Responses; the upper bit says that something went wrong."""
 
 
-def _address_channel(prefix: str) -> dict[str, wiring.Member]:
+def _address_channel(prefix: str, id_bits: int) -> dict[str, wiring.Member]:
     widths = {
         "addr": 32,
         "len": 4,
         "size": 3,
         "burst": 2,
-        "id": 6,
+        "id": id_bits,
         "lock": 2,
         "cache": 4,
         "prot": 3,
@@ -32,26 +34,33 @@ def _address_channel(prefix: str) -> dict[str, wiring.Member]:
     return channel | {f"{prefix}ready": In(1)}
 
 
-_READ = _address_channel("ar") | {
-    "rdata": In(64),
-    "rresp": In(2),
-    "rid": In(6),
-    "rlast": In(1),
-    "rvalid": In(1),
-    "rready": Out(1),
-}
-_WRITE = _address_channel("aw") | {
-    "wdata": Out(64),
-    "wstrb": Out(8),
-    "wid": Out(6),
-    "wlast": Out(1),
-    "wvalid": Out(1),
-    "wready": In(1),
-    "bresp": In(2),
-    "bid": In(6),
-    "bvalid": In(1),
-    "bready": Out(1),
-}
+def _read_channels(data_bits: int, id_bits: int) -> dict[str, wiring.Member]:
+    return _address_channel("ar", id_bits) | {
+        "rdata": In(data_bits),
+        "rresp": In(2),
+        "rid": In(id_bits),
+        "rlast": In(1),
+        "rvalid": In(1),
+        "rready": Out(1),
+    }
+
+
+def _write_channels(data_bits: int, id_bits: int) -> dict[str, wiring.Member]:
+    return _address_channel("aw", id_bits) | {
+        "wdata": Out(data_bits),
+        "wstrb": Out(data_bits // 8),
+        "wid": Out(id_bits),
+        "wlast": Out(1),
+        "wvalid": Out(1),
+        "wready": In(1),
+        "bresp": In(2),
+        "bid": In(id_bits),
+        "bvalid": In(1),
+        "bready": Out(1),
+    }
+
+
+_READ, _WRITE = _read_channels(64, 6), _write_channels(64, 6)
 
 AXI3_READ = wiring.Signature(_READ)
 """The read channels of a port, seen by its master."""
@@ -59,6 +68,8 @@ AXI3_WRITE = wiring.Signature(_WRITE)
 """The write channels of a port, seen by its master."""
 AXI3 = wiring.Signature(_READ | _WRITE)
 """One port, seen by its master: a port member ``hp0`` has the Verilog names ``hp0__araddr`` ..."""
+AXI3_GP = wiring.Signature(_read_channels(32, 12) | _write_channels(32, 12))
+"""M_AXI_GP0 of the processing system, seen by its master, which is the processing system."""
 
 
 def join_channels(

@@ -1,0 +1,1 @@
+"""Verilog around the accelerator: a wrapper for block designs, a top with a bare PS7."""

@@ -1,0 +1,12 @@
+"""Names of the modules around the accelerator; each is in a file of its name."""
+
+from __future__ import annotations
+
+__all__ = ["ACCELERATOR_NAME", "BARE_NAME", "WRAPPER_NAME"]
+
+ACCELERATOR_NAME = "fractrain_accelerator"
+"""The machine itself, Amaranth's Verilog."""
+WRAPPER_NAME = "fractrain_zc706"
+"""The module that a block design has beside its processing system."""
+BARE_NAME = "fractrain_zc706_bare"
+"""A top of its own, with a bare PS7: for flows that know no block designs."""

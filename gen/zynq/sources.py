@@ -1,0 +1,41 @@
+"""All Verilog of the board's design, for the flows that make a bitstream of it."""
+
+from __future__ import annotations
+
+from gen.designs import Flavour, make_accelerator
+from gen.verilog import emit
+from gen.zynq.bare import bare_text
+from gen.zynq.interfaces import wrapper_interfaces
+from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
+from gen.zynq.primitives import primitive_ports
+from gen.zynq.wrapper import wrapper_text
+from hw.contract.parameters import Parameters
+
+__all__ = ["sources", "surroundings"]
+
+
+def sources(
+    parameters: Parameters, flavour: Flavour = Flavour.SYNTHESIS, *, bare: bool = False
+) -> dict[str, bytes]:
+    """File name → content, in the order in which tools must read them.
+
+    ``fractrain_accelerator.v`` and ``fractrain_zc706.v``, whose module is the top of a block
+    design's part; with ``bare`` also ``fractrain_zc706_bare.v``, a top of its own. The BUILD_HASH
+    register shows the build hash of ``parameters``. The same parameters and sources give the same
+    bytes.
+
+    Raises `ParameterError` if no engine can have these parameters, with ``bare`` also
+    `MissingToolError` if Yosys, whose cell library has the ports of the PS7, is not installed.
+    """
+    accelerator = emit(make_accelerator(parameters, flavour), ACCELERATOR_NAME)
+    files = {ACCELERATOR_NAME: accelerator, **surroundings(parameters, bare=bare)}
+    return {f"{name}.v": text.encode() for name, text in files.items()}
+
+
+def surroundings(parameters: Parameters, *, bare: bool = False) -> dict[str, str]:
+    """Module name → Verilog of what is around the accelerator, as `sources` has it."""
+    interfaces = wrapper_interfaces(parameters)
+    texts = {WRAPPER_NAME: wrapper_text(interfaces)}
+    if bare:
+        texts[BARE_NAME] = bare_text(interfaces, primitive_ports("PS7"))
+    return texts
