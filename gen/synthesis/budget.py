@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from gen.synthesis.figures import PARTS, Figures
+from gen.synthesis.figures import Figures
+from gen.synthesis.parts import PARTS
 from hw.contract.errors import DataError, ParameterError
 
 __all__ = ["Budget", "excesses", "read_budget"]

@@ -104,6 +104,7 @@ class CellKind:
     registered : the cell's state ends and starts paths
     direct : the data pins that, with given parameters, come straight out of a memory array or
         adder, without the output register that a block RAM or DSP slice has
+    outside : its pins are to the design what ports are: each is known by its own net
     """
 
     luts: int = 0
@@ -116,6 +117,7 @@ class CellKind:
     clocks: frozenset[str] = frozenset()
     arcs: Callable[[Pins], list[Arc]] = _no_arcs
     direct: Callable[[Parameters], frozenset[str]] = _none_direct
+    outside: bool = False
 
 
 def _lut(size: int) -> CellKind:
@@ -178,6 +180,15 @@ _KINDS: dict[str, CellKind] = {
         registered=True,
         clocks=frozenset({"CLK"}),
         direct=_dsp_direct,
+    ),
+    # All of its ports to the fabric have registers; what they take is in its data sheet (DS191).
+    "PS7": CellKind(
+        registered=True,
+        clocks=frozenset(
+            [f"{port}ACLK" for port in ("MAXIGP0", "MAXIGP1", "SAXIGP0", "SAXIGP1", "SAXIACP")]
+            + [f"SAXIHP{number}ACLK" for number in range(4)]
+        ),
+        outside=True,
     ),
 }
 

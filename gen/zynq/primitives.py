@@ -19,7 +19,7 @@ MODULE = re.compile(r"^module (\w+)\b(.*?)^endmodule", re.MULTILINE | re.DOTALL)
 ATTRIBUTE = re.compile(r"\(\*.*?\*\)", re.DOTALL)
 COMMENT = re.compile(r"//[^\n]*")
 DECLARATION = re.compile(
-    r"\b(input|output|inout)\b\s*(?:wire\b|reg\b)?\s*(?:\[(\d+):(\d+)\])?\s*(\w+)"
+    r"\b(input|output|inout)\b\s*(?:(?:wire|reg|signed)\b\s*)*(?:\[(\d+):(\d+)\])?\s*(\w+)"
 )
 
 

@@ -25,8 +25,13 @@ HEADER = """\
 # may be replicated: it drives every register that has a reset.
 RESET_TEXT = f"""\
   // Reset comes at once and goes with the clock.
-  (* ASYNC_REG = "TRUE" *) reg [1:0] reset_stages = 2'b11;
-  reg reset = 1'b1;
+  (* ASYNC_REG = "TRUE" *) reg [1:0] reset_stages;
+  reg reset;
+
+  initial begin
+    reset_stages = 2'b11;
+    reset = 1'b1;
+  end
 
   always @(posedge {CLOCK} or negedge {RESET})
     if (!{RESET}) reset_stages <= 2'b11;

@@ -13,7 +13,7 @@ from host.optional import needs_extra
 from hw.contract.errors import MismatchError
 from hw.contract.parameters import load_parameters
 
-PARTS = ("array", "engine")
+PARTS = ("array", "engine", "top")
 
 EPILOG = """\
 Every figure is of Yosys's synth_xilinx and modelled: nothing was placed or routed. A LUT6_2

@@ -103,7 +103,7 @@ class _Burst:
     @property
     def refusal(self) -> Value:
         """The response to the current beat, `OKAY` if it is to reach a register."""
-        return Mux(self.place[-1], DECERR, self.wrong)
+        return Mux((self.wrong == OKAY) & self.place[-1], DECERR, self.wrong)
 
     def advance(self, m: Module) -> None:
         """Go on to the next beat. The first one need not be aligned to its size, all others are."""
@@ -120,47 +120,46 @@ class _Burst:
 
 
 class _Reads(wiring.Component):
-    """The read channels of `GpBridge`."""
+    """The read channels of `GpBridge`.
+
+    busy : a burst is at work; accessing : its current beat is at the registers
+    """
 
     def __init__(self) -> None:
+        prefixes = ("ar", "r")
         super().__init__(
             {
-                "gp": In(_channels(AXI3_GP, "ar", "r")),
-                "registers": Out(_channels(AXI_LITE, "ar", "r")),
+                "gp": In(_channels(AXI3_GP, *prefixes)),
+                "registers": Out(_channels(AXI_LITE, *prefixes)),
             }
         )
         self.burst = _Burst(self.gp, "ar")
+        self.busy, self.accessing = Signal(), Signal()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         gp, registers, burst = self.gp, self.registers, self.burst
         m.d.comb += [gp.rid.eq(burst.id), registers.rready.eq(1)]
-        with m.FSM():
-            with m.State("ADDRESS"):
-                with m.If(burst.take(m)):
-                    m.next = "BEAT"
-            with m.State("BEAT"):
-                with m.If(burst.refusal != OKAY):
-                    self._answer(m, 0, burst.refusal)
-                with m.Else():
-                    m.d.sync += [
-                        registers.araddr.eq(burst.place[:OFFSET_BITS]),
-                        registers.arvalid.eq(1),
-                    ]
-                    m.next = "ACCESS"
-            with m.State("ACCESS"):
-                with m.If(registers.arready):
-                    m.d.sync += registers.arvalid.eq(0)
-                with m.If(registers.rvalid):
-                    self._answer(m, registers.rdata, registers.rresp)
-            with m.State("ANSWER"):
-                with m.If(gp.rready):
-                    m.d.sync += gp.rvalid.eq(0)
-                    burst.advance(m)
-                    with m.If(gp.rlast):
-                        m.next = "ADDRESS"
-                    with m.Else():
-                        m.next = "BEAT"
+        with m.If(~self.busy):
+            m.d.sync += self.busy.eq(burst.take(m))
+        with m.Elif(gp.rvalid):
+            with m.If(gp.rready):
+                m.d.sync += [gp.rvalid.eq(0), self.busy.eq(~gp.rlast)]
+                burst.advance(m)
+        with m.Elif(self.accessing):
+            with m.If(registers.arready):
+                m.d.sync += registers.arvalid.eq(0)
+            with m.If(registers.rvalid):
+                m.d.sync += self.accessing.eq(0)
+                self._answer(m, registers.rdata, registers.rresp)
+        with m.Elif(burst.refusal != OKAY):
+            self._answer(m, 0, burst.refusal)
+        with m.Else():
+            m.d.sync += [
+                registers.araddr.eq(burst.place[:OFFSET_BITS]),
+                registers.arvalid.eq(1),
+                self.accessing.eq(1),
+            ]
         return m
 
     def _answer(self, m: Module, data: Value | int, response: Value) -> None:
@@ -170,11 +169,14 @@ class _Reads(wiring.Component):
             self.gp.rlast.eq(self.burst.left == 0),
             self.gp.rvalid.eq(1),
         ]
-        m.next = "ANSWER"
 
 
 class _Writes(wiring.Component):
-    """The write channels of `GpBridge`."""
+    """The write channels of `GpBridge`.
+
+    busy, accessing : as in `_Reads`
+    held, last : a beat of data is here; it is the last of its burst
+    """
 
     def __init__(self) -> None:
         prefixes = ("aw", "w", "b")
@@ -185,41 +187,36 @@ class _Writes(wiring.Component):
             }
         )
         self.burst = _Burst(self.gp, "aw")
+        self.busy, self.accessing = Signal(), Signal()
         self.held, self.last = Signal(), Signal()
-        """A beat of data is here; it is the last of its burst."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         gp, registers, burst = self.gp, self.registers, self.burst
         self._take_data(m)
         m.d.comb += [gp.bid.eq(burst.id), registers.bready.eq(1)]
-        with m.FSM():
-            with m.State("ADDRESS"):
-                m.d.sync += gp.bresp.eq(OKAY)
-                with m.If(burst.take(m)):
-                    m.next = "BEAT"
-            with m.State("BEAT"):
-                with m.If(self.held):
-                    with m.If(burst.refusal != OKAY):
-                        self._end_beat(m, burst.refusal)
-                    with m.Else():
-                        m.d.sync += [
-                            registers.awaddr.eq(burst.place[:OFFSET_BITS]),
-                            registers.awvalid.eq(1),
-                            registers.wvalid.eq(1),
-                        ]
-                        m.next = "ACCESS"
-            with m.State("ACCESS"):
-                with m.If(registers.awready):
-                    m.d.sync += registers.awvalid.eq(0)
-                with m.If(registers.wready):
-                    m.d.sync += registers.wvalid.eq(0)
-                with m.If(registers.bvalid):
-                    self._end_beat(m, registers.bresp)
-            with m.State("ANSWER"):
-                with m.If(gp.bready):
-                    m.d.sync += gp.bvalid.eq(0)
-                    m.next = "ADDRESS"
+        with m.If(~self.busy):
+            m.d.sync += [self.busy.eq(burst.take(m)), gp.bresp.eq(OKAY)]
+        with m.Elif(gp.bvalid):
+            with m.If(gp.bready):
+                m.d.sync += [gp.bvalid.eq(0), self.busy.eq(0)]
+        with m.Elif(self.accessing):
+            with m.If(registers.awready):
+                m.d.sync += registers.awvalid.eq(0)
+            with m.If(registers.wready):
+                m.d.sync += registers.wvalid.eq(0)
+            with m.If(registers.bvalid):
+                m.d.sync += self.accessing.eq(0)
+                self._end_beat(m, registers.bresp)
+        with m.Elif(self.held & (burst.refusal != OKAY)):
+            self._end_beat(m, burst.refusal)
+        with m.Elif(self.held):
+            m.d.sync += [
+                registers.awaddr.eq(burst.place[:OFFSET_BITS]),
+                registers.awvalid.eq(1),
+                registers.wvalid.eq(1),
+                self.accessing.eq(1),
+            ]
         return m
 
     def _take_data(self, m: Module) -> None:
@@ -242,13 +239,9 @@ class _Writes(wiring.Component):
         worst = Mux(response > gp.bresp, response, gp.bresp)
         m.d.sync += [
             self.held.eq(0),
-            gp.bresp.eq(Mux(miscounted & (worst == OKAY), SLVERR, worst)),
+            gp.bresp.eq(Mux(miscounted & ~worst[1], SLVERR, worst)),
+            gp.bvalid.eq(self.last),
         ]
         burst.advance(m)
         with m.If(miscounted & (burst.wrong == OKAY)):
             m.d.sync += burst.wrong.eq(SLVERR)  # for what comes after the length is used up
-        with m.If(self.last):
-            m.d.sync += gp.bvalid.eq(1)
-            m.next = "ANSWER"
-        with m.Else():
-            m.next = "BEAT"

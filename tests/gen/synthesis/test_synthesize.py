@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gen.synthesis import yosys
-from gen.synthesis.figures import PARTS, measure
+from gen.synthesis.figures import measure
 from gen.synthesis.netlist import Netlist
+from gen.synthesis.parts import PARTS
 from gen.synthesis.yosys import synthesize
-from gen.verilog import emit
 from hw.contract.errors import MachineError
 from hw.contract.parameters import Parameters, load_parameters
 
@@ -34,7 +34,8 @@ def array(
 ) -> tuple[Netlist, dict[str, int]]:
     """The array, and the cells of it as Yosys counts them."""
     cache = tmp_path_factory.mktemp("synth")
-    netlist = synthesize(emit(PARTS["array"](parameters), "array"), "array", cache)
+    part = PARTS["array"]
+    netlist = synthesize(part.verilog(parameters), part.top, cache)
     (statistics,) = cache.glob("*/stat.json")
     return netlist, json.loads(statistics.read_text())["design"]["num_cells_by_type"]
 

@@ -11,7 +11,8 @@ from gen.synthesis import figures as figures_module
 from gen.synthesis.area import Area, ModuleArea
 from gen.synthesis.budget import read_budget
 from gen.synthesis.depth import TimingPath
-from gen.synthesis.figures import PARTS, Figures
+from gen.synthesis.figures import Figures
+from gen.synthesis.parts import PARTS
 from host.cli.main import main
 from host.cli.synth import PARTS as OFFERED_PARTS
 from hw.contract.parameters import Parameters, preset_names
@@ -126,7 +127,7 @@ def test_figure_that_is_not_measured_is_no_pass(
 @pytest.mark.parametrize(
     ("text", "code", "says"),
     [
-        ("aray: {luts: 1}", 2, "array, engine"),
+        ("aray: {luts: 1}", 2, "array, engine, top"),
         ("array: {lutz: 1}", 2, "lutz"),
         ("array: {luts: many}", 2, "got 'many'"),
         ("array: {luts: true}", 2, "got True"),

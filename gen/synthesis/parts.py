@@ -1,0 +1,76 @@
+"""The parts of a machine that can be synthesized: their Verilog, and where their operands are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from amaranth.lib import wiring
+
+from gen.verilog import emit
+from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
+from gen.zynq.sources import surroundings
+from hw.contract.parameters import Parameters
+from hw.engine.engine import ConvolutionEngine
+from hw.mac.array import MacArray
+from hw.mac.flavour import Flavour
+from hw.zynq.accelerator import ZynqAccelerator
+
+__all__ = ["PARTS", "Part"]
+
+BUILD_HASH = 0x5A5A_5A5A
+"""Any will do for area, and with the real one a change of a comment would be a change."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is synthesized.
+
+    top : name of its top module
+    verilog : parameters → all of its Verilog
+    operands : where its operand bits come from: beginnings of names, see `measure_loads`
+    resets : names of the nets that reset all of it, whose loads the figures leave out
+    inside : modules below the top that exist once and are laid flat, although they have plain names
+    """
+
+    top: str
+    verilog: Callable[[Parameters], str]
+    operands: tuple[str, ...]
+    resets: tuple[str, ...] = ("rst",)
+    inside: tuple[str, ...] = ()
+
+
+def _component(top: str, make: Callable[[Parameters], wiring.Component]) -> Callable[..., str]:
+    return lambda parameters: emit(make(parameters), top)
+
+
+def _array(parameters: Parameters) -> wiring.Component:
+    return MacArray(parameters, flavour=Flavour.SYNTHESIS)
+
+
+def _engine(parameters: Parameters) -> wiring.Component:
+    return ConvolutionEngine(parameters, flavour=Flavour.SYNTHESIS, build_hash=BUILD_HASH)
+
+
+def _board(parameters: Parameters) -> str:
+    """The bare top with all that is in it: the accelerator, the PS7 and what is between."""
+    accelerator = ZynqAccelerator(parameters, flavour=Flavour.SYNTHESIS, build_hash=BUILD_HASH)
+    texts = [emit(accelerator, ACCELERATOR_NAME), *surroundings(parameters, bare=True).values()]
+    return "\n".join(texts)
+
+
+ENGINE_OPERANDS = ("execute.feeder.window.rows", "execute.columns[", "execute.array.columns")
+ACCELERATOR_PATH = "accelerator.accelerator."
+
+PARTS = {
+    "array": Part("synth_array", _component("synth_array", _array), ("rows", "columns")),
+    "engine": Part("synth_engine", _component("synth_engine", _engine), ENGINE_OPERANDS),
+    "top": Part(
+        BARE_NAME,
+        _board,
+        tuple(f"{ACCELERATOR_PATH}engine.{name}" for name in ENGINE_OPERANDS),
+        resets=("accelerator.reset",),
+        inside=(WRAPPER_NAME, ACCELERATOR_NAME),
+    ),
+}
+"""By the name that ``fractrain synth --part`` and the budgets know them by."""
