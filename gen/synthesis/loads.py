@@ -6,6 +6,7 @@ operands reach its units through registers of their own and no bit may have many
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -42,8 +43,9 @@ class Loads:
 def measure_loads(
     flat: FlatNetlist, operands: Iterable[str], resets: Iterable[str] = ("rst",)
 ) -> Loads:
-    """Count the loads in ``flat``; operand bits come on nets and input ports of the top whose names
-    begin with one of ``operands``, ``resets`` are the names of the resets of the whole design."""
+    """Count the loads in ``flat``. Operand bits come on nets and input ports of the top whose names
+    begin as one of ``operands``, regular expressions, says; ``resets`` are the names of the resets
+    of the whole design."""
     counts: Counter[Net] = Counter()
     reset_nets = {net for net, name in enumerate(flat.names) if name in set(resets)}
     aside: set[Net] = reset_nets | {CONSTANT}
@@ -56,7 +58,7 @@ def measure_loads(
         if cell.kind.flip_flops:
             for net in cell.pins["D"]:
                 next_nets.setdefault(net, []).extend(cell.pins["Q"])
-    carriers = _reached(_named(flat, tuple(operands)), next_nets) - aside
+    carriers = _reached(_named(flat, operands), next_nets) - aside
     return Loads(
         operand=_most(flat, {net: counts[net] for net in carriers}),
         any_net=_most(flat, {net: loads for net, loads in counts.items() if net not in aside}),
@@ -64,9 +66,10 @@ def measure_loads(
     )
 
 
-def _named(flat: FlatNetlist, prefixes: tuple[str, ...]) -> set[Net]:
-    ports = [name for name in flat.inputs if name.startswith(prefixes)]
-    nets = {net for net, name in enumerate(flat.names) if name.startswith(prefixes)}
+def _named(flat: FlatNetlist, patterns: Iterable[str]) -> set[Net]:
+    begins = re.compile("|".join(patterns) or r"(?!)").match
+    ports = [name for name in flat.inputs if begins(name)]
+    nets = {net for net, name in enumerate(flat.names) if begins(name)}
     return nets | {net for name in ports for net in flat.ports[name]}
 
 

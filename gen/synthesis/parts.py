@@ -28,7 +28,7 @@ class Part:
 
     top : name of its top module
     verilog : parameters → all of its Verilog
-    operands : where its operand bits come from: beginnings of names, see `measure_loads`
+    operands : where its operand bits come from, see `measure_loads`
     resets : names of the nets that reset all of it, whose loads the figures leave out
     inside : modules below the top that exist once and are laid flat, although they have plain names
     """
@@ -59,8 +59,13 @@ def _board(parameters: Parameters) -> str:
     return "\n".join(texts)
 
 
-ENGINE_OPERANDS = ("execute.feeder.window.rows", "execute.columns[", "execute.array.columns")
-ACCELERATOR_PATH = "accelerator.accelerator."
+# Of the names that a net has in the hierarchy, Yosys keeps one, not always the same.
+ENGINE_OPERANDS = (
+    r"execute\.feeder\.(window\.)?rows",
+    r"execute\.columns(\$\d+\.columns)?\[",
+    r"execute\.array\.columns",
+)
+ENGINE_PATH = r"accelerator\.accelerator\.engine\."
 
 PARTS = {
     "array": Part("synth_array", _component("synth_array", _array), ("rows", "columns")),
@@ -68,7 +73,7 @@ PARTS = {
     "top": Part(
         BARE_NAME,
         _board,
-        tuple(f"{ACCELERATOR_PATH}engine.{name}" for name in ENGINE_OPERANDS),
+        tuple(ENGINE_PATH + pattern for pattern in ENGINE_OPERANDS),
         resets=("accelerator.reset",),
         inside=(WRAPPER_NAME, ACCELERATOR_NAME),
     ),

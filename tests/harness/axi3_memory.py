@@ -56,6 +56,7 @@ class Axi3Memory:
 
     stalls : pattern (of `STALLS`) of each ready and of each answer's valid
     latency : cycles from accepting a burst to its first answer, drawn from this range
+    accepts : bursts of each direction that it takes before it has answered the first of them
     respond : the response (`OKAY`, `SLVERR`, `DECERR`) to an access of the burst at an address
     stuck : while True, nothing is accepted and nothing is answered
     withhold : while True, bursts are accepted, but not answered
@@ -70,9 +71,11 @@ class Axi3Memory:
         *,
         stalls: str = "never",
         latency: tuple[int, int] = (2, 2),
+        accepts: int | None = None,
         respond: Callable[[int], int] = lambda address: OKAY,
     ) -> None:
         self.storage, self.respond, self.latency = storage, respond, latency
+        self.accepts = accepts
         self.stuck = self.withhold = False
         self._random, self._stalls = Random(random.getrandbits(64)), stalls
         self._dut, self._prefix = dut, prefix
@@ -119,7 +122,7 @@ class Axi3Memory:
                     last=int(left == 1),
                 )
             answer.drive()
-            accept.drive()
+            accept.drive(self._has_room(len(waiting)))
             yield
 
     def _write_side(self) -> Iterator[None]:
@@ -148,9 +151,13 @@ class Axi3Memory:
                 _, resp, id_ = done.popleft()
                 answer.offer(resp=resp, id=id_)
             answer.drive()
-            accept.drive()
+            accept.drive(self._has_room(len(addresses) + len(done)))
             data.drive()
             yield
+
+    def _has_room(self, bursts: int) -> bool:
+        """One more burst may be accepted, beside those that are here."""
+        return self.accepts is None or bursts < self.accepts
 
     @property
     def _mute(self) -> bool:
@@ -189,8 +196,8 @@ class _Taker:
     def value(self, signal: str) -> int:
         return int(self._memory._handle(self._channel + signal).value)
 
-    def drive(self) -> None:
-        accepting = not next(self._stalls) and not self._memory.stuck
+    def drive(self, room: bool = True) -> None:
+        accepting = not next(self._stalls) and not self._memory.stuck and room
         if accepting != self._accepting:
             self._accepting = accepting
             self._ready.value = int(accepting)

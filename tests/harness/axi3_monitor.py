@@ -1,14 +1,15 @@
 """Watches an AXI3 port inside the simulator and fails the test on any breach of the protocol."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import cocotb
 from cocotb.handle import SimHandleBase
 from cocotb.triggers import RisingEdge
 
-__all__ = ["Axi3Monitor", "Burst", "ProtocolError"]
+__all__ = ["Axi3Monitor", "Burst", "Channel", "ProtocolError"]
 
 PAGE_BYTES = 4096
 INCR = 1
@@ -108,7 +109,7 @@ class Axi3Monitor:
 
     def _read_channels(self) -> Iterable[None]:
         address = self._address_channel("ar", self.reads, self._open_reads)
-        answer = _Channel(self, "r", ("data", "resp", "id", "last"))
+        answer = self._channel("r", ("data", "resp", "id", "last"))
         while True:
             taken = self._accepted(self._open_reads)
             next(address)
@@ -125,8 +126,8 @@ class Axi3Monitor:
 
     def _write_channels(self) -> Iterable[None]:
         address = self._address_channel("aw", self.writes, self._open_writes)
-        data = _Channel(self, "w", ("data", "strb", "id", "last"))
-        answer = _Channel(self, "b", ("resp", "id"))
+        data = self._channel("w", ("data", "strb", "id", "last"))
+        answer = self._channel("b", ("resp", "id"))
         while True:
             done = [b for b in self._accepted(self._open_writes) if b.complete]
             next(address)  # first: the data may come with the address
@@ -155,7 +156,7 @@ class Axi3Monitor:
     def _address_channel(
         self, name: str, seen: list[Burst], open_bursts: deque[Burst]
     ) -> Iterable[None]:
-        channel = _Channel(self, name, ADDRESS_SIGNALS)
+        channel = self._channel(name, ADDRESS_SIGNALS)
         while True:
             fresh = not channel.waiting
             offered = channel.sample()
@@ -194,6 +195,9 @@ class Axi3Monitor:
 
     # -- helpers ----------------------------------------------------------------------------
 
+    def _channel(self, name: str, signals: tuple[str, ...]) -> "Channel":
+        return Channel(self._dut, self.prefix, name, signals, self._fail)
+
     @staticmethod
     def _accepted(bursts: Iterable[Burst]) -> list[Burst]:
         """Those whose address memory had taken before this cycle."""
@@ -213,14 +217,26 @@ class Axi3Monitor:
         raise ProtocolError(f"{self.prefix}, cycle {self.cycle}: {text}")
 
 
-class _Channel:
-    """One channel: what is on offer, and that it stays on offer until it is taken."""
+class Channel:
+    """One channel of the port ``prefix``: what is on offer, and that it stays on offer until it is
+    taken; if not, ``fail`` is called with what is wrong.
 
-    def __init__(self, monitor: Axi3Monitor, name: str, signals: tuple[str, ...]) -> None:
-        self._monitor, self._name = monitor, name.upper()
+    waiting : an offer of an earlier cycle has not been taken
+    transfers : what is on offer in this cycle is taken
+    """
+
+    def __init__(
+        self,
+        dut: SimHandleBase,
+        prefix: str,
+        name: str,
+        signals: tuple[str, ...],
+        fail: Callable[[str], Any],
+    ) -> None:
+        self._name, self._fail = name.upper(), fail
 
         def handle(signal: str) -> SimHandleBase:
-            return getattr(monitor._dut, monitor.prefix + name + signal)
+            return getattr(dut, prefix + name + signal)
 
         self._valid, self._ready = handle("valid"), handle("ready")
         self._signals = {signal: handle(signal) for signal in signals}
@@ -229,20 +245,19 @@ class _Channel:
 
     @property
     def waiting(self) -> bool:
-        """An offer of an earlier cycle has not been taken."""
         return self._held is not None
 
     def sample(self) -> dict[str, int] | None:
         """What is on offer in this cycle; ``transfers`` says whether it is taken."""
         if not int(self._valid.value):
             if self._held is not None:
-                self._monitor._fail(f"{self._name}VALID dropped before the transfer")
+                self._fail(f"{self._name}VALID dropped before the transfer")
             self.transfers = False
             return None
         offered = {name: int(signal.value) for name, signal in self._signals.items()}
         if self._held is not None and offered != self._held:
             changed = [name for name in offered if offered[name] != self._held[name]]
-            self._monitor._fail(f"{self._name} changed before the transfer: {changed}")
+            self._fail(f"{self._name} changed before the transfer: {changed}")
         self.transfers = bool(int(self._ready.value))
         self._held = None if self.transfers else offered
         return offered

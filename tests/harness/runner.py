@@ -43,6 +43,7 @@ def run_bench(
     *,
     parameters: Mapping[str, Any] | None = None,
     testcase: str | None = None,
+    models: str = "",
 ) -> None:
     """Run the tests of ``test_module`` on ``component``; a failure there fails the pytest test.
 
@@ -51,13 +52,14 @@ def run_bench(
     test_module : dotted name, for example ``tests.hw.mac.bench_plane_dot``
     parameters : anything JSON can hold, for the tests to read as ``bench.parameters``
     testcase : run only the test of this name, with all its parametrizations
+    models : Verilog of modules that the design instantiates and does not contain
 
     The compiled model is cached by the content of the Verilog, so every test of one design
     shares one build, whatever its test module and parameters.
     """
     require_tools()
     waves = os.environ.get("BENCH_WAVES", "0") not in ("", "0")
-    verilog = ModuleLibrary().emit(component, name)
+    verilog = ModuleLibrary().emit(component, name) + models
     model = _build(verilog, name, waves)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         results, log = Path(folder, "results.xml"), Path(folder, "log.txt")
