@@ -26,6 +26,12 @@ module {BARE_NAME};
 
 """
 
+PADS_FOLLOW = [
+    "    // The pads below are the processing system's own: nothing here can connect them.",
+    "    // verilator lint_off PINCONNECTEMPTY",
+]
+PADS_END = "    // verilator lint_on PINCONNECTEMPTY"
+
 # The wrapper's slaves are on masters of the PS7, and the other way round.
 PRIMITIVE_PREFIX = {"slave": "MAXI", "master": "SAXI"}
 CLOCK_NET, FCLK_NET, RESET_NET = "clock", "fclk", "fclk_resetn"
@@ -159,16 +165,8 @@ def _processing_system(ps7: Sequence[Port], used: Mapping[str, str]) -> str:
     connections = [
         (port.name, used.get(port.name) or _idle(port)) for port in ps7 if port.direction != "inout"
     ]
-    pads = [(port.name, "") for port in ps7 if port.direction == "inout"]
-    return "\n".join(
-        [
-            "  // The pads below are the processing system's own: nothing here can connect them.",
-            "  // verilator lint_off PINCONNECTEMPTY",
-            _instance("PS7", "processing_system", [*connections, *pads])
-            + "  // verilator lint_on PINCONNECTEMPTY",
-            "",
-        ]
-    )
+    pads = [port.name for port in ps7 if port.direction == "inout"]
+    return _instance("PS7", "processing_system", connections, pads)
 
 
 def _idle(port: Port) -> str:
@@ -176,6 +174,14 @@ def _idle(port: Port) -> str:
     return f"{port.width}'d0" if port.direction == "input" else _unused(port)
 
 
-def _instance(module: str, name: str, connections: Sequence[tuple[str, str]]) -> str:
-    pins = ",\n".join(f"    .{pin}({net})" for pin, net in connections)
-    return f"  {module} {name} (\n{pins}\n  );\n"
+def _instance(
+    module: str, name: str, connections: Sequence[tuple[str, str]], pads: Sequence[str] = ()
+) -> str:
+    """An instance; its ``pads`` are left open, which linters are told is meant."""
+    pins = [f"    .{pin}({net})," for pin, net in connections]
+    pins += [f"    .{pad}()," for pad in pads]
+    pins[-1] = pins[-1].removesuffix(",")
+    if pads:
+        pins[len(connections) : len(connections)] = PADS_FOLLOW
+        pins.append(PADS_END)
+    return "\n".join([f"  {module} {name} (", *pins, "  );", ""])

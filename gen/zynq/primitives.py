@@ -19,7 +19,8 @@ MODULE = re.compile(r"^module (\w+)\b(.*?)^endmodule", re.MULTILINE | re.DOTALL)
 ATTRIBUTE = re.compile(r"\(\*.*?\*\)", re.DOTALL)
 COMMENT = re.compile(r"//[^\n]*")
 DECLARATION = re.compile(
-    r"\b(input|output|inout)\b\s*(?:(?:wire|reg|signed)\b\s*)*(?:\[(\d+):(\d+)\])?\s*(\w+)"
+    r"\b(input|output|inout)\b\s*(?:(?:wire|reg|signed)\b\s*)*(?:\[(\d+):(\d+)\])?"
+    r"\s*(\w+(?:\s*,\s*(?!input|output|inout)\w+)*)"
 )
 
 
@@ -35,8 +36,9 @@ def primitive_ports(name: str) -> tuple[Port, ...]:
             if found[1] == name:
                 body = COMMENT.sub("", ATTRIBUTE.sub("", found[2]))
                 return tuple(
-                    Port(port, way, abs(int(high) - int(low)) + 1 if high else 1)
-                    for way, high, low, port in DECLARATION.findall(body)
+                    Port(port.strip(), way, abs(int(high) - int(low)) + 1 if high else 1)
+                    for way, high, low, ports in DECLARATION.findall(body)
+                    for port in ports.split(",")
                 )
     raise DataError(f"the cell library of Yosys ({', '.join(LIBRARIES)}) has no {name}")
 
