@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In
 from gen.port import Port
 from hw.shared_module import ModuleLibrary
 
-__all__ = ["emit", "ports"]
+__all__ = ["Port", "emit", "ports"]
 
 
 def emit(component: wiring.Component, name: str) -> str:

@@ -1,17 +1,13 @@
-"""The ZC706 as the bitstream flows see it: its part, its addresses, the clocks that it can give."""
+"""The ZC706 as the bitstream flows see it: its part, its memory, the clocks that it can give."""
 
 from __future__ import annotations
 
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters
 
-__all__ = ["DDR_BYTES", "PART", "REGISTERS_BASE", "REGISTERS_BYTES", "require_board"]
+__all__ = ["DDR_BYTES", "PART", "require_board"]
 
 PART = "xc7z045ffg900-2"
-
-REGISTERS_BASE = 0x4000_0000
-"""Where M_AXI_GP0 begins (UG585, address map), and where the registers are."""
-REGISTERS_BYTES = 4096
 
 DDR_BYTES = 1 << 30
 """The DDR3 of the processing system: 1 GB (UG954), from address 0."""

@@ -1,0 +1,34 @@
+"""The constraints of the flows, from the folder ``constraints`` of the project."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from gen.bitstream.template import fill
+from hw.contract.errors import DataError
+from hw.contract.parameters import Parameters
+
+__all__ = ["BARE_CLOCK", "VIVADO", "bare_constraints", "vivado_constraints"]
+
+VIVADO = "vivado.xdc"
+BARE_CLOCK = "bare_clock.xdc"
+
+
+def vivado_constraints() -> str:
+    """What the Vivado flow reads: no clock, which the processing system's IP brings."""
+    return _read(VIVADO)
+
+
+def bare_constraints(parameters: Parameters) -> str:
+    """What the open flow reads: the clock, with the period of ``parameters``."""
+    return fill(_read(BARE_CLOCK), BARE_CLOCK, period_ns=f"{1000 / parameters.clock_mhz:.3f}")
+
+
+def _read(name: str) -> str:
+    try:
+        return (resources.files("constraints") / "zc706" / name).read_text(encoding="utf-8")
+    except (OSError, ModuleNotFoundError) as error:
+        raise DataError(
+            f"constraints/zc706/{name} is not there: install the project from its checkout "
+            "(pip install -e .)"
+        ) from error

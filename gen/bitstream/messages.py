@@ -1,0 +1,63 @@
+"""Which of Vivado's messages end a build. The Tcl applies it while it runs, `first_fatal` after.
+
+Every critical warning ends the build, and every error, also where Vivado itself went on: most mean
+a design other than the one that was meant (a port left open, a constraint that did not apply,
+several drivers of a net, timing not met). `TOLERATED` are those that say nothing about the design,
+each with its reason; a user adds to them by ``--tolerate``. Plain warnings come by the thousand and
+do not count, but for `FATAL_WARNINGS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from gen.bitstream.constraints import VIVADO
+from hw.contract.errors import ParameterError
+
+__all__ = ["FATAL_WARNINGS", "TOLERATED", "check_message_id", "first_fatal"]
+
+TOLERATED = {
+    "Common 17-741": "the Tcl store in the user's home cannot be written: nothing here uses it",
+}
+"""Id of a critical warning → why it does not matter."""
+
+FATAL_WARNINGS = (
+    ("Synth 8-327", ""),  # a latch is inferred: the generator makes none
+    ("Vivado 12-180", VIVADO),  # no cells matched
+    ("Vivado 12-507", VIVADO),  # no nets matched
+    ("Vivado 12-508", VIVADO),  # no pins matched
+    ("Vivado 12-584", VIVADO),  # no ports matched
+    ("Vivado 12-627", VIVADO),  # no clocks matched
+)
+"""Plain warnings that end the build: id, and the file that the line must name, if any. Constraints
+of Vivado's own IP may name what a configuration leaves out; ours may not."""
+
+# "Synth 8-6859", "PSU-1", "DRC NSTD-1"; of reports the rule alone: "TIMING-17".
+IDENTIFIER = re.compile(r"(\w+ )?\w+-\d+")
+MESSAGE = re.compile(r"(CRITICAL WARNING|WARNING|ERROR): \[([^\]]+)\]")
+
+
+def check_message_id(identifier: str) -> str:
+    """``identifier`` itself if it is one of a message of Vivado's; `ParameterError` if not."""
+    if not IDENTIFIER.fullmatch(identifier):
+        raise ParameterError(
+            "--tolerate", identifier, 'an id as Vivado prints it in brackets, such as "Synth 8-689"'
+        )
+    return identifier
+
+
+def first_fatal(lines: Iterable[str], tolerated: Sequence[str]) -> str | None:
+    """The first of a log's ``lines`` that ends a build, if one does."""
+    harmless = {*TOLERATED, *tolerated}
+    for line in lines:
+        found = MESSAGE.match(line)
+        if found is None:
+            continue
+        severity, identifier = found.groups()
+        if severity == "WARNING":
+            if any(identifier == each and file in line for each, file in FATAL_WARNINGS):
+                return line.rstrip()
+        elif identifier not in harmless:
+            return line.rstrip()
+    return None

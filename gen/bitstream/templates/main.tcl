@@ -1,0 +1,48 @@
+# ---- everything, in order -------------------------------------------------------------------------
+
+proc build {} {
+    stage "Vivado and its devices"
+    check_vivado
+    stage project
+    make_project
+    stage "block design"
+    make_block_design
+    stage "generation of the block design"
+    generate_block_design
+    check_messages
+    stage synthesis
+    synthesize
+    check_messages
+    stage implementation
+    implement
+    stage reports
+    write_reports
+    read_utilization
+    stage "checks of the routed design"
+    check_slacks
+    check_clock
+    check_constrained
+    check_routes
+    check_rules reports/drc.rpt
+    check_rules reports/methodology.rpt
+    check_messages
+    stage bitstream
+    write_outputs
+    stage "hardware platform"
+    write_platform
+    stage result
+    check_messages
+    write_result
+}
+
+cd [file dirname [file normalize [info script]]]
+remove_outputs
+file delete -force reports project
+file mkdir reports
+if {[catch build message]} {
+    remove_outputs
+    puts "FRACTRAIN FAILED $current_stage: [join [split [string trim $message]] { }]"
+    exit 1
+}
+puts "FRACTRAIN DONE"
+exit 0

@@ -1,0 +1,56 @@
+"""The batch Tcl of the Vivado flow, from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+
+from gen.bitstream.board import DDR_BYTES, PART
+from gen.bitstream.constraints import VIVADO
+from gen.bitstream.manifest import BIT_NAME, XSA_NAME
+from gen.bitstream.messages import FATAL_WARNINGS, TOLERATED
+from gen.bitstream.template import fill, tcl_list
+from gen.zynq.names import WRAPPER_NAME
+from hw.contract.parameters import Parameters
+from hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
+
+__all__ = ["SCRIPT_NAME", "vivado_script"]
+
+SCRIPT_NAME = "build.tcl"
+
+SETTINGS = "settings.tcl"
+PARTS = ("stages.tcl", "block_design.tcl", "runs.tcl", "checks.tcl", "results.tcl", "main.tcl")
+
+
+def vivado_script(
+    parameters: Parameters, sources: Sequence[str], *, jobs: int, tolerated: Sequence[str] = ()
+) -> str:
+    """The Tcl that makes the bitstream of ``parameters``, for Vivado's batch mode.
+
+    sources : names of the Verilog files, which lie beside the script, as the constraints do
+    jobs : runs and threads at the same time
+    tolerated : ids of critical warnings that do not end the build, besides `TOLERATED`
+    """
+    settings = fill(
+        _read(SETTINGS),
+        SETTINGS,
+        part=PART,
+        clock_mhz=parameters.clock_mhz,
+        memory_ports=parameters.memory.ports,
+        wrapper=WRAPPER_NAME,
+        sources=tcl_list(sources),
+        constraints=tcl_list([VIVADO]),
+        registers_base=f"0x{REGISTERS_BASE:08x}",
+        registers_range=f"0x{REGISTERS_BYTES:08x}",
+        ddr_range=f"0x{DDR_BYTES:08x}",
+        bit_name=BIT_NAME,
+        xsa_name=XSA_NAME,
+        jobs=jobs,
+        tolerated=tcl_list([*TOLERATED, *tolerated]),
+        fatal=tcl_list(text for each in FATAL_WARNINGS for text in each),
+    )
+    return "\n".join([settings, *map(_read, PARTS)])
+
+
+def _read(name: str) -> str:
+    return (resources.files("gen.bitstream") / "templates" / name).read_text(encoding="utf-8")
