@@ -31,6 +31,7 @@ COMMANDS = {
     "calibrate": "compare the cycle model with the RTL on whole training steps",
     "cost": "say what a training step costs: cycles, time and energy, modelled",
     "board": "bring up, look at and load the ZC706",
+    "bitstream": "make the ZC706 bitstream of a machine, with Vivado or open tools",
     "synth": "map a machine to the FPGA's cells; report area and logic depth",
     "bench": "measure simulation, training and packing speed",
 }

@@ -74,6 +74,7 @@ proc say {line} {
     close $channel
 }
 
+say "****** Vivado v2023.2 (64-bit), scripted"
 set script [lindex $argv 0]
 set argv {}
 source $script

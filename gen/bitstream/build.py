@@ -1,0 +1,178 @@
+"""A bitstream from beginning to end: prepare, run the tools, publish it or keep the ruins."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gen.bitstream.bit_file import to_bin
+from gen.bitstream.board import require_board
+from gen.bitstream.flow import Flow, Made, Request
+from gen.bitstream.manifest import (
+    BIN_NAME,
+    BIT_NAME,
+    BITSTREAM_MANIFEST_NAME,
+    BitstreamManifest,
+)
+from gen.bitstream.openxc7 import OpenFlow
+from gen.bitstream.script_runs import Say
+from gen.bitstream.vivado import VivadoFlow
+from gen.build import TOOLS
+from gen.build_hash import build_hash
+from gen.designs import Flavour
+from gen.manifest import MANIFEST_NAME, FileEntry, Manifest, read_manifest
+from gen.port import Port
+from gen.publish import publish, withdraw
+from gen.zynq.interfaces import wrapper_interfaces
+from gen.zynq.names import WRAPPER_NAME
+from hw.contract.errors import DataError, FractrainError
+from hw.contract.parameters import Parameters
+from hw.contract.registers import RegisterMap
+
+__all__ = ["FLOWS", "failed_folder", "make_bitstream", "prepare_project", "write_project"]
+
+FLOWS: dict[str, Flow] = {each.name: each for each in (VivadoFlow(), OpenFlow())}
+
+BITSTREAM_SUFFIXES = (".bit", ".bin", ".xsa")
+
+
+def prepare_project(flow: Flow, request: Request) -> dict[str, bytes]:
+    """Everything that ``flow`` needs, with the register reference and a manifest of a build.
+
+    Name → content. Needs no tool of the flow's; the same request and sources give the same bytes.
+    Raises `ParameterError` for a machine that the ZC706 cannot carry.
+    """
+    require_board(request.parameters)
+    files = flow.prepare(request)
+    files["registers.md"] = RegisterMap(request.parameters).markdown().encode()
+    return files | {MANIFEST_NAME: _project_manifest(request.parameters, files).encode()}
+
+
+def write_project(folder: Path, project: dict[str, bytes]) -> None:
+    """Write what `prepare_project` gave to ``folder``, as `publish` does."""
+    publish(folder, project)
+
+
+def make_bitstream(
+    flow: Flow, request: Request, project: dict[str, bytes], config: str, out: Path, say: Say
+) -> BitstreamManifest:
+    """Run the tools of ``flow`` on ``project`` and publish the bitstream as the folder ``out``.
+
+    An earlier bitstream in ``out`` is removed before the tools start: after a failure or an
+    interruption there is none, rather than one of another design under the same name. The tools
+    run in a folder beside ``out``, whose name ``say`` hears first. If they fail it stays as
+    `failed_folder`, with logs and reports but without anything that could be loaded.
+
+    ``say`` is told each stage. Raises `FractrainError` with the reason if a tool fails or what it
+    made does not pass the checks, and what `Flow.find_tools` and `publish` raise, before anything
+    is removed.
+    """
+    flow.find_tools()
+    withdraw(out, BITSTREAM_MANIFEST_NAME)
+    with _working_folder(out, flow, project) as work:
+        say(f"{flow.name} in {work}")
+        made = flow.make(work, request, say)
+        manifest, files = _bitstream(request, config, flow, made)
+        publish(out, files, BITSTREAM_MANIFEST_NAME)
+    return manifest
+
+
+def failed_folder(out: Path) -> Path:
+    """Where the remains of a build for ``out`` are kept that failed."""
+    return out.with_name(f"{out.name}-failed")
+
+
+def _bitstream(
+    request: Request, config: str, flow: Flow, made: Made
+) -> tuple[BitstreamManifest, dict[str, bytes]]:
+    """Manifest and all files of the bitstream's folder."""
+    files = {BIT_NAME: made.bit, BIN_NAME: to_bin(made.bit, BIT_NAME), **made.others}
+    manifest = BitstreamManifest(
+        config=config,
+        build_hash=build_hash(request.parameters),
+        parameters=request.parameters,
+        clock_mhz=made.clock_mhz,
+        flow=flow.name,
+        tool=made.tool,
+        utilization=made.utilization,
+        slack_ns=made.slack_ns,
+        files=tuple(FileEntry.of(name, content) for name, content in sorted(files.items())),
+    )
+    return manifest, files | {BITSTREAM_MANIFEST_NAME: manifest.to_json().encode()}
+
+
+def _project_manifest(parameters: Parameters, files: dict[str, bytes]) -> str:
+    """The manifest of the prepared files; its ports are those of the wrapper."""
+    return Manifest(
+        top=WRAPPER_NAME,
+        flavour=Flavour.SYNTHESIS.value,
+        build_hash=build_hash(parameters),
+        parameters=parameters,
+        ports=tuple(
+            Port(port.name, port.direction, port.width)
+            for interface in wrapper_interfaces(parameters)
+            for port in interface.ports
+        ),
+        latencies={},
+        tools={name: importlib.metadata.version(name) for name in TOOLS},
+        files=tuple(FileEntry.of(name, content) for name, content in sorted(files.items())),
+    ).to_json()
+
+
+@contextmanager
+def _working_folder(out: Path, flow: Flow, project: dict[str, bytes]) -> Iterator[Path]:
+    """A folder beside ``out`` with the files of ``project``.
+
+    After a success or an interruption it is gone, after a failure it is `failed_folder`.
+    """
+    out = out.resolve()
+    failed = failed_folder(out)
+    _remove_failed(failed)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f"{out.name}-running-", dir=out.parent))
+        for name, content in project.items():
+            (work / name).write_bytes(content)
+    except OSError as error:
+        raise DataError(f"cannot write beside {out}: {error.strerror}") from error
+    try:
+        yield work
+    except Exception as error:
+        kept = _keep(work, failed)
+        if isinstance(error, FractrainError):
+            error.args = (
+                f"{error}; no bitstream was made. Logs and reports are in {kept}, the whole output "
+                f"in {flow.log}",
+            )
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove_failed(failed: Path) -> None:
+    """Remove what an earlier failure left, if that is what it is; else it stays."""
+    if _is_ours(failed):
+        shutil.rmtree(failed, ignore_errors=True)
+
+
+def _keep(work: Path, failed: Path) -> Path:
+    """Make ``work`` the folder ``failed``, without bitstreams; where it is now."""
+    for path in work.rglob("*"):
+        if path.suffix in BITSTREAM_SUFFIXES and path.is_file():
+            path.unlink()
+    if failed.exists():
+        failed = work.with_name(work.name.replace("-running-", "-failed-"))
+    work.rename(failed)
+    return failed
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether ``folder`` has the manifest that every prepared project has."""
+    try:
+        return read_manifest(folder / MANIFEST_NAME).top == WRAPPER_NAME
+    except DataError:
+        return False

@@ -1,0 +1,67 @@
+"""What a flow is: files that it prepares without any tool, and a bitstream made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gen.bitstream.manifest import Slack, Utilization
+from gen.bitstream.script_runs import Say
+from hw.contract.parameters import Parameters
+
+__all__ = ["Flow", "Made", "Request"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be made.
+
+    parameters : the machine
+    jobs : processes and threads that a tool may use
+    tolerated : ids of critical warnings that do not end the build (Vivado)
+    """
+
+    parameters: Parameters
+    jobs: int = 1
+    tolerated: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a flow hands over when everything went well; checked by it.
+
+    bit : the .bit file
+    others : further files of the bitstream's folder, by name: reports, the hardware platform
+    """
+
+    bit: bytes
+    clock_mhz: float
+    tool: str
+    utilization: Utilization
+    slack_ns: Slack
+    others: Mapping[str, bytes]
+
+
+class Flow(Protocol):
+    """One way from Verilog to a bitstream.
+
+    name : as ``--flow`` and the manifest have it
+    log : the tool's output, in the folder that it ran in
+    """
+
+    name: str
+    log: str
+
+    def prepare(self, request: Request) -> dict[str, bytes]:
+        """Name → content of everything that the tools need; needs none of them itself."""
+
+    def find_tools(self) -> None:
+        """Raise `MissingToolError` naming everything that is missing."""
+
+    def make(self, folder: Path, request: Request, say: Say) -> Made:
+        """Run the tools in ``folder``, which has the prepared files; ``say`` hears the stages.
+
+        Raises `FractrainError` if a tool fails or if what it made does not pass the checks.
+        """

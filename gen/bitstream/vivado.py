@@ -1,0 +1,160 @@
+"""The Vivado flow: its script run in batch mode, and everything that it made looked at again."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from gen.bitstream.bit_file import parse_bit, to_bin
+from gen.bitstream.constraints import VIVADO, vivado_constraints
+from gen.bitstream.flow import Made, Request
+from gen.bitstream.manifest import BIT_NAME, XSA_NAME, Slack, Utilization
+from gen.bitstream.messages import first_fatal
+from gen.bitstream.script_runs import Say, run_script
+from gen.bitstream.vivado_script import SCRIPT_NAME, vivado_script
+from gen.zynq.sources import sources
+from hw.contract.errors import DataError, FractrainError, MissingToolError
+
+__all__ = ["REPORTS", "VivadoFlow"]
+
+REPORTS = (
+    *("timing_summary", "utilization", "utilization_hierarchical", "route_status", "drc"),
+    *("methodology", "cdc", "clock_utilization", "power"),
+)
+"""Files of ``reports/``, without their suffix ``.rpt``."""
+
+RESULT_NAME = "result.txt"
+RESULT_FORMAT = "fractrain-vivado-result/1"
+CLOCK_TOLERANCE_MHZ = 0.001
+
+
+class VivadoFlow:
+    """Vivado in batch mode; the variable VIVADO or PATH says where it is."""
+
+    name = "vivado"
+    log = "console.log"
+    """What it printed; ``vivado.log`` beside it is its own."""
+
+    def prepare(self, request: Request) -> dict[str, bytes]:
+        verilog = sources(request.parameters)
+        script = vivado_script(
+            request.parameters, list(verilog), jobs=request.jobs, tolerated=request.tolerated
+        )
+        return {
+            **verilog,
+            VIVADO: vivado_constraints().encode(),
+            SCRIPT_NAME: script.encode(),
+        }
+
+    def find_tools(self) -> None:
+        given = os.environ.get("VIVADO")
+        if _vivado() is None:
+            where = f"VIVADO is {given!r}, no program" if given else "no vivado on PATH"
+            raise MissingToolError(
+                f"Vivado 2020.1 or newer with Zynq-7000 devices is missing ({where}; the variable "
+                "VIVADO may name it)"
+            )
+
+    def make(self, folder: Path, request: Request, say: Say) -> Made:
+        command = [_vivado() or "vivado", "-mode", "batch", "-notrace", "-nojournal"]
+        command += ["-log", "vivado.log", "-source", SCRIPT_NAME]
+        run_script(command, folder, tool="Vivado", log=self.log, say=say)
+        result = _read_result(folder / RESULT_NAME)
+        _check_figures(result, request)
+        _check_messages(folder, request)
+        bit = _read(folder / "outputs" / BIT_NAME)
+        platform = _read(folder / "outputs" / XSA_NAME)
+        to_bin(bit, BIT_NAME)
+        _check_platform(platform, bit)
+        return Made(
+            bit=bit,
+            clock_mhz=result["clock_mhz"],
+            tool=f"Vivado {result['vivado']}",
+            utilization=Utilization(
+                lut=int(result["lut"]),
+                ff=int(result["ff"]),
+                bram36=result["bram36"],
+                dsp=int(result["dsp"]),
+            ),
+            slack_ns=Slack(result["setup_slack_ns"], result["hold_slack_ns"]),
+            others={XSA_NAME: platform, **_reports(folder)},
+        )
+
+
+def _vivado() -> str | None:
+    return shutil.which(os.environ.get("VIVADO") or "vivado")
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    """What the script wrote as its last act; `FractrainError` if any of it is missing."""
+    lines = _read(path).decode("ascii", errors="replace").splitlines()
+    pairs = dict(line.split(" ", 1) for line in lines if " " in line)
+    if pairs.pop("format", None) != RESULT_FORMAT or lines[-1:] != ["end"]:
+        raise FractrainError(f"Vivado's {path.name} is incomplete")
+    result: dict[str, Any] = {"vivado": pairs.pop("vivado", "")}
+    for name in (
+        *("clock_mhz", "setup_slack_ns", "hold_slack_ns"),
+        *("lut", "ff", "bram36", "dsp"),
+    ):
+        try:
+            result[name] = float(pairs.pop(name))
+        except (KeyError, ValueError) as error:
+            raise FractrainError(f"Vivado's {path.name} has no number for {name}") from error
+        if not math.isfinite(result[name]):
+            raise FractrainError(f"Vivado's {path.name} has no number for {name}")
+    return result
+
+
+def _check_figures(result: dict[str, Any], request: Request) -> None:
+    """The script has checked the same; it must not be taken at its word."""
+    wanted = request.parameters.clock_mhz
+    if abs(result["clock_mhz"] - wanted) >= CLOCK_TOLERANCE_MHZ:
+        raise FractrainError(f"the clock is {result['clock_mhz']} MHz, wanted were {wanted} MHz")
+    for name in ("setup", "hold"):
+        if (slack := result[f"{name}_slack_ns"]) < 0:
+            raise FractrainError(f"timing is not met: {name} slack {slack} ns")
+
+
+def _check_messages(folder: Path, request: Request) -> None:
+    """Every log of the run, whatever the script saw of them."""
+    for log in (folder / "vivado.log", *sorted(folder.glob("project/*.runs/*/runme.log"))):
+        lines = _read(log).decode("utf-8", errors="replace").splitlines()
+        if fatal := first_fatal(lines, request.tolerated):
+            raise FractrainError(f"{log.relative_to(folder)}: {fatal}")
+
+
+def _check_platform(platform: bytes, bit: bytes) -> None:
+    """`FractrainError` unless the .xsa holds this very bitstream."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(platform)) as archive:
+            bits = [archive.read(name) for name in archive.namelist() if name.endswith(".bit")]
+        inside = [parse_bit(each, XSA_NAME).data for each in bits]
+    except (zipfile.BadZipFile, DataError) as error:
+        raise FractrainError(f"{XSA_NAME} is damaged: {error}") from error
+    if parse_bit(bit, BIT_NAME).data not in inside:
+        raise FractrainError(f"{XSA_NAME} does not hold the bitstream {BIT_NAME}")
+
+
+def _reports(folder: Path) -> dict[str, bytes]:
+    """Name → content; `FractrainError` for one that was not written."""
+    names = [f"reports/{name}.rpt" for name in REPORTS]
+    files = {name: _read(folder / name) for name in names}
+    for log in ("vivado.log", SCRIPT_NAME):
+        files[f"reports/{log}"] = _read(folder / log)
+    return files
+
+
+def _read(path: Path) -> bytes:
+    """A file that Vivado must have left, not empty."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FractrainError(f"Vivado left no {path.name} ({error.strerror})") from error
+    if not content:
+        raise FractrainError(f"Vivado left an empty {path.name}")
+    return content
