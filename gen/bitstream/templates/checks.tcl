@@ -19,7 +19,7 @@ proc check_message {line} {
     if {![regexp {^(CRITICAL WARNING|WARNING|ERROR): \[([^\]]+)\]} $line -> severity id]} return
     if {$severity eq "WARNING"} {
         foreach {fatal file} $::fatal_warnings {
-            if {$id eq $fatal && [string first $file $line] >= 0} {
+            if {$id eq $fatal && ($file eq "" || [string first $file $line] >= 0)} {
                 fail "a warning that matters: $line"
             }
         }

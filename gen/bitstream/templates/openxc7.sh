@@ -29,11 +29,13 @@ stage versions
     nextpnr-xilinx --version
 } > reports/versions.txt 2>&1
 
+# The constraints name the net clock, which would else keep another of its names only.
 # splitnets in the middle: abc9's names for single bits can clash with those of other wires, on which
 # Yosys stops (YosysHQ/yosys 4349). Scope information is no cell of the FPGA.
 stage synthesis
 yosys -l reports/synthesis.log -p '
     read_verilog @{sources}
+    setattr -set keep 1 @{top}/w:clock
     synth_xilinx -flatten -abc9 -family xc7 -top @{top} -run begin:map_luts
     splitnets
     synth_xilinx -flatten -abc9 -family xc7 -top @{top} -run map_luts:

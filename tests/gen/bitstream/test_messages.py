@@ -1,0 +1,52 @@
+"""Which messages end a build, as the flow looks at the logs again when Vivado has ended."""
+
+import pytest
+
+from gen.bitstream.messages import FATAL_WARNINGS, TOLERATED, check_message_id, first_fatal
+from hw.contract.errors import ParameterError
+
+HARMLESS = [
+    "INFO: [Synth 8-6157] synthesizing module",
+    "WARNING: [Synth 8-3331] design has unconnected port",
+    "WARNING: [Vivado 12-508] No pins matched 'x'. [/ip/other.xdc:3]",
+    "CRITICAL WARNING: [Common 17-741] No write access right to the local Tcl store",
+    "Command: report_drc -file CRITICAL WARNING: [Synth 8-6859]",
+]
+
+
+def test_harmless_lines() -> None:
+    assert first_fatal(HARMLESS, []) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ERROR: [Place 30-640] Place Check",
+        "CRITICAL WARNING: [Timing 38-282] The design failed to meet the timing requirements.",
+        "CRITICAL WARNING: [PSU-1] Parameter has a negative value",
+        "WARNING: [Synth 8-327] inferring latch for variable 'x'",
+        "WARNING: [Vivado 12-508] No pins matched 'x'. [/work/vivado.xdc:13]",
+    ],
+)
+def test_fatal_lines(line: str) -> None:
+    assert first_fatal([*HARMLESS, line + "\n", "ERROR: [Later 1-1] x"], []) == line
+
+
+def test_tolerated_by_the_user() -> None:
+    lines = ["CRITICAL WARNING: [Synth 8-6859] x", "CRITICAL WARNING: [PSU-1] y"]
+    assert first_fatal(lines, ["Synth 8-6859"]) == lines[1]
+    assert first_fatal(lines, ["Synth 8-6859", "PSU-1"]) is None
+
+
+def test_ids() -> None:
+    for identifier in ("Synth 8-689", "PSU-1", "DRC NSTD-1", "TIMING-17", "BD 41-1356"):
+        assert check_message_id(identifier) == identifier
+    for wrong in ("", "Synth", "CRITICAL WARNING", "[Synth 8-689]", "a-b", "x} {exec rm -1"):
+        with pytest.raises(ParameterError, match="--tolerate: got"):
+            check_message_id(wrong)
+
+
+def test_own_lists_are_ids_with_reasons() -> None:
+    for identifier in (*TOLERATED, *(each for each, _ in FATAL_WARNINGS)):
+        assert check_message_id(identifier) == identifier
+    assert all(reason for reason in TOLERATED.values())

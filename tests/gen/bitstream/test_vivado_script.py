@@ -1,0 +1,430 @@
+"""The batch Tcl under tclsh, carried out by the scripted Vivado: to its end, and every failure."""
+
+import dataclasses
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gen.bitstream.constraints import VIVADO, vivado_constraints
+from gen.bitstream.vivado import REPORTS
+from gen.bitstream.vivado_script import PARTS, vivado_script
+from hw.contract.parameters import Parameters, load_parameters
+from tests.gen.bitstream.fake_tools import SCRIPTED_VIVADO, quick_sources, write_made_files
+
+STAGES = [
+    *("Vivado and its devices", "project", "block design", "generation of the block design"),
+    *("synthesis", "implementation", "reports", "checks of the routed design"),
+    *("bitstream", "hardware platform", "result"),
+]
+
+
+def with_ports(ports: int) -> Parameters:
+    parameters = load_parameters("tiny")
+    return dataclasses.replace(
+        parameters, memory=dataclasses.replace(parameters.memory, ports=ports)
+    )
+
+
+@dataclasses.dataclass
+class Run:
+    """A build that has ended, and the folder that it ended in."""
+
+    folder: Path
+    code: int
+    lines: list[str]
+    errors: str
+
+    @property
+    def failure(self) -> str:
+        """What it says of its failure, on one line."""
+        told = [line for line in self.lines if line.startswith("FRACTRAIN FAILED ")]
+        assert len(told) == 1, self.lines
+        return told[0].removeprefix("FRACTRAIN FAILED ")
+
+    def calls(self) -> list[list[str]]:
+        """Every command of Vivado's that was called, split at spaces."""
+        return [line.split() for line in (self.folder / "record").read_text().splitlines()]
+
+    def leaves_nothing_to_load(self) -> bool:
+        return not (self.folder / "outputs").exists() and not (self.folder / "result.txt").exists()
+
+
+Build = Callable[..., Run]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Write a project and run its script; keywords are faults, ``without`` a file to delete."""
+
+    def run(
+        parameters: Parameters | None = None,
+        *,
+        without: str = "",
+        tolerated: tuple[str, ...] = (),
+        faults: dict[str, str] | None = None,
+        made: Path | None = None,
+    ) -> Run:
+        parameters = parameters or load_parameters("tiny")
+        folder = tmp_path / "project"
+        folder.mkdir()
+        sources = quick_sources(parameters)
+        script = vivado_script(parameters, list(sources), jobs=3, tolerated=tolerated)
+        files = {**sources, "build.tcl": script.encode(), VIVADO: vivado_constraints().encode()}
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        if without:
+            (folder / without).unlink()
+        # Stale outputs of an earlier run, which must not survive a failure of this one.
+        (folder / "outputs").mkdir()
+        (folder / "outputs" / "fractrain_zc706.bit").write_bytes(b"stale")
+        (folder / "result.txt").write_text("stale")
+        made = made or write_made_files(tmp_path / "made")
+        quoted = " ".join(f"{{{each}}}" for pair in (faults or {}).items() for each in pair)
+        result = subprocess.run(
+            ["tclsh", str(SCRIPTED_VIVADO), "build.tcl"],
+            cwd=folder,
+            env=os.environ
+            | {
+                "SCRIPTED_VIVADO_FILES": str(made),
+                "SCRIPTED_VIVADO_RECORD": str(folder / "record"),
+                "SCRIPTED_VIVADO_FAULTS": quoted,
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return Run(folder, result.returncode, result.stdout.splitlines(), result.stderr)
+
+    return run
+
+
+# -- success -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ports", [1, 2, 3, 4])
+def test_to_the_end(ports: int, build: Build) -> None:
+    run = build(with_ports(ports))
+    assert run.code == 0, run.errors
+    assert [line[16:] for line in run.lines if line.startswith("FRACTRAIN STAGE ")] == STAGES
+    assert run.lines[-1] == "FRACTRAIN DONE"
+    assert {file.name for file in (run.folder / "outputs").iterdir()} == {
+        "fractrain_zc706.bit",
+        "fractrain_zc706.xsa",
+    }
+    assert (run.folder / "outputs" / "fractrain_zc706.bit").read_bytes() != b"stale"
+    assert {file.stem for file in (run.folder / "reports").iterdir()} == set(REPORTS)
+    assert (run.folder / "result.txt").read_text().splitlines() == [
+        "format fractrain-vivado-result/1",
+        "vivado 2023.2",
+        "clock_mhz 200.000000",
+        "setup_slack_ns 0.137",
+        "hold_slack_ns 0.021",
+        "lut 123456",
+        "ff 234567",
+        "bram36 221.5",
+        "dsp 512",
+        "end",
+    ]
+
+
+def test_what_the_block_design_is_made_of(build: Build) -> None:
+    """Settings, connections and addresses, as the driver and the device tree count on them."""
+    run = build(with_ports(2))
+    calls = [" ".join(call) for call in run.calls()]
+    settings = next(call for call in calls if "PCW_USE_M_AXI_GP0" in call)
+    preset = next(call for call in calls if "CONFIG.preset ZC706" in call)
+    assert calls.index(preset) < calls.index(settings)
+    for name, value in (
+        ("PCW_FPGA0_PERIPHERAL_FREQMHZ", "200"),
+        ("PCW_IRQ_F2P_MODE", "DIRECT"),
+        ("PCW_USE_S_AXI_HP1", "1"),
+        ("PCW_S_AXI_HP1_DATA_WIDTH", "64"),
+        ("PCW_USE_S_AXI_HP2", "0"),
+        ("PCW_USE_S_AXI_HP3", "0"),
+    ):
+        assert f"CONFIG.{name} {value}" in settings
+    assert "PCW_S_AXI_HP2_DATA_WIDTH" not in settings
+    assert [call for call in calls if call.startswith("connect_")] == [
+        "connect_bd_intf_net ps7/M_AXI_GP0 accelerator/s_axi_gp0",
+        "connect_bd_intf_net accelerator/m_axi_hp0 ps7/S_AXI_HP0",
+        "connect_bd_intf_net accelerator/m_axi_hp1 ps7/S_AXI_HP1",
+        "connect_bd_net ps7/FCLK_CLK0 ps7/M_AXI_GP0_ACLK accelerator/aclk ps7/S_AXI_HP0_ACLK "
+        "ps7/S_AXI_HP1_ACLK",
+        "connect_bd_net ps7/FCLK_RESET0_N accelerator/aresetn",
+        "connect_bd_net accelerator/interrupt ps7/IRQ_F2P",
+    ]
+    assert [call for call in calls if call.startswith("assign_bd_address")] == [
+        "assign_bd_address -offset 0x40000000 -range 0x00001000 -target_address_space ps7/Data "
+        "accelerator/s_axi_gp0/reg0",
+        *(
+            "assign_bd_address -offset 0x00000000 -range 0x40000000 -target_address_space "
+            f"accelerator/m_axi_hp{port} ps7/S_AXI_HP{port}/HP{port}_DDR_LOWOCM"
+            for port in range(2)
+        ),
+    ]
+
+
+def test_checks_come_before_the_bitstream(build: Build) -> None:
+    names = [call[0] for call in build().calls()]
+    bitstream = len(names) - names[::-1].index("launch_runs")
+    for check in ("get_timing_paths", "check_timing", "report_route_status", "report_drc"):
+        assert names.index(check) < bitstream
+
+
+def test_from_another_folder(build: Build, tmp_path: Path) -> None:
+    """Whoever runs it by hand may stand anywhere; it works in the folder of the script."""
+    run = build()
+    result = subprocess.run(
+        ["tclsh", str(SCRIPTED_VIVADO), str(run.folder / "build.tcl")],
+        cwd=tmp_path,
+        env=os.environ | {"SCRIPTED_VIVADO_FILES": str(tmp_path / "made")},
+        capture_output=True,
+        timeout=60,
+    )
+    assert result.returncode == 0
+    assert (run.folder / "result.txt").exists()
+
+
+# -- failures ----------------------------------------------------------------------------------
+
+CALLED = (
+    *("version", "set_param", "get_parts", "create_project", "current_project", "add_files"),
+    *("get_files", "set_property", "update_compile_order", "create_bd_design", "create_bd_cell"),
+    *("apply_bd_automation", "get_bd_intf_pins", "connect_bd_intf_net", "get_bd_pins"),
+    *("connect_bd_net", "get_bd_addr_spaces", "get_bd_addr_segs", "assign_bd_address"),
+    *("validate_bd_design", "save_bd_design", "get_bd_cells", "get_property", "generate_target"),
+    *("make_wrapper", "get_filesets", "launch_runs", "wait_on_run", "get_runs", "open_run"),
+    *("report_timing_summary", "report_utilization", "report_route_status", "report_drc"),
+    *("report_methodology", "report_cdc", "report_clock_utilization", "report_power"),
+    *("get_timing_paths", "get_clocks", "check_timing", "close_design", "write_hw_platform"),
+)
+
+
+def test_every_command_that_is_called_is_made_to_fail(build: Build) -> None:
+    assert {call[0] for call in build().calls()} == set(CALLED)
+
+
+@pytest.mark.parametrize("command", CALLED)
+def test_command_fails(command: str, build: Build) -> None:
+    run = build(faults={f"fail:{command}": "no such luck"})
+    assert run.code == 1, run.errors
+    assert command in run.failure
+    assert run.failure.partition(": ")[0] in STAGES
+    assert run.leaves_nothing_to_load()
+
+
+ROUTED = "checks of the routed design"
+FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
+    # what goes wrong: the fault, the stage that says so, what it says
+    "old": ({"version": "2019.2"}, STAGES[0], "this is Vivado 2019.2; 2020.1 or newer"),
+    "patched": ({"version": "2019.2.1_AR7"}, STAGES[0], "this is Vivado 2019.2.1_AR7"),
+    "part": ({"no_part": "1"}, STAGES[0], "this Vivado has no xc7z045ffg900-2"),
+    "fclk": ({"actual_mhz": "198.0"}, "block design", "FCLK_CLK0 would be 198.0 MHz, asked"),
+    "fclk unknown": ({"actual_mhz": ""}, "block design", "does not say what FCLK_CLK0 will be"),
+    "segments": ({"no_segments": "1"}, "block design", "no address segment accelerator/s_axi_gp0"),
+    "validation": (
+        {"validate_message": "CRITICAL WARNING: [BD 41-1356] slave segment is not assigned"},
+        "generation of the block design",
+        "[BD 41-1356] slave segment is not assigned",
+    ),
+    "licence": (
+        {
+            "synth_design_progress": "0%",
+            "synth_design_status": "synth_design ERROR",
+            "synth_design_message": "ERROR: [Common 17-345] A valid license was not found",
+        },
+        "synthesis",
+        "synth_1 ended at 0%: synth_design ERROR; ERROR: [Common 17-345] A valid license",
+    ),
+    "synthesis status": (
+        {"synth_design_status": "synth_design ERROR"},
+        "synthesis",
+        "synth_1 ended at 100%: synth_design ERROR",
+    ),
+    "multi-driven": (
+        {"synth_design_message": "CRITICAL WARNING: [Synth 8-6859] multi-driven net on pin q"},
+        "synthesis",
+        "CRITICAL WARNING: [Synth 8-6859] multi-driven net",
+    ),
+    "latch": (
+        {"synth_design_message": "WARNING: [Synth 8-327] inferring latch for variable 'state'"},
+        "synthesis",
+        "a warning that matters: WARNING: [Synth 8-327] inferring latch",
+    ),
+    "implementation": (
+        {"route_design_progress": "62%", "route_design_status": "route_design ERROR"},
+        "implementation",
+        "impl_1 ended at 62%: route_design ERROR; see ",
+    ),
+    "constraint": (
+        {
+            "route_design_message": "WARNING: [Vivado 12-508] No pins matched 'x'. "
+            "[/somewhere/vivado.xdc:13]"
+        },
+        ROUTED,
+        "a warning that matters: WARNING: [Vivado 12-508]",
+    ),
+    "implementation warning": (
+        {"route_design_message": "CRITICAL WARNING: [Route 35-39] The design did not meet timing"},
+        ROUTED,
+        "[Route 35-39]",
+    ),
+    "setup": ({"max_slack": "-0.001"}, ROUTED, "timing is not met: setup slack -0.001 ns"),
+    "hold": ({"min_slack": "-0.25"}, ROUTED, "timing is not met: hold slack -0.25 ns"),
+    "no slack": ({"max_slack": ""}, ROUTED, "the worst path (max) has no slack"),
+    "nothing timed": ({"no_paths": "1"}, ROUTED, "no path was timed (max)"),
+    "violated": ({"timing_path": "Slack (VIOLATED) : -0.2ns"}, ROUTED, "a VIOLATED path"),
+    "pulse width": (
+        {"timing_verdict": "Timing constraints are not met."},
+        ROUTED,
+        "does not say that all constraints are met",
+    ),
+    "no clock": ({"clocks": ""}, ROUTED, "the design has no clock clk_fpga_0"),
+    "period": ({"period": "20.000"}, ROUTED, "constrained to 20.000 ns, 5.0 ns are wanted"),
+    "check_timing": ({"check_timing": "?"}, ROUTED, "check_timing says nothing about no_clock"),
+    "route errors": ({"route_errors": "2"}, ROUTED, "2 nets have routing errors"),
+    "unrouted": ({"routed": "1999"}, ROUTED, "1999 of 2000 nets are routed"),
+    "route status": ({"route_status": "?"}, ROUTED, "does not say how many routable nets"),
+    "drc": (
+        {"drc_row": "| NSTD-1 | Critical Warning | Unspecified I/O Standard | 3 |"},
+        ROUTED,
+        "NSTD-1 is violated (Critical Warning); see reports/drc.rpt",
+    ),
+    "drc error": ({"drc_row": "| UCIO-1 | Error | x | 1 |"}, ROUTED, "UCIO-1 is violated (Error)"),
+    "methodology": (
+        {"methodology_row": "| TIMING-17 | Critical Warning | Non-clocked cell | 4 |"},
+        ROUTED,
+        "TIMING-17 is violated (Critical Warning); see reports/methodology.rpt",
+    ),
+    "utilization": ({"utilization": "?"}, "reports", "how many Slice LUTs are used"),
+    "bitstream": (
+        {
+            "write_bitstream_progress": "0%",
+            "write_bitstream_status": "write_bitstream ERROR",
+            "write_bitstream_message": "ERROR: [DRC NSTD-1] Unspecified I/O Standard",
+        },
+        "bitstream",
+        "write_bitstream ERROR; ERROR: [DRC NSTD-1]",
+    ),
+    "no bitstream": ({"no_bit": "1"}, "bitstream", "write_bitstream left no system_wrapper.bit"),
+    "bitstream warning": (
+        {"write_bitstream_message": "CRITICAL WARNING: [Bitstream 40-1] x"},
+        "result",
+        "[Bitstream 40-1]",
+    ),
+    "no platform": ({"no_xsa": "1"}, "hardware platform", "write_hw_platform left no outputs/"),
+    **{
+        kind: ({f"check:{kind}": "7"}, ROUTED, f"check_timing: {kind} at 7 places")
+        for kind in (
+            *("no_clock", "constant_clock", "pulse_width_clock", "multiple_clock", "loops"),
+            *("unconstrained_internal_endpoints", "generated_clocks", "latch_loops"),
+            *("no_input_delay", "no_output_delay", "partial_input_delay", "partial_output_delay"),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_failure(name: str, build: Build) -> None:
+    faults, stage, says = FAULTS[name]
+    run = build(faults=faults)
+    assert run.code == 1, run.errors
+    assert run.failure.startswith(f"{stage}: ")
+    assert says in run.failure
+    assert run.leaves_nothing_to_load()
+
+
+@pytest.mark.parametrize("without", ["fractrain_accelerator.v", "fractrain_zc706.v", VIVADO])
+def test_missing_file(without: str, build: Build) -> None:
+    run = build(without=without)
+    assert run.code == 1
+    assert run.failure == f"project: {without} is missing in the folder of build.tcl"
+    assert run.leaves_nothing_to_load()
+
+
+@pytest.mark.parametrize("command", ["create_project", "wait_on_run", "write_hw_platform"])
+def test_vivado_killed(command: str, build: Build) -> None:
+    """Whatever is there then has no result beside it, and the exit code is no success."""
+    run = build(faults={f"kill:{command}": "1"})
+    assert run.code != 0
+    assert not (run.folder / "result.txt").exists()
+
+
+def test_reports_of_a_design_that_misses_timing_stay(build: Build) -> None:
+    """Vivado says so of the run, too; the slack is the reason that is given."""
+    run = build(
+        faults={
+            "route_design_status": "route_design Complete, Failed Timing!",
+            "route_design_message": "CRITICAL WARNING: [Timing 38-282] The design failed",
+            "max_slack": "-1.5",
+        }
+    )
+    assert run.failure == f"{ROUTED}: timing is not met: setup slack -1.5 ns"
+    assert {file.stem for file in (run.folder / "reports").iterdir()} == set(REPORTS)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CRITICAL WARNING: [Common 17-741] No write access right to the local Tcl store",
+        "WARNING: [Vivado 12-508] No pins matched 'x'. [/ip/system_ps7_0_0.xdc:13]",
+        "WARNING: [Synth 8-3331] design has unconnected port",
+        "INFO: [Synth 8-327] nothing",
+    ],
+)
+def test_messages_that_do_not_matter(message: str, build: Build) -> None:
+    run = build(faults={"synth_design_message": message})
+    assert run.code == 0, run.lines
+
+
+def test_what_the_user_tolerates(build: Build) -> None:
+    run = build(
+        faults={
+            "synth_design_message": "CRITICAL WARNING: [Synth 8-6859] multi-driven net",
+            "methodology_row": "| TIMING-17 | Critical Warning | Non-clocked cell | 4 |",
+        },
+        tolerated=("Synth 8-6859", "TIMING-17"),
+    )
+    assert run.code == 0, run.lines
+
+
+# -- the script itself -------------------------------------------------------------------------
+
+
+def test_no_command_that_old_vivados_lack() -> None:
+    """Vivado's Tcl is 8.5 in many versions: nothing of 8.6."""
+    text = vivado_script(load_parameters("zc706"), ["a.v"], jobs=1)
+    assert not re.search(r"\b(try|throw|lmap|tailcall|coroutine|dict map|string cat)\b\s", text)
+
+
+def test_script_names_no_place_and_no_date() -> None:
+    text = vivado_script(load_parameters("zc706"), ["a.v"], jobs=1)
+    assert text == vivado_script(load_parameters("zc706"), ["a.v"], jobs=1)
+    assert os.getcwd() not in text
+    assert len(PARTS) == len(set(PARTS))
+
+
+def test_the_scripted_vivado_is_strict(tmp_path: Path) -> None:
+    """It refuses what it does not know, or the tests above would prove little."""
+    for line, says in {
+        "create_bd_cel -type ip x": "there is no command create_bd_cel",
+        "launch_runs synth_1 -job 3": "launch_runs has no option -job",
+        "set_property STEPS.X true [get_runs impl_1]": "impl_1 has no property STEPS.X",
+        "set_property -dict {CONFIG.PCW_USE_HP0 1} /ps7": "/ps7 has no property CONFIG.PCW_USE_HP0",
+        "set_property top 7x sources_1": "top of sources_1 cannot be 7x",
+        "get_runs impl_2": "no run impl_2",
+    }.items():
+        (tmp_path / "a.tcl").write_text(f"if {{[catch {{{line}}} m]}} {{puts $m}}\n")
+        result = subprocess.run(
+            ["tclsh", str(SCRIPTED_VIVADO), "a.tcl"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert result.returncode == 99, line
+        assert says in result.stderr
