@@ -12,6 +12,8 @@ UV_VERSION := 0.13.9
 # for CUDA: gigabytes. TORCH=/path/of/a.whl installs a smaller one for CPUs.
 TORCH ?= torch==2.13.0
 ARRAY_API ?= array-api-compat==1.16.0
+# The tools of `make bitstream`: vivado or openxc7.
+FLOW ?= vivado
 # Options for the command behind the target: make train ARGS="--seed 3"
 ARGS ?=
 
@@ -20,7 +22,7 @@ export AMARANTH_USE_YOSYS := builtin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help train test lint generate synth bench lock torch clean
+.PHONY: help train test lint generate bitstream synth bench lock torch clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="options of the command"]'
@@ -35,6 +37,7 @@ train: $(STAMP) ## train a ResNet on handwritten digits through the accelerator 
 # One thread a process for BLAS and PyTorch: two test processes share the cores, more would only spin.
 test: $(STAMP) ## run all tests, RTL co-simulations included
 	$(check_tools)
+	$(check_test_tools)
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: $(STAMP) ## check style, types and import directions
@@ -45,6 +48,9 @@ lint: $(STAMP) ## check style, types and import directions
 
 generate: $(STAMP) ## write the Verilog of the ZC706 machine to build/zc706
 	@$(VENV)/bin/fractrain generate --config zc706 --out build/zc706 $(ARGS)
+
+bitstream: $(STAMP) ## make the ZC706 bitstream in build/bitstream-zc706; FLOW=vivado or openxc7
+	@$(VENV)/bin/fractrain bitstream --config zc706 --flow $(FLOW) $(ARGS)
 
 synth: $(STAMP) ## synthesize it for area and logic depth, and compare with the budget
 	@$(VENV)/bin/fractrain synth --config zc706 --check $(ARGS)
@@ -75,6 +81,9 @@ need = $(if $(shell $(1) >/dev/null 2>&1 && echo yes),,$(error $(2) is missing. 
 define check_tools
 $(call need,command -v g++,g++ (compiles the simulations),g++)
 $(call need,command -v perl,perl (Verilator runs on it),perl)
+endef
+define check_test_tools
+$(call need,command -v tclsh,tclsh (runs the Vivado script in tests),tcl)
 endef
 define check_python
 $(call need,$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3$(comma) 11))',Python 3.11 or newer (as $(PYTHON)),python3)

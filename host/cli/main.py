@@ -52,6 +52,7 @@ examples:
   fractrain report runs/latest                  what came of it, as one HTML page
   fractrain generate --config zc706 --out build/zc706
   fractrain board bringup --device simulated    the board's driver against the RTL
+  fractrain bitstream                           the ZC706 bitstream, with Vivado
   fractrain synth --config zc706 --check        area and depth against the committed budget
   fractrain COMMAND --help                      all options of a command
 

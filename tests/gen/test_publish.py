@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from gen.bitstream.manifest import (
+    BITSTREAM_MANIFEST_NAME,
+    BitstreamManifest,
+    Slack,
+    Utilization,
+)
 from gen.manifest import MANIFEST_NAME, FileEntry, Manifest
-from gen.publish import publish
+from gen.publish import publish, withdraw
 from hw.contract.errors import DataError, ParameterError
 from hw.contract.parameters import load_parameters
 
@@ -108,3 +114,87 @@ def test_failure_while_writing_keeps_the_earlier_build(
         publish(tmp_path / "out", build(a="2"))
     assert contents(tmp_path / "out") == build(a="1")
     assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+# -- folders within, and bitstreams ------------------------------------------------------------
+
+
+def bitstream(**contents: str) -> dict[str, bytes]:
+    """A bitstream with the given files, each in a folder of its own, and their manifest."""
+    files = {f"{name}/{name}.bit": content.encode() for name, content in contents.items()}
+    manifest = BitstreamManifest(
+        config="tiny",
+        build_hash="0" * 64,
+        parameters=load_parameters("tiny"),
+        clock_mhz=200,
+        flow="vivado",
+        tool="",
+        utilization=Utilization(0, 0, 0, 0),
+        slack_ns=Slack(None, None),
+        files=tuple(FileEntry.of(name, content) for name, content in files.items()),
+    )
+    return files | {BITSTREAM_MANIFEST_NAME: manifest.to_json().encode()}
+
+
+def all_contents(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+def test_folders_within(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    publish(out, bitstream(a="1", b="2"), BITSTREAM_MANIFEST_NAME)
+    assert all_contents(out) == bitstream(a="1", b="2")
+    publish(out, bitstream(b="3"), BITSTREAM_MANIFEST_NAME)
+    assert all_contents(out) == bitstream(b="3")
+    assert not (out / "a").exists()
+
+
+@pytest.mark.parametrize("name", ["a/notes.txt", "mine/notes.txt", "notes.txt"])
+def test_foreign_files_in_folders_are_seen(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    publish(out, bitstream(a="1"), BITSTREAM_MANIFEST_NAME)
+    (out / name).parent.mkdir(exist_ok=True)
+    (out / name).write_text("mine")
+    for replace in (
+        lambda: publish(out, bitstream(a="2"), BITSTREAM_MANIFEST_NAME),
+        lambda: withdraw(out, BITSTREAM_MANIFEST_NAME),
+    ):
+        with pytest.raises(ParameterError, match=f"move {name} away"):
+            replace()
+    assert all_contents(out) == bitstream(a="1") | {name: b"mine"}
+
+
+def test_an_empty_folder_of_somebody_is_foreign(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    publish(out, build(a="1"))
+    (out / "mine").mkdir()
+    with pytest.raises(ParameterError, match="move mine away"):
+        publish(out, build(a="2"))
+
+
+def test_build_and_bitstream_do_not_replace_each_other(tmp_path: Path) -> None:
+    publish(tmp_path / "bitstream", bitstream(a="1"), BITSTREAM_MANIFEST_NAME)
+    with pytest.raises(ParameterError, match=r"no manifest\.json"):
+        publish(tmp_path / "bitstream", build(a="1"))
+    publish(tmp_path / "build", build(a="1"))
+    with pytest.raises(ParameterError, match=r"no bitstream\.json"):
+        publish(tmp_path / "build", bitstream(a="1"), BITSTREAM_MANIFEST_NAME)
+    assert all_contents(tmp_path / "bitstream") == bitstream(a="1")
+    assert all_contents(tmp_path / "build") == build(a="1")
+
+
+def test_withdrawn_is_gone_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    publish(out, bitstream(a="1"), BITSTREAM_MANIFEST_NAME)
+    withdraw(out, BITSTREAM_MANIFEST_NAME)
+    assert list(tmp_path.iterdir()) == []
+    withdraw(out, BITSTREAM_MANIFEST_NAME)  # nothing there is nothing to do
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_ours_is_not_withdrawn(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ParameterError, match=r"no bitstream\.json"):
+        withdraw(tmp_path, BITSTREAM_MANIFEST_NAME)
+    assert contents(tmp_path) == {"thesis.tex": b"years of work"}
