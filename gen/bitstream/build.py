@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ def make_bitstream(
     with _working_folder(out, flow, project) as work:
         say(f"{flow.name} in {work}")
         made = flow.make(work, request, say)
-        manifest, files = _bitstream(request, config, flow, made)
+        manifest, files = _bitstream(request, config, flow, made, _build_hash(project))
         publish(out, files, BITSTREAM_MANIFEST_NAME)
     return manifest
 
@@ -86,14 +87,19 @@ def failed_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}-failed")
 
 
+def _build_hash(project: dict[str, bytes]) -> str:
+    """The hash in the prepared Verilog: the sources may have changed while the tools ran."""
+    return str(json.loads(project[MANIFEST_NAME])["build_hash"])
+
+
 def _bitstream(
-    request: Request, config: str, flow: Flow, made: Made
+    request: Request, config: str, flow: Flow, made: Made, digest: str
 ) -> tuple[BitstreamManifest, dict[str, bytes]]:
     """Manifest and all files of the bitstream's folder."""
     files = {BIT_NAME: made.bit, BIN_NAME: to_bin(made.bit, BIT_NAME), **made.others}
     manifest = BitstreamManifest(
         config=config,
-        build_hash=build_hash(request.parameters),
+        build_hash=digest,
         parameters=request.parameters,
         clock_mhz=made.clock_mhz,
         flow=flow.name,
@@ -135,6 +141,7 @@ def _working_folder(out: Path, flow: Flow, project: dict[str, bytes]) -> Iterato
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f"{out.name}-running-", dir=out.parent))
+        work.chmod(out.parent.stat().st_mode)  # for everybody who may look into the folder above
         for name, content in project.items():
             (work / name).write_bytes(content)
     except OSError as error:

@@ -12,7 +12,7 @@ from host.cli.options import add_config
 from host.optional import needs_extra
 from host.training.stopping import StopSignals
 from hw.contract.errors import MissingToolError, ParameterError
-from hw.contract.parameters import Parameters, load_parameters
+from hw.contract.parameters import load_parameters
 
 if TYPE_CHECKING:
     from gen.bitstream.manifest import BitstreamManifest
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     with StopSignals():
         manifest = build.make_bitstream(flow, request, project, name, out, say)
     _print_files(out, {each.path: each.size_bytes for each in manifest.files})
-    print(_summary(manifest, parameters))
+    print(_summary(manifest))
     return 0
 
 
@@ -155,7 +155,7 @@ def _print_files(folder: Path, sizes: dict[str, int]) -> None:
         print(f"{folder / name}  {size:,} bytes")
 
 
-def _summary(manifest: BitstreamManifest, parameters: Parameters) -> str:
+def _summary(manifest: BitstreamManifest) -> str:
     """What the tools reported, in three lines."""
     from gen.synthesis.device import XC7Z045
 

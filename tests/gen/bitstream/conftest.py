@@ -1,11 +1,17 @@
-"""A machine that is generated at once, and folders of fake tools."""
+"""A machine that is generated at once, folders of fake tools, and builds by the Vivado script."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from gen.bitstream import openxc7, vivado
-from tests.gen.bitstream.fake_tools import quick_sources
+from gen.bitstream.constraints import VIVADO, vivado_constraints
+from gen.bitstream.vivado_script import vivado_script
+from hw.contract.parameters import Parameters, load_parameters
+from tests.gen.bitstream.fake_tools import SCRIPTED_VIVADO, quick_sources, write_made_files
+from tests.gen.bitstream.vivado_runs import Build, Run
 
 
 @pytest.fixture
@@ -24,3 +30,49 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("VIVADO", "CHIPDB", "PRJXRAY_DB_DIR"):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Write a project and run its script; keywords are faults, ``without`` a file to delete."""
+
+    def run(
+        parameters: Parameters | None = None,
+        *,
+        without: str = "",
+        tolerated: tuple[str, ...] = (),
+        faults: dict[str, str] | None = None,
+        made: Path | None = None,
+    ) -> Run:
+        parameters = parameters or load_parameters("tiny")
+        folder = tmp_path / "project"
+        folder.mkdir()
+        sources = quick_sources(parameters)
+        script = vivado_script(parameters, list(sources), jobs=3, tolerated=tolerated)
+        files = {**sources, "build.tcl": script.encode(), VIVADO: vivado_constraints().encode()}
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        if without:
+            (folder / without).unlink()
+        # Stale outputs of an earlier run, which must not survive a failure of this one.
+        (folder / "outputs").mkdir()
+        (folder / "outputs" / "fractrain_zc706.bit").write_bytes(b"stale")
+        (folder / "result.txt").write_text("stale")
+        made = made or write_made_files(tmp_path / "made")
+        quoted = " ".join(f"{{{each}}}" for pair in (faults or {}).items() for each in pair)
+        result = subprocess.run(
+            ["tclsh", str(SCRIPTED_VIVADO), "build.tcl"],
+            cwd=folder,
+            env=os.environ
+            | {
+                "SCRIPTED_VIVADO_FILES": str(made),
+                "SCRIPTED_VIVADO_RECORD": str(folder / "record"),
+                "SCRIPTED_VIVADO_FAULTS": quoted,
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return Run(folder, result.returncode, result.stdout.splitlines(), result.stderr)
+
+    return run

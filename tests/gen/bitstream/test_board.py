@@ -17,7 +17,7 @@ def test_presets_fit(name: str) -> None:
 
 
 def test_clocks_that_the_processing_system_makes() -> None:
-    for clock in range(1, 1001):
+    for clock in (*range(1, 301), 333, 500, 1000):
         parameters = dataclasses.replace(load_parameters("tiny"), clock_mhz=clock)
         if clock in POSSIBLE:
             require_board(parameters)

@@ -1,0 +1,207 @@
+"""The batch Tcl under tclsh: every command made to fail, every check made not to pass."""
+
+import pytest
+
+from gen.bitstream.constraints import VIVADO
+from gen.bitstream.vivado import REPORTS
+from tests.gen.bitstream.vivado_runs import STAGES, Build
+
+CALLED = (
+    *("version", "set_param", "get_parts", "create_project", "current_project", "add_files"),
+    *("get_files", "set_property", "update_compile_order", "create_bd_design", "create_bd_cell"),
+    *("apply_bd_automation", "get_bd_intf_pins", "connect_bd_intf_net", "get_bd_pins"),
+    *("connect_bd_net", "get_bd_addr_spaces", "get_bd_addr_segs", "assign_bd_address"),
+    *("validate_bd_design", "save_bd_design", "get_bd_cells", "get_property", "generate_target"),
+    *("make_wrapper", "get_filesets", "launch_runs", "wait_on_run", "get_runs", "open_run"),
+    *("report_timing_summary", "report_utilization", "report_route_status", "report_drc"),
+    *("report_methodology", "report_cdc", "report_clock_utilization", "report_power"),
+    *("get_timing_paths", "get_clocks", "check_timing", "close_design", "write_hw_platform"),
+)
+
+
+def test_every_command_that_is_called_is_made_to_fail(build: Build) -> None:
+    assert {call[0] for call in build().calls()} == set(CALLED)
+
+
+@pytest.mark.parametrize("command", CALLED)
+def test_command_fails(command: str, build: Build) -> None:
+    run = build(faults={f"fail:{command}": "no such luck"})
+    assert run.code == 1, run.errors
+    assert command in run.failure
+    assert run.failure.partition(": ")[0] in STAGES
+    assert run.leaves_nothing_to_load()
+
+
+ROUTED = "checks of the routed design"
+FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
+    # what goes wrong: the fault, the stage that says so, what it says
+    "old": ({"version": "2019.2"}, STAGES[0], "this is Vivado 2019.2; 2020.1 or newer"),
+    "patched": ({"version": "2019.2.1_AR7"}, STAGES[0], "this is Vivado 2019.2.1_AR7"),
+    "part": ({"no_part": "1"}, STAGES[0], "this Vivado has no xc7z045ffg900-2"),
+    "fclk": ({"actual_mhz": "198.0"}, "block design", "FCLK_CLK0 would be 198.0 MHz, asked"),
+    "fclk unknown": ({"actual_mhz": ""}, "block design", "does not say what FCLK_CLK0 will be"),
+    "segments": ({"no_segments": "1"}, "block design", "no address segment accelerator/s_axi_gp0"),
+    "validation": (
+        {"validate_message": "CRITICAL WARNING: [BD 41-1356] slave segment is not assigned"},
+        "generation of the block design",
+        "[BD 41-1356] slave segment is not assigned",
+    ),
+    "licence": (
+        {
+            "synth_design_progress": "0%",
+            "synth_design_status": "synth_design ERROR",
+            "synth_design_message": "ERROR: [Common 17-345] A valid license was not found",
+        },
+        "synthesis",
+        "synth_1 ended at 0%: synth_design ERROR; ERROR: [Common 17-345] A valid license",
+    ),
+    "synthesis status": (
+        {"synth_design_status": "synth_design ERROR"},
+        "synthesis",
+        "synth_1 ended at 100%: synth_design ERROR",
+    ),
+    "multi-driven": (
+        {"synth_design_message": "CRITICAL WARNING: [Synth 8-6859] multi-driven net on pin q"},
+        "synthesis",
+        "CRITICAL WARNING: [Synth 8-6859] multi-driven net",
+    ),
+    "latch": (
+        {"synth_design_message": "WARNING: [Synth 8-327] inferring latch for variable 'state'"},
+        "synthesis",
+        "a warning that matters: WARNING: [Synth 8-327] inferring latch",
+    ),
+    "implementation": (
+        {"route_design_progress": "62%", "route_design_status": "route_design ERROR"},
+        "implementation",
+        "impl_1 ended at 62%: route_design ERROR; see ",
+    ),
+    "constraint": (
+        {
+            "route_design_message": "WARNING: [Vivado 12-508] No pins matched 'x'. "
+            "[/somewhere/vivado.xdc:13]"
+        },
+        ROUTED,
+        "a warning that matters: WARNING: [Vivado 12-508]",
+    ),
+    "implementation warning": (
+        {"route_design_message": "CRITICAL WARNING: [Route 35-39] The design did not meet timing"},
+        ROUTED,
+        "[Route 35-39]",
+    ),
+    "setup": ({"max_slack": "-0.001"}, ROUTED, "timing is not met: setup slack -0.001 ns"),
+    "hold": ({"min_slack": "-0.25"}, ROUTED, "timing is not met: hold slack -0.25 ns"),
+    "no slack": ({"max_slack": ""}, ROUTED, "the worst path (max) has no slack"),
+    "nothing timed": ({"no_paths": "1"}, ROUTED, "no path was timed (max)"),
+    "violated": ({"timing_path": "Slack (VIOLATED) : -0.2ns"}, ROUTED, "a VIOLATED path"),
+    "pulse width": (
+        {"timing_verdict": "Timing constraints are not met."},
+        ROUTED,
+        "does not say that all constraints are met",
+    ),
+    "no clock": ({"clocks": ""}, ROUTED, "the design has no clock clk_fpga_0"),
+    "period": ({"period": "20.000"}, ROUTED, "constrained to 20.000 ns, 5.0 ns are wanted"),
+    "check_timing": ({"check_timing": "?"}, ROUTED, "check_timing says nothing about no_clock"),
+    "route errors": ({"route_errors": "2"}, ROUTED, "2 nets have routing errors"),
+    "unrouted": ({"routed": "1999"}, ROUTED, "1999 of 2000 nets are routed"),
+    "route status": ({"route_status": "?"}, ROUTED, "does not say how many routable nets"),
+    "drc": (
+        {"drc_row": "| NSTD-1 | Critical Warning | Unspecified I/O Standard | 3 |"},
+        ROUTED,
+        "NSTD-1 is violated (Critical Warning); see reports/drc.rpt",
+    ),
+    "drc error": ({"drc_row": "| UCIO-1 | Error | x | 1 |"}, ROUTED, "UCIO-1 is violated (Error)"),
+    "methodology": (
+        {"methodology_row": "| TIMING-17 | Critical Warning | Non-clocked cell | 4 |"},
+        ROUTED,
+        "TIMING-17 is violated (Critical Warning); see reports/methodology.rpt",
+    ),
+    "utilization": ({"utilization": "?"}, "reports", "how many Slice LUTs are used"),
+    "bitstream": (
+        {
+            "write_bitstream_progress": "0%",
+            "write_bitstream_status": "write_bitstream ERROR",
+            "write_bitstream_message": "ERROR: [DRC NSTD-1] Unspecified I/O Standard",
+        },
+        "bitstream",
+        "write_bitstream ERROR; ERROR: [DRC NSTD-1]",
+    ),
+    "no bitstream": ({"no_bit": "1"}, "bitstream", "write_bitstream left no system_wrapper.bit"),
+    "bitstream warning": (
+        {"write_bitstream_message": "CRITICAL WARNING: [Bitstream 40-1] x"},
+        "result",
+        "[Bitstream 40-1]",
+    ),
+    "no platform": ({"no_xsa": "1"}, "hardware platform", "write_hw_platform left no outputs/"),
+    **{
+        kind: ({f"check:{kind}": "7"}, ROUTED, f"check_timing: {kind} at 7 places")
+        for kind in (
+            *("no_clock", "constant_clock", "pulse_width_clock", "multiple_clock", "loops"),
+            *("unconstrained_internal_endpoints", "generated_clocks", "latch_loops"),
+            *("no_input_delay", "no_output_delay", "partial_input_delay", "partial_output_delay"),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_failure(name: str, build: Build) -> None:
+    faults, stage, says = FAULTS[name]
+    run = build(faults=faults)
+    assert run.code == 1, run.errors
+    assert run.failure.startswith(f"{stage}: ")
+    assert says in run.failure
+    assert run.leaves_nothing_to_load()
+
+
+@pytest.mark.parametrize("without", ["fractrain_accelerator.v", "fractrain_zc706.v", VIVADO])
+def test_missing_file(without: str, build: Build) -> None:
+    run = build(without=without)
+    assert run.code == 1
+    assert run.failure == f"project: {without} is missing in the folder of build.tcl"
+    assert run.leaves_nothing_to_load()
+
+
+@pytest.mark.parametrize("command", ["create_project", "wait_on_run", "write_hw_platform"])
+def test_vivado_killed(command: str, build: Build) -> None:
+    """Whatever is there then has no result beside it, and the exit code is no success."""
+    run = build(faults={f"kill:{command}": "1"})
+    assert run.code != 0
+    assert not (run.folder / "result.txt").exists()
+
+
+def test_reports_of_a_design_that_misses_timing_stay(build: Build) -> None:
+    """Vivado says so of the run, too; the slack is the reason that is given."""
+    run = build(
+        faults={
+            "route_design_status": "route_design Complete, Failed Timing!",
+            "route_design_message": "CRITICAL WARNING: [Timing 38-282] The design failed",
+            "max_slack": "-1.5",
+        }
+    )
+    assert run.failure == f"{ROUTED}: timing is not met: setup slack -1.5 ns"
+    assert {file.stem for file in (run.folder / "reports").iterdir()} == set(REPORTS)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CRITICAL WARNING: [Common 17-741] No write access right to the local Tcl store",
+        "WARNING: [Vivado 12-508] No pins matched 'x'. [/ip/system_ps7_0_0.xdc:13]",
+        "WARNING: [Synth 8-3331] design has unconnected port",
+        "INFO: [Synth 8-327] nothing",
+    ],
+)
+def test_messages_that_do_not_matter(message: str, build: Build) -> None:
+    run = build(faults={"synth_design_message": message})
+    assert run.code == 0, run.lines
+
+
+def test_what_the_user_tolerates(build: Build) -> None:
+    run = build(
+        faults={
+            "synth_design_message": "CRITICAL WARNING: [Synth 8-6859] multi-driven net",
+            "methodology_row": "| TIMING-17 | Critical Warning | Non-clocked cell | 4 |",
+        },
+        tolerated=("Synth 8-6859", "TIMING-17"),
+    )
+    assert run.code == 0, run.lines

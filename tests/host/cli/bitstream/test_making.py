@@ -1,0 +1,119 @@
+"""`fractrain bitstream` as a user sees it when all goes well."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gen.bitstream import build
+from gen.bitstream.bit_file import to_bin
+from gen.bitstream.manifest import (
+    BIN_NAME,
+    BIT_NAME,
+    BITSTREAM_MANIFEST_NAME,
+    XSA_NAME,
+    BitstreamManifest,
+    Slack,
+    Utilization,
+    read_bitstream_manifest,
+)
+from gen.build_hash import build_hash
+from host.cli.bitstream import FLOWS
+from hw.contract.parameters import load_parameters
+from tests.gen.bitstream.bit_files import bit_file
+from tests.host.cli.bitstream.folders import OUT, bitstream, names_below
+
+
+def test_flows_on_the_command_line_are_those_that_exist() -> None:
+    assert tuple(build.FLOWS) == FLOWS
+
+
+def test_vivado_to_the_end(
+    with_vivado: Callable[..., None], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_vivado()
+    assert bitstream() == 0
+    captured = capsys.readouterr()
+    manifest = read_bitstream_manifest(OUT / BITSTREAM_MANIFEST_NAME)
+    parameters = load_parameters("tiny")
+    assert manifest == BitstreamManifest(
+        config="tiny",
+        build_hash=build_hash(parameters),
+        parameters=parameters,
+        clock_mhz=200.0,
+        flow="vivado",
+        tool="Vivado 2023.2",
+        utilization=Utilization(lut=123456, ff=234567, bram36=221.5, dsp=512),
+        slack_ns=Slack(setup=0.137, hold=0.021),
+        files=manifest.files,
+    )
+    assert names_below(OUT) == {each.path for each in manifest.files} | {BITSTREAM_MANIFEST_NAME}
+    assert {BIT_NAME, BIN_NAME, XSA_NAME} < names_below(OUT)
+    assert {"reports/drc.rpt", "reports/vivado.log", "reports/build.tcl"} < names_below(OUT)
+    for entry in manifest.files:
+        assert manifest.content(OUT, entry.path)
+        assert f"{OUT / entry.path}  {entry.size_bytes:,} bytes" in captured.out
+    assert (OUT / BIN_NAME).read_bytes() == to_bin(bit_file(), "made")
+    assert "LUT 123,456 (56.5%), FF 234,567" in captured.out
+    assert "BRAM36 221.5 (40.6%)" in captured.out
+    assert "timing at 200 MHz: met, slack 0.137 ns (setup), 0.021 ns (hold)" in captured.out
+    assert f"build hash {manifest.build_hash[:8]}, Vivado 2023.2" in captured.out
+    assert [each.name for each in (place / "build").iterdir()] == ["bitstream-tiny"]
+
+
+def test_stages_are_shown_with_the_time(
+    with_vivado: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_vivado()
+    bitstream()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line[9:] for line in lines if "running" not in line] == [
+        f"{stage} ..."
+        for stage in (
+            *("Verilog", "Vivado and its devices", "project", "block design"),
+            *("generation of the block design", "synthesis", "implementation", "reports"),
+            *("checks of the routed design", "bitstream", "hardware platform", "result"),
+        )
+    ]
+    assert all(line[:7].strip().replace(":", "").isdigit() for line in lines)
+
+
+def test_vivado_by_variable(
+    with_vivado: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_vivado()
+    moved = tmp_path / "elsewhere" / "vivado-2023"
+    moved.parent.mkdir()
+    (tmp_path / "tools" / "vivado").rename(moved)
+    monkeypatch.setenv("VIVADO", str(moved))
+    assert bitstream("--out", "here") == 0
+    assert Path("here", BIT_NAME).is_file()
+
+
+def test_open_flow_to_the_end(with_open_tools: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bitstream("--flow", "openxc7") == 0
+    manifest = read_bitstream_manifest(OUT / BITSTREAM_MANIFEST_NAME)
+    assert (manifest.flow, manifest.slack_ns) == ("openxc7", Slack(None, None))
+    assert json.loads((OUT / BITSTREAM_MANIFEST_NAME).read_text())["slack_ns"]["setup"] is None
+    assert {BIT_NAME, BIN_NAME, "reports/stat.json"} < names_below(OUT)
+    assert XSA_NAME not in names_below(OUT)
+    assert "timing at 200 MHz: no evidence that the clock is met" in capsys.readouterr().out
+
+
+def test_what_the_user_tolerates_reaches_vivado(with_vivado: Callable[..., None]) -> None:
+    message = "{synth_design_message} {CRITICAL WARNING: [Synth 8-6859] multi-driven net}"
+    with_vivado(faults=message)
+    assert bitstream() == 1
+    assert bitstream("--tolerate", "Synth 8-6859", "--tolerate", "PSU-1") == 0
+
+
+def test_hash_is_that_of_the_verilog(
+    with_vivado: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sources that change while Vivado runs for hours are not in the bitstream."""
+    hashes = iter([digit * 64 for digit in "abcdef"])
+    monkeypatch.setattr(build, "build_hash", lambda parameters: next(hashes))
+    with_vivado()
+    assert bitstream() == 0
+    assert read_bitstream_manifest(OUT / BITSTREAM_MANIFEST_NAME).build_hash == "a" * 64

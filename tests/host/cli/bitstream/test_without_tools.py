@@ -1,0 +1,166 @@
+"""`fractrain bitstream` without tools, and with options that it refuses."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gen.bitstream import vivado
+from gen.bitstream.manifest import BIT_NAME
+from gen.manifest import MANIFEST_NAME, read_manifest
+from host.cli.main import main
+from tests.host.cli.bitstream.folders import bitstream, names_below
+
+
+@pytest.mark.parametrize(
+    ("flow", "script", "says"),
+    [
+        ("vivado", "build.tcl", ("no vivado on PATH", "vivado -mode batch", "--flow openxc7")),
+        ("openxc7", "build.sh", ("yosys, nextpnr-xilinx, fasm2frames, xc7frames2bit", "CHIPDB")),
+    ],
+)
+def test_no_tool(
+    flow: str,
+    script: str,
+    says: tuple[str, ...],
+    place: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Everything up to the call is there, one line says what is missing and what can be done."""
+    earlier = Path("build", "bitstream-tiny")
+    assert bitstream("--flow", flow) == 4
+    *stages, error = capsys.readouterr().err.splitlines()
+    assert len(stages) == 1  # "Verilog"
+    assert error.startswith("fractrain: error: ")
+    for text in (*says, f"build/{flow}-tiny", "fractrain simulate"):
+        assert text in error
+    folder = place / "build" / f"{flow}-tiny"
+    manifest = read_manifest(folder / MANIFEST_NAME)
+    assert names_below(folder) == {each.path for each in manifest.files} | {MANIFEST_NAME}
+    assert {script, "fractrain_zc706.v", "fractrain_accelerator.v"} < names_below(folder)
+    assert manifest.top == "fractrain_zc706"
+    assert {"aclk", "s_axi_gp0_rdata", "interrupt"} < {port.name for port in manifest.ports}
+    assert not earlier.exists()
+    assert bitstream("--flow", flow) == 4  # replaces what it wrote
+
+
+def test_what_was_prepared_runs_by_hand(
+    with_vivado: Callable[..., None], tmp_path: Path, place: Path
+) -> None:
+    assert bitstream("--generate-only") == 0
+    with_vivado()
+    folder = place / "build" / "vivado-tiny"
+    command = "vivado -mode batch -notrace -nojournal -log vivado.log -source build.tcl".split()
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+    assert (folder / "outputs" / BIT_NAME).is_file()
+
+
+def test_generate_only(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bitstream("--generate-only", "--out", "here", "--jobs", "7") == 0
+    shown = capsys.readouterr().out
+    assert names_below(place) == {
+        f"here/{name}"
+        for name in (
+            *("build.tcl", "vivado.xdc", "fractrain_zc706.v", "fractrain_accelerator.v"),
+            *("registers.md", MANIFEST_NAME),
+        )
+    }
+    assert "here/build.tcl" in shown
+    assert "set jobs 7\n" in Path("here", "build.tcl").read_text()
+
+
+def test_variable_that_names_no_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VIVADO", "/nowhere/vivado")
+    assert bitstream() == 4
+    assert "VIVADO is '/nowhere/vivado', no program" in capsys.readouterr().err
+
+
+# -- wrong options -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--jobs", "0"], "--jobs: got 0"),
+        (["--tolerate", "everything"], "--tolerate: got 'everything'"),
+    ],
+)
+def test_wrong_option(
+    options: list[str], says: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bitstream(*options) == 2
+    assert says in capsys.readouterr().err
+    assert list(place.iterdir()) == []
+
+
+def test_unknown_flow(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        bitstream("--flow", "quartus")
+    assert exit_.value.code == 2
+    assert "vivado" in capsys.readouterr().err
+
+
+def test_clock_that_the_board_lacks(
+    place: Path, project_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (project_root / "configs" / "tiny.yaml").read_text()
+    Path("fast.yaml").write_text(text.replace("clock_mhz: 200", "clock_mhz: 300"))
+    assert main(["bitstream", "--config", "fast.yaml"]) == 2
+    assert "clock_mhz: got 300, allowed: on the ZC706: " in capsys.readouterr().err
+    assert names_below(place) == {"fast.yaml"}
+
+
+def test_folder_in_use(
+    with_vivado: Callable[..., None], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_vivado()
+    Path("thesis.tex").write_text("years of work")
+    assert bitstream("--out", ".") == 2
+    assert "no bitstream.json" in capsys.readouterr().err
+    assert names_below(place) == {"thesis.tex"}
+
+
+def test_without_the_hardware_packages(place: Path, project_root: Path) -> None:
+    program = """
+import sys
+sys.modules["amaranth"] = None
+from host.cli.main import main
+sys.exit(main(["bitstream"]))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(project_root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 4
+    assert "fractrain-fpga[hardware]" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bitstream", "--help"])
+    shown = capsys.readouterr().out
+    for text in ("examples:", "exit codes:", "VIVADO", "PRJXRAY_DB_DIR", "--generate-only"):
+        assert text in shown
+
+
+def test_real_verilog_up_to_the_call(
+    monkeypatch: pytest.MonkeyPatch, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one test here in which the machine is the real one."""
+    from gen.zynq.sources import sources
+
+    monkeypatch.setattr(vivado, "sources", sources)
+    assert bitstream() == 4
+    text = (place / "build" / "vivado-tiny" / "fractrain_accelerator.v").read_text()
+    assert len(text) > 1_000_000
+    assert "module fractrain_accelerator" in text
