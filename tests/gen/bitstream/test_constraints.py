@@ -11,6 +11,7 @@ import pytest
 
 from gen.bitstream.constraints import bare_constraints, vivado_constraints
 from gen.zynq.names import BARE_NAME, WRAPPER_NAME
+from hw.contract.errors import DataError
 from hw.contract.parameters import load_parameters
 from tests.gen.bitstream.fake_tools import quick_sources
 
@@ -70,3 +71,12 @@ def test_every_file_is_explained_and_installed() -> None:
     readme = (ROOT / "constraints" / "README.md").read_text()
     for file in (ROOT / "constraints").rglob("*.xdc"):
         assert f"`{file.name}`" in readme
+
+
+def test_installed_without_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    def files(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("gen.bitstream.constraints.resources.files", files)
+    with pytest.raises(DataError, match=r"constraints/zc706/vivado\.xdc is not there"):
+        vivado_constraints()
