@@ -60,6 +60,18 @@ FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
         "synthesis",
         "synth_1 ended at 100%: synth_design ERROR",
     ),
+    **{
+        f"progress of {step}": (
+            {f"{step}_progress": "0%"},
+            stage,
+            f"{run} ended at 0%: {step} Complete!",
+        )
+        for step, stage, run in (
+            ("synth_design", "synthesis", "synth_1"),
+            ("route_design", "implementation", "impl_1"),
+            ("write_bitstream", "bitstream", "impl_1"),
+        )
+    },
     "multi-driven": (
         {"synth_design_message": "CRITICAL WARNING: [Synth 8-6859] multi-driven net on pin q"},
         "synthesis",
