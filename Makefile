@@ -84,6 +84,7 @@ $(call need,command -v perl,perl (Verilator runs on it),perl)
 endef
 define check_test_tools
 $(call need,command -v tclsh,tclsh (runs the Vivado script in tests),tcl)
+$(call need,command -v dtc,dtc (compiles the device tree in tests),device-tree-compiler)
 endef
 define check_python
 $(call need,$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3$(comma) 11))',Python 3.11 or newer (as $(PYTHON)),python3)
