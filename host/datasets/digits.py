@@ -29,7 +29,8 @@ def load_digits() -> Dataset:
     except ImportError:
         raise MissingToolError(
             "the digits data set comes with scikit-learn, which is not installed: "
-            "pip install 'fractrain-fpga[train]'"
+            "pip install 'fractrain-fpga[train]', on the board apt-get install python3-sklearn; "
+            "or train on CIFAR, which needs no package: --dataset cifar-10-binary.tar.gz"
         ) from None
     images, labels = datasets.load_digits(return_X_y=True)
     pixels = resize(images.reshape(-1, 1, 8, 8), SIZE) * (255 / SOURCE_LEVELS)
