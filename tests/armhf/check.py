@@ -1,0 +1,195 @@
+"""The board's software on the board's Python: Debian 12 for armhf under qemu's user emulation.
+
+    python -m tests.armhf.check FOLDER
+
+FOLDER keeps the board's root between calls (`root.sh` makes it). Compares what this machine and
+the emulated one make of the same integers, runs the tests of what the board uses, trains two
+steps on both. Floating point is not the same on both, and need not be: NumPy computes exp, log,
+sqrt and einsum with other instructions, so losses agree to some digits and weights only almost
+(docs/board.md). On one machine they are the same, bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hw.contract.errors import FractrainError, MismatchError, MissingToolError
+
+ROOT = Path(__file__).resolve().parents[2]
+EMULATORS = ("qemu-arm-static", "qemu-arm")
+PYTHON = "usr/bin/python3.11"
+LOSS_TOLERANCE = 1e-3
+
+TESTS = (
+    *("tests/hw/contract", "tests/sim/golden", "tests/sim/functional"),
+    *("tests/host/numerics", "tests/host/networks", "tests/host/board", "tests/host/datasets"),
+    *("tests/host/training/test_checkpoint.py", "tests/host/training/test_journal.py"),
+    *("tests/host/training/test_optimizer.py", "tests/host/training/test_recipe.py"),
+    *("tests/host/test_accelerator.py", "tests/host/test_atomic_files.py"),
+    "tests/host/compiler/test_program.py::test_a_network_is_one_program",
+    "tests/host/compiler/test_program.py::test_refusals",
+)
+NOT_THESE = (
+    "tests/host/datasets/test_archives.py",  # needs Pillow
+    "tests/host/networks/test_gates.py::test_gradients_of_parameters_and_inputs",  # minutes
+)
+
+IMPORTS = """
+import importlib, pathlib, sys
+import numpy
+assert sys.maxsize == 2**31 - 1 and numpy.intp(0).itemsize == 4, "this is no 32-bit machine"
+count = 0
+for folder in ("hw/contract", "sim/golden", "host"):
+    for file in sorted(pathlib.Path(folder).rglob("*.py")):
+        importlib.import_module(".".join(file.with_suffix("").parts).removesuffix(".__init__"))
+        count += 1
+print(f"{count} modules on Python {sys.version.split()[0]}, NumPy {numpy.__version__}")
+"""
+
+
+class Board:
+    """Runs Python as the board would, in the project's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        emulator = next((each for each in map(shutil.which, EMULATORS) if each), None)
+        if emulator is None:
+            raise MissingToolError("qemu-arm is missing: apt-get install qemu-user-static")
+        for program in ("apt-get", "dpkg-deb"):
+            if shutil.which(program) is None:
+                raise MissingToolError(f"{program} is missing: this takes a Debian system")
+        made = subprocess.run([ROOT / "tests/armhf/root.sh", folder])
+        if made.returncode:
+            raise MissingToolError(
+                "Debian's packages for armhf could not be had; is there a mirror?"
+            )
+        root = folder.resolve() / "root"
+        self._command = [emulator, "-L", str(root), str(root / PYTHON)]
+
+    def python(self, *arguments: str, cwd: Path = ROOT) -> str:
+        """What it prints; `MismatchError` with all of it if it fails."""
+        return _run([*self._command, *arguments], cwd)
+
+
+def workstation(*arguments: str, cwd: Path = ROOT) -> str:
+    """The same on this machine."""
+    return _run([sys.executable, *arguments], cwd)
+
+
+def _run(command: list[str], cwd: Path) -> str:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise MismatchError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def check_imports(board: Board) -> str:
+    return board.python("-c", IMPORTS).strip()
+
+
+def check_integers(board: Board) -> str:
+    """Every checksum of `tests.armhf.digests`."""
+    here, there = (
+        json.loads(python("-m", "tests.armhf.digests")) for python in (workstation, board.python)
+    )
+    wrong = [name for name in here | there if here.get(name) != there.get(name)]
+    if wrong:
+        raise MismatchError(f"{len(wrong)} of {len(here)} checksums differ, first: {wrong[0]}")
+    return f"{len(here)} checksums of images, commands and results agree"
+
+
+def check_tests(board: Board) -> str:
+    present = [each for each in TESTS if (ROOT / each.partition("::")[0]).exists()]
+    left_out = [f"--deselect={each}" for each in NOT_THESE if "::" in each]
+    left_out += [f"--ignore={each}" for each in NOT_THESE if "::" not in each]
+    # Debian's pytest is older than the one of pyproject.toml, which it is not shown.
+    options = ["-c", os.devnull, f"--rootdir={ROOT}", "-p", "no:cacheprovider", "-q"]
+    output = board.python(
+        *("-m", "pytest", *options, "--import-mode=importlib", *left_out, *present)
+    )
+    return output.strip().splitlines()[-1]
+
+
+def check_training(board: Board) -> str:
+    """Two steps on CIFAR-10 of random pixels: the same choices and almost the same losses here and
+    there; the same weights, bit for bit, twice there."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        _write_cifar10(folder / "cifar")
+        runs = [
+            _train(python, folder, name)
+            for name, python in (
+                *(("here", workstation), ("there", board.python), ("again", board.python)),
+            )
+        ]
+    (here, sha_here), (there, sha_there), (_, sha_again) = runs
+    if sha_there != sha_again:
+        raise MismatchError(f"two runs on armhf differ: weights {sha_there} and {sha_again}")
+    for name in ("step", "bits", "cp", "effective_macs", "learning_rate", "stage"):
+        if [each[name] for each in here] != [each[name] for each in there]:
+            raise MismatchError(f"{name} of the steps differs between this machine and armhf")
+    losses = [(one["loss"], other["loss"]) for one, other in zip(here, there, strict=True)]
+    worst = max(abs(one - other) / one for one, other in losses)
+    if not math.isfinite(worst) or worst > LOSS_TOLERANCE:
+        raise MismatchError(f"losses differ by {worst:.1e} of their value: {losses}")
+    same = "the same" if sha_here == sha_there else "other"
+    return f"losses agree to {worst:.0e}; {same} weights_sha256 as here, the same twice"
+
+
+def _train(python: Callable[..., str], folder: Path, name: str) -> tuple[list[dict[str, Any]], str]:
+    python(
+        *("-m", "host.cli.main", "train", "--dataset", "cifar", "--steps", "2", "--batch", "4"),
+        *("--test-images", "4", "--name", name),
+        cwd=folder,
+    )
+    run = folder / "runs" / name
+    lines = [json.loads(each) for each in (run / "log.jsonl").read_text().splitlines()]
+    return lines, json.loads((run / "summary.json").read_text())["weights_sha256"]
+
+
+def _write_cifar10(folder: Path) -> None:
+    """In the binary version, which needs no package to be read."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+        records = random.integers(0, 256, (20, 1 + 3072), np.uint8)
+        records[:, 0] %= 10
+        (folder / f"{name}.bin").write_bytes(records.tobytes())
+
+
+CHECKS = {
+    "imports": check_imports,
+    "integers": check_integers,
+    "training": check_training,
+    "tests": check_tests,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the checks in order; 0 if all pass."""
+    try:
+        board = Board(Path(arguments[0] if arguments else "build/armhf"))
+        for name, check in CHECKS.items():
+            began = time.monotonic()
+            found = check(board)
+            print(f"armhf {name}: {found} ({time.monotonic() - began:.0f} s)", flush=True)
+    except FractrainError as error:
+        print(f"armhf: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
