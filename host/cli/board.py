@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "bringup": "prove the board stage by stage, from its clock to a ResNet block",
     "status": "show clock, machine, counters and buffer, and change nothing",
     "load": "load the bitstream, set its clock, and check both",
+    "power": "measure power: accelerator idle, clocked and running",
 }
 
 EPILOG = """\
@@ -21,6 +22,7 @@ examples:
   fractrain board bringup                          on the board, as root
   fractrain board bringup --device simulated       anywhere: the same driver on the RTL
   fractrain board load                             once after each boot, as root
+  fractrain board power --seconds 30 --out power.jsonl
   fractrain board SUBCOMMAND --help
 
 docs/board.md has the way from a bare board to training."""

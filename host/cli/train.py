@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from host.accelerator import open_accelerator
+from host.accelerator import Accelerator, open_accelerator
 from host.cli.blas import single_threaded_blas
 from host.cli.output import progress
 from host.cli.report import as_seen_from_here, write_report
@@ -26,6 +26,7 @@ from host.cli.train_setup import (
     record,
 )
 from host.datasets import Dataset, load_dataset
+from host.training.meter import Meter
 from host.training.run import Run
 from host.training.run_directory import CONFIG, SUMMARY, RunDirectory
 from host.training.run_record import describe
@@ -93,6 +94,7 @@ def _train(
             work.cadence,
             stop,
             log_programs=args.log_programs,
+            meter=_meter(args, accelerator),
         )
         if recorded is not None:
             training.resume(_note)
@@ -103,6 +105,22 @@ def _train(
     if page := _report(directory.path):
         print(as_seen_from_here(page))
     return 0
+
+
+def _meter(args: argparse.Namespace, accelerator: Accelerator) -> Meter | None:
+    """What measures power, if that was asked for."""
+    if args.power is None:
+        return None
+    from host.backends.board import BoardAccelerator
+    from host.board.power.log import PowerLog
+    from host.board.power.record import what_is_known
+    from host.board.power.sampler import PowerSampler
+
+    assert isinstance(accelerator, BoardAccelerator), "train_setup.check_numbers has seen to it"
+    sampler = PowerSampler(accelerator.device.system, args.power)
+    if not sampler.rails:
+        _note(f"power: {what_is_known(sampler.channels, sampler.rails)}")
+    return PowerLog(sampler)
 
 
 def _load(name: str) -> Dataset:

@@ -23,6 +23,7 @@ DEFAULT_METHOD = "fractrain"
 DEFAULT_PRECISION = (8, 8, 8)
 DEFAULT_LEVELS = WeightLevels.CLIP
 COSIM_TEST_IMAGES = 20
+POWER_RATE_HZ = 20.0
 
 DESCRIPTION = """\
 Train a residual network through the accelerator: every convolution, forward and backward, is
@@ -310,6 +311,15 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="log each program that the machine runs (cosim, board): shapes, bits, cycles, stalls, "
         "bytes and seconds, to programs.jsonl",
+    )
+    group.add_argument(
+        "--power",
+        nargs="?",
+        type=float,
+        const=POWER_RATE_HZ,
+        metavar="HZ",
+        help="with --backend board: read the board's sensors so often (default: "
+        f"{POWER_RATE_HZ:g} times a second), log them to power.jsonl, and sum up joules per step",
     )
     group.add_argument(
         "--resume",

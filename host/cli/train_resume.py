@@ -13,7 +13,7 @@ from host.training.recipe import Recipe, parse_fields, plain, read_recipe
 from host.training.run_record import IDENTITY, versions
 from hw.contract.errors import DataError, ParameterError
 
-CHANGEABLE = ("resume", "out", "checkpoint_every", "evaluate_every", "log_programs")
+CHANGEABLE = ("resume", "out", "checkpoint_every", "evaluate_every", "log_programs", "power")
 """Options that may be given anew: they change no bit of the weights."""
 
 OF_NEW_RUNS = ("name", "overwrite")

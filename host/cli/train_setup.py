@@ -62,6 +62,9 @@ def check_numbers(args: argparse.Namespace) -> None:
     ):
         if not fits:
             raise ParameterError(option(name), getattr(args, name), allowed)
+    if args.power is not None and args.backend != "board":
+        allowed = "with --backend board only: no other has sensors"
+        raise ParameterError("--power", args.power, allowed)
     if args.overwrite and args.name is None:
         raise ParameterError("--overwrite", True, "together with --name only")
 

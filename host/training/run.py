@@ -18,6 +18,7 @@ from host.counters import Counters
 from host.training.checkpoint import Checkpoint, Checkpoints
 from host.training.journal import Journal
 from host.training.measurements import Measurements
+from host.training.meter import Meter
 from host.training.run_directory import CHECKPOINTS, EVALUATIONS, LOG, RunDirectory
 from host.training.run_record import evaluation_line, fingerprint, step_line
 from host.training.stopping import Stopped, StopSignals
@@ -56,7 +57,8 @@ class Run:
     """``trainer`` at work in ``directory``; ``config`` is the document of its configuration.
 
     A new run replaces what is in the directory, once its first step is done; `resume` makes it
-    one that goes on. Then `execute` it. ``log_programs``: of the machine, as `Measurements` does.
+    one that goes on. Then `execute` it. ``log_programs``: of the machine, as `Measurements` does;
+    ``meter`` watches the steps.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Run:
         stop: StopSignals,
         *,
         log_programs: bool = False,
+        meter: Meter | None = None,
     ) -> None:
         self.trainer, self.directory, self.cadence = trainer, directory, cadence
         self._config, self._stop = config, stop
@@ -77,6 +80,7 @@ class Run:
         self._measurements = Measurements(
             directory.path, trainer.accelerator, log_programs=log_programs
         )
+        self._meter = meter or Meter()
         self._begun = self._evaluate_first = False
         self._counters = Counters()
         self._clock = Clock()
@@ -116,6 +120,8 @@ class Run:
             if self._evaluate_first:
                 self._evaluate()
             with self._stop.held():
+                self._meter.start()
+                self._meter.begin_step()
                 self._measurements.start()
                 self.trainer.train(self._after_step)
             summary = self._summary()
@@ -125,16 +131,19 @@ class Run:
             self._log.close()
             self._evaluations.close()
             self._measurements.close()
+            self._close_meter()
         self.directory.finish(summary)
         return summary
 
     def _after_step(self, report: StepReport) -> None:
         self._measurements.stop()
+        self._meter.end_step(report.step)
         if not self._begun:
             self.directory.begin(self._config)
             self._begun = True
         self._log.append(step_line(report))
         self._measurements.append(report.step)
+        self._meter.write(self.directory.path)
         self._progress.update(report)
         stop, evaluate = self._stop.requested, self._evaluation_is_due
         if stop or evaluate or self._checkpoint_is_due:
@@ -144,6 +153,7 @@ class Run:
         if evaluate:
             with self._stop.held(False):  # it changes nothing that would have to be saved
                 self._evaluate()
+        self._meter.begin_step()
         self._measurements.start()
 
     # -- parts -----------------------------------------------------------------------------
@@ -193,7 +203,11 @@ class Run:
             f"fractrain train --resume {shlex.quote(str(self.directory.path))}"
         )
 
+    def _close_meter(self) -> None:
+        self._meter.close(self.directory.path if self._begun else None)
+
     def _summary(self) -> dict[str, Any]:
+        self._close_meter()
         evaluations = self._evaluations.read()
         last = evaluations[-1]
         summary = summarize(
@@ -209,6 +223,7 @@ class Run:
             "counters": dataclasses.asdict(self._total_counters),
             "modelled": _modelled(self.trainer),
             "measured": self._measurements.summary(self._config["config"]),
+            **self._meter.summary(self.directory.path),
             "seconds": {name: round(value, 3) for name, value in self._clock.seconds.items()},
             "command": self._config["command"],
         }

@@ -44,10 +44,12 @@ def digests() -> dict[str, str]:
             found[f"{case}: commands"] = digest(made.commands)
             found[f"{case}: image"] = digest(made.pack(operands))
             golden = expected(made, operands, precisions)
-            emulated, _ = run(made, operands, precisions)
             for result in ("y", "dx", "dw"):
                 found[f"{case}: {result} golden"] = digest(np.asarray(golden[result]))
-                found[f"{case}: {result} emulated"] = digest(np.asarray(emulated[result]))
+            if config == "tiny" and where == "high":  # the slowest part
+                emulated, _ = run(made, operands, precisions)
+                for result in ("y", "dx", "dw"):
+                    found[f"{case}: {result} emulated"] = digest(np.asarray(emulated[result]))
     return found
 
 

@@ -1,0 +1,105 @@
+"""Power of a training run, step by step, into the folder of the run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from host.board.power.energy import energy
+from host.board.power.hwmon import Rail
+from host.board.power.record import (
+    NAME,
+    failure_line,
+    part_line,
+    sample_line,
+    step_line,
+    summarize,
+)
+from host.board.power.sampler import PowerSampler, Sample, watts
+from host.training.journal import Journal
+from host.training.meter import Meter
+
+__all__ = ["PowerLog"]
+
+
+class PowerLog(Meter):
+    """The meter of a run that logs the board's power: ``power.jsonl`` in the run's folder, and
+    ``measured_energy`` in its summary.
+
+    Samples are taken by the thread of ``sampler`` and written by the one that trains, after each
+    step, so the log holds all of a step as soon as the power after it is known. What one process
+    writes is one part of ``power.jsonl`` (`host.board.power.record`).
+    """
+
+    def __init__(self, sampler: PowerSampler, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sampler, self._clock = sampler, clock
+        self._journal: Journal | None = None
+        self._recent: list[Sample] = []
+        self._open_steps: list[tuple[int, float, float]] = []
+        self._begun = 0.0
+
+    def start(self) -> None:
+        """Sample from now on."""
+        self._sampler.start()
+
+    def begin_step(self) -> None:
+        """A step begins now."""
+        self._begun = self._clock()
+
+    def end_step(self, step: int) -> None:
+        """Step ``step`` has ended."""
+        self._open_steps.append((step, self._begun, self._clock()))
+
+    def write(self, folder: Path) -> None:
+        """Append to the log in ``folder`` what is known by now."""
+        journal = self._journal or self._begin(folder)
+        samples = self._sampler.take()
+        for failure in self._sampler.take_failures():
+            journal.append(failure_line(failure))
+        for sample in samples:
+            journal.append(sample_line(sample))
+        self._recent += samples
+        newest = self._recent[-1].time if self._recent else None
+        while self._open_steps and newest is not None and self._open_steps[0][2] <= newest:
+            self._write_step(journal, *self._open_steps.pop(0))
+
+    def close(self, folder: Path | None) -> None:
+        """End sampling; write the rest to ``folder``, None if no run has begun there."""
+        self._sampler.stop()
+        if folder is not None:
+            self.write(folder)
+        if self._journal is not None:
+            self._journal.close()
+
+    def summary(self, folder: Path) -> dict[str, Any]:
+        """`summarize` of all parts in ``folder``."""
+        return {"measured_energy": summarize(Journal(folder / NAME).read())}
+
+    def _begin(self, folder: Path) -> Journal:
+        journal = self._journal = Journal(folder / NAME)
+        journal.truncate(len(journal))  # a torn last line goes, or the next would be torn, too
+        sampler = self._sampler
+        journal.append(part_line(sampler.channels, sampler.rails, sampler.rate_hz))
+        return journal
+
+    def _write_step(self, journal: Journal, step: int, begin: float, end: float) -> None:
+        inside = [each for each in self._recent if begin < each.time <= end]
+        joules = {each.name: self._energy(each, inside, begin, end) for each in self._sampler.rails}
+        journal.append(step_line(step, begin, end, len(inside), joules))
+        # The last one before the end is where the next step's power begins.
+        before = [index for index, each in enumerate(self._recent) if each.time <= end]
+        self._recent = self._recent[max(before, default=0) :]
+
+    def _energy(
+        self, rail: Rail, inside: Sequence[Sample], begin: float, end: float
+    ) -> float | None:
+        """None where samples of the step are there but none of them could read this rail.
+
+        (A step shorter than a period may have none: then its neighbours say what its power was.)
+        """
+        channels = self._sampler.channels
+        if inside and not watts(rail, channels, inside):
+            return None
+        return energy(watts(rail, channels, self._recent), begin, end)

@@ -1,0 +1,36 @@
+"""What may watch a run from outside while it trains: the power of a board, for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Meter"]
+
+
+class Meter:
+    """Is told when steps begin and end, and keeps what it measures in the run's folder. This one
+    measures nothing; others override what they need.
+
+    What is between a step's end and the next one's beginning (logs, checkpoints, evaluations) is
+    no part of either. Nothing that a meter does may change a bit of the training.
+    """
+
+    def start(self) -> None:
+        """Training begins, or goes on."""
+
+    def begin_step(self) -> None:
+        """A step begins now."""
+
+    def end_step(self, step: int) -> None:
+        """Step ``step`` has ended."""
+
+    def write(self, folder: Path) -> None:
+        """Keep in ``folder``, the run's, what is known by now."""
+
+    def close(self, folder: Path | None) -> None:
+        """Training ends; ``folder`` is None if no run has begun. Closing twice is no error."""
+
+    def summary(self, folder: Path) -> dict[str, Any]:
+        """What the run's summary says of it, after `close`."""
+        return {}
