@@ -22,12 +22,12 @@ export AMARANTH_USE_YOSYS := builtin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help train test lint generate bitstream synth bench lock torch clean
+.PHONY: help train test test-armhf lint generate bitstream synth bench lock torch clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="options of the command"]'
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 	@echo
 	@echo 'Example: make train ARGS="--seed 3". All options: $(VENV)/bin/fractrain train --help'
 
@@ -39,6 +39,9 @@ test: $(STAMP) ## run all tests, RTL co-simulations included
 	$(check_tools)
 	$(check_test_tools)
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-armhf: $(STAMP) ## run what the board runs on Debian's Python for armhf, under qemu
+	@$(PY) -m tests.armhf.check build/armhf
 
 lint: $(STAMP) ## check style, types and import directions
 	$(PY) -m ruff check .

@@ -123,3 +123,23 @@ def test_a_base_without_the_labels_is_refused(tmp_path: Path) -> None:
         text=True,
     )
     assert result.returncode != 0
+
+
+def test_boot_script_has_the_kernel_arguments() -> None:
+    arguments = (BOARD / "bootargs.txt").read_text(encoding="utf-8").strip()
+    script = (BOARD / "boot.cmd").read_text(encoding="utf-8")
+    assert f'setenv bootargs "{arguments}"\n' in script
+
+
+def test_kernel_configuration_is_complete_and_said_once() -> None:
+    """What the device tree and the driver cannot do without."""
+    lines = (BOARD / "kernel.config").read_text(encoding="utf-8").splitlines()
+    options = [each for each in lines if each.startswith("CONFIG_")]
+    names = [each.partition("=")[0] for each in options]
+    assert len(set(names)) == len(names)
+    needed = {
+        *("ARCH_ZYNQ", "UIO_PDRV_GENIRQ", "DMA_CMA", "FPGA_MGR_ZYNQ_FPGA", "DEVMEM"),
+        *("SENSORS_UCD9000", "I2C_CADENCE", "I2C_MUX_PCA954x"),
+    }
+    assert {f"CONFIG_{each}" for each in needed} <= set(names)
+    assert all(each.endswith(("=y", "=m")) for each in options)
