@@ -40,9 +40,10 @@ class Case:
         def draw(shape: tuple[int, ...], bits: int, signed: bool) -> np.ndarray:
             low, high = value_range(bits, signed)
             if self.fill == "lowest":
-                return np.full(shape, low if signed else high)
+                return np.full(shape, low if signed else high, np.int64)
             if self.fill == "extremes":
-                return rng.choice([low, high], shape)
+                # In 64 bits on any machine: SciPy computes in the integers of its operands.
+                return rng.choice(np.array([low, high], np.int64), shape)
             return rng.integers(low, high, shape, endpoint=True)
 
         return (
