@@ -21,7 +21,7 @@ TOLERATED = {
     "Common 17-741": "the Tcl store in the user's home cannot be written: nothing here uses it",
     # Many boards' presets have them (Digilent/vivado-boards, issue 20).
     **{
-        f"PSU-{number}": "a DDR delay of the board's preset is negative: the boot loader sets up the "
+        f"PSU-{number}": "a DDR delay of the preset is negative: the boot loader sets up the "
         "memory, nothing of it is in the bitstream"
         for number in range(1, 5)
     },
