@@ -57,6 +57,7 @@ class Axi3Memory:
     stalls : pattern (of `STALLS`) of each ready and of each answer's valid
     latency : cycles from accepting a burst to its first answer, drawn from this range
     accepts : bursts of each direction that it takes before it has answered the first of them
+    full_cycles : in so many it took no other, because it had those
     respond : the response (`OKAY`, `SLVERR`, `DECERR`) to an access of the burst at an address
     stuck : while True, nothing is accepted and nothing is answered
     withhold : while True, bursts are accepted, but not answered
@@ -76,6 +77,7 @@ class Axi3Memory:
     ) -> None:
         self.storage, self.respond, self.latency = storage, respond, latency
         self.accepts = accepts
+        self.full_cycles = 0
         self.stuck = self.withhold = False
         self._random, self._stalls = Random(random.getrandbits(64)), stalls
         self._dut, self._prefix = dut, prefix
@@ -157,7 +159,9 @@ class Axi3Memory:
 
     def _has_room(self, bursts: int) -> bool:
         """One more burst may be accepted, beside those that are here."""
-        return self.accepts is None or bursts < self.accepts
+        room = self.accepts is None or bursts < self.accepts
+        self.full_cycles += not room
+        return room
 
     @property
     def _mute(self) -> bool:

@@ -45,6 +45,15 @@ def test_enable_and_reset_of_a_register_are_ends() -> None:
     assert depth_of(lut(10, 3), lut(11, 10), enabled).levels == 2
 
 
+def test_pins_of_the_processing_system_are_like_ports() -> None:
+    """A path ends at each, under the name of its own net, and begins at each."""
+    ps7 = cell("PS7", SAXIHP0ACLK=2, SAXIHP0WDATA=[11, 12], outputs=[20, 21])
+    cells = [ps7, lut(11, 20), lut(13, 21), lut(12, 13)]
+    top = module(cells, inputs={"clk": [2]}, names={"narrow": [11], "deep": [12], "from": [21]})
+    paths = logic_depth(flatten(netlist(top))).paths
+    assert paths == (TimingPath(2, "from", "deep"), TimingPath(1, "net 20", "narrow"))
+
+
 def test_output_port_is_an_end() -> None:
     top = module([lut(4, 3), lut(5, 4)], inputs={"a": [3]}, outputs={"o": [5]})
     assert logic_depth(flatten(netlist(top))).levels == 2

@@ -26,6 +26,25 @@ def test_clock_and_reset_are_not_counted() -> None:
     cells += [cell("FDRE", C=2, D="0", CE="1", R=3, Q=20 + index) for index in range(9)]
     loads = measure_loads(flatten(netlist(module(cells, INPUTS))), ["rows"])
     assert loads.any_net == Loaded(2, "control")
+    assert loads.reset == Loaded(11, "rst")
+
+
+def test_a_reset_within_the_design_is_not_counted_either() -> None:
+    cells = [cell("FDRE", C=2, D="0", CE="1", R=7, Q=10 + index) for index in range(9)]
+    top = module([*cells, lut(30, 4)], INPUTS, names={"part.reset": [7]})
+    loads = measure_loads(flatten(netlist(top)), ["rows"], ["part.reset"])
+    assert loads.any_net == Loaded(1, "rows__0[0]")
+    assert loads.reset == Loaded(9, "part.reset")
+
+
+def test_names_of_operands_are_patterns() -> None:
+    """From their beginning on; several names may mean the same net."""
+    names = {"engine.rows$7.rows": [7], "engine.rows": [8], "the.engine.rows": [9]}
+    cells = [lut(20 + index, 7) for index in range(2)] + [lut(30, 8)]
+    cells += [lut(40 + index, 9) for index in range(3)]
+    flat = flatten(netlist(module(cells, INPUTS, names=names)))
+    patterns = [r"engine\.rows(\$\d+\.rows)?$"]
+    assert measure_loads(flat, patterns).operand == Loaded(2, "engine.rows$7.rows")
 
 
 def test_loads_add_up_over_modules() -> None:

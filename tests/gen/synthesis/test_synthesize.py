@@ -98,6 +98,34 @@ def test_net_with_two_drivers_is_refused(tmp_path: Path) -> None:
         synthesize(text, "top", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "wire open; assign o = open ^ a;",  # synthesis would make a constant of it
+        "reg held; always @* if (a) held = b; assign o = held;",
+        "missing cell (.i(a), .o(o));",
+    ],
+    ids=["no driver", "latch", "no such module"],
+)
+def test_a_fault_of_the_sources_is_refused(body: str, tmp_path: Path) -> None:
+    text = f"module top(input a, b, output o); {body} endmodule"
+    with pytest.raises(MachineError, match="Yosys failed"):
+        synthesize(text, "top", tmp_path)
+
+
+def test_a_module_that_exists_once_may_be_laid_flat(tmp_path: Path) -> None:
+    text = (
+        COUNTER
+        + """
+module top(input clk, input [3:0] step, output [7:0] count);
+  counter inside (.clk(clk), .step(step), .count(count));
+endmodule
+"""
+    )
+    assert set(synthesize(text, "top", tmp_path).modules) == {"top", "counter"}
+    assert set(synthesize(text, "top", tmp_path, inside=["counter"]).modules) == {"top"}
+
+
 def test_kill_leaves_nothing_that_looks_complete(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path

@@ -15,6 +15,10 @@ from tests.gen.zynq.cell_library import empty_module, primitives
 __all__ = ["Complaint", "lint"]
 
 CELLS = "cells"
+VERILATOR = (
+    "verilator --lint-only -Wall -Wpedantic -Wno-fatal --default-language 1364-2001 "
+    f"--top-module {BARE_NAME}"
+).split()
 LINE = re.compile(r"^%(Warning|Error)-?(\w*): (\w+)\.v:\d+:\d+: (.*)")
 
 # What Amaranth's Verilog does on purpose, or its Yosys as it writes it; nothing of it is a fault.
@@ -47,19 +51,19 @@ class Complaint:
 
 def lint(folder: Path, files: Mapping[str, str]) -> list[Complaint]:
     """What Verilator says of the bare top in ``files`` (module name → Verilog) that is not of the
-    style of generated code. Primitives are empty modules with the ports that Yosys knows."""
+    style of generated code. All of it must be Verilog-2001, which is what a Vivado block design
+    takes. Primitives are empty modules with the ports that Yosys knows."""
     require_tools()
     cells = "\n".join(empty_module(each) for each in primitives().values())
     for name, text in {CELLS: cells, **files}.items():
         (folder / f"{name}.v").write_text(text)
-    command = f"verilator --lint-only -Wall -Wpedantic -Wno-fatal --top-module {BARE_NAME}".split()
     result = subprocess.run(
-        [*command, *(f"{name}.v" for name in (CELLS, *files))],
+        [*VERILATOR, *(f"{name}.v" for name in (CELLS, *files))],
         cwd=folder,
         env=tool_environment(),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1200,
     )
     found = [
         Complaint(match[2], match[3], match[4])

@@ -158,7 +158,7 @@ def test_a_wrong_width_within_the_accelerator_is_noticed(tmp_path: Path) -> None
     files = dict(hollow())
     files[ACCELERATOR_NAME] = files[ACCELERATOR_NAME].replace(
         "\nendmodule",
-        "\n  wire unused;\n  BUFG inside (.I(gp0__arlen), .O(unused));\nendmodule",
+        "\n  wire unused;\n  BUFG buffer (.I(gp0__arlen), .O(unused));\nendmodule",
         1,
     )
     assert [each.code for each in lint(tmp_path, files)] == ["WIDTHTRUNC"]

@@ -8,7 +8,7 @@ BUILD_HASH = 0x8BAD_F00D
 
 
 def test_board() -> None:
-    parameters = machine()
+    parameters = machine(memory__outstanding=16)
     board = Board(parameters, build_hash=BUILD_HASH)
     run_bench(
         board,
