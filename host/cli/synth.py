@@ -16,6 +16,10 @@ from hw.contract.parameters import load_parameters
 PARTS = ("array", "engine", "top")
 
 EPILOG = """\
+Parts: array, the MAC array alone; engine, the machine with its ports to memory and registers; top,
+the board's design, which is the engine behind AXI3 on a bare PS7. Sources with a latch, a net
+without a driver or with two, or a module that is missing are refused.
+
 Every figure is of Yosys's synth_xilinx and modelled: nothing was placed or routed. A LUT6_2
 counts as one LUT. Results are kept in build/synth; only what changed is synthesized again, which
 takes minutes for a large machine."""

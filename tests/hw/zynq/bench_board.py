@@ -154,6 +154,26 @@ async def registers_by_any_access(bench: Bench, stalls: str) -> None:
 
 
 @testbench(cycle_limit=20_000)
+@cocotb.parametrize(stalls=STALLS)
+async def reads_and_writes_take_turns(bench: Bench, stalls: str) -> None:
+    """While many of both kinds wait, neither is more than a few ahead of the other."""
+    software, count = Software(bench, stalls=stalls), 60
+    monitor, address = software.monitors[0], _address(contract.WINDOW_FIRST)
+    assert isinstance(monitor, GpMonitor)
+    for number in range(count):
+        software.master.send(GpAccess(address, 1, data=[number]))
+        software.master.send(GpAccess(address, 1))
+    # what one of them may do while the other's channels stall, 40 cycles at most
+    ahead = {"never": 1, "rare": 3, "random": 4, "bursts": 12}[stalls]
+    while max(monitor.reads, monitor.writes) < count:
+        await bench.cycles()
+        assert abs(monitor.reads - monitor.writes) <= ahead, (monitor.reads, monitor.writes)
+    await bench.cycles(1000)
+    assert monitor.reads == monitor.writes == count
+    software.finish()
+
+
+@testbench(cycle_limit=20_000)
 async def elsewhere_is_nothing(bench: Bench) -> None:
     """All of GP0 but 4 KB is answered with DECERR, and changes nothing."""
     software = Software(bench)

@@ -55,25 +55,6 @@ async def mixes(bench: Bench, stalls: str) -> None:
     monitor.finish()
 
 
-@testbench(cycle_limit=60_000)
-@cocotb.parametrize(stalls=STALLS)
-async def reads_and_writes_do_not_starve_each_other(bench: Bench, stalls: str) -> None:
-    """However many of one kind wait, one of the other is answered before a few of them."""
-    registers(bench, stalls)
-    master = GpMaster(bench.dut, "gp__", bench.random, stalls=stalls).start()
-    monitor = GpMonitor(bench.dut, "gp__").start()
-    many = [random_access(bench.random, write=number % 2 == 0) for number in range(40)]
-    for access in many:
-        master.send(access)
-    while monitor.reads < 20 or monitor.writes < 20:
-        await bench.cycles()
-        # a burst takes a beat's time at least and sixteen beats' at most
-        assert abs(monitor.reads - monitor.writes) <= 20
-        if min(monitor.reads, monitor.writes) == 0:
-            assert max(monitor.reads, monitor.writes) <= 18
-    monitor.finish()
-
-
 def foreign_master(bench: Bench, stalls: str) -> AxiMaster:
     """Somebody else's master: cocotbext-axi's, of which only AXI4's longer bursts and shorter lock
     are not AXI3's. It knows no WID; the bridge does not look at it."""
