@@ -67,6 +67,20 @@ def test_parts_on_the_command_line_are_those_that_exist() -> None:
     assert tuple(PARTS) == OFFERED_PARTS
 
 
+def test_all_is_what_contains_the_rest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = []
+
+    def synthesize_part(part: str, *arguments: object) -> Figures:
+        done.append(part)
+        return ARRAY
+
+    monkeypatch.setattr(figures_module, "synthesize_part", synthesize_part)
+    assert main(["synth", "--config", "tiny"]) == 0
+    assert done == ["array", "top"]
+
+
 def test_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert run() == 0
     rows = {line[:36].strip(): line[36:].split() for line in capsys.readouterr().out.splitlines()}
