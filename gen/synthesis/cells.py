@@ -181,7 +181,7 @@ _KINDS: dict[str, CellKind] = {
         clocks=frozenset({"CLK"}),
         direct=_dsp_direct,
     ),
-    # All of its ports to the fabric have registers; what they take is in its data sheet (DS191).
+    # Paths begin and end at its pins: what is behind them is no logic of the design.
     "PS7": CellKind(
         registered=True,
         clocks=frozenset(

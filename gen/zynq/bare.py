@@ -84,9 +84,9 @@ def bare_text(interfaces: Sequence[Interface], ps7: Sequence[Port]) -> str:
     """Verilog of the top: a PS7 with the ports ``ps7``, a BUFG and the wrapper.
 
     FCLKCLK[0] is the clock, FCLKRESETN[0] the reset, IRQF2P[0] the interrupt; GP0 and as many HP
-    ports as there are interfaces are connected. Every other input of the PS7 is 0, as it is in the
-    processing system that Vivado makes. `DataError` if the PS7 lacks a pin that is needed, or has
-    it with another direction or width.
+    ports as there are interfaces are connected. Every other input of the PS7 is 0, which is also
+    what Vivado's processing_system7 ties what is not in use to. `DataError` if the PS7 lacks a pin
+    that is needed, or has it with another direction or width.
     """
     pins = {port.name: port for port in ps7}
     links = _links(interfaces, pins)
