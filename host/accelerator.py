@@ -12,7 +12,6 @@ written against `Accelerator` trains the same network, bit for bit, on any of th
 from __future__ import annotations
 
 import importlib
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,18 +21,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.argument_checks import check_equal, check_output, pair, whole
+from host.argument_checks import (
+    check_bit_pair,
+    check_equal,
+    check_output,
+    check_stored,
+    check_windows,
+    pair,
+    whole,
+)
 from host.compiler import Program, Step, narrowed, skipped
 from host.counters import Counters
 from host.machine_work import MachineWork, ProgramRun
 from host.numerics.elementwise import Elementwise
 from host.numerics.quantization import Quantized
 from host.real_convolutions import RealConvolutions
-from host.shapes import output_size
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.layout import check_values
 from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Pass, Precision, check_bits
+from hw.contract.precision import Pass, Precision
 
 Integers = NDArray[np.integer]
 Size = int | tuple[int, int]
@@ -148,11 +154,11 @@ class Accelerator(ABC):
         ``stored``: ``a`` has so many bits in memory, of which the most significant are read.
         """
         bits, stride, padding = self._check_call(Pass.FORWARD, bits, stride, padding)
-        stored = self._check_stored(stored, bits[0])
+        stored = check_stored(stored, bits[0], self.parameters.precision.max_bits)
         a = self._operand("a", a, "[N,C,H,W]", stored, signed=False)
         w = self._operand("w", w, "[K,C,R,S]", bits[1], signed=True)
         check_equal("w.shape[1], input channels", w.shape[1], a.shape[1], "as a has channels")
-        self._check_windows(a.shape[2:], w.shape[2:], stride, padding)
+        check_windows(a.shape[2:], w.shape[2:], stride, padding)
         if stored > bits[0]:
             return self._forward_top(a, w, bits, stride, padding, stored)
         return self._forward(a, w, bits, stride, padding)
@@ -176,7 +182,7 @@ class Accelerator(ABC):
         e = self._operand("e", e, "[N,K,P,Q]", bits[0], signed=True)
         w = self._operand("w", w, "[K,C,R,S]", bits[1], signed=True)
         check_equal("w.shape[0], output channels", w.shape[0], e.shape[1], "as e has channels")
-        windows = self._check_windows(size, w.shape[2:], stride, padding)
+        windows = check_windows(size, w.shape[2:], stride, padding)
         check_output(e.shape[2:], windows, f"input_size {size}")
         return self._error(e, w, bits, stride, padding, size)
 
@@ -196,12 +202,12 @@ class Accelerator(ABC):
         ``stored`` as in `forward`.
         """
         bits, stride, padding = self._check_call(Pass.GRADIENT, bits, stride, padding)
-        stored = self._check_stored(stored, bits[0])
+        stored = check_stored(stored, bits[0], self.parameters.precision.max_bits)
         kernel = pair("kernel_size", kernel_size)
         a = self._operand("a", a, "[N,C,H,W]", stored, signed=False)
         e = self._operand("e", e, "[N,K,P,Q]", bits[1], signed=True)
         check_equal("e.shape[0], images", e.shape[0], a.shape[0], "as a has images")
-        windows = self._check_windows(a.shape[2:], kernel, stride, padding)
+        windows = check_windows(a.shape[2:], kernel, stride, padding)
         check_output(e.shape[2:], windows, f"a of {tuple(a.shape[2:])}")
         if stored > bits[0]:
             return self._gradient_top(a, e, bits, stride, padding, kernel, stored)
@@ -374,26 +380,8 @@ class Accelerator(ABC):
         """The arguments that all passes have, as plain integers."""
         if not self._open:
             raise MachineError(f"{which.label}: the accelerator is closed; open it again")
-        names = f"({which.row.name.lower()}, {which.column.name.lower()})"
-        try:
-            if not isinstance(bits, tuple | list) or any(isinstance(each, bool) for each in bits):
-                raise TypeError
-            row, column = (operator.index(each) for each in bits)
-        except (TypeError, ValueError):
-            raise ParameterError("bits", bits, f"a tuple of two whole numbers, {names}") from None
-        maximum = self.parameters.precision.max_bits
-        check_bits(f"bits[0], {which.row.name.lower()}", row, maximum=maximum)
-        check_bits(f"bits[1], {which.column.name.lower()}", column, maximum=maximum)
-        return (row, column), whole("stride", stride, 1), whole("padding", padding, 0)
-
-    def _check_stored(self, stored: int | None, bits: int) -> int:
-        """Bits of activations in memory; None for those that are read."""
-        if stored is None:
-            return bits
-        check_bits("stored", stored, maximum=self.parameters.precision.max_bits)
-        if stored < bits:
-            raise ParameterError("stored", stored, f"at least bits[0], {bits}")
-        return stored
+        pair_of_bits = check_bit_pair(which, bits, self.parameters.precision.max_bits)
+        return pair_of_bits, whole("stride", stride, 1), whole("padding", padding, 0)
 
     def _operand(
         self, name: str, values: object, axes: str, bits: int, *, signed: bool
@@ -411,16 +399,3 @@ class Accelerator(ABC):
             raise ParameterError(f"{name}.shape", array.shape, f"four axes {axes}, each at least 1")
         check_values(name, array, bits, signed)
         return array
-
-    @staticmethod
-    def _check_windows(
-        size: tuple[int, int], kernel: tuple[int, int], stride: int, padding: int
-    ) -> tuple[int, int]:
-        """Output size; `ParameterError` if the kernel does not fit."""
-        windows = output_size(size, kernel, stride, padding)
-        if min(windows) < 1:
-            padded = tuple(length + 2 * padding for length in size)
-            raise ParameterError(
-                "kernel size", tuple(kernel), f"at most {padded}, the input with its padding"
-            )
-        return windows

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import operator
 
+from host.shapes import output_size
 from hw.contract.errors import ParameterError
+from hw.contract.precision import Pass, check_bits
 
 LARGEST_SIZE = 65535
 """Of strides, paddings and sizes."""
@@ -40,3 +42,42 @@ def check_output(given: tuple[int, int], wanted: tuple[int, int], source: str) -
             tuple(given),
             f"{wanted}, the output size of {source} with this kernel, stride and padding",
         )
+
+
+def check_bit_pair(which: Pass, bits: object, maximum: int) -> tuple[int, int]:
+    """Bits of the two operands of the pass, in its order."""
+    names = which.row.name.lower(), which.column.name.lower()
+    try:
+        if not isinstance(bits, tuple | list) or any(isinstance(each, bool) for each in bits):
+            raise TypeError
+        row, column = (operator.index(each) for each in bits)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            "bits", bits, f"a tuple of two whole numbers, ({', '.join(names)})"
+        ) from None
+    check_bits(f"bits[0], {names[0]}", row, maximum=maximum)
+    check_bits(f"bits[1], {names[1]}", column, maximum=maximum)
+    return row, column
+
+
+def check_stored(stored: int | None, bits: int, maximum: int) -> int:
+    """Bits of activations in memory; None for the ``bits`` that are read."""
+    if stored is None:
+        return bits
+    check_bits("stored", stored, maximum=maximum)
+    if stored < bits:
+        raise ParameterError("stored", stored, f"at least bits[0], {bits}")
+    return stored
+
+
+def check_windows(
+    size: tuple[int, int], kernel: tuple[int, int], stride: int, padding: int
+) -> tuple[int, int]:
+    """Output size; `ParameterError` if the kernel does not fit."""
+    windows = output_size(size, kernel, stride, padding)
+    if min(windows) < 1:
+        padded = tuple(length + 2 * padding for length in size)
+        raise ParameterError(
+            "kernel size", tuple(kernel), f"at most {padded}, the input with its padding"
+        )
+    return windows
