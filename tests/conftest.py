@@ -1,6 +1,7 @@
 """What every test gets: paths of the project, seeded random numbers, one environment."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,13 @@ import pytest
 
 # Before any test imports Amaranth: the Yosys of its wheel, never one that happens to be on PATH.
 os.environ["AMARANTH_USE_YOSYS"] = "builtin"
+
+# Who starts the tests in the background ignores these, and programs inherit that: what tests
+# interrupt would run on.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+for ignored in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(ignored, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

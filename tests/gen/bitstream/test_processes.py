@@ -104,9 +104,12 @@ run_logged(["sh", "-c", "echo $$; sleep 1000"], Path("."), Path("log"), say)
     )
     assert process.stdout is not None
     with process:
-        tool = int(process.stdout.readline())
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == -signal.SIGINT
+        try:
+            tool = int(process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == -signal.SIGINT
+        finally:
+            process.kill()  # or nothing would end the wait of `with`
     assert gone(tool)
 
 
