@@ -37,7 +37,9 @@ class GpBridge(wiring.Component):
     where an exclusive access would get EXOKAY); locking is of no meaning with a single master. So
     are AxCACHE, AxPROT and AxQOS.
 
-    Reads and writes do not wait for each other here; the slave lets them take turns.
+    Reads and writes do not wait for each other here; the slave lets them take turns. The bridge
+    waits for as long as ``registers`` does not answer: its proof assumes that they do, and
+    `AxiLiteSlave` always does.
 
     Timing: every output is a register, or constant. Two cycles and the slave's time for a beat, and
     two for a burst. READY is low until the first cycle after a reset.

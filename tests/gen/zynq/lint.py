@@ -1,14 +1,24 @@
-"""Verilator as a linter of the board's design, and what it may say of generated code."""
+"""Verilator as a linter of the board's design, and what it may say of generated code.
+
+    python -m tests.gen.zynq.lint --config zc706
+
+lints a whole machine and prints what is wrong, in minutes; the tests do so for a small one.
+"""
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME
+from gen.zynq.sources import sources
+from hw.contract.parameters import load_parameters
 from sim.cosim.toolchain import require_tools, tool_environment
 from tests.gen.zynq.cell_library import empty_module, primitives
 
@@ -89,3 +99,24 @@ def _is_style(complaint: Complaint) -> bool:
 def _is_unused_output(pin: str) -> bool:
     """Of whichever primitive: no name is an output of one and an input of another."""
     return {each.ports[pin][0] for each in primitives().values() if pin in each.ports} == {"output"}
+
+
+def main() -> int:
+    """The number of complaints, printed."""
+    parser = argparse.ArgumentParser(description="Lint the board's design of a machine.")
+    parser.add_argument("--config", default="zc706", help="preset or YAML file (default: zc706)")
+    parameters = load_parameters(parser.parse_args().config)
+    files = {
+        name.removesuffix(".v"): content.decode()
+        for name, content in sources(parameters, bare=True).items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        complaints = lint(Path(folder), files)
+    for each in complaints:
+        print(f"{each.code} {each.file}: {each.text}")
+    print(f"{len(complaints)} complaints")
+    return min(len(complaints), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
