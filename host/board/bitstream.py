@@ -15,7 +15,7 @@ from gen.bitstream.manifest import (
 from host.board.system import System
 from hw.contract.errors import DataError
 
-__all__ = ["Bitstream", "LoadedNote", "find_bitstream", "read_note", "write_note"]
+__all__ = ["Bitstream", "LoadedNote", "drop_note", "find_bitstream", "read_note", "write_note"]
 
 FIRMWARE = "lib/firmware"
 INSTALLED = f"{FIRMWARE}/fractrain"
@@ -75,6 +75,21 @@ def read_note(system: System) -> LoadedNote | None:
         return LoadedNote(str(document["build_hash"]), float(document["clock_mhz"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def drop_note(system: System) -> None:
+    """Take the note away, before anything is done after which it may be wrong: whoever believes a
+    wrong one reads a register that never answers.
+
+    Raises `DataError` if it cannot be taken away; nothing must be changed then.
+    """
+    try:
+        system.remove(NOTE)
+    except OSError as error:
+        raise DataError(
+            f"cannot remove {NOTE}, by which others go: {error.strerror}; run `fractrain board "
+            "load` as root"
+        ) from error
 
 
 def write_note(system: System, note: LoadedNote) -> None:

@@ -6,7 +6,15 @@ from types import TracebackType
 from typing import TypeVar
 
 from gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
-from host.board.bitstream import NOTE, Bitstream, LoadedNote, find_bitstream, read_note, write_note
+from host.board.bitstream import (
+    NOTE,
+    Bitstream,
+    LoadedNote,
+    drop_note,
+    find_bitstream,
+    read_note,
+    write_note,
+)
 from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, Slcr, set_clock, stop_clock
 from host.board.dma_buffer import DmaBuffer, find_buffer
 from host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
@@ -94,13 +102,14 @@ class BoardDevice:
     def set_clock(self) -> list[str]:
         """Make FCLK0 what the bitstream was built for.
 
-        Who may not open ``/dev/mem`` relies on what root has set since boot, by its note.
+        Who may not open ``/dev/mem`` relies on what root has set since boot, by its note. Who may
+        takes the note away first and leaves it when all is well: one who is killed or fails in
+        between leaves none.
         """
         manifest = self.bitstream.manifest
         wanted = LoadedNote(manifest.build_hash, manifest.clock_mhz)
         try:
-            done = set_clock(self.system, self._open_slcr(), manifest.clock_mhz)
-            write_note(self.system, wanted)
+            slcr = self._open_slcr()
         except PermissionError as error:
             if read_note(self.system) != wanted:
                 raise DataError(
@@ -109,23 +118,30 @@ class BoardDevice:
                     "refused, too, the kernel needs the argument iomem=relaxed"
                 ) from error
             done = [f"{wanted.clock_mhz:g} MHz, as root has set it since boot ({NOTE})"]
+        else:
+            drop_note(self.system)
+            done = set_clock(self.system, slcr, manifest.clock_mhz)
+            write_note(self.system, wanted)
         self._registers = EngineRegisters(self.uio.words, self.parameters)
         return done
 
     def stop_clock(self) -> None:
         """Stop FCLK0, to see what power the FPGA takes then; `set_clock` starts it again, and the
-        registers are out of reach until it has.
+        registers are out of reach until it has. Without a note of it, so that a process that is
+        killed meanwhile leaves nothing by which others would take the clock to be running.
 
         Raises `MachineError` while the machine runs, `DataError` without the right to.
         """
         self.runner.require_idle()
         try:
-            stop_clock(self._open_slcr())
+            slcr = self._open_slcr()
         except PermissionError as error:
             raise DataError(
                 "no permission to open /dev/mem, through which FCLK0 is stopped: run as root"
             ) from error
+        drop_note(self.system)
         self._registers = None
+        stop_clock(slcr)
 
     def _open_slcr(self) -> Slcr:
         if self._slcr is None:

@@ -13,7 +13,7 @@ import errno
 from dataclasses import dataclass
 
 from gen.bitstream.manifest import BIN_NAME
-from host.board.bitstream import FIRMWARE, Bitstream
+from host.board.bitstream import FIRMWARE, Bitstream, drop_note
 from host.board.system import System
 from hw.contract.errors import DataError, MachineError, MissingToolError
 
@@ -65,7 +65,8 @@ def load(system: System, bitstream: Bitstream) -> FpgaManager:
     """Configure the FPGA with ``bitstream``, whole.
 
     Raises `MissingToolError` if this kernel cannot do it, `DataError` for a file that is not the
-    manifest's and where rights are missing, `MachineError` if the FPGA did not take it.
+    manifest's and where rights are missing, `MachineError` if the FPGA did not take it. What was
+    noted of the FPGA before is gone then.
     """
     content = bitstream.checked_bin()
     manager = find_manager(system)
@@ -81,6 +82,7 @@ def load(system: System, bitstream: Bitstream) -> FpgaManager:
         )
     name, copied = _firmware_name(system, bitstream, content)
     try:
+        drop_note(system)
         return _write(system, manager, name)
     finally:
         if copied:

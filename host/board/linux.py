@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import glob
 import mmap
@@ -58,6 +59,10 @@ class LinuxSystem:
             os.replace(temporary, place)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def remove(self, path: str) -> None:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self._place(path).unlink()
 
     def glob(self, pattern: str) -> list[str]:
         root = glob.escape(str(self.root)).rstrip("/")

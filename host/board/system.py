@@ -90,6 +90,9 @@ class System(Protocol):
     def replace_text(self, path: str, text: str) -> None:
         """Make a plain file that holds ``text``, and the folder that it is in."""
 
+    def remove(self, path: str) -> None:
+        """Remove a plain file; that there is none is no error."""
+
     def glob(self, pattern: str) -> list[str]:
         """The paths that match, sorted."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from host.board.power.record import failure_line, part_line, sample_line, what_i
 from host.board.power.sampler import PowerSampler
 from host.cli.board_options import add_device, open_system
 from host.cli.output import prepare_folder, table, write_text
+from host.training.stopping import StopSignals
 from hw.contract.errors import MissingToolError, ParameterError
 
 if TYPE_CHECKING:
@@ -84,14 +87,17 @@ def run(args: argparse.Namespace) -> int:
         raise ParameterError("--seconds", args.seconds, "more than 0")
     if args.out is not None:
         prepare_folder(args.out.parent)
-    with open_system(args) as system:
+    # the terminal may go, too, while the clock is stopped
+    with StopSignals(signal.SIGHUP), open_system(args) as system:
         sampler = PowerSampler(system, args.rate)
         if not sampler.channels:
             raise MissingToolError(f"{what_is_known((), ())} See docs/board.md")
         results = []
-        for result, workload in _measured(system, phases, sampler, args.seconds):
-            results.append(result)
-            print(f"{_headline(result, workload)}\n\n{_rails(result)}\n", flush=True)
+        measured = _measured(system, phases, sampler, args.seconds)
+        with contextlib.closing(measured):
+            for result, workload in measured:
+                results.append(result)
+                print(f"{_headline(result, workload)}\n\n{_rails(result)}\n", flush=True)
     print(f"{_channels(results)}\n\n{what_is_known(sampler.channels, sampler.rails)}")
     if args.out is not None:
         write_text(args.out, "".join(f"{json.dumps(each)}\n" for each in _lines(sampler, results)))
@@ -112,7 +118,7 @@ def _phases(text: str) -> list[str]:
 
 def _measured(
     system: System, phases: Sequence[str], sampler: PowerSampler, seconds: float
-) -> Iterator[tuple[PhaseResult, Workload | None]]:
+) -> Generator[tuple[PhaseResult, Workload | None], None, None]:
     """Each phase's result as soon as it is there; what ran, in the phase in which something did.
 
     No register is accessed while the clock is stopped: the access would never end.
@@ -128,11 +134,12 @@ def _measured(
         device.set_clock()
         device.identify()  # which also ends what an earlier process has left running
         if "idle" in phases:
-            device.stop_clock()
             try:
-                yield measure(sampler, "idle", seconds), None
+                device.stop_clock()
+                idle = measure(sampler, "idle", seconds)
             finally:
                 device.set_clock()  # who comes next must find it running
+            yield idle, None
         if "clocked" in phases:
             yield measure(sampler, "clocked", seconds), None
         if "running" in phases:

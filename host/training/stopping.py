@@ -25,21 +25,27 @@ class Stopped(KeyboardInterrupt):
 
 
 class StopSignals(contextlib.AbstractContextManager["StopSignals"]):
-    """Context manager in which both signals raise `Stopped` where the program is.
+    """Context manager in which these signals raise `Stopped` where the program is.
 
     Inside `held` the first one only sets ``requested``; a second raises there too, and a third
     ends the process by the system's default. Does nothing outside the main thread, where Python
-    has no signals.
+    has no signals. ``further`` signals do likewise, unless they are ignored, as SIGHUP is under
+    nohup.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *further: signal.Signals) -> None:
+        self._signals = (*SIGNALS, *further)
         self.requested: int | None = None
         self._held = False
         self._previous: dict[int, signal._HANDLER] = {}
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            self._previous = {each: signal.signal(each, self._handle) for each in SIGNALS}
+            self._previous = {
+                each: signal.signal(each, self._handle)
+                for each in self._signals
+                if each in SIGNALS or signal.getsignal(each) is not signal.SIG_IGN
+            }
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -60,7 +66,7 @@ class StopSignals(contextlib.AbstractContextManager["StopSignals"]):
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         second = self.requested is not None
         if second:
-            for each in SIGNALS:
+            for each in self._previous:
                 signal.signal(each, signal.SIG_DFL)
         self.requested = signum
         if second or not self._held:

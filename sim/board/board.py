@@ -124,6 +124,9 @@ class SimulatedBoard:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
 
+    def remove(self, path: str) -> None:
+        self._place(path).unlink(missing_ok=True)
+
     def glob(self, pattern: str) -> list[str]:
         skipped = len(str(self.root))
         return sorted(each[skipped:] for each in glob.glob(glob.escape(str(self.root)) + pattern))

@@ -126,10 +126,12 @@ def test_notes(system: LinuxSystem) -> None:
 
 
 def test_a_bitstream_of_before_is_replaced_or_refused(system: LinuxSystem) -> None:
-    system.replace_text(NOTE, json.dumps({"build_hash": "0" * 64, "clock_mhz": 200}))
+    before = json.dumps({"build_hash": "0" * 64, "clock_mhz": 200})
+    system.replace_text(NOTE, before)
     device = BoardDevice(system)
     device.reserve()
     assert device.configure() == "loaded through fpga0"
+    system.replace_text(NOTE, before)
     (system.root / "sys/class/fpga_manager/fpga0/firmware").unlink()
     with pytest.raises(MissingToolError, match="no attribute 'firmware'"):
         device.configure()
@@ -268,20 +270,82 @@ def test_rights_that_lack(system: LinuxSystem, path: str, message: str) -> None:
 def test_who_may_not_see_the_clock_goes_by_the_note(
     system: LinuxSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(self: LinuxSystem, address: int, size: int) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(LinuxSystem, "map_physical", refused)
+    refuse_memory(monkeypatch)
     with pytest.raises(DataError, match=r"as root once after each boot; .* iomem=relaxed"):
         BoardDevice.open(system)
     monkeypatch.undo()
     BoardDevice.open(system).close()
-    monkeypatch.setattr(LinuxSystem, "map_physical", refused)
+    refuse_memory(monkeypatch)
     device = BoardDevice(system)
     device.reserve()
     device.configure()
     assert device.set_clock() == [f"200 MHz, as root has set it since boot ({NOTE})"]
     device.close()
+
+
+def refuse_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on this is not root."""
+
+    def refused(self: LinuxSystem, address: int, size: int) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(LinuxSystem, "map_physical", refused)
+
+
+def test_nobody_goes_by_a_note_of_a_clock_that_was_stopped(
+    system: LinuxSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that stopped it has been killed: it did not start it again."""
+    with BoardDevice.open(system) as device:
+        device.stop_clock()
+    refuse_memory(monkeypatch)
+    with pytest.raises(DataError, match="board load` as root once after each boot"):
+        BoardDevice.open(system)
+
+
+def test_no_note_while_the_clock_is_being_set(
+    system: LinuxSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    BoardDevice.open(system).close()
+    seen = []
+
+    def killed(system: LinuxSystem, *_: object, **__: object) -> None:
+        seen.append(read_note(system))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("host.board.device.set_clock", killed)
+    with pytest.raises(KeyboardInterrupt):
+        BoardDevice.open(system)
+    assert seen == [None] and read_note(system) is None
+
+
+def test_a_load_that_fails_leaves_no_note(system: LinuxSystem) -> None:
+    BoardDevice.open(system).close()
+    text(system, "sys/class/fpga_manager/fpga0/state", "write error\n")
+    with pytest.raises(MachineError, match="'write error'"):
+        load(system, find_bitstream(system))
+    assert read_note(system) is None
+
+
+def test_nothing_is_changed_if_the_note_cannot_be_taken_away(
+    system: LinuxSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: LinuxSystem, path: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    firmware = system.root / "sys/class/fpga_manager/fpga0/firmware"
+    firmware.write_text("")
+    with BoardDevice.open(system) as device:
+        firmware.write_text("untouched")
+        before = (system.root / "dev/mem").read_bytes()[-4096:]
+        monkeypatch.setattr(LinuxSystem, "remove", refused)
+        for change in (device.stop_clock, device.set_clock):
+            with pytest.raises(DataError, match=r"cannot remove /run/fractrain/loaded.json"):
+                change()
+        with pytest.raises(DataError, match=r"cannot remove .* as root"):
+            device.configure(again=True)
+        assert (system.root / "dev/mem").read_bytes()[-4096:] == before
+    assert firmware.read_text() == "untouched"
 
 
 def test_the_slcr_must_be_there(system: LinuxSystem) -> None:

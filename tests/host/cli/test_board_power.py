@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from host.board.bitstream import read_note
 from host.cli import board_power
 from host.cli.main import main
 from hw.contract.parameters import load_parameters
@@ -130,6 +133,34 @@ def test_all_phases_on_the_simulated_board(
     assert running["joules_per_repetition"] == pytest.approx(
         running["joules"] / phases["running"]["repetitions"]
     )
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_clock_is_stopped(
+    signum: signal.Signals, on: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever ends it, or closes its terminal: the clock runs again, and a note says so."""
+    seen = []
+    # not this process's end if the command does not look after it
+    before = signal.signal(signum, lambda *_: None)
+    with SimulatedBoard(load_parameters("tiny"), buffer_bytes=1 << 20) as board:
+        folder = board.root / "sys/class/hwmon/hwmon0"
+        folder.mkdir(parents=True)
+        (folder / "power1_input").write_text("4000000\n")
+
+        def interrupted(*arguments: Any) -> None:
+            seen.append((board.slcr.obstacle, read_note(board)))
+            os.kill(os.getpid(), signum)
+            pytest.fail("the signal was not raised")
+
+        monkeypatch.setattr(board_power, "measure", interrupted)
+        on(board)
+        try:
+            assert main(["board", "power"]) == 128 + signum
+        finally:
+            signal.signal(signum, before)
+        assert seen == [("FCLK0 is stopped", None)]
+        assert board.slcr.obstacle == "" and read_note(board) is not None
 
 
 def test_training_with_power_needs_the_board(

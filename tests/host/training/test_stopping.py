@@ -63,6 +63,20 @@ def test_a_request_does_not_wait_for_what_is_not_held(signum: int) -> None:
         assert stopped.value.signum == signum
 
 
+def test_further_signals_unless_they_are_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopSignals(signal.SIGHUP):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # nohup
+        signal.signal(signal.SIGHUP, lambda *_: None)
+        with pytest.raises(Stopped) as stopped, StopSignals(signal.SIGHUP):
+            send(signal.SIGHUP)
+            pytest.fail("the signal was not raised")
+        assert stopped.value.exit_code == 129
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_handlers_are_put_back() -> None:
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with StopSignals():
