@@ -186,6 +186,16 @@ def _switch(system: System, slcr: Slcr, wanted_mhz: float, source: str) -> None:
     give pulses that are too short for the logic behind it."""
     chosen, dividers = _dividers(slcr, wanted_mhz, source)
     stopped = slcr.read(CLOCK_GATE) & 1
+    try:
+        _divide(slcr, chosen, dividers)
+        if not stopped:
+            slcr.change(CLOCK_GATE, 1, 0)
+    except MachineError as error:
+        raise MachineError(f"{error}; {_how_it_is_left(slcr.clock())}") from error
+    system.sleep(SETTLE_SECONDS)
+
+
+def _divide(slcr: Slcr, chosen: str, dividers: tuple[int, int]) -> None:
     slcr.change(RESET_CONTROL, 1, 1)
     slcr.change(CLOCK_GATE, 1, 1)
     slcr.change(
@@ -193,9 +203,13 @@ def _switch(system: System, slcr: Slcr, wanted_mhz: float, source: str) -> None:
         3 << 4 | 0x3F << 8 | 0x3F << 20,
         SOURCE_CODE[chosen] << 4 | dividers[0] << 8 | dividers[1] << 20,
     )
-    if not stopped:
-        slcr.change(CLOCK_GATE, 1, 0)
-    system.sleep(SETTLE_SECONDS)
+
+
+def _how_it_is_left(clock: ClockState) -> str:
+    """What a change that failed half way means for whoever comes next."""
+    left = "FCLK0 is stopped now" if clock.stopped else "FCLK0 has not been stopped"
+    left += " and the FPGA held in reset" if clock.in_reset else ""
+    return f"{left}; nothing may access it until `fractrain board load` has succeeded"
 
 
 def _dividers(slcr: Slcr, wanted_mhz: float, source: str) -> tuple[str, tuple[int, int]]:

@@ -9,6 +9,7 @@ import pytest
 
 from host.backends.board import BoardAccelerator
 from host.board import bringup_checks, runner
+from host.board.bitstream import read_note
 from host.board.bringup import STAGES, StageResult, bring_up
 from host.board.device import BoardDevice
 from hw.contract.errors import MachineError
@@ -17,9 +18,11 @@ from sim.board import INJECTIONS, BusHang, SimulatedBoard
 from sim.board.board import MARGIN_BYTES
 from sim.board.devices import UioDevice
 from sim.board.injections import MENDED
+from sim.board.slcr import CLOCK, CLOCK_50_MHZ
 
 TINY = load_parameters("tiny")
 SMALL = 1 << 20
+AT_200_MHZ = 1 << 20 | 5 << 8
 
 # Injection -> stage that fails, exit code, what its message says, a word of the diagnosis.
 FAILURES = {
@@ -166,6 +169,17 @@ def test_a_machine_left_running_is_stopped() -> None:
             device.registers.write(2, 1)
         with BoardDevice.open(board) as device:
             assert device.registers.read(3) == 1
+
+
+def test_a_change_of_the_clock_that_fails_is_not_taken_for_done() -> None:
+    with SimulatedBoard(TINY, ["fclk-stuck"], buffer_bytes=SMALL) as board:
+        board.slcr._words[CLOCK] = AT_200_MHZ
+        BoardDevice.open(board).close()
+        assert read_note(board) is not None
+        board.slcr._words[CLOCK] = CLOCK_50_MHZ
+        with pytest.raises(MachineError, match="FCLK0 is stopped now"):
+            BoardDevice.open(board)
+        assert board.slcr.obstacle and read_note(board) is None
 
 
 def test_the_clock_can_be_stopped_and_started() -> None:

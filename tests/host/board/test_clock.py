@@ -89,8 +89,35 @@ def test_nothing_is_changed_while_the_fpga_is_not_configured() -> None:
 
 
 def test_registers_that_do_not_take_a_write() -> None:
-    with pytest.raises(MachineError, match="0xF8000170 was written .* and reads"):
-        set_to(configured("fclk-stuck"), 200)
+    stuck = configured("fclk-stuck")
+    with pytest.raises(
+        MachineError,
+        match="0xF8000170 was written .* and reads .* FCLK0 is stopped now and the FPGA held in re",
+    ):
+        set_to(stuck, 200)
+    assert stuck.obstacle == "FCLK0 is stopped"
+
+
+@pytest.mark.parametrize(
+    ("register", "said"),
+    [
+        (RESET_CONTROL, "; FCLK0 has not been stopped; nothing may access it"),
+        (CLOCK_GATE, "; FCLK0 has not been stopped and the FPGA held in reset; nothing may"),
+    ],
+)
+def test_how_a_change_that_fails_leaves_the_clock(
+    register: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = configured()
+    write = Recorded.write
+
+    def deaf(self: Recorded, index: int, value: int) -> None:
+        if 4 * index != register:
+            write(self, index, value)
+
+    monkeypatch.setattr(Recorded, "write", deaf)
+    with pytest.raises(MachineError, match=said):
+        set_to(model, 200)
 
 
 def test_frequencies_that_no_pll_gives() -> None:
