@@ -68,7 +68,7 @@ def _clock(device: BoardDevice) -> str:
 
 
 def _identity(device: BoardDevice) -> str:
-    device.registers.check_identity()
+    device.check_identity()
     return f"0x{IDENTITY:08X}"
 
 

@@ -78,6 +78,11 @@ class ClockState:
         """It runs, at that frequency."""
         return not self.stopped and abs(self.mhz / wanted_mhz - 1) <= TOLERANCE
 
+    def lets_through(self, wanted_mhz: float) -> bool:
+        """A design that was made for that frequency, if it is in the FPGA, answers accesses."""
+        configured = self.level_shifters == SHIFTERS_ON
+        return configured and not self.in_reset and self.runs_at(wanted_mhz)
+
     @property
     def frequency(self) -> str:
         """In words, with where it comes from."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TypeVar
 
@@ -157,17 +159,35 @@ class BoardDevice:
         return Slcr(self._slcr)
 
     def identify(self) -> str:
-        """Ask the machine who it is, ID and build hash, and stop what an earlier process left."""
-        self.registers.check_identity()
+        """Ask the machine who it is, ID and build hash, and stop what an earlier process left.
+
+        If it is another one the note, by which it would be ours, is gone.
+        """
+        self.check_identity()
         self.check_build()
         if trouble := self.runner.reset():
             raise MachineError(f"the machine is {trouble}")
         return f"build hash 0x{self.bitstream.manifest.build_hash_register:08X}"
 
+    def check_identity(self) -> None:
+        """Raise `MachineError` unless a FracTrain engine answers."""
+        with self._not_noted_if_wrong():
+            self.registers.check_identity()
+
     def check_build(self) -> None:
         """Raise `MachineError` unless the machine is the manifest's."""
         wanted = self.bitstream.manifest.build_hash_register
-        self.registers.check_build(wanted, str(self.bitstream.folder / BITSTREAM_MANIFEST_NAME))
+        with self._not_noted_if_wrong():
+            self.registers.check_build(wanted, str(self.bitstream.folder / BITSTREAM_MANIFEST_NAME))
+
+    @contextmanager
+    def _not_noted_if_wrong(self) -> Iterator[None]:
+        try:
+            yield
+        except MachineError:
+            with suppress(DataError):  # not root's process: not its note
+                drop_note(self.system)
+            raise
 
     def map_buffer(self, *, cached: bool = True) -> DmaBuffer:
         """Map the shared buffer, in place of an earlier mapping."""

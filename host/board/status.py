@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gen.bitstream.manifest import BitstreamManifest
-from host.board.bitstream import find_bitstream
+from host.board.bitstream import find_bitstream, read_note
 from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, ClockState, Slcr
 from host.board.dma_buffer import find_buffer
 from host.board.fpga_manager import find_manager
@@ -18,13 +18,18 @@ from hw.contract.registers import BUILD_HASH, CAUSE, ID, IDENTITY, STATUS
 __all__ = ["board_status"]
 
 NOTHING = "not read: "
+UNKNOWN_DESIGN = (
+    "it is not known whose design is in the FPGA; fractrain board load, or --loaded-by-boot if "
+    "U-Boot has loaded this bitstream"
+)
 
 
-def board_status(system: System) -> dict[str, str]:
+def board_status(system: System, *, loaded_by_boot: bool = False) -> dict[str, str]:
     """What is there, line by line: name → what was found, or why it could not be looked at.
 
-    Registers of the FPGA are read only if its clock runs as the bitstream wants: otherwise the
-    access might never end.
+    Registers of the FPGA are read only if its clock runs as the bitstream wants, and this driver
+    has noted that the design in it is the bitstream's: otherwise the access might never end.
+    ``loaded_by_boot``: whoever asks vouches for the design instead.
     """
     lines: dict[str, str] = {}
     try:
@@ -36,9 +41,11 @@ def board_status(system: System) -> dict[str, str]:
     lines["FPGA manager"] = _manager(system)
     clock, lines["FCLK0"] = _clock(system)
     wanted = None if bitstream is None else bitstream.manifest
-    if wanted is None or clock is None or not _answers(clock, wanted.clock_mhz):
+    if wanted is None or clock is None or not clock.lets_through(wanted.clock_mhz):
         reason = "whether the FPGA would answer is not known; fractrain board load sets it up"
         lines["machine"] = NOTHING + reason
+    elif not (loaded_by_boot or _ours(system, wanted)):
+        lines["machine"] = NOTHING + UNKNOWN_DESIGN
     else:
         lines |= _machine(system, wanted)
     lines["buffer"] = _buffer(system)
@@ -73,9 +80,9 @@ def _clock(system: System) -> tuple[ClockState | None, str]:
     return clock, ", ".join(notes)
 
 
-def _answers(clock: ClockState, wanted_mhz: float) -> bool:
-    ready = clock.level_shifters == SHIFTERS_ON and not clock.in_reset
-    return ready and clock.runs_at(wanted_mhz)
+def _ours(system: System, wanted: BitstreamManifest) -> bool:
+    note = read_note(system)
+    return note is not None and note.build_hash == wanted.build_hash
 
 
 def _machine(system: System, wanted: BitstreamManifest) -> dict[str, str]:

@@ -12,7 +12,9 @@ WIDTH = 100
 
 EPILOG = """\
 Registers in the FPGA are read only if its clock runs as the bitstream was built for: with a wrong
-clock the access might never end. A simulated board is new each time, so it is loaded first."""
+clock the access might never end. And only if `fractrain board load` has noted since boot that the
+design in it is this bitstream's: another one may not answer either.
+A simulated board is new each time, so it is loaded first."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -25,6 +27,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_device(parser)
+    parser.add_argument(
+        "--loaded-by-boot",
+        action="store_true",
+        help="read registers without such a note: U-Boot has loaded this very bitstream (of "
+        "another design the processor may wait for ever)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     with open_system(args) as system:
         if args.device == SIMULATED:
             BoardDevice.open(system).close()
-        lines = board_status(system)
+        lines = board_status(system, loaded_by_boot=args.loaded_by_boot)
     width = max(map(len, lines))
     for name, text in lines.items():
         head = f"{name:<{width}}  "

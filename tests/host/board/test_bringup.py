@@ -12,6 +12,7 @@ from host.board import bringup_checks, runner
 from host.board.bitstream import read_note
 from host.board.bringup import STAGES, StageResult, bring_up
 from host.board.device import BoardDevice
+from host.board.status import board_status
 from hw.contract.errors import MachineError
 from hw.contract.parameters import load_parameters
 from sim.board import INJECTIONS, BusHang, SimulatedBoard
@@ -169,6 +170,15 @@ def test_a_machine_left_running_is_stopped() -> None:
             device.registers.write(2, 1)
         with BoardDevice.open(board) as device:
             assert device.registers.read(3) == 1
+
+
+@pytest.mark.parametrize("name", ["wrong-id", "wrong-hash"])
+def test_a_machine_that_is_another_is_not_noted(name: str) -> None:
+    with SimulatedBoard(TINY, [name], buffer_bytes=SMALL) as board:
+        assert not bring_up(board, time.monotonic)[-1].passed
+        assert read_note(board) is None
+        lines = board_status(board)
+        assert lines["machine"].startswith("not read: it is not known whose design")
 
 
 def test_a_change_of_the_clock_that_fails_is_not_taken_for_done() -> None:

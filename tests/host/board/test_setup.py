@@ -359,8 +359,12 @@ def test_the_slcr_must_be_there(system: LinuxSystem) -> None:
 # -- looking without touching ----------------------------------------------------------------------
 
 
-def test_status_of_a_board_that_is_ready(system: LinuxSystem) -> None:
-    lines = board_status(system)
+@pytest.mark.parametrize("by_note", [True, False])
+def test_status_of_a_board_that_is_ready(system: LinuxSystem, by_note: bool) -> None:
+    """As the note has it, or whoever asks."""
+    if by_note:
+        BoardDevice.open(system).close()
+    lines = board_status(system, loaded_by_boot=not by_note)
     assert lines["machine"].endswith("as in the manifest") and lines["STATUS"].endswith(": idle")
     assert lines["FCLK0"].startswith("200 MHz") and "cycles" in lines["counters FORWARD"]
     assert lines["FPGA manager"] == "fpga0: operating; loads bitstreams"
@@ -368,12 +372,26 @@ def test_status_of_a_board_that_is_ready(system: LinuxSystem) -> None:
 
 
 def test_status_without_a_clock_reads_no_register(system: LinuxSystem) -> None:
+    BoardDevice.open(system).close()
     with (system.root / "dev/mem").open("r+b") as memory:
         memory.seek(0xF800_0178)
         memory.write(b"\x01")
     lines = board_status(system)
     assert lines["FCLK0"].startswith("stopped") and lines["machine"].startswith("not read:")
     assert "STATUS" not in lines
+
+
+@pytest.mark.parametrize("noted", [None, "0" * 64])
+def test_status_reads_no_register_of_a_design_that_may_be_any(
+    system: LinuxSystem, noted: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock is right, but nobody has noted that the design is this bitstream's."""
+    if noted is not None:
+        system.replace_text(NOTE, json.dumps({"build_hash": noted, "clock_mhz": 200}))
+    monkeypatch.setattr("host.board.status.open_uio", lambda system: pytest.fail("opened"))
+    lines = board_status(system)
+    assert lines["FCLK0"].startswith("200 MHz") and "STATUS" not in lines
+    assert lines["machine"].startswith("not read: it is not known whose design is in the FPGA")
 
 
 def test_status_of_nothing_at_all(tmp_path: Path) -> None:
