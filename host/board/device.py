@@ -26,6 +26,7 @@ from host.board.system import System, UioDevice, Words
 from host.board.uio import open_uio
 from hw.contract.errors import DataError, MachineError, MissingToolError
 from hw.contract.parameters import Parameters
+from hw.contract.registers import ID, IDENTITY
 
 __all__ = ["BoardDevice"]
 
@@ -77,12 +78,18 @@ class BoardDevice:
         A design of somebody else may never answer at our addresses. So what an unknown hand has
         loaded is replaced where this kernel can do that; where it cannot, the boot loader's is
         trusted, and `identify` tells whose it is. ``again``: load in any case.
+
+        A design that is replaced while memory owes it answers leaves the HP ports wedged: ours is
+        stopped first. Raises `MachineError` if it does not come to rest.
         """
         manager, note = find_manager(self.system), read_note(self.system)
         configured = manager is not None and manager.state == OPERATING
         ours = note is not None and note.build_hash == self.bitstream.manifest.build_hash
         if configured and ours and not again:
             return "loaded before, since this boot"
+        if configured and note is not None:
+            self._come_to_rest(note)
+        self._registers = None
         try:
             after = load(self.system, self.bitstream)
         except (MissingToolError, DataError) as error:
@@ -90,6 +97,22 @@ class BoardDevice:
                 raise
             return "the FPGA was configured before Linux; taken as it is"
         return f"loaded through {after.name}"
+
+    def _come_to_rest(self, note: LoadedNote) -> None:
+        """Stop the machine that ``note`` says is in the FPGA, of whatever build: the registers for
+        that are the same. Where it would not answer nothing is accessed."""
+        try:
+            clock = self._open_slcr().clock()
+        except PermissionError:
+            return  # and `load` will be refused, too
+        if not clock.lets_through(note.clock_mhz):
+            return
+        registers = EngineRegisters(self.uio.words, self.parameters)
+        if registers.read(ID) != IDENTITY:
+            return
+        trouble = ProgramRunner(self.system, registers, self.uio, note.clock_mhz * 1e6).reset()
+        if trouble:
+            raise MachineError(f"the bitstream was not loaded: the present machine is {trouble}")
 
     def _loaded_at_boot(self, manager: FpgaManager | None, error: Exception) -> bool:
         """Whether the boot loader's bitstream must do, as this kernel or user cannot load one."""

@@ -46,6 +46,10 @@ RESET_POLL_SECONDS = 2e-5
 """Memory answers within microseconds, if at all. Counted, not timed: a process that was not
 scheduled meanwhile has not waited."""
 
+POWER_CYCLE = (
+    "the board needs a power cycle: a bitstream that is loaded now would find HP ports that wait"
+)
+
 CYCLE_NAMES = (
     *("BUSY", "STALL_OPERAND", "STALL_RESULT", "STALL_MEMORY", "STALL_TOKEN", "OTHER_CYCLES"),
 )
@@ -104,7 +108,7 @@ class ProgramRunner:
         if not IDLE.extract(status) or DRAINING.extract(status):
             raise MachineError(
                 f"the machine is not idle (STATUS 0x{status:08X}): memory owes answers to an "
-                "earlier program; load the bitstream anew (fractrain board load --again)"
+                f"earlier program; {POWER_CYCLE}"
             )
 
     def timeout_s(self, cycle_limit: int) -> float:
@@ -199,6 +203,6 @@ class ProgramRunner:
             self._system.sleep(RESET_POLL_SECONDS)
         return (
             f"not idle {1e3 * RESET_POLLS * RESET_POLL_SECONDS:g} ms after a reset (STATUS "
-            f"0x{status:08X}): memory owes answers, so the buffer must not be touched; load the "
-            "bitstream anew (fractrain board load --again)"
+            f"0x{status:08X}): memory owes answers, so the buffer must not be touched; "
+            f"{POWER_CYCLE}"
         )

@@ -10,13 +10,14 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters
-from hw.contract.registers import IDLE, STATUS
+from hw.contract.registers import DRAINING, IDLE, STATUS
 from sim.board import tree
 from sim.board.caches import CachedView
 from sim.board.devices import MappedBuffer, UioDevice
@@ -50,8 +51,9 @@ class SimulatedBoard:
     buffer_bytes : size of the u-dma-buf
     memory : how DDR behaves
 
-    An access to the FPGA that would hang the processor raises `BusHang`. Raises `ParameterError`
-    for an unknown name, and what `sim.cosim` raises without its tools.
+    An access to the FPGA that would hang the processor raises `BusHang`. A bitstream that is loaded
+    while the machine moves data leaves memory that does not answer, until `power_cycle`. Raises
+    `ParameterError` for an unknown name, and what `sim.cosim` raises without its tools.
     """
 
     simulated = True
@@ -86,6 +88,7 @@ class SimulatedBoard:
         self.slcr = SlcrModel(injected)
         self.caches: CachedView | None = None
         self._configured = False
+        self._wedged = False
         self._locked = False
         self._seconds = 0.0
         self._hooks: dict[str, Callable[[str], None]] = {
@@ -199,8 +202,18 @@ class SimulatedBoard:
         self._place(f"{tree.MANAGER}/state").write_text(f"{state}\n", encoding="utf-8")
         raise OSError(number, os.strerror(number), f"{tree.MANAGER}/firmware")
 
+    def power_cycle(self) -> None:
+        """Off and on again: nothing is configured, and what Linux kept for this boot is gone."""
+        self._configured = self._wedged = self._locked = False
+        self.slcr = SlcrModel(self.injected)
+        shutil.rmtree(self._place("/run"))
+        self._place("/run").mkdir()
+        self._place(f"{tree.MANAGER}/state").write_text("unknown\n", encoding="utf-8")
+
     def _configure(self) -> None:
         self._seconds = self.now()
+        # the ports of the processor system wait for ever for the rest of what was under way
+        self._wedged |= self._configured and not self._at_rest()
         self.engine.reset()
         self.engine.drop_results()
         self.engine.inject(self._bus_faults())
@@ -213,7 +226,13 @@ class SimulatedBoard:
             return BusFaults((ErrorRegion(*everything, writes=False),))
         if "axi-write-error" in self.injected:
             return BusFaults((ErrorRegion(*everything, reads=False),))
-        return BusFaults(stuck_from=0 if "stuck-memory" in self.injected else None)
+        stuck = self._wedged or "stuck-memory" in self.injected
+        return BusFaults(stuck_from=0 if stuck else None)
+
+    def _at_rest(self) -> bool:
+        """The machine wants nothing of memory, and memory owes it nothing."""
+        status = self.engine.read_register(STATUS)
+        return bool(IDLE.extract(status)) and not DRAINING.extract(status)
 
     def require_answer(self) -> None:
         """Raise `BusHang` unless the FPGA answers an access now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from host.accelerator import open_accelerator
 from host.backends import board as board_module
 from host.backends.board import BoardAccelerator
 from host.board import runner
+from host.board.bitstream import NOTE
 from host.board.device import BoardDevice
 from host.board.linux import LinuxSystem
 from host.compiler import Geometry, Planes, Port, Step, compile_program
@@ -21,7 +23,7 @@ from hw.contract.engine_fault import EngineFault
 from hw.contract.errors import DataError, MachineError, ParameterError
 from hw.contract.parameters import load_parameters
 from hw.contract.precision import Pass, Precision
-from hw.contract.registers import WINDOW_FIRST, WINDOW_LAST
+from hw.contract.registers import CONTROL, IDLE, START, STATUS, WINDOW_FIRST, WINDOW_LAST
 from sim.board import SimulatedBoard
 from sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from tests.host.board.plain_board import plain_board
@@ -148,17 +150,47 @@ def test_memory_that_stops_answering_and_the_way_back(
 ) -> None:
     monkeypatch.setattr(runner, "WATCHDOG_CYCLES", 1 << 12)
     board.engine.inject(BusFaults(stuck_from=300))
-    with pytest.raises(MachineError, match=r"WATCHDOG cycles; not idle .* load --again"):
+    with pytest.raises(MachineError, match=r"WATCHDOG cycles; not idle .* power cycle"):
         forward(accelerator, operands())
-    with pytest.raises(MachineError, match="memory owes answers to an earlier program"):
+    with pytest.raises(MachineError, match="an earlier program; the board needs a power"):
         forward(accelerator, operands())
-    # the bitstream anew, as the message says: what was asked of memory is forgotten
-    assert accelerator.device.configure(again=True) == "loaded through fpga0"
-    accelerator.device.set_clock()
+    # the bitstream anew would leave the HP ports waiting
+    with pytest.raises(MachineError, match="not loaded: .* not idle .* power cycle"):
+        accelerator.device.configure(again=True)
+    accelerator.device.close()
+    board.power_cycle()
     t = operands()
     with open_accelerator("golden") as golden:
         wanted = golden.forward(t["a"], t["w"], bits=BITS[:2], padding=1)
-    assert np.array_equal(forward(accelerator, t), wanted)
+    with BoardDevice.open(board) as device:
+        assert np.array_equal(forward(BoardAccelerator.over(device), t), wanted)
+
+
+@pytest.mark.parametrize("same_build", [True, False])
+def test_a_machine_that_moves_data_is_stopped_before_another_is_loaded(
+    board: SimulatedBoard, same_build: bool
+) -> None:
+    """A process was killed, and the next loads anew: memory must answer the new machine."""
+    t = operands()
+    with BoardDevice.open(board) as device:
+        program = compile_program(TINY, three_passes(LAYER, BITS)[:1], device.buffer.address)
+        image = program.pack({each: t[each] for each in "aw"})
+        device.registers.write_precision(0, Precision(*BITS))
+        device.buffer.write(image)
+        window = device.buffer.address, device.buffer.address + len(image) - 1
+        device.runner._prepare(program.program_address, len(program.commands), window)
+        device.registers.write(CONTROL, START.insert(1))
+        board.engine.advance(300, until_interrupt=False)
+        assert not IDLE.extract(device.registers.read(STATUS))
+    if not same_build:
+        board.replace_text(NOTE, json.dumps({"build_hash": "0" * 64, "clock_mhz": 200}))
+    with BoardDevice(board) as device:
+        device.reserve()
+        assert device.configure(again=same_build) == "loaded through fpga0"
+    with open_accelerator("golden") as golden:
+        wanted = golden.forward(t["a"], t["w"], bits=BITS[:2], padding=1)
+    with BoardDevice.open(board) as device:
+        assert np.array_equal(forward(BoardAccelerator.over(device), t), wanted)
 
 
 def test_opening_by_name_and_closing(monkeypatch: pytest.MonkeyPatch) -> None:
