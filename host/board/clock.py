@@ -148,8 +148,14 @@ class Slcr:
         )
 
 
-def set_clock(system: System, slcr: Slcr, wanted_mhz: float) -> list[str]:
+def set_clock(
+    system: System, slcr: Slcr, wanted_mhz: float, *, reset_once: bool = False
+) -> list[str]:
     """Make FCLK0 run at ``wanted_mhz`` with its reset released; what was found and done, in words.
+
+    ``reset_once``: give a reset, too, however right the clock is. For a design whose clock others
+    have had before: Linux changes dividers of a clock that runs (assigned-clock-rates), and its
+    flip-flops may have seen pulses that were too short for them.
 
     Raises `ParameterError` if no PLL can give that frequency, `MachineError` if the FPGA is not
     configured or the registers do not take what is written.
@@ -173,7 +179,12 @@ def set_clock(system: System, slcr: Slcr, wanted_mhz: float) -> list[str]:
                 "tree keeps Linux from stopping it"
             )
         system.sleep(SETTLE_SECONDS)
-    if slcr.clock().in_reset:
+    in_reset = slcr.clock().in_reset
+    if reset_once and not in_reset:
+        slcr.change(RESET_CONTROL, 1, 1)
+        system.sleep(SETTLE_SECONDS)
+        done.append("reset once, as it is not known what clock the FPGA has had until now")
+    if reset_once or in_reset:
         slcr.change(RESET_CONTROL, 1, 0)
         system.sleep(SETTLE_SECONDS)
         if found.in_reset:

@@ -125,7 +125,8 @@ class BoardDevice:
             return False
 
     def set_clock(self) -> list[str]:
-        """Make FCLK0 what the bitstream was built for.
+        """Make FCLK0 what the bitstream was built for, and reset the design if nothing is noted of
+        its clock before.
 
         Who may not open ``/dev/mem`` relies on what root has set since boot, by its note. Who may
         takes the note away first and leaves it when all is well: one who is killed or fails in
@@ -144,8 +145,9 @@ class BoardDevice:
                 ) from error
             done = [f"{wanted.clock_mhz:g} MHz, as root has set it since boot ({NOTE})"]
         else:
+            unknown = read_note(self.system) is None
             drop_note(self.system)
-            done = set_clock(self.system, slcr, manifest.clock_mhz)
+            done = set_clock(self.system, slcr, manifest.clock_mhz, reset_once=unknown)
             write_note(self.system, wanted)
         self._registers = EngineRegisters(self.uio.words, self.parameters)
         return done

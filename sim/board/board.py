@@ -98,6 +98,7 @@ class SimulatedBoard:
         }
         if "mainline" in injected:
             self._configure()
+            self.slcr.switched_by_linux(self.wanted_mhz)
 
     # -- files ---------------------------------------------------------------------------------
 
@@ -239,6 +240,8 @@ class SimulatedBoard:
         obstacle = "the FPGA is not configured" if not self._configured else self.slcr.obstacle
         if not obstacle and abs(self.slcr.clock_mhz / self.wanted_mhz - 1) > CLOCK_TOLERANCE:
             obstacle = f"FCLK0 is at {self.slcr.clock_mhz:.4g} MHz, not at {self.wanted_mhz:g}"
+        if not obstacle and "mainline" in self.injected and not self.slcr.design_was_reset:
+            obstacle = "its flip-flops may hold anything since FCLK0 was switched under them"
         if obstacle:
             raise BusHang(f"an access to the FPGA although {obstacle}: the processor would hang")
 

@@ -14,7 +14,8 @@ INJECTIONS: Mapping[str, str] = {
     "permission-uio": "no right to open /dev/uio0",
     "busy": "another process has the device",
     "no-fpga-manager": "no FPGA manager, and nothing is configured",
-    "mainline": "mainline Linux: U-Boot has loaded the bitstream, Linux cannot",
+    "mainline": "mainline Linux: U-Boot has loaded the bitstream, Linux cannot, and has switched "
+    "FCLK0 to the right frequency under the design",
     "mainline-empty": "mainline Linux, and U-Boot has loaded nothing",
     "permission-fpga-manager": "no right to load a bitstream",
     "fpga-manager-error": "the FPGA manager refuses the file",

@@ -16,6 +16,7 @@ SHIFTERS_ON, ALL_RESETS = 0xF, 0xF
 # As U-Boot's ps7_init of the ZC706 leaves them: 1333, 1067 and 1000 MHz; FCLK0 at 50 MHz.
 FDIV = {ARM_PLL: 40, DDR_PLL: 32, IO_PLL: 30}
 UNREACHABLE_FDIV = {ARM_PLL: 37, DDR_PLL: 31, IO_PLL: 29}
+IO_PLL_MHZ = 1000
 CLOCK_50_MHZ = 1 << 20 | 20 << 8
 
 
@@ -35,6 +36,7 @@ class SlcrModel:
             SHIFTERS: 0,
             LOCK_STATE: int(locked),
         }
+        self.design_was_reset = False
 
     def read(self, index: int) -> int:
         return self._words.get(4 * index, 0)
@@ -48,6 +50,10 @@ class SlcrModel:
         elif offset == CLOCK and "fclk-stuck" in self._injected:
             return
         elif offset in self._words and offset != LOCK_STATE and not self._words[LOCK_STATE]:
+            if offset == RESET:
+                # it is seen at the edges of a clock that runs
+                released = self._words[RESET] & ~value & 1
+                self.design_was_reset |= bool(released) and not self._words[GATE] & 1
             self._words[offset] = value
 
     def close(self) -> None:
@@ -59,6 +65,10 @@ class SlcrModel:
         """What Linux and U-Boot do once the FPGA is configured."""
         self._words[SHIFTERS] = 0xA if "level-shifters" in self._injected else SHIFTERS_ON
         self._words[RESET] = int("held-reset" in self._injected)
+
+    def switched_by_linux(self, mhz: float) -> None:
+        """FCLK0 by assigned-clock-rates of the device tree, while the design runs on it."""
+        self._words[CLOCK] = 1 << 20 | round(IO_PLL_MHZ / mhz) << 8
 
     @property
     def clock_mhz(self) -> float:

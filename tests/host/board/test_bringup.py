@@ -102,6 +102,7 @@ def test_what_is_wrong_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     ("name", "stage", "said"),
     [
         ("mainline", "bitstream", "configured before Linux"),
+        ("mainline", "FCLK0", "was 200 MHz (IO PLL 1000 MHz / 5 / 1); reset once"),
         ("fclk-gated", "FCLK0", "it was gated"),
         ("held-reset", "FCLK0", "its reset was held"),
     ],
@@ -154,7 +155,7 @@ def test_an_interrupt_that_is_not_cleared(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_nothing_is_accessed_before_the_clock_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the driver forgot the clock, the simulated board would tell: it hangs."""
-    monkeypatch.setattr("host.board.device.set_clock", lambda *arguments: [])
+    monkeypatch.setattr("host.board.device.set_clock", lambda *_, **__: [])
     with SimulatedBoard(TINY, buffer_bytes=SMALL) as board, pytest.raises(BusHang, match="50 MHz"):
         BoardDevice.open(board)
 

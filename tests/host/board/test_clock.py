@@ -62,6 +62,17 @@ def test_a_right_clock_is_left_alone() -> None:
     assert model.written == []
 
 
+@pytest.mark.parametrize("found_mhz", [50, 200])
+def test_a_design_of_which_nothing_is_known_is_reset_once(found_mhz: int) -> None:
+    model = configured()
+    set_to(model, found_mhz)
+    model.written.clear()
+    done = set_clock(Sleeper(), Slcr(model), 200, reset_once=True)  # type: ignore[arg-type]
+    # where the clock is switched that takes a reset anyway
+    assert model.written.count(RESET_CONTROL) == 2 and model.obstacle == ""
+    assert ("reset once" in done[-1]) == (found_mhz == 200)
+
+
 def test_a_gated_clock_at_the_right_frequency_is_enabled() -> None:
     model = configured("fclk-gated")
     done = set_to(model, 50)

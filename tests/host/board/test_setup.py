@@ -319,6 +319,14 @@ def test_no_note_while_the_clock_is_being_set(
     assert seen == [None] and read_note(system) is None
 
 
+def test_the_first_since_boot_resets_the_design(system: LinuxSystem) -> None:
+    for expected in (True, False):
+        with BoardDevice(system) as device:
+            device.reserve()
+            done = device.set_clock()
+        assert any("reset once" in each for each in done) == expected
+
+
 def test_a_load_that_fails_leaves_no_note(system: LinuxSystem) -> None:
     BoardDevice.open(system).close()
     text(system, "sys/class/fpga_manager/fpga0/state", "write error\n")
