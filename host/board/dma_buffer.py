@@ -35,6 +35,10 @@ UNCACHED_MODE = 1
 """Strongly ordered, so that START cannot overtake what was written before it. (2 and 3 combine
 writes, and would need a barrier that Python has not.)"""
 
+LARGEST_MODE = 3
+"""Bit 2 maps as if every file were opened with O_SYNC (SYNC_ALWAYS of u-dma-buf.c): what should go
+through the caches would go past them, where an unaligned access ends in a bus error."""
+
 
 @dataclass(frozen=True)
 class BufferPlace:
@@ -62,6 +66,12 @@ def find_buffer(system: System) -> BufferPlace:
         raise DataError(
             f"{folder}/dma_coherent is 1: u-dma-buf then leaves the caches alone, but the HP ports "
             "are not coherent; remove dma-coherent from the buffer's node in the device tree"
+        )
+    if not 0 <= mode <= LARGEST_MODE:
+        raise DataError(
+            f"{folder}/sync_mode is {mode}, allowed are 0 to {LARGEST_MODE}: in higher modes "
+            "u-dma-buf ignores O_SYNC, by which the driver maps through the caches or past them; "
+            f"set sync-mode = <{UNCACHED_MODE}> in the buffer's node of the device tree"
         )
     if address % PAGE_BYTES or not PAGE_BYTES <= size <= (1 << 32) - address:
         raise DataError(

@@ -242,7 +242,14 @@ def test_buffers_of_other_names_and_versions(system: LinuxSystem) -> None:
     assert (place.folder, place.device) == ("/sys/class/udmabuf/udmabuf0", "/dev/udmabuf0")
 
 
-@pytest.mark.parametrize("mode", [0, 2, 3, 4])
+@pytest.mark.parametrize("mode", [-1, 4, 5, 6, 7, 8])
+def test_a_buffer_that_does_not_go_by_how_it_is_opened(system: LinuxSystem, mode: int) -> None:
+    text(system, f"{FOLDER}/sync_mode", str(mode))
+    with pytest.raises(DataError, match=f"sync_mode is {mode}, allowed are 0 to 3: .* O_SYNC"):
+        BoardDevice.open(system)
+
+
+@pytest.mark.parametrize("mode", [0, 2, 3])
 def test_a_buffer_that_cannot_be_mapped_past_the_caches(system: LinuxSystem, mode: int) -> None:
     text(system, f"{FOLDER}/sync_mode", str(mode))
     with pytest.raises(ParameterError, match=f"sync_mode: got {mode}, allowed: 1 for a mapping"):
