@@ -80,6 +80,14 @@ def test_every_stage_passes_on_the_rtl() -> None:
     details = {each.name: each.detail for each in results}
     assert details["FCLK0"].startswith("was 50 MHz") and "set to 200 MHz" in details["FCLK0"]
     assert "2 x 4,096 bytes" in details["4 KB loopback"]
+    assert details["cached and uncached"] == "the same either way"
+
+
+def test_how_fast_the_buffer_is_filled_is_said_of_a_board_only() -> None:
+    with SimulatedBoard(TINY, buffer_bytes=SMALL) as board, BoardDevice.open(board) as device:
+        assert "MB/s" not in bringup_checks.check_mappings(device)
+        board.simulated = False
+        assert bringup_checks.check_mappings(device).count(" MB/s") == 2
 
 
 def test_every_injection_is_covered() -> None:
