@@ -20,13 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hw.contract.errors import FractrainError, MismatchError, MissingToolError
+from hw.contract.errors import DataError, FractrainError, MismatchError, MissingToolError
 
 ROOT = Path(__file__).resolve().parents[2]
 EMULATORS = ("qemu-arm-static", "qemu-arm")
@@ -124,16 +124,22 @@ def check_integers(board: Board) -> str:
     return f"{len(here)} checksums of images, commands and results agree"
 
 
+def require_present(tests: Iterable[str], root: Path = ROOT) -> None:
+    """Raise `DataError` if a file or folder of these is not there: it was renamed, and would not
+    be run any more, or not be left out."""
+    gone = [each for each in tests if not (root / each.partition("::")[0]).exists()]
+    if gone:
+        raise DataError(f"tests/armhf/check.py lists {', '.join(gone)}, which does not exist")
+
+
 def check_tests(board: Board) -> str:
-    present = [each for each in TESTS if (ROOT / each.partition("::")[0]).exists()]
+    require_present((*TESTS, *NOT_THESE))
     left_out = [f"--deselect={each}" for each in NOT_THESE if "::" in each]
     left_out += [f"--ignore={each}" for each in NOT_THESE if "::" not in each]
     # Debian's pytest is older than the one of pyproject.toml, which it is not shown.
     options = ["-c", os.devnull, f"--rootdir={ROOT}", "-p", "no:cacheprovider", "-q"]
     options += ["-p", "tests.armhf.patience"]
-    output = board.python(
-        *("-m", "pytest", *options, "--import-mode=importlib", *left_out, *present)
-    )
+    output = board.python(*("-m", "pytest", *options, "--import-mode=importlib", *left_out, *TESTS))
     return output.strip().splitlines()[-1]
 
 
@@ -156,11 +162,20 @@ def check_training(board: Board) -> str:
         if [each[name] for each in here] != [each[name] for each in there]:
             raise MismatchError(f"{name} of the steps differs between this machine and armhf")
     losses = [(one["loss"], other["loss"]) for one, other in zip(here, there, strict=True)]
-    worst = max(abs(one - other) / one for one, other in losses)
-    if not math.isfinite(worst) or worst > LOSS_TOLERANCE:
-        raise MismatchError(f"losses differ by {worst:.1e} of their value: {losses}")
+    worst = largest_difference(losses)
     same = "the same" if sha_here == sha_there else "other"
     return f"losses agree to {worst:.0e}; {same} weights_sha256 as here, the same twice"
+
+
+def largest_difference(losses: Sequence[tuple[float, float]]) -> float:
+    """The largest relative difference within a pair; `MismatchError` if it is more than tolerated,
+    or a loss is no number (`max` may pass over one)."""
+    if not all(math.isfinite(loss) for pair in losses for loss in pair):
+        raise MismatchError(f"losses are no numbers: {losses}")
+    worst = max(abs(one - other) / abs(one) for one, other in losses)
+    if worst > LOSS_TOLERANCE:
+        raise MismatchError(f"losses differ by {worst:.1e} of their value: {losses}")
+    return worst
 
 
 def _train(python: Callable[..., str], folder: Path, name: str) -> tuple[list[dict[str, Any]], str]:
