@@ -152,7 +152,6 @@ case $root in
 *) root=$PWD/$root ;;
 esac
 root=${root%/}
-# -- here: what is put where ---------------------------------------------------------------------
 
 library=$root/usr/local/lib/fractrain
 command=$root/usr/local/bin/fractrain
