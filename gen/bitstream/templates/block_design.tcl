@@ -2,7 +2,8 @@
 #
 # The names of cells, properties and segments are those of block designs that are built every day:
 # Analog Devices' HDL library, projects/common/zc706/zc706_system_bd.tcl (preset, interrupts, FCLK);
-# designs written by write_bd_tcl (HPn_DDR_LOWOCM, reg0 of a module reference, PCW_ACT_...).
+# designs written by write_bd_tcl (HPn_DDR_LOWOCM, reg0 of a module reference, PCW_ACT_..., the pins of
+# proc_sys_reset).
 
 proc processing_system_settings {} {
     # IRQ_F2P[0] is interrupt 61 (SPI 29) in DIRECT mode only.
@@ -51,17 +52,27 @@ proc connect_interfaces {master slave} {
     connect_bd_intf_net [get_bd_intf_pins $master] [get_bd_intf_pins $slave]
 }
 
+# FCLK_RESET0_N belongs to no clock. Straight to a pin that is associated with one it is a critical
+# warning ([BD 41-1347]), so a reset block in between hands it on with the clock. Its polarity
+# follows from what drives it; the inputs that are left open are tied off by the IP: dcm_locked to 1,
+# aux_reset_in and mb_debug_sys_rst so that they reset nothing.
+proc connect_reset {} {
+    create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset:5.0 reset
+    connect_pins ps7/FCLK_RESET0_N reset/ext_reset_in
+    connect_pins reset/peripheral_aresetn accelerator/aresetn
+}
+
 # AXI3 to AXI3 of the same widths at one clock: no interconnect stands between.
 proc connect_accelerator {} {
     create_bd_cell -type module -reference $::wrapper accelerator
-    set clocked [list ps7/M_AXI_GP0_ACLK accelerator/aclk]
+    connect_reset
+    set clocked [list ps7/M_AXI_GP0_ACLK accelerator/aclk reset/slowest_sync_clk]
     connect_interfaces ps7/M_AXI_GP0 accelerator/s_axi_gp0
     for {set port 0} {$port < $::memory_ports} {incr port} {
         connect_interfaces accelerator/m_axi_hp$port ps7/S_AXI_HP$port
         lappend clocked ps7/S_AXI_HP${port}_ACLK
     }
     connect_pins ps7/FCLK_CLK0 {*}$clocked
-    connect_pins ps7/FCLK_RESET0_N accelerator/aresetn
     connect_pins accelerator/interrupt ps7/IRQ_F2P
 }
 

@@ -34,7 +34,10 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
-    """Write a project and run its script; keywords are faults, ``without`` a file to delete."""
+    """Write a project and run its script; keywords are faults, ``without`` a file to delete.
+
+    ``instead``: what to replace in the script, to see that a mistake in it is found.
+    """
 
     def run(
         parameters: Parameters | None = None,
@@ -42,6 +45,7 @@ def build(tmp_path: Path) -> Build:
         without: str = "",
         tolerated: tuple[str, ...] = (),
         faults: dict[str, str] | None = None,
+        instead: dict[str, str] | None = None,
         made: Path | None = None,
     ) -> Run:
         parameters = parameters or load_parameters("tiny")
@@ -49,6 +53,9 @@ def build(tmp_path: Path) -> Build:
         folder.mkdir()
         sources = quick_sources(parameters)
         script = vivado_script(parameters, list(sources), jobs=3, tolerated=tolerated)
+        for text, mistake in (instead or {}).items():
+            assert script.count(text) == 1
+            script = script.replace(text, mistake)
         files = {**sources, "build.tcl": script.encode(), VIVADO: vivado_constraints().encode()}
         for name, content in files.items():
             (folder / name).write_bytes(content)

@@ -165,6 +165,37 @@ def test_failure(name: str, build: Build) -> None:
     assert run.leaves_nothing_to_load()
 
 
+RESET = "connect_pins reset/peripheral_aresetn accelerator/aresetn"
+CLOCKED = "accelerator/aclk reset/slowest_sync_clk]"
+MISTAKES: dict[str, tuple[dict[str, str], str]] = {
+    # what the script says wrongly: the text and what stands there instead, what ends the build
+    "reset without a clock": (
+        {RESET: "connect_pins ps7/FCLK_RESET0_N accelerator/aresetn"},
+        "[BD 41-1347] Reset pin /accelerator/aresetn (associated clock /accelerator/aclk) is "
+        "connected to asynchronous reset source /ps7/FCLK_RESET0_N",
+    ),
+    "no reset": ({RESET: ""}, "accelerator/aresetn is not connected"),
+    "reset block without a clock": (
+        {CLOCKED: "accelerator/aclk]"},
+        "reset/slowest_sync_clk has no clock",
+    ),
+    "nothing resets": (
+        {"connect_pins ps7/FCLK_RESET0_N reset/ext_reset_in": ""},
+        "[BD 41-759] The input pin reset/ext_reset_in is not connected",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistake_in_the_block_design(name: str, build: Build) -> None:
+    """The build ends at the validation that Vivado makes; its own messages are enough for it."""
+    instead, says = MISTAKES[name]
+    run = build(instead=instead)
+    assert run.code == 1, run.errors
+    assert says in run.failure
+    assert run.leaves_nothing_to_load()
+
+
 @pytest.mark.parametrize("without", ["fractrain_accelerator.v", "fractrain_zc706.v", VIVADO])
 def test_missing_file(without: str, build: Build) -> None:
     run = build(without=without)

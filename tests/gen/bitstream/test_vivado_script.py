@@ -57,13 +57,19 @@ def test_what_the_block_design_is_made_of(build: Build) -> None:
     ):
         assert f"CONFIG.{name} {value}" in settings
     assert "PCW_S_AXI_HP2_DATA_WIDTH" not in settings
+    assert [call for call in calls if call.startswith("create_bd_cell")] == [
+        "create_bd_cell -type ip -vlnv xilinx.com:ip:processing_system7:5.5 ps7",
+        "create_bd_cell -type module -reference fractrain_zc706 accelerator",
+        "create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset:5.0 reset",
+    ]
     assert [call for call in calls if call.startswith("connect_")] == [
+        "connect_bd_net ps7/FCLK_RESET0_N reset/ext_reset_in",
+        "connect_bd_net reset/peripheral_aresetn accelerator/aresetn",
         "connect_bd_intf_net ps7/M_AXI_GP0 accelerator/s_axi_gp0",
         "connect_bd_intf_net accelerator/m_axi_hp0 ps7/S_AXI_HP0",
         "connect_bd_intf_net accelerator/m_axi_hp1 ps7/S_AXI_HP1",
-        "connect_bd_net ps7/FCLK_CLK0 ps7/M_AXI_GP0_ACLK accelerator/aclk ps7/S_AXI_HP0_ACLK "
-        "ps7/S_AXI_HP1_ACLK",
-        "connect_bd_net ps7/FCLK_RESET0_N accelerator/aresetn",
+        "connect_bd_net ps7/FCLK_CLK0 ps7/M_AXI_GP0_ACLK accelerator/aclk reset/slowest_sync_clk "
+        "ps7/S_AXI_HP0_ACLK ps7/S_AXI_HP1_ACLK",
         "connect_bd_net accelerator/interrupt ps7/IRQ_F2P",
     ]
     assert [call for call in calls if call.startswith("assign_bd_address")] == [

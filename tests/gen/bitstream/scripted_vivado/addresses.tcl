@@ -64,13 +64,47 @@ proc vivado::validate_bd_design {options rest} {
         }
         set other [connected_to accelerator/$name]
         if {$other eq ""} {
-            say "CRITICAL WARNING: \[BD 41-1343\] accelerator/$name is not connected"
+            say "CRITICAL WARNING: \[BD 41-759\] accelerator/$name is not connected"
         } elseif {"[lindex $other 0]_ACLK" ni $clocks} {
             error "ERROR: \[BD 41-758\] [lindex $other 0]_ACLK has no clock"
         }
         check_assigned [expr {$mode eq "master" ? "accelerator/$name" : "ps7/Data"}]
     }
+    check_resets $clocks
     say_faulty validate_message
+}
+
+# The pin that drives the net of another, empty if there is none.
+proc vivado::driver {pin} {
+    foreach other [connected_to $pin] {
+        if {[pin_direction $other] eq "output"} {
+            return $other
+        }
+    }
+    return ""
+}
+
+# A reset that is associated with a clock must come from a block that gives it with that clock.
+proc vivado::check_resets {clocks} {
+    variable interfaces
+    variable resets
+    foreach cell $resets {
+        if {"$cell/slowest_sync_clk" ni $clocks} {
+            error "ERROR: \[BD 41-758\] $cell/slowest_sync_clk has no clock"
+        }
+        if {[driver $cell/ext_reset_in] eq ""} {
+            say "CRITICAL WARNING: \[BD 41-759\] The input pin $cell/ext_reset_in is not connected"
+        }
+    }
+    foreach {key reset} [array get interfaces *,ASSOCIATED_RESET] {
+        set clock [lindex [split $key ,] 0]
+        set source [driver accelerator/$reset]
+        if {[lindex [split $source /] 0] ni $resets} {
+            say "CRITICAL WARNING: \[BD 41-1347\] Reset pin /accelerator/$reset (associated clock\
+                /accelerator/$clock) is connected to asynchronous reset source /$source. This may\
+                prevent design from meeting timing."
+        }
+    }
 }
 
 proc vivado::check_assigned {space} {

@@ -7,6 +7,12 @@ namespace eval vivado {
     variable nets {}
     variable interface_nets {}
     variable automated 0
+    # Names of cells that are a proc_sys_reset.
+    variable resets {}
+    # Its pins that are used here (PG164), as directions.
+    variable reset_pins {
+        slowest_sync_clk input ext_reset_in input peripheral_aresetn output
+    }
 }
 
 proc vivado::create_bd_design {options rest} {
@@ -20,11 +26,18 @@ proc vivado::create_bd_design {options rest} {
 
 proc vivado::create_bd_cell {options rest} {
     variable module
+    variable resets
     set name [lindex $rest 0]
     switch -- [dict get $options -type] {
         ip {
-            if {![regexp {^xilinx\.com:ip:processing_system7:5\.5$} [dict get $options -vlnv]]} {
-                unsupported "no IP [dict get $options -vlnv]"
+            switch -- [dict get $options -vlnv] {
+                xilinx.com:ip:processing_system7:5.5 {}
+                xilinx.com:ip:proc_sys_reset:5.0 {
+                    lappend resets $name
+                }
+                default {
+                    unsupported "no IP [dict get $options -vlnv]"
+                }
             }
         }
         module {
@@ -121,9 +134,17 @@ proc vivado::interface_shape {pin} {
 # Direction of a pin, empty if there is none of that name.
 proc vivado::pin_direction {pin} {
     variable directions
+    variable resets
+    variable reset_pins
     lassign [split $pin /] cell name
     if {$cell eq "accelerator"} {
         return [expr {[info exists directions($name)] ? $directions($name) : ""}]
+    }
+    if {$cell in $resets} {
+        return [expr {[dict exists $reset_pins $name] ? [dict get $reset_pins $name] : ""}]
+    }
+    if {$cell ne "ps7"} {
+        return ""
     }
     switch -regexp -- $name {
         ^FCLK_CLK0$ - ^FCLK_RESET0_N$ {
