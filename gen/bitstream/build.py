@@ -149,7 +149,7 @@ def _working_folder(out: Path, flow: Flow, project: dict[str, bytes]) -> Iterato
     try:
         yield work
     except Exception as error:
-        kept = _keep(work, failed)
+        kept = _keep(work, failed, flow)
         if isinstance(error, FractrainError):
             error.args = (
                 f"{error}; no bitstream was made. Logs and reports are in {kept}, the whole output "
@@ -166,11 +166,15 @@ def _remove_failed(failed: Path) -> None:
         shutil.rmtree(failed, ignore_errors=True)
 
 
-def _keep(work: Path, failed: Path) -> Path:
-    """Make ``work`` the folder ``failed``, without bitstreams; where it is now."""
-    for path in work.rglob("*"):
-        if path.suffix in BITSTREAM_SUFFIXES and path.is_file():
-            path.unlink()
+def _keep(work: Path, failed: Path, flow: Flow) -> Path:
+    """Make ``work`` the folder ``failed``, without anything to load; where it is now."""
+    loadable = [work / name for name in flow.loadable]
+    loadable += [path for path in work.rglob("*") if path.suffix in BITSTREAM_SUFFIXES]
+    for path in loadable:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     if failed.exists():
         failed = work.with_name(work.name.replace("-running-", "-failed-"))
     work.rename(failed)

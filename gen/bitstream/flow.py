@@ -49,10 +49,13 @@ class Flow(Protocol):
 
     name : as ``--flow`` and the manifest have it
     log : the tool's output, in the folder that it ran in
+    loadable : what in that folder is a bitstream, a part of one or its configuration frames; files
+        and folders that a failure does not leave
     """
 
     name: str
     log: str
+    loadable: tuple[str, ...]
 
     def prepare(self, request: Request) -> dict[str, bytes]:
         """Name → content of everything that the tools need; needs none of them itself."""

@@ -44,6 +44,8 @@ class OpenFlow:
 
     name = "openxc7"
     log = "build.log"
+    # Each of the two files is a bitstream but for the next, short step.
+    loadable: tuple[str, ...] = ("outputs", "frames.txt", "routed.fasm")
 
     def prepare(self, request: Request) -> dict[str, bytes]:
         verilog = sources(request.parameters, bare=True)

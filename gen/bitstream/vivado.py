@@ -39,6 +39,7 @@ class VivadoFlow:
     name = "vivado"
     log = "console.log"
     """What it printed; ``vivado.log`` beside it is its own."""
+    loadable: tuple[str, ...] = ("outputs",)
 
     def prepare(self, request: Request) -> dict[str, bytes]:
         verilog = sources(request.parameters)

@@ -62,7 +62,7 @@ Path(option("--output_file")).write_bytes(Path(os.environ["FAKE_BIT"]).read_byte
 
 PRELUDE = """\
 #!{python}
-import os, signal, sys, time
+import atexit, os, signal, sys, time
 from pathlib import Path
 
 argv = sys.argv[1:]
@@ -81,6 +81,15 @@ if fault == "fail {name}" and argv[-1] not in ("-V", "--version"):
     sys.exit("ERROR: {name} does not like it")
 if fault == "nothing {name}" and argv[-1] not in ("-V", "--version"):
     sys.exit(0)
+
+def fail_after_all():
+    print("ERROR: {name} does not like it", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(1)
+
+if fault == "fail late {name}" and argv[-1] not in ("-V", "--version"):
+    atexit.register(fail_after_all)
+
 """
 
 STATISTICS = """{"creator": "Yosys", "design": {"num_cells_by_type": {

@@ -5,6 +5,8 @@ from pathlib import Path
 from host.cli.main import main
 
 OUT = Path("build", "bitstream-tiny")
+SYNC_WORD = bytes.fromhex("aa995566")
+"""Every bitstream of the 7 series has it (UG470)."""
 FAILED = Path("build", "bitstream-tiny-failed")
 
 
@@ -17,5 +19,11 @@ def names_below(folder: Path) -> set[str]:
 
 
 def nothing_to_load(place: Path) -> bool:
-    """No bitstream anywhere, under any name."""
-    return not [file for file in place.rglob("*") if file.suffix in (".bit", ".bin", ".xsa")]
+    """No bitstream anywhere, under any name, nor what the open flow makes one of."""
+    return not [
+        file
+        for file in place.rglob("*")
+        if file.suffix in (".bit", ".bin", ".xsa", ".part")
+        or file.name in ("outputs", "frames.txt", "routed.fasm")
+        or (file.is_file() and SYNC_WORD in file.read_bytes())
+    ]

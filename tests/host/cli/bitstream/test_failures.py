@@ -120,6 +120,7 @@ exit 0
         ("sed -i s/setup.*/setup_slack_ns\\ -1/ result.txt", "timing is not met: setup slack -1.0"),
         ("sed -i s/hold.*/hold_slack_ns\\ -1/ result.txt", "timing is not met: hold slack -1.0"),
         ("rm outputs/fractrain_zc706.bit", "left no fractrain_zc706.bit"),
+        ("cd outputs; mv fractrain_zc706.bit half.tmp", "left no fractrain_zc706.bit"),
         (": > outputs/fractrain_zc706.xsa", "left an empty fractrain_zc706.xsa"),
         ("rm reports/cdc.rpt", "left no cdc.rpt"),
         ("rm vivado.log", "left no vivado.log"),
@@ -149,16 +150,27 @@ def test_an_exit_code_of_0_is_not_believed(
         assert code == 0
 
 
+@pytest.mark.parametrize(
+    ("tool", "stage"),
+    [
+        ("nextpnr-xilinx", "placement and routing"),
+        ("fasm2frames", "frames"),
+        ("xc7frames2bit", "bitstream"),
+    ],
+)
 def test_open_flow_that_fails(
+    tool: str,
+    stage: str,
     with_open_tools: None,
     place: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("FAKE_FAULT", "fail nextpnr-xilinx")
+    """With what the failed tool had written until then, as the ones before it."""
+    monkeypatch.setenv("FAKE_FAULT", f"fail late {tool}")
     assert bitstream("--flow", "openxc7") == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert "the open flow failed: placement and routing: it ended with code 1: ERROR: " in error
+    assert f"the open flow failed: {stage}: it ended with code 1: ERROR: " in error
     assert nothing_to_load(place)
     assert {"build.log", "reports/synthesis.log"} < names_below(FAILED)
 
