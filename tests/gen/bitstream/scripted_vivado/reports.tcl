@@ -35,18 +35,57 @@ proc vivado::get_timing_paths {options rest} {
     return [expr {[fault no_paths 0] ? "" : $path}]
 }
 
-proc vivado::check_timing {options rest} {
-    need_design
-    set lines [list "check_timing report" ""]
-    set number 0
-    foreach kind {
-        no_clock constant_clock pulse_width_clock unconstrained_internal_endpoints no_input_delay
-        no_output_delay multiple_clock generated_clocks loops partial_input_delay
-        partial_output_delay latch_loops
-    } {
-        lappend lines "[incr number]. checking $kind ([fault check:$kind 0])" "-----"
+# Kinds, with what each counts, one line a text.
+namespace eval vivado {
+    variable timing_kinds {
+        no_clock {"register/latch pins with no clock."}
+        constant_clock {"register/latch pins with constant_clock."}
+        pulse_width_clock {"register/latch pins which need pulse_width check"}
+        unconstrained_internal_endpoints {
+            "pins that are not constrained for maximum delay."
+            "pins that are not constrained for maximum delay due to constant clock."
+        }
+        no_input_delay {
+            "input ports with no input delay specified."
+            "input ports with no input delay but user has a false path constraint."
+        }
+        no_output_delay {
+            "ports with no output delay specified."
+            "ports with no output delay but user has a false path constraint"
+            "ports with no output delay but with a timing clock defined on it or propagating through it"
+        }
+        multiple_clock {"register/latch pins with multiple clocks."}
+        generated_clocks {"generated clocks that are not connected to a clock source."}
+        loops {"combinational loops in the design."}
+        partial_input_delay {"input ports with partial input delay specified."}
+        partial_output_delay {"ports with partial output delay specified."}
+        latch_loops {"combinational latch loops in the design through latch input"}
     }
-    return [fault check_timing [join $lines \n]]
+}
+
+# With counts in the headings, or (old_check_timing) in the lines below them only. Each heading comes
+# twice: the table of contents has it, too.
+proc vivado::check_timing {options rest} {
+    variable timing_kinds
+    need_design
+    set contents [list "check_timing report" "" "Table of Contents" "-----------------"]
+    set sections {}
+    set number 0
+    foreach {kind texts} $timing_kinds {
+        set count [fault check:$kind 0]
+        set heading "[incr number]. checking $kind"
+        if {![fault old_check_timing 0]} {
+            append heading " ($count)"
+        }
+        lappend contents $heading
+        lappend sections "" $heading [string repeat - [string length $heading]]
+        # All of them are of the last sort, so that none of the lines can be passed over.
+        foreach text [lrange $texts 0 end-1] {
+            lappend sections " There are 0 $text" ""
+        }
+        lappend sections " There are $count [lindex $texts end]" ""
+    }
+    return [fault check_timing [join [concat $contents $sections] \n]]
 }
 
 proc vivado::report_timing_summary {options rest} {
