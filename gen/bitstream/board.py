@@ -19,30 +19,38 @@ LARGEST_DIVIDER = 63
 FASTEST_MHZ = 250
 """The fastest FCLK_CLK0 that the configuration of the processing system takes."""
 
+DECIMALS = 3
+"""Of a clock in MHz, as a user gives it: enough to tell all that are possible apart."""
+
 HP_PORTS = 4
 
 
 def require_board(parameters: Parameters) -> None:
     """Raise `ParameterError` for what no flow can do on the ZC706, before hours are spent on it.
 
-    The clock must be one that the processing system makes exactly (1000 MHz by two dividers, at
-    most 250 MHz), and there are four HP ports.
+    The clock must be one that the processing system makes (1000 MHz by two dividers, at most
+    250 MHz), given to the kHz: 166.667 is 1000 MHz / 6. There are four HP ports.
     """
-    if not (
-        parameters.clock_mhz <= FASTEST_MHZ
-        and PLL_MHZ % parameters.clock_mhz == 0
-        and _dividers_exist(PLL_MHZ // parameters.clock_mhz)
-    ):
-        possible = [each for each in range(1, FASTEST_MHZ + 1) if PLL_MHZ % each == 0]
+    clock, possible = parameters.clock_mhz, _possible_clocks()
+    if clock > FASTEST_MHZ or round(clock, DECIMALS) not in possible:
+        below = [each for each in possible if each < clock][-1:]
+        above = [each for each in possible if each > clock][:1]
         raise ParameterError(
             "clock_mhz",
-            parameters.clock_mhz,
-            f"on the ZC706: {', '.join(map(str, possible))} (1000 MHz divided by a whole number)",
+            clock,
+            "on the ZC706: 1000 divided by a whole number, with three decimals, at most "
+            f"{FASTEST_MHZ}; nearest: {', '.join(f'{each:g}' for each in below + above)}",
         )
     if parameters.memory.ports > HP_PORTS:
         raise ParameterError(
             "memory.ports", parameters.memory.ports, f"on the ZC706: 1..{HP_PORTS} (HP ports)"
         )
+
+
+def _possible_clocks() -> list[float]:
+    """In MHz, rising, from the lowest that a configuration can ask for."""
+    divisions = range(PLL_MHZ, PLL_MHZ // FASTEST_MHZ - 1, -1)
+    return [round(PLL_MHZ / each, DECIMALS) for each in divisions if _dividers_exist(each)]
 
 
 def _dividers_exist(division: int) -> bool:

@@ -26,6 +26,10 @@ def _number(low: int, high: int) -> Any:
     return field(metadata={"low": low, "high": high})
 
 
+def _real(low: float, high: float) -> Any:
+    return field(metadata={"low": low, "high": high, "real": True})
+
+
 def _choice(*options: object) -> Any:
     return field(metadata={"options": options})
 
@@ -106,7 +110,7 @@ class Parameters:
     buffers: BufferParameters
     queues: QueueParameters
     memory: MemoryParameters
-    clock_mhz: int = _number(1, 1000)
+    clock_mhz: float = _real(1, 1000)
 
     # -- derived sizes, each used by hardware and software alike ---------------------------
 
@@ -277,9 +281,11 @@ def _parse_leaf(metadata: Mapping[str, Any], value: object, path: str, source: s
             raise ParameterError(path, value, " or ".join(map(str, options)), where=where)
         return value
     low, high = metadata["low"], metadata["high"]
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ParameterError(path, value, f"a whole number, {low}..{high}", where=where)
-    return value
+    kinds, what = ((int, float), "a number") if "real" in metadata else (int, "a whole number")
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        raise ParameterError(path, value, f"{what}, {low}..{high}", where=where)
+    # 200.0 is the same clock as 200, and must give the same build hash
+    return int(value) if value == int(value) else value
 
 
 def _check_combinations(parameters: Parameters, source: str) -> None:

@@ -47,8 +47,10 @@ def test_pins_of_the_vivado_flow_exist() -> None:
     assert re.search(rf"negedge aresetn\)\n\s+if \(!aresetn\) {register[1]} <= 2'b11;", wrapper)
 
 
-@pytest.mark.parametrize(("clock", "period"), [(200, "5.000"), (125, "8.000"), (250, "4.000")])
-def test_period_of_the_bare_clock(clock: int, period: str) -> None:
+@pytest.mark.parametrize(
+    ("clock", "period"), [(200, "5.000"), (125, "8.000"), (250, "4.000"), (166.667, "6.000")]
+)
+def test_period_of_the_bare_clock(clock: float, period: str) -> None:
     text = bare_constraints(dataclasses.replace(TINY, clock_mhz=clock))
     assert commands(text) == [f"create_clock -period {period} -name fclk0 [get_nets clock]"]
 

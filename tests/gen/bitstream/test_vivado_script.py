@@ -1,5 +1,6 @@
 """The batch Tcl under tclsh, carried out to its end by the scripted Vivado."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -81,6 +82,17 @@ def test_what_the_block_design_is_made_of(build: Build) -> None:
             for port in range(2)
         ),
     ]
+
+
+def test_clock_that_is_no_whole_number(build: Build) -> None:
+    """Asked for to the kHz; Vivado says more exactly what it makes of it."""
+    slower = dataclasses.replace(load_parameters("tiny"), clock_mhz=142.857)
+    run = build(slower, faults={"actual_mhz": "142.857132", "period": "7.000"})
+    assert run.code == 0, run.lines
+    settings = next(call for call in run.calls() if "CONFIG.PCW_USE_M_AXI_GP0" in " ".join(call))
+    asked = settings.index("CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ") + 1
+    assert settings[asked].rstrip("}") == "142.857"
+    assert "clock_mhz 142.857132" in (run.folder / "result.txt").read_text()
 
 
 def test_checks_come_before_the_bitstream(build: Build) -> None:

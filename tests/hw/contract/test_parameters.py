@@ -66,6 +66,10 @@ def test_a_file_is_read_like_a_preset(tmp_path: Path) -> None:
         ({"array__spatial_bits": 2.0}, r"array\.spatial_bits: got 2\.0"),
         ({"array__dot": "luts"}, r"array\.dot: got 'luts', allowed: lut6 or inferred"),
         ({"array__speed": 1}, r"unknown key: got 'speed', allowed: rows, columns.*array in here"),
+        *(
+            ({"clock_mhz": wrong}, r"clock_mhz: got .*, allowed: a number, 1\.\.1000 ")
+            for wrong in ("200", True, 0.999, 1000.5, float("nan"), float("inf"), [200])
+        ),
         ({"clock_mhz": None}, r"missing key: got 'clock_mhz'.*top level in here"),
         ({"array": 5}, r"array: got 5, allowed: a mapping with rows"),
         ({"array__cluster_rows": 3}, r"array\.rows: got 16, allowed: a multiple of .*cluster_row"),
@@ -91,6 +95,13 @@ def test_a_file_is_read_like_a_preset(tmp_path: Path) -> None:
 def test_mistakes_are_named(changes: dict, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         parse_parameters(document(**changes), source="here")
+
+
+def test_a_clock_need_not_be_a_whole_number() -> None:
+    assert parse_parameters(document(clock_mhz=166.667)).clock_mhz == 166.667
+    whole = parse_parameters(document(clock_mhz=200.0))
+    assert type(whole.clock_mhz) is int
+    assert whole == load_parameters("tiny")
 
 
 @pytest.mark.parametrize("text", ["a: [", "\x00", "key: @"])

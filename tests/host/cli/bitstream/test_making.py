@@ -20,6 +20,7 @@ from gen.bitstream.manifest import (
 )
 from gen.build_hash import build_hash
 from host.cli.bitstream import FLOWS
+from host.cli.main import main
 from hw.contract.parameters import load_parameters
 from tests.gen.bitstream.bit_files import bit_file
 from tests.host.cli.bitstream.folders import OUT, bitstream, names_below
@@ -60,6 +61,26 @@ def test_vivado_to_the_end(
     assert "timing at 200 MHz: met, slack 0.137 ns (setup), 0.021 ns (hold)" in captured.out
     assert f"build hash {manifest.build_hash[:8]}, Vivado 2023.2" in captured.out
     assert [each.name for each in (place / "build").iterdir()] == ["bitstream-tiny"]
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_clock_that_is_no_whole_number(
+    flow: str,
+    with_vivado: Callable[..., None],
+    with_open_tools: None,
+    project_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """From the configuration to the manifest, as the driver reads it."""
+    with_vivado()
+    monkeypatch.setenv("FAKE_PERIOD", "6.000")
+    text = (project_root / "configs" / "tiny.yaml").read_text()
+    Path("slower.yaml").write_text(text.replace("clock_mhz: 200", "clock_mhz: 166.667"))
+    assert main(["bitstream", "--config", "slower.yaml", "--flow", flow, "--out", "here"]) == 0
+    manifest = read_bitstream_manifest(Path("here", BITSTREAM_MANIFEST_NAME))
+    assert manifest.clock_mhz == manifest.parameters.clock_mhz == 166.667
+    assert "timing at 166.667 MHz: " in capsys.readouterr().out
 
 
 def test_stages_are_shown_with_the_time(
