@@ -158,10 +158,12 @@ def load_runs(names: Sequence[str], root: Path) -> list[Run]:
 
 
 def find_run(name: str, root: Path) -> Path:
-    """The folder itself, where ``name`` or ``root/name`` may be a link to it."""
-    for candidate in (Path(name), root / name):
-        if candidate.is_dir():
-            return candidate.resolve()
+    """The folder itself, where ``name`` or ``root/name`` may be a link to it; if both are folders,
+    the first that holds a run: a run may be called as some folder that happens to be here."""
+    folders = [each for each in (Path(name), root / name) if each.is_dir()]
+    runs = [each for each in folders if (each / CONFIG).is_file()]
+    if folders:
+        return (*runs, *folders)[0].resolve()
     raise DataError(f"no run {name}: neither {name} nor {root / name} is a folder")
 
 

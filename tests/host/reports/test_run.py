@@ -236,3 +236,15 @@ def test_runs_by_folder_by_name_and_by_link(tmp_path: Path) -> None:
         load_runs(["first", "forth"], root)
     with pytest.raises(ParameterError, match="RUN: got 'latest', allowed: each run once"):
         load_runs(["third", "latest"], root)
+
+
+def test_a_run_may_be_called_as_a_folder_that_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, root = tmp_path / "here", tmp_path / "runs"
+    (here / "board").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    with pytest.raises(DataError, match=r"board is not the folder of a run"):
+        load_runs(["board"], root)
+    folder = write_run(root / "board")
+    assert load_runs(["board"], root)[0].path == folder.resolve()
