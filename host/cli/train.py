@@ -146,7 +146,8 @@ def _note(text: str) -> None:
 def _report(folder: Path) -> Path | None:
     """Write the run's HTML page; None, and a line that says why, without what draws it."""
     try:
-        return write_report([folder.name], folder.parent)
+        # by its path: a folder of the same name may be here
+        return write_report([str(folder.absolute())], folder.parent)
     except MissingToolError as error:
         _note(f"no HTML report: {error}")
         return None
