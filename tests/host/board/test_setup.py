@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,18 +10,15 @@ import numpy as np
 import pytest
 
 from host.board.bitstream import NOTE, find_bitstream, read_note, write_note
-from host.board.clock import SLCR_ADDRESS, SLCR_SIZE
 from host.board.device import BoardDevice
 from host.board.dma_buffer import DmaBuffer, find_buffer
 from host.board.fpga_manager import find_manager, load
 from host.board.linux import LinuxSystem
-from host.board.status import board_status
 from host.board.uio import find_uio, open_uio
 from hw.contract.errors import DataError, MachineError, MissingToolError, ParameterError
 from tests.host.board.plain_board import BUFFER, TINY, plain_board
 
 Mend = Callable[[Path], object]
-ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
@@ -143,6 +139,17 @@ def test_a_bitstream_of_before_is_replaced_or_refused(system: LinuxSystem) -> No
     device.close()
 
 
+def test_there_is_no_manager(system: LinuxSystem) -> None:
+    folder = system.root / "sys/class/fpga_manager/fpga0"
+    for each in folder.iterdir():
+        each.unlink()
+    folder.rmdir()
+    assert find_manager(system) is None
+    # signals pass the level shifters, so somebody has configured the FPGA
+    with BoardDevice.open(system) as device:
+        assert device.registers.read(0)
+
+
 # -- the UIO device and the buffer -----------------------------------------------------------------
 
 
@@ -255,180 +262,3 @@ def test_a_buffer_that_cannot_be_mapped_past_the_caches(system: LinuxSystem, mod
     text(system, f"{FOLDER}/sync_mode", str(mode))
     with pytest.raises(ParameterError, match=f"sync_mode: got {mode}, allowed: 1 for a mapping"):
         DmaBuffer(system, find_buffer(system), cached=False)
-
-
-# -- rights ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(ROOT, reason="root may do everything")
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("dev/uio0", "no permission to open /dev/uio0"),
-        ("dev/mem", "no permission to open /dev/mem"),
-        ("dev/udmabuf-fractrain", "no permission to open /dev/udmabuf-fractrain"),
-    ],
-)
-def test_rights_that_lack(system: LinuxSystem, path: str, message: str) -> None:
-    (system.root / path).chmod(0)
-    with pytest.raises(DataError, match=message):
-        BoardDevice.open(system)
-
-
-def test_who_may_not_see_the_clock_goes_by_the_note(
-    system: LinuxSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refuse_memory(monkeypatch)
-    with pytest.raises(DataError, match=r"as root once after each boot; .* iomem=relaxed"):
-        BoardDevice.open(system)
-    monkeypatch.undo()
-    BoardDevice.open(system).close()
-    refuse_memory(monkeypatch)
-    device = BoardDevice(system)
-    device.reserve()
-    device.configure()
-    assert device.set_clock() == [f"200 MHz, as root has set it since boot ({NOTE})"]
-    device.close()
-
-
-def refuse_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on this is not root."""
-
-    def refused(self: LinuxSystem, address: int, size: int) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(LinuxSystem, "map_physical", refused)
-
-
-def test_nobody_goes_by_a_note_of_a_clock_that_was_stopped(
-    system: LinuxSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The process that stopped it has been killed: it did not start it again."""
-    with BoardDevice.open(system) as device:
-        device.stop_clock()
-    refuse_memory(monkeypatch)
-    with pytest.raises(DataError, match="board load` as root once after each boot"):
-        BoardDevice.open(system)
-
-
-def test_no_note_while_the_clock_is_being_set(
-    system: LinuxSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    BoardDevice.open(system).close()
-    seen = []
-
-    def killed(system: LinuxSystem, *_: object, **__: object) -> None:
-        seen.append(read_note(system))
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("host.board.device.set_clock", killed)
-    with pytest.raises(KeyboardInterrupt):
-        BoardDevice.open(system)
-    assert seen == [None] and read_note(system) is None
-
-
-def test_the_first_since_boot_resets_the_design(system: LinuxSystem) -> None:
-    for expected in (True, False):
-        with BoardDevice(system) as device:
-            device.reserve()
-            done = device.set_clock()
-        assert any("reset once" in each for each in done) == expected
-
-
-def test_a_load_that_fails_leaves_no_note(system: LinuxSystem) -> None:
-    BoardDevice.open(system).close()
-    text(system, "sys/class/fpga_manager/fpga0/state", "write error\n")
-    with pytest.raises(MachineError, match="'write error'"):
-        load(system, find_bitstream(system))
-    assert read_note(system) is None
-
-
-def slcr_page(system: LinuxSystem) -> bytes:
-    """The registers alone: what is before them in the file is nearly 4 GB of nothing."""
-    with (system.root / "dev/mem").open("rb") as memory:
-        memory.seek(SLCR_ADDRESS)
-        return memory.read(SLCR_SIZE)
-
-
-def test_nothing_is_changed_if_the_note_cannot_be_taken_away(
-    system: LinuxSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(self: LinuxSystem, path: str) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    firmware = system.root / "sys/class/fpga_manager/fpga0/firmware"
-    firmware.write_text("")
-    with BoardDevice.open(system) as device:
-        firmware.write_text("untouched")
-        before = slcr_page(system)
-        monkeypatch.setattr(LinuxSystem, "remove", refused)
-        for change in (device.stop_clock, device.set_clock):
-            with pytest.raises(DataError, match=r"cannot remove /run/fractrain/loaded.json"):
-                change()
-        with pytest.raises(DataError, match=r"cannot remove .* as root"):
-            device.configure(again=True)
-        assert slcr_page(system) == before
-    assert firmware.read_text() == "untouched"
-
-
-def test_the_slcr_must_be_there(system: LinuxSystem) -> None:
-    (system.root / "dev/mem").unlink()
-    with pytest.raises(MissingToolError, match="cannot map the SLCR through /dev/mem"):
-        BoardDevice.open(system)
-    # nothing is left open: the lock is free again
-    open_uio(system).close()
-
-
-# -- looking without touching ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("by_note", [True, False])
-def test_status_of_a_board_that_is_ready(system: LinuxSystem, by_note: bool) -> None:
-    """As the note has it, or whoever asks."""
-    if by_note:
-        BoardDevice.open(system).close()
-    lines = board_status(system, loaded_by_boot=not by_note)
-    assert lines["machine"].endswith("as in the manifest") and lines["STATUS"].endswith(": idle")
-    assert lines["FCLK0"].startswith("200 MHz") and "cycles" in lines["counters FORWARD"]
-    assert lines["FPGA manager"] == "fpga0: operating; loads bitstreams"
-    assert lines["buffer"] == "/dev/udmabuf-fractrain: 65,536 bytes at 0x10100000"
-
-
-def test_status_without_a_clock_reads_no_register(system: LinuxSystem) -> None:
-    BoardDevice.open(system).close()
-    with (system.root / "dev/mem").open("r+b") as memory:
-        memory.seek(0xF800_0178)
-        memory.write(b"\x01")
-    lines = board_status(system)
-    assert lines["FCLK0"].startswith("stopped") and lines["machine"].startswith("not read:")
-    assert "STATUS" not in lines
-
-
-@pytest.mark.parametrize("noted", [None, "0" * 64])
-def test_status_reads_no_register_of_a_design_that_may_be_any(
-    system: LinuxSystem, noted: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The clock is right, but nobody has noted that the design is this bitstream's."""
-    if noted is not None:
-        system.replace_text(NOTE, json.dumps({"build_hash": noted, "clock_mhz": 200}))
-    monkeypatch.setattr("host.board.status.open_uio", lambda system: pytest.fail("opened"))
-    lines = board_status(system)
-    assert lines["FCLK0"].startswith("200 MHz") and "STATUS" not in lines
-    assert lines["machine"].startswith("not read: it is not known whose design is in the FPGA")
-
-
-def test_status_of_nothing_at_all(tmp_path: Path) -> None:
-    lines = board_status(LinuxSystem(tmp_path, {}))
-    assert lines["bitstream"].startswith("no bitstream") and lines["FPGA manager"] == "none"
-    assert "/dev/mem" in lines["FCLK0"] and lines["buffer"].startswith("no buffer")
-
-
-def test_there_is_no_manager(system: LinuxSystem) -> None:
-    folder = system.root / "sys/class/fpga_manager/fpga0"
-    for each in folder.iterdir():
-        each.unlink()
-    folder.rmdir()
-    assert find_manager(system) is None
-    # signals pass the level shifters, so somebody has configured the FPGA
-    with BoardDevice.open(system) as device:
-        assert device.registers.read(0)
