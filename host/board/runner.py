@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from host.board.registers import EngineRegisters
 from host.board.system import System, UioDevice
+from host.machine_work import CYCLE_CAUSES
 from hw.contract.engine_fault import EngineFault
 from hw.contract.errors import MachineError
 from hw.contract.registers import (
@@ -48,10 +49,6 @@ scheduled meanwhile has not waited."""
 
 POWER_CYCLE = (
     "the board needs a power cycle: a bitstream that is loaded now would find HP ports that wait"
-)
-
-CYCLE_NAMES = (
-    *("BUSY", "STALL_OPERAND", "STALL_RESULT", "STALL_MEMORY", "STALL_TOKEN", "OTHER_CYCLES"),
 )
 
 
@@ -180,7 +177,7 @@ class ProgramRunner:
     def counted_cycles(self) -> int:
         """Cycles of the program so far, by the machine's counters."""
         counters = self._registers.counters().values()
-        return sum(each[name] for each in counters for name in CYCLE_NAMES)
+        return sum(each[name] for each in counters for name in CYCLE_CAUSES)
 
     def _activity(self) -> str:
         """The counters that are not 0."""
@@ -194,7 +191,7 @@ class ProgramRunner:
 
     def reset(self) -> str:
         """Stop the machine and wait until its ports are quiet; '' or what is wrong if they are
-        not within half a millisecond."""
+        not within their time."""
         self._registers.write(CONTROL, RESET.insert(1))
         for _ in range(RESET_POLLS):
             status = self._registers.read(STATUS)

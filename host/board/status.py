@@ -8,9 +8,9 @@ from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, ClockState, S
 from host.board.dma_buffer import find_buffer
 from host.board.fpga_manager import find_manager
 from host.board.registers import EngineRegisters
-from host.board.runner import CYCLE_NAMES
 from host.board.system import System
 from host.board.uio import open_uio
+from host.machine_work import CYCLE_CAUSES
 from hw.contract.commands import Fault
 from hw.contract.errors import FractrainError
 from hw.contract.registers import BUILD_HASH, CAUSE, ID, IDENTITY, STATUS
@@ -105,7 +105,7 @@ def _machine(system: System, wanted: BitstreamManifest) -> dict[str, str]:
         "STATUS": f"0x{status:08X}: {_state(status)}",
     }
     for tag, each in counted.items():
-        cycles = sum(each[name] for name in CYCLE_NAMES)
+        cycles = sum(each[name] for name in CYCLE_CAUSES)
         lines[f"counters {tag.name}"] = (
             f"{cycles:,} cycles, {each['BUSY']:,} busy; {each['BYTES_READ']:,} bytes read, "
             f"{each['BYTES_WRITTEN']:,} written"
