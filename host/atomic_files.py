@@ -19,7 +19,8 @@ def write_whole(path: Path, content: bytes | str) -> None:
     After a crash, of the machine too, ``path`` holds its old content or the new one. Raises
     `DataError` naming ``path`` if it cannot be written.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    # A name that is no UTF-8 may be in a text: it is written with escapes.
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     with replacing(path) as temporary:
         with temporary.open("wb") as file:
             file.write(data)

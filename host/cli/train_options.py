@@ -64,7 +64,7 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
         metavar="NAME|PATH",
         help=f"images: {', '.join(BUNDLED)} (default: 1,797 handwritten digits that come with "
         "scikit-learn), or a folder or tar archive of CIFAR-10 or CIFAR-100 as published, or of "
-        "JPEG or PNG images in train/<class>/ and test/<class>/",
+        "images in train/<class>/ and test/<class>/",
     )
     group.add_argument(
         "--crop",
