@@ -12,6 +12,7 @@ from host.accelerator import Accelerator, open_accelerator
 from host.cli.blas import single_threaded_blas
 from host.cli.output import progress
 from host.cli.report import as_seen_from_here, write_report
+from host.cli.run_name import run_name
 from host.cli.train_options import DESCRIPTION, EPILOG, add_options
 from host.cli.train_progress import open_progress
 from host.cli.train_results import results, savings
@@ -26,9 +27,10 @@ from host.cli.train_setup import (
     record,
 )
 from host.datasets import Dataset, load_dataset
+from host.datasets.wording import shown
 from host.training.meter import Meter
 from host.training.run import Run
-from host.training.run_directory import CONFIG, SUMMARY, RunDirectory
+from host.training.run_directory import CONFIG, SUMMARY, RunDirectory, check_name
 from host.training.run_record import describe
 from host.training.stopping import StopSignals
 from host.training.trainer import Trainer
@@ -54,10 +56,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _begin(args: argparse.Namespace, stop: StopSignals) -> int:
     check_numbers(args)
+    if args.name is not None:
+        check_name(args.name)
     choose_config(args)
     recipe = build_recipe(args)
     work = prepare(args, recipe, _load(args.dataset))
-    with contextlib.closing(_reserve(args, work.dataset.name)) as directory:
+    with contextlib.closing(_reserve(work)) as directory:
         return _train(work, directory, stop)
 
 
@@ -125,18 +129,21 @@ def _meter(args: argparse.Namespace, accelerator: Accelerator) -> Meter | None:
 
 def _load(name: str) -> Dataset:
     say = progress()
-    say(f"reading {name}")
+    say(f"reading {shown(name)}")
     try:
-        return load_dataset(name)
+        dataset = load_dataset(name)
     finally:
         say("")
+    for each in dataset.notes:
+        _note(f"{shown(name)}: {each}")
+    return dataset
 
 
-def _reserve(args: argparse.Namespace, dataset: str) -> RunDirectory:
+def _reserve(work: Work) -> RunDirectory:
+    args = work.args
     if args.name is not None:
         return RunDirectory.reserve(args.out, args.name, overwrite=args.overwrite)
-    name = f"{dataset}-{args.model}-{args.method}-{args.backend}-seed{args.seed}"
-    return RunDirectory.reserve_similar(args.out, name)
+    return RunDirectory.reserve_similar(args.out, run_name(args, work.recipe, work.dataset.name))
 
 
 def _note(text: str) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,28 @@ LATEST = "latest"
 CONFIG, LOG, EVALUATIONS = "config.json", "log.jsonl", "evaluations.jsonl"
 MEASURED, PROGRAMS = "measured.jsonl", "programs.jsonl"
 CHECKPOINTS, SUMMARY = "checkpoints", "summary.json"
+
+
+LONGEST_NAME = 200
+"""Bytes of a name: file systems take 255, temporary files add some."""
+
+
+def check_name(name: str) -> None:
+    """Raise `ParameterError` unless ``name`` can be a folder of its own in any other, and an
+    argument of a command that is no option."""
+    fits = name not in ("", ".", "..", LATEST) and Path(name).name == name and name[0] != "-"
+    if fits and name.isprintable() and len(name.encode()) <= LONGEST_NAME:
+        return
+    raise ParameterError(
+        "--name",
+        _shortened(name),
+        f"the name of one folder, other than {LATEST}: one line without /, no - in front, at most "
+        f"{LONGEST_NAME} bytes",
+    )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 class RunDirectory:
@@ -48,8 +71,7 @@ class RunDirectory:
 
         A folder in which no run has begun counts as not there.
         """
-        if not name or name in (".", "..", LATEST) or Path(name).name != name:
-            raise ParameterError("--name", name, f"the name of one folder, other than {LATEST}")
+        check_name(name)
         path = root / name
         created = cls._create(path)
         with failures_named(path):
@@ -160,10 +182,12 @@ def _text(document: Mapping[str, object]) -> str:
 
 def _find(run: str, root: Path) -> Path:
     for path in (Path(run), root / run):
-        if path.is_dir():
+        if os.path.isdir(path):  # of a name that cannot be one, Path.is_dir would raise
             # By the name of the folder itself: `finish` makes a link to it.
             return path.resolve() if path.is_symlink() or path.name in ("", "..") else path
-    raise ParameterError("--resume", run, f"the folder of a run, or the name of one in {root}")
+    raise ParameterError(
+        "--resume", _shortened(run), f"the folder of a run, or the name of one in {root}"
+    )
 
 
 def _find_unfinished(root: Path) -> Path:
