@@ -63,6 +63,9 @@ class Flow(Protocol):
     def find_tools(self) -> None:
         """Raise `MissingToolError` naming everything that is missing."""
 
+    def check_place(self, out: Path) -> None:
+        """Raise `ParameterError` if the tools are there and cannot work beside ``out``."""
+
     def make(self, folder: Path, request: Request, say: Say) -> Made:
         """Run the tools in ``folder``, which has the prepared files; ``say`` hears the stages.
 

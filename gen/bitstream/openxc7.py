@@ -78,6 +78,9 @@ class OpenFlow:
         if missing:
             raise MissingToolError(f"missing for the open flow: {', '.join(missing)}")
 
+    def check_place(self, out: Path) -> None:
+        """Any: the script names nothing but files in its own folder."""
+
     def make(self, folder: Path, request: Request, say: Say) -> Made:
         absolute = {
             name: str(Path(os.environ.get(name, "")).resolve()) for name in (CHIPDB, DATABASE)

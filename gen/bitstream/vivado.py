@@ -17,8 +17,9 @@ from gen.bitstream.manifest import BIT_NAME, XSA_NAME, Slack, Utilization
 from gen.bitstream.messages import first_fatal
 from gen.bitstream.script_runs import Say, run_script
 from gen.bitstream.vivado_script import SCRIPT_NAME, vivado_script
+from gen.plain_paths import is_plain
 from gen.zynq.sources import sources
-from hw.contract.errors import DataError, FractrainError, MissingToolError
+from hw.contract.errors import DataError, FractrainError, MissingToolError, ParameterError
 
 __all__ = ["REPORTS", "VivadoFlow"]
 
@@ -59,6 +60,15 @@ class VivadoFlow:
             raise MissingToolError(
                 f"Vivado 2020.1 or newer with Zynq-7000 devices is missing ({where}; the variable "
                 "VIVADO may name it)"
+            )
+
+    def check_place(self, out: Path) -> None:
+        if _vivado() is not None and not is_plain(out.resolve()):
+            raise ParameterError(
+                "--out",
+                str(out.resolve()),
+                "with Vivado, a path of letters, digits and ._+@- only",
+                hint="its scripts and makefiles break on others: choose a folder elsewhere",
             )
 
     def make(self, folder: Path, request: Request, say: Say) -> Made:

@@ -108,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         check_replaceable(project_folder)
     else:
         check_replaceable(out, BITSTREAM_MANIFEST_NAME)
+        flow.check_place(out)
     say = _StageLines()
     say("Verilog")
     with needs_extra("hardware"):

@@ -1,6 +1,14 @@
 # ---- everything, in order -------------------------------------------------------------------------
 
+# Run by hand it may lie anywhere; what Vivado's own scripts and makefiles take is less.
+proc check_folder {} {
+    if {![regexp {^[A-Za-z0-9/:._+@-]+$} [pwd]]} {
+        fail "the path [pwd] has other characters than letters, digits and ._+@-: move the folder"
+    }
+}
+
 proc build {} {
+    check_folder
     stage "Vivado and its devices"
     check_vivado
     stage project

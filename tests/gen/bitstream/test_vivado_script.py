@@ -116,6 +116,21 @@ def test_from_another_folder(build: Build, tmp_path: Path) -> None:
     assert (run.folder / "result.txt").exists()
 
 
+def test_by_hand_in_a_folder_that_vivado_does_not_take(build: Build, tmp_path: Path) -> None:
+    folder = build().folder.rename(tmp_path / "one space")
+    result = subprocess.run(
+        ["tclsh", str(SCRIPTED_VIVADO), "build.tcl"],
+        cwd=folder,
+        env=os.environ | {"SCRIPTED_VIVADO_FILES": str(tmp_path / "made")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert "FRACTRAIN FAILED start: the path" in result.stdout
+    assert not (folder / "result.txt").exists()
+
+
 # -- the script itself -------------------------------------------------------------------------
 
 

@@ -30,6 +30,35 @@ def test_flows_on_the_command_line_are_those_that_exist() -> None:
     assert tuple(build.FLOWS) == FLOWS
 
 
+@pytest.mark.parametrize("name", ["one space", "a(b)", "it's", "a$b", "a[b]", "é", "-a"])
+def test_vivado_is_not_started_where_its_scripts_break(
+    name: str,
+    with_vivado: Callable[..., None],
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In one line, before anything is done; the default is a folder below this one."""
+    with_vivado()
+    (place / name).mkdir()
+    monkeypatch.chdir(place / name)
+    assert bitstream() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "with Vivado, a path of letters, digits" in line and "choose a folder elsewhere" in line
+    assert not list((place / name).iterdir())
+    assert bitstream("--out", str(place / "bits")) == 0
+
+
+def test_the_open_flow_works_in_a_folder_of_any_name(
+    with_open_tools: None, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = place / '-one (odd) [folder] it\'s $HOME #1 %s & ; "q" é'
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    assert bitstream("--flow", "openxc7") == 0
+    assert (OUT / BIT_NAME).is_file()
+
+
 def test_vivado_to_the_end(
     with_vivado: Callable[..., None], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
