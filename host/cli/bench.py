@@ -17,8 +17,11 @@ from typing import Any
 
 from host import __version__
 from host.cli.benches import BENCHMARKS, Benchmark, Figures
-from host.cli.output import table, write_json
+from host.cli.output import check_files, prepare_folder, table, write_json
+from host.cli.streams import can_overwrite
 from hw.contract.errors import MissingToolError, ParameterError
+
+DEFAULT = Path("build/bench.json")
 
 EPILOG = """\
 Every figure is measured on this computer. The benchmarks take turns, one measurement each per
@@ -45,21 +48,24 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--json",
         type=Path,
-        default=Path("build/bench.json"),
+        default=DEFAULT,
         metavar="FILE",
-        help="where all values go (default: build/bench.json)",
+        help=f"where all values go (default: {DEFAULT})",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, write the JSON file, print the table."""
+    """Measure, print the table, write the JSON file."""
     if args.rounds < 1:
         raise ParameterError("--rounds", args.rounds, "1 or more")
+    if args.json == DEFAULT:
+        prepare_folder(DEFAULT.parent)
+    check_files(args.json)
     chosen = _installed(_choose(args.only), asked_for=args.only is not None)
     values = _measure(chosen, args.rounds)
     report = {"machine": _machine(), "rounds": args.rounds, "figures": _summaries(chosen, values)}
-    write_json(args.json, report)
     print(_text(report))
+    write_json(args.json, report)
     print(f"\nall values: {args.json}")
     return 0
 
@@ -106,7 +112,7 @@ def _measure(chosen: list[Benchmark], rounds: int) -> dict[str, list[Figures]]:
 
 def _say(text: str, end: str = "\n") -> None:
     """In place on a terminal, line by line elsewhere."""
-    if sys.stderr.isatty():
+    if can_overwrite():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
     elif text:
         print(text, end=end, file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from host.cli.board import SUBCOMMANDS
 from host.cli.board_options import SIMULATED, add_device, open_system
-from host.cli.output import write_json
+from host.cli.output import check_files, write_json
 from hw.contract.errors import ParameterError
 
 FORMAT = "fractrain-bringup/1"
@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.inject and args.device != SIMULATED:
         raise ParameterError("--inject", args.inject[0], f"with --device {SIMULATED} only")
+    check_files(args.json)
     names = iter(enumerate(STAGES, 1))
 
     def tell(result: StageResult) -> None:

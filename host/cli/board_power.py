@@ -14,7 +14,7 @@ from host.board.power.protocol import PHASES, PhaseResult, measure
 from host.board.power.record import failure_line, part_line, sample_line, what_is_known
 from host.board.power.sampler import PowerSampler
 from host.cli.board_options import add_device, open_system
-from host.cli.output import prepare_folder, table, write_text
+from host.cli.output import check_files, table, write_text
 from host.training.stopping import StopSignals
 from hw.contract.errors import MissingToolError, ParameterError
 
@@ -85,8 +85,7 @@ def run(args: argparse.Namespace) -> int:
     phases = _phases(args.phases)
     if not 0 < args.seconds < float("inf"):
         raise ParameterError("--seconds", args.seconds, "more than 0")
-    if args.out is not None:
-        prepare_folder(args.out.parent)
+    check_files(args.out)
     # the terminal may go, too, while the clock is stopped
     with StopSignals(signal.SIGHUP), open_system(args) as system:
         sampler = PowerSampler(system, args.rate)

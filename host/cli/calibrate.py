@@ -13,7 +13,7 @@ from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
 from host.cli.calibrate_run import MEMORIES, calibrate_run
 from host.cli.options import add_config
-from host.cli.output import prepare_folder, progress, table, write_text
+from host.cli.output import check_files, progress, table, write_text
 from host.cli.simulate import measure
 from host.cli.simulate_report import STALLS, Measured
 from host.counters import Counters
@@ -78,17 +78,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write."""
+    check_files(args.out)
     if args.run is not None:
-        if args.out:
-            prepare_folder(args.out.parent)
         return calibrate_run(args)
     parameters = load_parameters(args.config)
     for text in args.precisions:
         Precision.parse(text)
     for network in args.networks:
         depth_of(network)
-    if args.out:
-        prepare_folder(args.out.parent)
     cases = [
         Case(network, precision, memory, form)
         for network in args.networks

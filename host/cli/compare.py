@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from host.cli.options import add_runs
-from host.cli.output import progress, table, write_json, write_text
+from host.cli.output import check_files, progress, table, write_json, write_text
 from host.reports.document import comparison_document
 from host.reports.measured_table import measured_table
 from host.reports.page import render_page
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         raise ParameterError(
             "RUN", " ".join(args.run), "two runs or more", hint="one run alone: fractrain report"
         )
+    check_files(args.json, args.html)
     say = progress()
     say("reading the runs")
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from host.cli.cost_host import HostCase, host_report
 from host.cli.options import add_config
-from host.cli.output import prepare_folder, progress, table, write_text
+from host.cli.output import check_files, progress, table, write_text
 from host.modelling import StepModel, layer_precisions, layer_shapes
 from host.modelling.layers import MEMORIES, training_program
 from host.modelling.pass_costs import predict_program
@@ -95,8 +95,7 @@ def run(args: argparse.Namespace) -> int:
     for name in args.networks:
         depth_of(name)
     _check_options(args)
-    for file in filter(None, (args.out, args.json)):
-        prepare_folder(file.parent)
+    check_files(args.out, args.json)
     networks = [_network(name) for name in args.networks]
     cases = [
         Case(network, blocks, memory, batch)

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from host import __version__
-from hw.contract.errors import FractrainError
+from host.cli.streams import one_line, steady_streams
+from hw.contract.errors import DataError, FractrainError
 
 COMMANDS = {
     "train": "train a network through the accelerator",
@@ -35,6 +36,9 @@ COMMANDS = {
     "synth": "map a machine to the FPGA's cells; report area and logic depth",
     "bench": "measure simulation, training and packing speed",
 }
+
+PRINTED = ("compare", "calibrate", "cost", "board", "synth")
+"""Commands that fail if what they print is lost; others keep what matters in files."""
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
@@ -88,10 +92,27 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that ``arguments`` (default: the process's) name; returns the exit code."""
+def main(arguments: Sequence[str] | None = None, *, spare: int = -1) -> int:
+    """Run the command that ``arguments`` (default: the process's) name; returns the exit code.
+
+    ``spare``: a descriptor that gets what standard error does not take.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     command = next((each for each in arguments if each in COMMANDS), None)
+    with steady_streams(spare=spare) as output:
+        code = _carry_out(arguments, command)
+        if output.failure is None or isinstance(output.failure, BrokenPipeError):
+            return code
+        lost = f"cannot write to standard output: {output.failure.strerror}"
+        if command in PRINTED:
+            print(f"fractrain: error: {lost}", file=sys.stderr)
+            return code or DataError.exit_code
+        if code == 0:
+            print(f"fractrain: note: {lost}; all files are complete", file=sys.stderr)
+        return code
+
+
+def _carry_out(arguments: list[str], command: str | None) -> int:
     try:
         parser = build_parser(command)
         args = parser.parse_args(arguments)
@@ -103,15 +124,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except FractrainError as error:
-        print(f"fractrain: error: {error}", file=sys.stderr)
+        print(f"fractrain: error: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
-        print(f"fractrain: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        print(f"fractrain: {one_line(str(interrupt)) or 'interrupted'}", file=sys.stderr)
         return getattr(interrupt, "exit_code", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # What Python still has buffered must go nowhere, or it fails once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # of a file that nobody foresaw: a name that is too long, a disk that fails
+        text = f"{os.fsdecode(error.filename)}: {error.strerror}"
+        print(f"fractrain: error: {one_line(text)}", file=sys.stderr)
+        return DataError.exit_code
 
 
 def _module(command: str) -> ModuleType:

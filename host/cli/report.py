@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from host.cli.options import add_runs
-from host.cli.output import progress, write_text
+from host.cli.output import check_files, prepare_folder, progress, write_text
 from host.reports.page import render_page
 from host.reports.run import Run, load_runs
 from host.reports.standalone import standalone_figures
@@ -46,6 +46,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the runs, write the page and the figures, say where."""
+    check_files(args.out)
+    if args.figures is not None:
+        prepare_folder(args.figures)
     print(as_seen_from_here(write_report(args.run, args.runs, args.out)))
     if args.figures is not None:
         for name, svg in standalone_figures(load_runs(args.run, args.runs)):
@@ -65,6 +68,7 @@ def write_report(names: Sequence[str], folder: Path, target: Path | None = None)
     try:
         runs = load_runs(names, folder)
         target = target or _default(runs)
+        check_files(target)
         write_text(target, render_page(runs, say))
     finally:
         say("")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
 from host.cli.options import add_config
-from host.cli.output import prepare_folder, progress, write_json
+from host.cli.output import check_files, prepare_folder, progress, write_json
 from host.cli.simulate_report import Measured, Report
 from host.datasets import load_dataset
 from host.optional import needs_extra
@@ -27,6 +27,8 @@ from hw.contract.parameters import Parameters, load_parameters
 from hw.contract.precision import Precision
 from sim.cycles import predict
 from sim.memory_model import MemoryModel
+
+FIGURES, ROOFLINE = "figures.json", "roofline.svg"
 
 EPILOG = """\
 One batch goes forward and backward through the network on the golden model; then every one of
@@ -114,6 +116,7 @@ def run(args: argparse.Namespace) -> int:
         MemoryModel.ideal() if args.memory == "ideal" else MemoryModel.ddr(parameters.clock_mhz)
     )
     prepare_folder(args.out)
+    check_files(args.out / FIGURES, args.out / ROOFLINE)
     say = progress()
     say("recording a training step on the golden model")
     training = record_training_step(
@@ -136,15 +139,15 @@ def run(args: argparse.Namespace) -> int:
         for name in ("config", "model", "blocks", "batch", "precision", "uniform", "data")
     }
     document |= {"memory": args.memory, "results": args.results, "seed": args.seed}
-    write_json(args.out / "figures.json", document | report.document())
+    write_json(args.out / FIGURES, document | report.document())
     draw_roofline(
-        args.out / "roofline.svg",
+        args.out / ROOFLINE,
         report.points(),
         parameters,
         bytes_per_cycle=report.bytes_per_cycle(memory),
         title=f"{args.model} on {args.config}, batch {args.batch}, precision {precision}",
     )
-    print(f"figures and picture: {args.out}/figures.json, {args.out}/roofline.svg")
+    print(f"figures and picture: {args.out / FIGURES}, {args.out / ROOFLINE}")
     return 0
 
 

@@ -27,7 +27,7 @@ from host.sweeps.results import (
     seeds_table,
 )
 from host.training.stopping import Stopped, StopSignals
-from hw.contract.errors import FractrainError, MissingToolError
+from hw.contract.errors import FractrainError
 
 DOCUMENT, PAGE = "sweep.json", "sweep.html"
 
@@ -185,7 +185,7 @@ def _keep(source: Path, out: Path, results: Sequence[Result]) -> None:
     try:
         write_text(out / PAGE, render_sweep_page(_page(source, results)))
         print(out / PAGE)
-    except MissingToolError as error:
+    except FractrainError as error:  # the results are in the document already
         print(f"no {PAGE}: {error}")
 
 

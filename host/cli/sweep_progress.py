@@ -7,6 +7,7 @@ import time
 from contextlib import AbstractContextManager
 from typing import Any
 
+from host.cli.streams import can_overwrite
 from host.reports.quantities import percent
 from host.reports.records import read_object
 from host.sweeps.job import Job, Outcome
@@ -105,7 +106,7 @@ class Bars(Lines):
 
 def open_display(total: int, done: int) -> Lines:
     """Bars if the output is a terminal and rich is installed, else lines."""
-    if sys.stdout.isatty():
+    if can_overwrite(sys.stdout):
         try:
             return Bars(total, done)
         except ImportError:

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from host.cli.options import add_config
-from host.cli.output import write_json
+from host.cli.output import check_files, write_json
+from host.cli.streams import can_overwrite
 from host.optional import needs_extra
 from hw.contract.errors import MismatchError
 from hw.contract.parameters import load_parameters
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         from gen.synthesis.device import XC7Z045
         from gen.synthesis.figures import synthesize_part
         from gen.synthesis.report import document, table
+    check_files(args.json)
     budget = read_budget(args.config, args.budget) if args.check or args.budget else None
     results = {}
     for part in ALL if args.part == "all" else (args.part,):
@@ -86,7 +88,7 @@ class StageClock:
         self.name = name
         self.started = time.monotonic()
         self.last_line = self.started
-        self.in_place = sys.stderr.isatty()
+        self.in_place = can_overwrite()
 
     def __enter__(self) -> StageClock:
         return self

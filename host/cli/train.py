@@ -32,7 +32,7 @@ from host.training.run_directory import CONFIG, SUMMARY, RunDirectory
 from host.training.run_record import describe
 from host.training.stopping import StopSignals
 from host.training.trainer import Trainer
-from hw.contract.errors import MissingToolError
+from hw.contract.errors import FractrainError
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -144,10 +144,11 @@ def _note(text: str) -> None:
 
 
 def _report(folder: Path) -> Path | None:
-    """Write the run's HTML page; None, and a line that says why, without what draws it."""
+    """Write the run's HTML page; None, and a line that says why, if that cannot be: the results
+    are in the folder already."""
     try:
         # by its path: a folder of the same name may be here
         return write_report([str(folder.absolute())], folder.parent)
-    except MissingToolError as error:
+    except FractrainError as error:
         _note(f"no HTML report: {error}")
         return None

@@ -7,6 +7,7 @@ import time
 from abc import abstractmethod
 from contextlib import AbstractContextManager
 
+from host.cli.streams import can_overwrite
 from host.training.trainer import StepReport
 
 SMOOTHING = 0.9
@@ -115,7 +116,7 @@ def mean_bits(report: StepReport) -> str:
 
 def open_progress(steps: int, start: int = 0) -> Progress:
     """A bar if the output is a terminal and rich is installed, else lines."""
-    if sys.stdout.isatty():
+    if can_overwrite(sys.stdout):
         try:
             return BarProgress(steps, start)
         except ImportError:

@@ -164,7 +164,7 @@ def find_run(name: str, root: Path) -> Path:
     runs = [each for each in folders if (each / CONFIG).is_file()]
     if folders:
         return (*runs, *folders)[0].resolve()
-    raise DataError(f"no run {name}: neither {name} nor {root / name} is a folder")
+    raise DataError(f"no run {name}: neither that nor {root / name} is a folder")
 
 
 def read_run(path: Path) -> Run:

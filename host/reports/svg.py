@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from host.optional import needs_extra
+from host.optional import plain_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,10 +100,11 @@ def drawing() -> Iterator[tuple[Figure, Axes]]:
 
     Raises `MissingToolError` without matplotlib.
     """
-    with needs_extra("report"):
+    with plain_matplotlib("report"), warnings.catch_warnings():
         import matplotlib
         from matplotlib.figure import Figure
-    with matplotlib.rc_context(RC), warnings.catch_warnings():
+
+        matplotlib.rcParams.update(RC)
         # Letters that matplotlib's font lacks are drawn by the browser.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")

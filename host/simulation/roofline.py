@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.optional import needs_extra
+from host.atomic_files import write_whole
+from host.optional import plain_matplotlib
 from hw.contract.errors import DataError
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Pass
@@ -24,6 +26,7 @@ class Point:
     cycles: int
 
 
+@plain_matplotlib("hardware")
 def draw_roofline(
     path: Path,
     points: Sequence[Point],
@@ -40,8 +43,8 @@ def draw_roofline(
 
     Raises `MissingToolError` without matplotlib, `DataError` if ``path`` cannot be written.
     """
-    with needs_extra("hardware"):
-        from matplotlib.figure import Figure
+    from matplotlib.figure import Figure
+
     peak = parameters.bit_products_per_cycle
     figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     axes = figure.add_subplot()
@@ -72,10 +75,9 @@ def draw_roofline(
     )
     axes.grid(True, which="both", alpha=0.3)
     axes.legend(loc="lower right", fontsize="small")
+    picture = io.BytesIO()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+        figure.savefig(picture, format=path.suffix.removeprefix("."))
     except ValueError as error:  # an ending that matplotlib does not know
         raise DataError(f"cannot write {path}: give it the ending .svg, .png or .pdf") from error
+    write_whole(path, picture.getvalue())

@@ -142,7 +142,11 @@ class RunDirectory:
         return target
 
     def _point_latest_here(self) -> None:
-        with replacing(self.path.parent / LATEST) as temporary:
+        """If that can be: file systems without links have runs, too, and what is no link stays."""
+        latest = self.path.parent / LATEST
+        if latest.exists() and not latest.is_symlink():
+            return
+        with contextlib.suppress(DataError), replacing(latest) as temporary:
             temporary.symlink_to(self.path.name)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from tests.test_architecture import run_on_the_board
 
 
 def test_bring_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "new" / "results.json"
+    file = tmp_path / "results.json"
     assert main(["board", "bringup", "--device", "simulated", "--json", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
     heads = [line for line in lines if line[:2].strip().isdigit()]

@@ -42,7 +42,7 @@ def test_sensors_only(
     sensors = monitor(tmp_path)
     sensors.failing[path("hwmon0/in2")] = BROKEN
     on(sensors)
-    file = tmp_path / "new" / "power.jsonl"
+    file = tmp_path / "power.jsonl"
     assert main(["board", "power", "--phases", "now", *QUICK, "--out", str(file)]) == 0
     out = capsys.readouterr().out
     for said in (

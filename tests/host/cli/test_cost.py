@@ -19,7 +19,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_table_that_can_be_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "new" / "table.md"
+    file = tmp_path / "table.md"
     arguments = [*SMALL, "--precisions", "2,2,2", "1,1,2+0,0,0", "--check", "--out", str(file)]
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -46,7 +46,7 @@ def test_blocks_in_turn() -> None:
 
 def test_the_host_beside_the_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is printed is what is counted, and adds up; gates are more work."""
-    file, table = tmp_path / "new" / "host.json", tmp_path / "new" / "host.md"
+    file, table = tmp_path / "host.json", tmp_path / "host.md"
     options = ["--host", "--precisions", "8,8,8", "3,4,6"]
     assert main([*SMALL, *options, "--json", str(file), "--out", str(table)]) == 0
     shown = capsys.readouterr().out

@@ -42,7 +42,7 @@ def test_report_of_several_runs(
     monkeypatch.chdir(root.parent)
     assert main(["report", "static8", "pfq"]) == 0
     assert capsys.readouterr().out == "report.html\n"
-    target = root.parent / "new" / "page.html"
+    target = root.parent / "page.html"
     assert main(["report", "static8", "pfq", "--out", str(target)]) == 0
     assert target.read_bytes() == Path("report.html").read_bytes()
 
@@ -52,7 +52,7 @@ def test_compare(root: Path, tmp_path: Path) -> None:
     result = subprocess.run(
         [
             *(sys.executable, "-m", "host.cli.main", "compare", "static8", "pfq"),
-            *("--runs", str(root), "--json", "new/all.json", "--html", "new/all.html"),
+            *("--runs", str(root), "--json", "all.json", "--html", "all.html"),
         ],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -68,12 +68,12 @@ def test_compare(root: Path, tmp_path: Path) -> None:
     assert ["saving", "of", "FPGA", "time", "modelled", "0.0", "%", "25.0", "%"] in lines
     assert ["saving", "of", "FPGA", "time", "modelled", "0.0", "%", "75.0", "%"] in lines
     assert ["method", "recorded", "static", "pfq"] in lines
-    assert result.stdout.endswith("\nnew/all.json\n\nnew/all.html\n")
-    document = json.loads((tmp_path / "new/all.json").read_text())
+    assert result.stdout.endswith("\nall.json\n\nall.html\n")
+    document = json.loads((tmp_path / "all.json").read_text())
     assert document["runs"][1]["at_equal_steps"]["modelled_seconds"]["value"] == pytest.approx(
         0.006
     )
-    page = Page((tmp_path / "new/all.html").read_text(encoding="utf-8"))
+    page = Page((tmp_path / "all.html").read_text(encoding="utf-8"))
     assert page.tables["At equal accuracy: 91.00 % on cifar10, resnet8"]
 
 
@@ -102,7 +102,7 @@ def test_what_is_wrong_with_a_run_is_said(root: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["report", "nothing"], 3, "no run nothing: neither nothing nor "),
+        (["report", "nothing"], 3, "no run nothing: neither that nor "),
         (["report", "empty"], 3, "is not the folder of a run: it has no config.json"),
         (["report", "unlogged"], 3, "is not the folder of a run: it has no log.jsonl"),
         (["report", "damaged"], 3, "config.json is damaged: "),

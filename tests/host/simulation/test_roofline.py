@@ -17,7 +17,7 @@ def draw(path: Path) -> None:
 
 
 def test_the_picture_names_its_roof_and_its_passes(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "roofline.svg"
+    file = tmp_path / "roofline.svg"
     draw(file)
     text = file.read_text()
     assert "<!-- roof: 73,728 bit-products, 20.0 bytes per cycle -->" in text
