@@ -7,15 +7,16 @@ so none of them can disagree about a size.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from hw.contract.errors import DataError, ParameterError
+from hw.contract.errors import ParameterError, did_you_mean
+from hw.contract.yaml_files import read_yaml
 
 SPATIAL_BITS = (1, 2, 4, 8)
 DOT_STYLES = ("lut6", "inferred")
@@ -216,24 +217,24 @@ def load_parameters(config: str | Path) -> Parameters:
     """
     name = str(config)
     if name in preset_names():
-        text, source = (
-            (resources.files("configs") / f"{name}.yaml").read_text(),
-            (f"configs/{name}.yaml"),
-        )
-    else:
-        source = name
-        try:
-            text = Path(config).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not a text file"
-            raise DataError(
-                f"configuration {name!r}: {reason}; give the path of a YAML file or one of the "
-                f"presets: {', '.join(preset_names())}"
-            ) from error
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DataError(f"{source} is not valid YAML: {error}") from error
+        return _preset(name)
+    return _read(Path(config), name)
+
+
+@functools.cache
+def _preset(name: str) -> Parameters:
+    return _read(resources.files("configs") / f"{name}.yaml", f"configs/{name}.yaml")
+
+
+def _read(path: Traversable, source: str) -> Parameters:
+    hint = did_you_mean(source, preset_names())
+    document = read_yaml(
+        path,
+        source=source,
+        takes=", ".join(each.name for each in dataclasses.fields(Parameters)),
+        advice="; give the path of a YAML file or one of the presets: "
+        f"{', '.join(preset_names())}{hint and f'; {hint}'}",
+    )
     return parse_parameters(document, source=source)
 
 
