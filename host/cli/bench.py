@@ -18,7 +18,8 @@ from typing import Any
 from host import __version__
 from host.cli.benches import BENCHMARKS, Benchmark, Figures
 from host.cli.output import table, write_json
-from hw.contract.errors import MissingToolError, ParameterError
+from hw.contract.errors import MissingToolError, ParameterError, did_you_mean
+from hw.contract.values import Whole
 
 EPILOG = """\
 Every figure is measured on this computer. The benchmarks take turns, one measurement each per
@@ -40,7 +41,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help=f"only these: {', '.join(each.name for each in BENCHMARKS)}",
     )
     parser.add_argument(
-        "--rounds", type=int, default=5, metavar="N", help="measurements of each (default: 5)"
+        "--rounds",
+        type=Whole(1, 1000),
+        default=5,
+        metavar="N",
+        help="measurements of each (default: 5)",
     )
     parser.add_argument(
         "--json",
@@ -53,8 +58,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, write the JSON file, print the table."""
-    if args.rounds < 1:
-        raise ParameterError("--rounds", args.rounds, "1 or more")
     chosen = _installed(_choose(args.only), asked_for=args.only is not None)
     values = _measure(chosen, args.rounds)
     report = {"machine": _machine(), "rounds": args.rounds, "figures": _summaries(chosen, values)}
@@ -71,7 +74,10 @@ def _choose(only: str | None) -> list[Benchmark]:
     names = [name.strip() for name in only.split(",")]
     for name in names:
         if name not in by_name:
-            raise ParameterError("--only", name, ", ".join(by_name))
+            hint = did_you_mean(name, by_name)
+            raise ParameterError("--only", name, ", ".join(by_name), hint=hint)
+        if names.count(name) > 1:
+            raise ParameterError("--only", only, f"each benchmark once; {name} is there twice")
     return [by_name[name] for name in names]
 
 

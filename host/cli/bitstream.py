@@ -13,12 +13,16 @@ from host.optional import needs_extra
 from host.training.stopping import StopSignals
 from hw.contract.errors import MissingToolError, ParameterError
 from hw.contract.parameters import load_parameters
+from hw.contract.values import Whole
 
 if TYPE_CHECKING:
     from gen.bitstream.manifest import BitstreamManifest
 
 # As in gen.bitstream.build, which needs Amaranth to be imported.
 FLOWS = ("vivado", "openxc7")
+JOBS, USUAL_JOBS = Whole(1, 256), 4
+"""The processors of the largest machines that run Vivado."""
+
 BY_HAND = {"vivado": "vivado -mode batch -source build.tcl", "openxc7": "sh build.sh"}
 
 EPILOG = """\
@@ -72,10 +76,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--jobs",
-        type=int,
-        default=4,
+        type=JOBS,
         metavar="N",
-        help="processes that Vivado may use (default: 4)",
+        help=f"processes that Vivado may use (default: {USUAL_JOBS})",
     )
     parser.add_argument(
         "--tolerate",
@@ -89,8 +92,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, run the tools, say what came of it."""
-    if args.jobs < 1:
-        raise ParameterError("--jobs", args.jobs, "a whole number, at least 1")
+    for name in ("jobs", "tolerate"):
+        if (given := getattr(args, name)) and args.flow != "vivado":
+            raise ParameterError(f"--{name}", given, "with --flow vivado only")
     parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from gen.bitstream import build
@@ -100,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         from gen.publish import check_replaceable
     name = Path(args.config).stem
     tolerated = [check_message_id(each) for each in args.tolerate]
-    request, flow = Request(parameters, args.jobs, tolerated), build.FLOWS[args.flow]
+    request, flow = Request(parameters, args.jobs or USUAL_JOBS, tolerated), build.FLOWS[args.flow]
     project_folder = Path("build", f"{args.flow}-{name}")
     out = args.out or Path("build", f"bitstream-{name}")
     if args.generate_only:

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from host import __version__
-from hw.contract.errors import FractrainError
+from host.cli.command_line import CommandLineParser
+from hw.contract.errors import FractrainError, shortened
 
 COMMANDS = {
     "train": "train a network through the accelerator",
@@ -35,6 +36,9 @@ COMMANDS = {
     "synth": "map a machine to the FPGA's cells; report area and logic depth",
     "bench": "measure simulation, training and packing speed",
 }
+
+LONGEST_ERROR = 2000
+"""Characters: errors name what was given, but do not recite it."""
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
@@ -71,12 +75,11 @@ exit codes:
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The parser, with all options of ``command`` and only the names of the others."""
-    parser = argparse.ArgumentParser(
+    parser = CommandLineParser(
         prog="fractrain",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"fractrain {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
@@ -103,8 +106,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except FractrainError as error:
-        print(f"fractrain: error: {error}", file=sys.stderr)
+        print(f"fractrain: error: {_one_line(error)}", file=sys.stderr)
         return error.exit_code
+    except MemoryError as error:
+        print(f"fractrain: error: memory is exhausted: {_one_line(error)}", file=sys.stderr)
+        return FractrainError.exit_code
     except KeyboardInterrupt as interrupt:
         print(f"fractrain: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return getattr(interrupt, "exit_code", EXIT_INTERRUPTED)
@@ -112,6 +118,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What Python still has buffered must go nowhere, or it fails once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+
+
+def _one_line(error: BaseException) -> str:
+    """Its text; whatever a file or a tool has put into it, a terminal shows one line."""
+    return shortened(" ".join(str(error).split("\n")), LONGEST_ERROR)
 
 
 def _module(command: str) -> ModuleType:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,19 @@ from numpy.typing import NDArray
 
 from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
-from host.cli.options import add_config
+from host.cli.options import BATCH, SEED, add_config
 from host.cli.output import prepare_folder, progress, write_json
 from host.cli.simulate_report import Measured, Report
 from host.datasets import load_dataset
+from host.networks.selection import is_skip
 from host.optional import needs_extra
 from host.random_streams import Stream, generator
 from host.simulation.programs import Job, ResultForm, make_job
 from host.simulation.roofline import draw_roofline
-from host.simulation.step import TrainingStep, parse_blocks, record_training_step
+from host.simulation.step import TrainingStep, check_step, parse_blocks, record_training_step
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Precision
+from hw.contract.precision import PRECISION, Precision
 from sim.cycles import predict
 from sim.memory_model import MemoryModel
 
@@ -65,10 +67,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="I..J",
         help="only residual blocks I to J of the network, from 0 (default: all layers)",
     )
-    option("--batch", type=int, default=2, metavar="N", help="images (default: 2)")
+    option("--batch", type=BATCH, default=2, metavar="N", help="images (default: 2)")
     option(
         "--precision",
-        default="4,4,6",
+        type=PRECISION,
+        default=Precision(4, 4, 6),
         metavar="A,W,E",
         help="bits of activations, weights and errors in the blocks (default: 4,4,6)",
     )
@@ -95,7 +98,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         choices=[form.value for form in ResultForm],
         help="how results leave (default: port)",
     )
-    option("--seed", type=int, default=0, help="of images, weights and rounding (default: 0)")
+    option("--seed", type=SEED, default=0, help="of images, weights and rounding (default: 0)")
     option(
         "--out",
         type=Path,
@@ -108,8 +111,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the table, write figures and picture."""
     parameters = load_parameters(args.config)
-    precision = Precision.parse(args.precision)
-    _check(args, precision)
+    precision: Precision = args.precision
+    blocks = None if args.blocks is None else parse_blocks(args.blocks)
+    _check(args, blocks)
     memory = (
         MemoryModel.ideal() if args.memory == "ideal" else MemoryModel.ddr(parameters.clock_mhz)
     )
@@ -122,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
         parameters,
         precision,
         seed=args.seed,
-        blocks=parse_blocks(args.blocks) if args.blocks else None,
+        blocks=blocks,
         uniform=args.uniform,
     )
     started = time.monotonic()
@@ -133,8 +137,9 @@ def run(args: argparse.Namespace) -> int:
     print(report.summary(args.config, time.monotonic() - started))
     document = {
         name: getattr(args, name)
-        for name in ("config", "model", "blocks", "batch", "precision", "uniform", "data")
+        for name in ("config", "model", "blocks", "batch", "uniform", "data")
     }
+    document["precision"] = ",".join(map(str, astuple(precision)))
     document |= {"memory": args.memory, "results": args.results, "seed": args.seed}
     write_json(args.out / "figures.json", document | report.document())
     draw_roofline(
@@ -148,11 +153,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(args: argparse.Namespace, precision: Precision) -> None:
-    if 0 in (precision.activation, precision.weight, precision.error):
-        raise ParameterError("precision", args.precision, "at least 1 bit of each operand")
-    if args.batch < 1:
-        raise ParameterError("batch", args.batch, "at least 1")
+def _check(args: argparse.Namespace, blocks: range | None) -> None:
+    if is_skip(args.precision):
+        given = ",".join(map(str, astuple(args.precision)))
+        raise ParameterError("--precision", given, "at least 1 bit of each operand")
+    check_step(args.model, args.batch, blocks)
 
 
 def _images(args: argparse.Namespace) -> NDArray[np.uint8]:

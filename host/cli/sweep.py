@@ -28,6 +28,10 @@ from host.sweeps.results import (
 )
 from host.training.stopping import Stopped, StopSignals
 from hw.contract.errors import FractrainError, MissingToolError
+from hw.contract.values import Whole
+
+MOST_WORKERS = 1024
+"""Processes with a network each; no single machine has more cores."""
 
 DOCUMENT, PAGE = "sweep.json", "sweep.html"
 
@@ -73,7 +77,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--workers",
-        type=int,
+        type=Whole(1, MOST_WORKERS),
         metavar="N",
         help="runs at a time on this machine, which share its cores (default: one a core)",
     )

@@ -12,6 +12,7 @@ from host.accelerator import Accelerator, open_accelerator
 from host.cli.blas import single_threaded_blas
 from host.cli.output import progress
 from host.cli.report import as_seen_from_here, write_report
+from host.cli.train_checks import check_options
 from host.cli.train_options import DESCRIPTION, EPILOG, add_options
 from host.cli.train_progress import open_progress
 from host.cli.train_results import results, savings
@@ -20,10 +21,10 @@ from host.cli.train_setup import (
     Work,
     build_arithmetic,
     build_recipe,
-    check_numbers,
     choose_config,
     prepare,
     record,
+    unused_fields,
 )
 from host.datasets import Dataset, load_dataset
 from host.training.meter import Meter
@@ -53,9 +54,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _begin(args: argparse.Namespace, stop: StopSignals) -> int:
-    check_numbers(args)
+    check_options(args)
     choose_config(args)
     recipe = build_recipe(args)
+    if unused := unused_fields(args):
+        _note(f"--method {args.method} does not read {', '.join(unused)} of recipe {args.recipe}")
     work = prepare(args, recipe, _load(args.dataset))
     with contextlib.closing(_reserve(args, work.dataset.name)) as directory:
         return _train(work, directory, stop)
@@ -65,7 +68,7 @@ def _resume(args: argparse.Namespace, stop: StopSignals) -> int:
     with contextlib.closing(RunDirectory.reopen(args.resume, args.out)) as directory:
         config = directory.read_config()
         recipe = restore(args, config, directory.path / CONFIG)
-        check_numbers(args)
+        check_options(args)
         if directory.finished:
             print(f"{directory.path} is finished: nothing is left to do")
             return 0

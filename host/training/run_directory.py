@@ -24,9 +24,9 @@ from typing import Any
 
 from host.atomic_files import failures_named, remove_temporaries, replacing, write_whole
 from host.training.run_lock import LOCK, RunLock, is_locked
+from host.training.run_names import LATEST, RunName
 from hw.contract.errors import DataError, ParameterError
 
-LATEST = "latest"
 CONFIG, LOG, EVALUATIONS = "config.json", "log.jsonl", "evaluations.jsonl"
 MEASURED, PROGRAMS = "measured.jsonl", "programs.jsonl"
 CHECKPOINTS, SUMMARY = "checkpoints", "summary.json"
@@ -48,9 +48,7 @@ class RunDirectory:
 
         A folder in which no run has begun counts as not there.
         """
-        if not name or name in (".", "..", LATEST) or Path(name).name != name:
-            raise ParameterError("--name", name, f"the name of one folder, other than {LATEST}")
-        path = root / name
+        path = root / RunName().read("--name", name)
         created = cls._create(path)
         with failures_named(path):
             taken = any(each.name != LOCK for each in path.iterdir())

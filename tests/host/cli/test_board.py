@@ -97,7 +97,7 @@ def _rooted(root: Path):  # type: ignore[no-untyped-def]
     [
         (["bringup", "--inject", "no-uio"], "--inject: got 'no-uio', allowed: with --device sim"),
         (["bringup", "--device", "simulated", "--inject", "x"], "injected: got 'x', allowed: no-b"),
-        (["load", "--device", "simulated", "--config", "huge"], "configuration 'huge'"),
+        (["load", "--device", "simulated", "--config", "huge"], "cannot read huge: No such file"),
     ],
 )
 def test_what_is_refused(

@@ -79,15 +79,15 @@ def test_the_host_beside_the_array(tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--precisions", "4,4"], "precision: got '4,4'"),
+        (["--precisions", "4,4"], "--precisions: got '4,4'"),
         (["--networks", "vgg"], "model: got 'vgg'"),
-        (["--batch", "0"], "batch: got 0"),
-        (["--size", "0"], "size: got 0"),
-        (["--config", "no-such"], "configuration 'no-such'"),
+        (["--batch", "0"], "--batch: got '0'"),
+        (["--size", "0"], "--size: got '0'"),
+        (["--config", "no-such"], "cannot read no-such: No such file"),
         (["--gates"], "--gates: got True, allowed: with --host only"),
         (["--json", "x.json"], "--json: got 'x.json', allowed: with --host only"),
         (["--host", "--check"], "--check: got True, allowed: without --host only"),
-        (["--host", "--batch", "0"], "batch: got 0"),
+        (["--host", "--batch", "0"], "--batch: got '0'"),
     ],
 )
 def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

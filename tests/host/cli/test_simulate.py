@@ -74,9 +74,9 @@ def test_calibrate_writes_its_table(tmp_path: Path, capsys: pytest.CaptureFixtur
     [
         (["--precision", "4,4"], "precision: got '4,4', allowed: three numbers a,w,e"),
         (["--precision", "0,4,4"], "precision: got '0,4,4', allowed: at least 1 bit"),
-        (["--batch", "0"], "batch: got 0, allowed: at least 1"),
+        (["--batch", "0"], "--batch: got '0', allowed: a whole"),
         (["--model", "vgg"], "model: got 'vgg'"),
-        (["--config", "nowhere"], "configuration 'nowhere'"),
+        (["--config", "nowhere"], "cannot read nowhere"),
         (["--blocks", "2..1"], "blocks: got '2..1', allowed: the number of a residual block"),
         (["--blocks", "3"], "blocks: got 3, allowed: 0..2, resnet8 has no more"),
     ],

@@ -122,17 +122,17 @@ def test_without_what_draws_the_page(
         (["--targets", "1,x"], 2, "--targets: got '1,x'"),
         (["--mode", "reference", "--weight-levels", "odd"], 2, "with --mode hardware only"),
         (["--published-range"], 2, "with --mode reference only"),
-        (["--checkpoint-every", "0"], 2, "--checkpoint-every: got 0"),
-        (["--evaluate-every", "0"], 2, "--evaluate-every: got 0"),
+        (["--checkpoint-every", "0"], 2, "--checkpoint-every: got '0'"),
+        (["--evaluate-every", "0"], 2, "--evaluate-every: got '0'"),
         (["--resume"], 2, "--resume: got '', allowed: a run; none in"),
         (["--resume", "x"], 2, "--resume: got 'x', allowed: the folder of a run"),
-        (["--batch", "0"], 2, "--batch: got 0"),
+        (["--batch", "0"], 2, "--batch: got '0'"),
         (["--batch", "5000"], 2, "1..1438"),
-        (["--seed", "-1"], 2, "--seed: got -1"),
-        (["--steps", "0"], 2, "--steps: got 0"),
-        (["--lr", "0"], 2, "--lr: got 0.0"),
-        (["--momentum", "1"], 2, "--momentum: got 1.0"),
-        (["--weight-decay", "-1"], 2, "--weight-decay: got -1.0"),
+        (["--seed", "-1"], 2, "--seed: got '-1'"),
+        (["--steps", "0"], 2, "--steps: got '0'"),
+        (["--lr", "0"], 2, "--lr: got '0'"),
+        (["--momentum", "1"], 2, "--momentum: got '1'"),
+        (["--weight-decay", "-1"], 2, "--weight-decay: got '-1'"),
         (["--overwrite"], 2, "--name"),
         (["--log-programs"], 2, "--log-programs: got True, allowed: with a backend that runs"),
         (["--name", "a/b"], 2, "--name: got 'a/b'"),
@@ -152,6 +152,20 @@ def test_wrong_options(
     assert message in error
     assert error.startswith("fractrain: error: ") and error.count("\n") == 1
     assert not (tmp_path / "runs").exists() or list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "note"),
+    [
+        ("static", "fractrain: note: --method static does not read beta of recipe short\n"),
+        ("fractrain", ""),
+    ],
+)
+def test_a_recipe_that_the_method_does_not_read(
+    method: str, note: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path, "--name", "run", "--method", method, "--recipe", "short") == 0
+    assert capsys.readouterr().err == note
 
 
 def test_taken_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,7 +87,7 @@ def test_variable_that_names_no_program(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--jobs", "0"], "--jobs: got 0"),
+        (["--jobs", "0"], "--jobs: got '0'"),
         (["--tolerate", "everything"], "--tolerate: got 'everything'"),
     ],
 )
@@ -100,9 +100,7 @@ def test_wrong_option(
 
 
 def test_unknown_flow(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        bitstream("--flow", "quartus")
-    assert exit_.value.code == 2
+    assert bitstream("--flow", "quartus") == 2
     assert "vivado" in capsys.readouterr().err
 
 
@@ -141,7 +139,7 @@ sys.exit(main(["bitstream"]))
         timeout=60,
     )
     assert result.returncode == 4
-    assert "fractrain-fpga[hardware]" in result.stderr
+    assert "[hardware]'" in result.stderr
     assert "Traceback" not in result.stderr
 
 
