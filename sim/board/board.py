@@ -23,6 +23,7 @@ from sim.board.caches import CachedView
 from sim.board.devices import MappedBuffer, UioDevice
 from sim.board.hang import BusHang
 from sim.board.injections import INJECTIONS
+from sim.board.sensors import POWER, modelled_watts
 from sim.board.slcr import SLCR_ADDRESS, SLCR_BYTES, SlcrModel
 from sim.cosim.convolution import ConvolutionSimulation
 from sim.cosim.convolution_faults import BusFaults, ErrorRegion
@@ -70,6 +71,7 @@ class SimulatedBoard:
             if name not in INJECTIONS:
                 raise ParameterError("injected", name, ", ".join(INJECTIONS))
         self.injected = frozenset(injected)
+        self._parameters = parameters
         self.environment: Mapping[str, str] = {}
         if "short-buffer" in injected:
             buffer_bytes = SHORT_BUFFER_BYTES
@@ -90,6 +92,8 @@ class SimulatedBoard:
         self._configured = False
         self._wedged = False
         self._locked = False
+        self._running = False
+        """For the sensor, which another thread reads: it must not touch the engine."""
         self._seconds = 0.0
         self._hooks: dict[str, Callable[[str], None]] = {
             f"{tree.MANAGER}/firmware": self._load,
@@ -106,6 +110,10 @@ class SimulatedBoard:
         return self._place(path).exists()
 
     def read_text(self, path: str) -> str:
+        if path == POWER:
+            clocked = self._configured and not self.slcr.obstacle
+            watts = modelled_watts(self._parameters, clocked=clocked, running=self._running)
+            return str(round(watts * 1e6))
         return self._place(path).read_text(encoding="utf-8").strip()
 
     def read_bytes(self, path: str) -> bytes:
@@ -260,6 +268,7 @@ class SimulatedBoard:
             return
         cycles, chunk = round(seconds * 1e6 * self.wanted_mhz), FIRST_CHUNK_CYCLES
         while cycles > 0:
+            self._running = True
             before = self.engine.cycles
             came = self.engine.advance(min(cycles, chunk), until_interrupt=stop_at_interrupt)
             if came and stop_at_interrupt:
@@ -267,6 +276,7 @@ class SimulatedBoard:
             cycles -= self.engine.cycles - before
             if IDLE.extract(self.engine.read_register(STATUS)):
                 # nothing happens any more, and an idle machine need not be simulated
+                self._running = False
                 self._seconds += max(0, cycles) / (1e6 * self.wanted_mhz)
                 return
             chunk = CHUNK_CYCLES

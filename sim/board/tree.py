@@ -16,6 +16,7 @@ from gen.bitstream.manifest import (
 from gen.build_hash import build_hash
 from gen.manifest import FileEntry
 from hw.contract.parameters import Parameters, load_parameters, preset_names
+from sim.board.sensors import FILES
 
 __all__ = ["FIRMWARE", "MANAGER", "UDMABUF", "UIO", "write_tree"]
 
@@ -30,7 +31,7 @@ def write_tree(
     root: Path, parameters: Parameters, buffer: tuple[int, int], injected: Collection[str]
 ) -> None:
     """Write the files below ``root``; ``buffer``: physical address and bytes of the u-dma-buf."""
-    files: dict[str, str | None] = dict.fromkeys(("/sys/class/hwmon", "/dev", "/run", FIRMWARE))
+    files: dict[str, str | None] = dict.fromkeys(("/dev", "/run", FIRMWARE)) | FILES
     files |= _uio(injected) | _udmabuf(buffer, injected) | _manager(injected)
     for path, text in files.items():
         place = root / path.lstrip("/")
