@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hw.contract.errors import MissingToolError
+from hw.contract.installation import install_extra
 
 __all__ = ["needs_extra"]
 
@@ -23,5 +24,5 @@ def needs_extra(extra: str) -> Iterator[None]:
             raise  # a mistake of ours, not an installation that lacks something
         raise MissingToolError(
             f"the Python package {package} is not installed; it is needed here: "
-            f"pip install 'fractrain-fpga[{extra}]'"
+            f"{install_extra(extra)}"
         ) from error

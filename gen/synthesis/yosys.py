@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gen.synthesis.netlist import Netlist, read_netlist
 from hw.contract.errors import DataError, MachineError, MissingToolError
+from hw.contract.installation import pip_install
 
 __all__ = ["synthesize"]
 
@@ -121,5 +122,5 @@ def _version() -> str:
         return importlib.metadata.version(PACKAGE)
     except importlib.metadata.PackageNotFoundError as error:
         raise MissingToolError(
-            f"Yosys is not installed; synthesis needs it: pip install {PACKAGE}"
+            f"Yosys is not installed; synthesis needs it: {pip_install(PACKAGE)}"
         ) from error

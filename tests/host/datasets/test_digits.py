@@ -50,7 +50,7 @@ def test_resize_by_hand() -> None:
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(MissingToolError, match=r"fractrain-fpga\[train\]"):
+    with pytest.raises(MissingToolError, match=r"pip install .*\[train\]"):
         load_dataset("digits")
 
 
