@@ -18,7 +18,7 @@ from host.numerics.quantization import WeightLevels
 from host.random_streams import Stream, generator
 from host.training.methods import Method
 from host.training.recipe import OF_METHODS, Recipe, plain, read_recipe
-from host.training.recipe_rules import METHODS, RULES
+from host.training.recipe_rules import METHODS, MOST_STEPS, RULES
 from host.training.run import Cadence
 from host.training.trainer import CostModel, Plan
 from hw.contract.errors import ParameterError
@@ -126,7 +126,7 @@ def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
         rng=generator(args.seed, Stream.GATES),
     )
     plan = Plan(
-        steps=args.steps or per_epoch * (args.epochs or DEFAULT_EPOCHS),
+        steps=args.steps or _steps_of(args.epochs or DEFAULT_EPOCHS, per_epoch),
         batch=args.batch,
         seed=args.seed,
         learning_rate=args.lr,
@@ -145,6 +145,13 @@ def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
         _cadence(args, plan.steps),
         _cost_model(network, (height, width), args.batch),
     )
+
+
+def _steps_of(epochs: int, per_epoch: int) -> int:
+    if epochs * per_epoch > MOST_STEPS:
+        allowed = f"at most {MOST_STEPS // per_epoch}: an epoch has {per_epoch} steps"
+        raise ParameterError("--epochs", epochs, allowed)
+    return epochs * per_epoch
 
 
 def _cost_model(network: ResNet, size: tuple[int, int], batch: int) -> CostModel | None:

@@ -63,6 +63,9 @@ def wrong_inputs() -> Iterator[WrongInput]:
         ["cost", "--check", "--networks", "resnet1202", "--batch", "128"],
         "at most 11 images of resnet1202 with --check",
     )
+    yield WrongInput(
+        "epochs of one image", ["train", "--epochs", "999999", "--batch", "1"], "at most 69541: an"
+    )
     yield WrongInput("host", ["cost", "--host", "--batch", "8193"], "at most 8192 images of that")
     yield WrongInput(
         "samples", ["board", "power", "--seconds", "80000", "--rate", "1000"], "at most 1,000,000"
