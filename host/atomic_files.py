@@ -49,6 +49,23 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> bool:
+    """Make the folder ``path``, durably, and those above it; False if it is there already."""
+    with failures_named(path):
+        missing = [each for each in path.parents if not each.exists()]
+        for each in (*reversed(missing), path):
+            try:
+                each.mkdir()
+            except FileExistsError:
+                if each != path and not each.is_dir():
+                    raise
+                if each == path:
+                    return False
+            else:
+                sync_folder(each.parent)
+        return True
+
+
 def remove_temporaries(folder: Path) -> None:
     """Remove what a program that was killed while it wrote has left in ``folder``."""
     with failures_named(folder):

@@ -69,6 +69,8 @@ def _resume(args: argparse.Namespace, stop: StopSignals) -> int:
         if directory.finished:
             print(f"{directory.path} is finished: nothing is left to do")
             return 0
+        if (directory.path / SUMMARY).exists():
+            _note(f"{directory.path / SUMMARY} is damaged: it is written anew")
         work = prepare(args, recipe, _load(args.dataset))
         return _train(work, directory, stop, config)
 

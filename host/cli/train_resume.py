@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from host.cli.train_options import given_options
-from host.cli.train_setup import RECORDED, as_text, normal, option
+from host.cli.train_options import add_options, given_options
+from host.cli.train_setup import RECORDED, as_text, check_numbers, normal, option
 from host.training.recipe import Recipe, parse_fields, plain, read_recipe
 from host.training.run_record import IDENTITY, versions
 from hw.contract.errors import DataError, ParameterError
@@ -42,13 +43,44 @@ def restore(args: argparse.Namespace, config: Mapping[str, Any], source: Path) -
             raise ParameterError(option(name), value, "without --resume only")
         elif name not in CHANGEABLE:
             _check(option(name), normal(name, value), options | method_options, name)
+    read = _parse(options, source)
     for name in RECORDED:
-        setattr(args, name, options[name])
+        setattr(args, name, getattr(read, name))
+    try:
+        check_numbers(args)
+        fields = parse_fields({"method": read.method, **method_options}, str(source))
+        recipe = Recipe(**fields)
+    except ParameterError as error:
+        raise DataError(f"{source} is damaged: {error}") from error
     for name in ("checkpoint_every", "evaluate_every"):
         if name in given:
             setattr(args, name, given[name])
-    fields = parse_fields({"method": options["method"], **method_options}, str(source))
-    return Recipe(**fields)
+    return recipe
+
+
+class _RecordedOptions(argparse.ArgumentParser):
+    """Reads options that a file records, with the types and choices of the command line."""
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        super().__init__(prog="fractrain train", add_help=False)
+        add_options(self)
+
+    def error(self, message: str) -> NoReturn:
+        raise DataError(f"{self._source} is damaged: options: {message}")
+
+
+def _parse(options: Mapping[str, Any], source: Path) -> argparse.Namespace:
+    arguments = []
+    for name in RECORDED:
+        value = options[name]
+        if value is True:
+            arguments.append(option(name))
+        elif value is False:
+            arguments += ["--no-flip"] if name == "flip" else []
+        elif value is not None:
+            arguments.append(f"{option(name)}={as_text(value)}")
+    return _RecordedOptions(source).parse_args(arguments)
 
 
 def _check(shown: str, value: Any, recorded: Mapping[str, Any], name: str) -> None:
@@ -68,11 +100,21 @@ def compare(recorded: Mapping[str, Any], now: Mapping[str, Any], source: Path) -
     """
     for name in IDENTITY:
         if recorded.get(name) != now.get(name):
-            raise DataError(
-                f"{source} was written for another run: {name} was {recorded.get(name)!r}, "
-                f"is now {now.get(name)!r}"
-            )
+            change = _change(name, recorded.get(name), now.get(name))
+            raise DataError(f"{source} was written for another run: {change}")
     before, after = recorded.get("versions"), versions()
     if before != after:
         return [f"the run began with {before}, it goes on with {after}: bits may differ"]
     return []
+
+
+def _change(name: str, before: Any, now: Any) -> str:
+    """The first difference, in words."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in (each for each in before if each in now):
+            if before[key] != now[key]:
+                return _change(f"{name}.{key}", before[key], now[key])
+    return f"{name} was {_SHORT.repr(before)}, is now {_SHORT.repr(now)}"
+
+
+_SHORT = reprlib.Repr(maxstring=80, maxother=80, maxdict=8, maxlevel=2)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import host
+from host.regular_files import open_regular
 from host.training.run_directory import CONFIG, LOG, SUMMARY
 from hw.contract.errors import DataError
 
@@ -134,7 +135,7 @@ def last_line(path: Path) -> str:
 
 def _tail(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
             return file.read()
     except OSError:
