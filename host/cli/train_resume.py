@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -114,7 +113,9 @@ def _change(name: str, before: Any, now: Any) -> str:
         for key in (each for each in before if each in now):
             if before[key] != now[key]:
                 return _change(f"{name}.{key}", before[key], now[key])
-    return f"{name} was {_SHORT.repr(before)}, is now {_SHORT.repr(now)}"
+    return f"{name} was {_short(before)}, is now {_short(now)}"
 
 
-_SHORT = reprlib.Repr(maxstring=80, maxother=80, maxdict=8, maxlevel=2)
+def _short(value: Any, most: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}…"

@@ -174,7 +174,8 @@ def read_run(path: Path) -> Run:
             raise DataError(f"{path} is not the folder of a run: it has no {name}")
     notes: list[str] = []
     config = read_object(path / CONFIG)
-    blocks = config.get("blocks") or []
+    blocks = config.get("blocks")
+    blocks = [] if blocks is None else blocks
     if not isinstance(blocks, list):
         raise DataError(f"{path / CONFIG}: blocks is {blocks!r}, not a list of names")
     if not blocks:

@@ -17,7 +17,7 @@ from typing import Any
 
 import host
 from host.regular_files import open_regular
-from host.training.run_directory import CONFIG, LOG, SUMMARY
+from host.training.run_directory import CONFIG, LOG, has_summary
 from hw.contract.errors import DataError
 
 LOGS = "logs"
@@ -43,7 +43,7 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether its results are there."""
-        return (self.folder / SUMMARY).is_file()
+        return has_summary(self.folder)
 
     @property
     def begun(self) -> bool:

@@ -172,9 +172,9 @@ class Checkpoints:
         """Newest first; `DataError` if the folder cannot be listed."""
         try:
             names = [path for path in self.folder.iterdir() if NAME.fullmatch(path.name)]
-        except FileNotFoundError:
-            return []
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not self.folder.is_symlink():
+                return []
             raise DataError(f"cannot read {self.folder}: {error.strerror}") from error
         return sorted(names, key=_step, reverse=True)
 

@@ -68,7 +68,7 @@ class RunDirectory:
                 name,
                 f"a name that is not yet in {root}",
                 hint="add --overwrite to replace that run"
-                + ("" if _has_summary(path) else f", or --resume {name} to go on with it"),
+                + ("" if has_summary(path) else f", or --resume {name} to go on with it"),
             )
         return cls(path, created=created)
 
@@ -104,7 +104,7 @@ class RunDirectory:
     @property
     def finished(self) -> bool:
         """Whether the run has come to its end, and left a summary that is undamaged."""
-        return _has_summary(self.path)
+        return has_summary(self.path)
 
     def read_config(self) -> dict[str, Any]:
         """What `begin` was given; `DataError` if the file is damaged."""
@@ -165,7 +165,8 @@ def _read_object(path: Path) -> dict[str, Any]:
     return document
 
 
-def _has_summary(folder: Path) -> bool:
+def has_summary(folder: Path) -> bool:
+    """Whether the run in ``folder`` has come to its end, and left a summary that is undamaged."""
     try:
         _read_object(folder / SUMMARY)
     except DataError:
@@ -186,7 +187,7 @@ def _find_unfinished(root: Path) -> Path:
         path.parent
         for path in root.glob(f"*/{CONFIG}")
         if not path.parent.is_symlink()
-        and not _has_summary(path.parent)
+        and not has_summary(path.parent)
         and not is_locked(path.parent)
     ]
     if not paths:
