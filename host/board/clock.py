@@ -32,6 +32,7 @@ __all__ = [
     "SHIFTERS_ON",
     "SLCR_ADDRESS",
     "SLCR_SIZE",
+    "ClockChanged",
     "ClockState",
     "Slcr",
     "set_clock",
@@ -91,6 +92,10 @@ class ClockState:
 
     def __str__(self) -> str:
         return f"stopped, set to {self.frequency}" if self.stopped else self.frequency
+
+
+class ClockChanged(MachineError):
+    """FCLK0 is not what the driver has set."""
 
 
 class Slcr:

@@ -17,7 +17,15 @@ from host.board.bitstream import (
     read_note,
     write_note,
 )
-from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, Slcr, set_clock, stop_clock
+from host.board.clock import (
+    SHIFTERS_ON,
+    SLCR_ADDRESS,
+    SLCR_SIZE,
+    ClockChanged,
+    Slcr,
+    set_clock,
+    stop_clock,
+)
 from host.board.dma_buffer import DmaBuffer, find_buffer
 from host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
 from host.board.registers import EngineRegisters
@@ -31,6 +39,9 @@ from hw.contract.registers import ID, IDENTITY
 __all__ = ["BoardDevice"]
 
 Kind = TypeVar("Kind")
+
+PACE_TOLERANCE = 0.02
+"""For two clocks that are counted against each other; relative."""
 
 
 class BoardDevice:
@@ -170,6 +181,44 @@ class BoardDevice:
         self._registers = None
         stop_clock(slcr)
 
+    def check_clock(self) -> None:
+        """Raise `ClockChanged` if FCLK0 is no more what `set_clock` has made it: six registers of
+        the processor system, read. No register of the FPGA can be accessed then.
+
+        Without the right to open ``/dev/mem`` nothing is checked.
+        """
+        if self._slcr is None:
+            return
+        wanted = self.bitstream.manifest.clock_mhz
+        clock = Slcr(self._slcr).clock()
+        if clock.lets_through(wanted):
+            return
+        self._registers = None
+        with suppress(DataError):
+            drop_note(self.system)
+        held = ", and its reset is held" if clock.in_reset else ""
+        raise ClockChanged(
+            f"FCLK0 is {clock}{held}, the bitstream is made for {wanted:g} MHz: something else has "
+            "changed it since the board was opened, and what the machine computed meanwhile is not "
+            "used; `fractrain board load` sets it"
+        )
+
+    def check_pace(self, cycles: int, seconds: float) -> None:
+        """Raise `ClockChanged` if the machine counted more ``cycles`` than fit into the ``seconds``
+        of the processor's clock that they took at most.
+
+        Needs no rights, and finds a clock that is too fast only: there results may be wrong. (One
+        that is too slow looks like a processor that was late.)
+        """
+        wanted = self.bitstream.manifest.clock_mhz
+        if cycles > 1e6 * wanted * seconds * (1 + PACE_TOLERANCE):
+            raise ClockChanged(
+                f"the machine counted {cycles:,} cycles within {1e6 * seconds:.0f} microseconds: "
+                f"FCLK0 is at {1e-6 * cycles / seconds:.4g} MHz at least, the bitstream is made for "
+                f"{wanted:g} MHz, and what was computed is not used; `sudo fractrain board load` "
+                "sets it"
+            )
+
     def _open_slcr(self) -> Slcr:
         if self._slcr is None:
             try:
@@ -251,7 +300,9 @@ class BoardDevice:
 
     @property
     def runner(self) -> ProgramRunner:
-        return ProgramRunner(self.system, self.registers, self.uio, self.clock_hz)
+        return ProgramRunner(
+            self.system, self.registers, self.uio, self.clock_hz, check_clock=self.check_clock
+        )
 
     # -- the end -------------------------------------------------------------------------------
 

@@ -39,6 +39,10 @@ INJECTIONS: Mapping[str, str] = {
     "stuck-memory": "memory does not answer any more",
     "unwritten-caches": "sync_for_device does nothing",
     "stale-caches": "sync_for_cpu does nothing",
+    "half-written-caches": "sync_for_device covers half of what it is told",
+    "half-stale-caches": "sync_for_cpu covers half of what it is told",
+    "fclk-changed": "another driver makes FCLK0 faster while the machine is in use",
+    "fclk-stopped": "another driver stops FCLK0 while the machine is in use",
 }
 """Name → what is wrong; `sim.board.SimulatedBoard` has them, one or several."""
 

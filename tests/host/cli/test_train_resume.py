@@ -179,6 +179,19 @@ def test_a_finished_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert (tmp_path / "run" / "summary.json").read_bytes() == before
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"[]"])
+def test_a_summary_that_is_damaged_is_written_anew(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path, "--name", "run", *SHORT) == 0
+    path = tmp_path / "run" / "summary.json"
+    before = result(tmp_path, "run")
+    path.write_bytes(content)
+    assert train(tmp_path, "--resume") == 0
+    assert f"fractrain: note: {path} is damaged: it is written anew" in capsys.readouterr().err
+    assert result(tmp_path, "run")["weights_sha256"] == before["weights_sha256"]
+
+
 def test_damaged_checkpoints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

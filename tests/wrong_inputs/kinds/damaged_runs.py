@@ -151,6 +151,7 @@ def wrong_inputs() -> Iterator[WrongInput]:
     yield from _folders()
     for name, arguments in {"report": REPORT, "compare": COMPARE}.items():
         yield from _reports(name, arguments)
+    yield from _sweeps()
 
 
 def _case(name: str, damage: Damage, says: str, **more: Any) -> WrongInput:
@@ -292,3 +293,54 @@ def _reports(command: str, arguments: tuple[str, ...]) -> Iterator[WrongInput]:
     for name, rails in {"a number": 1, "no objects": ["x"], "a word": "vcc", "an object": {"a": 1}}.items():
         line = json.dumps({"kind": "part", "rails": rails}).encode() + b"\n"
         yield case(f"power.jsonl rails {name}", _content(POWER, line), r"power\.jsonl.*rails")
+
+
+# -- sweeps --------------------------------------------------------------------------------------
+
+SWEEP = "base: {steps: 4, batch: 4, test_images: 4}\npoints: [{seed: 0}]\n"
+
+
+@functools.cache
+def _point() -> str:
+    """The name of the folder of the only run of `SWEEP`."""
+    shown = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("sweep.yaml").write_text(SWEEP)
+        with contextlib.redirect_stdout(shown):
+            assert main(["sweep", "sweep.yaml", "--dry-run"]) == 0
+    return shown.getvalue().split()[0]
+
+
+def _sweeps() -> Iterator[WrongInput]:
+    """Its run is finished, so nothing is left to do but to read it."""
+
+    def swept(damage: Damage) -> Damage:
+        def prepare(folder: Path) -> None:
+            (folder / "sweep.yaml").write_text(SWEEP)
+            damage(folder)
+            (folder / RUN).rename(folder / "runs" / _point())
+
+        return prepare
+
+    def case(name: str, damage: Damage, says: str) -> WrongInput:
+        return _case(
+            f"sweep: {name}",
+            swept(damage),
+            says,
+            arguments=["sweep", "sweep.yaml", "--out", "runs"],
+            finished=True,
+            changes=["runs/.lock"],
+        )
+
+    for field, wrong in {"test_accuracy": ["x", []], "modelled": [[], 1], "joules": [[]]}.items():
+        for value in wrong:
+            inside = field == "joules"
+            damage = _record(
+                SUMMARY,
+                lambda found, field=field, value=value, inside=inside: (  # type: ignore[misc]
+                    found["modelled"] if inside else found
+                ).update({field: value}),
+            )
+            yield case(f"{field} {value!r}", damage, rf"summary\.json: {field} is")
+    lock = lambda folder: (folder / "runs" / ".lock").mkdir()  # noqa: E731
+    yield case("the lock a folder", lock, "cannot write runs")
