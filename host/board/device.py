@@ -196,9 +196,11 @@ class BoardDevice:
         self._registers = None
         with suppress(DataError):
             drop_note(self.system)
-        held = ", and its reset is held" if clock.in_reset else ""
+        also = ", the FPGA's reset is held" if clock.in_reset else ""
+        if clock.level_shifters != SHIFTERS_ON:
+            also += ", no signals pass to the FPGA"
         raise ClockChanged(
-            f"FCLK0 is {clock}{held}, the bitstream is made for {wanted:g} MHz: something else has "
+            f"FCLK0 is {clock}{also}; the bitstream is made for {wanted:g} MHz: something else has "
             "changed it since the board was opened, and what the machine computed meanwhile is not "
             "used; `fractrain board load` sets it"
         )
