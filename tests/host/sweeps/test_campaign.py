@@ -154,7 +154,7 @@ def test_how_a_process_ended(tmp_path: Path) -> None:
     assert job.outcome(0) == Outcome(1, "the loss is nan"), "no results are no success"
     assert job.outcome(-9) == Outcome(-9, f"ended by SIGKILL; see {job.log}")
     job.folder.mkdir()
-    (job.folder / "summary.json").touch()
+    (job.folder / "summary.json").write_text("{}")
     assert job.outcome(0) == Outcome(0, "")
 
 

@@ -20,6 +20,7 @@ from host.training.run_directory import RunDirectory
 from host.training.run_record import describe
 from host.training.stopping import Stopped, StopSignals
 from host.training.trainer import CostModel, DivergenceError, MachineCost, StepReport, Trainer
+from hw.contract.errors import DataError
 from hw.contract.precision import Precision
 from tests.host.training.test_trainer import GATED, PLAN, STATIC, trainer_of
 
