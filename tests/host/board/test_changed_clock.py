@@ -13,7 +13,9 @@ from host.board.clock import ClockChanged
 from host.board.device import BoardDevice
 from hw.contract.errors import MachineError
 from hw.contract.parameters import load_parameters
+from hw.contract.registers import CONTROL, PROGRAM_ADDRESS, PROGRAM_COMMANDS, START, WINDOW_LAST
 from sim.board import BusHang, SimulatedBoard
+from sim.cosim.convolution_faults import BusFaults
 from sim.board.slcr import CLOCK, GATE, RESET, SHIFTERS, SLCR_ADDRESS
 
 TINY = load_parameters("tiny")
@@ -41,9 +43,7 @@ def convolve(device: BoardDevice, images: int = 1) -> None:
         (SHIFTERS, 0, "no signals pass to the FPGA; the"),
     ],
 )
-def test_between_two_programs(
-    register: int, value: int, said: str, board: SimulatedBoard
-) -> None:
+def test_between_two_programs(register: int, value: int, said: str, board: SimulatedBoard) -> None:
     """No register of the FPGA is accessed any more, as that might never be answered, and nobody
     goes by the note that it is right."""
     with BoardDevice.open(board) as device:
@@ -107,7 +107,9 @@ def test_a_late_processor_is_no_changed_clock(board: SimulatedBoard) -> None:
         for late in (1.0, 1.5, 100.0):
             device.check_pace(20_000, late * 100e-6)
         device.check_pace(20_000, 99e-6)
-        with pytest.raises(ClockChanged, match=r"20,000 cycles within 97 microseconds: FCLK0 is at"):
+        with pytest.raises(
+            ClockChanged, match=r"20,000 cycles within 97 microseconds: FCLK0 is at"
+        ):
             device.check_pace(20_000, 97e-6)
 
 
@@ -116,4 +118,29 @@ def test_the_simulated_board_would_hang(board: SimulatedBoard) -> None:
     with BoardDevice.open(board) as device:
         board.slcr.stopped_by_another()
         with pytest.raises(BusHang, match="FCLK0 is stopped"):
+            device.registers.read(0)
+
+
+def test_a_clock_is_not_stopped_under_a_machine_that_runs(board: SimulatedBoard) -> None:
+    with BoardDevice.open(board) as device:
+        board.engine.inject(BusFaults(stuck_from=0))
+        for register, value in (
+            (WINDOW_LAST, 0xFFFF_FFFF),
+            (PROGRAM_ADDRESS, device.buffer.address),
+            (PROGRAM_COMMANDS, 4),
+            (CONTROL, START.insert(1)),
+        ):
+            device.registers.write(register, value)
+        with pytest.raises(MachineError, match="is not idle"):
+            device.stop_clock()
+        assert not board.slcr.obstacle and read_note(board) is not None
+
+
+def test_a_bitstream_that_was_not_loaded_leaves_no_registers(board: SimulatedBoard) -> None:
+    """What is in the FPGA then, nobody knows."""
+    with BoardDevice.open(board) as device:
+        board.injected |= {"fpga-manager-error"}
+        with pytest.raises(MachineError, match="write init error"):
+            device.configure(again=True)
+        with pytest.raises(MachineError, match="registers is not open"):
             device.registers.read(0)

@@ -134,6 +134,37 @@ def test_a_reset_is_over_when_the_ports_are_quiet() -> None:
     assert machine.time == pytest.approx(2 * 2e-5) and machine.written == [(CONTROL.address, 2)]
 
 
+@pytest.mark.parametrize("right", [0, 1, 2, 3])
+def test_no_register_is_accessed_once_the_clock_is_wrong(right: int) -> None:
+    """Before a program, after its interrupt, at its end: the clock is looked at so often, is right
+    the first times, and after that nothing is read or written any more."""
+    machine, looks = Machine(DONE | IDLE), 0
+    status_reads = []
+
+    def check_clock() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > right:
+            raise MachineError("the clock has changed")
+
+    read = machine.read
+    machine.read = lambda index: status_reads.append(looks) or read(index)  # type: ignore[func-returns-value,method-assign]
+    runner = ProgramRunner(
+        machine,  # type: ignore[arg-type]
+        EngineRegisters(machine, TINY),  # type: ignore[arg-type]
+        machine,
+        200e6,
+        check_clock=check_clock,
+    )
+    if right == 3:
+        runner.run(0x1000, 3, (0x1000, 0x1FFF), 1000)
+    else:
+        with pytest.raises(MachineError, match="has changed"):
+            runner.run(0x1000, 3, (0x1000, 0x1FFF), 1000)
+    assert len(machine.written) == (0 if right == 0 else 10 if right == 3 else 9)
+    assert len(status_reads) == max(0, right - 1)
+
+
 def test_a_line_that_stays_up_is_noticed() -> None:
     machine = Machine(IDLE, interrupts=1)
     machine.started = True

@@ -34,11 +34,14 @@ class ForgetfulDisk:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """In the block it is noted what is made durable."""
-        with mock.patch.object(os, "fsync", self._fsync), mock.patch.multiple(
-            os,
-            replace=self._changing(os.replace),
-            unlink=self._changing(os.unlink),
-            truncate=self._changing(os.truncate),
+        with (
+            mock.patch.object(os, "fsync", self._fsync),
+            mock.patch.multiple(
+                os,
+                replace=self._changing(os.replace),
+                unlink=self._changing(os.unlink),
+                truncate=self._changing(os.truncate),
+            ),
         ):
             try:
                 yield

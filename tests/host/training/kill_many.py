@@ -195,7 +195,11 @@ def check_ended(run: Path, whole: Path) -> None:
     differing = {name for name in first if first[name] != second[name]}
     assert differing <= {"seconds", "command"}, differing
     assert first["weights_sha256"] == second["weights_sha256"]
-    assert not list(run.rglob("*.tmp")) and not list(run.rglob("*.damaged")) and not list(run.rglob("*.unused"))
+    assert (
+        not list(run.rglob("*.tmp"))
+        and not list(run.rglob("*.damaged"))
+        and not list(run.rglob("*.unused"))
+    )
 
 
 def doing(run: Path, process: Process) -> str:

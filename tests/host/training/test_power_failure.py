@@ -155,14 +155,13 @@ MUTATIONS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "evaluations are not synced": lambda patch: patch.setattr(
         Run,
         "_sync",
-        lambda self: (self._log.sync(), *(e.sync() for e in JOURNALS(self)[2:]))
-        and JOURNALS(self),
+        lambda self: (self._log.sync(), *(e.sync() for e in JOURNALS(self)[2:])) and JOURNALS(self),
     ),
     "the log is synced after the checkpoint": lambda patch: patch.setattr(
         Run, "_save", checkpoint_first
     ),
-    "files are not synced before they have their names": lambda patch: (
-        patch.setattr(checkpoint, "write_whole", without_its_content)
+    "files are not synced before they have their names": lambda patch: patch.setattr(
+        checkpoint, "write_whole", without_its_content
     ),
     "the configuration is not synced": lambda patch: patch.setattr(
         run_directory, "write_whole", without_its_content
