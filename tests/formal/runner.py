@@ -123,7 +123,7 @@ CHECK = re.compile(
 
 
 def _checks(design: str, mode: str, only: str | None) -> str:
-    """``design`` with its assertions under the names of their texts.
+    """``design`` with its statements under the names of their texts.
 
     Raises `ValueError` without a statement that is wanted: a proof of nothing passes.
     """
@@ -135,7 +135,7 @@ def _checks(design: str, mode: str, only: str | None) -> str:
         if flavor == "assert" and only not in (None, text):
             return ""
         kept.append(flavor)
-        if not text or flavor != "assert":
+        if not text:
             return found[0].replace(f'\\FORMAT "{text}"', '\\FORMAT ""')
         uses[text] += 1
         unique = f"\\{_identifier(text)}__{uses[text]}"
