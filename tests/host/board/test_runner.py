@@ -186,6 +186,12 @@ def test_a_fault_is_named_and_the_machine_reset() -> None:
     assert machine.written[-1] == (CONTROL.address, 2)
 
 
+def test_a_fault_counts_whatever_else_the_machine_says() -> None:
+    machine = Machine(DONE | FAULT | Fault.OPCODE << 8, DONE | FAULT | Fault.OPCODE << 8, IDLE)
+    with pytest.raises(EngineFault):
+        machine.run()
+
+
 def test_an_interrupt_that_never_comes_is_not_waited_for_for_ever() -> None:
     machine = Machine(DONE | IDLE, interrupts=0)
     with pytest.raises(MachineError, match=r"has ended .* no interrupt came within 0\.26 s"):
