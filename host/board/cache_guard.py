@@ -72,7 +72,7 @@ class CacheGuard:
         if len(wrong):
             first = wrong[0]
             raise StaleCaches(
-                f"of the first {size:,} bytes of the buffer {trouble} 0x{memory[first]:08X} at byte "
+                f"of the first {self.reach(size):,} bytes of the buffer {trouble} 0x{memory[first]:08X} at byte "
                 f"{4 * places[first]:,}, where 0x{cached[first]:08X} {how}"
             )
 

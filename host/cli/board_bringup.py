@@ -48,7 +48,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Bring the board up and tell each stage; the exit code of what failed, or 0."""
+    """Bring the board up and tell each stage; raises what failed, with its exit code."""
     from host.board.bringup import STAGES, StageResult, bring_up
 
     if args.inject and args.device != SIMULATED:
@@ -74,7 +74,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"stage {len(results)} of {len(STAGES)} failed; the others were not run")
     if args.json is not None:
         write_json(args.json, _document(args, results))
-    return 0 if failed is None else failed.exit_code
+    if failed is not None:
+        raise failed
+    return 0
 
 
 def _wrapped(head: str, text: str) -> str:

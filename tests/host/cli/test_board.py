@@ -44,7 +44,8 @@ def test_a_stage_that_fails(
     options = ["--device", "simulated", "--inject", name, "--json", str(file)]
     assert main(["board", "bringup", *options]) == code
     printed = capsys.readouterr()
-    assert "FAIL" in printed.out and said in printed.out and printed.err == ""
+    assert "FAIL" in printed.out and said in printed.out
+    assert printed.err.startswith("fractrain: error: ") and printed.err.count("\n") == 1
     assert "likely causes" in printed.out and "the others were not run" in printed.out
     stage = json.loads(file.read_text())["stages"][-1]
     assert (stage["passed"], stage["exit_code"]) == (False, code) and stage["causes"]
