@@ -72,8 +72,9 @@ class CacheGuard:
         if len(wrong):
             first = wrong[0]
             raise StaleCaches(
-                f"of the first {self.reach(size):,} bytes of the buffer {trouble} 0x{memory[first]:08X} at byte "
-                f"{4 * places[first]:,}, where 0x{cached[first]:08X} {how}"
+                f"of the first {self.reach(size):,} bytes of the buffer {trouble} "
+                f"0x{memory[first]:08X} at byte {4 * places[first]:,}, where "
+                f"0x{cached[first]:08X} {how}"
             )
 
     def _places(self, size: int) -> NDArray[np.int64]:

@@ -216,9 +216,9 @@ class BoardDevice:
         if cycles > 1e6 * wanted * seconds * (1 + PACE_TOLERANCE):
             raise ClockChanged(
                 f"the machine counted {cycles:,} cycles within {1e6 * seconds:.0f} microseconds: "
-                f"FCLK0 is at {1e-6 * cycles / seconds:.4g} MHz at least, the bitstream is made for "
-                f"{wanted:g} MHz, and what was computed is not used; `sudo fractrain board load` "
-                "sets it"
+                f"FCLK0 is at {1e-6 * cycles / seconds:.4g} MHz at least, the bitstream is made "
+                f"for {wanted:g} MHz, and what was computed is not used; `sudo fractrain board "
+                "load` sets it"
             )
 
     def _open_slcr(self) -> Slcr:

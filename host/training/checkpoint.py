@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from host.atomic_files import failures_named, make_folder, remove_temporaries, write_whole
+from host.atomic_files import make_folder, remove_temporaries, write_whole
 from host.regular_files import read_regular
 from host.training.trainer import TrainerState
 from hw.contract.errors import DataError
@@ -149,14 +149,14 @@ class Checkpoints:
             except UnusableError as error:
                 found = None
                 passed.append((path, error))
-        for path, error in passed:
-            if found is None and not isinstance(error, DamagedError):
+        for path, reason in passed:
+            if found is None and not isinstance(reason, DamagedError):
                 raise DataError(
-                    f"{path} cannot be used: {error}; nothing was changed: mend that and try again, "
-                    "or train the run anew (--overwrite)"
-                ) from error
-        for path, error in passed:
-            note(f"{path} is not used: {error}{_put_aside(path, error.suffix)}")
+                    f"{path} cannot be used: {reason}; nothing was changed: mend that and try "
+                    "again, or train the run anew (--overwrite)"
+                ) from reason
+        for path, reason in passed:
+            note(f"{path} is not used: {reason}{_put_aside(path, reason.suffix)}")
         return found
 
     def _read(self, path: Path) -> Checkpoint:
@@ -187,7 +187,8 @@ def _step(path: Path) -> int:
 
 
 def _put_aside(path: Path, suffix: str) -> str:
-    """Rename it; what the note says of that. Where that fails it stays, and is passed over again."""
+    """Rename it; what the note says of that. What cannot be renamed stays, and is passed over
+    again."""
     aside = path.with_name(path.name + suffix)
     try:
         path.replace(aside)

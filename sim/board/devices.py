@@ -89,9 +89,7 @@ class UioDevice:
 class MappedBuffer:
     """A mapping of the u-dma-buf; ``closed`` is told when it is no more."""
 
-    def __init__(
-        self, data: NDArray[np.uint8], closed: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, data: NDArray[np.uint8], closed: Callable[[], None] = lambda: None) -> None:
         self.data, self._closed = data, closed
 
     def close(self) -> None:

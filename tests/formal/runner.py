@@ -70,7 +70,11 @@ def prove(
     (folder / "proof.sby").write_text(script)
     result = _run_sby(folder)
     if result.returncode != 0:
-        wrong = re.findall(r"Assert failed in [\w.]+: (?:_witness_\.)?(\w+?)(?:__\d+)?$", result.stdout, re.MULTILINE)
+        wrong = re.findall(
+            r"Assert failed in [\w.]+: (?:_witness_\.)?(\w+?)(?:__\d+)?$",
+            result.stdout,
+            re.MULTILINE,
+        )
         message = f"{name}: see {folder}\n{result.stdout[-3000:]}"
         raise ProofFailed(message, result.returncode == REFUTED, wrong)
     (folder / "PASS").touch()

@@ -15,8 +15,8 @@ from hw.contract.errors import MachineError
 from hw.contract.parameters import load_parameters
 from hw.contract.registers import CONTROL, PROGRAM_ADDRESS, PROGRAM_COMMANDS, START, WINDOW_LAST
 from sim.board import BusHang, SimulatedBoard
-from sim.cosim.convolution_faults import BusFaults
 from sim.board.slcr import CLOCK, GATE, RESET, SHIFTERS, SLCR_ADDRESS
+from sim.cosim.convolution_faults import BusFaults
 
 TINY = load_parameters("tiny")
 AT_100_MHZ, AT_250_MHZ = 1 << 20 | 10 << 8, 1 << 20 | 4 << 8

@@ -1,4 +1,4 @@
-"""Runs whose files are damaged: what is whole is gone on with, what is not is never taken for it."""
+"""Runs with damaged files: what is whole is used, what is not is never taken for it."""
 
 from __future__ import annotations
 

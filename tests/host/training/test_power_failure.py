@@ -16,7 +16,6 @@ from host import atomic_files
 from host.training import checkpoint, journal, run, run_directory
 from host.training.checkpoint import Checkpoint, Checkpoints
 from host.training.journal import Journal
-from host.training.measurements import Measurements
 from host.training.run import Cadence, Run
 from host.training.run_record import fingerprint
 from tests.host.training.forgetful_disk import ForgetfulDisk
@@ -173,7 +172,7 @@ MUTATIONS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 }
 
 
-def JOURNALS(self: Run) -> tuple[Journal, ...]:  # noqa: N802
+def JOURNALS(self: Run) -> tuple[Journal, ...]:
     """All of a run."""
     return *self._results, *self._measurements.journals
 

@@ -64,7 +64,6 @@ class ExpanderMonitor(wiring.Component):
             ]
         return m
 
-
     def _reach(self, m: Module, taken: Value, ended: Value) -> None:
         """What must be possible, lest the proof be of nothing: the longest item to its end, after
         another that it followed at once, and one of which an output was waited for."""

@@ -41,9 +41,7 @@ def test_the_proof_is_not_of_nothing() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("method", "claim"), [("_choose_row_digit", SIGN), ("_choose_word", WORD)]
-)
+@pytest.mark.parametrize(("method", "claim"), [("_choose_row_digit", SIGN), ("_choose_word", WORD)])
 def test_the_proof_notices(method: str, claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PassSequencer, method, lambda self, m, jobs, shown: None)
     refute(

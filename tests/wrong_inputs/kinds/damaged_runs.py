@@ -251,7 +251,9 @@ def _checkpoints() -> Iterator[WrongInput]:
 
 def _folders() -> Iterator[WrongInput]:
     whole: Damage = lambda folder: None  # noqa: E731
-    yield _case("no such run", whole, "--resume: got 'none'", arguments=[*RESUME[:-1], "none"], code=2)
+    yield _case(
+        "no such run", whole, "--resume: got 'none'", arguments=[*RESUME[:-1], "none"], code=2
+    )
     yield _case("a file", whole, "--resume: got", arguments=[*RESUME[:-1], str(LOG)], code=2)
     yield _case(
         "nothing is unfinished", whole, "unfinished", arguments=RESUME[:-1], code=2, finished=True
@@ -290,7 +292,12 @@ def _reports(command: str, arguments: tuple[str, ...]) -> Iterator[WrongInput]:
                     lambda found, field=field, value=value: found.update({field: value}),  # type: ignore[misc]
                 )
                 yield case(f"{path.name} {field} {value!r}", damage, rf"{path.name}.*{field}")
-    for name, rails in {"a number": 1, "no objects": ["x"], "a word": "vcc", "an object": {"a": 1}}.items():
+    for name, rails in {
+        "a number": 1,
+        "no objects": ["x"],
+        "a word": "vcc",
+        "an object": {"a": 1},
+    }.items():
         line = json.dumps({"kind": "part", "rails": rails}).encode() + b"\n"
         yield case(f"power.jsonl rails {name}", _content(POWER, line), r"power\.jsonl.*rails")
 
