@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from host import atomic_files
-from host.atomic_files import remove_temporaries, write_whole
+from host.atomic_files import make_folder, remove_temporaries, write_whole
 from hw.contract.errors import DataError
 
 
@@ -50,6 +50,20 @@ def test_the_content_is_durable_before_it_has_its_name(
         )
     write_whole(tmp_path / "file", "new")
     assert calls == ["fsync", "replace", "fsync"]  # the file, its name, the folder
+
+
+def test_folders_are_made_durably_and_those_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(atomic_files, "sync_folder", synced.append)
+    assert make_folder(tmp_path / "a" / "b" / "c")
+    assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    assert not make_folder(tmp_path / "a" / "b" / "c")
+    assert make_folder(tmp_path / "a" / "d") and synced[3:] == [tmp_path / "a"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot write .*file/x"):
+        make_folder(tmp_path / "file" / "x")
 
 
 def test_what_a_killed_program_left(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class ForgetfulDisk:
     def _listed(self, folder: Path) -> Names:
         """Names now; the inode of a link says where it points, which is durable with its name."""
         names = {}
-        for entry in os.scandir(folder):
+        for entry in list(os.scandir(folder)):
             names[entry.name] = entry.inode()
             if entry.is_symlink():
                 self._links[entry.inode()] = os.readlink(entry.path)
