@@ -143,3 +143,9 @@ def test_a_buffer_that_cannot_be_seen_past_the_caches_is_not_watched(sync_mode: 
     assert buffer._guard is None
     buffer.close()
     buffer.close()
+    system = HalfHearted()  # and yet it is maintained
+    buffer = system.buffer(sync_mode)
+    buffer.write(image(0))
+    assert (system.memory[:SIZE] == image(0)).all()
+    system.memory[:SIZE] = image(1)
+    assert (buffer.read(SIZE) == image(1)).all()

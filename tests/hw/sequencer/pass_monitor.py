@@ -26,8 +26,7 @@ LOOPS = ("images", "tiles_y", "tiles_x", "slices", "rows", "columns")
 
 COUNTS = ("images", "tiles_y", "tiles_x", "slices")
 FREE = {"reduce": 1, "start": 1, "finish": 1, "row_signed": 1, "column_signed": 1}
-ADDRESSES = ("column_address", "column_slice_stride")
-FREE |= {"groups": 2, "tag": 1, "signal": 1} | dict.fromkeys(ADDRESSES, 4)
+FREE |= {"groups": 2, "tag": 1, "column_address": 4, "column_slice_stride": 4, "signal": 1}
 """Fields of the command that are arbitrary, and how many of their low bits; the others are 0."""
 
 
@@ -37,14 +36,12 @@ class PassMonitor(wiring.Component):
     Every loop has one or two turns, and fields that are only copied or added have few bits that
     are not 0: what more there could be is the same again, and beyond the solver.
 
-    ``wide`` : but addresses and strides have all their bits.
     ``steady`` : there is always a next task, and nobody stalls: then there must be a pass in every
     cycle. With fewer choices, the solver reaches further.
     """
 
-    def __init__(self, parameters: Parameters, *, steady: bool = False, wide: bool = False):
+    def __init__(self, parameters: Parameters, *, steady: bool = False):
         self.parameters, self.steady = parameters, steady
-        self.free = FREE | (dict.fromkeys(ADDRESSES, ADDRESS_BITS) if wide else {})
         self.spatial = parameters.array.spatial_bits
         self.sequencer = PassSequencer(parameters)
         super().__init__(
@@ -58,7 +55,7 @@ class PassMonitor(wiring.Component):
                 "skip": wiring.In(1),
                 "tails": wiring.In(data.ArrayLayout(tail_bits(parameters), 2)),
                 "number": wiring.In(3),
-                **{name: wiring.In(width) for name, width in self.free.items()},
+                **{name: wiring.In(width) for name, width in FREE.items()},
             }
         )
         self.task = Signal(stage_task(parameters))
@@ -99,7 +96,7 @@ class PassMonitor(wiring.Component):
         """The task on offer, from the inputs."""
         task, turns = self.task, {name: 1 + self.twice[i] for i, name in enumerate(LOOPS)}
         opcode = Mux(self.pattern, Opcode.PATTERN, Opcode.CONVOLVE)
-        values = {name: getattr(self, name) for name in self.free} | {"opcode": opcode}
+        values = {name: getattr(self, name) for name in FREE} | {"opcode": opcode}
         values |= {name: turns[name] for name in COUNTS}
         m.d.comb += [
             field(task.command, Opcode.CONVOLVE, name).eq(value) for name, value in values.items()
