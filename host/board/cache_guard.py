@@ -5,7 +5,7 @@ range that is synchronized lies a line whose number counts up, and words of the 
 compared with what memory has, past the caches. That is a second mapping of the buffer; of memory
 that the caches do not hold, both show the same.
 
-It takes 34 words, however long the range is. A range whose end is missed is found always, one that
+It takes 35 words, however long the range is. A range whose end is missed is found always, one that
 is missed from the middle on, or every other line of which is, as soon as one of the words that are
 looked at has changed there: other ones each time.
 """

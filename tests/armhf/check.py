@@ -39,13 +39,15 @@ TESTS = (
     *("tests/host/training/test_checkpoint.py", "tests/host/training/test_journal.py"),
     *("tests/host/training/test_optimizer.py", "tests/host/training/test_recipe.py"),
     *("tests/host/test_accelerator.py", "tests/host/test_atomic_files.py"),
+    "tests/host/test_regular_files.py",
     "tests/host/compiler/test_program.py::test_a_network_is_one_program",
     "tests/host/compiler/test_program.py::test_refusals",
 )
 NOT_THESE = (
     "tests/host/datasets/test_archives.py",  # needs Pillow
     "tests/host/datasets/test_digits.py",  # needs scikit-learn
-    "tests/host/board/test_bringup.py",  # runs the RTL
+    "tests/host/board/test_bringup.py",  # runs the RTL, as the next one
+    "tests/host/board/test_changed_clock.py",
     "tests/host/networks/test_gates.py::test_gradients_of_parameters_and_inputs",  # minutes
 )
 
