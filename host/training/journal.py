@@ -117,7 +117,6 @@ class Journal:
 
     def cut(self, mark: Mark) -> None:
         """Forget all that was appended after ``mark``, which must not be damaged."""
-        self.close()
         if self.path.exists():
             with failures_named(self.path):
                 os.truncate(self.path, mark.size)
