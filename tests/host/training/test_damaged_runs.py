@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from host.training.checkpoint import Checkpoint, Checkpoints
+from host.training.meter import Meter
 from hw.contract.errors import DataError
 from tests.host.training.test_run import Power, Watching, files, lines, part
 
@@ -109,3 +111,22 @@ def test_evaluations_that_are_damaged(cut_off: Path, tmp_path: Path) -> None:
     assert watching.steps[0] == 3
     assert "00004.checkpoint is not used: evaluations.jsonl is damaged in line 1" in notes[0]
     assert files(tmp_path) == files(cut_off.parent / "whole")
+
+
+def test_a_meter_keeps_what_it_wrote_before_each_checkpoint_and_is_told_of_a_resumption(
+    cut_off: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    save = Checkpoints.save
+
+    def saving(self: Checkpoints, checkpoint: Checkpoint) -> None:
+        calls.append("save")
+        save(self, checkpoint)
+
+    monkeypatch.setattr(Checkpoints, "save", saving)
+    for name in ("sync", "resume", "start"):
+        monkeypatch.setattr(Meter, name, lambda self, *_, name=name: calls.append(name))
+    shutil.copytree(cut_off, tmp_path, symlinks=True, dirs_exist_ok=True)
+    with pytest.raises(Power):
+        part(tmp_path, watching=Watching(4), resume=True)
+    assert calls == ["resume", "start", "sync", "save"]
