@@ -1,5 +1,6 @@
 """Run folders: names, what is kept, what is undone, who has them, errors of the file system."""
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -163,6 +164,23 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         RunDirectory.reserve(tmp_path, "one", overwrite=True)
     directory.close()
     RunDirectory.reopen("one", tmp_path).close()
+
+
+def test_a_lock_that_is_removed_while_it_is_taken_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes would have two files of that name, each locked."""
+    begun(tmp_path, "one").close()
+    flock = fcntl.flock
+
+    def removed(descriptor: int, how: int) -> None:
+        flock(descriptor, how)
+        (tmp_path / "one" / ".lock").unlink()
+        (tmp_path / "one" / ".lock").write_text("")
+
+    monkeypatch.setattr(fcntl, "flock", removed)
+    with pytest.raises(FractrainError, match="in use"):
+        RunDirectory.reopen("one", tmp_path)
 
 
 # -- the file system ---------------------------------------------------------------------------
