@@ -8,6 +8,7 @@ from pathlib import Path
 from host.cli.options import add_config
 from host.optional import needs_extra
 from hw.contract.parameters import load_parameters
+from sim.progress import activity
 
 EPILOG = """\
 OUT gets three files: fractrain_engine.v (the machine; its top module is fractrain_engine),
@@ -46,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
         from gen.build import generate
         from gen.designs import Flavour
     out = args.out or Path("build", Path(args.config).stem)
-    manifest = generate(parameters, out, Flavour(args.flavour))
+    with activity(f"generating the Verilog of {args.config}"):
+        manifest = generate(parameters, out, Flavour(args.flavour))
     for entry in manifest.files:
         print(f"{out / entry.path}  {entry.size_bytes:,} bytes")
     print(f"build hash {manifest.build_hash[:8]}")

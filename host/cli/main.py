@@ -20,6 +20,7 @@ from types import ModuleType
 
 from host import __version__
 from hw.contract.errors import FractrainError
+from sim.progress import abandon
 
 COMMANDS = {
     "train": "train a network through the accelerator",
@@ -103,9 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except FractrainError as error:
+        abandon()
         print(f"fractrain: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as interrupt:
+        abandon()
         print(f"fractrain: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return getattr(interrupt, "exit_code", EXIT_INTERRUPTED)
     except BrokenPipeError:

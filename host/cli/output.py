@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from host.atomic_files import failures_named, write_whole
 from hw.contract.errors import DataError
+from sim.progress import work
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -54,10 +54,5 @@ def prepare_folder(path: Path) -> None:
 
 
 def progress() -> Callable[[str], None]:
-    """A line on the terminal that is written over; nothing where there is no terminal."""
-
-    def say(text: str) -> None:
-        if sys.stderr.isatty():
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    return say
+    """A function that is told what a command is at, and "" when that is over; stderr shows it."""
+    return work()

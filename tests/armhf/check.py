@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from hw.contract.errors import DataError, FractrainError, MismatchError, MissingToolError
+from sim.progress import activity
 
 ROOT = Path(__file__).resolve().parents[2]
 EMULATORS = ("qemu-arm-static", "qemu-arm")
@@ -213,7 +214,8 @@ def main(arguments: list[str]) -> int:
         board = Board(Path(arguments[0] if arguments else "build/armhf"))
         for name, check in CHECKS.items():
             began = time.monotonic()
-            found = check(board)
+            with activity(f"armhf {name}"):
+                found = check(board)
             print(f"armhf {name}: {found} ({time.monotonic() - began:.0f} s)", flush=True)
     except FractrainError as error:
         print(f"armhf: {error}", file=sys.stderr)

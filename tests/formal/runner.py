@@ -12,6 +12,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from sim.cosim.cache import build_root
+from sim.progress import activity
 
 TIME_LIMIT_SECONDS = 600
 
@@ -49,7 +50,8 @@ def prove(
     folder.mkdir(parents=True)
     (folder / "design.il").write_text(text)
     (folder / "proof.sby").write_text(script)
-    result = _run_sby(folder)
+    with activity(f"proving {name}"):
+        result = _run_sby(folder)
     if result.returncode != 0:
         raise ProofFailed(f"{name}: see {folder}\n{result.stdout[-3000:]}")
     (folder / "PASS").touch()

@@ -21,6 +21,7 @@ from cocotb_tools.runner import get_runner
 from hw.shared_module import ModuleLibrary
 from sim.cosim.cache import build_root, cached_folder, content_hash
 from sim.cosim.toolchain import require_tools, tool_environment, tool_versions
+from sim.progress import activity
 
 DEFAULT_SEED = 1
 LOG_LINES = 60
@@ -60,7 +61,8 @@ def run_bench(
     require_tools()
     waves = os.environ.get("BENCH_WAVES", "0") not in ("", "0")
     verilog = ModuleLibrary().emit(component, name) + models
-    model = _build(verilog, name, waves)
+    with activity(f"compiling the model of {name}"):
+        model = _build(verilog, name, waves)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         results, log = Path(folder, "results.xml"), Path(folder, "log.txt")
         trace = build_root() / "waves" / f"{name}.vcd"
@@ -102,7 +104,6 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
     def build(folder: Path) -> None:
         source, log = folder / f"{name}.v", folder / "build.log"
         source.write_text(verilog)
-        print(f"compiling the model of {name} ...", file=sys.stderr, flush=True)
         make_flags = f"{tool_environment()['MAKEFLAGS']} {OPTIMIZATION}"
         with _environment({"MAKEFLAGS": make_flags}):
             try:

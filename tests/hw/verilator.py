@@ -17,6 +17,7 @@ from hw.shared_module import ModuleLibrary
 from sim.cosim.cache import build_root, cached_folder, content_hash
 from sim.cosim.compile import COMPILER_FLAGS, LINKER_FLAGS, Design
 from sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
+from sim.progress import activity
 
 __all__ = ["Player", "primitive_models"]
 
@@ -161,7 +162,8 @@ class Player:
             shutil.move(folder / "obj" / "libmodel.so", folder / "libmodel.so")
             shutil.rmtree(folder / "obj")
 
-        return cached_folder(build_root() / "players", key, build) / "libmodel.so"
+        with activity(f"compiling a player of {name}"):
+            return cached_folder(build_root() / "players", key, build) / "libmodel.so"
 
 
 def _member(port: str) -> str:

@@ -219,6 +219,19 @@ def test_lines_are_smoothed_and_few(capsys: pytest.CaptureFixture[str]) -> None:
     assert test == "step 100/100  test accuracy 87.50 %"
 
 
+def test_the_first_step_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It compiles programs and asks the cycle model: the slowest of all."""
+    said: list[str] = []
+    monkeypatch.setattr(train_progress, "work", lambda: said.append)
+    with LineProgress(100, 4) as progress:
+        assert said == ["step 5 of 100"]
+        progress.update(report(4, 4.0, 0.0))
+        assert said[1:] == [""]
+    with pytest.raises(RuntimeError), LineProgress(100):
+        raise RuntimeError
+    assert said[-2:] == ["step 1 of 100", ""]
+
+
 def test_time_left_is_of_the_steps_of_this_part(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
