@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet --quiet
+# pip with a line that says how far it is
+INSTALL := $(PY) -m tools.install
 STAMP := $(VENV)/.installed
 # uv only resolves versions for `make lock`; nothing else needs it.
 UV_VERSION := 0.13.9
@@ -63,7 +65,7 @@ bench: $(STAMP) ## measure simulation, training and packing speed
 	@$(VENV)/bin/fractrain bench $(ARGS)
 
 torch: $(STAMP) ## add PyTorch, for `fractrain train --backend torch` and its tests
-	$(PIP) install '$(TORCH)' '$(ARRAY_API)'
+	@$(INSTALL) '$(TORCH)' '$(ARRAY_API)'
 
 lock: $(STAMP) ## resolve requirements.lock anew from pyproject.toml
 	$(PIP) install uv==$(UV_VERSION)
@@ -109,7 +111,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@rm -f $@
 	@if [ "$(AT_HOME)" != yes ] || ! $(PY) -m pip --version >/dev/null 2>&1; then \
 	    $(PYTHON) -m venv --clear $(VENV); fi
-	@$(PIP) install --require-hashes -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 	@echo "Set-up is done."
