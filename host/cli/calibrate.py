@@ -14,8 +14,8 @@ from host.backends.cosim import CosimAccelerator
 from host.cli.calibrate_run import MEMORIES, calibrate_run
 from host.cli.options import add_config
 from host.cli.output import prepare_folder, progress, table, write_text
-from host.cli.simulate import measure
 from host.cli.simulate_report import STALLS, Measured
+from host.cli.simulate_run import measure
 from host.counters import Counters
 from host.networks.resnet import depth_of
 from host.random_streams import Stream, generator

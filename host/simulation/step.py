@@ -15,7 +15,7 @@ from host.backends.recording import RecordedCall, RecordingAccelerator
 from host.networks.classifier import softmax_cross_entropy
 from host.networks.effective_macs import EffectiveMacs
 from host.networks.execution import UNQUANTIZED, Execution, Training
-from host.networks.resnet import ResNet, build_network
+from host.networks.resnet import ResNet, build_network, depth_of
 from host.networks.selection import FixedSelector
 from host.random_streams import Stream, generator
 from hw.contract.errors import ParameterError
@@ -55,6 +55,7 @@ def record_training_step(
 
     Raises `ParameterError` for an unknown model and for blocks that it does not have.
     """
+    require_blocks(model, blocks)
     network = build_network(
         model,
         channels=images.shape[1],
@@ -84,20 +85,22 @@ def record_training_step(
 
 def parse_blocks(text: str) -> range:
     """``2`` or ``0..2`` (both included)."""
-    match = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    match = re.fullmatch(r"([0-9]{1,4})(?:\.\.([0-9]{1,4}))?", text)
     if not match or (match[2] and int(match[2]) < int(match[1])):
         raise ParameterError("blocks", text, "the number of a residual block, or 0..2 for 0, 1, 2")
     return range(int(match[1]), int(match[2] or match[1]) + 1)
 
 
+def require_blocks(model: str, blocks: range | None) -> None:
+    """Raise `ParameterError` for an unknown model, or for blocks that it does not have."""
+    count = (depth_of(model) - 2) // 2
+    if blocks is not None and blocks.stop > count:
+        raise ParameterError("blocks", blocks.stop - 1, f"0..{count - 1}, {model} has no more")
+
+
 def _layers_of(network: ResNet, blocks: range | None, names: list[str]) -> set[str]:
     if blocks is None:
         return set(names)
-    count = len(network.blocks)
-    if blocks.stop > count:
-        raise ParameterError(
-            "blocks", blocks.stop - 1, f"0..{count - 1}, {network.name} has no more"
-        )
     kept = (network.blocks[number].parameters() for number in blocks)
     return {each.name.removesuffix(".weight") for block in kept for each in block}
 
