@@ -9,7 +9,9 @@ from pathlib import Path
 from host.cli.options import add_runs
 from host.cli.output import progress, table, write_json, write_text
 from host.reports.document import comparison_document
+from host.reports.headline import headline
 from host.reports.measured_table import measured_table
+from host.reports.names import cut, heads
 from host.reports.page import render_page
 from host.reports.published import published_tables
 from host.reports.run import Run, load_runs
@@ -55,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         runs = load_runs(args.run, args.runs)
     finally:
         say("")
+    print(f"{headline(runs)}\n")
     print("\n\n".join(_text(each) for each in _tables(runs)))
     for remark in _remarks(runs):
         print(f"\n{remark}")
@@ -80,13 +83,8 @@ def _tables(runs: Sequence[Run]) -> list[Table]:
 
 def _text(shown: Table) -> str:
     """Title, rows, remarks; long settings are cut, the page and the JSON file have them whole."""
-    rows = [[row.name, row.source.value, *map(_cut, row.cells)] for row in shown.rows]
-    heads = ["", "", *map(_cut, shown.heads)]
-    return "\n".join([shown.title, table(heads, rows), *shown.remarks])
-
-
-def _cut(text: str, most: int = 36) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    rows = [[row.name, row.source.value, *map(cut, row.cells)] for row in shown.rows]
+    return "\n".join([shown.title, table(["", "", *heads(shown.heads)], rows), *shown.remarks])
 
 
 def _remarks(runs: Sequence[Run]) -> list[str]:

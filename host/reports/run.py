@@ -228,8 +228,8 @@ def _contradictions(run: Run) -> list[str]:
         said = run.totals.get(quantity)
         if said is not None and abs(cost.value - said.value) > 1e-3 * abs(said.value):
             notes.append(
-                f"{quantity.name}: {LOG} adds up to {cost.value:.6g}, {SUMMARY} says "
-                f"{said.value:.6g}"
+                f"{quantity.name}: {LOG} adds up to {quantity.units.text(cost.value, 5)}, "
+                f"{SUMMARY} says {quantity.units.text(said.value, 5)}"
             )
     if len(run.measured) and len(run.measured) != run.steps_done:
         notes.append(f"{MEASURED} has {len(run.measured)} of {run.steps_done} steps")

@@ -11,28 +11,26 @@ from host.reports.accuracy_figures import accuracy_figures
 from host.reports.heat_maps import heat_maps, highest_bits
 from host.reports.run import Run
 from host.reports.step_figures import step_figures
-from host.reports.svg import DASHES, VARIABLES, Picture, line_style
+from host.reports.svg import Picture, sample
 
 LINE_HEIGHT, MARGIN, FONT_SIZE = 16, 6, 11
 """Of the legend, in points, as the figures have them."""
-
-DASH_ARRAYS = dict(zip(DASHES, ("none", "6 2.6", "1.7 2.8", "11 2.8 1.7 2.8"), strict=True))
 
 
 def standalone_figures(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     """Name of the file and SVG of each figure: those of all ``runs``, with a legend if there are
     several, then the bits of the blocks of each run."""
     names = [run.name for run in runs] if len(runs) > 1 else []
-    for picture in (*accuracy_figures(runs), *step_figures(runs)):
+    for picture in (*accuracy_figures(runs).values(), *step_figures(runs)):
         yield f"{_slug(picture.title)}.svg", _standalone(picture, names)
     for number, run in enumerate(runs):
-        for picture in heat_maps(run, number + 1, highest_bits(runs)):
+        for picture in heat_maps(run, number + 1, highest_bits(runs)).values():
             yield f"{_slug(run.name)}-{_slug(picture.title)}.svg", _standalone(picture, [])
 
 
 def _standalone(picture: Picture, names: Sequence[str]) -> str:
     """The picture with its title, the colours of the page, and a legend of ``names`` on top."""
-    opening, _, rest = picture.svg.partition(">")
+    opening, _, rest = (picture.small or picture.svg).partition(">")
     found = re.search(r'viewBox="([^"]*)"', opening)
     if found is None:
         raise RuntimeError(f"the figure {picture.title!r} has no viewBox")
@@ -46,22 +44,13 @@ def _standalone(picture: Picture, names: Sequence[str]) -> str:
     lines = [_text(left + MARGIN, top - above + LINE_HEIGHT, picture.title, bold=True)]
     for number, name in enumerate(names):
         y = top - above + LINE_HEIGHT * (number + 2)
-        lines += [_sample(left + MARGIN, y, number), _text(left + MARGIN + 36, y, name)]
+        lines += [sample(number, left + MARGIN, y - 4), _text(left + MARGIN + 36, y, name)]
     return f"{opening}>\n{_style()}\n{background}\n" + "\n".join(lines) + f"\n{rest}\n"
 
 
 def _text(x: float, y: float, text: str, *, bold: bool = False) -> str:
     weight = ' font-weight="600"' if bold else ""
     return f'<text x="{x:g}" y="{y:g}" font-size="{FONT_SIZE}"{weight}>{escape(text)}</text>'
-
-
-def _sample(x: float, y: float, number: int) -> str:
-    """A piece of the line of run ``number``."""
-    colour, dashes = line_style(number)
-    return (
-        f'<line x1="{x:g}" x2="{x + 28:g}" y1="{y - 4:g}" y2="{y - 4:g}" stroke-width="1.7" '
-        f'stroke="var(--{VARIABLES[colour]})" stroke-dasharray="{DASH_ARRAYS[dashes]}"/>'
-    )
 
 
 def _style() -> str:
