@@ -12,6 +12,7 @@ import numpy as np
 from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
 from host.cli.calibrate_run import MEMORIES, calibrate_run
+from host.cli.model_errors import REASON
 from host.cli.options import add_config
 from host.cli.output import prepare_folder, progress, table, write_text
 from host.cli.simulate import measure
@@ -41,6 +42,15 @@ or on a board: as measured there, beside the cycle model of the run's machine.
 examples:
   fractrain calibrate --config zc706 --networks resnet20 --batch 2 --out docs/cycle_model.md
   fractrain calibrate --run runs/latest"""
+
+
+ABOUT_ERRORS = (
+    "RTL cycles, utilization and GOPS are measured in co-simulation, the model's cycles are "
+    "modelled; the columns behind them are the model's errors: of cycles, busy and stall cycles in "
+    "percent of all RTL cycles, of bytes in percent of the bytes. All are of whole training steps "
+    "in one command stream, which the model is made for; a convolution alone may be off by tens "
+    f"of percent. {REASON}"
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
     for machine in machines.values():
         machine.close()
     print(table(HEADS, rows))
+    print(ABOUT_ERRORS)
     if args.out:
         write_text(args.out, _markdown(args, rows))
         print(f"\ntable: {args.out}")
@@ -178,9 +189,7 @@ def _markdown(args: argparse.Namespace, rows: Sequence[Sequence[str]]) -> str:
     lines = [
         f"# Cycle model against RTL{', one precision for all layers' if args.uniform else ''}",
         "",
-        "RTL cycles, utilization and GOPS are measured in co-simulation, the model's cycles are "
-        "modelled; the columns behind them are the model's errors: of cycles, busy and stall "
-        "cycles in percent of all RTL cycles, of bytes in percent of the bytes. Made by",
+        f"{ABOUT_ERRORS} Made by",
         "",
         f"    fractrain calibrate --config {args.config} --batch {args.batch}"
         f"{' --uniform' if args.uniform else ''} --seed {args.seed} "

@@ -16,6 +16,7 @@ from host.modelling.layers import MEMORIES, training_program
 from host.modelling.pass_costs import predict_program
 from host.networks.resnet import ResNet, build_network, depth_of
 from host.random_streams import Stream, generator
+from host.reports.units import BYTES, JOULES, SECONDS
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters, load_parameters
 from hw.contract.precision import Precision
@@ -39,7 +40,7 @@ examples:
   fractrain cost --precisions 8,8,8 3,3,6+0,0,0 --memory port ddr --check
   fractrain cost --host --networks resnet20 resnet38 --precisions 8,8,8 --json host.json"""
 HEADS = (
-    *("network", "blocks", "memory", "batch", "cycles", "array busy", "MB moved"),
+    *("network", "blocks", "memory", "batch", "cycles", "array busy", "moved"),
     *("time", "energy"),
 )
 CHECK_HEADS = ("whole step, cycles", "error", "busy", "bytes")
@@ -159,9 +160,9 @@ def _row(case: Case, parameters: Parameters, size: int, *, check: bool) -> list[
         str(case.batch),
         f"{cost.cycles:,.0f}",
         f"{100 * cost.busy_cycles / cost.cycles:.1f} %",
-        f"{cost.bytes_moved / 1e6:,.1f}",
-        f"{1000 * cost.seconds:,.2f} ms",
-        f"{1000 * cost.joules:,.1f} mJ",
+        BYTES.text(cost.bytes_moved),
+        SECONDS.text(cost.seconds),
+        JOULES.text(cost.joules),
     ]
     if not check:
         return row

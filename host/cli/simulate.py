@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
 from host.cli.options import add_config
-from host.cli.output import prepare_folder, progress, write_json
+from host.cli.output import prepare_folder, progress, write_json, write_text
 from host.cli.simulate_report import Measured, Report
 from host.datasets import load_dataset
 from host.optional import needs_extra
 from host.random_streams import Stream, generator
 from host.simulation.programs import Job, ResultForm, make_job
-from host.simulation.roofline import draw_roofline
+from host.simulation.roofline import roofline, roofs_of
 from host.simulation.step import TrainingStep, parse_blocks, record_training_step
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters, load_parameters
@@ -137,13 +137,14 @@ def run(args: argparse.Namespace) -> int:
     }
     document |= {"memory": args.memory, "results": args.results, "seed": args.seed}
     write_json(args.out / "figures.json", document | report.document())
-    draw_roofline(
-        args.out / "roofline.svg",
-        report.points(),
+    roofs = roofs_of(
         parameters,
-        bytes_per_cycle=report.bytes_per_cycle(memory),
-        title=f"{args.model} on {args.config}, batch {args.batch}, precision {precision}",
+        report.bytes_per_cycle(memory),
+        "ports, ideal memory" if args.memory == "ideal" else "DDR3, modelled",
     )
+    title = f"Roofline: {args.model} on {args.config}, batch {args.batch}, precision {precision}"
+    picture = roofline(report.points(), report.step_point(), roofs, title)
+    write_text(args.out / "roofline.svg", picture)
     print(f"figures and picture: {args.out}/figures.json, {args.out}/roofline.svg")
     return 0
 

@@ -11,16 +11,17 @@ from pathlib import Path
 from host.cli.output import progress, table, write_json, write_text
 from host.cli.sweep_options import Resolver, vocabulary
 from host.cli.sweep_progress import open_display
-from host.reports.sweep_page import Dot, SweepPage, render_sweep_page
+from host.reports.sweep_page import Grid, SweepPage, render_sweep_page
 from host.sweeps.campaign import Campaign, Engine, only_one
 from host.sweeps.cluster import ClusterEngine
 from host.sweeps.local import LocalEngine
 from host.sweeps.plan import read_sweep
 from host.sweeps.points import Point, resolve_points
 from host.sweeps.results import (
-    Grid,
     Result,
     document,
+    dots,
+    headline,
     points_table,
     read_result,
     remarks,
@@ -166,6 +167,7 @@ def _print_plan(campaign: Campaign) -> None:
 
 
 def _show(results: Sequence[Result]) -> None:
+    print(f"\n{headline(results)}")
     grids: list[Grid | None] = [points_table(results), seeds_table(results)]
     for grid in grids:
         if grid is not None:
@@ -190,20 +192,8 @@ def _keep(source: Path, out: Path, results: Sequence[Result]) -> None:
 
 
 def _page(source: Path, results: Sequence[Result]) -> SweepPage:
-    """Dots carry the numbers of the table's rows, and a colour for each value of the first
-    setting that varies."""
-    first = next(iter(results[0].point.varied), None)
-    dots = [
-        Dot(
-            label=str(number),
-            group="" if first is None else f"{first} {result.point.varied[first]}",
-            saving=result.saving,
-            accuracy=result.accuracy,
-        )
-        for number, result in enumerate(results, 1)
-        if result.saving is not None and result.accuracy is not None
-    ]
     grids: list[Grid | None] = [points_table(results), seeds_table(results)]
-    shown = [(grid.heads, grid.rows) for grid in grids if grid is not None]
+    shown = [grid for grid in grids if grid is not None]
     failures = [f"{each.point.label}: {each.message}" for each in results if each.message]
-    return SweepPage(source.name, shown, dots, [*remarks(results), *failures])
+    notes = [*remarks(results), *failures]
+    return SweepPage(source.name, headline(results), shown, dots(results), notes)

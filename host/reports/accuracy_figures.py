@@ -91,12 +91,12 @@ def _draw(
     axes.plot(x, y, **style.matplotlib)
     shown = set(range(len(line))) if len(line) <= MOST_DOTS else {0, len(line) - 1}
     small = sorted(shown - {best})
-    tooltips = {}
+    tooltips: dict[str, Sequence[str]] = {}
     for kind, chosen, size in (("dots", small, 5.5), ("best", [best], 8.5)):
         if chosen:
             gid = f"{kind}-{number}"
             places = [x[each] for each in chosen], [y[each] for each in chosen]
-            mark(axes, *places, style, markersize=size, markeredgecolor=PAPER, gid=gid)
+            mark(axes, *places, style.colour, markersize=size, markeredgecolor=PAPER, gid=gid)
             tooltips[gid] = [_tooltip(run, line[each], quantity) for each in chosen]
     return tooltips
 

@@ -84,7 +84,9 @@ def spread(wanted: Sequence[Box], low: float, high: float) -> list[Box]:
     placed: dict[int, Box] = {}
     for index in sorted(range(len(wanted)), key=lambda each: -wanted[each].middle):
         box = wanted[index]
-        others = [each for each in placed.values() if each.left < box.right and box.left < each.right]
+        others = [
+            each for each in placed.values() if each.left < box.right and box.left < each.right
+        ]
         places = [
             box.middle,
             *(each.middle + sign * HEIGHT for each in others for sign in (1, -1)),
@@ -99,9 +101,7 @@ def spread(wanted: Sequence[Box], low: float, high: float) -> list[Box]:
     return [placed[index] for index in range(len(wanted))]
 
 
-def _make_room(
-    figure: Figure, axes: Axes, ends: Sequence[End], widths: Sequence[float]
-) -> None:
+def _make_room(figure: Figure, axes: Axes, ends: Sequence[End], widths: Sequence[float]) -> None:
     """Move the right edge of the plot until every label fits into the figure."""
     figure.draw_without_rendering()
     total, left, width = figure.bbox.width, axes.bbox.x0, axes.bbox.width

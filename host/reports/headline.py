@@ -41,11 +41,12 @@ def _of_one(run: Run) -> str:
     if run.best is None or run.last is None:
         return f"{_name(run)} has done {done} and has not been evaluated yet."
     best, last = run.best.test_accuracy, run.last.test_accuracy
-    reached = f"{_name(run)} reached {best:.2f} % test accuracy in "
+    so_far = "" if run.summary is not None else f"So far, with {done} done, "
+    reached = f"{so_far}{_name(run)} reached {best:.2f} % test accuracy in "
     if best == last:
-        reached += done if run.last.step == run.steps_done else _steps(run.last.step)
+        reached += _steps(run.last.step)
     else:
-        reached += f"{_steps(run.best.step)} ({last:.2f} % after {done})"
+        reached += f"{_steps(run.best.step)} ({last:.2f} % after {_steps(run.last.step)})"
     costs = run.totals
     if run.is_static_8bit:
         return f"{reached}, all at 8 bits{_amounts(costs)}."
@@ -80,8 +81,8 @@ def _at_equal_steps(runs: Sequence[Run]) -> str:
         text += f", with {_less(most_accurate.totals)} than the same steps at 8 bits"
     if thriftiest is not most_accurate and saving[thriftiest.name] > 0:
         text += (
-            f"; {_name(thriftiest)} saved most, {percent(saving[thriftiest.name])} of the effective "
-            f"MACs, at {_best(thriftiest)}"
+            f"; {_name(thriftiest)} saved most, {percent(saving[thriftiest.name])} of the "
+            f"effective MACs, at {_best(thriftiest)}"
         )
     return text + "."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,7 +53,7 @@ def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]
         "headline": headline(runs),
         "runs": runs,
         "sections": [_section(run) for run in runs],
-        "notes_of_runs": [*caveats(runs), *(f"{run.name}: {note}" for run in runs for note in _notes(run))],
+        "notes_of_runs": [*caveats(runs), *_notes(runs)],
         "results": results_table(runs),
         "measured": measured_table(runs),
         "equal_accuracy": [equal_accuracy_table(each) for each in at_equal_accuracy(runs)],
@@ -66,9 +66,11 @@ def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]
     }
 
 
-def _notes(run: Run) -> list[str]:
-    going = [] if run.summary is not None else ["has not ended; it is still going or was stopped."]
-    return [*going, *run.notes]
+def _notes(runs: Sequence[Run]) -> Iterator[str]:
+    for run in runs:
+        if run.summary is None:
+            yield f"{run.name} has not ended; it is still going or was stopped."
+        yield from (f"{run.name}: {note}" for note in run.notes)
 
 
 def _maps(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, list[Picture]]:

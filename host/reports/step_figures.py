@@ -36,9 +36,7 @@ def _smoothed_figure(
     runs: Sequence[Run], column: str, title: str, label: str, factor: float = 1
 ) -> Picture:
     """A column of the logs, smoothed, its steps behind; with a dot where a stage begins."""
-    means = [
-        factor * smoothed(run.log[column], smoothing_window(len(run.log))) for run in runs
-    ]
+    means = [factor * smoothed(run.log[column], smoothing_window(len(run.log))) for run in runs]
     with drawing() as (figure, axes):
         for number, run in enumerate(runs):
             if not np.isnan(means[number]).all():
@@ -53,7 +51,8 @@ def _smoothed_figure(
         axes.set(xlabel="step", ylabel=f"{label} (measured)")
         _step_axis(axes, runs)
         label_ends(figure, axes, _ends(runs, means, " %" if column == "accuracy" else ""))
-        svg = render(figure, f"steps-{column}", _description(title, runs, means), _titles(runs, means))
+        about = _description(title, runs, means)
+        svg = render(figure, f"steps-{column}", about, _titles(runs, means))
     windows = sorted({smoothing_window(len(run.log)) for run in runs})
     caption = "Measured." if windows == [1] else f"Measured; means over {_either(windows)} steps"
     if windows != [1]:
@@ -66,13 +65,10 @@ def _smoothed_figure(
 def _draw(axes: Axes, run: Run, number: int, values: Column) -> None:
     style = line_style(number)
     chosen = thinned(len(values))
-    only = {"marker": "o"} if len(values) == 1 else {}
-    axes.plot(
-        run.log.step[chosen] + 1, values[chosen], gid=f"line-{number}", **style.matplotlib, **only
-    )
+    _plot(axes, number, run.log.step[chosen] + 1, values[chosen])
     starts = np.array([start.step for start in run.log.stage_starts()[1:]])
     if len(starts):
-        mark(axes, starts + 1, values[np.searchsorted(run.log.step, starts)], style)
+        mark(axes, starts + 1, values[np.searchsorted(run.log.step, starts)], style.colour)
 
 
 def _draw_raw(axes: Axes, run: Run, number: int, values: Column) -> None:
@@ -98,9 +94,7 @@ def _cost_figure(runs: Sequence[Run]) -> Picture:
             style = line_style(number)
             cost, target = costs[number], run.log["target_cp"]
             if not np.isnan(cost).all():
-                x, y = _outline(run, cost)
-                only = {"marker": "o"} if len(y) == 1 else {}
-                axes.plot(x, y, gid=f"line-{number}", **style.matplotlib, **only)
+                _plot(axes, number, *_outline(run, cost))
             if not np.isnan(target).all():
                 targets = True
                 axes.plot(*_outline(run, target), color=style.colour, linewidth=RAW_WIDTH)
@@ -111,6 +105,12 @@ def _cost_figure(runs: Sequence[Run]) -> Picture:
         svg = render(figure, "steps-cost", _description(title, runs, costs), _titles(runs, costs))
     caption = "Computed from the bits of each step; all operands at 8 bits are 6.25 %."
     return Picture(title, svg, caption + (" Thin: targets of the gates." if targets else ""))
+
+
+def _plot(axes: Axes, number: int, x: Column, y: Column) -> None:
+    """The line of a run; a dot if it has one step only."""
+    marker = "o" if len(y) == 1 else ""
+    axes.plot(x, y, gid=f"line-{number}", marker=marker, **line_style(number).matplotlib)
 
 
 def _outline(run: Run, column: Column) -> tuple[Column, Column]:

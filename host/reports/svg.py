@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from host.optional import needs_extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
 
 # Stand-ins: no other colour of a figure may be one of these.
 INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
@@ -36,6 +39,9 @@ DASHES: Mapping[str, tuple[float, ...]] = {
     "dotted": (1.2, 1.3),
 }
 """Lengths of dashes and gaps, in widths of the line."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+"""Shapes of dots, so that groups of them differ in more than their colours."""
 
 LINE_WIDTH, RAW_WIDTH = 1.7, 0.6
 SMALL, WIDE = (4.7, 3.2), (9.4, 4.1)
@@ -124,10 +130,22 @@ def sample(number: int, x: float = 0, y: float = 4, length: float = 28) -> str:
     )
 
 
-def mark(axes: Axes, x: Sequence[float], y: Sequence[float], style: LineStyle, **more: Any) -> None:
+def marker_sample(number: int) -> str:
+    """A ``<path>`` as the dots of group ``number``, around 0, for legends; within `drawing`'s
+    needs."""
+    from matplotlib.markers import MarkerStyle
+
+    style = MarkerStyle(MARKERS[number % len(MARKERS)])
+    (polygon,) = style.get_path().transformed(style.get_transform()).to_polygons()
+    corners = np.asarray(polygon) * (10, -10)
+    points = " L".join(f"{x:.2f} {y:.2f}" for x, y in corners)
+    return f'<path d="M{points} Z" fill="var(--{line_style(number).variable})"/>'
+
+
+def mark(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str, **more: Any) -> None:
     """Dots on the line of a run."""
     look: dict[str, Any] = {"marker": "o", "markersize": 7, "markeredgecolor": PAPER, "zorder": 3}
-    axes.plot(x, y, linestyle="none", color=style.colour, **look | more)
+    axes.plot(x, y, linestyle="none", color=colour, **look | more)
 
 
 @contextmanager
@@ -204,7 +222,6 @@ def _with_tooltips(svg: str, gid: str, texts: str | Sequence[str]) -> str:
     if len(dots) != len(texts):
         raise RuntimeError(f"{gid} has {len(dots)} dots and {len(texts)} tooltips")
     pieces[1::2] = [
-        f"<g><title>{escape(text)}</title>{dot}</g>"
-        for text, dot in zip(texts, dots, strict=True)
+        f"<g><title>{escape(text)}</title>{dot}</g>" for text, dot in zip(texts, dots, strict=True)
     ]
     return before + opening + "".join(pieces) + after

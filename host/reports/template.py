@@ -13,7 +13,7 @@ from typing import Any
 from host import __version__
 from host.optional import needs_extra
 from host.reports.names import heads
-from host.reports.svg import sample
+from host.reports.svg import marker_sample, sample
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
@@ -34,7 +34,11 @@ def fill(name: str, contents: Callable[[], Mapping[str, Any]]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"svg": Markup, "unbroken": unbroken, "heads": heads}
-    environment.globals |= {"sample": lambda number: Markup(sample(number)), "version": __version__}
+    environment.globals |= {
+        "sample": lambda number: Markup(sample(number)),
+        "marker_sample": lambda number: Markup(marker_sample(number)),
+        "version": __version__,
+    }
     return environment.get_template(name).render(contents())
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MISSING = "—"
+EXPONENTS = {"n": -9, "µ": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 DIGITS = 3
-TOO_SMALL = 0.01
+TOO_SMALL = 0.1
 """Of a common unit: a value below is shown in a unit of its own."""
 
 
@@ -85,8 +86,7 @@ def significant(value: float, digits: int = DIGITS) -> str:
 
 
 def _metric(name: str, prefixes: Sequence[str]) -> Units:
-    exponents = {"n": -9, "µ": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-    factors = [(prefix, 10.0 ** exponents[prefix]) for prefix in prefixes]
+    factors = [(prefix, 10.0 ** EXPONENTS[prefix]) for prefix in prefixes]
     return Units([Unit(prefix + name, factor, factor) for prefix, factor in factors])
 
 
