@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FEWEST_TICKS, MOST_TICKS = 3, 8
-CROWDED = 0.14
-"""Of the axis: a tick nearer to the last one would run into its label."""
+CROWDED, LETTER = 0.14, 0.042
+"""Of the axis: how near to the last tick another may be, at least and by the letter."""
 
 
 def ticks_to(
@@ -26,9 +26,8 @@ def ticks_to(
     if end <= 0:
         return
     locator = MaxNLocator(ticks, integer=integer)
-    round_ones = [
-        float(tick) for tick in locator.tick_values(0, end) if 0 <= tick < (1 - CROWDED) * end
-    ]
+    free = 1 - max(CROWDED, LETTER * len(text(end)))
+    round_ones = [float(tick) for tick in locator.tick_values(0, end) if 0 <= tick < free * end]
     places = [*round_ones, end]
     axes.set_xticks(places, [text(place) for place in places])
 
@@ -71,7 +70,7 @@ def stretched(axes: Axes) -> None:
     def inverse(position: Column) -> Column:
         return 100 - np.minimum(position, 0) ** 2
 
-    low = max(0.0, axes.get_ylim()[0])
+    low = min(max(0.0, axes.get_ylim()[0]), 99.0)
     axes.set_yscale("function", functions=(forward, inverse))
     axes.set_ylim(low, 100)
     ticks = [tick for tick in (0, 20, 40, 60, 80, 90, 95, 98, 100) if tick >= low]

@@ -11,21 +11,20 @@ LONGEST_HEAD, LONGEST_IN_TEXT = 30, 44
 
 
 def heads(names: Sequence[str]) -> list[str]:
-    """``names`` to stand over the columns of a table: as they are if none is too long for that."""
-    if all(len(name) <= LONGEST_HEAD for name in names):
-        return list(names)
+    """`short_names` that stand over the columns of a table."""
     return short_names(names, LONGEST_HEAD)
 
 
 def short_names(names: Sequence[str], longest: int = LONGEST) -> list[str]:
-    """``names`` without the parts, separated by hyphens, that all begin and end with; cut in the
-    middle where they are still longer than ``longest``."""
+    """``names`` as they are, if none is longer than ``longest``; else without the parts, separated
+    by hyphens, that all begin and end with, and cut in the middle where that is not enough."""
+    if all(len(name) <= longest for name in names):
+        return list(names)
     parts = [name.split("-") for name in names]
     if len(names) > 1:
         first = _shared(parts)
         last = _shared([each[::-1] for each in parts])
-        room = min(map(len, parts)) - first - last
-        if room > 0:
+        if min(map(len, parts)) > first + last:
             parts = [each[first : len(each) - last] for each in parts]
     return [cut("-".join(each), longest) for each in parts]
 

@@ -24,7 +24,9 @@ MOST_RAW = 6
 
 
 def step_figures(runs: Sequence[Run]) -> list[Picture]:
-    """The three pictures of all ``runs`` together."""
+    """The three pictures of all ``runs`` together; none before there is a step."""
+    if not any(run.steps_done for run in runs):
+        return []
     return [
         _smoothed_figure(runs, "loss", "Training loss", "loss"),
         _smoothed_figure(runs, "accuracy", "Training accuracy", "accuracy of batches, %", 100),
@@ -87,35 +89,32 @@ def _draw_raw(axes: Axes, run: Run, number: int, values: Column) -> None:
 def _cost_figure(runs: Sequence[Run]) -> Picture:
     """``cp`` of each step, and its target where the run has one."""
     title = "Cost of the residual blocks"
-    targets = False
-    costs = [run.log["cp"] for run in runs]
+    costs, chosen = zip(*(outlined(run.log["cp"]) for run in runs), strict=True)
+    targets = [run.log["target_cp"] for run in runs]
     with drawing() as (figure, axes):
         for number, run in enumerate(runs):
-            style = line_style(number)
-            cost, target = costs[number], run.log["target_cp"]
-            if not np.isnan(cost).all():
-                _plot(axes, number, *_outline(run, cost))
-            if not np.isnan(target).all():
-                targets = True
-                axes.plot(*_outline(run, target), color=style.colour, linewidth=RAW_WIDTH)
+            if last_known(costs[number]) is not None:
+                steps = run.log.step[chosen[number]] + 1
+                _plot(axes, number, steps, costs[number][chosen[number]])
+            if last_known(targets[number]) is not None:
+                target, where = outlined(targets[number])
+                colour = line_style(number).colour
+                steps = run.log.step[where] + 1
+                axes.plot(steps, target[where], color=colour, linewidth=RAW_WIDTH)
         axes.set(xlabel="step", ylabel="cost, % of FP32 (computed)")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
         _step_axis(axes, runs)
         label_ends(figure, axes, _ends(runs, costs, " %"))
         svg = render(figure, "steps-cost", _description(title, runs, costs), _titles(runs, costs))
     caption = "Computed from the bits of each step; all operands at 8 bits are 6.25 %."
-    return Picture(title, svg, caption + (" Thin: targets of the gates." if targets else ""))
+    with_targets = any(last_known(each) is not None for each in targets)
+    return Picture(title, svg, caption + (" Thin: targets of the gates." if with_targets else ""))
 
 
 def _plot(axes: Axes, number: int, x: Column, y: Column) -> None:
     """The line of a run; a dot if it has one step only."""
     marker = "o" if len(y) == 1 else ""
     axes.plot(x, y, gid=f"line-{number}", marker=marker, **line_style(number).matplotlib)
-
-
-def _outline(run: Run, column: Column) -> tuple[Column, Column]:
-    values, chosen = outlined(column)
-    return run.log.step[chosen] + 1, values[chosen]
 
 
 def _step_axis(axes: Axes, runs: Sequence[Run]) -> None:

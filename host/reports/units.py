@@ -18,14 +18,18 @@ TOO_SMALL = 0.1
 
 @dataclass(frozen=True)
 class Unit:
-    """``factor``: how much of the base unit it is; ``first``: the least value shown in it."""
+    """``factor``: how much of the base unit it is; ``first``: the least value shown in it;
+    ``whole``: whole numbers have no decimals."""
 
     name: str
     factor: float
     first: float
+    whole: bool = False
 
     def text(self, value: float, digits: int = DIGITS) -> str:
         """``value``, of the base unit, with this unit."""
+        if self.whole and value == round(value):
+            return f"{value:,.0f} {self.name}".rstrip()
         return f"{significant(value / self.factor, digits)} {self.name}".rstrip()
 
 
@@ -85,9 +89,11 @@ def significant(value: float, digits: int = DIGITS) -> str:
     return f"{rounded if decimals else value:,.{decimals}f}"
 
 
-def _metric(name: str, prefixes: Sequence[str]) -> Units:
+def _metric(name: str, prefixes: Sequence[str], *, whole: bool = False) -> Units:
     factors = [(prefix, 10.0 ** EXPONENTS[prefix]) for prefix in prefixes]
-    return Units([Unit(prefix + name, factor, factor) for prefix, factor in factors])
+    return Units(
+        [Unit(prefix + name, factor, factor, whole and not prefix) for prefix, factor in factors]
+    )
 
 
 SECONDS = Units(
@@ -98,5 +104,5 @@ SECONDS = Units(
     ]
 )
 JOULES = _metric("J", ("n", "µ", "m", "", "k", "M", "G"))
-BYTES = _metric("B", ("", "k", "M", "G", "T"))
-COUNTS = _metric("", ("", "k", "M", "G", "T", "P", "E"))
+BYTES = _metric("B", ("", "k", "M", "G", "T"), whole=True)
+COUNTS = _metric("", ("", "k", "M", "G", "T", "P", "E"), whole=True)

@@ -133,17 +133,18 @@ def headline(results: Sequence[Result]) -> str:
     found = best_dots(dots(results))
     if not found:
         return f"None of {runs} has finished yet."
-    ended = "" if len(finished) == len(results) else f"{len(finished)} of "
+    if len(finished) < len(results):
+        runs = f"the {len(finished)} of {runs} that finished"
     most_accurate, thriftiest = found[0], found[-1]
-    text = (
-        f"The most accurate of {ended}{runs}, {_run(most_accurate)}, reached "
-        f"{most_accurate.accuracy:.2f} % and saved {percent(most_accurate.saving)} of the "
-        "effective MACs"
-    )
+    text = f"The most accurate of {runs}, {_run(most_accurate)}, reached "
+    text += f"{most_accurate.accuracy:.2f} %"
+    of = " of the effective MACs"
+    if most_accurate.saving > 0:
+        text, of = f"{text} and saved {percent(most_accurate.saving)}{of}", ""
     if thriftiest is most_accurate:
         return f"{text}; none saved more."
     return (
-        f"{text}; {_run(thriftiest)} saved most, {percent(thriftiest.saving)}, at "
+        f"{text}; {_run(thriftiest)} saved most, {percent(thriftiest.saving)}{of}, at "
         f"{thriftiest.accuracy:.2f} %."
     )
 

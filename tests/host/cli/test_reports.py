@@ -64,7 +64,7 @@ def test_compare(root: Path, tmp_path: Path) -> None:
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["static8", "pfq"] in lines
     assert ["best", "test", "accuracy", "measured", "91.00", "%", "92.00", "%"] in lines
-    assert ["FPGA", "time", "(ms)", "modelled", "8.000", "6.000"] in lines
+    assert ["FPGA", "time", "modelled", "8.00", "ms", "6.00", "ms"] in lines
     assert ["saving", "of", "FPGA", "time", "modelled", "0.0", "%", "25.0", "%"] in lines
     assert ["saving", "of", "FPGA", "time", "modelled", "0.0", "%", "75.0", "%"] in lines
     assert ["method", "recorded", "static", "pfq"] in lines

@@ -194,7 +194,7 @@ def test_files_that_contradict_each_other(tmp_path: Path) -> None:
     summary |= {"effective_macs": 39e6, "steps": 41}
     (folder / "summary.json").write_text(json.dumps(summary))
     assert read_run(folder).notes == [
-        "effective MACs: log.jsonl adds up to 4e+07, summary.json says 3.9e+07",
+        "effective MACs: log.jsonl adds up to 40.000 M, summary.json says 39.000 M",
         "log.jsonl has 40 steps, summary.json says 41",
     ]
 
