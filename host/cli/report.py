@@ -14,10 +14,10 @@ from host.reports.standalone import standalone_figures
 
 EPILOG = """\
 The page holds everything it needs, pictures included: it opens from disk, on a phone, without a
-network. It shows accuracy over effective MACs, time and energy, the training loss, the bits of
-every block over the steps, what was saved against the same steps at FW8/BW8, the same at equal
-accuracy against a static 8/8/8 run if one of RUN is one, and the settings. A run that is still
-going can be looked at, too.
+network. It says in a sentence what was saved at what accuracy, and shows accuracy over effective
+MACs, time or energy; then what was saved against the same steps at FW8/BW8, the same at equal
+accuracy against a static 8/8/8 run if one of RUN is one, the training loss, the bits that gates
+chose for every block, and the settings. A run that is still going can be looked at, too.
 
 examples:
   fractrain report runs/latest

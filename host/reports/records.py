@@ -22,7 +22,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in ``path``; `DataError` if it cannot be read or is none."""
     try:
         value = json.loads(_read(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged: {error}") from error
     if not isinstance(value, dict):
         raise DataError(f"{path} is damaged: it holds no JSON object")
@@ -38,7 +38,7 @@ def read_lines(path: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, An
             continue
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             damaged.append(number)
             continue
         where = f"{path}, line {number}"

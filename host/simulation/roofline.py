@@ -126,7 +126,8 @@ def _draw_roofs(axes: Axes, points: Sequence[Point], roofs: Roofs) -> None:
     low, high = min(min(intensities) / 2, roofs.ridge / 8), max(intensities) * 2
     rates = [point.bit_products / point.cycles for point in points]
     bottom = min([*rates, low * roofs.bytes_per_cycle * 4]) / 2
-    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 2 * roofs.bit_products))
+    top = 2 * max(float(roofs.bit_products), *rates)
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, top))
     array = float(roofs.bit_products)
     axes.plot(
         [low, roofs.ridge, high],

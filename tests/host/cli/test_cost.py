@@ -8,6 +8,7 @@ import pytest
 
 from host.cli.cost import parse_blocks
 from host.cli.main import main
+from host.reports.units import SECONDS
 from hw.contract.precision import Precision
 
 SMALL = ["cost", "--config", "zc706", "--networks", "resnet8", "--batch", "1", "--size", "8"]
@@ -28,7 +29,7 @@ def test_a_table_that_can_be_made_again(tmp_path: Path, capsys: pytest.CaptureFi
     assert row[:4] == ["resnet8", "2,2,2", "port", "1"]
     modelled, whole = int(row[4].replace(",", "")), int(row[9].replace(",", ""))
     assert row[10] == f"{100 * (modelled / whole - 1):+.2f} %"
-    assert row[7] == f"{modelled / 200e3:,.2f} ms"
+    assert row[7] == SECONDS.text(modelled / 200e6)
     # the second with a skipped block, takes less
     assert int(re.split(r"\s{2,}", lines[3])[4].replace(",", "")) < modelled
     text = file.read_text()
@@ -37,6 +38,11 @@ def test_a_table_that_can_be_made_again(tmp_path: Path, capsys: pytest.CaptureFi
     again = command.replace(str(file), str(tmp_path / "again.md")).split()
     assert main(again) == 0
     assert (tmp_path / "again.md").read_text().splitlines()[6:] == text.splitlines()[6:]
+
+
+def seconds(text: str) -> float:
+    value, unit = text.split()
+    return float(value) * {"s": 1, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}[unit]
 
 
 def test_blocks_in_turn() -> None:
@@ -64,8 +70,8 @@ def test_the_host_beside_the_array(tmp_path: Path, capsys: pytest.CaptureFixture
     assert eight["array_seconds"] > less["array_seconds"]
     rows = [re.split(r"\s{2,}", line) for line in shown.splitlines()]
     (norm, _) = (row for row in rows if row[0] == "batch norm, backward")
-    assert norm[1:3] == ["0.0 M", "0 M"] and norm[4].endswith(" ms")
-    left = [float(row[5].split()[0].replace(",", "")) for row in rows[3:18]]
+    assert norm[1:3] == ["5.38 k", "37.6 k"] and norm[4].endswith(" µs")
+    left = [seconds(row[5]) for row in rows[3:18]]
     assert left == sorted(left, reverse=True) and left[-1] == 0
     times = eight["seconds_at_best"] / eight["array_seconds"]
     assert f"the host takes {times:,.0f} times as long at best" in shown

@@ -68,6 +68,7 @@ def test_compare(root: Path, tmp_path: Path) -> None:
     assert ["saving", "of", "FPGA", "time", "modelled", "0.0", "%", "25.0", "%"] in lines
     assert ["saving", "of", "FPGA", "time", "modelled", "0.0", "%", "75.0", "%"] in lines
     assert ["method", "recorded", "static", "pfq"] in lines
+    assert result.stdout.startswith("pfq needed 83.3 % fewer effective MACs and 75.0 % less FPGA")
     assert result.stdout.endswith("\nnew/all.json\n\nnew/all.html\n")
     document = json.loads((tmp_path / "new/all.json").read_text())
     assert document["runs"][1]["at_equal_steps"]["modelled_seconds"]["value"] == pytest.approx(
@@ -142,7 +143,12 @@ def test_figures_as_files_of_their_own(
     options = ["--runs", str(root), "--out", page, "--figures", str(folder)]
     assert main(["report", *names, *options]) == 0
     files = sorted(folder.iterdir())
-    assert len(files) == 6 + 3 * len(names)
+    write_run(root / "gates", method="dfq", bits=lambda step, block: (0, (3 + block, 4, 6)))
+    assert len(files) == 6, "no bits to see block by block"
+    assert main(["report", *names, "gates", *options]) == 0
+    files = sorted(folder.iterdir())
+    assert len(files) == 6 + 3
+    names.append("gates")
     assert all(str(file) in capsys.readouterr().out for file in files[:1])
     for file in files:
         text = file.read_text()

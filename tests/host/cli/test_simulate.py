@@ -2,6 +2,7 @@
 what they refuse."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,13 @@ def test_a_training_step_equals_the_model(
     # loads hide behind other convolutions
     assert document["step"]["cycles"] < sum(row["cycles"] for row in rows.values())
     assert {file.name for file in out.iterdir()} == {"figures.json", "roofline.svg"}
-    assert "</svg>" in (out / "roofline.svg").read_text()
+    assert "error: of the cycle model, each convolution alone; of the whole step" in printed
+    picture = (out / "roofline.svg").read_text()
+    titles = re.findall(
+        r"<title>([^:<]*): [^<]*% of its roof, the (?:array|memory)</title>", picture
+    )
+    assert sorted(titles) == sorted([*(" ".join(key) for key in rows), "whole step"])
+    assert "ports, ideal memory: 6.40 GB/s" in picture
 
 
 @pytest.mark.parametrize("results", ["raw", "planes"])

@@ -14,10 +14,7 @@ from host.reports.names import cut, heads, short_names, text_width
             ["static", "pfq"],
         ),
         (["cifar10-resnet20-pfq-seed0", "cifar10-resnet20-pfq-seed1"], ["seed0", "seed1"]),
-        (
-            ["fractrain", "reference-fractrain"],
-            ["fractrain", "reference…fractrain"[:9] + "…ractrain"],
-        ),
+        (["fractrain", "reference-fractrain"], ["fractrain", "reference…ractrain"]),
         (["x" * 30], ["xxxxxxxxx…xxxxxxxx"]),
         (["same-name-that-is-long-1", "same-name-that-is-long-1"], ["same-name…s-long-1"] * 2),
     ],

@@ -83,7 +83,7 @@ def test_the_result_comes_first(tmp_path: Path) -> None:
     """A sentence and the main picture before notes, settings and tables."""
     runs = two_runs(tmp_path)
     text = render_page([*runs, read_run(write_run(tmp_path / "going", done=25, ended=False))])
-    sentence = "pfq needed 83.3\N{NO-BREAK SPACE}% fewer effective MACs"
+    sentence = "pfq needed 66.7\N{NO-BREAK SPACE}% fewer effective MACs"
     marks = ('class="headline"', sentence, "<figure", 'class="notes"', "<table", "Configuration")
     places = [text.index(each) for each in marks]
     assert places == sorted(places)
