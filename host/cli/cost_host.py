@@ -115,16 +115,15 @@ def _line(name: str, of: Sequence[Kind], work: HostWork) -> Line:
 def _cells(lines: Sequence[Line]) -> Iterator[list[str]]:
     best = SECONDS.scale(line.seconds_at_best for line in lines)
     written = SECONDS.scale(line.seconds_as_written for line in lines)
-    left = lines[-1].seconds_at_best
-    for line in lines:
-        left -= line.seconds_at_best
+    for number, line in enumerate(lines, 1):
+        left = sum(later.seconds_at_best for later in lines[number:-1])
         yield [
             line.name,
             COUNTS.text(line.elements) if line.elements else "",
             COUNTS.text(line.operations),
             BYTES.text(line.bytes_moved),
             best.text(line.seconds_at_best),
-            "" if line is lines[-1] else best.text(max(left, 0.0)),
+            "" if line is lines[-1] else best.text(left),
             written.text(line.seconds_as_written),
             f"{line.numpy_calls:,.0f}",
         ]
