@@ -20,10 +20,11 @@ from host.reports.tables import Table, different_settings_table, equal_accuracy_
 from hw.contract.errors import ParameterError
 
 EPILOG = """\
-A sentence says what was saved at what accuracy. Every figure says where it is from: measured while
-the run ran, computed from what it did, or modelled for the FPGA. The first table compares each run with its own steps at FW8/BW8; the second
-compares what the runs had spent when they first reached the same accuracy, the lowest of their
-best ones, with what the static 8/8/8 run among them had spent.
+A sentence says what was saved at what accuracy. Every figure in the tables says where it is from:
+measured while the run ran, computed from what it did, or modelled for the FPGA. The first table
+compares each run with its own steps at FW8/BW8; the second compares what the runs had spent when
+they first reached the same accuracy, the lowest of their best ones, with what the static 8/8/8
+run among them had spent.
 
 examples:
   fractrain compare static8 pfq fractrain

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FEWEST_TICKS, MOST_TICKS = 3, 8
+LOW_ACCURACY = 70.0
+"""In percent: what stays below does not need a scale up to 100."""
+
 CROWDED, LETTER = 0.14, 0.042
 """Of the axis: how near to the last tick another may be, at least and by the letter."""
 
@@ -70,10 +73,13 @@ def stretched(axes: Axes) -> None:
     def inverse(position: Column) -> Column:
         return 100 - np.minimum(position, 0) ** 2
 
-    low = min(max(0.0, axes.get_ylim()[0]), 99.0)
+    low, high = axes.get_ylim()
+    low, high = min(max(0.0, low), 99.0), 100.0 if high > LOW_ACCURACY else high
     axes.set_yscale("function", functions=(forward, inverse))
-    axes.set_ylim(low, 100)
-    ticks = [tick for tick in (0, 20, 40, 60, 80, 90, 95, 98, 100) if tick >= low]
+    axes.set_ylim(low, high)
+    ticks = [tick for tick in (0, 20, 40, 60, 80, 90, 95, 98, 100) if low <= tick <= high]
+    if len(ticks) < FEWEST_TICKS:
+        ticks = [round(low + part * (high - low)) for part in (0.1, 0.5, 0.9)]
     axes.set_yticks(ticks, [f"{tick}" for tick in ticks])
 
 

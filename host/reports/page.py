@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from host.reports.accuracy_figures import accuracy_figures
+from host.reports.end_labels import MOST
 from host.reports.headline import headline
 from host.reports.heat_maps import heat_maps, highest_bits, one_precision_a_stage
 from host.reports.measured_table import measured_table
@@ -52,6 +53,7 @@ def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]
         "title": "Training runs compared" if several else f"Training run {runs[0].name}",
         "headline": headline(runs),
         "runs": runs,
+        "most_labels": MOST,
         "sections": [_section(run) for run in runs],
         "notes_of_runs": [*caveats(runs), *_notes(runs)],
         "results": results_table(runs),

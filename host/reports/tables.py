@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from host.reports.quantities import (
+    ALWAYS_SHOWN,
     Costs,
     Quantity,
     Source,
@@ -90,7 +91,8 @@ def equal_accuracy_table(comparison: EqualAccuracy) -> Table:
         if comparison.reference is not None:
             savings = [percent(comparison.saving(entry, quantity)) for entry in entries]
             name = f"saving of {quantity.name}"
-            rows.append(Row(name, quantity.source, savings, marked=True))
+            if quantity in ALWAYS_SHOWN or any(each != MISSING for each in savings):
+                rows.append(Row(name, quantity.source, savings, marked=True))
     dataset, model = comparison.task
     return Table(
         f"At equal accuracy: {comparison.target:.2f} % on {dataset}, {model}",

@@ -62,7 +62,7 @@ def test_from_file_to_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     row = next(line.split() for line in shown.splitlines() if line.startswith("2  "))
     accuracy, saving = f"{summary['test_accuracy']:.2f}", f"{100 * summary['saving']:.1f}"
     assert row[:5] == ["2", "0.1", "4,3,6", accuracy, "%"]
-    assert row[6:8] == [saving, "%"] and row[-1] == "finished"
+    assert row[7:9] == [saving, "%"] and row[-1] == "finished"
     document = json.loads((out / "sweep.json").read_text())
     assert [each["state"] for each in document["points"]] == ["failed", "finished"]
     assert document["points"][0]["error"] and document["points"][0]["test_accuracy"] is None

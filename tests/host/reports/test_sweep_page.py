@@ -37,10 +37,10 @@ def test_the_page_escapes_and_shows_everything() -> None:
     html = render_sweep_page(page)
     well_formed(html)
     assert "<title>Sweep a&amp;b.yaml</title>" in html
-    assert "<td>&lt;b&gt;</td>" in html and "<b>" not in html
+    assert '<td class="plain">&lt;b&gt;</td>' in html and "<b>" not in html
     assert "<li>lr=1: &lt;nan&gt;</li>" in html
     assert "</svg>method &lt;b&gt;</li>" in html
-    assert '<tr class="marked"><td>2</td>' in html
+    assert '<tr class="marked"><td class="plain">2</td>' in html
     assert 'saving <span class="source computed">computed</span>' in html
 
 
@@ -52,7 +52,7 @@ def test_headline_and_picture_come_before_tables() -> None:
 
 def test_without_a_finished_run_there_is_no_picture() -> None:
     html = render_sweep_page(SweepPage("s.yaml", "None.", [TABLE], []))
-    assert "<svg" not in html and "What to know" not in html and "<td>1</td>" in html
+    assert "<svg" not in html and "What to know" not in html and '<td class="plain">1</td>' in html
 
 
 def test_a_dot_with_its_number_and_its_settings_for_each_run() -> None:
