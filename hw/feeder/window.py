@@ -95,20 +95,24 @@ class WindowRegister(wiring.Component):
         taken_slots = [
             Signal(len(slot), name=f"taken_{i}", reset_less=True) for i, slot in enumerate(slots)
         ]
-        rows = Signal(rows_layout(self.parameters), reset_less=True)
-        m.d.comb += self.rows.eq(rows)
         m.d.sync += taken.eq(self.take)
         with m.If(self.advance & offered):
             m.d.sync += gradient.eq(self.write.gradient)
         # Every cycle: ``take`` comes late, and the registers that it enables are many already.
         m.d.sync += taken_gradient.eq(gradient)
         m.d.sync += [held.eq(slot) for held, slot in zip(taken_slots, slots, strict=True)]
+        # A register a row: all rows in one would be a concatenation of as many parts as there are
+        # bits, on a single line of Verilog, and from some ten thousand on tools refuse it.
+        rows = [
+            Signal(len(row), name=f"row_{i}", reset_less=True) for i, row in enumerate(self.rows)
+        ]
+        m.d.comb += [shown.eq(row) for shown, row in zip(self.rows, rows, strict=True)]
         # Under If, so that the simulation permutes single bits for a gradient only.
         with m.If(taken):
             with m.If(taken_gradient):
-                m.d.sync += rows.eq(self._for_gradient(taken_slots))
+                m.d.sync += [row.eq(self._for_gradient(taken_slots, i)) for i, row in enumerate(rows)]
             with m.Else():
-                m.d.sync += rows.eq(self._for_forward(taken_slots))
+                m.d.sync += [row.eq(self._for_forward(taken_slots, i)) for i, row in enumerate(rows)]
         return m
 
     def _advance(self, m: Module) -> Signal:
@@ -160,19 +164,19 @@ class WindowRegister(wiring.Component):
         enable = self.advance & piece.enable
         write_piece(m, part, sources, piece, enable, primitives=self.primitives)
 
-    def _for_forward(self, slots: list[Signal]) -> Value:
+    def _for_forward(self, slots: list[Signal], row: int) -> Value:
         """Unit row m, lane g*C + c: pixel m, channel c of slot g."""
         size, block_bits = self.channels, self.channels * self.pixels
         return Cat(
-            slot[plane * block_bits + pixel * size :][:size]
-            for pixel in range(self.pixels)
+            slot[plane * block_bits + row * size :][:size]
             for plane in range(self.planes)
             for slot in slots
         )
 
-    def _for_gradient(self, slots: list[Signal]) -> Value:
+    def _for_gradient(self, slots: list[Signal], row: int) -> Value:
         """Unit row j*C + c, lane b*P + i: pixel i, channel c of block b of pair j."""
         size, block_bits = self.channels, self.channels * self.pixels
+        pair, channel = divmod(row, size)
         rest = Const(0, SLOTS * size - 4 * self.pixels)
         return Cat(
             Cat(
@@ -185,8 +189,6 @@ class WindowRegister(wiring.Component):
                 ),
                 rest,
             )
-            for pair in range(2)
-            for channel in range(size)
             for plane in range(self.planes)
         )
 
