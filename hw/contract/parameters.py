@@ -7,7 +7,7 @@ so none of them can disagree about a size.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from hw.contract.configuration_checks import check_combinations
 from hw.contract.errors import DataError, ParameterError
 
 SPATIAL_BITS = (1, 2, 4, 8)
@@ -195,7 +196,7 @@ class Parameters:
 def parse_parameters(document: object, *, source: str = "configuration") -> Parameters:
     """Validate a parsed YAML ``document``; errors carry the YAML path and ``source``."""
     parameters = _parse(Parameters, document, path="", source=source)
-    _check_combinations(parameters, source)
+    check_combinations(parameters, source)
     return parameters
 
 
@@ -286,76 +287,3 @@ def _parse_leaf(metadata: Mapping[str, Any], value: object, path: str, source: s
         raise ParameterError(path, value, f"{what}, {low}..{high}", where=where)
     # 200.0 is the same clock as 200, and must give the same build hash
     return int(value) if value == int(value) else value
-
-
-def _check_combinations(parameters: Parameters, source: str) -> None:
-    """What single fields cannot say: how the sizes must fit each other."""
-    array, block = parameters.array, parameters.block
-
-    def require(condition: bool, path: str, value: object, allowed: str) -> None:
-        if not condition:
-            raise ParameterError(path, value, allowed, where=f"{path} in {source}")
-
-    def require_multiple(path: str, value: int, divisor_path: str, divisor: int) -> None:
-        require(
-            value % divisor == 0, path, value, f"a multiple of {divisor_path}, which is {divisor}"
-        )
-
-    require_multiple("array.rows", array.rows, "array.cluster_rows", array.cluster_rows)
-    require_multiple("array.rows", array.rows, "array.columns", array.columns)
-    require_multiple("array.columns", array.columns, "array.cluster_columns", array.cluster_columns)
-    require_multiple("array.lanes", array.lanes, "block.channels", block.channels)
-    require(
-        parameters.block_bits % 8 == 0,
-        "block.channels",
-        block.channels,
-        f"channels * rows a whole number of bytes (rows is {array.rows})",
-    )
-    require(
-        parameters.precision.max_bits % array.spatial_bits == 0,
-        "precision.max_bits",
-        parameters.precision.max_bits,
-        f"a multiple of array.spatial_bits, which is {array.spatial_bits}",
-    )
-    widest = parameters.precision.max_bits
-    needed = 2 * widest + (array.lanes - 1).bit_length() + 1
-    require(
-        parameters.precision.accumulator_bits >= needed,
-        "precision.accumulator_bits",
-        parameters.precision.accumulator_bits,
-        f"at least {needed}, one slice of {array.lanes} lanes at {widest} x {widest} bits",
-    )
-    _check_dsp(parameters, require)
-    _check_buffers(parameters, require)
-
-
-Require = Callable[[bool, str, object, str], None]
-
-
-def _check_dsp(parameters: Parameters, require: Require) -> None:
-    """A DSP48E1 multiplies totals of 25 bits with sign by 2^16 at most (UG479); the rest of a
-    pass's shift must fit into the bits that a total leaves free."""
-    array = parameters.array
-    if array.accumulator != "dsp48e1":
-        return
-    largest = array.lanes * (2**array.spatial_bits - 1) ** 2
-    spare = min(16, 25 - (largest.bit_length() + 1))
-    shift = 2 * (parameters.precision.max_bits - array.spatial_bits)
-    require(
-        0 <= spare and shift <= 16 + spare,
-        "array.lanes",
-        array.lanes,
-        f"fewer lanes, a smaller precision.max_bits (now {parameters.precision.max_bits}) or "
-        "array.accumulator: behavioural; a DSP48E1 cannot shift sums of this width that far",
-    )
-
-
-def _check_buffers(parameters: Parameters, require: Require) -> None:
-    needed = 2 * parameters.digits(parameters.precision.max_bits)
-    require(
-        parameters.buffers.column_words >= needed,
-        "buffers.column_words",
-        parameters.buffers.column_words,
-        f"at least {needed}: two slices of the widest operand, so that one is loaded while the "
-        "other is multiplied",
-    )
