@@ -22,7 +22,9 @@ from host.compiler.planning import (
     ACCUMULATOR_LIMIT,
     TooLarge,
     exact_sum,
+    image_groups,
     largest_sum,
+    raw_format,
 )
 from host.compiler.results import Planes, Port, Sent, TileGrid, TileRegion
 from host.compiler.schedule import Builder
@@ -296,7 +298,7 @@ class Compilation:
         stride = 1 if form.pass_ is Pass.ERROR else form.stride
         grid = Grid(self.parameters.array.rows, rows.layout.row_width, stride)
         if form.pass_ is Pass.GRADIENT:
-            groups = self._image_groups(each)
+            groups = image_groups(form.row.images, self._bound(each, 1))
             assert isinstance(columns.layout, PixelLayout)
             count = self._tiles(form) * columns.layout.groups
             regions = [self._region(each, count, len(group)) for group in groups]
@@ -352,8 +354,7 @@ class Compilation:
         format_ = Format.PORT
         if not isinstance(step.destination, Port):
             signed = step.pass_.row.signed, step.pass_.column.signed
-            bound = exact_sum(self._terms(each, images), step.stored_bits, signed)
-            format_ = Format.RAW32 if bound < 1 << 31 else Format.RAW48
+            format_ = raw_format(exact_sum(self._terms(each, images), step.stored_bits, signed))
         return TileRegion(self.parameters, tiles, format_, self.log)
 
     def _terms(self, each: Compiled, images: int) -> int:
@@ -375,15 +376,6 @@ class Compilation:
         signed = each.step.pass_.row.signed, each.step.pass_.column.signed
         terms = self._terms(each, images)
         return largest_sum(terms, each.step.stored_bits, signed, self.parameters)
-
-    def _image_groups(self, each: Compiled) -> list[range]:
-        """Images whose sums fit the accumulators, whatever the values are."""
-        images = each.form.row.images
-        most = ACCUMULATOR_LIMIT // self._bound(each, 1)
-        if most < 1:
-            raise TooLarge
-        count = -(-images // most)
-        return [range(images * i // count, images * (i + 1) // count) for i in range(count)]
 
 
 def _output_channels(form: Canonical) -> int:

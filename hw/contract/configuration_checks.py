@@ -87,7 +87,11 @@ def _check_buffers(parameters: Parameters, require: Require) -> None:
     buffers, widest = parameters.buffers, parameters.precision.max_bits
     digits = parameters.digits(widest)
     at = f"at precision.max_bits, which is {widest}"
-    slices, blocks, tile = 2 * digits, 2 * parameters.lane_groups * digits, parameters.beats_per_tile
+    slices, blocks, tile = (
+        2 * digits,
+        2 * parameters.lane_groups * digits,
+        parameters.beats_per_tile,
+    )
     for name, least, what in (
         (
             "column_words",

@@ -110,9 +110,13 @@ class WindowRegister(wiring.Component):
         # Under If, so that the simulation permutes single bits for a gradient only.
         with m.If(taken):
             with m.If(taken_gradient):
-                m.d.sync += [row.eq(self._for_gradient(taken_slots, i)) for i, row in enumerate(rows)]
+                m.d.sync += [
+                    row.eq(self._for_gradient(taken_slots, i)) for i, row in enumerate(rows)
+                ]
             with m.Else():
-                m.d.sync += [row.eq(self._for_forward(taken_slots, i)) for i, row in enumerate(rows)]
+                m.d.sync += [
+                    row.eq(self._for_forward(taken_slots, i)) for i, row in enumerate(rows)
+                ]
         return m
 
     def _advance(self, m: Module) -> Signal:

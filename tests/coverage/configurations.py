@@ -19,20 +19,26 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hypothesis import strategies as st
 
 from gen.designs import ENGINE_NAME, Flavour, make_engine
 from gen.verilog import emit
-from host.backends.cosim import CosimAccelerator
-from host.compiler import Geometry, Planes, Port, Step, compile_program
+from host.compiler import Geometry, Planes, Port, Step
 from hw.contract.configuration_checks import WINDOW_PATTERNS
 from hw.contract.parameters import SPATIAL_BITS, Parameters
 from hw.contract.precision import Precision
+from sim.cosim.compile import Design
 from sim.cosim.toolchain import require_tools, tool_environment
 from tests.coverage.arrays import oversized
+from tests.coverage.bins import layer_points
+from tests.coverage.cases import Case, Run
+from tests.coverage.commands import COMMAND_POINTS
+from tests.coverage.drawing import Random, draw_bus
+from tests.coverage.machine import Machine
+from tests.coverage.points import Coverage
+from tests.host.compiler.running import three_passes
 from tests.hw.machines import machine
-from tests.host.compiler.running import expected, random_operands, three_passes
+from tests.hw.verilator import primitive_models
 
 Changes = Mapping[str, Any]
 
@@ -155,19 +161,27 @@ def layers(p: Parameters) -> Iterator[tuple[list[Step], dict[int, Precision]]]:
             yield [dataclasses.replace(each, destination=destination) for each in some], precision
 
 
-def simulate(p: Parameters, most: int | None = None) -> int:
-    """Run the first ``most`` `layers` on the RTL of ``p``; `AssertionError` unless all results are
-    the golden model's. Returns the cycles."""
-    with CosimAccelerator(p) as engine:
-        for number, (steps, precisions) in enumerate(layers(p)):
-            if most is not None and number >= most:
-                break
-            program = compile_program(p, steps)
-            operands = random_operands(program, np.random.default_rng(number))
-            results = engine.run(program, operands, precisions)
-            for name, value in expected(program, operands, precisions).items():
-                assert np.array_equal(np.asarray(results[name]), value), (number, name)
-        return engine.counters.cycles
+def simulate(p: Parameters, flavour: Flavour = Flavour.SIMULATION) -> int:
+    """Run all `layers` on the RTL of ``p``, each on two kinds of memory; raises `Mismatch`.
+
+    With `Flavour.SYNTHESIS` the units are in the form for the FPGA, with models of its primitives.
+    Returns the cycles.
+    """
+    coverage = Coverage({**layer_points(p), **COMMAND_POINTS})
+    text = emit(make_engine(p, flavour), ENGINE_NAME)
+    models = primitive_models() if flavour is Flavour.SYNTHESIS else ""
+    engine = Machine(p, coverage, Design(ENGINE_NAME, text + models))
+    random = Random(1)
+    try:
+        for number, (steps, table) in enumerate(layers(p)):
+            runs = [
+                Run(table, bus, *draw_bus(random, p, bus), seed=number)
+                for bus in ("ideal", "long stalls")
+            ]
+            engine.check(Case(tuple(steps), tuple(runs), seed=number))
+    finally:
+        engine.close()
+    return engine.cycles
 
 
 def lint(p: Parameters) -> list[str]:
