@@ -12,7 +12,7 @@ from host.cli.options import add_config
 from host.optional import needs_extra
 from host.training.stopping import StopSignals
 from hw.contract.errors import MissingToolError, ParameterError
-from hw.contract.parameters import load_parameters
+from hw.contract.parameters import load_engine
 
 if TYPE_CHECKING:
     from gen.bitstream.manifest import BitstreamManifest
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     """Generate, run the tools, say what came of it."""
     if args.jobs < 1:
         raise ParameterError("--jobs", args.jobs, "a whole number, at least 1")
-    parameters = load_parameters(args.config)
+    parameters = load_engine(args.config)
     with needs_extra("hardware"):
         from gen.bitstream import build
         from gen.bitstream.flow import Request

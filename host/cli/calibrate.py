@@ -21,7 +21,7 @@ from host.networks.resnet import depth_of
 from host.random_streams import Stream, generator
 from host.simulation.programs import ResultForm, make_job
 from host.simulation.step import TrainingStep, record_training_step, useful_bit_products
-from hw.contract.parameters import Parameters, load_parameters
+from hw.contract.parameters import Parameters, load_engine
 from hw.contract.precision import Precision
 from sim.memory_model import MemoryModel
 
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         if args.out:
             prepare_folder(args.out.parent)
         return calibrate_run(args)
-    parameters = load_parameters(args.config)
+    parameters = load_engine(args.config)
     for text in args.precisions:
         Precision.parse(text)
     for network in args.networks:

@@ -17,7 +17,7 @@ from host.modelling.pass_costs import predict_program
 from host.networks.resnet import ResNet, build_network, depth_of
 from host.random_streams import Stream, generator
 from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters, load_parameters
+from hw.contract.parameters import Parameters, load_engine
 from hw.contract.precision import Precision
 
 CHANNELS, CLASSES, SIZE = 3, 10, 32
@@ -87,7 +87,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Model, print, write."""
-    parameters = load_parameters(args.config)
+    parameters = load_engine(args.config)
     if args.size < 1:
         raise ParameterError("size", args.size, "at least 1 pixel")
     for text in args.precisions:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host.cli.options import add_config
 from host.optional import needs_extra
-from hw.contract.parameters import load_parameters
+from hw.contract.parameters import load_engine
 
 EPILOG = """\
 OUT gets three files: fractrain_engine.v (the machine; its top module is fractrain_engine),
@@ -41,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, and say what was written."""
-    parameters = load_parameters(args.config)
+    parameters = load_engine(args.config)
     with needs_extra("hardware"):
         from gen.build import generate
         from gen.designs import Flavour

@@ -23,7 +23,7 @@ from host.simulation.programs import Job, ResultForm, make_job
 from host.simulation.roofline import draw_roofline
 from host.simulation.step import TrainingStep, parse_blocks, record_training_step
 from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters, load_parameters
+from hw.contract.parameters import Parameters, load_engine
 from hw.contract.precision import Precision
 from sim.cycles import predict
 from sim.memory_model import MemoryModel
@@ -107,7 +107,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the table, write figures and picture."""
-    parameters = load_parameters(args.config)
+    parameters = load_engine(args.config)
     precision = Precision.parse(args.precision)
     _check(args, precision)
     memory = (

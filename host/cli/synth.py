@@ -11,7 +11,7 @@ from host.cli.options import add_config
 from host.cli.output import write_json
 from host.optional import needs_extra
 from hw.contract.errors import MismatchError
-from hw.contract.parameters import load_parameters
+from hw.contract.parameters import load_engine
 
 PARTS = ("array", "engine", "top")
 ALL = ("array", "top")
@@ -56,7 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Synthesize, print the table, compare."""
-    parameters = load_parameters(args.config)
+    parameters = load_engine(args.config)
     with needs_extra("hardware"):
         from gen.synthesis.budget import excesses, read_budget
         from gen.synthesis.device import XC7Z045

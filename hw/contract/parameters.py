@@ -165,8 +165,9 @@ class Parameters:
         """Buffer words of a ``bits``-wide operand per slice: ``ceil(bits / spatial_bits)``."""
         return -(-bits // self.array.spatial_bits)
 
-    def require_engine(self) -> None:
-        """Raise `ParameterError` unless the convolution engine can be built with these sizes.
+    def require_engine(self, source: str = "") -> None:
+        """Raise `ParameterError` unless the convolution engine can be built with these sizes,
+        which are from the configuration ``source``.
 
         Its feeders know 3 x 3 taps of one block each, tiles of one block of output channels, and
         two pairs of (tap, channels) beside each other in the gradient.
@@ -178,15 +179,13 @@ class Parameters:
             ("array.lanes", array.lanes, 9 * channels, "9 * block.channels, a 3 x 3 window"),
         ):
             if value != wanted:
-                raise ParameterError(path, value, f"{wanted}, which is {why}")
+                raise _refused(path, value, f"{wanted}, which is {why}", source)
         if channels % 4 or self.block_bytes % 8 or 128 % self.block_bytes:
-            raise ParameterError(
-                "block.channels", channels, "8 or 16: blocks of whole 64-bit beats, whole per burst"
-            )
+            allowed = "8 or 16: blocks of whole 64-bit beats, whole per burst"
+            raise _refused("block.channels", channels, allowed, source)
         if self.precision.accumulator_bits != 48:
-            raise ParameterError(
-                "precision.accumulator_bits", self.precision.accumulator_bits, "48"
-            )
+            given = self.precision.accumulator_bits
+            raise _refused("precision.accumulator_bits", given, "48", source)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain nested dictionary, as the configuration file has it."""
@@ -236,6 +235,18 @@ def load_parameters(config: str | Path) -> Parameters:
     except yaml.YAMLError as error:
         raise DataError(f"{source} is not valid YAML: {error}") from error
     return parse_parameters(document, source=source)
+
+
+def load_engine(config: str | Path) -> Parameters:
+    """As `load_parameters`, for what builds or models the convolution engine: `ParameterError` for
+    sizes that it does not have, too."""
+    parameters = load_parameters(config)
+    parameters.require_engine(str(config))
+    return parameters
+
+
+def _refused(path: str, value: object, allowed: str, source: str) -> ParameterError:
+    return ParameterError(path, value, allowed, where=f"{path} in {source}" if source else "")
 
 
 # -- validation -----------------------------------------------------------------------------
