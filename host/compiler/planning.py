@@ -19,7 +19,6 @@ LOAD_WORDS = 256
 """Words of one LOAD of pixels, about: short enough to let a more urgent one through."""
 
 
-
 def _most(fields: Mapping[str, Field], name: str) -> int:
     return (1 << fields[name].width) - 1
 

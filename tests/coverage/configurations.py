@@ -28,6 +28,7 @@ from hw.contract.configuration_checks import WINDOW_PATTERNS
 from hw.contract.parameters import SPATIAL_BITS, Parameters
 from hw.contract.precision import Precision
 from sim.cosim.compile import Design
+from sim.cosim.convolution import convolution_design
 from sim.cosim.toolchain import require_tools, tool_environment
 from tests.coverage.arrays import oversized
 from tests.coverage.bins import layer_points
@@ -41,6 +42,7 @@ from tests.hw.machines import machine
 from tests.hw.verilator import primitive_models
 
 Changes = Mapping[str, Any]
+VERILATOR = "verilator --lint-only -Wno-lint -Wno-style --no-timing".split()
 
 
 def least(changes: Changes, preset: str = "tiny") -> dict[str, Any]:
@@ -87,6 +89,12 @@ SMALL: dict[str, Changes] = {
     "smallest-8": least({**SMALLEST, "array__spatial_bits": 8, "precision__max_bits": 8}),
 }
 """Changes to tiny."""
+
+STYLES: dict[str, Changes] = {
+    "primitives": {"array__dot": "lut6", "array__accumulator": "dsp48e1"},
+    "plain": {"array__dot": "inferred", "array__accumulator": "behavioural"},
+}
+"""Changes to tiny that only a machine for the FPGA shows."""
 
 LARGE: dict[str, Changes] = {
     "zc706-2": {"array__spatial_bits": 2},
@@ -161,16 +169,20 @@ def layers(p: Parameters) -> Iterator[tuple[list[Step], dict[int, Precision]]]:
             yield [dataclasses.replace(each, destination=destination) for each in some], precision
 
 
-def simulate(p: Parameters, flavour: Flavour = Flavour.SIMULATION) -> int:
-    """Run all `layers` on the RTL of ``p``, each on two kinds of memory; raises `Mismatch`.
+def design_of(p: Parameters, flavour: Flavour = Flavour.SIMULATION) -> Design:
+    """The engine of ``p``; that for synthesis comes with models of its primitives."""
+    if flavour is Flavour.SIMULATION:
+        return convolution_design(p)
+    return Design(ENGINE_NAME, emit(make_engine(p, flavour), ENGINE_NAME) + primitive_models())
 
-    With `Flavour.SYNTHESIS` the units are in the form for the FPGA, with models of its primitives.
+
+def simulate(p: Parameters, design: Design) -> int:
+    """Run all `layers` on ``design``, each with two kinds of memory; raises `Mismatch`.
+
     Returns the cycles.
     """
     coverage = Coverage({**layer_points(p), **COMMAND_POINTS})
-    text = emit(make_engine(p, flavour), ENGINE_NAME)
-    models = primitive_models() if flavour is Flavour.SYNTHESIS else ""
-    engine = Machine(p, coverage, Design(ENGINE_NAME, text + models))
+    engine = Machine(p, coverage, design)
     random = Random(1)
     try:
         for number, (steps, table) in enumerate(layers(p)):
@@ -184,41 +196,50 @@ def simulate(p: Parameters, flavour: Flavour = Flavour.SIMULATION) -> int:
     return engine.cycles
 
 
-def lint(p: Parameters) -> list[str]:
-    """What is wrong with the Verilog of ``p``: errors of Verilator, arrays too large for tools."""
+def lint(design: Design) -> list[str]:
+    """What is wrong with the Verilog: errors of Verilator, arrays too large for tools."""
     require_tools()
-    text = emit(make_engine(p, Flavour.SIMULATION), ENGINE_NAME)
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "engine.v").write_text(text)
-        command = ["verilator", "--lint-only", "-Wno-lint", "-Wno-style", "--no-timing"]
+        (Path(folder) / "engine.v").write_text(design.verilog)
         result = subprocess.run(
-            [*command, "-Wno-SYMRSVDWORD", "--top-module", ENGINE_NAME, "engine.v"],
+            [*VERILATOR, "--top-module", design.name, "engine.v"],
             cwd=folder,
             env=tool_environment(),
             capture_output=True,
             text=True,
         )
-    found = [line for line in result.stderr.splitlines() if line.startswith("%")]
-    return found + [f"array {name} has {bits} bits" for name, bits in oversized(text).items()]
+    found = [line for line in result.stderr.splitlines() if line.startswith("%Error")]
+    arrays = oversized(design.verilog)
+    return found + [f"array {name} has {bits} bits" for name, bits in arrays.items()]
+
+
+def check(name: str, p: Parameters, flavour: Flavour, *, rtl: bool) -> bool:
+    """Print what becomes of ``p``; whether all is well."""
+    start = time.monotonic()
+    design = design_of(p, flavour)
+    found = lint(design)
+    if rtl and not found:
+        print(f"{name}, {flavour.value}: {simulate(p, design):,} cycles, all exact", flush=True)
+    print(f"{name}, {flavour.value}: {found or 'ok'}, {time.monotonic() - start:.0f} s", flush=True)
+    return not found
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.coverage.configurations")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.coverage.configurations",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--name", default="", help="those whose name begins so (default: all)")
     parser.add_argument("--rtl", action="store_true", help="run layers on the RTL, too")
     options = parser.parse_args()
-    wrong = 0
-    for preset, configured in (("tiny", SMALL), ("zc706", LARGE)):
+    well = True
+    for preset, configured in (("tiny", SMALL | STYLES), ("zc706", LARGE)):
         for name, changes in configured.items():
-            if not name.startswith(options.name):
-                continue
-            start, p = time.monotonic(), machine(preset, **changes)
-            found = lint(p)
-            if options.rtl and not found:
-                print(f"{name}: {simulate(p):,} cycles in RTL, every result exact", flush=True)
-            print(f"{name}: {found or 'ok'}, {time.monotonic() - start:.0f} s", flush=True)
-            wrong += bool(found)
-    return min(wrong, 1)
+            if name.startswith(options.name):
+                flavour = Flavour.SYNTHESIS if name in STYLES else Flavour.SIMULATION
+                well &= check(name, machine(preset, **changes), flavour, rtl=options.rtl)
+    return 0 if well else 1
 
 
 if __name__ == "__main__":
