@@ -43,7 +43,7 @@ from tests.hw.machines import machine
 from tests.hw.verilator import primitive_models
 
 Changes = Mapping[str, Any]
-VERILATOR = "verilator --lint-only -Wno-lint -Wno-style --no-timing".split()
+VERILATOR = "verilator --lint-only -Wno-fatal -Wno-lint -Wno-style --no-timing".split()
 
 
 def least(changes: Changes, preset: str = "tiny") -> dict[str, Any]:

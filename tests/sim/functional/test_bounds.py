@@ -7,12 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.contract.commands import Convolve, Fault, Format, Load, Memory, Pattern, Store, encode
+from hw.contract.commands import (
+    FIELDS,
+    Convolve,
+    Fault,
+    Format,
+    Load,
+    Memory,
+    Opcode,
+    Pattern,
+    RowPixels,
+    Store,
+    encode,
+)
 from hw.contract.precision import Operand, Precision
 from sim.functional.decoding import decode_task
 from sim.functional.execute import wrap48
 from sim.functional.fault import StageFault
-from sim.functional.results import narrow
+from sim.functional.results import ResultStage, narrow
 from sim.functional.words import ChipMemories, ExternalMemory, load
 from tests.hw.machines import machine
 
@@ -61,6 +73,42 @@ def test_decoding(over: int) -> None:
 def test_counts_are_at_least_one(count: str) -> None:
     for value, fault in ((0, Fault.COUNT), (1, None), (2, None)):
         assert fault_of(Convolve(**CONVOLVE, **{"pattern": 0, "pairs": 1, count: value})) is fault
+
+
+@pytest.mark.parametrize("bits", [0, 1, 2])
+def test_results_have_at_least_one_bit(bits: int) -> None:
+    command = Store(**HEADER, format=Format.PLANES, address=0, bits=bits)
+    assert fault_of(command) is (None if bits else Fault.COUNT)
+
+
+@pytest.mark.parametrize("name", ["operand", "partner", "format", "row_pixels"])
+@pytest.mark.parametrize("over", [-1, 0])
+def test_codes_of_nothing(name: str, over: int) -> None:
+    place = FIELDS[Opcode.STORE][name]
+    first = len({"format": Format, "row_pixels": RowPixels}.get(name, Operand))
+    word = encode(Store(**HEADER, format=Format.NONE, bits=1))
+    word &= ~(((1 << place.width) - 1) << place.offset)
+    word |= first + over << place.offset
+    table = [Precision(4, 4, 4)] * P.precision.slots
+    if over < 0:
+        decode_task(word, 0, P, table)
+        return
+    with pytest.raises(StageFault):
+        decode_task(word, 0, P, table)
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_the_end_of_the_gradient_memory(over: int) -> None:
+    chip = ChipMemories(P, np.random.default_rng(0))
+    stage = ResultStage(P, chip, ExternalMemory(np.zeros(0, np.uint8), 0, P))
+    last = P.buffers.gradient_words - P.beats_per_tile
+    command = Store(**HEADER, format=Format.NONE, keep=True, gradient_address=last + over)
+    tile = np.ones((P.array.rows, P.array.columns), np.int64)
+    if over > 0:
+        with pytest.raises(StageFault):
+            stage.store(command, 0, tile)
+    else:
+        stage.store(command, 0, tile)
 
 
 @pytest.mark.parametrize("memory", Memory)
