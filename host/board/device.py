@@ -17,7 +17,15 @@ from host.board.bitstream import (
     read_note,
     write_note,
 )
-from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, Slcr, set_clock, stop_clock
+from host.board.clock import (
+    SHIFTERS_ON,
+    SLCR_ADDRESS,
+    SLCR_SIZE,
+    Slcr,
+    ps_clock_mhz,
+    set_clock,
+    stop_clock,
+)
 from host.board.dma_buffer import DmaBuffer, find_buffer
 from host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
 from host.board.registers import EngineRegisters
@@ -181,7 +189,7 @@ class BoardDevice:
                     f"cannot map the SLCR through /dev/mem: {error}; the kernel needs "
                     "CONFIG_DEVMEM, and with CONFIG_IO_STRICT_DEVMEM the argument iomem=relaxed"
                 ) from error
-        return Slcr(self._slcr)
+        return Slcr(self._slcr, ps_clock_mhz(self.system))
 
     def identify(self) -> str:
         """Ask the machine who it is, ID and build hash, and stop what an earlier process left.

@@ -21,6 +21,7 @@ INJECTIONS: Mapping[str, str] = {
     "fpga-manager-error": "the FPGA manager refuses the file",
     "level-shifters": "signals between processor and FPGA stay isolated",
     "permission-mem": "no right to open /dev/mem",
+    "no-ps-clock": "the device tree does not say what oscillator is at PS_CLK",
     "fclk-gated": "Linux has stopped FCLK0",
     "fclk-stuck": "FCLK0's register does not take what is written",
     "fclk-unreachable": "no PLL gives the wanted frequency",
