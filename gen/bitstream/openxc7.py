@@ -121,7 +121,13 @@ def _utilization(statistics: bytes) -> Utilization:
         area = area_of_cells({kind: int(n) for kind, n in counts.items() if _is_fabric(kind)})
     except (ValueError, KeyError, TypeError) as error:
         raise FractrainError("Yosys's stat.json has no number of cells by type") from error
-    return Utilization(lut=area.luts, ff=area.flip_flops, bram36=area.bram36, dsp=area.dsps)
+    return Utilization(
+        lut=area.luts,
+        ff=area.flip_flops,
+        bram36=area.bram36,
+        dsp=area.dsps,
+        memory_lut=area.memory_luts,
+    )
 
 
 def _is_fabric(kind: str) -> bool:

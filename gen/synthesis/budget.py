@@ -14,7 +14,7 @@ from gen.synthesis.figures import Figures
 from gen.synthesis.parts import PARTS
 from hw.contract.errors import DataError, ParameterError
 
-__all__ = ["Budget", "excesses", "read_budget"]
+__all__ = ["Budget", "excesses", "preset_budget", "read_budget"]
 
 Budget = Mapping[str, Mapping[str, float]]
 """Part → figure → greatest value allowed."""
@@ -41,8 +41,16 @@ def read_budget(config: str, file: Path | None = None) -> Budget:
             "or give a file with --budget"
         ) from error
     except yaml.YAMLError as error:
-        raise DataError(f"{source} is not valid YAML: {error}") from error
+        words = " ".join(str(error).split())  # it draws the place on lines of its own
+        raise DataError(f"{source} is not valid YAML: {words}") from error
     return _parse(document, source)
+
+
+def preset_budget(config: str, part: str) -> Mapping[str, float] | None:
+    """The budget of ``part`` that comes with the preset ``config``; None for any other machine."""
+    if not (resources.files("configs") / "budgets" / f"{config}.yaml").is_file():
+        return None
+    return read_budget(config).get(part)
 
 
 def _parse(document: Any, source: str) -> Budget:

@@ -61,12 +61,14 @@ def run(args: argparse.Namespace) -> int:
         from gen.synthesis.budget import excesses, read_budget
         from gen.synthesis.device import XC7Z045
         from gen.synthesis.figures import synthesize_part
+        from gen.synthesis.kept_figures import CACHE, keep_figures
         from gen.synthesis.report import document, table
     budget = read_budget(args.config, args.budget) if args.check or args.budget else None
     results = {}
     for part in ALL if args.part == "all" else (args.part,):
         with StageClock(part) as clock:
-            results[part] = synthesize_part(part, parameters, Path("build/synth"), clock.stage)
+            results[part] = synthesize_part(part, parameters, CACHE, clock.stage)
+        keep_figures(parameters, part, results[part])
     print(table(results, XC7Z045, budget))
     if args.json:
         write_json(args.json, document(results, args.config, XC7Z045))

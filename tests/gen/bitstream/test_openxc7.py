@@ -64,7 +64,9 @@ def test_to_the_end(make: Make) -> None:
     assert made.clock_mhz == 200.0
     assert made.tool == "nextpnr-xilinx 0.8.2-f, Yosys 0.38"
     assert made.slack_ns == Slack(None, None)
-    assert made.utilization == Utilization(lut=100 + 20 + 8, ff=300, bram36=4.5, dsp=8)
+    assert made.utilization == Utilization(
+        lut=100 + 20 + 8, ff=300, bram36=4.5, dsp=8, memory_lut=8
+    )
     assert {name for name in made.others if name.startswith("reports/")} == set(made.others)
     assert "reports/placement_and_routing.log" in made.others
 

@@ -48,6 +48,42 @@ def test_no_tool(
     assert bitstream("--flow", flow) == 4  # replaces what it wrote
 
 
+def test_no_tool_with_a_folder(
+    with_vivado: Callable[..., None], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the tools need is there, and nowhere else; the bitstream takes its place later."""
+    assert bitstream("--out", "here") == 4
+    assert "Everything up to it is in here:" in capsys.readouterr().err
+    assert {"here/build.tcl", f"here/{MANIFEST_NAME}"} < names_below(place)
+    assert [each.name for each in place.iterdir()] == ["here"]
+    assert bitstream("--out", "here") == 4
+    with_vivado()
+    assert bitstream("--out", "here") == 0
+    assert Path("here", BIT_NAME).is_file()
+    assert not Path("here", "build.tcl").exists()
+
+
+def test_no_tool_leaves_an_earlier_bitstream_alone(
+    with_vivado: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_vivado()
+    assert bitstream("--out", "here") == 0
+    (tmp_path / "tools" / "vivado").unlink()
+    earlier = names_below(Path("here"))
+    assert bitstream("--out", "here") == 4
+    assert names_below(Path("here")) == earlier
+    assert "is in here-vivado:" in capsys.readouterr().err
+    assert Path("here-vivado", "build.tcl").is_file()
+
+
+def test_no_tool_and_a_folder_of_somebody(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bitstream("--out", "here") == 4
+    (place / "here" / "thesis.tex").write_text("years of work")
+    assert bitstream("--out", "here") == 2
+    assert "move thesis.tex away first" in capsys.readouterr().err
+    assert (place / "here" / "thesis.tex").read_text() == "years of work"
+
+
 def test_what_was_prepared_runs_by_hand(
     with_vivado: Callable[..., None], tmp_path: Path, place: Path
 ) -> None:
@@ -89,6 +125,10 @@ def test_variable_that_names_no_program(
     [
         (["--jobs", "0"], "--jobs: got 0"),
         (["--tolerate", "everything"], "--tolerate: got 'everything'"),
+        (["--attempts", "0"], "--attempts: got 0, allowed: 1..6"),
+        (["--attempts", "7"], "--attempts: got 7, allowed: 1..6; each takes another strategy"),
+        (["--flow", "openxc7", "--attempts", "2"], "--attempts: got 2, allowed: nothing with"),
+        (["--flow", "openxc7", "--tolerate", "PSU-1"], "--tolerate: got 'PSU-1', allowed: nothing"),
     ],
 )
 def test_wrong_option(
