@@ -77,3 +77,23 @@ def test_as_many_as_there_are_strategies() -> None:
     for wrong in (0, -1, len(STRATEGIES) + 1):
         with pytest.raises(ParameterError, match=rf"--attempts: got {wrong}, allowed: 1\.\."):
             check_attempts(wrong)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (
+            "set_property strategy $strategy [get_runs $run]",
+            "impl_1 is launched without a strategy",
+        ),
+        ("set_property strategy Flow_PerfOptimized_high [get_runs synth_1]", "synth_1 is launched"),
+        ("    if {$opened} {\n        close_design\n    }", "open_run impl_2 while impl_1 is open"),
+        ("current_run [get_runs $::chosen_run]", "no bitstream in the implementation run"),
+    ],
+)
+def test_a_line_that_is_missing_is_noticed(line: str, says: str, build: Build) -> None:
+    """Where the second of two attempts is the one that is taken."""
+    faults = {"max_slack@impl_1": "-0.2"}
+    run = build(attempts=2, faults=faults, instead={line: ""})
+    assert run.code != 0
+    assert says in "\n".join([*run.lines, run.errors])
