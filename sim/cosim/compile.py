@@ -119,25 +119,17 @@ class Design:
 
 
 def compile_model(
-    design: Design,
-    harness: str,
-    constants: Mapping[str, int],
-    *,
-    trace: bool = False,
-    memory_seed: int | None = None,
+    design: Design, harness: str, constants: Mapping[str, int], *, trace: bool = False
 ) -> Path:
     """The shared library of ``design`` under the C++ file ``harness`` of this package.
 
     ``constants`` reach the harness as macros; ``trace`` makes the model able to write a VCD
-    file (and slower). On-chip memories begin with zeros, or, by ``memory_seed``, with what a random
-    generator gives. The result is cached by everything that goes into it; the first time
+    file (and slower). The result is cached by everything that goes into it; the first time
     takes seconds to a minute, with a line on stderr.
 
     Raises `MissingToolError` without compiler or Verilator, `FractrainError` if they fail.
     """
     require_tools()
-    if memory_seed is not None:
-        constants = {**constants, "MEMORY_SEED": memory_seed}
     sources = {
         "model.v": design.verilog,
         "ports.h": _ports_header(design, constants),
@@ -148,8 +140,6 @@ def compile_model(
     arguments = [*VERILATOR_ARGUMENTS, "--top-module", design.name]
     if trace:
         arguments.append("--trace-vcd")
-    if memory_seed is not None:
-        arguments[arguments.index("--x-initial") + 1] = "unique"
     key = content_hash(
         *(part for item in sources.items() for part in item),
         *arguments,

@@ -99,7 +99,6 @@ class ConvolutionSimulation(Simulation):
     memory_bytes : size of the memory, a multiple of 4096
     design : the RTL; by default the engine of ``parameters``
     trace : file to write all signals of all cycles to, as VCD (slow and large)
-    memory_seed : on-chip memories begin with random contents instead of zeros
 
     Raises `MissingToolError` when a tool is missing, `ParameterError` if ``design`` has not the
     engine's ports. Every method that clocks the machine raises `MachineError` once the design
@@ -114,7 +113,6 @@ class ConvolutionSimulation(Simulation):
         base_address: int = 0,
         design: Design | None = None,
         trace: str | Path | None = None,
-        memory_seed: int | None = None,
     ) -> None:
         for name, value in (("memory_bytes", memory_bytes), ("base_address", base_address)):
             if value < 0 or value % 4096:
@@ -135,7 +133,6 @@ class ConvolutionSimulation(Simulation):
             "convolution.cpp",
             _constants(parameters),
             trace=bool(trace),
-            memory_seed=memory_seed,
         )
         self._open(library.load(path), trace)
         self._library.machine_attach(

@@ -100,13 +100,7 @@ class Machine {
   private:
     static constexpr int RESET_CYCLES = 4;
 
-    Machine() {
-#ifdef MEMORY_SEED
-        context_.randReset(2);  // what has no initial value is random
-        context_.randSeed(MEMORY_SEED);
-#endif
-        model.reset(new Vmodel{&context_});
-    }
+    Machine() : model{new Vmodel{&context_}} {}
 
     bool open_trace(const char* file) {
 #if VM_TRACE

@@ -7,6 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.mac.drain import RowDrain
+from hw.shared_module import ModuleLibrary
 from tests.hw.verilator import Player, primitive_models
 
 BITS, CYCLES = 8, 400
@@ -55,4 +56,6 @@ def test_every_column_in_turn(columns: int) -> None:
 
 @pytest.mark.parametrize("columns", [1, 2, 4, 9])
 def test_no_primitives_where_they_do_not_help(columns: int) -> None:
-    assert RowDrain(columns, BITS, primitives=True).name == f"mac_drain_{columns}x{BITS}"
+    drain = RowDrain(columns, BITS, primitives=True)
+    assert drain.name == f"mac_drain_{columns}x{BITS}"
+    assert "MUXF7" not in ModuleLibrary().emit(drain, "drain")

@@ -2,12 +2,13 @@
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.contract.errors import ParameterError
 from hw.memory.block_memory import LARGEST_ARRAY_BITS, RAM_BITS, BlockMemory, array_widths
+from tests.hw.refusals import assert_refused
 from tests.hw.verilator import Player
 
 
@@ -36,8 +37,9 @@ def test_some(width: int, depth: int, widths: list[int]) -> None:
 
 
 def test_too_deep() -> None:
-    with pytest.raises(ParameterError, match="words of a memory: got 1000001"):
-        BlockMemory(1, LARGEST_ARRAY_BITS + 1)
+    assert_refused(
+        lambda: BlockMemory(1, LARGEST_ARRAY_BITS + 1), match="words of a memory: got 1000001"
+    )
 
 
 def test_words_come_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,8 +54,6 @@ def test_words_come_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     read = [cycle > 60 and draw.random() < 0.6 for cycle in range(cycles)]
     places = [(draw.randrange(depth), draw.randrange(depth)) for _ in range(cycles)]
     words = [draw.getrandbits(width) for _ in range(cycles)]
-    import numpy as np
-
     shown = player.play(
         write_enable=np.array(write, np.uint8),
         write_address=np.array([to for to, _ in places], np.uint8),
