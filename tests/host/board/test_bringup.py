@@ -39,7 +39,7 @@ FAILURES = {
     "fpga-manager-error": ("bitstream", 5, "'write init error'", "dmesg"),
     "level-shifters": ("FCLK0", 5, "LVL_SHFTR_EN reads 0xA", "boot loader"),
     "permission-mem": ("FCLK0", 3, "no permission to open /dev/mem", "run as root"),
-    "no-ps-clock": ("FCLK0", 3, "the device tree has no ps-clk-frequency", "boot loader"),
+    "no-ps-clock": ("FCLK0", 3, "the device tree has no ps-clk-frequency", "docs/board.md"),
     "fclk-stuck": ("FCLK0", 5, "0xF8000170 was written", "another driver"),
     "fclk-unreachable": ("FCLK0", 2, "FCLK0 in MHz: got 200.0", "boot loader"),
     "wrong-id": ("ID", 5, "register ID reads 0x0BADF00D", "another bitstream"),
