@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet --quiet
+FRACTRAIN := $(PY) -m fractrain
+# pip with a line that says how far it is
+INSTALL := $(PY) -m tools.install
 STAMP := $(VENV)/.installed
 # uv only resolves versions for `make lock`; nothing else needs it.
 UV_VERSION := 0.13.9
@@ -13,12 +16,19 @@ UV_VERSION := 0.13.9
 TORCH ?= torch==2.13.0
 ARRAY_API ?= array-api-compat==1.16.0
 # The tools of `make bitstream`: vivado or openxc7.
-FLOW ?= vivado
+FLOW = vivado
 # Options for the command behind the target: make train ARGS="--seed 3"
-ARGS ?=
+ARGS =
 
 # Amaranth shall use the Yosys that its wheel brings, never one that happens to be on PATH.
 export AMARANTH_USE_YOSYS := builtin
+# Python and pip as this file wants them, whatever the shell has set: packages come from $(VENV) and
+# go there. Indexes, proxies, certificates and caches stay the user's.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONINSPECT PYTHONPLATLIBDIR __PYVENV_LAUNCHER__
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_REQUIREMENT PIP_CONSTRAINT PIP_EDITABLE
+unexport PIP_NO_DEPS PIP_NO_BINARY PIP_ONLY_BINARY PIP_REQUIRE_HASHES PIP_DRY_RUN PIP_UPGRADE
+unexport PIP_IGNORE_INSTALLED PIP_FORCE_REINSTALL PIP_PLATFORM PIP_PYTHON_VERSION PIP_ABI
+export PIP_USER := 0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -32,7 +42,7 @@ help: ## list the targets
 	@echo 'Example: make train ARGS="--seed 3". All options: $(VENV)/bin/fractrain train --help'
 
 train: $(STAMP) ## train a ResNet on handwritten digits through the accelerator model
-	@$(VENV)/bin/fractrain train --recipe short $(ARGS)
+	@$(FRACTRAIN) train --recipe short $(ARGS)
 
 # One thread a process for BLAS and PyTorch: two test processes share the cores, more would only spin.
 test: $(STAMP) ## run all tests, RTL co-simulations included
@@ -47,23 +57,23 @@ lint: $(STAMP) ## check style, types and import directions
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(VENV)/bin/lint-imports
+	$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 
 generate: $(STAMP) ## write the Verilog of the ZC706 machine to build/zc706
-	@$(VENV)/bin/fractrain generate --config zc706 --out build/zc706 $(ARGS)
+	@$(FRACTRAIN) generate --config zc706 --out build/zc706 $(ARGS)
 
 bitstream: $(STAMP) ## make the ZC706 bitstream in build/bitstream-zc706; FLOW=vivado or openxc7
-	@$(VENV)/bin/fractrain bitstream --config zc706 --flow $(FLOW) $(ARGS)
+	@$(FRACTRAIN) bitstream --config zc706 --flow $(FLOW) $(ARGS)
 
 synth: $(STAMP) ## synthesize it for area and logic depth, and compare with the budget
-	@$(VENV)/bin/fractrain synth --config zc706 --check $(ARGS)
+	@$(FRACTRAIN) synth --config zc706 --check $(ARGS)
 
 bench: $(STAMP) ## measure simulation, training and packing speed
 	$(check_tools)
-	@$(VENV)/bin/fractrain bench $(ARGS)
+	@$(FRACTRAIN) bench $(ARGS)
 
 torch: $(STAMP) ## add PyTorch, for `fractrain train --backend torch` and its tests
-	$(PIP) install '$(TORCH)' '$(ARRAY_API)'
+	@$(INSTALL) '$(TORCH)' '$(ARRAY_API)'
 
 lock: $(STAMP) ## resolve requirements.lock anew from pyproject.toml
 	$(PIP) install uv==$(UV_VERSION)
@@ -90,26 +100,53 @@ $(call need,command -v tclsh,tclsh (runs the Vivado script in tests),tcl)
 $(call need,command -v dtc,dtc (compiles the device tree in tests),device-tree-compiler)
 endef
 define check_python
-$(call need,$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3$(comma) 11))',Python 3.11 or newer (as $(PYTHON)),python3)
-$(call need,$(PYTHON) -c 'import ensurepip$(comma) venv',the venv module of $(PYTHON),python3-venv)
+$(call need,$(PYTHON) -E -c 'import sys; sys.exit(sys.version_info < (3$(comma) 11))',Python 3.11 or newer (as $(PYTHON)),python3)
+$(call need,$(PYTHON) -E -c 'import ensurepip$(comma) venv',the venv module of $(PYTHON),python3-venv)
+endef
+define check_path
+$(if $(UNSUPPORTED),$(error the path of this folder has $(UNSUPPORTED), which Python's virtual environments or setuptools cannot have in a path: move or clone it to another folder))
 endef
 comma := ,
 
+define newline
+
+
+endef
+# What venv, setuptools and the first lines of scripts take for something else.
+UNSUPPORTED := $(strip $(foreach character,: $$ { } " \ `,$(findstring $(character),$(CURDIR))) \
+    $(if $(findstring $(newline),$(CURDIR)),a line break))
+
 # Scripts in a virtual environment carry its path: a tree that was moved or copied needs a new one.
-AT_HOME := $(shell grep -qs ' $(CURDIR)/$(VENV)$$' $(VENV)/pyvenv.cfg && echo yes)
-ifneq ($(AT_HOME),yes)
+at_home = case "$$(sed -n 's/^command = //p' $(VENV)/pyvenv.cfg 2>/dev/null)" in \
+    (*" $$(pwd -P)/$(VENV)") true ;; (*) false ;; esac
+ifneq ($(shell $(at_home) && echo yes),yes)
 .PHONY: $(STAMP)
 endif
 
-# The stamp is written last, so whatever interrupts set-up makes the next call resume it.
+# Python reads *.pth in the encoding of whatever locale it is started in: a relative path is ASCII.
+# The stamp is written last, so whatever interrupts set-up makes the next call resume it. One at a
+# time: another that was begun meanwhile waits, and finds it done.
 $(STAMP): requirements.lock pyproject.toml
+	$(check_path)
 	$(check_python)
 	$(check_tools)
-	@echo "Setting up $(VENV) with the packages of requirements.lock (once, a minute or two) ..."
-	@rm -f $@
-	@if [ "$(AT_HOME)" != yes ] || ! $(PY) -m pip --version >/dev/null 2>&1; then \
-	    $(PYTHON) -m venv --clear $(VENV); fi
-	@$(PIP) install --require-hashes -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
-	@touch $@
-	@echo "Set-up is done."
+	@exec 9>>requirements.lock; \
+	if command -v flock >/dev/null && ! flock --nonblock 9; then \
+	    echo "Waiting for another make, which sets up $(VENV) ..."; \
+	    flock 9; \
+	fi; \
+	up_to_date() { [ $@ -nt requirements.lock ] && [ $@ -nt pyproject.toml ]; }; \
+	if up_to_date && $(at_home); then exit 0; fi; \
+	set -e; \
+	echo "Setting up $(VENV) with the packages of requirements.lock (once, a minute or two) ..."; \
+	rm -f $@; \
+	if ! { $(at_home); } || ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	    $(PYTHON) -m venv --clear $(VENV); \
+	fi; \
+	$(INSTALL) --require-hashes -r requirements.lock; \
+	$(INSTALL) --no-deps --no-build-isolation --editable .; \
+	for each in $(VENV)/lib/python3.*/site-packages/__editable__.fractrain_fpga-*.pth; do \
+	    if [ -f "$$each" ]; then echo ../../../.. >"$$each"; fi; \
+	done; \
+	touch $@; \
+	echo "Set-up is done."

@@ -76,9 +76,14 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def check_replaceable(folder: Path, manifest: str = MANIFEST_NAME) -> None:
-    """`ParameterError` unless replacing ``folder`` loses nothing but an earlier one of its kind."""
+    """`ParameterError` unless replacing ``folder`` loses nothing but an earlier one of its kind;
+    `DataError` if it cannot be made."""
     allowed = "a new or empty folder, or one that holds an earlier build and nothing else"
     if not folder.exists():
+        above = next(each for each in folder.absolute().parents if each.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            why = "must not be written" if above.is_dir() else "is a file"
+            raise DataError(f"cannot write {folder}: {above} {why}")
         return
     if not folder.is_dir():
         raise ParameterError("--out", str(folder), allowed, hint="this is a file")

@@ -21,7 +21,7 @@ def emit(component: wiring.Component, name: str) -> str:
     The text holds no date and no path and depends on the design only.
     """
     # The Yosys of Amaranth's own wheel: another version writes other bytes.
-    os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
+    os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     return ModuleLibrary().emit(component, name)
 
 

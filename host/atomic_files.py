@@ -1,36 +1,127 @@
-"""Files that are there whole or not at all, whatever ends the program while it writes them."""
+"""Files that are there whole or not at all, whatever ends the program while it writes them.
+
+Only regular files are written, and replaced: a device, FIFO or socket would be gone, or would wait
+for a reader. A link to a file stays, and the file it leads to is replaced; of a file with several
+names (hard links) only the one given gets the new content. A replaced file's rights stay, too.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from hw.contract.errors import DataError
 
+__all__ = [
+    "TEMPORARY",
+    "check_writable",
+    "failures_named",
+    "remove_temporaries",
+    "replacing",
+    "sync_folder",
+    "write_whole",
+]
+
 TEMPORARY = ".tmp"
 """How the names of files end that are still being written; they begin with a dot."""
+
+NAME_CHARACTERS = 40
+"""Of a file's name in that of its temporary file, as names have a longest length."""
+
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+)
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write ``content`` beside ``path``, make it durable, rename it to ``path``.
 
     After a crash, of the machine too, ``path`` holds its old content or the new one. Raises
-    `DataError` naming ``path`` if it cannot be written.
+    `DataError` naming ``path`` if it is no regular file, or cannot be written.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    with replacing(path) as temporary:
-        with temporary.open("wb") as file:
+    # a name that is no UTF-8 may be in a text: it is written with escapes
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    with replacing(check_writable(path)) as temporary:
+        with open(_create(temporary), "wb") as file:
             file.write(data)
             file.flush()
+            _take_rights(file.fileno(), path)
             os.fsync(file.fileno())
+
+
+def check_writable(path: Path) -> Path:
+    """Where `write_whole` would write: ``path``, or the file that it leads to as a link.
+
+    Raises `DataError` naming ``path`` for what can be known before: its folder is missing or must
+    not be written, or it is there and no regular file.
+    """
+    with failures_named(path):
+        try:
+            if text := _irregular(os.stat(path)):
+                raise _refusal(path, text)
+            target = Path(os.path.realpath(path))
+        except (FileNotFoundError, NotADirectoryError):
+            if path.is_symlink():
+                raise _refusal(path, "it is a link that leads nowhere") from None
+            target = path
+    folder = target.parent
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist; make it first"
+        raise _refusal(path, f"the folder {folder} {what}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _refusal(path, f"the folder {folder} must not be written")
+    return target
+
+
+def _refusal(path: Path, text: str) -> DataError:
+    return DataError(f"cannot write {path}: {text}")
+
+
+def _irregular(found: os.stat_result) -> str | None:
+    """What ``found`` is that must not be replaced, if it is."""
+    for is_kind, name in KINDS:
+        if is_kind(found.st_mode):
+            return f"it is {name}; give the name of a file"
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), found):
+                return "what is printed goes there; give the name of another file"
+    return None
+
+
+def _create(path: Path) -> int:
+    """A new file, with the rights that a new file has."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o666)
+    except FileExistsError:  # a process of the same number was killed
+        path.unlink()
+        return os.open(path, flags, 0o666)
+
+
+def _take_rights(descriptor: int, path: Path) -> None:
+    """Give the new file the rights and, where that is allowed, the owner of the one at ``path``."""
+    try:
+        old = os.stat(path)
+    except FileNotFoundError:
+        return
+    with contextlib.suppress(OSError):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    with contextlib.suppress(OSError):  # of file systems without rights
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A new name beside ``path`` to write under; renamed to ``path`` if all went well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    temporary = path.with_name(f".{path.name[:NAME_CHARACTERS]}.{os.getpid()}{TEMPORARY}")
     with failures_named(path):
         try:
             yield temporary
@@ -47,6 +138,23 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(path: Path) -> bool:
+    """Make the folder ``path``, durably, and those above it; False if it is there already."""
+    with failures_named(path):
+        missing = [each for each in path.parents if not each.exists()]
+        for each in (*reversed(missing), path):
+            try:
+                each.mkdir()
+            except FileExistsError:
+                if each != path and not each.is_dir():
+                    raise
+                if each == path:
+                    return False
+            else:
+                sync_folder(each.parent)
+        return True
 
 
 def remove_temporaries(folder: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hw.contract.errors import MissingToolError
+from hw.contract.installation import install_extra
 
-__all__ = ["needs_extra"]
+__all__ = ["needs_extra", "plain_matplotlib"]
 
 OURS = ("configs", "gen", "host", "hw", "sim")
 
@@ -23,5 +26,32 @@ def needs_extra(extra: str) -> Iterator[None]:
             raise  # a mistake of ours, not an installation that lacks something
         raise MissingToolError(
             f"the Python package {package} is not installed; it is needed here: "
-            f"pip install 'fractrain-fpga[{extra}]'"
+            f"{install_extra(extra)}"
         ) from error
+
+
+@contextmanager
+def plain_matplotlib(extra: str) -> Iterator[None]:
+    """Within it matplotlib can be imported and has its own defaults, whatever MPLBACKEND (which
+    notebooks set) and a matplotlibrc say; `needs_extra` if it is not installed.
+
+    Raises `MissingToolError` if it does not load.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    # its remarks on settings and caches that are none of ours
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    try:
+        with needs_extra(extra):
+            import matplotlib
+    except (OSError, ValueError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise MissingToolError(
+            f"matplotlib does not load: {text}; mend or move the file matplotlibrc (in the current "
+            "folder, named by MATPLOTLIBRC or in ~/.config/matplotlib)"
+        ) from error
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield

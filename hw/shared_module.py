@@ -8,7 +8,7 @@ the `ModuleLibrary` given as the platform emits once.
 
 from typing import Any
 
-from amaranth.back import verilog
+from amaranth.back import rtlil, verilog
 from amaranth.hdl import (
     ClockDomain,
     ClockSignal,
@@ -23,6 +23,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from hw.contract.errors import ParameterError
+from hw.rtlil import prepared
 
 __all__ = ["ModuleLibrary", "SharedModule"]
 
@@ -39,6 +40,12 @@ class SharedModule(wiring.Component):
     """The component ``component``, emitted as the module ``name`` and shared by all who use it.
 
     Members: those of ``component``. Timing: that of ``component``; domain ``sync`` only.
+
+    The module carries ``keep_hierarchy``: every tool keeps it as a module. What many instances
+    hold alike (the same operand in two clusters, a counter beside each multiplexer) is there so
+    that no register drives more than a part of the chip; tools that lay the hierarchy flat merge
+    such registers again. An attribute holds in each of them, and leaves them free to merge what is
+    equal by accident.
 
     Elaborated without a `ModuleLibrary` (Amaranth's own simulator) it is the component itself,
     so the same design simulates everywhere.
@@ -95,15 +102,15 @@ class ModuleLibrary:
 
         The text depends on the design only: same input, same bytes.
         """
-        modules = [self._convert(top, name)]
+        modules = [self._convert(top, name, kept=False)]
         emitted: set[str] = set()
         while pending := sorted(self._components.keys() - emitted):
             for each in pending:
-                modules.append(self._convert(self._components[each], each))
+                modules.append(self._convert(self._components[each], each, kept=True))
                 emitted.add(each)
         return "\n".join(modules)
 
-    def _convert(self, component: wiring.Component, name: str) -> str:
+    def _convert(self, component: wiring.Component, name: str, *, kept: bool) -> str:
         # Every module has clk and rst, whether it uses them or not, so that all instances
         # look alike.
         domain = ClockDomain("sync")
@@ -111,6 +118,6 @@ class ModuleLibrary:
         fragment.add_domains(domain)
         ports = {"clk": (domain.clk, None), "rst": (domain.rst, None)}
         ports |= {port: (Value.cast(value), None) for port, (_, value) in _ports(component).items()}
-        return verilog.convert(
-            fragment, name=name, ports=ports, strip_internal_attrs=True, emit_src=False
-        )
+        text, _ = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
+        # What `verilog.convert` does behind its own RTLIL, for which Amaranth has no public name.
+        return verilog._convert_rtlil_text(prepared(text, kept=kept), strip_internal_attrs=True)

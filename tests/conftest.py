@@ -2,13 +2,22 @@
 
 import os
 import signal
+import tempfile
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pytest
 
+from gen.plain_paths import temporary_root
+from sim import progress
+
 # Before any test imports Amaranth: the Yosys of its wheel, never one that happens to be on PATH.
 os.environ["AMARANTH_USE_YOSYS"] = "builtin"
+
+# Folders of tests have plain names, or Vivado's refusal of others would be all that its tests see.
+os.environ["TMPDIR"] = tempfile.tempdir = str(temporary_root())
 
 # Who starts the tests in the background ignores these, and programs inherit that: what tests
 # interrupt would run on.
@@ -16,6 +25,37 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 for ignored in (signal.SIGHUP, signal.SIGQUIT):
     signal.signal(ignored, signal.SIG_DFL)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """What is slow, compilations above all, says so where pytest itself writes: the first run is
+    not silent for minutes, and no test finds such a line in what a command said."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        lines = Lines(os.dup(2))
+    progress.redirect(lines)
+    config.add_cleanup(lines.close)
+
+
+class Lines:
+    """A file in which each text begins on a line of its own, behind pytest's dots."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file: TextIO = os.fdopen(descriptor, "w")
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> int:
+        return self._file.write(f"\n{text}")
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        progress.redirect(None)
+        self._file.close()
 
 
 @pytest.fixture(scope="session")

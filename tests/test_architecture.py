@@ -40,9 +40,9 @@ sys.meta_path.insert(0, Blocked())
 
 
 TOP_LEVEL = {
-    *("hw", "gen", "sim", "host", "constraints", "board", "tests", "Makefile"),
+    *("hw", "gen", "sim", "host", "constraints", "board", "tests", "tools", "Makefile"),
     *("pyproject.toml", "requirements.lock", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
-    *("LICENSE", "configs", "docs", ".ci", ".gitignore"),
+    *("LICENSE", "configs", "docs", ".ci", ".gitignore", ".gitattributes", "fractrain.py"),
 }
 
 

@@ -4,6 +4,14 @@
 # It installs the tree that it lies in. For another machine it sends that tree as one tar stream and
 # runs itself there, so both ways end in the same lines of this file.
 set -eu
+# What would change the meaning of a command below; files are for everybody to read.
+unset CDPATH GREP_OPTIONS TAR_OPTIONS GZIP POSIXLY_CORRECT PYTHONHOME PYTHONPATH PYTHONINSPECT
+LC_ALL=C
+export LC_ALL
+umask 022
+
+# What the board gets of the tree.
+SENT='fractrain.py host hw gen sim configs board'
 
 usage() {
     cat <<'END'
@@ -75,6 +83,10 @@ fi
 [ -z "$uninstall" ] || [ -z "$bitstream" ] || fail 2 "--uninstall takes no bitstream"
 
 tree=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+case $tree$root$bitstream${TMPDIR-} in
+*"
+"*) fail 2 "a path has a line break, which this script cannot have in one: $tree $root $bitstream" ;;
+esac
 for name in host hw gen sim configs board/zc706; do
     [ -d "$tree/$name" ] || fail 3 "$tree has no folder $name: run install.sh from the project's tree"
 done
@@ -83,7 +95,7 @@ if [ -n "$bitstream" ]; then
     for name in bitstream.json fractrain_zc706.bin; do
         [ -f "$bitstream/$name" ] || fail 3 "$bitstream has no $name; give the folder that 'make bitstream' made"
     done
-    sum=$(sha256sum "$bitstream/fractrain_zc706.bin" | cut -d ' ' -f 1)
+    sum=$(sha256sum <"$bitstream/fractrain_zc706.bin" | cut -d ' ' -f 1)
     grep -q "$sum" "$bitstream/bitstream.json" ||
         fail 3 "$bitstream/fractrain_zc706.bin is not the file that bitstream.json describes: run 'make bitstream' again"
     bitstream=$(CDPATH='' cd -- "$bitstream" && pwd)
@@ -100,8 +112,8 @@ trap 'exit 143' TERM
 # shellcheck disable=SC2016 # the board expands it
 remote='set -eu
 folder=$(mktemp -d)
-trap "rm -rf \"$folder\"" EXIT
-tar -xzf - -C "$folder"
+trap "rm -rf -- \"\$folder\"" EXIT
+(cd -- "$folder" && tar -xzf -)
 if [ "$(id -u)" -eq 0 ]; then become=; else
     become="sudo -n"
     sudo -n true 2>/dev/null || {
@@ -122,7 +134,8 @@ $become sh "$folder/board/zc706/install.sh" '
 if [ -n "$board" ]; then
     command -v ssh >/dev/null || fail 4 "ssh is not installed: apt-get install openssh-client"
     mkdir "$scratch/send"
-    for name in host hw gen sim configs board; do
+    # shellcheck disable=SC2086 # a list
+    for name in $SENT; do
         ln -s "$tree/$name" "$scratch/send/$name"
     done
     if [ -n "$bitstream" ]; then
@@ -138,7 +151,8 @@ if [ -n "$board" ]; then
         dtc -@ -I dts -O dtb -o "$scratch/send/built/fractrain.dtbo" \
             "$tree/board/zc706/fractrain-overlay.dts"
     fi
-    tar -chzf - -C "$scratch/send" --exclude=__pycache__ . |
+    # cd, not -C: tar takes a backslash in that for an escape
+    (cd -- "$scratch/send" && tar -chzf - --exclude=__pycache__ .) |
         ssh -- "$board" "$remote ${dry:+--dry-run} ${uninstall:+--uninstall} --root / \$bitstream"
     exit
 fi
@@ -237,7 +251,8 @@ elif [ ! -d "$root/usr/lib/python3/dist-packages/numpy" ]; then
 fi
 
 mkdir "$scratch/software" "$scratch/bitstream"
-tar -cf - -C "$tree" --exclude=__pycache__ host hw gen sim configs board | tar -xf - -C "$scratch/software"
+# shellcheck disable=SC2086 # a list
+(cd -- "$tree" && tar -cf - --exclude=__pycache__ $SENT) | (cd -- "$scratch/software" && tar -xf -)
 cat >"$scratch/command" <<'END'
 #!/bin/sh
 # fractrain, as board/zc706/install.sh has put it here. The version is taken once, at the start: a
@@ -247,7 +262,7 @@ library=$(readlink -f -- "$here/../lib/fractrain/current")
 PYTHONPATH=$library${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONPATH
 # -P: a folder called host where the user happens to be is none of ours.
-exec python3 -P -m host.cli.main "$@"
+exec python3 -P -m fractrain "$@"
 END
 
 say "${would}installed:"

@@ -20,6 +20,7 @@ from gen.bitstream.manifest import (
     BitstreamManifest,
 )
 from gen.bitstream.openxc7 import OpenFlow
+from gen.bitstream.resources import beside_each_other, check_budget
 from gen.bitstream.script_runs import Say
 from gen.bitstream.vivado import VivadoFlow
 from gen.build import TOOLS
@@ -34,7 +35,14 @@ from hw.contract.errors import DataError, FractrainError
 from hw.contract.parameters import Parameters
 from hw.contract.registers import RegisterMap
 
-__all__ = ["FLOWS", "failed_folder", "make_bitstream", "prepare_project", "write_project"]
+__all__ = [
+    "FLOWS",
+    "failed_folder",
+    "kind_of",
+    "make_bitstream",
+    "prepare_project",
+    "write_project",
+]
 
 FLOWS: dict[str, Flow] = {each.name: each for each in (VivadoFlow(), OpenFlow())}
 
@@ -63,8 +71,9 @@ def make_bitstream(
 ) -> BitstreamManifest:
     """Run the tools of ``flow`` on ``project`` and publish the bitstream as the folder ``out``.
 
-    An earlier bitstream in ``out`` is removed before the tools start: after a failure or an
-    interruption there is none, rather than one of another design under the same name. The tools
+    An earlier bitstream in ``out``, or the project that was left there for want of tools, is
+    removed before the tools start: after a failure or an interruption there is none, rather than
+    one of another design under the same name. The tools
     run in a folder beside ``out``, whose name ``say`` hears first. If they fail it stays as
     `failed_folder`, with logs and reports but without anything that could be loaded.
 
@@ -73,13 +82,21 @@ def make_bitstream(
     is removed.
     """
     flow.find_tools()
-    withdraw(out, BITSTREAM_MANIFEST_NAME)
+    withdraw(out, kind_of(out) or BITSTREAM_MANIFEST_NAME)
     with _working_folder(out, flow, project) as work:
         say(f"{flow.name} in {work}")
         made = flow.make(work, request, say)
+        check_budget(made.utilization, request.budget)
         manifest, files = _bitstream(request, config, flow, made, _build_hash(project))
         publish(out, files, BITSTREAM_MANIFEST_NAME)
     return manifest
+
+
+def kind_of(folder: Path) -> str | None:
+    """Name of the manifest in ``folder``: of a bitstream, or of a prepared project; else None."""
+    if (folder / BITSTREAM_MANIFEST_NAME).is_file():
+        return BITSTREAM_MANIFEST_NAME
+    return MANIFEST_NAME if _is_ours(folder) else None
 
 
 def failed_folder(out: Path) -> Path:
@@ -106,6 +123,8 @@ def _bitstream(
         tool=made.tool,
         utilization=made.utilization,
         slack_ns=made.slack_ns,
+        resources=beside_each_other(made.utilization, request.budget, request.modelled),
+        strategy=made.strategy,
         files=tuple(FileEntry.of(name, content) for name, content in sorted(files.items())),
     )
     return manifest, files | {BITSTREAM_MANIFEST_NAME: manifest.to_json().encode()}

@@ -21,11 +21,17 @@ class Request:
     parameters : the machine
     jobs : processes and threads that a tool may use
     tolerated : ids of critical warnings that do not end the build (Vivado)
+    attempts : implementations, of which the best that passes is taken (Vivado)
+    budget, modelled : what of the FPGA it may use, and what ``make synth`` says that it does, by
+        the names of `gen.synthesis.figures.Figures`; None: nobody has said
     """
 
     parameters: Parameters
     jobs: int = 1
     tolerated: Sequence[str] = ()
+    attempts: int = 1
+    budget: Mapping[str, float] | None = None
+    modelled: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Made:
 
     bit : the .bit file
     others : further files of the bitstream's folder, by name: reports, the hardware platform
+    strategy : by which it was placed and routed, if there is a choice
     """
 
     bit: bytes
@@ -42,6 +49,7 @@ class Made:
     utilization: Utilization
     slack_ns: Slack
     others: Mapping[str, bytes]
+    strategy: str = ""
 
 
 class Flow(Protocol):
@@ -62,6 +70,9 @@ class Flow(Protocol):
 
     def find_tools(self) -> None:
         """Raise `MissingToolError` naming everything that is missing."""
+
+    def check_place(self, out: Path) -> None:
+        """Raise `ParameterError` if the tools are there and cannot work beside ``out``."""
 
     def make(self, folder: Path, request: Request, say: Say) -> Made:
         """Run the tools in ``folder``, which has the prepared files; ``say`` hears the stages.

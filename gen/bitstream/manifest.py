@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,14 @@ FLOWS = ("vivado", "openxc7")
 
 @dataclass(frozen=True)
 class Utilization:
-    """What of the FPGA is used; ``bram36`` counts a half of a block as 0.5."""
+    """What of the FPGA is used; ``bram36`` counts a half of a block as 0.5, ``memory_lut`` those of
+    the LUTs that are memory or shift register (None: the flow does not say)."""
 
     lut: int
     ff: int
     bram36: float
     dsp: int
+    memory_lut: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ class BitstreamManifest:
     flow : ``vivado`` or ``openxc7``
     tool : name and version of what placed and routed it
     utilization, slack_ns : as the flow reported them
+    resources : figure → what is ``used``, the ``budget``, and what ``make synth`` had mapped
+        (``synth``); None where it is not known. Bitstreams of earlier versions have none
+    strategy : of the implementation (Vivado)
     files : everything else in the folder, paths relative to the manifest
     """
 
@@ -85,6 +90,8 @@ class BitstreamManifest:
     utilization: Utilization
     slack_ns: Slack
     files: tuple[FileEntry, ...]
+    resources: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    strategy: str = ""
 
     @property
     def build_hash_register(self) -> int:
@@ -142,15 +149,20 @@ def read_bitstream_manifest(path: Path) -> BitstreamManifest:
 
 def _check(manifest: BitstreamManifest) -> None:
     """`ValueError` for what the types of Python's JSON would let through."""
-    numbers = [manifest.clock_mhz, *dataclasses.astuple(manifest.utilization)]
-    numbers += [each for each in dataclasses.astuple(manifest.slack_ns) if each is not None]
+    used = manifest.utilization
+    numbers = [manifest.clock_mhz, used.lut, used.ff, used.bram36, used.dsp]
+    optional = [used.memory_lut, *dataclasses.astuple(manifest.slack_ns)]
+    optional += [value for row in manifest.resources.values() for value in row.values()]
+    numbers += [each for each in optional if each is not None]
     if not all(
         isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each)
         for each in numbers
     ):
         raise ValueError("a figure is no number")
-    if not (isinstance(manifest.config, str) and isinstance(manifest.tool, str)):
-        raise ValueError("config and tool are texts")
+    if not all(
+        isinstance(each, str) for each in (manifest.config, manifest.tool, manifest.strategy)
+    ):
+        raise ValueError("config, tool and strategy are texts")
     if not re.fullmatch(r"[0-9a-f]{64}", manifest.build_hash) or manifest.flow not in FLOWS:
         raise ValueError("build_hash or flow")
     for entry in manifest.files:

@@ -78,6 +78,9 @@ class OpenFlow:
         if missing:
             raise MissingToolError(f"missing for the open flow: {', '.join(missing)}")
 
+    def check_place(self, out: Path) -> None:
+        """Any: the script names nothing but files in its own folder."""
+
     def make(self, folder: Path, request: Request, say: Say) -> Made:
         absolute = {
             name: str(Path(os.environ.get(name, "")).resolve()) for name in (CHIPDB, DATABASE)
@@ -121,7 +124,13 @@ def _utilization(statistics: bytes) -> Utilization:
         area = area_of_cells({kind: int(n) for kind, n in counts.items() if _is_fabric(kind)})
     except (ValueError, KeyError, TypeError) as error:
         raise FractrainError("Yosys's stat.json has no number of cells by type") from error
-    return Utilization(lut=area.luts, ff=area.flip_flops, bram36=area.bram36, dsp=area.dsps)
+    return Utilization(
+        lut=area.luts,
+        ff=area.flip_flops,
+        bram36=area.bram36,
+        dsp=area.dsps,
+        memory_lut=area.memory_luts,
+    )
 
 
 def _is_fabric(kind: str) -> bool:

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from gen.tool_environment import script_environment
 from hw.contract.errors import DataError, MissingToolError
 
 __all__ = ["run_logged"]
@@ -29,8 +30,8 @@ def run_logged(
     """Run ``command`` in ``folder`` without input until it ends; returns its exit code.
 
     Standard output and error go to ``log`` and, line by line, to ``on_line``. There is no time
-    limit. ``environment`` is added to this process's own. However the call ends (an exception from
-    ``on_line`` or a KeyboardInterrupt included), no process of the command's group is left.
+    limit. ``environment`` is added to `script_environment`. However the call ends (an exception
+    from ``on_line`` or a KeyboardInterrupt included), no process of the command's group is left.
 
     Raises `MissingToolError` if the command cannot be started, `DataError` if the log cannot be
     written.
@@ -69,7 +70,7 @@ def _started(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | dict(environment or {}),
+            env=script_environment(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

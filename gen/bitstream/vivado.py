@@ -17,8 +17,9 @@ from gen.bitstream.manifest import BIT_NAME, XSA_NAME, Slack, Utilization
 from gen.bitstream.messages import first_fatal
 from gen.bitstream.script_runs import Say, run_script
 from gen.bitstream.vivado_script import SCRIPT_NAME, vivado_script
+from gen.plain_paths import is_plain
 from gen.zynq.sources import sources
-from hw.contract.errors import DataError, FractrainError, MissingToolError
+from hw.contract.errors import DataError, FractrainError, MissingToolError, ParameterError
 
 __all__ = ["REPORTS", "VivadoFlow"]
 
@@ -44,7 +45,11 @@ class VivadoFlow:
     def prepare(self, request: Request) -> dict[str, bytes]:
         verilog = sources(request.parameters)
         script = vivado_script(
-            request.parameters, list(verilog), jobs=request.jobs, tolerated=request.tolerated
+            request.parameters,
+            list(verilog),
+            jobs=request.jobs,
+            tolerated=request.tolerated,
+            attempts=request.attempts,
         )
         return {
             **verilog,
@@ -61,27 +66,39 @@ class VivadoFlow:
                 "VIVADO may name it)"
             )
 
+    def check_place(self, out: Path) -> None:
+        if _vivado() is not None and not is_plain(out.resolve()):
+            raise ParameterError(
+                "--out",
+                str(out.resolve()),
+                "with Vivado, a path of letters, digits and ._+@- only",
+                hint="its scripts and makefiles break on others: choose a folder elsewhere",
+            )
+
     def make(self, folder: Path, request: Request, say: Say) -> Made:
         command = [_vivado() or "vivado", "-mode", "batch", "-notrace", "-nojournal"]
         command += ["-log", "vivado.log", "-source", SCRIPT_NAME]
         run_script(command, folder, tool="Vivado", log=self.log, say=say)
         result = _read_result(folder / RESULT_NAME)
         _check_figures(result, request)
-        _check_messages(folder, request)
+        _check_messages(folder, result["run"], request)
         bit = _read(folder / "outputs" / BIT_NAME)
         platform = _read(folder / "outputs" / XSA_NAME)
         to_bin(bit, BIT_NAME)
         _check_platform(platform, bit)
+        used = Utilization(
+            lut=int(result["lut"]),
+            ff=int(result["ff"]),
+            bram36=result["bram36"],
+            dsp=int(result["dsp"]),
+            memory_lut=int(result["memory_lut"]),
+        )
         return Made(
             bit=bit,
             clock_mhz=result["clock_mhz"],
             tool=f"Vivado {result['vivado']}",
-            utilization=Utilization(
-                lut=int(result["lut"]),
-                ff=int(result["ff"]),
-                bram36=result["bram36"],
-                dsp=int(result["dsp"]),
-            ),
+            utilization=used,
+            strategy=result["strategy"],
             slack_ns=Slack(result["setup_slack_ns"], result["hold_slack_ns"]),
             others={XSA_NAME: platform, **_reports(folder)},
         )
@@ -97,10 +114,13 @@ def _read_result(path: Path) -> dict[str, Any]:
     pairs = dict(line.split(" ", 1) for line in lines if " " in line)
     if pairs.pop("format", None) != RESULT_FORMAT or lines[-1:] != ["end"]:
         raise FractrainError(f"Vivado's {path.name} is incomplete")
-    result: dict[str, Any] = {"vivado": pairs.pop("vivado", "")}
+    texts = ("vivado", "run", "strategy")
+    result: dict[str, Any] = {name: pairs.pop(name, "") for name in texts}
+    if missing := [name for name in texts if not result[name]]:
+        raise FractrainError(f"Vivado's {path.name} does not say: {', '.join(missing)}")
     for name in (
         *("clock_mhz", "setup_slack_ns", "hold_slack_ns"),
-        *("lut", "ff", "bram36", "dsp"),
+        *("lut", "memory_lut", "ff", "bram36", "dsp"),
     ):
         try:
             result[name] = float(pairs.pop(name))
@@ -121,9 +141,11 @@ def _check_figures(result: dict[str, Any], request: Request) -> None:
             raise FractrainError(f"timing is not met: {name} slack {slack} ns")
 
 
-def _check_messages(folder: Path, request: Request) -> None:
-    """Every log of the run, whatever the script saw of them."""
-    for log in (folder / "vivado.log", *sorted(folder.glob("project/*.runs/*/runme.log"))):
+def _check_messages(folder: Path, run: str, request: Request) -> None:
+    """Every log of what was taken, the implementation ``run``, whatever the script saw of them."""
+    logs = [*folder.glob("project/*.runs/synth_1/runme.log")]
+    logs += [each for each in folder.glob("project/*.runs/*/runme.log") if each.parent.name == run]
+    for log in (folder / "vivado.log", *logs):
         lines = _read(log).decode("utf-8", errors="replace").splitlines()
         if fatal := first_fatal(lines, request.tolerated):
             raise FractrainError(f"{log.relative_to(folder)}: {fatal}")

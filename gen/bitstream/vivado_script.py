@@ -9,27 +9,37 @@ from gen.bitstream.board import DDR_BYTES, PART
 from gen.bitstream.constraints import VIVADO
 from gen.bitstream.manifest import BIT_NAME, XSA_NAME
 from gen.bitstream.messages import FATAL_WARNINGS, TOLERATED
+from gen.bitstream.strategies import STRATEGIES
 from gen.bitstream.template import fill, tcl_list
 from gen.zynq.names import WRAPPER_NAME
 from hw.contract.parameters import Parameters
-from hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
+from hw.contract.zynq import GP0_BYTES, REGISTERS_BASE, REGISTERS_BYTES
 
 __all__ = ["SCRIPT_NAME", "vivado_script"]
 
 SCRIPT_NAME = "build.tcl"
 
 SETTINGS = "settings.tcl"
-PARTS = ("stages.tcl", "block_design.tcl", "runs.tcl", "checks.tcl", "results.tcl", "main.tcl")
+PARTS = (
+    *("stages.tcl", "block_design.tcl", "runs.tcl", "checks.tcl", "results.tcl", "attempts.tcl"),
+    "main.tcl",
+)
 
 
 def vivado_script(
-    parameters: Parameters, sources: Sequence[str], *, jobs: int, tolerated: Sequence[str] = ()
+    parameters: Parameters,
+    sources: Sequence[str],
+    *,
+    jobs: int,
+    tolerated: Sequence[str] = (),
+    attempts: int = 1,
 ) -> str:
     """The Tcl that makes the bitstream of ``parameters``, for Vivado's batch mode.
 
     sources : names of the Verilog files, which lie beside the script, as the constraints do
     jobs : runs and threads at the same time
     tolerated : ids of critical warnings that do not end the build, besides `TOLERATED`
+    attempts : implementations, each by another of `STRATEGIES`
     """
     settings = fill(
         _read(SETTINGS),
@@ -42,10 +52,12 @@ def vivado_script(
         constraints=tcl_list([VIVADO]),
         registers_base=f"0x{REGISTERS_BASE:08x}",
         registers_range=f"0x{REGISTERS_BYTES:08x}",
+        gp0_range=f"0x{GP0_BYTES:08x}",
         ddr_range=f"0x{DDR_BYTES:08x}",
         bit_name=BIT_NAME,
         xsa_name=XSA_NAME,
         jobs=jobs,
+        strategies=tcl_list(STRATEGIES[:attempts]),
         tolerated=tcl_list([*TOLERATED, *tolerated]),
         fatal=tcl_list(text for each in FATAL_WARNINGS for text in each),
     )

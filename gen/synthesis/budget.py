@@ -8,13 +8,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gen.synthesis.figures import Figures
 from gen.synthesis.parts import PARTS
-from hw.contract.errors import DataError, ParameterError
+from hw.contract.errors import ParameterError
+from hw.contract.yaml_files import read_yaml
 
-__all__ = ["Budget", "excesses", "read_budget"]
+__all__ = ["Budget", "excesses", "preset_budget", "read_budget"]
 
 Budget = Mapping[str, Mapping[str, float]]
 """Part → figure → greatest value allowed."""
@@ -32,17 +31,20 @@ def read_budget(config: str, file: Path | None = None) -> Budget:
     Raises `DataError` if there is none, `ParameterError` for what it says.
     """
     source = str(file) if file else f"configs/budgets/{config}.yaml"
-    try:
-        entry = file or resources.files("configs") / "budgets" / f"{Path(config).name}.yaml"
-        document = yaml.safe_load(entry.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(
-            f"no budget for {config}: {source}: {error.strerror}; run without --check, "
-            "or give a file with --budget"
-        ) from error
-    except yaml.YAMLError as error:
-        raise DataError(f"{source} is not valid YAML: {error}") from error
+    document = read_yaml(
+        file or resources.files("configs") / "budgets" / f"{Path(config).name}.yaml",
+        source=source,
+        takes=", ".join(PARTS),
+        advice=f": no budget for {config}; run without --check, or give a file with --budget",
+    )
     return _parse(document, source)
+
+
+def preset_budget(config: str, part: str) -> Mapping[str, float] | None:
+    """The budget of ``part`` that comes with the preset ``config``; None for any other machine."""
+    if not (resources.files("configs") / "budgets" / f"{config}.yaml").is_file():
+        return None
+    return read_budget(config).get(part)
 
 
 def _parse(document: Any, source: str) -> Budget:

@@ -48,7 +48,7 @@ def synthesize_part(
     chosen = PARTS[part]
     progress("generating Verilog")
     verilog = chosen.verilog(parameters)
-    netlist = synthesize(verilog, chosen.top, cache, progress, inside=chosen.inside)
+    netlist = synthesize(verilog, chosen.top, cache, progress)
     progress("measuring")
     products = parameters.bit_products_per_cycle if part == "array" else None
     return measure(netlist, operands=chosen.operands, resets=chosen.resets, bit_products=products)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from amaranth.lib import wiring
 
 from gen.verilog import emit
-from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
+from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME
 from gen.zynq.sources import surroundings
 from hw.contract.parameters import Parameters
 from hw.engine.engine import ConvolutionEngine
@@ -30,14 +30,12 @@ class Part:
     verilog : parameters → all of its Verilog
     operands : where its operand bits come from, see `measure_loads`
     resets : names of the nets that reset all of it, whose loads the figures leave out
-    inside : modules below the top that exist once and are laid flat, although they have plain names
     """
 
     top: str
     verilog: Callable[[Parameters], str]
     operands: tuple[str, ...]
     resets: tuple[str, ...] = ("rst",)
-    inside: tuple[str, ...] = ()
 
 
 def _component(top: str, make: Callable[[Parameters], wiring.Component]) -> Callable[..., str]:
@@ -75,7 +73,6 @@ PARTS = {
         _board,
         tuple(ENGINE_PATH + pattern for pattern in ENGINE_OPERANDS),
         resets=("accelerator.reset",),
-        inside=(WRAPPER_NAME, ACCELERATOR_NAME),
     ),
 }
 """By the name that ``fractrain synth --part`` and the budgets know them by."""

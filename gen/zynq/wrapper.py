@@ -21,12 +21,12 @@ HEADER = """\
 
 """
 
-# ASYNC_REG keeps the two close together and unreplicated (UG912); hence the third register, which
-# may be replicated: it drives every register that has a reset.
+# ASYNC_REG keeps the two close together and unreplicated (UG912); hence the third register. It
+# drives every register that has a reset: Vivado makes as many of it as max_fanout asks for (UG901).
 RESET_TEXT = f"""\
   // Reset comes at once and goes with the clock.
   (* ASYNC_REG = "TRUE" *) reg [1:0] reset_stages;
-  reg reset;
+  (* max_fanout = 512 *) reg reset;
 
   initial begin
     reset_stages = 2'b11;

@@ -130,6 +130,7 @@ class BoardAccelerator(EngineAccelerator):
     ) -> Outcome:
         self._check(program)
         device, size = self._device, len(image)
+        device.check_clock()
         device.runner.require_idle()
         for slot, precision in precisions.items():
             device.registers.write_precision(slot, precision)
@@ -142,9 +143,9 @@ class BoardAccelerator(EngineAccelerator):
             cycle_limit(program, precisions),
         )
         memory = device.buffer.read(size)
-        work = program_work(
-            device.registers.counters(), seconds=0.0 if device.system.simulated else seconds
-        )
+        counters = device.registers.counters()
+        work = program_work(counters, seconds=0.0 if device.system.simulated else seconds)
+        device.check_pace(work.total.cycles, seconds)
         beats = np.zeros((0, self.parameters.results_per_beat), np.int64)
         return Outcome(memory, beats, work)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from hw.contract.parameters import Parameters
 from hw.contract.precision import Precision
 from hw.contract.registers import BUILD_HASH, ID, IDENTITY
 from sim.cosim.convolution import ConvolutionSimulation
+from sim.cosim.waveform import Waveform
 from sim.memory_model import MemoryModel
 
 MEMORY_BYTES = 1 << 30
@@ -27,7 +28,8 @@ MEMORY_BYTES = 1 << 30
 class CosimAccelerator(EngineAccelerator):
     """The convolution engine of ``parameters`` under Verilator, behind the accelerator's interface.
 
-    Opening compiles it, unless an earlier run has. ``memory`` says how its memory behaves.
+    Opening compiles it, unless an earlier run has. ``memory`` says how its memory behaves;
+    ``waveform`` and ``watch`` are those of `ConvolutionSimulation`.
 
     Raises `MissingToolError` if a compiler or a package is missing, `MachineError` if the machine
     stops; it has been reset then and takes the next call.
@@ -35,12 +37,26 @@ class CosimAccelerator(EngineAccelerator):
 
     measured_as = "RTL cycles"
 
-    def __init__(self, parameters: Parameters, memory: MemoryModel | None = None) -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        memory: MemoryModel | None = None,
+        *,
+        waveform: Waveform | None = None,
+        watch: Callable[[int], None] | None = None,
+    ) -> None:
         super().__init__(parameters)
         self._model = memory or MemoryModel.ideal()
         with needs_extra("hardware"):
-            self._machine = ConvolutionSimulation(parameters, memory_bytes=MEMORY_BYTES)
+            self._machine = ConvolutionSimulation(
+                parameters, memory_bytes=MEMORY_BYTES, waveform=waveform, watch=watch
+            )
         self._check_identity()
+
+    @property
+    def clock_cycles(self) -> int:
+        """Cycles of the clock since it was opened, between programs, too."""
+        return self._machine.cycles
 
     def _check_identity(self) -> None:
         identity = self._machine.read_register(ID)

@@ -26,14 +26,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from host.board.system import System, Words
-from hw.contract.errors import MachineError, ParameterError
+from hw.contract.errors import DataError, MachineError, ParameterError
 
 __all__ = [
     "SHIFTERS_ON",
     "SLCR_ADDRESS",
     "SLCR_SIZE",
+    "ClockChanged",
     "ClockState",
     "Slcr",
+    "ps_clock_mhz",
     "set_clock",
     "stop_clock",
 ]
@@ -47,10 +49,12 @@ CLOCK_CONTROL, CLOCK_GATE, RESET_CONTROL, LEVEL_SHIFTERS = 0x170, 0x178, 0x240, 
 SOURCES = ("IO", "IO", "ARM", "DDR")
 SOURCE_CODE: Mapping[str, int] = {"IO": 0, "ARM": 2, "DDR": 3}
 LARGEST_DIVIDER = 63
+CELL_BYTES = 4
 SHIFTERS_ON = 0xF
 
-PS_CLOCK_MHZ = 100 / 3
-"""The ZC706's oscillator at PS_CLK, 33.333 MHz (UG954)."""
+PS_CLOCK_PROPERTY = "/proc/device-tree/*/slcr@f8000000/clkc@100/ps-clk-frequency"
+"""What the device tree says of the oscillator at PS_CLK, in Hz: a board's own (33.333 MHz on the
+ZC706, 50 MHz on others). Linux's ``clkc.c`` reads the same, and guesses where it is missing."""
 
 TOLERANCE = 1e-3
 """Relative: far below the next divider, far above how figures are rounded."""
@@ -93,11 +97,39 @@ class ClockState:
         return f"stopped, set to {self.frequency}" if self.stopped else self.frequency
 
 
-class Slcr:
-    """The system-level control registers, by byte offset."""
+class ClockChanged(MachineError):
+    """FCLK0 is not what the driver has set."""
 
-    def __init__(self, words: Words) -> None:
-        self._words = words
+
+def ps_clock_mhz(system: System) -> float:
+    """The oscillator at PS_CLK, which every other clock is made of, as the device tree has it.
+
+    Raises `DataError` if it does not say: another frequency than is assumed would run the FPGA at a
+    multiple of what it was made for.
+    """
+    found = system.glob(PS_CLOCK_PROPERTY)
+    content = b""
+    if found:
+        try:
+            content = system.read_bytes(found[0])
+        except OSError as error:
+            raise DataError(f"cannot read {found[0]}: {error.strerror}") from error
+    hertz = int.from_bytes(content, "big")
+    if len(content) != CELL_BYTES or not hertz:
+        what = "has a damaged" if found else "has no"
+        raise DataError(
+            f"the device tree {what} ps-clk-frequency at its clkc@100, by which FCLK0 is known: "
+            "boot with that of the board (zynq-zc706.dts has &clkc { ps-clk-frequency = "
+            "<33333333>; })"
+        )
+    return hertz / 1e6
+
+
+class Slcr:
+    """The system-level control registers, by byte offset; ``ps_mhz`` as `ps_clock_mhz` gives it."""
+
+    def __init__(self, words: Words, ps_mhz: float) -> None:
+        self._words, self._ps_mhz = words, ps_mhz
 
     def read(self, offset: int) -> int:
         return self._words.read(offset // 4)
@@ -131,7 +163,7 @@ class Slcr:
         """What a PLL gives: PS_CLK times FDIV, or PS_CLK where it is bypassed."""
         control = self.read(PLL[name])
         bypassed = control >> 4 & 1
-        return PS_CLOCK_MHZ * (1 if bypassed else control >> 12 & 0x7F)
+        return self._ps_mhz * (1 if bypassed else control >> 12 & 0x7F)
 
     def clock(self) -> ClockState:
         """FCLK0 as it is now."""

@@ -17,7 +17,16 @@ from host.board.bitstream import (
     read_note,
     write_note,
 )
-from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, Slcr, set_clock, stop_clock
+from host.board.clock import (
+    SHIFTERS_ON,
+    SLCR_ADDRESS,
+    SLCR_SIZE,
+    ClockChanged,
+    Slcr,
+    ps_clock_mhz,
+    set_clock,
+    stop_clock,
+)
 from host.board.dma_buffer import DmaBuffer, find_buffer
 from host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
 from host.board.registers import EngineRegisters
@@ -32,6 +41,9 @@ __all__ = ["BoardDevice"]
 
 Kind = TypeVar("Kind")
 
+PACE_TOLERANCE = 0.02
+"""For two clocks that are counted against each other; relative."""
+
 
 class BoardDevice:
     """The accelerator on the board, this process's alone from `reserve` to `close`.
@@ -45,6 +57,7 @@ class BoardDevice:
         self.system = system
         self._uio: UioDevice | None = None
         self._slcr: Words | None = None
+        self._ps_mhz = 0.0
         self._bitstream: Bitstream | None = None
         self._registers: EngineRegisters | None = None
         self._buffer: DmaBuffer | None = None
@@ -170,10 +183,50 @@ class BoardDevice:
         self._registers = None
         stop_clock(slcr)
 
+    def check_clock(self) -> None:
+        """Raise `ClockChanged` if FCLK0 is no more what `set_clock` has made it: six registers of
+        the processor system, read. No register of the FPGA can be accessed then.
+
+        Without the right to open ``/dev/mem`` nothing is checked.
+        """
+        if self._slcr is None:
+            return
+        wanted = self.bitstream.manifest.clock_mhz
+        clock = Slcr(self._slcr, self._ps_mhz).clock()
+        if clock.lets_through(wanted):
+            return
+        self._registers = None
+        with suppress(DataError):
+            drop_note(self.system)
+        also = ", the FPGA's reset is held" if clock.in_reset else ""
+        if clock.level_shifters != SHIFTERS_ON:
+            also += ", no signals pass to the FPGA"
+        raise ClockChanged(
+            f"FCLK0 is {clock}{also}; the bitstream is made for {wanted:g} MHz: something else has "
+            "changed it since the board was opened, and what the machine computed meanwhile is not "
+            "used; `fractrain board load` sets it"
+        )
+
+    def check_pace(self, cycles: int, seconds: float) -> None:
+        """Raise `ClockChanged` if the machine counted more ``cycles`` than fit into the ``seconds``
+        of the processor's clock that they took at most.
+
+        Needs no rights, and finds a clock that is too fast only: there results may be wrong. (One
+        that is too slow looks like a processor that was late.)
+        """
+        wanted = self.bitstream.manifest.clock_mhz
+        if cycles > 1e6 * wanted * seconds * (1 + PACE_TOLERANCE):
+            raise ClockChanged(
+                f"the machine counted {cycles:,} cycles within {1e6 * seconds:.0f} microseconds: "
+                f"FCLK0 is at {1e-6 * cycles / seconds:.4g} MHz at least, the bitstream is made "
+                f"for {wanted:g} MHz, and what was computed is not used; `sudo fractrain board "
+                "load` sets it"
+            )
+
     def _open_slcr(self) -> Slcr:
         if self._slcr is None:
             try:
-                self._slcr = self.system.map_physical(SLCR_ADDRESS, SLCR_SIZE)
+                words = self.system.map_physical(SLCR_ADDRESS, SLCR_SIZE)
             except PermissionError:
                 raise
             except (OSError, ValueError) as error:
@@ -181,7 +234,10 @@ class BoardDevice:
                     f"cannot map the SLCR through /dev/mem: {error}; the kernel needs "
                     "CONFIG_DEVMEM, and with CONFIG_IO_STRICT_DEVMEM the argument iomem=relaxed"
                 ) from error
-        return Slcr(self._slcr)
+            # what it is made of cannot change: read once, as the clock is checked often
+            self._ps_mhz = ps_clock_mhz(self.system)
+            self._slcr = words
+        return Slcr(self._slcr, self._ps_mhz)
 
     def identify(self) -> str:
         """Ask the machine who it is, ID and build hash, and stop what an earlier process left.
@@ -251,7 +307,9 @@ class BoardDevice:
 
     @property
     def runner(self) -> ProgramRunner:
-        return ProgramRunner(self.system, self.registers, self.uio, self.clock_hz)
+        return ProgramRunner(
+            self.system, self.registers, self.uio, self.clock_hz, check_clock=self.check_clock
+        )
 
     # -- the end -------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from host.board.clock import ClockChanged
 from hw.contract.commands import Fault
 from hw.contract.engine_fault import EngineFault
 from hw.contract.errors import DataError, MismatchError, MissingToolError, ParameterError
@@ -111,6 +112,8 @@ def causes(stage: str, error: Exception) -> tuple[str, ...]:
         return ()  # the error says it all
     if isinstance(error, StaleCaches):
         return CACHES
+    if isinstance(error, ClockChanged):
+        return BY_STAGE["FCLK0"]
     fault = error if isinstance(error, EngineFault) else error.__cause__
     if isinstance(fault, EngineFault) and isinstance(fault.cause, Fault):
         return BY_FAULT.get(fault.cause, ()) or BY_STAGE.get(stage, ())

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from host.board.cache_guard import CacheGuard
 from host.board.system import SharedMemory, System
 from hw.contract.errors import DataError, MachineError, MissingToolError, ParameterError
 
@@ -108,7 +109,8 @@ def _number(system: System, folder: str, name: str) -> int:
 class DmaBuffer:
     """A mapped u-dma-buf; ``cached`` through the processor's caches, the default and the faster.
 
-    ``data`` are its bytes, from physical address ``address`` on.
+    ``data`` are its bytes, from physical address ``address`` on. Where the buffer can also be
+    mapped past the caches, a `CacheGuard` watches how they are maintained.
 
     Raises `DataError` where rights are missing, `ParameterError` if it cannot be mapped uncached,
     `MachineError` if mapping fails otherwise.
@@ -122,12 +124,17 @@ class DmaBuffer:
                 place.sync_mode,
                 f"{UNCACHED_MODE} for a mapping past the caches (sync-mode in the device tree)",
             )
-        self._memory: SharedMemory = self._map()
+        self._memory = self._map(cached)
+        self._past: SharedMemory | None = None
+        self._guard: CacheGuard | None = None
+        if cached and place.sync_mode & 3 == UNCACHED_MODE:
+            self._past = self._map(False)
+            self._guard = CacheGuard(self._memory.data, self._past.data)
 
-    def _map(self) -> SharedMemory:
+    def _map(self, cached: bool) -> SharedMemory:
         place = self.place
         try:
-            return self._system.map_buffer(place.device, place.size, cached=self.cached)
+            return self._system.map_buffer(place.device, place.size, cached=cached)
         except PermissionError as error:
             raise DataError(
                 f"no permission to open {place.device}: run as root, or give your group the right "
@@ -156,17 +163,32 @@ class DmaBuffer:
         return self.place.size
 
     def write(self, image: NDArray[np.uint8]) -> None:
-        """Put ``image`` at the beginning of the buffer, where the device sees it from now on."""
-        self.data[: len(image)] = image
-        self.for_device(0, len(image))
+        """Put ``image`` at the beginning of the buffer, where the device sees it from now on.
+
+        Raises `StaleCaches` if memory has something else then.
+        """
+        size = len(image)
+        self.data[:size] = image
+        if self._guard is None:
+            self.for_device(0, size)
+            return
+        self._guard.write(size)
+        self.for_device(0, self._guard.reach(size))
+        self._guard.check_written(size)
 
     def read(self, size: int) -> NDArray[np.uint8]:
         """The first ``size`` bytes as the device has left them; valid until the next `write`.
 
         Past the caches it is a copy, made in one go: that memory takes no unaligned access, and
-        whoever takes results apart makes some.
+        whoever takes results apart makes some. Raises `StaleCaches` if memory has something else
+        than the processor sees.
         """
-        self.for_processor(0, size)
+        if self._guard is None:
+            self.for_processor(0, size)
+        else:
+            self._guard.arrive(size)
+            self.for_processor(0, self._guard.reach(size))
+            self._guard.check_read(size)
         return self.data[:size] if self.cached else self.data[:size].copy()
 
     def for_device(self, offset: int, size: int) -> None:
@@ -198,4 +220,7 @@ class DmaBuffer:
 
     def close(self) -> None:
         """Unmap it; closing twice is no error."""
-        self._memory.close()
+        self._guard = None
+        for mapping in (self._past, self._memory):
+            if mapping is not None:
+                mapping.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from host.board.registers import EngineRegisters
@@ -65,13 +65,24 @@ def _interrupt_needed() -> Iterator[None]:
 
 
 class ProgramRunner:
-    """Runs programs through registers and interrupt; nothing in it waits without a limit."""
+    """Runs programs through registers and interrupt; nothing in it waits without a limit.
+
+    ``check_clock`` is called before a program and after it, each time before a register is
+    accessed: it raises `MachineError` where that might never be answered, or what was computed
+    is not to be trusted.
+    """
 
     def __init__(
-        self, system: System, registers: EngineRegisters, uio: UioDevice, clock_hz: float
+        self,
+        system: System,
+        registers: EngineRegisters,
+        uio: UioDevice,
+        clock_hz: float,
+        *,
+        check_clock: Callable[[], None] = lambda: None,
     ) -> None:
         self._system, self._registers, self._uio = system, registers, uio
-        self._clock_hz = clock_hz
+        self._clock_hz, self._check_clock = clock_hz, check_clock
 
     def run(self, address: int, commands: int, window: tuple[int, int], cycle_limit: int) -> float:
         """Run ``commands`` commands at ``address``; seconds from START to the interrupt.
@@ -81,15 +92,18 @@ class ProgramRunner:
         ``cycle_limit`` cycles, and what memory and Linux may take) or its interrupt does not come;
         the machine has been reset then.
         """
+        self._check_clock()
         self._prepare(address, commands, window)
         began = self._system.now()
         self._registers.write(CONTROL, START.insert(1))
         try:
             came = self._wait(began + self.timeout_s(cycle_limit))
         except BaseException:  # an interruption, too: the buffer may be given away next
+            self._check_clock()
             self.reset()
             raise
         seconds = self._system.now() - began
+        self._check_clock()
         status = self._registers.read(STATUS)
         self._registers.write(INTERRUPT, INTERRUPT_PENDING.insert(1))
         if came and DONE.extract(status) and not FAULT.extract(status):
@@ -152,6 +166,7 @@ class ProgramRunner:
         while True:
             if not self._interrupted(max(0.0, deadline - self._system.now())):
                 return False
+            self._check_clock()
             status = self._registers.read(STATUS)
             if DONE.extract(status) or FAULT.extract(status):
                 return True

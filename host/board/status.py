@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gen.bitstream.manifest import BitstreamManifest
 from host.board.bitstream import find_bitstream, read_note
-from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, ClockState, Slcr
+from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, ClockState, Slcr, ps_clock_mhz
 from host.board.dma_buffer import find_buffer
 from host.board.fpga_manager import find_manager
 from host.board.registers import EngineRegisters
@@ -12,7 +12,7 @@ from host.board.system import System
 from host.board.uio import open_uio
 from host.machine_work import CYCLE_CAUSES
 from hw.contract.commands import Fault
-from hw.contract.errors import FractrainError
+from hw.contract.errors import DataError, FractrainError
 from hw.contract.registers import BUILD_HASH, CAUSE, ID, IDENTITY, STATUS
 
 __all__ = ["board_status"]
@@ -69,7 +69,9 @@ def _clock(system: System) -> tuple[ClockState | None, str]:
     except (OSError, ValueError) as error:
         return None, f"{NOTHING}/dev/mem: {error}"
     try:
-        clock = Slcr(words).clock()
+        clock = Slcr(words, ps_clock_mhz(system)).clock()
+    except DataError as error:
+        return None, f"{NOTHING}{error}"
     finally:
         words.close()
     notes = [str(clock)]

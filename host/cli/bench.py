@@ -17,8 +17,12 @@ from typing import Any
 
 from host import __version__
 from host.cli.benches import BENCHMARKS, Benchmark, Figures
-from host.cli.output import table, write_json
-from hw.contract.errors import MissingToolError, ParameterError
+from host.cli.output import check_files, prepare_folder, table, write_json
+from hw.contract.errors import MissingToolError, ParameterError, did_you_mean
+from hw.contract.values import Whole
+from sim.progress import can_overwrite
+
+DEFAULT = Path("build/bench.json")
 
 EPILOG = """\
 Every figure is measured on this computer. The benchmarks take turns, one measurement each per
@@ -40,26 +44,31 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help=f"only these: {', '.join(each.name for each in BENCHMARKS)}",
     )
     parser.add_argument(
-        "--rounds", type=int, default=5, metavar="N", help="measurements of each (default: 5)"
+        "--rounds",
+        type=Whole(1, 1000),
+        default=5,
+        metavar="N",
+        help="measurements of each (default: 5)",
     )
     parser.add_argument(
         "--json",
         type=Path,
-        default=Path("build/bench.json"),
+        default=DEFAULT,
         metavar="FILE",
-        help="where all values go (default: build/bench.json)",
+        help=f"where all values go (default: {DEFAULT})",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, write the JSON file, print the table."""
-    if args.rounds < 1:
-        raise ParameterError("--rounds", args.rounds, "1 or more")
+    """Measure, print the table, write the JSON file."""
     chosen = _installed(_choose(args.only), asked_for=args.only is not None)
+    if args.json == DEFAULT:
+        prepare_folder(DEFAULT.parent)
+    check_files(args.json)
     values = _measure(chosen, args.rounds)
     report = {"machine": _machine(), "rounds": args.rounds, "figures": _summaries(chosen, values)}
-    write_json(args.json, report)
     print(_text(report))
+    write_json(args.json, report)
     print(f"\nall values: {args.json}")
     return 0
 
@@ -71,7 +80,10 @@ def _choose(only: str | None) -> list[Benchmark]:
     names = [name.strip() for name in only.split(",")]
     for name in names:
         if name not in by_name:
-            raise ParameterError("--only", name, ", ".join(by_name))
+            hint = did_you_mean(name, by_name)
+            raise ParameterError("--only", name, ", ".join(by_name), hint=hint)
+        if names.count(name) > 1:
+            raise ParameterError("--only", only, f"each benchmark once; {name} is there twice")
     return [by_name[name] for name in names]
 
 
@@ -106,7 +118,7 @@ def _measure(chosen: list[Benchmark], rounds: int) -> dict[str, list[Figures]]:
 
 def _say(text: str, end: str = "\n") -> None:
     """In place on a terminal, line by line elsewhere."""
-    if sys.stderr.isatty():
+    if can_overwrite():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
     elif text:
         print(text, end=end, file=sys.stderr, flush=True)

@@ -12,23 +12,33 @@ from host.cli.options import add_config
 from host.optional import needs_extra
 from host.training.stopping import StopSignals
 from hw.contract.errors import MissingToolError, ParameterError
-from hw.contract.parameters import load_parameters
+from hw.contract.parameters import load_engine
+from hw.contract.values import Whole
 
 if TYPE_CHECKING:
     from gen.bitstream.manifest import BitstreamManifest
 
 # As in gen.bitstream.build, which needs Amaranth to be imported.
 FLOWS = ("vivado", "openxc7")
+JOBS, USUAL_JOBS = Whole(1, 256), 4
+"""The processors of the largest machines that run Vivado."""
+
+ATTEMPTS = Whole(1, 6, "each takes another strategy")
+"""As many as `gen.bitstream.strategies` has."""
+
 BY_HAND = {"vivado": "vivado -mode batch -source build.tcl", "openxc7": "sh build.sh"}
 
 EPILOG = """\
 OUT gets fractrain_zc706.bit, .bin (for Linux's FPGA manager) and .xsa (Vivado), reports/ and
-bitstream.json: build hash, tool, actual clock, utilization, slacks, checksums. It is written whole,
-after all checks, or not at all: an earlier bitstream in OUT is removed before the tools start, and
-what a failed build leaves is OUT-failed, logs and reports without anything to load.
+bitstream.json: build hash, tool, actual clock, utilization (beside the budget, and the figures of
+the last `fractrain synth` of this machine), slacks, checksums. It is written whole, after all
+checks, or not at all: an earlier bitstream in OUT is removed before the tools start, and what a
+failed build leaves is OUT-failed: logs, reports and the routed design, without anything to load.
+Without tools, OUT gets what they need.
 
 vivado   2020.1 or newer, with a licence for the Z-7045; the variable VIVADO or PATH says where. The
          build fails if timing is not met, anything is unconstrained or a critical warning appears.
+         Close to the clock, --attempts N implements N times, each time by another strategy.
 openxc7  yosys, nextpnr-xilinx, fasm2frames, xc7frames2bit on PATH; the variables CHIPDB and
          PRJXRAY_DB_DIR name their databases. Its timing is no evidence that the clock is met.
 
@@ -62,8 +72,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--out",
         metavar="FOLDER",
         type=Path,
-        help="folder to write (default: build/bitstream-CONFIG; with --generate-only "
-        "build/FLOW-CONFIG)",
+        help="folder to write (default: build/bitstream-CONFIG; with --generate-only, or without "
+        "the tools, build/FLOW-CONFIG)",
     )
     parser.add_argument(
         "--generate-only",
@@ -72,10 +82,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--jobs",
-        type=int,
-        default=4,
+        type=JOBS,
         metavar="N",
-        help="processes that Vivado may use (default: 4)",
+        help=f"processes that Vivado may use (default: {USUAL_JOBS})",
+    )
+    parser.add_argument(
+        "--attempts",
+        type=ATTEMPTS,
+        metavar="N",
+        help="implementations by Vivado, each by another strategy; the one with the most slack of "
+        "those that pass all checks is taken (default: 1)",
     )
     parser.add_argument(
         "--tolerate",
@@ -89,25 +105,38 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, run the tools, say what came of it."""
-    if args.jobs < 1:
-        raise ParameterError("--jobs", args.jobs, "a whole number, at least 1")
-    parameters = load_parameters(args.config)
+    for name in ("jobs", "attempts", "tolerate"):
+        if (given := getattr(args, name)) and args.flow != "vivado":
+            raise ParameterError(f"--{name}", given, "with --flow vivado only")
+    parameters = load_engine(args.config)
     with needs_extra("hardware"):
         from gen.bitstream import build
         from gen.bitstream.flow import Request
         from gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
         from gen.bitstream.messages import check_message_id
         from gen.publish import check_replaceable
+        from gen.synthesis.budget import preset_budget
+        from gen.synthesis.kept_figures import kept_figures
     name = Path(args.config).stem
-    tolerated = [check_message_id(each) for each in args.tolerate]
-    request, flow = Request(parameters, args.jobs, tolerated), build.FLOWS[args.flow]
-    project_folder = Path("build", f"{args.flow}-{name}")
+    request = Request(
+        parameters,
+        args.jobs or USUAL_JOBS,
+        [check_message_id(each) for each in args.tolerate],
+        args.attempts or 1,
+        budget=preset_budget(args.config, "top"),
+        modelled=kept_figures(parameters, "top"),
+    )
+    flow = build.FLOWS[args.flow]
+    project_folder = args.out or Path("build", f"{args.flow}-{name}")
     out = args.out or Path("build", f"bitstream-{name}")
     if args.generate_only:
-        project_folder = args.out or project_folder
         check_replaceable(project_folder)
     else:
-        check_replaceable(out, BITSTREAM_MANIFEST_NAME)
+        # What tools that were missing left to be done there is done now.
+        check_replaceable(out, build.kind_of(out) or BITSTREAM_MANIFEST_NAME)
+        flow.check_place(out)
+        if build.kind_of(project_folder) == BITSTREAM_MANIFEST_NAME:
+            project_folder = out.with_name(f"{out.name}-{args.flow}")
     say = _StageLines()
     say("Verilog")
     with needs_extra("hardware"):

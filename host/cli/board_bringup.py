@@ -10,7 +10,7 @@ from typing import Any
 
 from host.cli.board import SUBCOMMANDS
 from host.cli.board_options import SIMULATED, add_device, open_system
-from host.cli.output import write_json
+from host.cli.output import check_files, write_json
 from hw.contract.errors import ParameterError
 
 FORMAT = "fractrain-bringup/1"
@@ -48,11 +48,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Bring the board up and tell each stage; the exit code of what failed, or 0."""
+    """Bring the board up and tell each stage; raises what failed, with its exit code."""
     from host.board.bringup import STAGES, StageResult, bring_up
 
     if args.inject and args.device != SIMULATED:
         raise ParameterError("--inject", args.inject[0], f"with --device {SIMULATED} only")
+    check_files(args.json)
     names = iter(enumerate(STAGES, 1))
 
     def tell(result: StageResult) -> None:
@@ -74,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"stage {len(results)} of {len(STAGES)} failed; the others were not run")
     if args.json is not None:
         write_json(args.json, _document(args, results))
-    return 0 if failed is None else failed.exit_code
+    if failed is not None:
+        raise failed
+    return 0
 
 
 def _wrapped(head: str, text: str) -> str:

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 from host.board.power.protocol import PHASES, PhaseResult, measure
 from host.board.power.record import failure_line, part_line, sample_line, what_is_known
 from host.board.power.sampler import PowerSampler
+from host.cli.board import SUBCOMMANDS
 from host.cli.board_options import add_device, open_system
-from host.cli.output import prepare_folder, table, write_text
+from host.cli.options import RATE
+from host.cli.output import check_files, table, write_text
 from host.training.stopping import StopSignals
 from hw.contract.errors import MissingToolError, ParameterError
+from hw.contract.values import Real
 
 if TYPE_CHECKING:
     from host.board.device import BoardDevice
@@ -26,6 +29,15 @@ if TYPE_CHECKING:
 AS_IT_IS = "now"
 RATE_HZ = 20.0
 SECONDS = 20.0
+LONGEST_PHASE = 86400.0
+"""A day."""
+
+MOST_SAMPLES = 1_000_000
+"""They are kept in memory, in the board's 1 GB some 300 bytes each."""
+
+MODELLED = (
+    "the sensor is simulated: its watts are modelled (docs/step_model.md), nothing was measured"
+)
 RUN_SECONDS = 2e-3
 SIMULATED_RUN_SECONDS = 5e-5
 
@@ -41,6 +53,7 @@ examples:
   sudo fractrain board power                          20 s a phase, 20 samples a second
   sudo fractrain board power --seconds 60 --out power.jsonl
   fractrain board power --phases now                  the sensors only; nothing is touched
+  fractrain board power --device simulated --seconds 1   anywhere, with a modelled sensor
 
 The clock is stopped and started through /dev/mem: for all phases but `now`, be root."""
 
@@ -49,20 +62,21 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``power`` and its options."""
     parser = subparsers.add_parser(
         "power",
+        help=SUBCOMMANDS["power"],
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=Real(0, LONGEST_PHASE, above=True),
         default=SECONDS,
         metavar="S",
         help="how long each phase takes (default: %(default)g)",
     )
     parser.add_argument(
         "--rate",
-        type=float,
+        type=RATE,
         default=RATE_HZ,
         metavar="HZ",
         help="samples a second (default: %(default)g); what was reached is shown",
@@ -83,10 +97,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, show, keep."""
     phases = _phases(args.phases)
-    if not 0 < args.seconds < float("inf"):
-        raise ParameterError("--seconds", args.seconds, "more than 0")
-    if args.out is not None:
-        prepare_folder(args.out.parent)
+    if (count := args.seconds * args.rate) > MOST_SAMPLES:
+        most = f"at most {MOST_SAMPLES:,} samples a phase"
+        allowed = f"{most}; with --rate {args.rate:g} it has {count:,.0f}"
+        raise ParameterError("--seconds", args.seconds, allowed)
+    check_files(args.out)
     # the terminal may go, too, while the clock is stopped
     with StopSignals(signal.SIGHUP), open_system(args) as system:
         sampler = PowerSampler(system, args.rate)
@@ -98,7 +113,8 @@ def run(args: argparse.Namespace) -> int:
             for result, workload in measured:
                 results.append(result)
                 print(f"{_headline(result, workload)}\n\n{_rails(result)}\n", flush=True)
-    print(f"{_channels(results)}\n\n{what_is_known(sampler.channels, sampler.rails)}")
+    known = MODELLED if system.simulated else what_is_known(sampler.channels, sampler.rails)
+    print(f"{_channels(results)}\n\n{known}")
     if args.out is not None:
         write_text(args.out, "".join(f"{json.dumps(each)}\n" for each in _lines(sampler, results)))
         print(f"\n{args.out}")

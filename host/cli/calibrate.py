@@ -12,21 +12,30 @@ import numpy as np
 from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
 from host.cli.calibrate_run import MEMORIES, calibrate_run
-from host.cli.options import add_config
-from host.cli.output import prepare_folder, progress, table, write_text
-from host.cli.simulate import measure
+from host.cli.model_errors import REASON
+from host.cli.options import BATCH, SEED, add_config
+from host.cli.output import check_files, progress, table, write_text
 from host.cli.simulate_report import STALLS, Measured
+from host.cli.simulate_run import measure
 from host.counters import Counters
-from host.networks.resnet import depth_of
 from host.random_streams import Stream, generator
 from host.simulation.programs import ResultForm, make_job
-from host.simulation.step import TrainingStep, record_training_step, useful_bit_products
-from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Precision
+from host.simulation.step import TrainingStep, check_step, record_training_step, useful_bit_products
+from hw.contract.errors import ParameterError
+from hw.contract.parameters import Parameters, load_engine
+from hw.contract.precision import PRECISION, Precision
 from sim.memory_model import MemoryModel
 
 NETWORKS = ("resnet8", "resnet20", "resnet38")
 PRECISIONS = ("8,8,8", "4,4,8", "4,4,6", "3,3,6")
+IMAGES = 2
+DEFAULTS = {
+    "config": "zc706",
+    "networks": list(NETWORKS),
+    "precisions": list(PRECISIONS),
+    "batch": IMAGES,
+    "seed": 0,
+}
 EPILOG = """\
 Every convolution of a training step runs as one command stream, on the RTL and on the cycle
 model, with an ideal memory and sums at the result port, and with the DDR model and sums raw or
@@ -41,6 +50,15 @@ or on a board: as measured there, beside the cycle model of the run's machine.
 examples:
   fractrain calibrate --config zc706 --networks resnet20 --batch 2 --out docs/cycle_model.md
   fractrain calibrate --run runs/latest"""
+
+
+ABOUT_ERRORS = (
+    "RTL cycles, utilization and GOPS are measured in co-simulation, the model's cycles are "
+    "modelled; the columns behind them are the model's errors: of cycles, busy and stall cycles in "
+    "percent of all RTL cycles, of bytes in percent of the bytes. All are of whole training steps "
+    "in one command stream, which the model is made for; a convolution alone may be off by tens "
+    f"of percent. {REASON}"
+)
 
 
 @dataclass(frozen=True)
@@ -62,33 +80,29 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     option = parser.add_argument
-    add_config(parser, default="zc706")
-    option("--networks", nargs="+", default=list(NETWORKS), metavar="NAME")
-    option("--precisions", nargs="+", default=list(PRECISIONS), metavar="A,W,E")
-    option("--batch", type=int, default=2, metavar="N", help="images (default: 2)")
+    add_config(parser, default=None, shown="zc706; with --run the run's")
+    option("--networks", nargs="+", metavar="NAME", help=f"(default: {' '.join(NETWORKS)})")
+    option("--precisions", nargs="+", metavar="A,W,E", help=f"(default: {' '.join(PRECISIONS)})")
+    option("--batch", type=BATCH, metavar="N", help=f"images (default: {IMAGES})")
     option("--uniform", action="store_true", help="one precision for all layers")
-    option("--seed", type=int, default=0, help="of images and weights (default: 0)")
+    option("--seed", type=SEED, metavar="N", help="of images and weights (default: 0)")
     option("--out", type=Path, metavar="FILE", help="write the table there, as Markdown")
     option("--run", metavar="RUN", help="the folder of a run, or its name in --runs")
-    option(
-        "--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="(default: %(default)s)"
-    )
+    option("--runs", type=Path, metavar="FOLDER", help="where --run is looked for (default: runs)")
     option("--memory", choices=MEMORIES, help="of the model, with --run (default: as the run's)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write."""
+    _check_options(args)
+    check_files(args.out)
     if args.run is not None:
-        if args.out:
-            prepare_folder(args.out.parent)
         return calibrate_run(args)
-    parameters = load_parameters(args.config)
+    parameters = load_engine(args.config)
     for text in args.precisions:
-        Precision.parse(text)
+        PRECISION.read("--precisions", text)
     for network in args.networks:
-        depth_of(network)
-    if args.out:
-        prepare_folder(args.out.parent)
+        check_step(network, args.batch)
     cases = [
         Case(network, precision, memory, form)
         for network in args.networks
@@ -115,10 +129,23 @@ def run(args: argparse.Namespace) -> int:
     for machine in machines.values():
         machine.close()
     print(table(HEADS, rows))
+    print(ABOUT_ERRORS)
     if args.out:
         write_text(args.out, _markdown(args, rows))
         print(f"\ntable: {args.out}")
     return 0
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Raise `ParameterError` for what goes with --run only, or not with it; else fill defaults."""
+    with_run, without = ("runs", "memory"), DEFAULTS | {"uniform": False}
+    for name in without if args.run is not None else with_run:
+        if (given := getattr(args, name)) not in (None, False):
+            only = "without" if args.run is not None else "with"
+            raise ParameterError(f"--{name}", str(given), f"{only} --run only")
+    for name, default in (DEFAULTS | {"runs": Path("runs")}).items():
+        if getattr(args, name) is None:
+            setattr(args, name, default)
 
 
 def _record(args: argparse.Namespace, case: Case, parameters: Parameters) -> TrainingStep:
@@ -178,9 +205,7 @@ def _markdown(args: argparse.Namespace, rows: Sequence[Sequence[str]]) -> str:
     lines = [
         f"# Cycle model against RTL{', one precision for all layers' if args.uniform else ''}",
         "",
-        "RTL cycles, utilization and GOPS are measured in co-simulation, the model's cycles are "
-        "modelled; the columns behind them are the model's errors: of cycles, busy and stall "
-        "cycles in percent of all RTL cycles, of bytes in percent of the bytes. Made by",
+        f"{ABOUT_ERRORS} Made by",
         "",
         f"    fractrain calibrate --config {args.config} --batch {args.batch}"
         f"{' --uniform' if args.uniform else ''} --seed {args.seed} "

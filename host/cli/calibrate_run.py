@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from host.cli.model_errors import model_errors_text
 from host.cli.output import progress, table, write_text
 from host.compiler import Geometry, Step, compile_program
 from host.reports.records import needed_number, read_lines, read_object
@@ -40,6 +41,11 @@ class Cycles:
     modelled: float = 0.0
     modelled_stalled: float = 0.0
 
+    @property
+    def error(self) -> float:
+        """Of the model, relative."""
+        return self.modelled / self.measured - 1
+
     def __add__(self, other: Cycles) -> Cycles:
         return Cycles(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
@@ -69,21 +75,26 @@ def calibrate_run(args: argparse.Namespace) -> int:
     models = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(parameters.clock_mhz)}
     say = progress()
     rows = []
+    errors: dict[str, float] = {}
     totals: dict[str, Cycles] = defaultdict(Cycles)
     for number, logged in enumerate(programs, 1):
         say(f"{number} of {len(programs)}")
         cycles = _with_model(logged, parameters, models[memory])
         kind = " + ".join(step.pass_.label for step in logged.steps)
         totals[kind] += cycles
-        rows.append(_row(kind, *_described(logged), cycles))
+        layer, bits = _described(logged)
+        errors[f"{kind}, {layer}"] = cycles.error
+        rows.append(_row(kind, layer, bits, cycles))
     say("")
     for kind, cycles in totals.items():
         rows.append(_row(kind, "all", "", cycles))
-    rows.append(_row("all", "all", "", sum(totals.values(), start=Cycles())))
+    whole = sum(totals.values(), start=Cycles())
+    rows.append(_row("all", "all", "", whole))
     print(table(HEADS, rows))
     remark = (
         f"Cycles of a program, measured ({source}), and as the cycle model has "
-        f"them with {memory} memory; means over the programs of a row. Stalled: of all cycles."
+        f"them with {memory} memory; means over the programs of a row. Stalled: of all cycles. "
+        + model_errors_text(errors, whole.error, "all programs together,")
     )
     print(remark)
     if args.out:
@@ -169,7 +180,7 @@ def _row(kind: str, layer: str, bits: str, cycles: Cycles) -> list[str]:
         f"{cycles.programs:,}",
         f"{cycles.measured / cycles.programs:,.0f}",
         f"{cycles.modelled / cycles.programs:,.0f}",
-        f"{100 * (cycles.modelled / cycles.measured - 1):+.2f} %",
+        f"{100 * cycles.error:+.2f} %",
         f"{100 * cycles.stalled / cycles.measured:.1f} %",
         f"{100 * cycles.modelled_stalled / cycles.modelled:.1f} %",
     ]

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from host.cli.options import add_runs
-from host.cli.output import progress, table, write_json, write_text
+from host.cli.output import check_files, progress, table, write_json, write_text
 from host.reports.document import comparison_document
+from host.reports.headline import headline
 from host.reports.measured_table import measured_table
+from host.reports.names import cut, heads
 from host.reports.page import render_page
 from host.reports.published import published_tables
 from host.reports.run import Run, load_runs
@@ -18,10 +20,11 @@ from host.reports.tables import Table, different_settings_table, equal_accuracy_
 from hw.contract.errors import ParameterError
 
 EPILOG = """\
-Every figure says where it is from: measured while the run ran, computed from what it did, or
-modelled for the FPGA. The first table compares each run with its own steps at FW8/BW8; the second
-compares what the runs had spent when they first reached the same accuracy, the lowest of their
-best ones, with what the static 8/8/8 run among them had spent.
+A sentence says what was saved at what accuracy. Every figure in the tables says where it is from:
+measured while the run ran, computed from what it did, or modelled for the FPGA. The first table
+compares each run with its own steps at FW8/BW8; the second compares what the runs had spent when
+they first reached the same accuracy, the lowest of their best ones, with what the static 8/8/8
+run among them had spent.
 
 examples:
   fractrain compare static8 pfq fractrain
@@ -49,12 +52,14 @@ def run(args: argparse.Namespace) -> int:
         raise ParameterError(
             "RUN", " ".join(args.run), "two runs or more", hint="one run alone: fractrain report"
         )
+    check_files(args.json, args.html)
     say = progress()
     say("reading the runs")
     try:
         runs = load_runs(args.run, args.runs)
     finally:
         say("")
+    print(f"{headline(runs)}\n")
     print("\n\n".join(_text(each) for each in _tables(runs)))
     for remark in _remarks(runs):
         print(f"\n{remark}")
@@ -80,13 +85,8 @@ def _tables(runs: Sequence[Run]) -> list[Table]:
 
 def _text(shown: Table) -> str:
     """Title, rows, remarks; long settings are cut, the page and the JSON file have them whole."""
-    rows = [[row.name, row.source.value, *map(_cut, row.cells)] for row in shown.rows]
-    heads = ["", "", *map(_cut, shown.heads)]
-    return "\n".join([shown.title, table(heads, rows), *shown.remarks])
-
-
-def _cut(text: str, most: int = 36) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    rows = [[row.name, row.source.value, *map(cut, row.cells)] for row in shown.rows]
+    return "\n".join([shown.title, table(["", "", *heads(shown.heads)], rows), *shown.remarks])
 
 
 def _remarks(runs: Sequence[Run]) -> list[str]:

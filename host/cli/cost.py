@@ -4,23 +4,36 @@ the host does for it."""
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from host.cli.cost_host import HostCase, host_report
-from host.cli.options import add_config
-from host.cli.output import prepare_folder, progress, table, write_text
+from host.cli.options import BATCH, add_config
+from host.cli.output import check_files, progress, table, write_text
 from host.modelling import StepModel, layer_precisions, layer_shapes
 from host.modelling.layers import MEMORIES, training_program
 from host.modelling.pass_costs import predict_program
 from host.networks.resnet import ResNet, build_network, depth_of
 from host.random_streams import Stream, generator
+from host.reports.units import BYTES, JOULES, SECONDS
 from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Precision
+from hw.contract.parameters import Parameters, load_engine
+from hw.contract.precision import PRECISION, Precision
+from hw.contract.values import Several, Whole
 
 CHANNELS, CLASSES, SIZE = 3, 10, 32
+BLOCKS = Several(PRECISION, 1, 600, "precisions A,W,E joined by +", "3,3,6+8,8,8", separator="+")
+LARGEST = 96
+"""Rows and columns of images; 128 take the cycle model minutes."""
+
+MOST_COUNTED = 8192 * 32**2
+"""Images x pixels with --host, whose programs are compiled: tensors far within 4 GB."""
+
+MOST_CHECKED = 110 * 128 * 32**2
+"""Layers x images x pixels of a step that is simulated whole, which takes some minutes then."""
+
 EPILOG = """\
 All figures are modelled; docs/step_model.md has the formulas, the sources of the energy model's
 constants, and how far the sum of passes is off. Convolutions only. The first convolution and the
@@ -39,7 +52,7 @@ examples:
   fractrain cost --precisions 8,8,8 3,3,6+0,0,0 --memory port ddr --check
   fractrain cost --host --networks resnet20 resnet38 --precisions 8,8,8 --json host.json"""
 HEADS = (
-    *("network", "blocks", "memory", "batch", "cycles", "array busy", "MB moved"),
+    *("network", "blocks", "memory", "batch", "cycles", "array busy", "moved"),
     *("time", "energy"),
 )
 CHECK_HEADS = ("whole step, cycles", "error", "busy", "bytes")
@@ -73,9 +86,15 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="A,W,E[+A,W,E]",
         help="of the residual blocks (default: 8,8,8 4,4,6 3,3,6)",
     )
-    option("--batch", nargs="+", type=int, default=[128], metavar="N", help="images (default: 128)")
     option(
-        "--size", type=int, default=SIZE, metavar="PIXELS", help="rows and columns (default: 32)"
+        "--batch", nargs="+", type=BATCH, default=[128], metavar="N", help="images (default: 128)"
+    )
+    option(
+        "--size",
+        type=Whole(1, LARGEST, "the cycle model takes half a minute for larger ones"),
+        default=SIZE,
+        metavar="PIXELS",
+        help="rows and columns (default: 32)",
     )
     option("--memory", nargs="+", default=["port"], choices=MEMORIES)
     option("--check", action="store_true", help="compare with whole steps on the cycle model")
@@ -87,16 +106,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Model, print, write."""
-    parameters = load_parameters(args.config)
-    if args.size < 1:
-        raise ParameterError("size", args.size, "at least 1 pixel")
+    parameters = load_engine(args.config)
     for text in args.precisions:
         parse_blocks(text, 1)
     for name in args.networks:
         depth_of(name)
     _check_options(args)
-    for file in filter(None, (args.out, args.json)):
-        prepare_folder(file.parent)
+    check_files(args.out, args.json)
     networks = [_network(name) for name in args.networks]
     cases = [
         Case(network, blocks, memory, batch)
@@ -130,6 +146,16 @@ def _check_options(args: argparse.Namespace) -> None:
             raise ParameterError(f"--{name}", given, "with --host only")
     if args.check and args.host:
         raise ParameterError("--check", True, "without --host only")
+    for batch in args.batch if args.host else ():
+        if batch * args.size**2 > MOST_COUNTED:
+            allowed = f"at most {MOST_COUNTED // args.size**2} images of that size with --host"
+            raise ParameterError("--batch", batch, allowed)
+    if not args.check:
+        return
+    for name, batch in itertools.product(args.networks, args.batch):
+        if (work := depth_of(name) * batch * args.size**2) > MOST_CHECKED:
+            allowed = f"at most {batch * MOST_CHECKED // work} images of {name} with --check"
+            raise ParameterError("--batch", batch, allowed, hint="a whole step takes minutes then")
 
 
 def _host_case(case: Case, *, gates: bool) -> HostCase:
@@ -139,7 +165,7 @@ def _host_case(case: Case, *, gates: bool) -> HostCase:
 
 def parse_blocks(text: str, count: int) -> list[Precision]:
     """``3,3,6+8,8,8``: precisions for ``count`` blocks, in turn."""
-    given = [Precision.parse(part) for part in text.split("+")]
+    given = BLOCKS.read("--precisions", text)
     return [given[number % len(given)] for number in range(count)]
 
 
@@ -159,9 +185,9 @@ def _row(case: Case, parameters: Parameters, size: int, *, check: bool) -> list[
         str(case.batch),
         f"{cost.cycles:,.0f}",
         f"{100 * cost.busy_cycles / cost.cycles:.1f} %",
-        f"{cost.bytes_moved / 1e6:,.1f}",
-        f"{1000 * cost.seconds:,.2f} ms",
-        f"{1000 * cost.joules:,.1f} mJ",
+        BYTES.text(cost.bytes_moved),
+        SECONDS.text(cost.seconds),
+        JOULES.text(cost.joules),
     ]
     if not check:
         return row

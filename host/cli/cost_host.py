@@ -12,10 +12,11 @@ from host.modelling import StepModel, layer_precisions, layer_shapes, processor
 from host.modelling.host_kinds import GROUPS, KINDS, Kind
 from host.modelling.host_work import HostWork, count_host_work
 from host.networks.resnet import ResNet
+from host.reports.units import BYTES, COUNTS, SECONDS
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Precision
 
-HEADS = ("work", "elements", "operations", "MB", "at best", "left", "as written", "NumPy calls")
+HEADS = ("work", "elements", "operations", "moved", "at best", "left", "as written", "NumPy calls")
 KIND_HEADS = ("kind", "per", "formula", "operations", "bytes read, written", "as written")
 REMARK = (
     "Elements, operations and bytes of the formulas are counted (of random numbers, cycles); "
@@ -112,17 +113,18 @@ def _line(name: str, of: Sequence[Kind], work: HostWork) -> Line:
 
 
 def _cells(lines: Sequence[Line]) -> Iterator[list[str]]:
-    left = lines[-1].seconds_at_best
-    for line in lines:
-        left -= line.seconds_at_best
+    best = SECONDS.scale(line.seconds_at_best for line in lines)
+    written = SECONDS.scale(line.seconds_as_written for line in lines)
+    for number, line in enumerate(lines, 1):
+        left = sum(later.seconds_at_best for later in lines[number:-1])
         yield [
             line.name,
-            f"{line.elements / 1e6:,.1f} M" if line.elements else "",
-            f"{line.operations / 1e6:,.0f} M",
-            f"{line.bytes_moved / 1e6:,.0f}",
-            f"{1000 * line.seconds_at_best:,.1f} ms",
-            "" if line is lines[-1] else f"{1000 * max(left, 0.0):,.1f} ms",
-            f"{1000 * line.seconds_as_written:,.0f} ms",
+            COUNTS.text(line.elements) if line.elements else "",
+            COUNTS.text(line.operations),
+            BYTES.text(line.bytes_moved),
+            best.text(line.seconds_at_best),
+            "" if line is lines[-1] else best.text(left),
+            written.text(line.seconds_as_written),
             f"{line.numpy_calls:,.0f}",
         ]
 
@@ -130,7 +132,7 @@ def _cells(lines: Sequence[Line]) -> Iterator[list[str]]:
 def _beside(case: HostCase, lines: Sequence[Line], array: float) -> str:
     best, written = lines[-1].seconds_at_best, lines[-1].seconds_as_written
     return (
-        f"array, {case.memory}: {1000 * array:,.2f} ms (modelled); the host takes "
+        f"array, {case.memory}: {SECONDS.text(array)} (modelled); the host takes "
         f"{best / array:,.0f} times as long at best, {written / array:,.0f} times as written"
     )
 

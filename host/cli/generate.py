@@ -7,7 +7,8 @@ from pathlib import Path
 
 from host.cli.options import add_config
 from host.optional import needs_extra
-from hw.contract.parameters import load_parameters
+from hw.contract.parameters import load_engine
+from sim.progress import activity
 
 EPILOG = """\
 OUT gets three files: fractrain_engine.v (the machine; its top module is fractrain_engine),
@@ -41,12 +42,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, and say what was written."""
-    parameters = load_parameters(args.config)
+    parameters = load_engine(args.config)
     with needs_extra("hardware"):
         from gen.build import generate
         from gen.designs import Flavour
     out = args.out or Path("build", Path(args.config).stem)
-    manifest = generate(parameters, out, Flavour(args.flavour))
+    with activity(f"generating the Verilog of {args.config}"):
+        manifest = generate(parameters, out, Flavour(args.flavour))
     for entry in manifest.files:
         print(f"{out / entry.path}  {entry.size_bytes:,} bytes")
     print(f"build hash {manifest.build_hash[:8]}")

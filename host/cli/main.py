@@ -19,7 +19,10 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from host import __version__
-from hw.contract.errors import FractrainError
+from host.cli.command_line import CommandLineParser
+from host.cli.streams import steady_streams
+from hw.contract.errors import DataError, FractrainError, shortened
+from sim.progress import abandon
 
 COMMANDS = {
     "train": "train a network through the accelerator",
@@ -35,6 +38,12 @@ COMMANDS = {
     "synth": "map a machine to the FPGA's cells; report area and logic depth",
     "bench": "measure simulation, training and packing speed",
 }
+
+LONGEST_ERROR = 2000
+"""Characters: errors name what was given, but do not recite it."""
+
+PRINTED = ("compare", "calibrate", "cost", "board", "synth")
+"""Commands that fail if what they print is lost; others keep what matters in files."""
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
@@ -71,12 +80,11 @@ exit codes:
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The parser, with all options of ``command`` and only the names of the others."""
-    parser = argparse.ArgumentParser(
+    parser = CommandLineParser(
         prog="fractrain",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"fractrain {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
@@ -88,10 +96,27 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that ``arguments`` (default: the process's) name; returns the exit code."""
+def main(arguments: Sequence[str] | None = None, *, spare: int = -1) -> int:
+    """Run the command that ``arguments`` (default: the process's) name; returns the exit code.
+
+    ``spare``: a descriptor that gets what standard error does not take.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     command = next((each for each in arguments if each in COMMANDS), None)
+    with steady_streams(spare=spare) as output:
+        code = _carry_out(arguments, command)
+        if output.failure is None or isinstance(output.failure, BrokenPipeError):
+            return code
+        lost = f"cannot write to standard output: {output.failure.strerror}"
+        if command in PRINTED:
+            print(f"fractrain: error: {lost}", file=sys.stderr)
+            return code or DataError.exit_code
+        if code == 0:
+            print(f"fractrain: note: {lost}; all files are complete", file=sys.stderr)
+        return code
+
+
+def _carry_out(arguments: list[str], command: str | None) -> int:
     try:
         parser = build_parser(command)
         args = parser.parse_args(arguments)
@@ -103,15 +128,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except FractrainError as error:
-        print(f"fractrain: error: {error}", file=sys.stderr)
+        abandon()
+        print(f"fractrain: error: {_one_line(error)}", file=sys.stderr)
         return error.exit_code
+    except MemoryError as error:
+        print(f"fractrain: error: memory is exhausted: {_one_line(error)}", file=sys.stderr)
+        return FractrainError.exit_code
     except KeyboardInterrupt as interrupt:
-        print(f"fractrain: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        abandon()
+        print(f"fractrain: {_one_line(interrupt) or 'interrupted'}", file=sys.stderr)
         return getattr(interrupt, "exit_code", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # What Python still has buffered must go nowhere, or it fails once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # of a file that nobody foresaw: a name that is too long, a disk that fails
+        text = f"{os.fsdecode(error.filename)}: {error.strerror}"
+        print(f"fractrain: error: {shortened(text, LONGEST_ERROR)}", file=sys.stderr)
+        return DataError.exit_code
+
+
+def _one_line(error: BaseException) -> str:
+    """Its text; whatever a file or a tool has put into it, a terminal shows one line."""
+    return shortened(" ".join(str(error).split("\n")), LONGEST_ERROR)
 
 
 def _module(command: str) -> ModuleType:

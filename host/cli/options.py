@@ -5,7 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from host.board.power.sampler import HIGHEST_RATE_HZ
 from hw.contract.parameters import preset_names
+from hw.contract.values import Real, Whole
+
+SEED = Whole(0, 2**63 - 1)
+"""What signed 64 bits hold, as most programs that could read a run's record have it."""
+
+BATCH = Whole(1, 65_536)
+"""Twice the largest batches that networks have been trained with."""
+
+RATE = Real(0, HIGHEST_RATE_HZ, above=True)
+"""Samples of sensors in a second."""
 
 
 def add_config(

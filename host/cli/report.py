@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from host.cli.options import add_runs
-from host.cli.output import progress, write_text
+from host.cli.output import check_files, prepare_folder, progress, write_text
 from host.reports.page import render_page
 from host.reports.run import Run, load_runs
 from host.reports.standalone import standalone_figures
 
 EPILOG = """\
 The page holds everything it needs, pictures included: it opens from disk, on a phone, without a
-network. It shows accuracy over effective MACs, time and energy, the training loss, the bits of
-every block over the steps, what was saved against the same steps at FW8/BW8, the same at equal
-accuracy against a static 8/8/8 run if one of RUN is one, and the settings. A run that is still
-going can be looked at, too.
+network. It says in a sentence what was saved at what accuracy, and shows accuracy over effective
+MACs, time or energy; then what was saved against the same steps at FW8/BW8, the same at equal
+accuracy against a static 8/8/8 run if one of RUN is one, the training loss, the bits that gates
+chose for every block, and the settings. A run that is still going can be looked at, too.
 
 examples:
   fractrain report runs/latest
@@ -46,6 +46,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the runs, write the page and the figures, say where."""
+    check_files(args.out)
+    if args.figures is not None:
+        prepare_folder(args.figures)
     print(as_seen_from_here(write_report(args.run, args.runs, args.out)))
     if args.figures is not None:
         for name, svg in standalone_figures(load_runs(args.run, args.runs)):
@@ -65,6 +68,7 @@ def write_report(names: Sequence[str], folder: Path, target: Path | None = None)
     try:
         runs = load_runs(names, folder)
         target = target or _default(runs)
+        check_files(target)
         write_text(target, render_page(runs, say))
     finally:
         say("")

@@ -5,28 +5,29 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from host.accelerator import Accelerator
-from host.backends.cosim import CosimAccelerator
-from host.cli.options import add_config
-from host.cli.output import prepare_folder, progress, write_json
-from host.cli.simulate_report import Measured, Report
+from host.cli.options import BATCH, SEED, add_config
+from host.cli.output import check_files, prepare_folder, progress, write_json, write_text
+from host.cli.simulate_run import WHOLE, StepSimulation
+from host.cli.simulate_trace import add_trace, open_waveform, saving, trace_document, trace_text
 from host.datasets import load_dataset
+from host.networks.selection import is_skip
 from host.optional import needs_extra
 from host.random_streams import Stream, generator
-from host.simulation.programs import Job, ResultForm, make_job
-from host.simulation.roofline import draw_roofline
-from host.simulation.step import TrainingStep, parse_blocks, record_training_step
+from host.simulation.programs import ResultForm
+from host.simulation.roofline import roofline, roofs_of
+from host.simulation.step import check_step, parse_blocks, record_training_step
 from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Precision
-from sim.cycles import predict
+from hw.contract.parameters import load_engine
+from hw.contract.precision import PRECISION, Precision
 from sim.memory_model import MemoryModel
+
+FIGURES, ROOFLINE = "figures.json", "roofline.svg"
 
 EPILOG = """\
 One batch goes forward and backward through the network on the golden model; then every one of
@@ -43,8 +44,14 @@ the cycle model's prediction and its error.
 behind its HP ports (see docs/engine.md). --results port sends sums to the array's 64-per-cycle
 port, raw writes them to memory in 32 or 48 bits, planes narrows them to 16 bits first.
 
+--trace records a waveform of everything that is simulated: `surfer FILE.fst` or `gtkwave FILE.fst`
+shows it. The engine is convolution_engine; its parts (fetch, execute, result, tokens, memory,
+registers) are named as in docs/engine.md. Left out: memories, the inside of the array's units, and
+signals of more than 64 bits.
+
 examples:
-  fractrain simulate
+  fractrain simulate --model resnet8 --config tiny --blocks 0
+  fractrain simulate --model resnet8 --config tiny --blocks 0 --trace wave.fst
   fractrain simulate --model resnet20 --config zc706 --batch 16 --precision 4,4,6
   fractrain simulate --model resnet38 --config zc706 --blocks 0..2 --memory ddr --results raw"""
 
@@ -65,10 +72,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="I..J",
         help="only residual blocks I to J of the network, from 0 (default: all layers)",
     )
-    option("--batch", type=int, default=2, metavar="N", help="images (default: 2)")
+    option("--batch", type=BATCH, default=2, metavar="N", help="images (default: 2)")
     option(
         "--precision",
-        default="4,4,6",
+        type=PRECISION,
+        default=Precision(4, 4, 6),
         metavar="A,W,E",
         help="bits of activations, weights and errors in the blocks (default: 4,4,6)",
     )
@@ -95,7 +103,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         choices=[form.value for form in ResultForm],
         help="how results leave (default: port)",
     )
-    option("--seed", type=int, default=0, help="of images, weights and rounding (default: 0)")
+    option("--seed", type=SEED, default=0, help="of images, weights and rounding (default: 0)")
     option(
         "--out",
         type=Path,
@@ -103,17 +111,21 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="FOLDER",
         help="for figures.json and roofline.svg (default: simulation)",
     )
+    add_trace(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the table, write figures and picture."""
-    parameters = load_parameters(args.config)
-    precision = Precision.parse(args.precision)
-    _check(args, precision)
+    parameters = load_engine(args.config)
+    precision: Precision = args.precision
+    blocks = None if args.blocks is None else parse_blocks(args.blocks)
+    _check(args, blocks)
     memory = (
         MemoryModel.ideal() if args.memory == "ideal" else MemoryModel.ddr(parameters.clock_mhz)
     )
+    waveform = open_waveform(args)
     prepare_folder(args.out)
+    check_files(args.out / FIGURES, args.out / ROOFLINE)
     say = progress()
     say("recording a training step on the golden model")
     training = record_training_step(
@@ -122,37 +134,46 @@ def run(args: argparse.Namespace) -> int:
         parameters,
         precision,
         seed=args.seed,
-        blocks=parse_blocks(args.blocks) if args.blocks else None,
+        blocks=blocks,
         uniform=args.uniform,
     )
     started = time.monotonic()
-    report = _simulate(parameters, training, ResultForm(args.results), memory, say)
+    with saving(waveform, args.trace):
+        simulation = StepSimulation(parameters, training, ResultForm(args.results), memory, say)
+        report = simulation.run(waveform)
     say("")
     print(report.table())
     print(f"\n{report.geometry_table()}")
     print(report.summary(args.config, time.monotonic() - started))
+    if waveform:
+        begin, cycles = simulation.begins[WHOLE], simulation.cycles
+        print(trace_text(waveform, args.trace, parameters, begin, cycles))
     document = {
         name: getattr(args, name)
-        for name in ("config", "model", "blocks", "batch", "precision", "uniform", "data")
+        for name in ("config", "model", "blocks", "batch", "uniform", "data")
     }
+    document["precision"] = ",".join(map(str, astuple(precision)))
     document |= {"memory": args.memory, "results": args.results, "seed": args.seed}
-    write_json(args.out / "figures.json", document | report.document())
-    draw_roofline(
-        args.out / "roofline.svg",
-        report.points(),
+    document |= report.document()
+    document |= trace_document(waveform, args.trace, simulation.begins)
+    write_json(args.out / FIGURES, document)
+    roofs = roofs_of(
         parameters,
-        bytes_per_cycle=report.bytes_per_cycle(memory),
-        title=f"{args.model} on {args.config}, batch {args.batch}, precision {precision}",
+        report.bytes_per_cycle(memory),
+        "ports, ideal memory" if args.memory == "ideal" else "DDR3, modelled",
     )
-    print(f"figures and picture: {args.out}/figures.json, {args.out}/roofline.svg")
+    title = f"Roofline: {args.model} on {args.config}, batch {args.batch}, precision {precision}"
+    picture = roofline(report.points(), report.step_point(), roofs, title)
+    write_text(args.out / ROOFLINE, picture)
+    print(f"figures and picture: {args.out / FIGURES}, {args.out / ROOFLINE}")
     return 0
 
 
-def _check(args: argparse.Namespace, precision: Precision) -> None:
-    if 0 in (precision.activation, precision.weight, precision.error):
-        raise ParameterError("precision", args.precision, "at least 1 bit of each operand")
-    if args.batch < 1:
-        raise ParameterError("batch", args.batch, "at least 1")
+def _check(args: argparse.Namespace, blocks: range | None) -> None:
+    if is_skip(args.precision):
+        given = ",".join(map(str, astuple(args.precision)))
+        raise ParameterError("--precision", given, "at least 1 bit of each operand")
+    check_step(args.model, args.batch, blocks)
 
 
 def _images(args: argparse.Namespace) -> NDArray[np.uint8]:
@@ -162,41 +183,3 @@ def _images(args: argparse.Namespace) -> NDArray[np.uint8]:
     with needs_extra("train"):
         images, _ = next(iter(load_dataset("digits").epoch(args.batch, seed=args.seed, epoch=0)))
     return images
-
-
-def _simulate(
-    parameters: Parameters,
-    training: TrainingStep,
-    form: ResultForm,
-    memory: MemoryModel,
-    say: Callable[[str], None],
-) -> Report:
-    """Every convolution alone, then all of them as one program."""
-    say("compiling the programs and, unless it is cached, the RTL")
-    whole = make_job(parameters, training, training.calls, form)
-    rows = []
-    with CosimAccelerator(parameters, memory=memory) as machine:
-        for number, call in enumerate(training.calls, 1):
-            say(f"{number} of {len(training.calls)}: {call.name}, {call.pass_.label}")
-            job = make_job(parameters, training, [call], form)
-            rows.append((call, measure(machine, job, training, memory)))
-        say("the whole step in one command stream")
-        total = measure(machine, whole, training, memory)
-    return Report(parameters, rows, total)
-
-
-def measure(
-    machine: Accelerator, job: Job, training: TrainingStep, memory: MemoryModel
-) -> Measured:
-    """Run ``job``, compare its results, and ask the cycle model what it expects."""
-    precisions = dict(enumerate(training.precisions))
-    before = machine.counters
-    job.check(machine.run(job.program, job.operands, precisions))
-    predicted = predict(
-        machine.parameters,
-        job.program.decoded,
-        precisions,
-        memory,
-        program_address=job.program.program_address,
-    )
-    return Measured(machine.counters - before, predicted)

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from host.backends.recording import RecordedCall
+from host.cli.model_errors import model_errors_text
 from host.cli.output import table
 from host.counters import Counters
+from host.reports.units import BYTES, SECONDS
 from host.simulation.roofline import Point
 from host.simulation.step import geometry_text, useful_bit_products
 from hw.contract.parameters import Parameters
@@ -143,25 +145,40 @@ class Report:
             f"\n{len(self.rows)} convolutions on {config} equal the golden model bit for bit, "
             "alone and in one command stream.\n"
             f"Whole step, one stream (measured in RTL): {counters.cycles:,} cycles, "
-            f"{counters.cycles / (clock * 1e3):.3f} ms at {clock} MHz; "
+            f"{SECONDS.text(counters.cycles / (clock * 1e6))} at {clock} MHz; "
             f"utilization {100 * figures['utilization']:.1f} %, array busy "
             f"{100 * counters.busy_cycles / counters.cycles:.1f} %, {figures['gops']:,.0f} GOPS\n"
-            f"stalls: {stalls}; {counters.bytes_in:,} bytes in, {counters.bytes_out:,} out\n"
+            f"stalls: {stalls}; {BYTES.text(counters.bytes_in)} in, "
+            f"{BYTES.text(counters.bytes_out)} out\n"
             f"cycle model: {self.total.predicted.cycles:,} cycles "
-            f"({100 * self.total.model_error:+.2f} %); simulated in {seconds:.1f} s"
+            f"({100 * self.total.model_error:+.2f} %); simulated in {SECONDS.text(seconds)}\n"
+            f"{self.model_errors()}"
+        )
+
+    def model_errors(self) -> str:
+        """How to read the column of errors in `table`."""
+        layers = {f"{call.name} {call.pass_.label}": each.model_error for call, each in self.rows}
+        return model_errors_text(
+            layers, self.total.model_error, "the whole step in one stream, for which it is made,"
         )
 
     def points(self) -> list[Point]:
         """For the roofline."""
         return [
-            Point(
+            _point(
+                f"{call.name} {call.pass_.label}",
+                f"{geometry_text(call)}, {call.bits[0]} x {call.bits[1]} bits",
                 call.pass_,
-                useful_bit_products(call),
-                measured.counters.bytes_in + measured.counters.bytes_out,
-                measured.counters.cycles,
+                [call],
+                measured.counters,
             )
             for call, measured in self.rows
         ]
+
+    def step_point(self) -> Point:
+        """For the roofline: all convolutions as one command stream."""
+        about = f"{len(self.rows)} convolutions in one command stream"
+        return _point("whole step", about, None, self.calls, self.total.counters)
 
     def bytes_per_cycle(self, memory: MemoryModel) -> float:
         """What the memory can move in a cycle, both ways together."""
@@ -204,6 +221,15 @@ class Report:
                 "bytes_out": predicted.total("BYTES_WRITTEN"),
             },
         }
+
+
+def _point(
+    name: str, about: str, pass_: Pass | None, calls: Sequence[RecordedCall], counters: Counters
+) -> Point:
+    useful = sum(useful_bit_products(call) for call in calls)
+    return Point(
+        name, about, pass_, useful, counters.bytes_in + counters.bytes_out, counters.cycles
+    )
 
 
 def _busy(rows: Sequence[tuple[RecordedCall, Measured]]) -> int:

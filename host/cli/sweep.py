@@ -11,23 +11,28 @@ from pathlib import Path
 from host.cli.output import progress, table, write_json, write_text
 from host.cli.sweep_options import Resolver, vocabulary
 from host.cli.sweep_progress import open_display
-from host.reports.sweep_page import Dot, SweepPage, render_sweep_page
+from host.reports.sweep_page import Grid, SweepPage, render_sweep_page
 from host.sweeps.campaign import Campaign, Engine, only_one
 from host.sweeps.cluster import ClusterEngine
 from host.sweeps.local import LocalEngine
 from host.sweeps.plan import read_sweep
 from host.sweeps.points import Point, resolve_points
 from host.sweeps.results import (
-    Grid,
     Result,
     document,
+    dots,
+    headline,
     points_table,
     read_result,
     remarks,
     seeds_table,
 )
 from host.training.stopping import Stopped, StopSignals
-from hw.contract.errors import FractrainError, MissingToolError
+from hw.contract.errors import FractrainError
+from hw.contract.values import Whole
+
+MOST_WORKERS = 1024
+"""Processes with a network each; no single machine has more cores."""
 
 DOCUMENT, PAGE = "sweep.json", "sweep.html"
 
@@ -73,7 +78,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--workers",
-        type=int,
+        type=Whole(1, MOST_WORKERS),
         metavar="N",
         help="runs at a time on this machine, which share its cores (default: one a core)",
     )
@@ -166,6 +171,7 @@ def _print_plan(campaign: Campaign) -> None:
 
 
 def _show(results: Sequence[Result]) -> None:
+    print(f"\n{headline(results)}")
     grids: list[Grid | None] = [points_table(results), seeds_table(results)]
     for grid in grids:
         if grid is not None:
@@ -185,25 +191,13 @@ def _keep(source: Path, out: Path, results: Sequence[Result]) -> None:
     try:
         write_text(out / PAGE, render_sweep_page(_page(source, results)))
         print(out / PAGE)
-    except MissingToolError as error:
+    except FractrainError as error:  # the results are in the document already
         print(f"no {PAGE}: {error}")
 
 
 def _page(source: Path, results: Sequence[Result]) -> SweepPage:
-    """Dots carry the numbers of the table's rows, and a colour for each value of the first
-    setting that varies."""
-    first = next(iter(results[0].point.varied), None)
-    dots = [
-        Dot(
-            label=str(number),
-            group="" if first is None else f"{first} {result.point.varied[first]}",
-            saving=result.saving,
-            accuracy=result.accuracy,
-        )
-        for number, result in enumerate(results, 1)
-        if result.saving is not None and result.accuracy is not None
-    ]
     grids: list[Grid | None] = [points_table(results), seeds_table(results)]
-    shown = [(grid.heads, grid.rows) for grid in grids if grid is not None]
+    shown = [grid for grid in grids if grid is not None]
     failures = [f"{each.point.label}: {each.message}" for each in results if each.message]
-    return SweepPage(source.name, shown, dots, [*remarks(results), *failures])
+    notes = [*remarks(results), *failures]
+    return SweepPage(source.name, headline(results), shown, dots(results), notes)

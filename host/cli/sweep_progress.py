@@ -12,6 +12,7 @@ from host.reports.records import read_object
 from host.sweeps.job import Job, Outcome
 from host.sweeps.points import Point
 from host.training.run_directory import SUMMARY
+from sim.progress import can_overwrite
 
 LINE_SECONDS = 60
 """Between lines that say how far the runs are, without a terminal."""
@@ -105,7 +106,7 @@ class Bars(Lines):
 
 def open_display(total: int, done: int) -> Lines:
     """Bars if the output is a terminal and rich is installed, else lines."""
-    if sys.stdout.isatty():
+    if can_overwrite(sys.stdout):
         try:
             return Bars(total, done)
         except ImportError:

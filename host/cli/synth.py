@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from pathlib import Path
 
 from host.cli.options import add_config
-from host.cli.output import write_json
+from host.cli.output import check_files, write_json
 from host.optional import needs_extra
 from hw.contract.errors import MismatchError
-from hw.contract.parameters import load_parameters
+from hw.contract.parameters import load_engine
+from sim.progress import activity
 
 PARTS = ("array", "engine", "top")
 ALL = ("array", "top")
@@ -56,17 +55,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Synthesize, print the table, compare."""
-    parameters = load_parameters(args.config)
+    parameters = load_engine(args.config)
     with needs_extra("hardware"):
         from gen.synthesis.budget import excesses, read_budget
         from gen.synthesis.device import XC7Z045
         from gen.synthesis.figures import synthesize_part
+        from gen.synthesis.kept_figures import CACHE, keep_figures
         from gen.synthesis.report import document, table
+    check_files(args.json)
     budget = read_budget(args.config, args.budget) if args.check or args.budget else None
     results = {}
     for part in ALL if args.part == "all" else (args.part,):
-        with StageClock(part) as clock:
-            results[part] = synthesize_part(part, parameters, Path("build/synth"), clock.stage)
+        with activity(f"synthesizing {part}") as tell:
+            results[part] = synthesize_part(part, parameters, CACHE, tell)
+        keep_figures(parameters, part, results[part])
     print(table(results, XC7Z045, budget))
     if args.json:
         write_json(args.json, document(results, args.config, XC7Z045))
@@ -75,33 +77,3 @@ def run(args: argparse.Namespace) -> int:
             raise MismatchError("beyond the budget: " + "; ".join(found))
         print("\nwithin the budget")
     return 0
-
-
-class StageClock:
-    """Says on standard error what a long job is at: in place on a terminal, else now and then."""
-
-    QUIET_SECONDS = 10.0
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.started = time.monotonic()
-        self.last_line = self.started
-        self.in_place = sys.stderr.isatty()
-
-    def __enter__(self) -> StageClock:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._show(f"{self.name}: {time.monotonic() - self.started:.0f} s in all", end="\n")
-
-    def stage(self, name: str) -> None:
-        """The work is at the stage ``name``; cheap enough to be called at every small step."""
-        now = time.monotonic()
-        if self.in_place or now - self.last_line >= self.QUIET_SECONDS:
-            self.last_line = now
-            end = "" if self.in_place else "\n"
-            self._show(f"{self.name}: {now - self.started:.0f} s, {name} ...", end=end)
-
-    def _show(self, text: str, end: str) -> None:
-        erase = "\r\x1b[K" if self.in_place else ""
-        print(f"{erase}{text}", end=end, file=sys.stderr, flush=True)

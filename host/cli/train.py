@@ -12,6 +12,8 @@ from host.accelerator import Accelerator, open_accelerator
 from host.cli.blas import single_threaded_blas
 from host.cli.output import progress
 from host.cli.report import as_seen_from_here, write_report
+from host.cli.run_name import run_name
+from host.cli.train_checks import check_options
 from host.cli.train_options import DESCRIPTION, EPILOG, add_options
 from host.cli.train_progress import open_progress
 from host.cli.train_results import results, savings
@@ -20,19 +22,20 @@ from host.cli.train_setup import (
     Work,
     build_arithmetic,
     build_recipe,
-    check_numbers,
     choose_config,
     prepare,
     record,
+    unused_fields,
 )
 from host.datasets import Dataset, load_dataset
+from host.datasets.wording import shown
 from host.training.meter import Meter
 from host.training.run import Run
 from host.training.run_directory import CONFIG, SUMMARY, RunDirectory
 from host.training.run_record import describe
 from host.training.stopping import StopSignals
 from host.training.trainer import Trainer
-from hw.contract.errors import MissingToolError
+from hw.contract.errors import FractrainError
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -53,11 +56,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _begin(args: argparse.Namespace, stop: StopSignals) -> int:
-    check_numbers(args)
+    check_options(args)
     choose_config(args)
     recipe = build_recipe(args)
+    if unused := unused_fields(args):
+        _note(f"--method {args.method} does not read {', '.join(unused)} of recipe {args.recipe}")
     work = prepare(args, recipe, _load(args.dataset))
-    with contextlib.closing(_reserve(args, work.dataset.name)) as directory:
+    with contextlib.closing(_reserve(work)) as directory:
         return _train(work, directory, stop)
 
 
@@ -65,10 +70,12 @@ def _resume(args: argparse.Namespace, stop: StopSignals) -> int:
     with contextlib.closing(RunDirectory.reopen(args.resume, args.out)) as directory:
         config = directory.read_config()
         recipe = restore(args, config, directory.path / CONFIG)
-        check_numbers(args)
+        check_options(args)
         if directory.finished:
             print(f"{directory.path} is finished: nothing is left to do")
             return 0
+        if (directory.path / SUMMARY).exists():
+            _note(f"{directory.path / SUMMARY} is damaged: it is written anew")
         work = prepare(args, recipe, _load(args.dataset))
         return _train(work, directory, stop, config)
 
@@ -125,18 +132,21 @@ def _meter(args: argparse.Namespace, accelerator: Accelerator) -> Meter | None:
 
 def _load(name: str) -> Dataset:
     say = progress()
-    say(f"reading {name}")
+    say(f"reading {shown(name)}")
     try:
-        return load_dataset(name)
+        dataset = load_dataset(name)
     finally:
         say("")
+    for each in dataset.notes:
+        _note(f"{shown(name)}: {each}")
+    return dataset
 
 
-def _reserve(args: argparse.Namespace, dataset: str) -> RunDirectory:
+def _reserve(work: Work) -> RunDirectory:
+    args = work.args
     if args.name is not None:
         return RunDirectory.reserve(args.out, args.name, overwrite=args.overwrite)
-    name = f"{dataset}-{args.model}-{args.method}-{args.backend}-seed{args.seed}"
-    return RunDirectory.reserve_similar(args.out, name)
+    return RunDirectory.reserve_similar(args.out, run_name(args, work.recipe, work.dataset.name))
 
 
 def _note(text: str) -> None:
@@ -144,10 +154,11 @@ def _note(text: str) -> None:
 
 
 def _report(folder: Path) -> Path | None:
-    """Write the run's HTML page; None, and a line that says why, without what draws it."""
+    """Write the run's HTML page; None, and a line that says why, if that cannot be: the results
+    are in the folder already."""
     try:
         # by its path: a folder of the same name may be here
         return write_report([str(folder.absolute())], folder.parent)
-    except MissingToolError as error:
+    except FractrainError as error:
         _note(f"no HTML report: {error}")
         return None

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from host.accelerator import BACKENDS
-from host.cli.options import add_config
+from host.cli.command_line import CommandLineParser
+from host.cli.options import BATCH, RATE, SEED, add_config
 from host.datasets import BUNDLED
 from host.numerics.quantization import WeightLevels
 from host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
-from host.training.recipe import DECIDE, METHODS, Recipe, recipe_names
-from hw.contract.errors import ParameterError
-from hw.contract.precision import MAX_BITS, Precision
-
-Item = TypeVar("Item")
+from host.training.recipe import Recipe, recipe_names
+from host.training.recipe_rules import DECIDE, METHODS, RULES, STEPS
+from host.training.run_names import RunName
+from hw.contract.precision import MAX_BITS
+from hw.contract.values import Real, Rule, Whole
 
 DEFAULT_EPOCHS = 30
 DEFAULT_METHOD = "fractrain"
@@ -24,6 +25,14 @@ DEFAULT_PRECISION = (8, 8, 8)
 DEFAULT_LEVELS = WeightLevels.CLIP
 COSIM_TEST_IMAGES = 20
 POWER_RATE_HZ = 20.0
+
+PIXELS = Whole(0, 4096)
+"""What cameras have in a row; the images set the limit that counts."""
+
+TEST_IMAGES = Whole(1, 10_000_000)
+EPOCHS = Whole(1, 1_000_000)
+LEARNING_RATE = Real(0, 1000, above=True)
+"""Weights are a fraction of one: a step of a thousand times the gradient leaves nothing of them."""
 
 DESCRIPTION = """\
 Train a residual network through the accelerator: every convolution, forward and backward, is
@@ -64,11 +73,11 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
         metavar="NAME|PATH",
         help=f"images: {', '.join(BUNDLED)} (default: 1,797 handwritten digits that come with "
         "scikit-learn), or a folder or tar archive of CIFAR-10 or CIFAR-100 as published, or of "
-        "JPEG or PNG images in train/<class>/ and test/<class>/",
+        "images in train/<class>/ and test/<class>/",
     )
     group.add_argument(
         "--crop",
-        type=int,
+        type=PIXELS,
         metavar="N",
         help="shift training images by up to N pixels each way, 0 for none (default: 1 for "
         "digits, else 4)",
@@ -103,7 +112,7 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--seed",
-        type=int,
+        type=SEED,
         default=0,
         metavar="N",
         help="of weights, shuffling, augmentation and rounding (default: %(default)s)",
@@ -112,24 +121,33 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
 
 def _add_length(group: argparse._ArgumentGroup) -> None:
     length = group.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int, metavar="N", help="batches to train on")
+    length.add_argument("--steps", type=STEPS, metavar="N", help="batches to train on")
     length.add_argument(
         "--epochs",
-        type=int,
+        type=EPOCHS,
         metavar="N",
         help=f"passes over the training images (default: {DEFAULT_EPOCHS})",
     )
     group.add_argument(
-        "--batch", type=int, default=64, metavar="N", help="images per step (default: %(default)s)"
+        "--batch",
+        type=BATCH,
+        default=64,
+        metavar="N",
+        help="images per step (default: %(default)s)",
     )
     group.add_argument(
         "--bn-group",
-        type=int,
+        type=BATCH,
         metavar="N",
-        help="images that batch norm takes its statistics over (default: the batch)",
+        help="images that batch norm takes its statistics over, a divisor of the batch (default: "
+        "the batch)",
     )
     group.add_argument(
-        "--lr", type=float, default=0.1, metavar="RATE", help="learning rate (default: %(default)s)"
+        "--lr",
+        type=LEARNING_RATE,
+        default=0.1,
+        metavar="RATE",
+        help="learning rate (default: %(default)s)",
     )
     group.add_argument(
         "--lr-schedule",
@@ -139,11 +157,15 @@ def _add_length(group: argparse._ArgumentGroup) -> None:
         "constant (default: %(default)s)",
     )
     group.add_argument(
-        "--momentum", type=float, default=MOMENTUM, metavar="M", help="(default: %(default)s)"
+        "--momentum",
+        type=Real(0, 1, below=True),
+        default=MOMENTUM,
+        metavar="M",
+        help="(default: %(default)s)",
     )
     group.add_argument(
         "--weight-decay",
-        type=float,
+        type=Real(0, 1),
         default=WEIGHT_DECAY,
         metavar="D",
         help="(default: %(default)s)",
@@ -176,80 +198,80 @@ def _add_precision(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--precision",
-        action=_parsed_by(Precision.parse),
+        type=RULES["precision"],
         metavar="A,W,E",
         help=f"static: bits of activations, weights and errors, 1..{MAX_BITS} each "
         f"(default: {_joined(DEFAULT_PRECISION)})",
     )
     group.add_argument(
         "--schedule-forward",
-        action=_parsed_by(_bits),
+        type=RULES["schedule_forward"],
         metavar="B,B,…",
         help="pfq: bits of activations and weights in each stage, 0 to skip the blocks "
         f"(default: {_joined(defaults.schedule_forward)})",
     )
     group.add_argument(
         "--schedule-backward",
-        action=_parsed_by(_bits),
+        type=RULES["schedule_backward"],
         metavar="B,B,…",
         help=f"pfq: bits of errors in each stage (default: {_joined(defaults.schedule_backward)})",
     )
     group.add_argument(
         "--epsilon",
         "--eps",
-        type=float,
+        type=RULES["epsilon"],
         metavar="E",
         help="pfq, fractrain: the loss has settled when its last five means differ by at most E "
         f"of its scale (default: {defaults.epsilon})",
     )
     group.add_argument(
         "--alpha",
-        type=float,
+        type=RULES["alpha"],
         metavar="A",
         help=f"pfq, fractrain: factor on E after each stage (default: {defaults.alpha})",
     )
     group.add_argument(
         "--interval",
-        type=int,
+        type=STEPS,
         metavar="N",
         help="pfq, fractrain: steps that each of those means is over (default: an epoch)",
     )
     group.add_argument(
         "--candidates",
-        action=_parsed_by(_pairs),
+        type=RULES["candidates"],
         metavar="F/B,F/B,…",
         help="dfq, fractrain: forward and backward bits that the gates choose from, 0/0 to skip "
         f"the block (default: {','.join(f'{f}/{b}' for f, b in defaults.candidates)})",
     )
     group.add_argument(
         "--weight-bits",
-        type=int,
+        type=RULES["weight_bits"],
         metavar="B",
         help=f"dfq, fractrain: bits of weights (default: {defaults.weight_bits})",
     )
     group.add_argument(
         "--target",
-        type=float,
+        type=RULES["target"],
         metavar="CP",
         help="dfq: cost of the blocks to aim at, in percent of 32-bit arithmetic; FW8/BW8 is 6.25 "
         f"(default: {defaults.target:g})",
     )
     group.add_argument(
         "--targets",
-        action=_parsed_by(_numbers),
+        type=RULES["targets"],
         metavar="CP,CP,…",
         help="fractrain: the same for each stage "
         f"(default: {','.join(f'{each:g}' for each in defaults.targets)})",
     )
     group.add_argument(
         "--beta",
-        type=float,
+        type=RULES["beta"],
         metavar="B",
         help=f"dfq, fractrain: weight of the cost in the loss (default: {defaults.beta:g})",
     )
     group.add_argument(
         "--dead-band",
-        type=float,
+        type=RULES["dead_band"],
         metavar="CP",
         help="dfq, fractrain: leave the cost alone when it is so close to its target (default: 0)",
     )
@@ -275,6 +297,7 @@ def _add_precision(group: argparse._ArgumentGroup) -> None:
 def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--name",
+        type=RunName(),
         metavar="NAME",
         help="of the run (default: made from the options, with a number if it is taken)",
     )
@@ -288,20 +311,20 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--overwrite", action="store_true", help="replace the run of that NAME")
     group.add_argument(
         "--test-images",
-        type=int,
+        type=TEST_IMAGES,
         metavar="N",
         help="evaluate on the first N test images only "
         f"(default: all; on the RTL {COSIM_TEST_IMAGES}, because it is slow)",
     )
     group.add_argument(
         "--evaluate-every",
-        type=int,
+        type=STEPS,
         metavar="N",
         help="steps between evaluations (default: a tenth of the run); one is at the end anyway",
     )
     group.add_argument(
         "--checkpoint-every",
-        type=int,
+        type=STEPS,
         metavar="N",
         help="steps between checkpoints (default: those of 10 seconds); there is one before each "
         "evaluation, too",
@@ -315,7 +338,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--power",
         nargs="?",
-        type=float,
+        type=RATE,
         const=POWER_RATE_HZ,
         metavar="HZ",
         help="with --backend board: read the board's sensors so often (default: "
@@ -334,63 +357,22 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 def given_options(arguments: Sequence[str]) -> dict[str, Any]:
     """What ``arguments`` say themselves, without what is default, by the options' names."""
-    parser = argparse.ArgumentParser(prog="fractrain train")
-    add_options(parser)
+    parser = option_parser()
     parser.set_defaults(**dict.fromkeys(vars(parser.parse_args([]))))
     given = vars(parser.parse_args(arguments))
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _parsed_by(parse: Callable[[str], Any]) -> type[argparse.Action]:
-    """Makes an option's value; a `ParameterError` names the option and stays what it is.
-
-    (argparse takes that of a ``type`` for its own and shows all options instead.)
-    """
-
-    class Parsed(argparse.Action):
-        def __call__(
-            self,
-            parser: argparse.ArgumentParser,
-            namespace: argparse.Namespace,
-            values: Any,
-            option_string: str | None = None,
-        ) -> None:
-            try:
-                setattr(namespace, self.dest, parse(values))
-            except ParameterError as error:
-                raise ParameterError(str(option_string), values, error.allowed) from None
-
-    return Parsed
+def option_rules() -> Mapping[str, Rule]:
+    """What each option may be, by its name; those that take any text are left out."""
+    return option_parser().rules()
 
 
-def _bits(text: str) -> tuple[int, ...]:
-    """Widths separated by commas."""
-    allowed = f"whole numbers 0..{MAX_BITS} with commas, for example 3,4,6,8"
-    bits = _split(text, int, allowed)
-    if not all(0 <= each <= MAX_BITS for each in bits):
-        raise ParameterError("bits", text, allowed)
-    return bits
-
-
-def _pairs(text: str) -> tuple[tuple[int, int], ...]:
-    """Forward/backward widths separated by commas."""
-
-    def pair(part: str) -> tuple[int, int]:
-        forward, backward = part.split("/")
-        return int(forward), int(backward)
-
-    return _split(text, pair, "pairs forward/backward with commas, for example 3/6,4/8")
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    return _split(text, float, "numbers with commas, for example 1.5,2,2.5,3")
-
-
-def _split(text: str, read: Callable[[str], Item], allowed: str) -> tuple[Item, ...]:
-    try:
-        return tuple(read(part) for part in text.split(","))
-    except ValueError:
-        raise ParameterError("value", text, allowed) from None
+def option_parser() -> CommandLineParser:
+    """Of the options of `fractrain train` alone."""
+    parser = CommandLineParser(prog="fractrain train", add_help=False)
+    add_options(parser)
+    return parser
 
 
 def _joined(numbers: tuple[int, ...]) -> str:

@@ -8,6 +8,7 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager
 
 from host.training.trainer import StepReport
+from sim.progress import can_overwrite, work
 
 SMOOTHING = 0.9
 """Loss and accuracy are shown as running means: so much of the old value at each step."""
@@ -53,13 +54,16 @@ class Progress(AbstractContextManager["Progress"]):
 
 
 class LineProgress(Progress):
-    """One line now and then, for log files and pipes."""
+    """One line now and then, for log files and pipes; before the first, stderr says that the first
+    step is at work: it also compiles programs and asks the cycle model."""
 
     def __init__(self, steps: int, start: int = 0) -> None:
         super().__init__(steps, start)
         self._started = time.monotonic()
+        self._first = work()
 
     def _show(self, report: StepReport) -> None:
+        self._first("")
         done = report.step + 1
         if done % max(1, self.steps // LINES) and done != self.steps:
             return
@@ -72,8 +76,12 @@ class LineProgress(Progress):
     def _print(self, line: str) -> None:
         print(line, flush=True)
 
+    def __enter__(self) -> Progress:
+        self._first(f"step {self.start + 1} of {self.steps}")
+        return self
+
     def __exit__(self, *exception: object) -> None:
-        """Nothing to clean up."""
+        self._first("")
 
 
 class BarProgress(Progress):
@@ -115,7 +123,7 @@ def mean_bits(report: StepReport) -> str:
 
 def open_progress(steps: int, start: int = 0) -> Progress:
     """A bar if the output is a terminal and rich is installed, else lines."""
-    if sys.stdout.isatty():
+    if can_overwrite(sys.stdout):
         try:
             return BarProgress(steps, start)
         except ImportError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from host.cli.output import table
+from host.reports.units import COUNTS, JOULES, SECONDS
 
 
 def results(summary: dict[str, Any]) -> str:
@@ -13,16 +14,16 @@ def results(summary: dict[str, Any]) -> str:
     rows = {
         "test accuracy": f"{summary['test_accuracy']:.2f} % of {summary['test_images']} images",
         "stages visited": "\n".join([f"{len(stages)} of {summary['stages_planned']}:", *stages]),
-        "time": f"{summary['seconds']['training']:.1f} s for {summary['steps']} steps",
+        "time": f"{SECONDS.text(summary['seconds']['training'])} for {summary['steps']:,} steps",
         "weights SHA-256": f"{summary['weights_sha256'][:16]}…",
     }
     if measured := summary["measured"]:
         busy = 100 * measured["busy_cycles"] / measured["cycles"]
-        each = 1000 * measured["seconds"] / measured["steps"]
+        each = SECONDS.text(measured["seconds"] / measured["steps"])
         rows[measured["of"]] = (
             f"{measured['cycles']:,} for {measured['steps']} steps (measured), "
             f"array busy in {busy:.1f} %\n"
-            f"{each:.4g} ms a step at {measured['clock_hz'] / 1e6:g} MHz: {_by_pass(measured)}"
+            f"{each} a step at {measured['clock_hz'] / 1e6:g} MHz: {_by_pass(measured)}"
         )
     return "\n".join(
         f"  {name if first else '':<16}  {line}"
@@ -41,18 +42,19 @@ def _by_pass(measured: dict[str, Any]) -> str:
 
 def savings(summary: dict[str, Any]) -> str:
     """The run against the same steps at FW8/BW8: effective MACs, modelled latency and energy."""
-    figures = [("effective MACs, computed", "effective_macs", "{:.4g}", summary)]
+    figures = [("effective MACs, computed", "effective_macs", COUNTS, summary)]
     if modelled := summary["modelled"]:
         machine = modelled["config"].upper()
         figures += [
-            (f"{machine} latency, modelled", "seconds", "{:.4g} s", modelled),
-            (f"{machine} energy, modelled", "joules", "{:.4g} J", modelled),
+            (f"{machine} latency, modelled", "seconds", SECONDS, modelled),
+            (f"{machine} energy, modelled", "joules", JOULES, modelled),
         ]
     rows = []
-    for name, key, form, values in figures:
+    for name, key, units, values in figures:
         chosen, baseline = values[key], values[f"{key}_fw8bw8"]
         saved = 100 * (1 - chosen / baseline)
-        rows.append((name, form.format(chosen), form.format(baseline), f"{saved:.1f} %"))
+        scale = units.scale((chosen, baseline))
+        rows.append((name, scale.text(chosen), scale.text(baseline), f"{saved:.1f} %"))
     heads = ("convolutions of training", "this run", "FW8/BW8", "saved")
     return "\n".join(f"  {line}" for line in table(heads, rows).split("\n"))
 

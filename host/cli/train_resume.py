@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from host.cli.train_options import given_options
-from host.cli.train_setup import RECORDED, as_text, normal, option
+from host.cli.train_checks import option
+from host.cli.train_options import given_options, option_parser, option_rules
+from host.cli.train_setup import RECORDED, as_text, normal
 from host.training.recipe import Recipe, parse_fields, plain, read_recipe
 from host.training.run_record import IDENTITY, versions
 from hw.contract.errors import DataError, ParameterError
 
 CHANGEABLE = ("resume", "out", "checkpoint_every", "evaluate_every", "log_programs", "power")
 """Options that may be given anew: they change no bit of the weights."""
+
+FLAGS = ("flip", "published_range")
 
 OF_NEW_RUNS = ("name", "overwrite")
 
@@ -42,13 +45,36 @@ def restore(args: argparse.Namespace, config: Mapping[str, Any], source: Path) -
             raise ParameterError(option(name), value, "without --resume only")
         elif name not in CHANGEABLE:
             _check(option(name), normal(name, value), options | method_options, name)
-    for name in RECORDED:
-        setattr(args, name, options[name])
+    for name, value in _checked(options, source).items():
+        setattr(args, name, value)
+    try:
+        fields = parse_fields({"method": args.method, **method_options}, str(source))
+        recipe = Recipe(**fields)
+    except ParameterError as error:
+        raise DataError(f"{source} is damaged: {error}") from error
     for name in ("checkpoint_every", "evaluate_every"):
         if name in given:
             setattr(args, name, given[name])
-    fields = parse_fields({"method": options["method"], **method_options}, str(source))
-    return Recipe(**fields)
+    return recipe
+
+
+def _checked(options: Mapping[str, Any], source: Path) -> dict[str, Any]:
+    """The recorded ``options``; `DataError` for one that no command line could have given."""
+    rules, defaults = option_rules(), vars(option_parser().parse_args([]))
+    values = {}
+    for name in RECORDED:
+        value = options[name]
+        try:
+            if value is None and defaults[name] is not None:
+                raise ParameterError(name, value, "a value")
+            if value is not None and name in rules:
+                value = rules[name].read(name, value)
+            elif not isinstance(value, bool | None if name in FLAGS else str | None):
+                raise ParameterError(name, value, "true or false" if name in FLAGS else "a word")
+        except ParameterError as error:
+            raise DataError(f"{source} is damaged: options: {error}") from error
+        values[name] = value
+    return values
 
 
 def _check(shown: str, value: Any, recorded: Mapping[str, Any], name: str) -> None:
@@ -68,11 +94,23 @@ def compare(recorded: Mapping[str, Any], now: Mapping[str, Any], source: Path) -
     """
     for name in IDENTITY:
         if recorded.get(name) != now.get(name):
-            raise DataError(
-                f"{source} was written for another run: {name} was {recorded.get(name)!r}, "
-                f"is now {now.get(name)!r}"
-            )
+            change = _change(name, recorded.get(name), now.get(name))
+            raise DataError(f"{source} was written for another run: {change}")
     before, after = recorded.get("versions"), versions()
     if before != after:
         return [f"the run began with {before}, it goes on with {after}: bits may differ"]
     return []
+
+
+def _change(name: str, before: Any, now: Any) -> str:
+    """The first difference, in words."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in (each for each in before if each in now):
+            if before[key] != now[key]:
+                return _change(f"{name}.{key}", before[key], now[key])
+    return f"{name} was {_short(before)}, is now {_short(now)}"
+
+
+def _short(value: Any, most: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}…"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from host.accelerator import Accelerator, find_backend
 from host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
+from host.cli.train_checks import option
 from host.cli.train_options import COSIM_TEST_IMAGES, DEFAULT_EPOCHS, DEFAULT_LEVELS
 from host.datasets import BUNDLED, Dataset
 from host.modelling.run_costs import RunCosts
@@ -17,7 +17,8 @@ from host.networks.resnet import ResNet, build_network
 from host.numerics.quantization import WeightLevels
 from host.random_streams import Stream, generator
 from host.training.methods import Method
-from host.training.recipe import METHODS, OF_METHODS, Recipe, plain, read_recipe
+from host.training.recipe import OF_METHODS, Recipe, plain, read_recipe
+from host.training.recipe_rules import METHODS, MOST_STEPS, RULES
 from host.training.run import Cadence
 from host.training.trainer import CostModel, Plan
 from hw.contract.errors import ParameterError
@@ -39,36 +40,6 @@ RECORDED = (
 """Options that a run goes on with when it is resumed; those of its method are in its recipe."""
 
 
-def check_numbers(args: argparse.Namespace) -> None:
-    """Raise `ParameterError` for a number outside its range."""
-    for name, low in (
-        ("seed", 0),
-        ("steps", 1),
-        ("epochs", 1),
-        ("batch", 1),
-        ("test_images", 1),
-        ("bn_group", 1),
-        ("checkpoint_every", 1),
-        ("evaluate_every", 1),
-        ("crop", 0),
-    ):
-        value = getattr(args, name)
-        if value is not None and value < low:
-            raise ParameterError(option(name), value, f"a whole number, at least {low}")
-    for name, fits, allowed in (
-        ("lr", args.lr > 0, "greater than 0"),
-        ("momentum", 0 <= args.momentum < 1, "at least 0, less than 1"),
-        ("weight_decay", args.weight_decay >= 0, "at least 0"),
-    ):
-        if not fits:
-            raise ParameterError(option(name), getattr(args, name), allowed)
-    if args.power is not None and args.backend != "board":
-        allowed = "with --backend board only: no other has sensors"
-        raise ParameterError("--power", args.power, allowed)
-    if args.overwrite and args.name is None:
-        raise ParameterError("--overwrite", True, "together with --name only")
-
-
 def choose_config(args: argparse.Namespace) -> None:
     """Set ``--config``, where it is not given, to what the backend has then.
 
@@ -84,27 +55,40 @@ def build_recipe(args: argparse.Namespace) -> Recipe:
     fields = {} if args.recipe is None else read_recipe(args.recipe)
     if fields.setdefault("method", args.method) != args.method:
         raise ParameterError(
-            f"method in {args.recipe}", fields["method"], f"{args.method}, as --method says"
+            f"method in {args.recipe}",
+            fields["method"],
+            f"{args.method}, as --method says",
+            hint=f"or add --method {fields['method']}",
         )
-    for each in dataclasses.fields(Recipe):
-        given = None if each.name == "method" else getattr(args, each.name)
+    for name in RULES:
+        given = None if name == "method" else getattr(args, name)
         if given is None:
             continue
-        if each.name not in read:
-            methods = " or ".join(name for name in METHODS if each.name in OF_METHODS[name])
-            raise ParameterError(option(each.name), as_text(given), f"with --method {methods} only")
-        fields[each.name] = given
-    return Recipe(**fields)
+        if name not in read:
+            methods = " or ".join(each for each in METHODS if name in OF_METHODS[each])
+            raise ParameterError(option(name), as_text(given), f"with --method {methods} only")
+        fields[name] = given
+    try:
+        return Recipe(**fields)
+    except ParameterError as error:  # of values that are right one by one
+        name = error.name if error.name in RULES else ""
+        shown = option(name) if name and getattr(args, name) is not None else error.name
+        where = f"{args.recipe} is the recipe" if args.recipe else ""
+        raise ParameterError(shown, as_text(error.given), error.allowed, where=where) from None
+
+
+def unused_fields(args: argparse.Namespace) -> list[str]:
+    """Those of the file ``--recipe`` that the method does not read."""
+    if args.recipe is None:
+        return []
+    read = ("method", *OF_METHODS[args.method])
+    return [name for name in read_recipe(args.recipe) if name not in read]
 
 
 def build_arithmetic(args: argparse.Namespace, accelerator: Accelerator) -> Arithmetic:
-    """What multiplies, by ``--mode``; `ParameterError` for an option of the other one."""
+    """What multiplies, by ``--mode``."""
     if args.mode == "reference":
-        if args.weight_levels is not None:
-            raise ParameterError("--weight-levels", args.weight_levels, "with --mode hardware only")
         return PublishedArithmetic(accelerator, published_range=args.published_range)
-    if args.published_range:
-        raise ParameterError("--published-range", True, "with --mode reference only")
     return IntegerArithmetic(accelerator, WeightLevels(args.weight_levels or DEFAULT_LEVELS))
 
 
@@ -142,7 +126,7 @@ def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
         rng=generator(args.seed, Stream.GATES),
     )
     plan = Plan(
-        steps=args.steps or per_epoch * (args.epochs or DEFAULT_EPOCHS),
+        steps=args.steps or _steps_of(args.epochs or DEFAULT_EPOCHS, per_epoch),
         batch=args.batch,
         seed=args.seed,
         learning_rate=args.lr,
@@ -161,6 +145,13 @@ def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
         _cadence(args, plan.steps),
         _cost_model(network, (height, width), args.batch),
     )
+
+
+def _steps_of(epochs: int, per_epoch: int) -> int:
+    if epochs * per_epoch > MOST_STEPS:
+        allowed = f"at most {MOST_STEPS // per_epoch}: an epoch has {per_epoch} steps"
+        raise ParameterError("--epochs", epochs, allowed)
+    return epochs * per_epoch
 
 
 def _cost_model(network: ResNet, size: tuple[int, int], batch: int) -> CostModel | None:
@@ -235,8 +226,3 @@ def as_text(value: Any) -> Any:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def option(name: str) -> str:
-    """As it is written on the command line."""
-    return f"--{name.replace('_', '-')}"

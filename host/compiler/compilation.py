@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from host.compiler.canonical import (
     PARITIES,
@@ -21,11 +22,13 @@ from host.compiler.planning import (
     ACCUMULATOR_LIMIT,
     TooLarge,
     exact_sum,
+    image_groups,
     largest_sum,
+    raw_format,
 )
 from host.compiler.results import Planes, Port, Sent, TileGrid, TileRegion
 from host.compiler.schedule import Builder
-from host.compiler.slices import BLOCKS, pairs_of
+from host.compiler.slices import BLOCKS, pair_count
 from host.compiler.sliding import Sliding, filter_groups, slidings
 from host.compiler.step import Step, check_steps
 from host.compiler.tensors import KernelLayout, PixelLayout
@@ -45,6 +48,7 @@ class Compiled:
     """A step in the engine's form, its tensors, and where its results come out."""
 
     step: Step
+    way: Way
     form: Canonical
     row: PixelKey
     column: Key
@@ -71,8 +75,8 @@ class Compilation:
         self.parameters = parameters
         self.log: list[Sent] = []
         self._made = {step.result: step for step in steps if isinstance(step.destination, Planes)}
-        self.compiled = [self._form(step) for step in steps]
-        self.tensors = self._lay_out(self.compiled)
+        self._read = {name for step in steps for name in (step.row, step.column)}
+        self.compiled, self.tensors = self._settle([self._form(step) for step in steps])
         self.end = self._allocate(base, self.tensors.values())
         builder = Builder(parameters)
         for each in self.compiled:
@@ -82,27 +86,70 @@ class Compilation:
     # -- forms ---------------------------------------------------------------------------------
 
     def _form(self, step: Step) -> Compiled:
-        """The engine's form: the cheapest way of those that fit on the chip."""
+        """The engine's form: the cheapest way of those that fit on the chip.
+
+        If none does, the best in spite of it: `_settle` says what is too large.
+        """
         found: list[tuple[float, Compiled]] = []
-        for way in ways(step.pass_, step.geometry):
-            if way is not Way.DIRECT and {step.row, step.column} & set(self._made):
-                continue
+        possible = self._ways(step)
+        for way in possible:
             compiled = self._keys(step, way)
             if way is Way.UNFOLDED and step.pass_ is not Pass.GRADIENT and found:
                 continue
             if way is Way.UNFOLDED or self._fits(compiled):
                 found.append((self._cost(compiled), compiled))
         if not found:
-            compiled = self._keys(step, Way.UNFOLDED)
-            found.append((0, compiled))
+            return self._keys(step, possible[0])
         return min(found, key=lambda each: each[0])[1]
 
-    def _fits(self, compiled: Compiled) -> bool:
-        """Its tiles fit on the chip, whatever else the program does."""
+    def _ways(self, step: Step) -> list[Way]:
+        """Those that leave tensors which stay in memory between steps as the engine has them."""
+        possible = ways(step.pass_, step.geometry)
+        if {step.row, step.column} & set(self._made):
+            possible = [way for way in possible if way is Way.DIRECT]
+        elif self._stays(step):
+            possible = [way for way in possible if way is not Way.UNFOLDED]
+        return possible or [Way.UNFOLDED]
+
+    def _stays(self, step: Step) -> bool:
+        """Another step reads what ``step`` makes."""
+        return step.result in self._made and step.result in self._read
+
+    def _settle(self, compiled: list[Compiled]) -> tuple[list[Compiled], dict[Key, Tensor]]:
+        """``compiled``, and its tensors, so that every step fits beside the others.
+
+        Steps that share a tensor can make its rows wider than one alone would: too wide for some.
+        These become matrix products, which always fit (`hw.contract.configuration_checks`).
+        """
+        while True:
+            tensors = self._lay_out(compiled)
+            large = [each for each in compiled if not self._fits(each, tensors)]
+            if not large:
+                return compiled, tensors
+            for each in large:
+                if Way.UNFOLDED not in self._ways(each.step) or each.way is Way.UNFOLDED:
+                    self._refuse(each, tensors)
+            compiled = [
+                self._keys(each.step, Way.UNFOLDED) if each in large else each for each in compiled
+            ]
+
+    def _refuse(self, each: Compiled, tensors: dict[Key, Tensor]) -> NoReturn:
+        layout = tensors[each.row].layout
+        assert isinstance(layout, PixelLayout)
+        raise ParameterError(
+            f"rows of {each.step.row}",
+            f"{layout.row_width} pixels",
+            f"rows of which a row of tiles fits on the chip (buffers.plane_words is "
+            f"{self.parameters.buffers.plane_words}), where a tensor stays in memory between steps",
+            hint="narrower images, larger buffers, or results that do not leave as planes",
+        )
+
+    def _fits(self, compiled: Compiled, tensors: dict[Key, Tensor] | None = None) -> bool:
+        """Its tiles fit on the chip with ``tensors``, by default those of a program of its own."""
         trial = Compilation.__new__(Compilation)
         trial.parameters, trial.log, trial._made = self.parameters, [], {}
         alone = replace(compiled, step=replace(compiled.step, destination=Port()))
-        trial.tensors = trial._lay_out([alone])
+        trial.tensors = trial._lay_out([alone]) if tensors is None else tensors
         try:
             trial._cut(alone)
         except TooLarge:
@@ -125,7 +172,7 @@ class Compilation:
         """Of a gradient, for a group of filters."""
         groups = -(-form.row.channels // self.parameters.block.channels)
         groups //= PARITIES if form.phased else 1
-        return len(pairs_of(range(groups), form.kernel, form.stride))
+        return pair_count(groups, form.kernel)
 
     def _keys(self, step: Step, way: Way) -> Compiled:
         form = canonical(step.pass_, step.geometry, self.parameters, way)
@@ -143,7 +190,7 @@ class Compilation:
                     "a convolution of 3 x 3 with padding 1 or 1 x 1 with padding 0 and stride 1 "
                     "or 2, as the operand is a result that stays in memory as it is",
                 )
-        return Compiled(step, form, row, column)
+        return Compiled(step, way, form, row, column)
 
     def _result_key(self, step: Step) -> PixelKey | None:
         """The tensor that ``step`` makes, if another step can read it."""
@@ -232,18 +279,10 @@ class Compilation:
         for region in each.regions:
             region.address = self.end
             self.end = self.align(self.end + region.bytes)
-        try:
-            if isinstance(work, GradientWork):
-                work.emit(builder, work.cut())
-            else:
-                work.emit(builder, work.cut())
-        except TooLarge:
-            raise ParameterError(
-                f"rows of {each.step.row}",
-                f"stored {work.grid.width} wide",
-                "rows of which a row of tiles fits on the chip; other steps that read the same "
-                "tensor make its rows wider",
-            ) from None
+        if isinstance(work, GradientWork):
+            work.emit(builder, work.cut())
+        else:
+            work.emit(builder, work.cut())
 
     def _cut(self, each: Compiled) -> None:
         """Raise `TooLarge` if ``each`` cannot be cut."""
@@ -259,7 +298,7 @@ class Compilation:
         stride = 1 if form.pass_ is Pass.ERROR else form.stride
         grid = Grid(self.parameters.array.rows, rows.layout.row_width, stride)
         if form.pass_ is Pass.GRADIENT:
-            groups = self._image_groups(each)
+            groups = image_groups(form.row.images, self._bound(each, 1))
             assert isinstance(columns.layout, PixelLayout)
             count = self._tiles(form) * columns.layout.groups
             regions = [self._region(each, count, len(group)) for group in groups]
@@ -315,8 +354,7 @@ class Compilation:
         format_ = Format.PORT
         if not isinstance(step.destination, Port):
             signed = step.pass_.row.signed, step.pass_.column.signed
-            bound = exact_sum(self._terms(each, images), step.stored_bits, signed)
-            format_ = Format.RAW32 if bound < 1 << 31 else Format.RAW48
+            format_ = raw_format(exact_sum(self._terms(each, images), step.stored_bits, signed))
         return TileRegion(self.parameters, tiles, format_, self.log)
 
     def _terms(self, each: Compiled, images: int) -> int:
@@ -338,15 +376,6 @@ class Compilation:
         signed = each.step.pass_.row.signed, each.step.pass_.column.signed
         terms = self._terms(each, images)
         return largest_sum(terms, each.step.stored_bits, signed, self.parameters)
-
-    def _image_groups(self, each: Compiled) -> list[range]:
-        """Images whose sums fit the accumulators, whatever the values are."""
-        images = each.form.row.images
-        most = ACCUMULATOR_LIMIT // self._bound(each, 1)
-        if most < 1:
-            raise TooLarge
-        count = -(-images // most)
-        return [range(images * i // count, images * (i + 1) // count) for i in range(count)]
 
 
 def _output_channels(form: Canonical) -> int:

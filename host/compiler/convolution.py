@@ -9,6 +9,7 @@ from host.compiler.planning import (
     ENOUGH_PASSES,
     MOST_IMAGES,
     MOST_RUN,
+    MOST_SLICES,
     MOST_STRIDE,
     MOST_TILES_X,
     MOST_TILES_Y,
@@ -91,7 +92,7 @@ class SlidingWork:
             raise TooLarge
         slices = max(sliding.slices for sliding, _ in self.runs)
         for shared in (True, False):
-            for parts in range(1, slices + 1):
+            for parts in range(-(-slices // MOST_SLICES), slices + 1):
                 if self._columns(parts) <= limit_column_words(self.parameters, shared=shared):
                     chunks = self._chunks(parts, limit_plane_words(self.parameters, shared=shared))
                     if chunks:

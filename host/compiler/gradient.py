@@ -17,7 +17,14 @@ from host.compiler.gradient_plan import Cut, GradientPlan, Round
 from host.compiler.planning import Chunk, odd
 from host.compiler.results import TileRegion
 from host.compiler.schedule import Builder
-from host.compiler.slices import Pair, Rectangle, collapse, lane_groups, rectangles
+from host.compiler.slices import (
+    Pair,
+    Rectangle,
+    collapse,
+    lane_groups,
+    pair_count,
+    rectangles,
+)
 from host.compiler.tensors import PixelLayout
 from host.compiler.windows import Grid, Piece, merge, pair, pieces
 from host.compiler.work import Edges, Precisions, Rows, Tensor, bring_rows
@@ -90,7 +97,7 @@ class GradientWork:
             gradient_address=number * len(pairs) * beats,
         )
         if last:
-            before = len(self.plan.pairs_in(range(round_.channels.start)))
+            before = pair_count(round_.channels.start, self.plan.kernel)
             store = region.store(store, filters * len(self.plan.pairs) + before)
         builder.store(store)
         for each in pairs:

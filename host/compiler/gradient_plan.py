@@ -22,7 +22,7 @@ from host.compiler.planning import (
     strips,
     whole_images,
 )
-from host.compiler.slices import BLOCKS, Pair, pairs_of, rectangles
+from host.compiler.slices import BLOCKS, Pair, pair_count, pairs_of, rectangles
 from host.compiler.tensors import PixelLayout
 from host.compiler.windows import Grid, pieces
 from host.compiler.work import limit_column_words, limit_plane_words
@@ -111,7 +111,8 @@ class GradientPlan:
     def _filters(self, size: int) -> int:
         """Groups of filters whose tiles fit into the gradient memory with ``size`` groups."""
         sums = self.parameters.buffers.gradient_words // self.parameters.beats_per_tile
-        return min(sums // len(self.pairs_in(range(size))), self.e.groups)
+        pairs = pair_count(size, self.kernel)  # all in one STORE, as if they were images
+        return min(sums // pairs, self.e.groups) if pairs <= MOST_IMAGES else 0
 
     def _traffic(self, size: int, filters: int) -> int:
         """Words read in all rounds."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from hw.contract.commands import CONVOLVE_FIELDS, LOAD_FIELDS, Field, Format
 from hw.contract.parameters import Parameters
 from hw.contract.precision import value_range
 
@@ -17,9 +18,18 @@ WARM_UP_STRIPS = 4
 LOAD_WORDS = 256
 """Words of one LOAD of pixels, about: short enough to let a more urgent one through."""
 
-MOST_TILES_X, MOST_TILES_Y, MOST_IMAGES = 63, 255, 4095
-MOST_STRIDE, MOST_RUN, MOST_OFFSET = 4095, 4095, 8191
+
+def _most(fields: Mapping[str, Field], name: str) -> int:
+    return (1 << fields[name].width) - 1
+
+
+MOST_TILES_X, MOST_TILES_Y, MOST_IMAGES, MOST_SLICES, MOST_STRIDE = (
+    _most(CONVOLVE_FIELDS, name) for name in ("tiles_x", "tiles_y", "images", "slices", "y_stride")
+)
+MOST_RUN = _most(LOAD_FIELDS, "words")
 ACCUMULATOR_LIMIT = (1 << 47) - 1
+"""Greatest magnitude of a sum: +2^47 is none that 48 bits hold."""
+RAW32_LIMIT = (1 << 31) - 1
 
 
 class TooLarge(Exception):
@@ -93,3 +103,18 @@ def exact_sum(terms: int, bits: tuple[int, int], signed: tuple[bool, bool]) -> i
         low, high = value_range(width, sign)
         greatest *= max(-low, high)
     return greatest
+
+
+def raw_format(bound: int) -> Format:
+    """In which form sums of at most this magnitude are in memory."""
+    return Format.RAW32 if bound <= RAW32_LIMIT else Format.RAW48
+
+
+def image_groups(images: int, bound: int) -> list[range]:
+    """As few groups of images as can be whose sums fit the accumulators, if those of one image
+    reach ``bound``; `TooLarge` if not even these fit."""
+    most = ACCUMULATOR_LIMIT // bound
+    if most < 1:
+        raise TooLarge
+    count = -(-images // most)
+    return [range(images * i // count, images * (i + 1) // count) for i in range(count)]

@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hw.contract.commands import Pattern
 
 NEVER = -1
-
-
-@dataclass
-class Resident:
-    """Words ``address .. address + words - 1`` hold ``key``, last used by batch ``last_use``.
-
-    None: what is left of something that was partly overwritten, which may still be in use when
-    its place is loaded anew.
-    """
-
-    key: Hashable | None
-    address: int
-    words: int
-    last_use: int
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -34,60 +24,78 @@ class Place:
 
 
 class Residency:
-    """A memory of ``size`` words; new things overwrite what was used longest ago."""
+    """A memory of ``size`` words; new things overwrite what was used longest ago.
+
+    Item i, in the order of addresses, is words ``_first[i] .. _end[i] - 1``, last used by batch
+    ``_last[i]``. A large memory holds thousands, and a program needs thousands: they are arrays,
+    and all places for something are judged at once. What is left of an item that was partly
+    overwritten is an item, too, as it may still be in use when its place is loaded anew.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._items: list[Resident] = []
+        self._first, self._end, self._last = (np.zeros(0, np.int64) for _ in range(3))
+        self._keys: list[Hashable | None] = []
+        self._address: dict[Hashable, int] = {}
 
     def need(self, key: Hashable, words: int, batch: int) -> Place:
         """Where batch ``batch`` finds ``key``."""
-        for item in self._items:
-            if item.key == key:
-                item.last_use = batch
-                return Place(item.address, False, NEVER)
-        address = min(self._candidates(words), key=lambda start: self._cost(start, words))
-        evicted = self._overlapping(address, words)
-        after = max((item.last_use for item in evicted), default=NEVER)
-        if words > self.size or after == batch:
+        if key in self._address:
+            address = self._address[key]
+            self._last[np.searchsorted(self._first, address)] = batch
+            return Place(address, False, NEVER)
+        if words > self.size:
+            raise AssertionError(f"{words} words in a memory of {self.size}")
+        address, begin, stop = self._choose(words)
+        after = int(self._last[begin:stop].max(initial=NEVER))
+        if after == batch:
             raise AssertionError(f"{words} words do not fit beside what batch {batch} uses")
-        self._items = [item for item in self._items if item not in evicted]
-        for item in evicted:
-            self._keep(item, item.address, address)
-            self._keep(item, address + words, item.address + item.words)
-        self._items.append(Resident(key, address, words, batch))
+        self._replace(begin, stop, key, address, address + words, batch)
         return Place(address, True, after)
 
-    def _keep(self, item: Resident, start: int, end: int) -> None:
-        """Words ``start .. end - 1`` of an evicted item are not overwritten yet."""
-        if start < end:
-            self._items.append(Resident(None, start, end - start, item.last_use))
+    def _choose(self, words: int) -> tuple[int, int, int]:
+        """The best address for ``words``, and which items are in the way: (address, begin, stop).
 
-    def _candidates(self, words: int) -> list[int]:
-        starts = {0, self.size - words}
-        for item in self._items:
-            starts |= {item.address + item.words, item.address - words}
-        return sorted(start for start in starts if 0 <= start <= self.size - words)
-
-    def _cost(self, start: int, words: int) -> tuple[int, bool, int]:
-        """Least recently used first, then what evicts least.
+        Least recently used first, then what evicts least, then the lowest address.
 
         If even what was used last must go, an end of the memory comes before what evicts least:
         something in the middle that leaves too little on both sides would be in the way of all
         that follows, and nothing could be loaded any more while it is in use.
         """
-        evicted = self._overlapping(start, words)
-        last = max((item.last_use for item in evicted), default=NEVER)
-        newest = max((item.last_use for item in self._items), default=NEVER)
-        inside = last == newest and start not in (0, self.size - words)
-        return last, inside, len(evicted)
+        top = self.size - words
+        starts = np.unique(np.concatenate([[0, top], self._end, self._first - words]))
+        starts = starts[(starts >= 0) & (starts <= top)]
+        begin = np.searchsorted(self._end, starts, side="right")
+        stop = np.searchsorted(self._first, starts + words, side="left")
+        last = _largest(self._last, begin, stop)
+        inside = (last == self._last.max(initial=NEVER)) & (starts != 0) & (starts != top)
+        best = np.lexsort((starts, stop - begin, inside, last))[0]
+        return int(starts[best]), int(begin[best]), int(stop[best])
 
-    def _overlapping(self, start: int, words: int) -> list[Resident]:
-        return [
-            item
-            for item in self._items
-            if item.address < start + words and start < item.address + item.words
-        ]
+    def _replace(
+        self, begin: int, stop: int, key: Hashable, address: int, end: int, batch: int
+    ) -> None:
+        """Items ``begin .. stop - 1`` make room for ``key``; words of theirs beside it stay."""
+        items: list[tuple[int, int, int, Hashable | None]] = [(address, end, batch, key)]
+        for i in range(begin, stop):
+            self._address.pop(self._keys[i], None)
+        if begin < stop and self._first[begin] < address:
+            items.insert(0, (int(self._first[begin]), address, int(self._last[begin]), None))
+        if begin < stop and self._end[stop - 1] > end:
+            items.append((end, int(self._end[stop - 1]), int(self._last[stop - 1]), None))
+        firsts, ends, lasts, keys = zip(*items, strict=True)
+        self._first = np.concatenate([self._first[:begin], firsts, self._first[stop:]])
+        self._end = np.concatenate([self._end[:begin], ends, self._end[stop:]])
+        self._last = np.concatenate([self._last[:begin], lasts, self._last[stop:]])
+        self._keys[begin:stop] = keys
+        self._address[key] = address
+
+
+def _largest(values: Numbers, begin: Numbers, stop: Numbers) -> Numbers:
+    """The greatest of ``values[begin:stop]`` for each pair of these; `NEVER` if it is empty."""
+    padded = np.append(values, NEVER)  # every ``stop`` is then an index
+    found = np.maximum.reduceat(padded, np.stack([begin, stop], axis=1).reshape(-1))[::2]
+    return np.where(begin < stop, found, NEVER)
 
 
 class PatternTable:

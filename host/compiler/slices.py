@@ -57,6 +57,12 @@ def pairs_of(groups: range, kernel: tuple[int, int], stride: int) -> list[Pair]:
     return result
 
 
+def pair_count(groups: int, kernel: tuple[int, int]) -> int:
+    """How many `pairs_of` ``groups`` groups there are, at any stride."""
+    whole = 3 * (kernel[0] == 3) + (kernel[1] == 3)
+    return groups * whole + -(-groups // 2)
+
+
 @dataclass(frozen=True)
 class Rectangle:
     """A run of slices of ``images`` x ``height`` x ``width`` blocks each, of one shape.

@@ -8,6 +8,7 @@ the two of a pair are in different banks where possible.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -90,7 +91,8 @@ class Piece:
     late: bool = False
 
 
-def pieces(grid: Grid, dy: int, dx: int, row: int = 0, column: int = 0) -> list[Piece]:
+@functools.lru_cache(4096)
+def pieces(grid: Grid, dy: int, dx: int, row: int = 0, column: int = 0) -> tuple[Piece, ...]:
     """Of a tap, for the output block at (row, column) of the place."""
     found: dict[tuple[int, int, int], int] = {}
     for line in range(grid.output_rows):
@@ -109,7 +111,7 @@ def pieces(grid: Grid, dy: int, dx: int, row: int = 0, column: int = 0) -> list[
         for (block, side, rotation), quarters in found.items()
     ]
     rows = {each.row for each in result}
-    return result + [late for each in rows for late in _seams(grid, dx, each, column)]
+    return (*result, *(late for each in rows for late in _seams(grid, dx, each, column)))
 
 
 def _parts(grid: Grid, line: int) -> list[tuple[int, int]]:

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from host.datasets.archive import read_files
 from host.datasets.dataset import Dataset, Images, Labels
+from host.datasets.listing import Listing
+from host.datasets.wording import cause, counted, examples, shown
 from hw.contract.errors import DataError
 
-__all__ = ["find_cifar", "load_cifar"]
+__all__ = ["FILES", "CifarVersion", "find_cifar", "incomplete", "is_certain", "load_cifar"]
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
@@ -39,17 +43,22 @@ class CifarVersion:
     classes: int
     train: tuple[str, ...]
     test: tuple[str, ...]
-    label_key: bytes = b""
+    label_key: str = ""
     label_bytes: int = 0
 
     @property
     def files(self) -> tuple[str, ...]:
         return self.train + self.test
 
+    @property
+    def title(self) -> str:
+        """For people: ``CIFAR-10, Python version``."""
+        return f"CIFAR-{self.classes}, {'binary' if self.label_bytes else 'Python'} version"
+
 
 BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 VERSIONS = (
-    CifarVersion("cifar10", 10, BATCHES, ("test_batch",), label_key=b"labels"),
+    CifarVersion("cifar10", 10, BATCHES, ("test_batch",), label_key="labels"),
     CifarVersion(
         "cifar10",
         10,
@@ -57,30 +66,62 @@ VERSIONS = (
         ("test_batch.bin",),
         label_bytes=1,
     ),
-    CifarVersion("cifar100", 100, ("train",), ("test",), label_key=b"fine_labels"),
+    CifarVersion("cifar100", 100, ("train",), ("test",), label_key="fine_labels"),
     CifarVersion("cifar100", 100, ("train.bin",), ("test.bin",), label_bytes=2),
 )
 
 
-def find_cifar(names: Sequence[str]) -> tuple[CifarVersion, str] | None:
-    """Which version ``names`` are the files of, and the folder that they are in (``""`` or with
-    its ``/``); None if of none."""
-    known = set(names)
-    for version in VERSIONS:
-        for name in names:
-            folder, _, last = name.rpartition("/")
-            prefix = f"{folder}/" if folder else ""
-            if last == version.files[0] and all(prefix + each in known for each in version.files):
-                return version, prefix
-    return None
+FILES = frozenset(name for version in VERSIONS for name in version.files)
+
+SURPLUS = re.compile(r"data_batch_\d+(\.bin)?")
 
 
-def load_cifar(path: Path, version: CifarVersion, folder: str) -> Dataset:
+def find_cifar(names: Sequence[str]) -> list[tuple[CifarVersion, str]]:
+    """Which versions ``names`` are the files of, with their folders (``""`` or with its ``/``)."""
+    return [(version, folder) for version, folder, missing in _parts(names) if not missing]
+
+
+def is_certain(version: CifarVersion, folder: str, names: Sequence[str]) -> bool:
+    """Whether files called ``train`` and ``test`` are of CIFAR-100, no lists: ``meta`` is there."""
+    return version.files[0] != "train" or f"{folder}meta" in names
+
+
+def incomplete(names: Sequence[str], unusable: Mapping[str, str]) -> str:
+    """What is missing where ``names`` are some of the files of a version; else nothing."""
+    for version, folder, missing in _parts(names):
+        if missing and is_certain(version, folder, names):
+            first = folder + missing[0]
+            why = unusable.get(first, "is missing")
+            return f"{shown(first)} {why}, of the files of {version.title}"
+    return ""
+
+
+def _parts(names: Sequence[str]) -> list[tuple[CifarVersion, str, list[str]]]:
+    """Every version with every folder that has files of it, and those that are missing there."""
+    folders: dict[str, set[str]] = {}
+    for name in names:
+        folder, slash, last = name.rpartition("/")
+        if last in FILES:
+            folders.setdefault(folder + slash, set()).add(last)
+    return [
+        (version, folder, [each for each in version.files if each not in there])
+        for folder, there in folders.items()
+        for version in VERSIONS
+        if there.intersection(version.files)
+    ]
+
+
+def load_cifar(path: Path, listing: Listing, version: CifarVersion, folder: str) -> Dataset:
     """The data set in ``path``; `DataError` naming the file that is not what it should be."""
     parts = {}
-    for name, data in read_files(path, {folder + each for each in version.files}):
+    for name, data in read_files(path, listing, {folder + each for each in version.files}):
         read = _read_binary if version.label_bytes else _read_pickle
-        parts[name.removeprefix(folder)] = read(f"{path}: {name}", data, version)
+        parts[name.removeprefix(folder)] = read(f"{shown(path)}: {shown(name)}", data, version)
+    surplus = [
+        name
+        for name in listing.files
+        if SURPLUS.fullmatch(name.removeprefix(folder)) and name.removeprefix(folder) not in parts
+    ]
 
     def join(names: Sequence[str]) -> tuple[Images, Labels]:
         images, labels = zip(*(parts[name] for name in names), strict=True)
@@ -93,6 +134,12 @@ def load_cifar(path: Path, version: CifarVersion, folder: str) -> Dataset:
         *join(version.test),
         crop_padding=CROP_PADDING,
         flip=True,
+        notes=tuple(
+            f"{counted(len(names), 'batch')} left out, no part of {version.title}: "
+            f"{examples(names)}"
+            for names in (surplus,)
+            if names
+        ),
     )
 
 
@@ -108,11 +155,22 @@ def _read_binary(where: str, data: bytes, version: CifarVersion) -> tuple[Images
 def _read_pickle(where: str, data: bytes, version: CifarVersion) -> tuple[Images, Labels]:
     try:
         content = _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
-        return _checked(where, content[b"data"], content[version.label_key], version)
-    except DataError:
-        raise
+        if not isinstance(content, dict):
+            raise TypeError("it is no dictionary")
+        named = {_text(key): value for key, value in content.items()}
+        for key in ("data", version.label_key):
+            if key not in named:
+                raise KeyError(f"it lacks {key!r}")
+        pixels, labels = (np.asarray(named[key]) for key in ("data", version.label_key))
     except Exception as error:  # a damaged pickle can raise anything
-        raise DataError(f"{where} is no batch of {version.name}: {error}") from error
+        why = error.args[0] if isinstance(error, KeyError) and error.args else cause(error)
+        raise DataError(f"{where} is no batch of {version.name}: {why}") from error
+    return _checked(where, pixels, labels, version)
+
+
+def _text(key: Any) -> Any:
+    """A key as Python 3 writes it, whichever has."""
+    return key.decode("ascii") if isinstance(key, bytes) else key
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -132,18 +190,37 @@ class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"it refers to {module}.{name}")
+        if (module, name) == ("numpy", "dtype"):
+            return _dtype
         # The published files have the old name, of which NumPy 2 warns.
         return super().find_class(module.replace("numpy.core", CORE), name)
 
 
-def _checked(where: str, pixels: Any, labels: Any, version: CifarVersion) -> tuple[Images, Labels]:
-    images = np.asarray(pixels, np.uint8)
-    numbers = np.asarray(labels, np.int64)
-    if images.shape != (len(numbers), PIXELS):
+def _dtype(kind: Any, align: object = False, copy: object = False) -> np.dtype[Any]:
+    """As `numpy.dtype`. The published files give 0 and 1, of which NumPy 2.4.0 to 2.4.4 warn."""
+    return np.dtype(kind, align=bool(align), copy=bool(copy))
+
+
+def _checked(
+    where: str, pixels: NDArray[Any], labels: NDArray[Any], version: CifarVersion
+) -> tuple[Images, Labels]:
+    if pixels.shape != (len(labels) if labels.ndim else 0, PIXELS) or labels.ndim != 1:
         raise DataError(
-            f"{where} has pixels of shape {images.shape} for {len(numbers)} labels, "
+            f"{where} has pixels of shape {pixels.shape} for labels of shape {labels.shape}, "
             f"not {PIXELS} for each"
         )
-    if numbers.size and not 0 <= numbers.min() <= numbers.max() < version.classes:
-        raise DataError(f"{where} has labels outside 0..{version.classes - 1}")
-    return np.ascontiguousarray(images).reshape(-1, *SHAPE), numbers
+    if not len(labels):
+        raise DataError(f"{where} has no images")
+    _check_range(f"{where} has pixels", pixels, 255)
+    _check_range(f"{where} has labels", labels, version.classes - 1)
+    images = np.ascontiguousarray(pixels.astype(np.uint8)).reshape(-1, *SHAPE)
+    return images, labels.astype(np.int64)
+
+
+def _check_range(what: str, values: NDArray[Any], largest: int) -> None:
+    """Raise `DataError` for values that are no whole numbers from 0 to ``largest``."""
+    allowed = f"whole numbers 0..{largest}"
+    if values.dtype.kind not in "iu":
+        raise DataError(f"{what} of type {values.dtype}, not {allowed}: store them as integers")
+    if not 0 <= values.min() <= values.max() <= largest:
+        raise DataError(f"{what} outside 0..{largest}: they are {values.min()} to {values.max()}")

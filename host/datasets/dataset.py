@@ -24,7 +24,8 @@ class Dataset:
 
     ``crop_padding``: training images are shifted by up to so many pixels each way, zeros coming
     in (a random crop of the padded image); 0 leaves them as they are. ``flip``: every second one,
-    by chance, is mirrored left to right.
+    by chance, is mirrored left to right. ``notes``: what users should know of how it was read, one
+    line each.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Dataset:
     test_labels: Labels
     crop_padding: int = 0
     flip: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:

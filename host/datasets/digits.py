@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from host.datasets.dataset import Dataset, Images, stratified_split
 from hw.contract.errors import MissingToolError
+from hw.contract.installation import install_extra
 
 SOURCE_LEVELS = 16
 SIZE = 16
@@ -29,7 +30,7 @@ def load_digits() -> Dataset:
     except ImportError:
         raise MissingToolError(
             "the digits data set comes with scikit-learn, which is not installed: "
-            "pip install 'fractrain-fpga[train]', on the board apt-get install python3-sklearn; "
+            f"{install_extra('train')}, on the board apt-get install python3-sklearn; "
             "or train on CIFAR, which needs no package: --dataset cifar-10-binary.tar.gz"
         ) from None
     images, labels = datasets.load_digits(return_X_y=True)

@@ -18,6 +18,9 @@ from host.numerics.quantization import Array
 from hw.contract.errors import ParameterError
 
 STAGE_FILTERS = (16, 32, 64)
+DEEPEST = 1202
+"""Layers of the deepest network of this kind that was published (He et al., 2015, §4.2)."""
+
 PIXEL_BITS = 8
 PIXEL_SCALE = np.float32(1 / 255)
 
@@ -137,10 +140,10 @@ def depth_of(model: str) -> int:
 
     Raises `ParameterError` for any other name.
     """
-    match = re.fullmatch(r"resnet(\d+)", model)
+    match = re.fullmatch(r"resnet([1-9][0-9]{0,3})", model)
     depth = int(match.group(1)) if match else 0
-    if depth < 8 or depth % 6 != 2:
+    if not 8 <= depth <= DEEPEST or depth % 6 != 2:
         raise ParameterError(
-            "model", model, "resnet8, resnet14, resnet20, … (6n+2 layers, n at least 1)"
+            "model", model, f"resnet8, resnet14, resnet20, … resnet{DEEPEST} (6n+2 layers)"
         )
     return depth

@@ -5,96 +5,129 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from host.reports.axis_scales import error_scale, ticks_to
+from host.reports.end_labels import End, label_ends
+from host.reports.names import short_names
 from host.reports.quantities import QUANTITIES, Quantity
 from host.reports.run import Evaluation, Run
-from host.reports.step_log import Column
-from host.reports.svg import Picture, drawing, line_style, mark, render
+from host.reports.svg import PAPER, SMALL, WIDE, Picture, drawing, line_style, mark, render
+from host.reports.units import Unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FEWEST_TICKS, MOST_TICKS = 3, 8
+Line = Sequence[Evaluation]
+
+MOST_DOTS = 60
+"""Evaluations of a run that get a dot with a tooltip each."""
 
 
-def accuracy_figures(runs: Sequence[Run]) -> list[Picture]:
-    """One picture for each quantity that any evaluation of ``runs`` has."""
+def accuracy_figures(runs: Sequence[Run]) -> dict[str, Picture]:
+    """By the name of its quantity: a picture for each that any evaluation of ``runs`` has."""
     recorded = {quantity for run in runs for each in run.evaluations for quantity in each.costs}
-    return [_figure(runs, quantity) for quantity in QUANTITIES if quantity in recorded]
+    return {
+        quantity.name: _picture(runs, quantity) for quantity in QUANTITIES if quantity in recorded
+    }
 
 
-def _figure(runs: Sequence[Run], quantity: Quantity) -> Picture:
+def _picture(runs: Sequence[Run], quantity: Quantity) -> Picture:
+    """Drawn twice, for wide screens and for phones."""
     lines = [[each for each in run.evaluations if quantity in each.costs] for run in runs]
-    scale = quantity.scale(each.costs[quantity].value for line in lines for each in line)
-    title = f"Test accuracy over {quantity.name}"
-    with drawing() as (figure, axes):
-        for number, line in enumerate(lines):
-            if line:
-                _draw(
-                    axes, number, line, [each.costs[quantity].value / scale.factor for each in line]
-                )
-        unit = f", {scale.unit}" if scale.unit else ""
-        axes.set_xlabel(f"{quantity.name}{unit} ({quantity.source.value})")
-        axes.set_ylabel("test accuracy, % (measured)")
-        axes.set_xlim(left=0)
-        _error_scale(axes, [each for line in lines for each in line])
-        svg = render(figure, f"accuracy-{quantity.identifier.replace('_', '-')}", title)
     absent = [run.name for run, line in zip(runs, lines, strict=True) if not line]
     caption = (
-        f"Accuracy measured, {quantity.name} {quantity.source.value}. Dots: best evaluations. "
-        "Vertical scale: logarithm of what is missing to 100 %."
+        f"Accuracy measured, {quantity.name} {quantity.source.value}. Dots: evaluations, the large "
+        "ones the best. Vertical scale: logarithm of what is missing to 100 %."
     )
     missing = f" Not recorded by {', '.join(absent)}." if absent else ""
-    return Picture(title, svg, caption + missing)
+    return Picture(
+        f"Test accuracy over {quantity.name}",
+        _figure(runs, lines, quantity, WIDE),
+        caption + missing,
+        _figure(runs, lines, quantity, SMALL),
+    )
 
 
-def _draw(axes: Axes, number: int, line: Sequence[Evaluation], x: Sequence[float]) -> None:
-    colour, dashes = line_style(number)
+def _figure(
+    runs: Sequence[Run], lines: Sequence[Line], quantity: Quantity, size: tuple[float, float]
+) -> str:
+    every = [each for line in lines for each in line]
+    unit = quantity.units.scale(each.costs[quantity].value for each in every).unit
+    wide = size == WIDE
+    tooltips: dict[str, Sequence[str]] = {}
+    ends = []
+    with drawing(size) as (figure, axes):
+        labels = short_names([run.name for run in runs])
+        for number, (run, line, label) in enumerate(zip(runs, lines, labels, strict=True)):
+            if line:
+                x = [each.costs[quantity].value / unit.factor for each in line]
+                tooltips |= _draw(axes, number, run, line, x, quantity)
+                value = f"{line[-1].test_accuracy:.2f} %"
+                named = f"{label} {value}" if wide else label
+                ends.append(
+                    End(
+                        named if len(runs) > 1 else value,
+                        x[-1],
+                        line[-1].test_accuracy,
+                        line_style(number).colour,
+                    )
+                )
+        axes.set_xlabel(f"{quantity.name} ({quantity.source.value})")
+        axes.set_ylabel("test accuracy, % (measured)")
+        images = max(each.test_images or 10_000 for each in every)
+        error_scale(axes, [each.test_accuracy for each in every], images)
+        _cost_axis(axes, max(each.costs[quantity].value for each in every), unit, wide=wide)
+        label_ends(figure, axes, ends)
+        name = f"accuracy-{quantity.identifier.replace('_', '-')}{'' if wide else '-small'}"
+        return render(figure, name, _description(runs, lines, quantity), tooltips)
+
+
+def _draw(
+    axes: Axes, number: int, run: Run, line: Line, x: Sequence[float], quantity: Quantity
+) -> dict[str, Sequence[str]]:
+    """The line of a run with its dots; the texts of these."""
+    style = line_style(number)
     y = [each.test_accuracy for each in line]
     best = y.index(max(y))
-    axes.plot(x, y, color=colour, linestyle=dashes)
-    mark(axes, [x[best]], [y[best]], colour)
+    axes.plot(x, y, **style.matplotlib)
+    shown = set(range(len(line))) if len(line) <= MOST_DOTS else {0, len(line) - 1}
+    small = sorted(shown - {best})
+    tooltips: dict[str, Sequence[str]] = {}
+    for kind, chosen, size in (("dots", small, 5.5), ("best", [best], 8.5)):
+        if chosen:
+            gid = f"{kind}-{number}"
+            places = [x[each] for each in chosen], [y[each] for each in chosen]
+            mark(axes, *places, style.colour, markersize=size, markeredgecolor=PAPER, gid=gid)
+            tooltips[gid] = [_tooltip(run, line[each], quantity) for each in chosen]
+    return tooltips
 
 
-def _error_scale(axes: Axes, evaluations: Sequence[Evaluation]) -> None:
-    """Accuracy on a logarithmic scale of what is missing to 100 %.
-
-    Runs differ by tenths of a percent at the end and by tens at the beginning: both must be seen.
-    """
-    errors = [100 - each.test_accuracy for each in evaluations]
-    images = max(each.test_images or 10_000 for each in evaluations)
-    floor = 50 / images  # half an image: no error at all has a place, too
-
-    def forward(accuracy: Column) -> Column:
-        return -np.log(np.maximum(100 - accuracy, floor))
-
-    def inverse(position: Column) -> Column:
-        return 100 - np.exp(-position)
-
-    low, high = max(min(errors), floor) / 1.25, min(max(max(errors), floor) * 1.1, 100)
-    axes.set_yscale("function", functions=(forward, inverse))
-    axes.set_ylim(100 - high, 100 - low)
-    ticks = _ticks(low, high)
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
+def _tooltip(run: Run, evaluation: Evaluation, quantity: Quantity) -> str:
+    return (
+        f"{run.name}: {evaluation.test_accuracy:.2f} % after step {evaluation.step:,}, "
+        f"{quantity.name} {quantity.text(evaluation.costs[quantity].value)}"
+    )
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Round accuracies where ``low`` to ``high`` percent are missing to 100."""
-    from matplotlib.ticker import MaxNLocator
+def _cost_axis(axes: Axes, largest: float, unit: Unit, *, wide: bool) -> None:
+    """From nothing to the end of the longest line, in ``unit``."""
+    if not largest > 0:
+        return
+    end = largest / unit.factor
+    axes.set_xlim(0, 1.01 * end)
 
-    inside = [
-        (digit, digit * 10.0**exponent)
-        for exponent in range(-3, 3)
-        for digit in range(1, 10)
-        if low <= digit * 10.0**exponent <= high
-    ]
-    for digits in (range(1, 10), (1, 2, 3, 5, 7), (1, 2, 5), (1,)):
-        chosen = [error for digit, error in inside if digit in digits]
-        if len(chosen) <= MOST_TICKS:
-            break
-    if len(chosen) >= FEWEST_TICKS:
-        return [round(100 - error, 6) for error in chosen]
-    even = MaxNLocator(5).tick_values(100 - high, 100 - low)
-    return [round(float(tick), 6) for tick in even if 100 - high <= tick <= 100 - low]
+    def text(value: float) -> str:
+        if value == end:
+            return unit.text(largest)
+        return f"{value:,g} {unit.name}".strip() if value else "0"
+
+    ticks_to(axes, end, text, ticks=6 if wide else 4)
+
+
+def _description(runs: Sequence[Run], lines: Sequence[Line], quantity: Quantity) -> str:
+    ends = "; ".join(
+        f"{run.name} ends at {line[-1].test_accuracy:.2f} % with "
+        f"{quantity.text(line[-1].costs[quantity].value)}"
+        for run, line in zip(runs, lines, strict=True)
+        if line
+    )
+    return f"Test accuracy over {quantity.name}: {ends}."

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from host.reports.step_log import Column
 
 POINTS = 400
-SMOOTHED_PART = 100
+SMOOTHED_PART = 30
 
 
 def smoothing_window(length: int) -> int:
-    """Steps that one smoothed value is the mean of: a hundredth of the run, odd."""
+    """Steps that one smoothed value is the mean of: a thirtieth of the run, odd."""
     return max(1, length // SMOOTHED_PART) | 1
 
 
@@ -37,6 +37,24 @@ def smoothed(values: Column, window: int) -> Column:
 def thinned(length: int, points: int = POINTS) -> NDArray[np.int64]:
     """Indices of at most ``points`` values, evenly spread, first and last among them."""
     return np.unique(np.linspace(0, length - 1, min(points, length)).round().astype(np.int64))
+
+
+def enveloped(values: Column, points: int = POINTS) -> NDArray[np.int64]:
+    """Indices of at most ``points`` values between which all others lie: the least and the largest
+    of every few neighbours, in their order. Without NaNs."""
+    known = np.flatnonzero(~np.isnan(values))
+    if len(known) <= points:
+        return known
+    chosen = []
+    for few in np.array_split(known, points // 2):
+        chosen += [few[np.argmin(values[few])], few[np.argmax(values[few])]]
+    return np.unique(chosen)
+
+
+def last_known(values: Column) -> int | None:
+    """The index of the last value that is not NaN; None if all are."""
+    known = np.flatnonzero(~np.isnan(values))
+    return int(known[-1]) if len(known) else None
 
 
 def outlined(values: Column) -> tuple[Column, NDArray[np.int64]]:

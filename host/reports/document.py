@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from host.reports.measured import COLUMNS, PASSES
-from host.reports.quantities import MISSING, QUANTITIES, Costs, Quantity
+from host.reports.quantities import QUANTITIES, Costs, Quantity
 from host.reports.run import Evaluation, Run
 from host.reports.savings import EqualAccuracy, at_equal_accuracy, caveats
 from host.reports.settings import command_line, settings
+from host.reports.units import MISSING
 
 UNITS = {
     "test_accuracy": "percent of test_images, measured",

@@ -7,31 +7,45 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from host.reports.axis_scales import step_ticks
 from host.reports.curves import binned
 from host.reports.run import Run
-from host.reports.svg import Picture, count_ticks, drawing, render
+from host.reports.svg import Picture, drawing, render
 
 COLUMNS = 240
 MOST_NAMES = 12
 COLOURS = "viridis"
 
 
-def heat_maps(run: Run, number: int, highest: float) -> list[Picture]:
-    """Activation bits, error bits and cost of the run with this number on the page.
+def heat_maps(run: Run, number: int, highest: float) -> dict[str, Picture]:
+    """By title: activation bits, error bits and cost of the run with this number on the page.
 
     highest : the end of the scale of bits, the same for all runs that are to be compared
-    Empty if the run has recorded no bits.
+    Empty if there is nothing to see that a line of text does not say (`one_precision_a_stage`).
     """
     bits = run.log.bits
-    if not bits.size or np.isnan(bits).all():
-        return []
+    if not bits.size or np.isnan(bits).all() or one_precision_a_stage(run):
+        return {}
     costs = run.log.block_costs
     every_cost = max(6.25, float(np.nanmax(costs)))
-    return [
+    maps = [
         _heat_map(run, f"run{number}-activations", "Bits of activations", bits[..., 0], highest),
         _heat_map(run, f"run{number}-errors", "Bits of errors", bits[..., 2], highest),
-        _heat_map(run, f"run{number}-cost", "Cost, % of FP32", costs, every_cost, computed=True),
+        _heat_map(run, f"run{number}-cost", "Cost of blocks", costs, every_cost, computed=True),
     ]
+    return {each.title: each for each in maps}
+
+
+def one_precision_a_stage(run: Run) -> bool:
+    """All blocks have the same bits, which change with the stage of the schedule only: so of
+    every static and progressive run. A step without bits counts for nothing."""
+    rows = ~np.isnan(run.log.bits).any(axis=(1, 2))
+    bits = run.log.bits[rows]
+    if not bits.size or (bits != bits[:, :1]).any():
+        return False
+    changes = np.flatnonzero((bits[1:, 0] != bits[:-1, 0]).any(axis=1)) + 1
+    starts = {start.step for start in run.log.stage_starts()}
+    return set(run.log.step[rows][changes].astype(int).tolist()) <= starts
 
 
 def highest_bits(runs: Sequence[Run]) -> float:
@@ -65,7 +79,7 @@ def _heat_map(
         )
         axes.set_xlim(0, max(steps, 1))
         axes.set_xlabel("step")
-        count_ticks(axes)
+        step_ticks(axes, steps)
         axes.grid(False)
         places, names = _block_ticks(run.blocks)
         axes.set_yticks(places, names)
@@ -76,7 +90,7 @@ def _heat_map(
         svg = render(figure, name, f"{title} of each block over the steps of {run.name}")
     caption = f"{source}; 0 is a skipped block."
     if each > 1:
-        caption += f" Means over {each} steps."
+        caption += f" Means over {each:,} steps."
     return Picture(title, svg, caption)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from host.reports.quantities import MEASURED_ENERGY, MEASURED_TIME, Cost, Quantity
 from host.reports.records import Record, mapping, needed_number, number, read_lines
 from host.reports.step_log import Column
+from hw.contract.errors import DataError
 
 MEASURED, POWER = "measured.jsonl", "power.jsonl"
 
@@ -103,14 +104,21 @@ def read_measured(folder: Path, summary: Record | None, notes: list[str]) -> Mea
     )
 
 
+def _rails(record: Record, where: str) -> list[dict[str, Any]]:
+    """Of a part of the power log."""
+    rails = record.get("rails") or []
+    if not isinstance(rails, list) or not all(isinstance(each, dict) for each in rails):
+        raise DataError(f"{where}: rails is {rails!r}, not a list of objects")
+    return rails
+
+
 def _read_power(path: Path, notes: list[str]) -> dict[int, float]:
     """Joules of each step over the rails that are no inputs; the last line of a step counts."""
     found: dict[int, float] = {}
-    inputs: set[Any] = set()
+    inputs: set[str] = set()
     for where, record in read_lines(path, notes):
         if record.get("kind") == "part":
-            rails = record.get("rails") or []
-            inputs = {rail.get("name") for rail in rails if rail.get("input")}
+            inputs = {str(rail.get("name")) for rail in _rails(record, where) if rail.get("input")}
         elif record.get("kind") == "step":
             joules = mapping(record, "joules", where)
             known = [number(joules, name, where) for name in joules if name not in inputs]

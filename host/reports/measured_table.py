@@ -8,17 +8,16 @@ from host.reports.measured import PASSES, STALLS, Measured
 from host.reports.quantities import (
     MEASURED_ENERGY,
     MEASURED_TIME,
-    MISSING,
     MODELLED_ENERGY,
     MODELLED_TIME,
     Quantity,
     Source,
     percent,
-    significant,
 )
 from host.reports.records import number
 from host.reports.run import Run
 from host.reports.tables import Row, Table
+from host.reports.units import BYTES, MISSING, significant
 
 Cell = Callable[[Run], float | None]
 
@@ -68,7 +67,7 @@ def _counter_rows(runs: Sequence[Run]) -> list[Row]:
 
     def moved(run: Run) -> float | None:
         ways = run.measured.mean("bytes_in"), run.measured.mean("bytes_out")
-        return None if None in ways else sum(each for each in ways if each is not None) / 1e6
+        return None if None in ways else sum(each for each in ways if each is not None)
 
     cycles = [run.measured.mean("cycles") for run in runs]
     return [
@@ -80,9 +79,9 @@ def _counter_rows(runs: Sequence[Run]) -> list[Row]:
         ),
         *(share(f"stalls, {name}", _column(f"stall_{name}")) for name in STALLS),
         _text_row(
-            "bytes moved (MB)",
+            "moved to and from memory",
             Source.MEASURED,
-            [None if each is None else significant(each) for each in map(moved, runs)],
+            [None if each is None else BYTES.text(each) for each in map(moved, runs)],
         ),
     ]
 
@@ -103,14 +102,9 @@ def _energy_rows(runs: Sequence[Run]) -> list[Row]:
 
 
 def _row(runs: Sequence[Run], quantity: Quantity, cell: Cell, name: str | None = None) -> Row:
-    """Values of ``quantity`` for a step, in the unit in which the largest reads well."""
-    values = [cell(run) for run in runs]
-    scale = quantity.scale(values)
-    return Row(
-        f"{name or quantity.name} ({scale.unit})",
-        quantity.source,
-        [scale.text(value) for value in values],
-    )
+    """Values of ``quantity`` for a step."""
+    texts = quantity.texts(cell(run) for run in runs)
+    return Row(name or quantity.name, quantity.source, texts)
 
 
 def _text_row(name: str, source: Source, cells: Sequence[str | None]) -> Row:

@@ -1,46 +1,40 @@
-"""The report: one HTML page that needs nothing but itself.
-
-The text around the figures is a Jinja template, for a reason: run names, commands and settings are
-other people's text, and a template that escapes whatever it is given cannot forget to. Only our own
-SVG is exempt; matplotlib escapes the text in it.
-"""
+"""The report: one HTML page of training runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from host import __version__
-from host.optional import needs_extra
 from host.reports.accuracy_figures import accuracy_figures
-from host.reports.heat_maps import heat_maps, highest_bits
+from host.reports.end_labels import MOST
+from host.reports.headline import headline
+from host.reports.heat_maps import heat_maps, highest_bits, one_precision_a_stage
 from host.reports.measured_table import measured_table
 from host.reports.published import published_tables
-from host.reports.quantities import MEANINGS, significant
+from host.reports.quantities import MEANINGS
 from host.reports.run import Run
 from host.reports.savings import at_equal_accuracy, caveats
 from host.reports.settings import command_line
 from host.reports.step_figures import step_figures
 from host.reports.step_log import StageStart
-from host.reports.svg import RUN_COLOURS, Picture, line_style
+from host.reports.svg import Picture
 from host.reports.tables import (
     different_settings_table,
     equal_accuracy_table,
     results_table,
     shared_settings_table,
 )
+from host.reports.template import fill
 
 
 @dataclass(frozen=True)
 class RunSection:
-    """What the page says of one run alone."""
+    """What the page says of one run alone; ``precision``: in a line, where no picture is needed."""
 
     run: Run
-    colour: int
-    dashed: bool
-    heat_maps: Sequence[Picture]
     stages: Sequence[str]
+    precision: str
     command: str | None
 
 
@@ -49,18 +43,7 @@ def render_page(runs: Sequence[Run], say: Callable[[str], None] = lambda text: N
 
     Raises `MissingToolError` without the packages of the extra ``report``.
     """
-    with needs_extra("report"):
-        import jinja2
-        from markupsafe import Markup
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("host.reports", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["svg"] = lambda picture: Markup(picture.svg)
-    return environment.get_template("page.html").render(_contents(runs, say))
+    return fill("page.html", lambda: _contents(runs, say))
 
 
 def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]:
@@ -68,38 +51,56 @@ def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]
     several = len(runs) > 1
     return {
         "title": "Training runs compared" if several else f"Training run {runs[0].name}",
-        "version": __version__,
-        "several": several,
-        "sections": _sections(runs, say),
-        "caveats": caveats(runs),
+        "headline": headline(runs),
+        "runs": runs,
+        "most_labels": MOST,
+        "sections": [_section(run) for run in runs],
+        "notes_of_runs": [*caveats(runs), *_notes(runs)],
         "results": results_table(runs),
         "measured": measured_table(runs),
         "equal_accuracy": [equal_accuracy_table(each) for each in at_equal_accuracy(runs)],
         "published": published_tables(runs),
-        "accuracy": accuracy_figures(runs),
+        "accuracy": {name: [picture] for name, picture in accuracy_figures(runs).items()},
         "training": step_figures(runs),
+        "maps": _maps(runs, say),
         "settings": [different_settings_table(runs), shared_settings_table(runs)],
         "meanings": {source.value: text for source, text in MEANINGS.items()},
     }
 
 
-def _sections(runs: Sequence[Run], say: Callable[[str], None]) -> list[RunSection]:
+def _notes(runs: Sequence[Run]) -> Iterator[str]:
+    for run in runs:
+        if run.summary is None:
+            yield f"{run.name} has not ended; it is still going or was stopped."
+        yield from (f"{run.name}: {note}" for note in run.notes)
+
+
+def _maps(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, list[Picture]]:
+    """By what they show: a picture for each run whose gates chose, named as the run."""
     highest = highest_bits(runs)
-    sections = []
-    for number, run in enumerate(runs):
+    found: dict[str, list[Picture]] = {}
+    for number, run in enumerate(runs, 1):
         say(f"drawing the blocks of {run.name}")
-        colour, dashes = line_style(number)
-        sections.append(
-            RunSection(
-                run=run,
-                colour=RUN_COLOURS.index(colour) + 1,
-                dashed=dashes != "-",
-                heat_maps=heat_maps(run, number + 1, highest),
-                stages=[_stage(start) for start in run.log.stage_starts()],
-                command=command_line(run),
-            )
-        )
-    return sections
+        for title, picture in heat_maps(run, number, highest).items():
+            titled = replace(picture, title=run.name) if len(runs) > 1 else picture
+            found.setdefault(title, []).append(titled)
+    return found
+
+
+def _section(run: Run) -> RunSection:
+    starts = run.log.stage_starts()
+    alike = one_precision_a_stage(run)
+    if alike and len(starts) <= 1:
+        bits = f"{_bits(starts[0].bits)} bits of " if starts and starts[0].bits else ""
+        precision = f"{bits}activations/weights/errors in all blocks, in every step."
+    else:
+        precision = "The same bits in all blocks, by the stage of the schedule." if alike else ""
+    return RunSection(
+        run=run,
+        stages=[_stage(start) for start in starts],
+        precision=precision if starts or alike else "No bits are recorded.",
+        command=command_line(run),
+    )
 
 
 def _stage(start: StageStart) -> str:
@@ -108,7 +109,11 @@ def _stage(start: StageStart) -> str:
     if start.epoch is not None:
         text += f" (epoch {start.epoch:,})"
     if start.bits is not None:
-        text += ": " + "/".join(f"{round(each, 2):g}" for each in start.bits)
+        text += f": {_bits(start.bits)}"
     if start.target_cp is not None:
-        text += f", target {significant(start.target_cp)} %"
+        text += f", target {start.target_cp:.3g} %"
     return text
+
+
+def _bits(means: Sequence[float]) -> str:
+    return "/".join(f"{round(each, 2):g}" for each in means)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from host.reports.quantities import Source, percent, saving, significant
+from host.reports.quantities import Source, percent, saving
 from host.reports.run import Run
 from host.reports.tables import Row, Table
+from host.reports.units import COUNTS, JOULES, SECONDS, Units
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,20 @@ def published_tables(runs: Sequence[Run]) -> list[Table]:
 def _table(task: tuple[str, str], results: Sequence[Published]) -> Table:
     static = results[0]
 
+    def shown(units: Units, values: Sequence[float]) -> list[str]:
+        scale = units.scale(values)
+        return [scale.text(value) for value in values]
+
     def savings(name: str) -> list[str]:
         return [percent(saving(getattr(each, name), getattr(static, name))) for each in results]
 
     contents = {
         "best test accuracy": [f"{each.accuracy:.2f} %" for each in results],
-        "effective MACs (10¹²)": [significant(each.macs / 1e12) for each in results],
+        "effective MACs": shown(COUNTS, [each.macs for each in results]),
         "saving of effective MACs": savings("macs"),
-        "Bit Fusion time (min)": [significant(each.minutes) for each in results],
+        "Bit Fusion time": shown(SECONDS, [60 * each.minutes for each in results]),
         "saving of Bit Fusion time": savings("minutes"),
-        "Bit Fusion energy (kJ)": [significant(each.kilojoules) for each in results],
+        "Bit Fusion energy": shown(JOULES, [1e3 * each.kilojoules for each in results]),
         "saving of Bit Fusion energy": savings("kilojoules"),
     }
     rows = [

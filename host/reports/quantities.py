@@ -5,14 +5,12 @@ Every figure says its source, because a modelled second is not a measured one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from host.reports.records import Record, mapping, number
-
-MISSING = "—"
+from host.reports.units import COUNTS, JOULES, MISSING, SECONDS, Units
 
 
 class Source(Enum):
@@ -35,18 +33,6 @@ MEANINGS = {
 
 
 @dataclass(frozen=True)
-class Scale:
-    """A unit to show values in: ``value / factor`` of them."""
-
-    factor: float
-    unit: str
-
-    def text(self, value: float | None) -> str:
-        """``value`` with four significant digits, without the unit."""
-        return MISSING if value is None else significant(value / self.factor)
-
-
-@dataclass(frozen=True)
 class Quantity:
     """One kind of cost.
 
@@ -64,22 +50,23 @@ class Quantity:
         """Its name in our own documents: unique, unlike ``key``."""
         return self.key if self.source is Source.COMPUTED else f"{self.source.value}_{self.key}"
 
-    def scale(self, values: Iterable[float | None]) -> Scale:
-        """The unit in which the largest of ``values`` reads well."""
-        largest = max((abs(each) for each in values if each is not None), default=0.0)
-        if not math.isfinite(largest):
-            largest = 0.0
-        if self.key == "effective_macs":
-            exponent = 3 * int(math.log10(largest) // 3) if largest >= 1000 else 0
-            return Scale(10.0**exponent, f"10{superscript(exponent)}" if exponent else "")
-        units = UNITS[self.key]
-        return next((unit for unit in reversed(units) if largest >= unit.factor), units[0])
+    @property
+    def units(self) -> Units:
+        """What its values are shown in."""
+        return UNITS[self.key]
+
+    def text(self, value: float | None) -> str:
+        """``value`` in the unit in which it reads well: ``122 µs``."""
+        return self.units.text(value)
+
+    def texts(self, values: Iterable[float | None]) -> list[str]:
+        """``values`` side by side, in the unit of the largest where that is not too large."""
+        values = list(values)
+        scale = self.units.scale(values)
+        return [scale.text(value) for value in values]
 
 
-UNITS = {
-    "seconds": (Scale(1e-3, "ms"), Scale(1, "s"), Scale(60, "min"), Scale(3600, "h")),
-    "joules": (Scale(1e-3, "mJ"), Scale(1, "J"), Scale(1e3, "kJ"), Scale(1e6, "MJ")),
-}
+UNITS = {"effective_macs": COUNTS, "seconds": SECONDS, "joules": JOULES}
 
 EFFECTIVE_MACS = Quantity("effective_macs", "effective MACs", Source.COMPUTED)
 MODELLED_TIME = Quantity("seconds", "FPGA time", Source.MODELLED)
@@ -152,20 +139,4 @@ def saving(value: float, reference: float) -> float | None:
 
 def percent(fraction: float | None) -> str:
     """A fraction as a percentage with one decimal."""
-    return MISSING if fraction is None else f"{100 * fraction:.1f} %"
-
-
-def significant(value: float) -> str:
-    """Four significant digits; all digits before the point."""
-    if not math.isfinite(value):
-        return MISSING
-    if abs(value) >= 1000:
-        return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3e}"
-    if abs(value) >= 1e-3:
-        return f"{value:#.4g}".rstrip(".")
-    return f"{value:.3e}" if value else "0"
-
-
-def superscript(number: int) -> str:
-    """An exponent in raised digits."""
-    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return MISSING if fraction is None else f"{round(100 * fraction, 1) + 0.0:.1f} %"

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from host.regular_files import read_regular
 from hw.contract.errors import DataError
 
 Record = Mapping[str, Any]
@@ -22,7 +23,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in ``path``; `DataError` if it cannot be read or is none."""
     try:
         value = json.loads(_read(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged: {error}") from error
     if not isinstance(value, dict):
         raise DataError(f"{path} is damaged: it holds no JSON object")
@@ -38,7 +39,7 @@ def read_lines(path: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, An
             continue
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             damaged.append(number)
             continue
         where = f"{path}, line {number}"
@@ -85,6 +86,6 @@ def mapping(record: Record, key: str, where: str) -> dict[str, Any]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from host.reports.measured import MEASURED, Measured, read_measured
+from host.reports.names import cut
 from host.reports.quantities import (
     EFFECTIVE_MACS,
     MODELLED_ENERGY,
@@ -22,6 +23,9 @@ from hw.contract.errors import DataError, ParameterError
 
 CONFIG, LOG = "config.json", "log.jsonl"
 EVALUATIONS, SUMMARY = "evaluations.jsonl", "summary.json"
+
+LONGEST_SHOWN = 120
+"""Of what was given as the name of a run, in an error."""
 
 
 @dataclass(frozen=True)
@@ -160,11 +164,19 @@ def load_runs(names: Sequence[str], root: Path) -> list[Run]:
 def find_run(name: str, root: Path) -> Path:
     """The folder itself, where ``name`` or ``root/name`` may be a link to it; if both are folders,
     the first that holds a run: a run may be called as some folder that happens to be here."""
-    folders = [each for each in (Path(name), root / name) if each.is_dir()]
+    folders = [each for each in (Path(name), root / name) if _is_folder(each)]
     runs = [each for each in folders if (each / CONFIG).is_file()]
     if folders:
         return (*runs, *folders)[0].resolve()
-    raise DataError(f"no run {name}: neither {name} nor {root / name} is a folder")
+    shown = cut(name if name.isprintable() else repr(name), LONGEST_SHOWN)
+    raise DataError(f"no run {shown}: neither {shown} nor {root / shown} is a folder")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, a circle of links
+        return False
 
 
 def read_run(path: Path) -> Run:
@@ -174,7 +186,8 @@ def read_run(path: Path) -> Run:
             raise DataError(f"{path} is not the folder of a run: it has no {name}")
     notes: list[str] = []
     config = read_object(path / CONFIG)
-    blocks = config.get("blocks") or []
+    blocks = config.get("blocks")
+    blocks = [] if blocks is None else blocks
     if not isinstance(blocks, list):
         raise DataError(f"{path / CONFIG}: blocks is {blocks!r}, not a list of names")
     if not blocks:
@@ -228,8 +241,8 @@ def _contradictions(run: Run) -> list[str]:
         said = run.totals.get(quantity)
         if said is not None and abs(cost.value - said.value) > 1e-3 * abs(said.value):
             notes.append(
-                f"{quantity.name}: {LOG} adds up to {cost.value:.6g}, {SUMMARY} says "
-                f"{said.value:.6g}"
+                f"{quantity.name}: {LOG} adds up to {quantity.units.text(cost.value, 5)}, "
+                f"{SUMMARY} says {quantity.units.text(said.value, 5)}"
             )
     if len(run.measured) and len(run.measured) != run.steps_done:
         notes.append(f"{MEASURED} has {len(run.measured)} of {run.steps_done} steps")

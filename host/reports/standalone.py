@@ -9,45 +9,63 @@ from importlib import resources
 
 from host.reports.accuracy_figures import accuracy_figures
 from host.reports.heat_maps import heat_maps, highest_bits
+from host.reports.names import cut, text_width
 from host.reports.run import Run
 from host.reports.step_figures import step_figures
-from host.reports.svg import DASHES, VARIABLES, Picture, line_style
+from host.reports.svg import HALO, Picture, sample
 
-LINE_HEIGHT, MARGIN, FONT_SIZE = 16, 6, 11
+LINE_HEIGHT, MARGIN, FONT_SIZE, SAMPLE_WIDTH = 16, 6, 11, 36
 """Of the legend, in points, as the figures have them."""
 
-DASH_ARRAYS = dict(zip(DASHES, ("none", "6 2.6", "1.7 2.8", "11 2.8 1.7 2.8"), strict=True))
+LONGEST = 52
+"""Of a name in the legend: more does not fit into the figure."""
 
 
 def standalone_figures(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     """Name of the file and SVG of each figure: those of all ``runs``, with a legend if there are
     several, then the bits of the blocks of each run."""
-    names = [run.name for run in runs] if len(runs) > 1 else []
-    for picture in (*accuracy_figures(runs), *step_figures(runs)):
-        yield f"{_slug(picture.title)}.svg", _standalone(picture, names)
+    legend = [(sample(number), cut(run.name, LONGEST)) for number, run in enumerate(runs)]
+    for picture in (*accuracy_figures(runs).values(), *step_figures(runs)):
+        yield f"{_slug(picture.title)}.svg", standalone(picture, legend if len(runs) > 1 else [])
     for number, run in enumerate(runs):
-        for picture in heat_maps(run, number + 1, highest_bits(runs)):
-            yield f"{_slug(run.name)}-{_slug(picture.title)}.svg", _standalone(picture, [])
+        for picture in heat_maps(run, number + 1, highest_bits(runs)).values():
+            yield f"{_slug(run.name)}-{_slug(picture.title)}.svg", standalone(picture)
 
 
-def _standalone(picture: Picture, names: Sequence[str]) -> str:
-    """The picture with its title, the colours of the page, and a legend of ``names`` on top."""
-    opening, _, rest = picture.svg.partition(">")
+def standalone(picture: Picture, legend: Sequence[tuple[str, str]] = ()) -> str:
+    """The picture with its title, the colours of the page, and a legend on top: pairs of a
+    sample, drawn from 0 to 28 around 4, and its text."""
+    opening, _, rest = (picture.small or picture.svg).partition(">")
     found = re.search(r'viewBox="([^"]*)"', opening)
     if found is None:
         raise RuntimeError(f"the figure {picture.title!r} has no viewBox")
     left, top, width, height = map(float, found[1].split())
-    above = MARGIN + LINE_HEIGHT * (1 + len(names))
+    places = list(_flow([text for _, text in legend], width - 2 * MARGIN))
+    above = MARGIN + LINE_HEIGHT * (2 + places[-1][1] if places else 1)
     box = f'viewBox="{left:g} {top - above:g} {width:g} {height + above:g}"'
     opening = opening.replace(found[0], f'{box} width="{width:g}pt" height="{height + above:g}pt"')
     if "xmlns=" not in opening:
         opening += ' xmlns="http://www.w3.org/2000/svg"'
     background = f'<rect x="{left:g}" y="{top - above:g}" width="100%" height="100%" class="card"/>'
     lines = [_text(left + MARGIN, top - above + LINE_HEIGHT, picture.title, bold=True)]
-    for number, name in enumerate(names):
-        y = top - above + LINE_HEIGHT * (number + 2)
-        lines += [_sample(left + MARGIN, y, number), _text(left + MARGIN + 36, y, name)]
+    for (drawn, text), (along, line) in zip(legend, places, strict=True):
+        x, y = left + MARGIN + along, top - above + LINE_HEIGHT * (line + 2)
+        lines += [
+            f'<g transform="translate({x:g} {y - 8:g})">{drawn}</g>',
+            _text(x + SAMPLE_WIDTH, y, text),
+        ]
     return f"{opening}>\n{_style()}\n{background}\n" + "\n".join(lines) + f"\n{rest}\n"
+
+
+def _flow(texts: Sequence[str], width: float) -> Iterator[tuple[float, int]]:
+    """Where the entries of the legend begin, and in which line: side by side while they fit."""
+    along, line = 0.0, 0
+    for text in texts:
+        needed = SAMPLE_WIDTH + text_width(text, FONT_SIZE)
+        if along and along + needed > width:
+            along, line = 0.0, line + 1
+        yield along, line
+        along += needed + SAMPLE_WIDTH / 2
 
 
 def _text(x: float, y: float, text: str, *, bold: bool = False) -> str:
@@ -55,23 +73,15 @@ def _text(x: float, y: float, text: str, *, bold: bool = False) -> str:
     return f'<text x="{x:g}" y="{y:g}" font-size="{FONT_SIZE}"{weight}>{escape(text)}</text>'
 
 
-def _sample(x: float, y: float, number: int) -> str:
-    """A piece of the line of run ``number``."""
-    colour, dashes = line_style(number)
-    return (
-        f'<line x1="{x:g}" x2="{x + 28:g}" y1="{y - 4:g}" y2="{y - 4:g}" stroke-width="1.7" '
-        f'stroke="var(--{VARIABLES[colour]})" stroke-dasharray="{DASH_ARRAYS[dashes]}"/>'
-    )
-
-
 def _style() -> str:
     """The page's colours, light and dark, and its font."""
     css = resources.files("host.reports").joinpath("templates", "page.css").read_text("utf-8")
     light, dark = re.findall(r":root \{[^}]*\}", css)
+    halo = re.findall(rf"^\.{HALO} .*", css, re.MULTILINE)[0]
     return (
         f"<style>{light} @media (prefers-color-scheme: dark) {{ {dark} }} "
         "text { fill: var(--ink); font-family: system-ui, sans-serif; } "
-        ".card { fill: var(--paper); }</style>"
+        f".card {{ fill: var(--card); }} {halo}</style>"
     )
 
 

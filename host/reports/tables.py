@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from host.reports.quantities import (
-    MISSING,
-    Cost,
+    ALWAYS_SHOWN,
     Costs,
     Quantity,
-    Scale,
     Source,
     percent,
     shown_quantities,
@@ -18,6 +16,7 @@ from host.reports.quantities import (
 from host.reports.run import Evaluation, Run
 from host.reports.savings import EqualAccuracy
 from host.reports.settings import settings
+from host.reports.units import MISSING
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,8 @@ def equal_accuracy_table(comparison: EqualAccuracy) -> Table:
         if comparison.reference is not None:
             savings = [percent(comparison.saving(entry, quantity)) for entry in entries]
             name = f"saving of {quantity.name}"
-            rows.append(Row(name, quantity.source, savings, marked=True))
+            if quantity in ALWAYS_SHOWN or any(each != MISSING for each in savings):
+                rows.append(Row(name, quantity.source, savings, marked=True))
     dataset, model = comparison.task
     return Table(
         f"At equal accuracy: {comparison.target:.2f} % on {dataset}, {model}",
@@ -150,33 +150,25 @@ def _reference_remark(comparison: EqualAccuracy) -> str:
 def _cost_rows(quantity: Quantity, costs: Sequence[Costs]) -> list[Row]:
     """The cost, the same steps at 8 bits, and the saving, where any run knows them."""
     found = [each.get(quantity) for each in costs]
-    scale = quantity.scale(
-        value for cost in found if cost is not None for value in (cost.value, cost.baseline)
-    )
-    rows = [_scaled_row(quantity, found, scale)]
-    if quantity.source is Source.MEASURED and not any(cost and cost.baseline for cost in found):
-        return rows  # the same steps at 8 bits have not been run
-    baselines = [MISSING if cost is None else scale.text(cost.baseline) for cost in found]
+    values = [None if cost is None else cost.value for cost in found]
+    baselines = [None if cost is None else cost.baseline for cost in found]
+    scale = quantity.units.scale([*values, *baselines])
+    row = Row(quantity.name, quantity.source, [scale.text(value) for value in values])
+    if quantity.source is Source.MEASURED and not any(baselines):
+        return [row]  # the same steps at 8 bits have not been run
     savings = [MISSING if cost is None else percent(cost.saving) for cost in found]
+    eight = [scale.text(value) for value in baselines]
     return [
-        *rows,
-        Row(_with_unit(f"{quantity.name} at FW8/BW8", scale), quantity.source, baselines),
+        row,
+        Row(f"{quantity.name} at FW8/BW8", quantity.source, eight),
         Row(f"saving of {quantity.name}", quantity.source, savings, marked=True),
     ]
 
 
 def _value_row(quantity: Quantity, costs: Sequence[Costs]) -> Row:
     found = [each.get(quantity) for each in costs]
-    return _scaled_row(quantity, found, quantity.scale(cost.value for cost in found if cost))
-
-
-def _scaled_row(quantity: Quantity, costs: Sequence[Cost | None], scale: Scale) -> Row:
-    cells = [MISSING if cost is None else scale.text(cost.value) for cost in costs]
-    return Row(_with_unit(quantity.name, scale), quantity.source, cells)
-
-
-def _with_unit(name: str, scale: Scale) -> str:
-    return f"{name} ({scale.unit})" if scale.unit else name
+    texts = quantity.texts(None if cost is None else cost.value for cost in found)
+    return Row(quantity.name, quantity.source, texts)
 
 
 def _steps(run: Run) -> str:

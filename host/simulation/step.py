@@ -15,7 +15,7 @@ from host.backends.recording import RecordedCall, RecordingAccelerator
 from host.networks.classifier import softmax_cross_entropy
 from host.networks.effective_macs import EffectiveMacs
 from host.networks.execution import UNQUANTIZED, Execution, Training
-from host.networks.resnet import ResNet, build_network
+from host.networks.resnet import ResNet, build_network, depth_of
 from host.networks.selection import FixedSelector
 from host.random_streams import Stream, generator
 from hw.contract.errors import ParameterError
@@ -23,6 +23,9 @@ from hw.contract.parameters import Parameters
 from hw.contract.precision import Operand, Precision
 
 CLASSES = 10
+
+MOST_CONVOLUTIONS = 38 * 128
+"""Layers x images of a step: ResNet-38 with 128 images, gigabytes of operands, hours of RTL."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def record_training_step(
 
     Raises `ParameterError` for an unknown model and for blocks that it does not have.
     """
+    check_step(model, len(images), blocks)
     network = build_network(
         model,
         channels=images.shape[1],
@@ -66,6 +70,7 @@ def record_training_step(
         for each in network.parameters()
         if each.name.endswith(".weight") and each.value.ndim == 4
     ]
+    check_step(model, len(images), blocks)
     wanted = _layers_of(network, blocks, names)
     labels = generator(seed, Stream.DATA, 1).integers(0, CLASSES, len(images))
     reference = open_accelerator("golden", parameters)
@@ -82,22 +87,31 @@ def record_training_step(
     return _with_slots(calls)
 
 
+def check_step(model: str, images: int, blocks: range | None = None) -> None:
+    """Raise `ParameterError` for an unknown model, for blocks that it does not have, and for a step
+    that is too large to simulate."""
+    depth = depth_of(model)
+    most, count = MOST_CONVOLUTIONS // depth, (depth - 2) // 2
+    if images > most:
+        raise ParameterError(
+            "--batch", images, f"at most {most} images of {model}: more take days and gigabytes"
+        )
+    if blocks is not None and blocks.stop > count:
+        raise ParameterError("--blocks", blocks.stop - 1, f"0..{count - 1}, {model} has no more")
+
+
 def parse_blocks(text: str) -> range:
     """``2`` or ``0..2`` (both included)."""
-    match = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    match = re.fullmatch(r"([0-9]{1,4})(?:\.\.([0-9]{1,4}))?", text)
     if not match or (match[2] and int(match[2]) < int(match[1])):
-        raise ParameterError("blocks", text, "the number of a residual block, or 0..2 for 0, 1, 2")
+        allowed = "the number of a residual block, or 0..2 for 0, 1, 2"
+        raise ParameterError("--blocks", text, allowed)
     return range(int(match[1]), int(match[2] or match[1]) + 1)
 
 
 def _layers_of(network: ResNet, blocks: range | None, names: list[str]) -> set[str]:
     if blocks is None:
         return set(names)
-    count = len(network.blocks)
-    if blocks.stop > count:
-        raise ParameterError(
-            "blocks", blocks.stop - 1, f"0..{count - 1}, {network.name} has no more"
-        )
     kept = (network.blocks[number].parameters() for number in blocks)
     return {each.name.removesuffix(".weight") for block in kept for each in block}
 

@@ -1,4 +1,7 @@
-"""`python -m host.sweeps.child PARENT ARGUMENT…`: `fractrain ARGUMENT…`, while PARENT lives.
+"""`python -m host.sweeps.child PARENT SPARE ARGUMENT…`: `fractrain ARGUMENT…`, while PARENT lives.
+
+The descriptor SPARE gets what cannot be printed, so that PARENT learns why a run on a full disk
+ended.
 
 Whatever ends the process that started it, SIGKILL included, this one gets SIGTERM, and a run saves
 its state then. Only Linux has that; elsewhere it goes on until it has finished.
@@ -27,4 +30,4 @@ if __name__ == "__main__":
     end_with(int(sys.argv[1]))
     from host.cli.main import main
 
-    sys.exit(main(sys.argv[2:]))
+    sys.exit(main(sys.argv[3:], spare=int(sys.argv[2])))

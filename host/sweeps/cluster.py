@@ -135,7 +135,7 @@ def run_task(job: Job, variable: str) -> Outcome:
         if not told and sweep.is_gone():
             process.send_signal(signal.SIGTERM)
             told = True
-    return job.outcome(code)
+    return job.outcome(code, process.last_words())
 
 
 class _Sweep:

@@ -13,10 +13,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import host
-from host.training.run_directory import CONFIG, LOG, SUMMARY
+from host.regular_files import open_regular
+from host.training.run_directory import CONFIG, LOG, has_summary
 from hw.contract.errors import DataError
 
 LOGS = "logs"
@@ -42,7 +43,7 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether its results are there."""
-        return (self.folder / SUMMARY).is_file()
+        return has_summary(self.folder)
 
     @property
     def begun(self) -> bool:
@@ -62,7 +63,7 @@ class Job:
         # A folder without a run in it may hold what a crash has left.
         return ["train", *where, "--overwrite", *self.arguments]
 
-    def start(self, threads: int) -> subprocess.Popen[bytes]:
+    def start(self, threads: int) -> RunProcess:
         """Its process, which may compute on ``threads`` cores, unless the environment says so.
 
         It has a session of its own: an interruption typed at a terminal reaches the sweep, which
@@ -77,25 +78,58 @@ class Job:
         try:
             self.log.parent.mkdir(exist_ok=True)
             with self.log.open("wb") as output:
-                return subprocess.Popen(
-                    [sys.executable, "-m", "host.sweeps.child", str(os.getpid()), *self.command()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=environment,
-                    start_new_session=True,
-                )
+                return RunProcess(self.command(), output, environment)
         except OSError as error:
             raise DataError(f"cannot start {self.folder.name}: {error}") from error
 
-    def outcome(self, code: int) -> Outcome:
-        """Of its process, which has ended with ``code``."""
+    def outcome(self, code: int, last_words: str = "") -> Outcome:
+        """Of its process, which has ended with ``code``; ``last_words``: what its log did not
+        take."""
         if code == 0 and self.finished:
             return Outcome(0, "")
         if code < 0:
             return Outcome(code, f"ended by {signal.Signals(-code).name}; see {self.log}")
-        said = last_line(self.log).removeprefix("fractrain: ").removeprefix("error: ")
+        said = last_words or last_line(self.log)
+        said = said.removeprefix("fractrain: ").removeprefix("error: ")
         return Outcome(code or 1, said or f"ended with exit code {code}, without a word")
+
+
+class RunProcess(subprocess.Popen[bytes]):
+    """`fractrain` with ``command``, printing to ``output``.
+
+    What it cannot print there, on a full disk for example, it says through a pipe.
+    """
+
+    def __init__(self, command: list[str], output: IO[bytes], environment: dict[str, str]) -> None:
+        self._words, end = os.pipe()
+        try:
+            for each in (self._words, end):
+                os.set_blocking(each, False)
+            # -P: a folder called host where the sweep was started is none of ours
+            child = [sys.executable, "-P", "-m", "host.sweeps.child", str(os.getpid()), str(end)]
+            super().__init__(
+                [*child, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                pass_fds=[end],
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._words)
+            raise
+        finally:
+            os.close(end)
+
+    def last_words(self) -> str:
+        """The last line of what it could not print, once it has ended; empty if it could."""
+        try:
+            text = os.read(self._words, TAIL_BYTES)
+        except BlockingIOError:  # a process of its own still lives
+            text = b""
+        os.close(self._words)
+        return _last_line(text)
 
 
 @dataclass(frozen=True)
@@ -128,14 +162,18 @@ def steps_in(log: Path) -> int:
 
 def last_line(path: Path) -> str:
     """The last line of a text file that is not blank; empty without one."""
-    lines = _tail(path).decode("utf-8", "replace").splitlines()
+    return _last_line(_tail(path))
+
+
+def _last_line(text: bytes) -> str:
+    lines = text.decode("utf-8", "replace").splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _tail(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
-            return file.read()
+            return file.read(TAIL_BYTES)
     except OSError:
         return b""

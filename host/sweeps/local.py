@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
 
-from host.sweeps.job import Job, Outcome, available_cores
+from host.sweeps.job import Job, Outcome, RunProcess, available_cores
 from hw.contract.errors import DataError, ParameterError
 
 
@@ -21,7 +20,7 @@ class LocalEngine:
             raise ParameterError("--workers", workers, "a whole number, at least 1")
         self.slots: int | None = workers or available_cores()
         self._threads = max(1, available_cores() // self.slots)
-        self._running: dict[Job, subprocess.Popen[bytes]] = {}
+        self._running: dict[Job, RunProcess] = {}
         self._not_started: list[tuple[Job, Outcome]] = []
 
     def start(self, job: Job) -> None:
@@ -37,7 +36,7 @@ class LocalEngine:
         for job, process in list(self._running.items()):
             if (code := process.poll()) is not None:
                 del self._running[job]
-                found.append((job, job.outcome(code)))
+                found.append((job, job.outcome(code, process.last_words())))
         return found
 
     def stop(self) -> None:

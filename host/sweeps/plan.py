@@ -15,18 +15,23 @@ point gives wins over ``base``; null takes an option of ``base`` away.
 
 from __future__ import annotations
 
-import difflib
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from hw.contract.errors import DataError, ParameterError
+from hw.contract.errors import DataError, ParameterError, did_you_mean
+from hw.contract.values import Whole
+from hw.contract.yaml_files import read_yaml
 
 FIELDS = ("base", "grid", "points", "seeds", "repeats")
+MOST_RUNS = 10_000
+"""A folder and a process each; of runs of a minute a week. Fewer are checked within minutes."""
+
+SEED = Whole(0, 2**63 - 1)
+REPEATS = Whole(1, MOST_RUNS)
 GRID_EXAMPLE = "option: [values], for example epsilon: [0.05, 0.1]"
 
 
@@ -71,7 +76,8 @@ def read_sweep(path: Path, vocabulary: Vocabulary) -> list[Entry]:
     Raises `DataError` for a file that cannot be read or is not YAML, `ParameterError` for an
     unknown field or option, a value that has not the form of its option's, and for no run at all.
     """
-    return expand(_read(path), str(path), vocabulary)
+    document = read_yaml(path, source=str(path), takes=", ".join(FIELDS))
+    return expand(document, str(path), vocabulary)
 
 
 def expand(document: Any, source: str, vocabulary: Vocabulary) -> list[Entry]:
@@ -80,7 +86,8 @@ def expand(document: Any, source: str, vocabulary: Vocabulary) -> list[Entry]:
         raise DataError(f"{source} holds no fields; it takes {', '.join(FIELDS)}")
     for name in document:
         if name not in FIELDS:
-            raise ParameterError(f"field in {source}", name, ", ".join(FIELDS))
+            hint = did_you_mean(name, FIELDS)
+            raise ParameterError(f"field in {source}", name, ", ".join(FIELDS), hint=hint)
     base = _options(document.get("base") or {}, f"base in {source}", vocabulary)
     entries = [
         Entry(base | own, tuple(own), where)
@@ -90,6 +97,7 @@ def expand(document: Any, source: str, vocabulary: Vocabulary) -> list[Entry]:
         )
     ]
     seeds = _seeds(document, base, source)
+    _check_count(len(entries) * len(seeds or (0,)), source)
     if not entries:
         if seeds is None:
             raise ParameterError(
@@ -104,13 +112,9 @@ def expand(document: Any, source: str, vocabulary: Vocabulary) -> list[Entry]:
     return [_seeded(entry, seed) for entry in entries for seed in seeds]
 
 
-def _read(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+def _check_count(runs: int, source: str) -> None:
+    if runs > MOST_RUNS:
+        raise ParameterError(f"runs in {source}", runs, f"at most {MOST_RUNS:,} in one sweep")
 
 
 def _grid_points(
@@ -133,6 +137,7 @@ def _grid_points(
             for value in values:
                 _check_form(name, value, where, vocabulary)
             axes[name] = values
+        _check_count(math.prod(map(len, axes.values())), source)
         for combination in itertools.product(*axes.values()):
             yield dict(zip(axes, combination, strict=True)), where
     if several and not grid:
@@ -170,8 +175,7 @@ def _name(given: Any, where: str, vocabulary: Vocabulary) -> str:
     name = str(given).replace("-", "_")
     if name in vocabulary.names:
         return name
-    similar = difflib.get_close_matches(name, vocabulary.names, 1)
-    hint = f"did you mean {similar[0]}?" if similar else ""
+    hint = did_you_mean(name, vocabulary.names)
     if name in vocabulary.reserved:
         hint = f"{name} is given by the sweep itself: leave it out"
     raise ParameterError(f"option of {where}", given, ", ".join(vocabulary.names), hint=hint)
@@ -200,12 +204,14 @@ def _seeds(document: Mapping[str, Any], base: Mapping[str, Any], source: str) ->
     if seeds is not None and repeats is not None:
         raise ParameterError(f"repeats in {source}", repeats, "seeds or repeats, not both")
     if repeats is not None:
-        first = base.get("seed") or 0
-        if not _is_whole(repeats) or repeats < 1 or not _is_whole(first):
-            raise ParameterError(f"repeats in {source}", repeats, "a whole number, at least 1")
-        return [first + number for number in range(repeats)]
-    if not isinstance(seeds, list) or not seeds or not all(map(_is_whole, seeds)):
+        first = SEED.read(f"seed of base in {source}", base.get("seed") or 0)
+        return [first + number for number in range(REPEATS.read(f"repeats in {source}", repeats))]
+    if not isinstance(seeds, list) or not seeds:
         raise ParameterError(f"seeds in {source}", seeds, "a list of whole numbers")
+    seeds = [SEED.read(f"seeds in {source}", each) for each in seeds]
+    for seed in seeds:
+        if seeds.count(seed) > 1:
+            raise ParameterError(f"seeds in {source}", seed, "each seed once")
     if "seed" in base:
         raise ParameterError(f"seed of base in {source}", base["seed"], "seeds alone")
     return seeds
@@ -217,7 +223,3 @@ def _seeded(entry: Entry, seed: int) -> Entry:
             f"seed of {entry.where}", entry.options["seed"], "none, with seeds or repeats given"
         )
     return Entry({**entry.options, "seed": seed}, (*entry.own, "seed"), entry.where)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

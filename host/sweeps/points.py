@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from host.sweeps.plan import Entry
-from hw.contract.errors import DataError, ParameterError
+from hw.contract.errors import DataError, ParameterError, UsageError
 
 LONGEST_NAME = 120
 """Of what is readable in a folder's name; file systems take 255 bytes."""
@@ -117,8 +117,8 @@ def _located(entry: Entry, resolve: Callable[[Mapping[str, Any]], Resolved]) -> 
         raise ParameterError(
             error.name, error.given, error.allowed, where=place, hint=error.hint
         ) from error
-    except DataError as error:
-        raise DataError(f"{entry.where}: {error}") from error
+    except (DataError, UsageError) as error:
+        raise type(error)(f"{entry.where}: {error}") from error
 
 
 def _seed_last(name: str) -> bool:

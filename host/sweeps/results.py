@@ -10,14 +10,16 @@ from typing import Any
 
 from host.reports.quantities import (
     EFFECTIVE_MACS,
-    MISSING,
     QUANTITIES,
     Costs,
     Quantity,
+    Source,
     percent,
     read_costs,
 )
 from host.reports.records import number, read_object
+from host.reports.sweep_page import Dot, Grid, best_dots
+from host.reports.units import MISSING
 from host.sweeps.job import Job, Outcome
 from host.sweeps.points import Point
 from host.training.run_directory import SUMMARY
@@ -64,14 +66,6 @@ class Result:
         return None if cost is None else cost.saving
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A table: what its columns are called, and its rows."""
-
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
 def read_result(point: Point, job: Job, failure: Outcome | None) -> Result:
     """What the folder of ``job`` holds; `DataError` for a damaged summary."""
     path = job.folder / SUMMARY
@@ -91,28 +85,76 @@ def read_result(point: Point, job: Job, failure: Outcome | None) -> Result:
 def points_table(results: Sequence[Result]) -> Grid:
     """One row for each point: its settings, accuracy, costs, savings; its state if that differs."""
     settings = list(results[0].point.varied)
-    quantities = _recorded(results)
-    scales = {
-        each: each.scale(result.costs[each].value for result in results if each in result.costs)
-        for each in quantities
-    }
     columns: dict[str, list[str]] = {
         "#": [str(number) for number in range(1, len(results) + 1)],
         **{name: [result.point.varied[name] for result in results] for name in settings},
         "test accuracy": [_accuracy(result.accuracy) for result in results],
     }
-    for each in quantities:
-        unit = f" ({scales[each].unit})" if scales[each].unit else ""
+    sources = {"test accuracy": Source.MEASURED}
+    for each in _recorded(results):
         found = [result.costs.get(each) for result in results]
-        columns[f"{each.name}{unit}"] = [
-            scales[each].text(None if cost is None else cost.value) for cost in found
-        ]
-        columns["saving" if each is EFFECTIVE_MACS else f"saving of {each.name}"] = [
-            MISSING if cost is None else percent(cost.saving) for cost in found
-        ]
+        saving = "saving" if each is EFFECTIVE_MACS else f"saving of {each.name}"
+        columns[each.name] = each.texts(None if cost is None else cost.value for cost in found)
+        columns[saving] = [MISSING if cost is None else percent(cost.saving) for cost in found]
+        sources |= {each.name: each.source, saving: each.source}
     if any(result.state != "finished" for result in results):
         columns["state"] = [result.state for result in results]
-    return Grid(list(columns), list(zip(*columns.values(), strict=True)))
+    return Grid(
+        "All runs",
+        list(columns),
+        list(zip(*columns.values(), strict=True)),
+        [sources.get(name) for name in columns],
+        [int(dot.label) - 1 for dot in best_dots(dots(results))],
+    )
+
+
+def dots(results: Sequence[Result]) -> list[Dot]:
+    """Of the runs that have ended: the numbers of the table's rows, and a colour for each value of
+    the first setting that varies."""
+    first = next(iter(results[0].point.varied), None)
+    return [
+        Dot(
+            label=str(number),
+            group="" if first is None else f"{first} {result.point.varied[first]}",
+            saving=result.saving,
+            accuracy=result.accuracy,
+            about=_settings(result),
+            images=result.summary.get("test_images"),
+        )
+        for number, result in enumerate(results, 1)
+        if result.saving is not None and result.accuracy is not None
+    ]
+
+
+def headline(results: Sequence[Result]) -> str:
+    """What came of the sweep, in one sentence."""
+    runs = f"{len(results)} run{'' if len(results) == 1 else 's'}"
+    finished = [each for each in results if each.state == "finished"]
+    found = best_dots(dots(results))
+    if not found:
+        return f"None of {runs} has finished yet."
+    if len(finished) < len(results):
+        runs = f"the {len(finished)} of {runs} that finished"
+    most_accurate, thriftiest = found[0], found[-1]
+    text = f"The most accurate of {runs}, {_run(most_accurate)}, reached "
+    text += f"{most_accurate.accuracy:.2f} %"
+    of = " of the effective MACs"
+    if most_accurate.saving > 0:
+        text, of = f"{text} and saved {percent(most_accurate.saving)}{of}", ""
+    if thriftiest is most_accurate:
+        return f"{text}; none saved more."
+    return (
+        f"{text}; {_run(thriftiest)} saved most, {percent(thriftiest.saving)}{of}, at "
+        f"{thriftiest.accuracy:.2f} %."
+    )
+
+
+def _run(dot: Dot) -> str:
+    return f"run {dot.label}" + (f" ({dot.about})" if dot.about else "")
+
+
+def _settings(result: Result) -> str:
+    return ", ".join(f"{name} {value}" for name, value in result.point.varied.items())
 
 
 def seeds_table(results: Sequence[Result]) -> Grid | None:
@@ -136,7 +178,8 @@ def seeds_table(results: Sequence[Result]) -> Grid | None:
         for key, group in groups.items()
     ]
     heads = [*settings, "seeds", "mean test accuracy", "standard deviation", "mean saving"]
-    return Grid(heads, rows)
+    sources = [*[None] * (len(settings) + 1), *[Source.MEASURED] * 2, Source.COMPUTED]
+    return Grid("Over seeds", heads, rows, sources)
 
 
 def remarks(results: Sequence[Result]) -> list[str]:

@@ -5,7 +5,8 @@ A file is a line of text and an .npz archive behind it, which `numpy.load` reads
     fractrain-checkpoint <format> <SHA-256 of the format's digits and the archive, hexadecimal>
 
 Arrays are those of the `TrainerState`; the array ``document`` holds JSON in UTF-8:
-``fingerprint`` of the run, ``trainer`` (the state's document) and ``run`` (what the run adds).
+``fingerprint`` of the run, ``trainer`` (the state's document) and ``run`` (what the run adds: its
+journals among it, as they were then).
 """
 
 from __future__ import annotations
@@ -13,30 +14,42 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from host.atomic_files import failures_named, remove_temporaries, write_whole
+from host.atomic_files import make_folder, remove_temporaries, write_whole
+from host.regular_files import read_regular
 from host.training.trainer import TrainerState
 from hw.contract.errors import DataError
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 2
 """Files kept, the newest: one that is damaged leaves another."""
 
 MAGIC = b"fractrain-checkpoint"
 DOCUMENT = "document"
 SUFFIX = ".checkpoint"
-DAMAGED = ".damaged"
+NAME = re.compile(rf"step-([0-9]{{8,18}}){re.escape(SUFFIX)}")
 
 
-class DamagedError(Exception):
-    """A checkpoint that cannot be used; the text says why."""
+class UnusableError(Exception):
+    """A checkpoint that cannot be used; the text says why. It is put aside with the ``suffix``
+    when an older one is."""
+
+    suffix = ".unused"
+
+
+class DamagedError(UnusableError):
+    """One whose content is certainly lost."""
+
+    suffix = ".damaged"
 
 
 @dataclass(frozen=True)
@@ -71,24 +84,27 @@ def encode(checkpoint: Checkpoint, fingerprint: str) -> bytes:
 def decode(content: bytes, fingerprint: str) -> Checkpoint:
     """The checkpoint that ``content`` holds.
 
-    Raises `DamagedError` for anything that is not, bit for bit, what `encode` wrote for a run of
-    this ``fingerprint``; `DataError` for an undamaged file of another format.
+    Raises `DamagedError` for anything that is not, bit for bit, what `encode` wrote;
+    `UnusableError` for an undamaged file of another format, or of a run with another
+    ``fingerprint``.
     """
     line, _, body = content.partition(b"\n")
     words = line.split(b" ")
     if len(words) != 3 or words[0] != MAGIC or words[2] != _digest(words[1], body):
         raise DamagedError("its content is not what its SHA-256 says")
     if words[1] != b"%d" % FORMAT:
-        raise DataError(f"its format is {words[1].decode()!r}, this program reads {FORMAT}")
+        raise UnusableError(f"its format is {words[1].decode()!r}, this program reads {FORMAT}")
     try:
         with np.load(io.BytesIO(body), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         document = json.loads(arrays.pop(DOCUMENT).tobytes())
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:  # by another hand, with its hash
+        state, run = TrainerState(arrays, document["trainer"]), document["run"]
+        of_this_run = document["fingerprint"] == fingerprint
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:  # by another hand
         raise DamagedError(f"it holds no checkpoint: {error}") from error
-    if document["fingerprint"] != fingerprint:
-        raise DamagedError("it is of a run with other options")
-    return Checkpoint(TrainerState(arrays, document["trainer"]), document["run"])
+    if not of_this_run:
+        raise UnusableError("it is of a run with other options")
+    return Checkpoint(state, run)
 
 
 def _digest(version: bytes, body: bytes) -> bytes:
@@ -105,41 +121,77 @@ class Checkpoints:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write it, durably, and remove all but the newest `KEPT`."""
-        with failures_named(self.folder):
-            self.folder.mkdir(exist_ok=True)
+        make_folder(self.folder)
         path = self.folder / f"step-{checkpoint.step:08d}{SUFFIX}"
         write_whole(path, encode(checkpoint, self._fingerprint))
-        with failures_named(self.folder):
-            for old in self._paths()[KEPT:]:
+        for old in self._paths()[KEPT:]:
+            with suppress(OSError):  # it takes room, and nothing else
                 old.unlink()
 
-    def load(self, note: Callable[[str], None], *, last_step: int) -> Checkpoint | None:
-        """The newest undamaged one of at most ``last_step`` steps; None if there is none.
+    def load(
+        self, note: Callable[[str], None], fits: Callable[[Checkpoint], None] = lambda found: None
+    ) -> Checkpoint | None:
+        """The newest that is undamaged and ``fits``, which raises `UnusableError` for one that
+        does not; None if there is none at all, or all that there are are damaged.
 
-        Others that are newer are put aside (renamed), and ``note`` is told of each.
+        Newer ones are put aside (renamed) if an older one is used or all are damaged, and ``note``
+        is told of each. Otherwise nothing is changed, and `DataError` says what is wrong with the
+        newest that is not damaged: to begin anew would lose what may still be saved.
         """
         remove_temporaries(self.folder)
+        passed: list[tuple[Path, UnusableError]] = []
+        found = None
         for path in self._paths():
             try:
-                return self._read(path, last_step)
-            except DamagedError as error:
-                aside = path.with_name(path.name + DAMAGED)
-                with failures_named(path):
-                    path.replace(aside)
-                note(f"{path} is not used: {error}; it is now {aside.name}")
-        return None
+                found = self._read(path)
+                fits(found)
+                break
+            except UnusableError as error:
+                found = None
+                passed.append((path, error))
+        for path, reason in passed:
+            if found is None and not isinstance(reason, DamagedError):
+                raise DataError(
+                    f"{path} cannot be used: {reason}; nothing was changed: mend that and try "
+                    "again, or train the run anew (--overwrite)"
+                ) from reason
+        for path, reason in passed:
+            note(f"{path} is not used: {reason}{_put_aside(path, reason.suffix)}")
+        return found
 
-    def _read(self, path: Path, last_step: int) -> Checkpoint:
+    def _read(self, path: Path) -> Checkpoint:
         try:
-            checkpoint = decode(path.read_bytes(), self._fingerprint)
+            checkpoint = decode(read_regular(path), self._fingerprint)
         except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror}") from error
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from error
-        if checkpoint.step > last_step:
-            raise DamagedError(f"it is at step {checkpoint.step}, the log ends at {last_step}")
+            raise UnusableError(f"cannot read it: {error.strerror}") from error
+        if checkpoint.step != _step(path):
+            raise DamagedError(f"it holds step {checkpoint.step}, not that of its name")
         return checkpoint
 
     def _paths(self) -> list[Path]:
-        """Newest first."""
-        return sorted(self.folder.glob(f"step-*{SUFFIX}"), reverse=True)
+        """Newest first; `DataError` if the folder cannot be listed."""
+        try:
+            names = [path for path in self.folder.iterdir() if NAME.fullmatch(path.name)]
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not self.folder.is_symlink():
+                return []
+            raise DataError(f"cannot read {self.folder}: {error.strerror}") from error
+        return sorted(names, key=_step, reverse=True)
+
+
+def _step(path: Path) -> int:
+    """By the file's name."""
+    found = NAME.fullmatch(path.name)
+    assert found is not None
+    return int(found[1])
+
+
+def _put_aside(path: Path, suffix: str) -> str:
+    """Rename it; what the note says of that. What cannot be renamed stays, and is passed over
+    again."""
+    aside = path.with_name(path.name + suffix)
+    try:
+        path.replace(aside)
+    except OSError:
+        return ""
+    return f"; it is now {aside.name}"

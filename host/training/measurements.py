@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from host.accelerator import Accelerator
 from host.counters import Counters
 from host.machine_work import MachineWork, ProgramRun
-from host.training.journal import Journal
+from host.training.journal import EMPTY, Journal, Mark
 from host.training.run_directory import MEASURED, PROGRAMS
 from hw.contract.commands import Tag
 from hw.contract.errors import ParameterError
@@ -59,10 +59,22 @@ class Measurements:
         if log_programs:
             accelerator.program_observer = self._observe
 
-    def resume(self, step: int) -> None:
-        """Forget what was measured of step ``step`` and of later ones: they are done again."""
-        for journal in (self._steps, self._programs):
-            journal.truncate(sum(entry["step"] < step for entry in journal.read()))
+    @property
+    def journals(self) -> tuple[Journal, ...]:
+        """The files."""
+        return self._steps, self._programs
+
+    def resume(self, marks: Mapping[str, Mark], note: Callable[[str], None]) -> None:
+        """Forget what was measured after ``marks``, by name of file: it is done again.
+
+        No result depends on these files, so one that is damaged is put aside, and ``note`` told.
+        """
+        for journal in self.journals:
+            mark = marks.get(journal.path.name, EMPTY)
+            if damage := journal.damage(mark):
+                put_aside(journal, damage, note)
+            else:
+                journal.cut(mark)
         if len(self._programs) and self._accelerator.work is not None:
             self._log_programs = True
             self._accelerator.program_observer = self._observe
@@ -88,15 +100,10 @@ class Measurements:
         """Write the lines of the programs of an evaluation after ``step`` steps."""
         self._append_programs(step, "evaluation")
 
-    def sync(self) -> None:
-        """Make all lines durable."""
-        self._steps.sync()
-        self._programs.sync()
-
     def close(self) -> None:
         """Release the files."""
-        self._steps.close()
-        self._programs.close()
+        for journal in self.journals:
+            journal.close()
         if self._log_programs:
             self._accelerator.program_observer = None
 
@@ -129,6 +136,17 @@ class Measurements:
         for number, entry in enumerate(self._pending):
             self._programs.append({"step": step, "phase": phase, "program": number, **entry})
         self._pending.clear()
+
+
+def put_aside(journal: Journal, damage: str, note: Callable[[str], None]) -> None:
+    """Go on without what ``journal`` holds, and say so."""
+    if not journal.path.exists():
+        note(f"{journal.path} {damage}: what was measured so far is lost")
+        return
+    note(
+        f"{journal.path} {damage}: what was measured so far is left out; it is now "
+        f"{journal.put_aside()}"
+    )
 
 
 def _work(work: MachineWork, clock_hz: float) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ class Meter:
     no part of either. Nothing that a meter does may change a bit of the training.
     """
 
+    def resume(self, folder: Path, note: Callable[[str], None]) -> None:
+        """The run in ``folder`` goes on; ``note`` is told what of it cannot be used."""
+
     def start(self) -> None:
         """Training begins, or goes on."""
 
@@ -27,6 +31,9 @@ class Meter:
 
     def write(self, folder: Path) -> None:
         """Keep in ``folder``, the run's, what is known by now."""
+
+    def sync(self) -> None:
+        """Make durable what was written."""
 
     def close(self, folder: Path | None) -> None:
         """Training ends; ``folder`` is None if no run has begun. Closing twice is no error."""

@@ -1,32 +1,26 @@
-"""The hyper-parameters of a method: published defaults, checks, YAML files.
+"""The hyper-parameters of a method: published defaults, how they must fit, YAML files.
 
 Defaults are those of the authors' code for CIFAR, where it and the paper differ.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from host.networks.gates import GateRules, Gates
 from host.networks.selection import is_skip
 from host.training.indicator import TurningPointIndicator
 from host.training.methods import GatedMethod, Method, Progression, ScheduledMethod
-from hw.contract.errors import DataError, ParameterError
+from host.training.recipe_rules import RULES
+from hw.contract.errors import ParameterError, did_you_mean
 from hw.contract.precision import MAX_BITS, Precision
-
-METHODS = ("static", "pfq", "dfq", "fractrain")
-
-DECIDE = ("late", "early")
-"""When a gate decides: after its block's activations are stored, or before they are quantized."""
+from hw.contract.yaml_files import read_yaml
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -84,21 +78,23 @@ class Recipe:
     decide: str | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ParameterError("method", self.method, ", ".join(METHODS))
+        for name, rule in RULES.items():
+            value = getattr(self, name)
+            if not isinstance(value, Precision):  # which has checked itself
+                rule.read(name, value)
         if is_skip(self.precision):
             raise ParameterError(
                 "precision",
                 str(self.precision),
                 "at least 1 bit of each operand in static training",
             )
-        if len(self.schedule_forward) != len(self.schedule_backward) or not self.schedule_forward:
+        if len(self.schedule_forward) != len(self.schedule_backward):
             raise ParameterError(
                 "schedule_forward and schedule_backward",
                 (self.schedule_forward, self.schedule_backward),
                 "two of the same length",
             )
-        if len(self.candidates) < 2 or len(set(self.candidates)) < len(self.candidates):
+        if len(set(self.candidates)) < len(self.candidates):
             raise ParameterError("candidates", self.candidates, "at least two, all different")
         pairs = (*zip(self.schedule_forward, self.schedule_backward, strict=True), *self.candidates)
         for pair in pairs:
@@ -106,19 +102,11 @@ class Recipe:
                 raise ParameterError(
                     "forward/backward bits", pair, f"1..{MAX_BITS} each, or 0/0 to skip"
                 )
-        for name, fits, allowed in (
-            ("epsilon", self.epsilon > 0, "greater than 0"),
-            ("alpha", 0 < self.alpha <= 1, "greater than 0, at most 1"),
-            ("interval", self.interval is None or self.interval >= 1, "at least 1 step"),
-            ("weight_bits", 1 <= self.weight_bits <= MAX_BITS, f"1..{MAX_BITS}"),
-            ("target", self.target > 0, "greater than 0 percent"),
-            ("targets", bool(self.targets) and min(self.targets) > 0, "greater than 0 percent"),
-            ("beta", self.beta >= 0, "at least 0"),
-            ("dead_band", self.dead_band >= 0, "at least 0 percent"),
-            ("decide", self.decide in (None, *DECIDE), " or ".join(DECIDE)),
-        ):
-            if not fits:
-                raise ParameterError(name, getattr(self, name), allowed)
+        for name in ("schedule_forward", "schedule_backward", "targets"):
+            values = getattr(self, name)
+            if list(values) != sorted(values):
+                allowed = "values that never fall: each stage costs at least what the last one did"
+                raise ParameterError(name, values, allowed)
 
     # -- what the method is made of --------------------------------------------------------
 
@@ -198,74 +186,28 @@ def read_recipe(name: str) -> dict[str, Any]:
     ``precision`` is [a, w, e], ``candidates`` a list of [forward, backward]. Raises `DataError`
     for a file that cannot be read, `ParameterError` for what is no field or has the wrong form.
     """
-    path: Traversable = Path(name)
-    if name in recipe_names():
-        path = resources.files("configs").joinpath("recipes").joinpath(f"{name}.yaml")
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(
-            f"recipe {name!r}: {error.strerror}; give the path of a YAML file or one of "
-            f"{', '.join(recipe_names())}"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, Mapping):
-        raise DataError(f"{path} holds no fields; for example: epsilon: 0.05")
-    return parse_fields(document, str(path))
+    ours = name in recipe_names()
+    recipes = resources.files("configs").joinpath("recipes")
+    document = read_yaml(
+        recipes.joinpath(f"{name}.yaml") if ours else Path(name),
+        source=f"configs/recipes/{name}.yaml" if ours else name,
+        takes="fields such as epsilon: 0.05",
+        advice=f"; give the path of a recipe or one of {', '.join(recipe_names())}",
+    )
+    return parse_fields(document, name)
 
 
 def parse_fields(document: Mapping[str, Any], source: str) -> dict[str, Any]:
     """The fields of a `Recipe` that ``document``, read from ``source``, gives in `plain` form.
 
-    Raises `ParameterError` for what is no field or has the wrong form.
+    Raises `ParameterError` for what is no field or is not allowed in one.
     """
-    names = [each.name for each in dataclasses.fields(Recipe)]
     for name in document:
-        if name not in names:
-            raise ParameterError(f"field in {source}", name, ", ".join(names))
-    return {name: _parsed(name, value, source) for name, value in document.items()}
-
-
-def _parsed(name: str, value: Any, path: str) -> Any:
-    """``value`` of a YAML file in the type of field ``name``."""
-    example = getattr(Recipe, name)
-    try:
-        if name == "precision":
-            return Precision(*map(_whole, value))
-        if name == "candidates":
-            return tuple((_whole(forward), _whole(backward)) for forward, backward in value)
-        if name == "targets":
-            return tuple(map(_number, value))
-        if isinstance(example, tuple):
-            return tuple(map(_whole, value))
-        if name == "interval":
-            return None if value is None else _whole(value)
-        if name == "decide":
-            return None if value is None else str(value)
-        if isinstance(example, int):
-            return _whole(value)
-        if isinstance(example, float):
-            return _number(value)
-        return str(value)
-    except ParameterError:
-        raise
-    except (TypeError, ValueError):
-        raise ParameterError(
-            f"{name} in {path}", value, f"something like {plain(example) or 100}"
-        ) from None
-
-
-def _whole(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _number(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError
-    return float(value)
+        if name not in RULES:
+            raise ParameterError(
+                f"field in {source}", name, ", ".join(RULES), hint=did_you_mean(name, RULES)
+            )
+    return {name: RULES[name].read(f"{name} in {source}", document[name]) for name in document}
 
 
 def plain(value: Any) -> Any:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from host.counters import Counters
-from host.training.checkpoint import Checkpoint, Checkpoints
-from host.training.journal import Journal
+from host.training.checkpoint import Checkpoint, Checkpoints, UnusableError
+from host.training.journal import EMPTY, Journal, Mark
 from host.training.measurements import Measurements
 from host.training.meter import Meter
 from host.training.run_directory import CHECKPOINTS, EVALUATIONS, LOG, RunDirectory
@@ -91,21 +91,31 @@ class Run:
         ``note`` is told what is not as it should be. Raises `DataError` where that cannot be
         mended.
         """
-        checkpoint = self._checkpoints.load(note, last_step=len(self._log))
+        checkpoint = self._checkpoints.load(note, self._check_journals)
+        marks: dict[str, Mark] = {}
         if checkpoint is None:
             note(f"{self.directory.path} has no checkpoint that can be used: from step 0")
         else:
             self.trainer.load(checkpoint.state)
             self._counters = Counters(**checkpoint.run["counters"])
             self._clock.seconds = checkpoint.run["seconds"]
-        step = self.trainer.step
-        evaluated = [entry["step"] for entry in self._evaluations.read()]
-        self._log.truncate(step)
-        self._measurements.resume(step)
-        self._evaluations.truncate(sum(each < step for each in evaluated))
+            marks = _marks(checkpoint)
+        step, mark = self.trainer.step, marks.get(EVALUATIONS, EMPTY)
         # The checkpoint is older than the evaluation of its step, which is done again.
-        self._evaluate_first = step in evaluated or (step > 0 and self._evaluation_is_due)
+        later = [entry.get("step") for entry in self._evaluations.read_behind(mark)]
+        self._evaluate_first = step in later or (step > 0 and self._evaluation_is_due)
+        for journal in self._results:
+            journal.cut(marks.get(journal.path.name, EMPTY))
+        self._measurements.resume(marks, note)
+        self._meter.resume(self.directory.path, note)
         self._begun = True
+
+    def _check_journals(self, checkpoint: Checkpoint) -> None:
+        """Raise `UnusableError` unless the lines that were there with it still are."""
+        marks = _marks(checkpoint)
+        for journal in self._results:
+            if damage := journal.damage(marks[journal.path.name]):
+                raise UnusableError(f"{journal.path.name} {damage}")
 
     def execute(self, progress: Progress) -> dict[str, Any]:
         """Do the steps that are left; the summary, which is in the folder then.
@@ -125,6 +135,7 @@ class Run:
                 self._measurements.start()
                 self.trainer.train(self._after_step)
             summary = self._summary()
+            self._sync()  # the last evaluation is younger than the last checkpoint
         except Stopped as stop:
             raise (Stopped(stop.signum, self._how_to_go_on) if self._begun else stop) from None
         finally:
@@ -159,6 +170,11 @@ class Run:
     # -- parts -----------------------------------------------------------------------------
 
     @property
+    def _results(self) -> tuple[Journal, ...]:
+        """What a run leaves that is the same whenever it is repeated."""
+        return self._log, self._evaluations
+
+    @property
     def _evaluation_is_due(self) -> bool:
         done = self.trainer.step
         return done % self.cadence.evaluate_every == 0 or done == self.trainer.plan.steps
@@ -172,16 +188,23 @@ class Run:
 
     def _save(self) -> None:
         """Lines first: a checkpoint is never ahead of them."""
-        self._log.sync()
-        self._evaluations.sync()
-        self._measurements.sync()
+        journals = self._sync()
         self._clock.count("training")
         run = {
             "counters": dataclasses.asdict(self._total_counters),
             "seconds": self._clock.seconds,
+            "journals": {each.path.name: each.mark().document() for each in journals},
         }
         self._checkpoints.save(Checkpoint(self.trainer.state(), run))
         self._saved = time.monotonic()
+
+    def _sync(self) -> tuple[Journal, ...]:
+        """Make durable all that is written line by line."""
+        journals = *self._results, *self._measurements.journals
+        for journal in journals:
+            journal.sync()
+        self._meter.sync()
+        return journals
 
     def _evaluate(self) -> None:
         self._clock.count("training")
@@ -227,6 +250,11 @@ class Run:
             "seconds": {name: round(value, 3) for name, value in self._clock.seconds.items()},
             "command": self._config["command"],
         }
+
+
+def _marks(checkpoint: Checkpoint) -> dict[str, Mark]:
+    """What the journals held when it was saved, by the names of their files."""
+    return {name: Mark(**mark) for name, mark in checkpoint.run["journals"].items()}
 
 
 def _modelled(trainer: Trainer) -> dict[str, Any] | None:

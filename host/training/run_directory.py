@@ -17,16 +17,25 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from host.atomic_files import failures_named, remove_temporaries, replacing, write_whole
+from host.atomic_files import (
+    failures_named,
+    make_folder,
+    remove_temporaries,
+    replacing,
+    sync_folder,
+    write_whole,
+)
+from host.regular_files import read_regular
 from host.training.run_lock import LOCK, RunLock, is_locked
+from host.training.run_names import LATEST, RunName
 from hw.contract.errors import DataError, ParameterError
 
-LATEST = "latest"
 CONFIG, LOG, EVALUATIONS = "config.json", "log.jsonl", "evaluations.jsonl"
 MEASURED, PROGRAMS = "measured.jsonl", "programs.jsonl"
 CHECKPOINTS, SUMMARY = "checkpoints", "summary.json"
@@ -48,9 +57,7 @@ class RunDirectory:
 
         A folder in which no run has begun counts as not there.
         """
-        if not name or name in (".", "..", LATEST) or Path(name).name != name:
-            raise ParameterError("--name", name, f"the name of one folder, other than {LATEST}")
-        path = root / name
+        path = root / RunName().read("--name", name)
         created = cls._create(path)
         with failures_named(path):
             taken = any(each.name != LOCK for each in path.iterdir())
@@ -60,7 +67,7 @@ class RunDirectory:
                 name,
                 f"a name that is not yet in {root}",
                 hint="add --overwrite to replace that run"
-                + ("" if (path / SUMMARY).exists() else f", or --resume {name} to go on with it"),
+                + ("" if has_summary(path) else f", or --resume {name} to go on with it"),
             )
         return cls(path, created=created)
 
@@ -89,33 +96,18 @@ class RunDirectory:
     @staticmethod
     def _create(path: Path) -> bool:
         """Make the folder; False if it is there."""
-        with failures_named(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                path.mkdir()
-            except FileExistsError:
-                return False
-            return True
+        return make_folder(path)
 
     # -- what is in it ---------------------------------------------------------------------
 
     @property
     def finished(self) -> bool:
-        """Whether the run has come to its end."""
-        return (self.path / SUMMARY).exists()
+        """Whether the run has come to its end, and left a summary that is undamaged."""
+        return has_summary(self.path)
 
     def read_config(self) -> dict[str, Any]:
         """What `begin` was given; `DataError` if the file is damaged."""
-        path = self.path / CONFIG
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror}") from error
-        except ValueError as error:
-            raise DataError(f"{path} is damaged: {error}") from error
-        if not isinstance(document, dict):
-            raise DataError(f"{path} is damaged: it holds no object")
-        return document
+        return _read_object(self.path / CONFIG)
 
     # -- its life --------------------------------------------------------------------------
 
@@ -124,6 +116,7 @@ class RunDirectory:
         self._point_latest_here()
         with failures_named(self.path):
             (self.path / CONFIG).unlink(missing_ok=True)  # first: half a run is none
+            sync_folder(self.path)
             for entry in self.path.iterdir():
                 if entry.name == LOCK:
                     continue
@@ -142,7 +135,11 @@ class RunDirectory:
         return target
 
     def _point_latest_here(self) -> None:
-        with replacing(self.path.parent / LATEST) as temporary:
+        """If that can be: file systems without links have runs, too, and what is no link stays."""
+        latest = self.path.parent / LATEST
+        if latest.exists() and not latest.is_symlink():
+            return
+        with contextlib.suppress(DataError), replacing(latest) as temporary:
             temporary.symlink_to(self.path.name)
 
     def close(self) -> None:
@@ -158,9 +155,31 @@ def _text(document: Mapping[str, object]) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
+def _read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``; `DataError` if it is damaged."""
+    try:
+        document = json.loads(read_regular(path))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged: {error}") from error
+    if not isinstance(document, dict):
+        raise DataError(f"{path} is damaged: it holds no JSON object")
+    return document
+
+
+def has_summary(folder: Path) -> bool:
+    """Whether the run in ``folder`` has come to its end, and left a summary that is undamaged."""
+    try:
+        _read_object(folder / SUMMARY)
+    except DataError:
+        return False
+    return True
+
+
 def _find(run: str, root: Path) -> Path:
     for path in (Path(run), root / run):
-        if path.is_dir():
+        if os.path.isdir(path):  # of a name that cannot be one, Path.is_dir would raise
             # By the name of the folder itself: `finish` makes a link to it.
             return path.resolve() if path.is_symlink() or path.name in ("", "..") else path
     raise ParameterError("--resume", run, f"the folder of a run, or the name of one in {root}")
@@ -171,7 +190,7 @@ def _find_unfinished(root: Path) -> Path:
         path.parent
         for path in root.glob(f"*/{CONFIG}")
         if not path.parent.is_symlink()
-        and not (path.parent / SUMMARY).exists()
+        and not has_summary(path.parent)
         and not is_locked(path.parent)
     ]
     if not paths:

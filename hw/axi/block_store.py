@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.axi.bursts import BEAT_BYTES, BurstShape
 from hw.axi.occupancy import Occupancy
 from hw.contract.errors import ParameterError
+from hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["BlockStore"]
 
@@ -45,7 +46,9 @@ class BlockStore(wiring.Component):
         m = Module()
         beats, bits = self.shape.item_beats, 8 * BEAT_BYTES
         depth = 1 << max(1, (self.places - 1).bit_length())
-        m.submodules.blocks = blocks = memory.Memory(shape=bits * beats, depth=depth, init=[])
+        m.submodules.blocks = blocks = memory.Memory(
+            shape=bits * beats, depth=depth, init=[], attrs=DISTRIBUTED
+        )
         m.submodules.used = used = Occupancy(self.places, self.margin)
         write, read = blocks.write_port(), blocks.read_port(domain="comb")
         index = Signal(range(beats))

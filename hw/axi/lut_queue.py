@@ -6,6 +6,7 @@ from amaranth.lib.data import Layout
 from amaranth.lib.wiring import In, Out
 
 from hw.axi.occupancy import Occupancy
+from hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["LutQueue"]
 
@@ -37,7 +38,9 @@ class LutQueue(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         places = 1 << (self.depth - 1).bit_length()  # so that its addresses wrap
-        m.submodules.memory = items = memory.Memory(shape=self.layout, depth=places, init=[])
+        m.submodules.memory = items = memory.Memory(
+            shape=self.layout, depth=places, init=[], attrs=DISTRIBUTED
+        )
         m.submodules.inside = inside = Occupancy(self.depth)
         write_port, read_port = items.write_port(), items.read_port(domain="comb")
         m.d.comb += [

@@ -1,11 +1,12 @@
 """Beats become words, which wait until it is their turn."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.axi.bursts import BEAT_BYTES, BurstShape
 from hw.axi.occupancy import Occupancy
+from hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["WordStore"]
 
@@ -22,7 +23,8 @@ class WordStore(wiring.Component):
     take : In(1)              next word (only while ``ready``)
 
     Timing: a word is ready the cycle after its last beat, and can be taken in every cycle. LUT
-    memory, so that each beat is written in place and the word is read at once.
+    memories, one for each beat of a word, so that a beat is written in place and the word is read
+    at once.
     """
 
     def __init__(self, shape: BurstShape, places: int):
@@ -43,31 +45,42 @@ class WordStore(wiring.Component):
         m = Module()
         beats, bits = self.shape.item_beats, 8 * BEAT_BYTES
         depth = 1 << max(1, (self.places - 1).bit_length())
-        m.submodules.words = words = memory.Memory(shape=bits * beats, depth=depth, init=[])
-        m.submodules.marks = marks = memory.Memory(shape=1, depth=depth, init=[])
-        m.submodules.complete = complete = Occupancy(depth)
-        write, mark = words.write_port(granularity=bits), marks.write_port()
-        read, read_mark = words.read_port(domain="comb"), marks.read_port(domain="comb")
+        place, oldest = Signal(range(depth)), Signal(range(depth))
         index, at_last = Signal(range(max(2, beats))), Signal()
         spoiled = Signal()
+        m.submodules.complete = complete = Occupancy(depth)
+
+        def column(name: str, width: int, enable: Value, value: Value) -> Value:
+            """A memory beside the others: what it has of the oldest word."""
+            m.submodules[name] = part = memory.Memory(
+                shape=width, depth=depth, init=[], attrs=DISTRIBUTED
+            )
+            write, read = part.write_port(), part.read_port(domain="comb")
+            m.d.comb += [
+                write.en.eq(enable),
+                write.addr.eq(place),
+                write.data.eq(value),
+                read.addr.eq(oldest),
+            ]
+            return read.data
+
+        word = [
+            column(f"beat_{number}", bits, self.beat & (index == number), self.data)
+            for number in range(beats)
+        ]
+        bad = column("marks", 1, at_last, self.error | spoiled)
         m.d.comb += [
             at_last.eq(self.beat & (index == beats - 1)),
-            write.en.eq(self.beat << index),
-            write.data.eq(self.data.replicate(beats)),
-            mark.en.eq(at_last),
-            mark.data.eq(self.error | spoiled),
-            mark.addr.eq(write.addr),
             complete.enter.eq(at_last),
             complete.leave.eq(self.take),
-            read_mark.addr.eq(read.addr),
-            self.word.eq(read.data),
-            self.bad.eq(read_mark.data),
+            self.word.eq(Cat(word)),
+            self.bad.eq(bad),
             self.ready.eq(~complete.empty),
         ]
         with m.If(self.beat):
             m.d.sync += [index.eq(index + 1), spoiled.eq(self.error | spoiled)]
         with m.If(at_last):
-            m.d.sync += [index.eq(0), spoiled.eq(0), write.addr.eq(write.addr + 1)]
+            m.d.sync += [index.eq(0), spoiled.eq(0), place.eq(place + 1)]
         with m.If(self.take):
-            m.d.sync += read.addr.eq(read.addr + 1)
+            m.d.sync += oldest.eq(oldest + 1)
         return m

@@ -7,6 +7,38 @@ traceback.
 
 from __future__ import annotations
 
+import difflib
+import reprlib
+from collections.abc import Iterable
+
+LONGEST_GIVEN = 100
+"""Characters of a value that an error repeats: enough to find it by."""
+
+LONGEST_NAME = 250
+"""Characters of the names and places in an error, which are paths at times."""
+
+
+def shortened(text: str, most: int = LONGEST_NAME) -> str:
+    """``text`` on one line: control characters escaped, and its middle left out if it is long."""
+    if len(text) > most:
+        half = most // 2
+        text = f"{text[:half]}…{text[-half:]} ({len(text):,} characters)"
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """``did you mean …?`` with the most similar of ``known``; empty if none is."""
+    similar = difflib.get_close_matches(given[:LONGEST_GIVEN], list(known), 1)
+    return f"did you mean {similar[0]}?" if similar else ""
+
+
+def _as_given(value: object) -> str:
+    """``repr`` of a user's value, cut wherever it is long, deep or has many parts."""
+    shown = reprlib.Repr()
+    shown.maxstring = shown.maxother = shown.maxlong = LONGEST_GIVEN
+    shown.maxlist = shown.maxtuple = 20
+    return shortened(shown.repr(value))
+
 
 class FractrainError(Exception):
     """Base of every error that is reported to the user without a traceback."""
@@ -38,12 +70,18 @@ class ParameterError(FractrainError, ValueError):
             where,
             hint,
         )
-        text = f"{name}: got {given!r}, allowed: {allowed}"
+        text = f"{shortened(name)}: got {_as_given(given)}, allowed: {allowed}"
         if where:
-            text += f" ({where})"
+            text += f" ({shortened(where)})"
         if hint:
             text += f"; {hint}"
         super().__init__(text)
+
+
+class UsageError(FractrainError):
+    """Arguments that do not make a command; the text names them and where help is."""
+
+    exit_code = 2
 
 
 class DataError(FractrainError):

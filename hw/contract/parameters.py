@@ -7,15 +7,17 @@ so none of them can disagree about a size.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from hw.contract.errors import DataError, ParameterError
+from hw.contract.configuration_checks import check_combinations
+from hw.contract.errors import ParameterError, did_you_mean
+from hw.contract.yaml_files import read_yaml
 
 SPATIAL_BITS = (1, 2, 4, 8)
 DOT_STYLES = ("lut6", "inferred")
@@ -164,8 +166,9 @@ class Parameters:
         """Buffer words of a ``bits``-wide operand per slice: ``ceil(bits / spatial_bits)``."""
         return -(-bits // self.array.spatial_bits)
 
-    def require_engine(self) -> None:
-        """Raise `ParameterError` unless the convolution engine can be built with these sizes.
+    def require_engine(self, source: str = "") -> None:
+        """Raise `ParameterError` unless the convolution engine can be built with these sizes,
+        which are from the configuration ``source``.
 
         Its feeders know 3 x 3 taps of one block each, tiles of one block of output channels, and
         two pairs of (tap, channels) beside each other in the gradient.
@@ -177,15 +180,13 @@ class Parameters:
             ("array.lanes", array.lanes, 9 * channels, "9 * block.channels, a 3 x 3 window"),
         ):
             if value != wanted:
-                raise ParameterError(path, value, f"{wanted}, which is {why}")
+                raise _refused(path, value, f"{wanted}, which is {why}", source)
         if channels % 4 or self.block_bytes % 8 or 128 % self.block_bytes:
-            raise ParameterError(
-                "block.channels", channels, "8 or 16: blocks of whole 64-bit beats, whole per burst"
-            )
+            allowed = "8 or 16: blocks of whole 64-bit beats, whole per burst"
+            raise _refused("block.channels", channels, allowed, source)
         if self.precision.accumulator_bits != 48:
-            raise ParameterError(
-                "precision.accumulator_bits", self.precision.accumulator_bits, "48"
-            )
+            given = self.precision.accumulator_bits
+            raise _refused("precision.accumulator_bits", given, "48", source)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain nested dictionary, as the configuration file has it."""
@@ -195,7 +196,7 @@ class Parameters:
 def parse_parameters(document: object, *, source: str = "configuration") -> Parameters:
     """Validate a parsed YAML ``document``; errors carry the YAML path and ``source``."""
     parameters = _parse(Parameters, document, path="", source=source)
-    _check_combinations(parameters, source)
+    check_combinations(parameters, source)
     return parameters
 
 
@@ -216,25 +217,37 @@ def load_parameters(config: str | Path) -> Parameters:
     """
     name = str(config)
     if name in preset_names():
-        text, source = (
-            (resources.files("configs") / f"{name}.yaml").read_text(),
-            (f"configs/{name}.yaml"),
-        )
-    else:
-        source = name
-        try:
-            text = Path(config).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not a text file"
-            raise DataError(
-                f"configuration {name!r}: {reason}; give the path of a YAML file or one of the "
-                f"presets: {', '.join(preset_names())}"
-            ) from error
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DataError(f"{source} is not valid YAML: {error}") from error
+        return _preset(name)
+    return _read(Path(config), name)
+
+
+@functools.cache
+def _preset(name: str) -> Parameters:
+    return _read(resources.files("configs") / f"{name}.yaml", f"configs/{name}.yaml")
+
+
+def _read(path: Traversable, source: str) -> Parameters:
+    hint = did_you_mean(source, preset_names())
+    document = read_yaml(
+        path,
+        source=source,
+        takes=", ".join(each.name for each in dataclasses.fields(Parameters)),
+        advice="; give the path of a YAML file or one of the presets: "
+        f"{', '.join(preset_names())}{hint and f'; {hint}'}",
+    )
     return parse_parameters(document, source=source)
+
+
+def load_engine(config: str | Path) -> Parameters:
+    """As `load_parameters`, for what builds or models the convolution engine: `ParameterError` for
+    sizes that it does not have, too."""
+    parameters = load_parameters(config)
+    parameters.require_engine(str(config))
+    return parameters
+
+
+def _refused(path: str, value: object, allowed: str, source: str) -> ParameterError:
+    return ParameterError(path, value, allowed, where=f"{path} in {source}" if source else "")
 
 
 # -- validation -----------------------------------------------------------------------------
@@ -286,76 +299,3 @@ def _parse_leaf(metadata: Mapping[str, Any], value: object, path: str, source: s
         raise ParameterError(path, value, f"{what}, {low}..{high}", where=where)
     # 200.0 is the same clock as 200, and must give the same build hash
     return int(value) if value == int(value) else value
-
-
-def _check_combinations(parameters: Parameters, source: str) -> None:
-    """What single fields cannot say: how the sizes must fit each other."""
-    array, block = parameters.array, parameters.block
-
-    def require(condition: bool, path: str, value: object, allowed: str) -> None:
-        if not condition:
-            raise ParameterError(path, value, allowed, where=f"{path} in {source}")
-
-    def require_multiple(path: str, value: int, divisor_path: str, divisor: int) -> None:
-        require(
-            value % divisor == 0, path, value, f"a multiple of {divisor_path}, which is {divisor}"
-        )
-
-    require_multiple("array.rows", array.rows, "array.cluster_rows", array.cluster_rows)
-    require_multiple("array.rows", array.rows, "array.columns", array.columns)
-    require_multiple("array.columns", array.columns, "array.cluster_columns", array.cluster_columns)
-    require_multiple("array.lanes", array.lanes, "block.channels", block.channels)
-    require(
-        parameters.block_bits % 8 == 0,
-        "block.channels",
-        block.channels,
-        f"channels * rows a whole number of bytes (rows is {array.rows})",
-    )
-    require(
-        parameters.precision.max_bits % array.spatial_bits == 0,
-        "precision.max_bits",
-        parameters.precision.max_bits,
-        f"a multiple of array.spatial_bits, which is {array.spatial_bits}",
-    )
-    widest = parameters.precision.max_bits
-    needed = 2 * widest + (array.lanes - 1).bit_length() + 1
-    require(
-        parameters.precision.accumulator_bits >= needed,
-        "precision.accumulator_bits",
-        parameters.precision.accumulator_bits,
-        f"at least {needed}, one slice of {array.lanes} lanes at {widest} x {widest} bits",
-    )
-    _check_dsp(parameters, require)
-    _check_buffers(parameters, require)
-
-
-Require = Callable[[bool, str, object, str], None]
-
-
-def _check_dsp(parameters: Parameters, require: Require) -> None:
-    """A DSP48E1 multiplies totals of 25 bits with sign by 2^16 at most (UG479); the rest of a
-    pass's shift must fit into the bits that a total leaves free."""
-    array = parameters.array
-    if array.accumulator != "dsp48e1":
-        return
-    largest = array.lanes * (2**array.spatial_bits - 1) ** 2
-    spare = min(16, 25 - (largest.bit_length() + 1))
-    shift = 2 * (parameters.precision.max_bits - array.spatial_bits)
-    require(
-        0 <= spare and shift <= 16 + spare,
-        "array.lanes",
-        array.lanes,
-        f"fewer lanes, a smaller precision.max_bits (now {parameters.precision.max_bits}) or "
-        "array.accumulator: behavioural; a DSP48E1 cannot shift sums of this width that far",
-    )
-
-
-def _check_buffers(parameters: Parameters, require: Require) -> None:
-    needed = 2 * parameters.digits(parameters.precision.max_bits)
-    require(
-        parameters.buffers.column_words >= needed,
-        "buffers.column_words",
-        parameters.buffers.column_words,
-        f"at least {needed}: two slices of the widest operand, so that one is loaded while the "
-        "other is multiplied",
-    )

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from hw.contract.errors import ParameterError
+from hw.contract.values import Several, Whole
 
 MAX_BITS = 16
 """Widest operand of any machine; a configuration may allow less (``precision.max_bits``)."""
@@ -59,18 +60,23 @@ class Precision:
 
     @classmethod
     def parse(cls, text: str) -> Precision:
-        """Read ``a,w,e``."""
-        parts = text.split(",")
-        try:
-            activation, weight, error = (int(part) for part in parts)
-        except ValueError:
-            raise ParameterError(
-                "precision", text, f"three numbers a,w,e, each 0..{MAX_BITS}, for example 4,4,6"
-            ) from None
-        return cls(activation, weight, error)
+        """Read ``a,w,e``; `ParameterError` as `PRECISION`."""
+        parsed: Precision = PRECISION.read("precision", text)
+        return parsed
 
     def __str__(self) -> str:
         return f"{self.activation}/{self.weight}/{self.error}"
+
+
+PRECISION = Several(
+    Whole(0, MAX_BITS),
+    3,
+    3,
+    f"three numbers a,w,e, each 0..{MAX_BITS}",
+    "4,4,6",
+    build=lambda bits: Precision(*bits),
+)
+"""How a user writes a `Precision`, in text or as a list."""
 
 
 def check_bits(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from hw.contract.registers import ADDRESS_BITS
 
-__all__ = ["INTERRUPT_SPI", "REGISTERS_BASE", "REGISTERS_BYTES"]
+__all__ = ["GP0_BYTES", "INTERRUPT_SPI", "REGISTERS_BASE", "REGISTERS_BYTES"]
 
 REGISTERS_BASE = 0x4000_0000
 """First byte of the registers of `hw.contract.registers`."""
 REGISTERS_BYTES = 4 << ADDRESS_BITS
 """Bytes of all registers; the rest of GP0 is answered with DECERR."""
+GP0_BYTES = 1 << 30
+"""The window of M_AXI_GP0."""
 INTERRUPT_SPI = 29
 """The accelerator's interrupt, as a device tree counts: ``interrupts = <0 29 4>``."""

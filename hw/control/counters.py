@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from hw.contract.commands import Tag
 from hw.contract.parameters import Parameters
 from hw.contract.registers import COUNTERS
+from hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["NUMBER_BITS", "CounterMemory", "EventCounters", "count_layout"]
 
@@ -34,7 +35,8 @@ class CounterMemory(wiring.Component):
     -------
     count : In(1), counter : In      add 1 to it
     shown : In, value : Out(64)      what a counter stands at
-    clear : In(1), clearing : Out(1) set all to 0, which takes ``2**bits`` cycles; nothing counts
+    clear : In(1), clearing : Out(1) set all to 0, which takes ``2**bits`` cycles; nothing counts.
+                                     Reset does it, too: the memory may hold anything
 
     Timing: ``value`` two cycles after ``shown``, and one cycle behind the counts.
     """
@@ -48,7 +50,7 @@ class CounterMemory(wiring.Component):
                 "shown": In(bits),
                 "value": Out(COUNTER_BITS),
                 "clear": In(1),
-                "clearing": Out(1),
+                "clearing": Out(1, init=1),
             }
         )
         self.current = Signal(bits)
@@ -56,7 +58,9 @@ class CounterMemory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(shape=COUNTER_BITS, depth=1 << self.bits, init=[])
+        m.submodules.memory = memory = Memory(
+            shape=COUNTER_BITS, depth=1 << self.bits, init=[], attrs=DISTRIBUTED
+        )
         write = memory.write_port()
         other, shown = memory.read_port(domain="comb"), memory.read_port(domain="comb")
         cleared = Signal(self.bits)

@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
+from hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["BITS_WIDTH", "PrecisionTable", "slot_entry"]
 
@@ -18,7 +19,7 @@ slot_entry = data.StructLayout(
 
 
 class PrecisionTable(wiring.Component):
-    """``slots`` entries, all 0 (skip) after power-up; no reset changes them.
+    """``slots`` entries, anything until they are written; no reset changes them.
 
     Members
     -------
@@ -47,7 +48,9 @@ class PrecisionTable(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(shape=slot_entry, depth=self.slots, init=[])
+        m.submodules.memory = memory = Memory(
+            shape=slot_entry, depth=self.slots, init=[], attrs=DISTRIBUTED
+        )
         write = memory.write_port()
         m.d.comb += [
             write.en.eq(self.write),

@@ -4,7 +4,6 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from hw.axi.signature import AXI3
@@ -21,6 +20,8 @@ from hw.engine.memory_system import COMMANDS, TENSORS, MemorySystem
 from hw.engine.supervisor import Supervisor
 from hw.fetch.commands import CommandFetcher
 from hw.fetch.stage import FetchStage
+from hw.flow.fifo import Fifo
+from hw.flow.spread_reset import SpreadReset
 from hw.flow.tasks import field, stage_task
 from hw.mac.flavour import Flavour
 from hw.results.stage import ResultStage
@@ -88,10 +89,11 @@ class ConvolutionEngine(wiring.Component):
         m = Module()
         for name in ("registers", "memory", "commands", "supervisor"):
             m.submodules[name] = getattr(self, name)
+        resets = SpreadReset(m, platform)
         for name in ("decoder", "fetch", "execute", "result"):
-            m.submodules[name] = self._resettable(getattr(self, name))
+            resets.add(name, getattr(self, name))
         # what the program before has left over is forgotten
-        m.submodules.tokens = self._resettable(ResetInserter(self.registers.start)(self.tokens))
+        resets.add("tokens", ResetInserter(self.registers.start)(self.tokens))
         m.submodules.faults = self.faults
         m.submodules.axi_lite_slave = slave = AxiLiteSlave()
         wiring.connect(m, wiring.flipped(self.axi_lite), slave.axi)
@@ -100,15 +102,19 @@ class ConvolutionEngine(wiring.Component):
         self._connect_supervisor(m)
         self._connect_memory(m)
         self._connect_commands(m)
-        queues_empty = self._connect_tasks(m)
+        queues_empty = self._connect_tasks(m, resets)
         self._connect_stages(m)
         self._stop_on_fault(m)
         self._await_end(m, queues_empty)
         self._count(m)
+        m.d.comb += [
+            self.memory.clear.eq(resets.copy("memory")),
+            self.commands.clear.eq(resets.copy("commands")),
+            self.result.clear.eq(resets.copy("result")),
+            self.faults.clear.eq(self.supervisor.reset),
+        ]
+        resets.finish(self.supervisor.reset_next)
         return m
-
-    def _resettable(self, component: Any) -> Any:
-        return ResetInserter(self.supervisor.reset)(component)
 
     def _connect_supervisor(self, m: Module) -> None:
         registers, supervisor = self.registers, self.supervisor
@@ -139,7 +145,6 @@ class ConvolutionEngine(wiring.Component):
             memory.window_last.eq(registers.window_last),
             memory.watchdog.eq(registers.watchdog),
             memory.halt.eq(self.faults.halt),
-            memory.clear.eq(self.supervisor.reset),
             memory.block_index.eq(self.result.sent_index),
             memory.awaited[COMMANDS].eq(self.commands.index),
             memory.awaited[TENSORS].eq(self.fetch.index),
@@ -162,15 +167,15 @@ class ConvolutionEngine(wiring.Component):
             decoder.entry.eq(registers.entry),
         ]
 
-    def _connect_tasks(self, m: Module) -> Value:
+    def _connect_tasks(self, m: Module, resets: SpreadReset) -> Value:
         """A queue and a token gate in front of every stage; returns whether they are empty."""
         empty = []
         for stage, part in self._stages().items():
             offered, gate = self.decoder.tasks[stage], self.tokens.i[stage]
-            queue = SyncFIFOBuffered(
+            queue = Fifo(
                 width=stage_task(self.parameters).size, depth=self.parameters.queues.commands
             )
-            m.submodules[f"{stage.name}_queue".lower()] = self._resettable(queue)
+            resets.add(f"{stage.name}_queue".lower(), queue)
             m.d.comb += [
                 queue.w_data.eq(offered.payload),
                 queue.w_en.eq(offered.valid),
@@ -196,7 +201,6 @@ class ConvolutionEngine(wiring.Component):
             result.admit.eq(execute.finish),
             result.excess.eq(execute.excess),
             result.beats.eq(execute.beats),
-            result.clear.eq(self.supervisor.reset),
         ]
 
     def _stop_on_fault(self, m: Module) -> None:
@@ -213,12 +217,10 @@ class ConvolutionEngine(wiring.Component):
         for number, (fault, index) in enumerate(sources):
             m.d.comb += [faults.fault[number].eq(fault), faults.index[number].eq(index)]
         m.d.comb += [
-            faults.clear.eq(self.supervisor.reset),
             registers.failed.eq(faults.failed),
             registers.cause.eq(faults.cause),
             registers.fault_index.eq(faults.fault_index),
             *(part.halt.eq(faults.halt) for part in (self.decoder, *self._stages().values())),
-            self.commands.clear.eq(self.supervisor.reset),
         ]
 
     def _await_end(self, m: Module, queues_empty: Value) -> None:

@@ -18,6 +18,7 @@ class Supervisor(wiring.Component):
     quiet : In(1)                   the memory ports have nothing under way
     running : Out(1)                from the cycle after ``start`` to the end or the fault
     reset : Out(1)                  soft reset of all stages, for ``reset_cycles``
+    reset_next : Out(1)             ``reset`` of the next cycle: for registers that stand for it
     idle : Out(1)                   a program can be started
     done : Out(1)                   a program has ended since ``start`` or ``reset``
     draining : Out(1)               no program is running, and not ``quiet``
@@ -41,6 +42,7 @@ class Supervisor(wiring.Component):
                 "quiet": In(1),
                 "running": Out(1),
                 "reset": Out(1),
+                "reset_next": Out(1),
                 "idle": Out(1),
                 "done": Out(1),
                 "draining": Out(1),
@@ -60,10 +62,12 @@ class Supervisor(wiring.Component):
             self.attention.eq(0),
             reported.eq(self.failed),
         ]
+        m.d.comb += self.reset_next.eq(self.reset_request | (left > 1))
+        m.d.sync += self.reset.eq(self.reset_next)
         with m.If(self.reset_request):
-            m.d.sync += [left.eq(self.reset_cycles), self.reset.eq(1)]
+            m.d.sync += left.eq(self.reset_cycles)
         with m.Elif(left != 0):
-            m.d.sync += [left.eq(left - 1), self.reset.eq(left != 1)]
+            m.d.sync += left.eq(left - 1)
         with m.If(self.reset_request | self.reset):
             m.d.sync += [self.running.eq(0), self.done.eq(0)]
         with m.Elif(self.start):

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.contract.commands import PATTERN_FIELDS
 from hw.contract.parameters import Parameters
+from hw.flow.ram_style import ram_style
 
 __all__ = ["ENTRY", "ENTRY_OFFSET", "PatternTable", "pattern_write"]
 
@@ -46,7 +47,7 @@ def pattern_write(parameters: Parameters) -> data.StructLayout:
 
 
 class PatternTable(wiring.Component):
-    """``patterns`` entries in LUT memory.
+    """``patterns`` entries.
 
     Members
     -------
@@ -75,8 +76,7 @@ class PatternTable(wiring.Component):
             shape=unsigned(ENTRY.size),
             depth=self.parameters.buffers.patterns,
             init=[],
-            # 166 bits wide and shallow: three block RAMs, or 224 LUTs
-            attrs={"ram_style": "distributed"},
+            attrs=ram_style(self.parameters.buffers.patterns),
         )
         write, read = entries.write_port(), entries.read_port()
         m.d.comb += [

@@ -6,8 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
 from hw.feeder.pair_issue import PIXEL_CLASSES, read_step
-from hw.feeder.variants import QUARTERS, BlockVariants
-from hw.feeder.window import SLOTS, window_write
+from hw.feeder.variants import QUARTERS, SHOWN, BlockVariants
+from hw.feeder.window import ADVANCES, SLOTS, WRITES, window_write
 from hw.flow.writes import plane_write
 from hw.memory.plane_memory import BANKS, PlaneMemory, bank_address_bits
 
@@ -21,7 +21,7 @@ class WindowReader(wiring.Component):
     -------
     write : In(plane_write(parameters))
     steps : In(stream(read_step))
-    o : Out(window_write(parameters)), coming : Out(1), advance : In(1)
+    o : Out(window_write(parameters)), coming : Out(1), advance : In(ADVANCES)
         as in `WindowRegister`
     busy : Out(1)    a step is inside
 
@@ -40,7 +40,7 @@ class WindowReader(wiring.Component):
                 "steps": In(stream.Signature(self.step)),
                 "o": Out(window_write(parameters)),
                 "coming": Out(1),
-                "advance": In(1),
+                "advance": In(ADVANCES),
                 "busy": Out(1),
             }
         )
@@ -51,11 +51,11 @@ class WindowReader(wiring.Component):
         # a step whose words are being read, and one whose words are in the output registers
         reading, read = Signal(self.step, reset_less=True), Signal(self.step, reset_less=True)
         reading_valid, read_valid = Signal(), Signal()
-        advance, steps = self.advance, self.steps
+        advance, steps = self.advance[WRITES], self.steps
         m.d.comb += [
             steps.ready.eq(advance),
             memory.write.eq(self.write),
-            memory.advance.eq(advance),
+            memory.advance.eq(self.advance[WRITES + 1 :][:BANKS]),
             self.coming.eq(read_valid),
             self.busy.eq(reading_valid | read_valid),
         ]
@@ -86,7 +86,7 @@ class WindowReader(wiring.Component):
                 variants.variants.eq(step.banks[bank].variants),
                 variants.zero.eq(~step.banks[bank].enable),
                 variants.row_pixels.eq(step.row_pixels),
-                variants.advance.eq(self.advance),
+                variants.advance.eq(self.advance[WRITES + 1 + BANKS + bank * SHOWN :][:SHOWN]),
                 self.o.blocks[bank].eq(variants.results),
             ]
 
@@ -100,7 +100,7 @@ class WindowReader(wiring.Component):
             self.o.gradient.eq(gradient),
         ]
         a, b = step.a, step.b
-        with m.If(self.advance):
+        with m.If(self.advance[WRITES]):
             m.d.sync += [last.eq(step.last), gradient.eq(step.gradient)]
             for slot in range(SLOTS):
                 for quarter in range(QUARTERS):

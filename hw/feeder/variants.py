@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.contract.commands import RowPixels, Variant
 from hw.contract.parameters import Parameters
 
-__all__ = ["QUARTERS", "BlockVariants"]
+__all__ = ["QUARTERS", "SHOWN", "BlockVariants"]
 
 QUARTERS = 4
 SHOWN = 3
@@ -25,7 +25,7 @@ class BlockVariants(wiring.Component):
     variants : In(9)         the three `Variant` s, 3 bits each
     zero : In(1)             make zeros of it
     row_pixels : In(2)       width of the window's rows (`RowPixels`)
-    advance : In(1)
+    advance : In(3)          of each variant; all are equal
     results : Out(ArrayLayout(8 * word_bytes, 3))
 
     Timing: ``results`` are those of the last ``advance``, ``latency_cycles`` before. Of FROM_LEFT
@@ -43,7 +43,7 @@ class BlockVariants(wiring.Component):
                 "variants": In(3 * SHOWN),
                 "zero": In(1),
                 "row_pixels": In(2),
-                "advance": In(1),
+                "advance": In(SHOWN),
                 "results": Out(data.ArrayLayout(width, SHOWN)),
             }
         )
@@ -53,7 +53,7 @@ class BlockVariants(wiring.Component):
         for column in range(SHOWN):
             result = Signal(len(self.word), name=f"result_{column}", reset_less=True)
             m.d.comb += self.results[column].eq(result)
-            with m.If(self.advance):
+            with m.If(self.advance[column]):
                 with m.If(self.zero):
                     m.d.sync += result.eq(0)
                 with m.Else():

@@ -1,19 +1,38 @@
 """The window: nine slots of a block each, and their arrangement for the rows of the array."""
 
-from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
 from hw.feeder.pair_issue import PIXEL_CLASSES
 from hw.feeder.variants import QUARTERS
+from hw.flow.copies import copies, copy_to
+from hw.flow.wide_mux import wide_mux
 from hw.memory.plane_memory import BANKS
 
-__all__ = ["PIECE", "SLOTS", "WindowRegister", "rows_layout", "window_write", "write_piece"]
+__all__ = [
+    "ADVANCES",
+    "PIECE",
+    "SLOTS",
+    "WRITES",
+    "WindowRegister",
+    "rows_layout",
+    "window_write",
+    "write_piece",
+]
 
 SLOTS = 9
 COLUMNS = 3
 """Slots ``s`` with equal ``s % 3`` are written from the same variant."""
+
+WRITES = 0
+"""Bit of ``advance`` for the window itself and for what is small."""
+ADVANCES = 1 + BANKS * (1 + COLUMNS)
+"""One more for each word that is read, and for each variant of it."""
+
+ROWS_OF_A_GROUP = 4
+"""Rows of the array that share the registers which enable them."""
 
 
 def rows_layout(parameters: Parameters) -> data.ArrayLayout:
@@ -54,7 +73,8 @@ class WindowRegister(wiring.Component):
     -------
     write : In(window_write(parameters))
     coming : In(1)       after the next ``advance``, ``write`` is one
-    advance : Out(1)     ``write`` is done, if it is one; the next may come
+    advance : Out(ADVANCES)    ``write`` is done, if it is one; the next may come. All bits are
+                         equal, each to drive a part of what it moves
     complete : Out(1)    the window is there
     take : In(1)         use it (only while ``complete``)
     busy : Out(1)        a write or a window is waiting
@@ -79,7 +99,7 @@ class WindowRegister(wiring.Component):
             {
                 "write": In(window_write(parameters)),
                 "coming": In(1),
-                "advance": Out(1),
+                "advance": Out(ADVANCES),
                 "complete": Out(1),
                 "take": In(1),
                 "busy": Out(1),
@@ -90,42 +110,52 @@ class WindowRegister(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         slots = [self._write_slot(m, slot) for slot in range(SLOTS)]
-        gradient, taken_gradient, taken = Signal(), Signal(), Signal()
+        gradient = Signal()
+        groups = -(-self.pixels // ROWS_OF_A_GROUP)
+        taken, taken_gradient = copies(groups, name="row_take"), copies(groups, name="for_gradient")
         offered = self._advance(m)
         taken_slots = [
             Signal(len(slot), name=f"taken_{i}", reset_less=True) for i, slot in enumerate(slots)
         ]
-        rows = Signal(rows_layout(self.parameters), reset_less=True)
-        m.d.comb += self.rows.eq(rows)
-        m.d.sync += taken.eq(self.take)
-        with m.If(self.advance & offered):
+        copy_to(m, taken, self.take)
+        with m.If(self.advance[WRITES] & offered):
             m.d.sync += gradient.eq(self.write.gradient)
         # Every cycle: ``take`` comes late, and the registers that it enables are many already.
-        m.d.sync += taken_gradient.eq(gradient)
+        copy_to(m, taken_gradient, gradient)
         m.d.sync += [held.eq(slot) for held, slot in zip(taken_slots, slots, strict=True)]
+        # A register a row: all rows in one would be a concatenation of as many parts as there are
+        # bits, on a single line of Verilog, and from some ten thousand on tools refuse it.
+        rows = [
+            Signal(len(row), name=f"row_{i}", reset_less=True) for i, row in enumerate(self.rows)
+        ]
+        m.d.comb += [shown.eq(row) for shown, row in zip(self.rows, rows, strict=True)]
         # Under If, so that the simulation permutes single bits for a gradient only.
-        with m.If(taken):
-            with m.If(taken_gradient):
-                m.d.sync += rows.eq(self._for_gradient(taken_slots))
-            with m.Else():
-                m.d.sync += rows.eq(self._for_forward(taken_slots))
+        for i, row in enumerate(rows):
+            with m.If(taken[i // ROWS_OF_A_GROUP]):
+                with m.If(taken_gradient[i // ROWS_OF_A_GROUP]):
+                    m.d.sync += row.eq(self._for_gradient(taken_slots, i))
+                with m.Else():
+                    m.d.sync += row.eq(self._for_forward(taken_slots, i))
         return m
 
     def _advance(self, m: Module) -> Signal:
         """Whether there is a write; ``complete``, and what must wait for ``take``.
 
         ``take`` comes late and ``advance`` moves all of the feeder: no more than one gate is
-        between them. So ``held``, that there are a window and a write, is known before.
+        between them. So ``held``, that there are a window and a write, is known before, for each
+        bit of ``advance`` by itself.
         """
-        offered, held = Signal(), Signal()
+        offered, held = Signal(), copies(ADVANCES, name="held")
         closing, left = offered & self.write.last, self.complete & ~self.take
+        advance = self.advance[WRITES]
         m.d.comb += [
-            self.advance.eq(~held | self.take),
+            self.advance.eq(Cat(~each | self.take for each in held)),
             self.busy.eq(offered | self.complete),
         ]
-        m.d.sync += self.complete.eq((closing & self.advance) | left)
-        with m.If(self.advance):
-            m.d.sync += [offered.eq(self.coming), held.eq(self.coming & (closing | left))]
+        m.d.sync += self.complete.eq((closing & advance) | left)
+        with m.If(advance):
+            m.d.sync += offered.eq(self.coming)
+            copy_to(m, held, self.coming & (closing | left))
         return offered
 
     def _write_slot(self, m: Module, slot: int) -> Value:
@@ -157,22 +187,22 @@ class WindowRegister(wiring.Component):
             for source in range(QUARTERS):
                 starts = range(source * quarter_bits, len(word), block_bits)
                 sources.append(Cat(word[start + begin : start + end] for start in starts))
-        enable = self.advance & piece.enable
+        enable = self.advance[WRITES] & piece.enable
         write_piece(m, part, sources, piece, enable, primitives=self.primitives)
 
-    def _for_forward(self, slots: list[Signal]) -> Value:
+    def _for_forward(self, slots: list[Signal], row: int) -> Value:
         """Unit row m, lane g*C + c: pixel m, channel c of slot g."""
         size, block_bits = self.channels, self.channels * self.pixels
         return Cat(
-            slot[plane * block_bits + pixel * size :][:size]
-            for pixel in range(self.pixels)
+            slot[plane * block_bits + row * size :][:size]
             for plane in range(self.planes)
             for slot in slots
         )
 
-    def _for_gradient(self, slots: list[Signal]) -> Value:
+    def _for_gradient(self, slots: list[Signal], row: int) -> Value:
         """Unit row j*C + c, lane b*P + i: pixel i, channel c of block b of pair j."""
         size, block_bits = self.channels, self.channels * self.pixels
+        pair, channel = divmod(row, size)
         rest = Const(0, SLOTS * size - 4 * self.pixels)
         return Cat(
             Cat(
@@ -185,8 +215,6 @@ class WindowRegister(wiring.Component):
                 ),
                 rest,
             )
-            for pair in range(2)
-            for channel in range(size)
             for plane in range(self.planes)
         )
 
@@ -207,20 +235,6 @@ def write_piece(
                 with m.Case(select):
                     m.d.sync += part.eq(value)
         return
-    low, high, chosen = (
-        Signal(len(part), name=f"{name}_{part.name}") for name in ("low", "high", "chosen")
-    )
-    m.d.comb += [
-        low.eq(_one_of(sources[:QUARTERS], piece.quarter)),
-        high.eq(_one_of(sources[QUARTERS:], piece.quarter)),
-    ]
-    for i, bit in enumerate(chosen):
-        m.submodules += Instance("MUXF7", i_I0=low[i], i_I1=high[i], i_S=piece.bank, o_O=bit)
+    chosen = wide_mux(m, sources, Cat(piece.quarter, piece.bank), name=part.name)
     with m.If(enable):
         m.d.sync += part.eq(chosen)
-
-
-def _one_of(values: list[Value], number: Value) -> Value:
-    """``values[number]`` of four."""
-    first, second, third, fourth = values
-    return Mux(number[1], Mux(number[0], fourth, third), Mux(number[0], second, first))

@@ -2,12 +2,12 @@
 
 from amaranth.hdl import Cat, Elaboratable, Module, Mux, ResetInserter, Signal, signed
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.commands import COMMAND_BITS, COMMAND_BYTES
 from hw.contract.parameters import Parameters
 from hw.fetch.requests import ADDRESS_BITS, read_request, word_shift
+from hw.flow.fifo import Fifo
 
 __all__ = ["CommandFetcher", "CommandRequests", "CommandWords", "program_command"]
 
@@ -263,7 +263,7 @@ class CommandFetcher(wiring.Component):
         m = Module()
         m.submodules.requests = asking = CommandRequests(self.parameters)
         m.submodules.words = words = CommandWords(self.parameters)
-        m.submodules.fifo = fifo = SyncFIFOBuffered(
+        m.submodules.fifo = fifo = Fifo(
             width=program_command().size, depth=commands_ahead(self.parameters) + FIFO_SLACK
         )
         wiring.connect(m, asking.requests, wiring.flipped(self.requests))

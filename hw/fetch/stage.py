@@ -2,7 +2,6 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.contract.commands import HEADER, SIGNAL, Opcode, Stage
@@ -10,6 +9,7 @@ from hw.contract.parameters import Parameters
 from hw.fetch.places import LoadPlaces, load_target, target_of
 from hw.fetch.requests import LoadRequests, read_request
 from hw.fetch.writer import WordWriter
+from hw.flow.fifo import Fifo
 from hw.flow.tasks import INDEX_BITS, field, stage_task
 from hw.flow.writes import column_write, plane_write
 
@@ -105,10 +105,8 @@ class FetchStage(wiring.Component):
         """A task goes to the requests, to the places and, its header, to where it ends."""
         task, header = self.tasks.payload, Signal(_header())
         depth = TASKS_AHEAD + FIFO_SLACK
-        m.submodules.targets = targets = SyncFIFOBuffered(
-            width=load_target(self.parameters).size, depth=depth
-        )
-        m.submodules.headers = headers = SyncFIFOBuffered(width=_header().size, depth=depth)
+        m.submodules.targets = targets = Fifo(width=load_target(self.parameters).size, depth=depth)
+        m.submodules.headers = headers = Fifo(width=_header().size, depth=depth)
         accepted, room = Signal(), Signal()
         m.d.comb += [
             # every task in `targets` has its header in `headers`, so that these fill up first
@@ -130,7 +128,7 @@ class FetchStage(wiring.Component):
         ]
         self._end(m, headers, writer)
 
-    def _end(self, m: Module, headers: SyncFIFOBuffered, writer: WordWriter) -> None:
+    def _end(self, m: Module, headers: Fifo, writer: WordWriter) -> None:
         """The oldest header leaves in the cycle of its task's last write."""
         header, inside = data.View(_header(), headers.r_data), headers.level != 0
         ending, taken = Signal(), Signal()

@@ -147,7 +147,8 @@ class Cluster(wiring.Component):
 
     def _drain(self, m: Module, row: int, captured: list[Value], start: Value) -> None:
         columns, bits = len(captured), self.unit.accumulator_bits
-        drain = SharedModule(RowDrain(columns, bits), f"mac_drain_{columns}x{bits}")
+        part = RowDrain(columns, bits, primitives=self.unit.dot == "lut6")
+        drain = SharedModule(part, part.name)
         m.submodules[f"drain_{row}"] = drain
         m.d.comb += [
             drain.values.eq(Cat(captured)),

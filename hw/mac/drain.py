@@ -4,6 +4,8 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.flow.wide_mux import LUT_VALUES, MOST_VALUES, wide_mux
+
 __all__ = ["RowDrain"]
 
 
@@ -19,10 +21,15 @@ class RowDrain(wiring.Component):
 
     The counter is here, once per row, so that it drives one multiplexer only. After the last
     value ``result`` is anything until the next ``start``.
+
+    ``primitives`` : with instances of the wide multiplexers of the 7 series, for up to 8 columns;
+    the same logic, for synthesis only.
     """
 
-    def __init__(self, columns: int, bits: int) -> None:
+    def __init__(self, columns: int, bits: int, *, primitives: bool = False) -> None:
         self.columns = columns
+        # Four values are a LUT's business, and one is a wire.
+        self.primitives = primitives and LUT_VALUES < columns <= MOST_VALUES
         super().__init__(
             {
                 "values": In(data.ArrayLayout(signed(bits), columns)),
@@ -31,11 +38,22 @@ class RowDrain(wiring.Component):
             }
         )
 
+    @property
+    def name(self) -> str:
+        """A module name that says all of it."""
+        bits = len(self.result)
+        return f"mac_drain_{self.columns}x{bits}{'_muxf7' if self.primitives else ''}"
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         column = Signal(range(self.columns), reset_less=True)
         result = Signal.like(self.result, reset_less=True)
-        m.d.sync += [column.eq(column + 1), result.eq(self.values[column])]
+        chosen = (
+            wide_mux(m, list(self.values), column, name="values")
+            if self.primitives
+            else self.values[column]
+        )
+        m.d.sync += [column.eq(column + 1), result.eq(chosen)]
         with m.If(self.start):
             m.d.sync += column.eq(0)
         m.d.comb += self.result.eq(result)

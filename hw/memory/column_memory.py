@@ -2,11 +2,11 @@
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
 from hw.flow.writes import column_write
+from hw.memory.block_memory import BlockMemory
 from hw.shared_module import SharedModule
 
 __all__ = ["ColumnMemory", "ColumnPart", "column_read"]
@@ -49,21 +49,20 @@ class ColumnPart(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
-        write, read = memory.write_port(), memory.read_port()
+        m.submodules.memory = memory = BlockMemory(self.width, self.depth)
         show, clear = Signal(), Signal()
         m.d.comb += [
-            write.en.eq(self.write_enable),
-            write.addr.eq(self.write_address),
-            write.data.eq(self.write_data),
-            read.en.eq(self.read_enable),
-            read.addr.eq(self.read_address),
+            memory.write_enable.eq(self.write_enable),
+            memory.write_address.eq(self.write_address),
+            memory.write_data.eq(self.write_data),
+            memory.read_enable.eq(self.read_enable),
+            memory.read_address.eq(self.read_address),
         ]
         m.d.sync += [show.eq(self.read_enable), clear.eq(self.read_enable & ~self.present)]
         with m.If(clear):
             m.d.sync += self.read_data.eq(0)
         with m.Elif(show):
-            m.d.sync += self.read_data.eq(read.data)
+            m.d.sync += self.read_data.eq(memory.read_data)
         return m
 
 

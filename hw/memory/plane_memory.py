@@ -2,11 +2,11 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
 from hw.flow.writes import plane_write
+from hw.memory.block_memory import BlockMemory
 
 __all__ = ["BANKS", "PlaneMemory", "bank_address_bits", "bank_read"]
 
@@ -39,7 +39,8 @@ class PlaneMemory(wiring.Component):
     write : In(plane_write(parameters))
         addresses are below ``plane_words``: whoever writes has checked that
     reads : In(ArrayLayout(bank_read(parameters), BANKS))
-    advance : In(1)    the output registers take what has been read last
+    advance : In(BANKS)    the output register of each bank takes what has been read last; all bits
+                       are equal
     words : Out(ArrayLayout(8 * word_bytes, BANKS))
 
     Timing: a word is on ``words`` `LATENCY_CYCLES` after its read, if ``advance`` is 1 in the
@@ -56,7 +57,7 @@ class PlaneMemory(wiring.Component):
             {
                 "write": In(plane_write(parameters)),
                 "reads": In(data.ArrayLayout(bank_read(parameters), BANKS)),
-                "advance": In(1),
+                "advance": In(BANKS),
                 "words": Out(data.ArrayLayout(width, BANKS)),
             }
         )
@@ -66,19 +67,18 @@ class PlaneMemory(wiring.Component):
         width = 8 * self.parameters.word_bytes
         words = []
         for bank in range(BANKS):
-            memory = Memory(shape=width, depth=bank_words(self.parameters), init=[])
+            memory = BlockMemory(width, bank_words(self.parameters))
             m.submodules[f"bank_{bank}"] = memory
-            write, read = memory.write_port(), memory.read_port()
             word = Signal(width, name=f"word_{bank}", reset_less=True)
             m.d.comb += [
-                write.en.eq(self.write.valid & (self.write.address[0] == bank)),
-                write.addr.eq(self.write.address[1:]),
-                write.data.eq(self.write.data),
-                read.en.eq(self.reads[bank].enable),
-                read.addr.eq(self.reads[bank].address),
+                memory.write_enable.eq(self.write.valid & (self.write.address[0] == bank)),
+                memory.write_address.eq(self.write.address[1:]),
+                memory.write_data.eq(self.write.data),
+                memory.read_enable.eq(self.reads[bank].enable),
+                memory.read_address.eq(self.reads[bank].address),
             ]
-            with m.If(self.advance):
-                m.d.sync += word.eq(read.data)
+            with m.If(self.advance[bank]):
+                m.d.sync += word.eq(memory.read_data)
             words.append(word)
         for bank, word in enumerate(words):
             m.d.comb += self.words[bank].eq(word)

@@ -1,15 +1,19 @@
 """The gradient memory, and the sums of a beat with what it holds."""
 
+import math
+
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
+from hw.memory.block_memory import BlockMemory
 from hw.results.layouts import SUM_BITS
 from hw.shared_module import SharedModule
 
 __all__ = ["GradientMemory", "GradientSum", "SumPart"]
+
+MOST_MEMORIES = 4
 
 
 class GradientMemory(wiring.Component):
@@ -45,21 +49,20 @@ class GradientMemory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
-        write, read = memory.write_port(), memory.read_port()
+        m.submodules.memory = memory = BlockMemory(self.width, self.depth)
         m.d.comb += [
-            write.en.eq(self.write_enable),
-            write.addr.eq(self.write_address),
-            write.data.eq(self.write_data),
-            read.en.eq(self.step),
-            read.addr.eq(self.read_address),
+            memory.write_enable.eq(self.write_enable),
+            memory.write_address.eq(self.write_address),
+            memory.write_data.eq(self.write_data),
+            memory.read_enable.eq(self.step),
+            memory.read_address.eq(self.read_address),
         ]
         word = Signal(self.width, reset_less=True)
         with m.If(self.step):
             with m.If(self.zero):
                 m.d.sync += word.eq(0)
             with m.Else():
-                m.d.sync += word.eq(read.data)
+                m.d.sync += word.eq(memory.read_data)
         m.d.comb += self.read_data.eq(word)
         return m
 
@@ -88,7 +91,7 @@ class GradientSum(wiring.Component):
 
     Members
     -------
-    step : In(1)            the pipeline moves on
+    step : In(`steps`)      the pipeline moves on; all bits are equal, each for a part
     address, use : In       of the word to be added; a step later: whether it is
     data : In               the beat, two steps after its address
     sums : Out              the sums, three steps after the address
@@ -102,11 +105,14 @@ class GradientSum(wiring.Component):
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
-        width = parameters.results_per_beat * SUM_BITS
+        results = parameters.results_per_beat
+        self.adders = results // parameters.array.cluster_rows
+        self.memories = math.gcd(results, MOST_MEMORIES)
+        width = results * SUM_BITS
         address = range(parameters.buffers.gradient_words)
         super().__init__(
             {
-                "step": In(1),
+                "step": In(self.steps),
                 "address": In(address),
                 "use": In(1),
                 "data": In(width),
@@ -116,17 +122,22 @@ class GradientSum(wiring.Component):
             }
         )
 
+    @property
+    def steps(self) -> int:
+        """Parts that move on by a signal of their own."""
+        return self.adders + self.memories
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         words = self._memory(m)
         count = self.parameters.array.cluster_rows
         width = count * SUM_BITS
-        for number in range(self.parameters.results_per_beat // count):
+        for number in range(self.adders):
             part = SharedModule(SumPart(count), f"result_sum_{count}")
             m.submodules[f"sum_{number}"] = part
             bits = slice(number * width, (number + 1) * width)
             m.d.comb += [
-                part.step.eq(self.step),
+                part.step.eq(self.step[number]),
                 part.a.eq(self.data[bits]),
                 part.b.eq(words[bits]),
                 self.sums[bits].eq(part.sums),
@@ -134,17 +145,16 @@ class GradientSum(wiring.Component):
         return m
 
     def _memory(self, m: Module) -> Value:
-        """Two halves, where possible: none has to be driven from the other end of the chip."""
+        """In parts, where possible: none has to be driven from the other end of the chip."""
         depth, results = self.parameters.buffers.gradient_words, self.parameters.results_per_beat
-        halves = 1 if results % 2 else 2
-        width = results * SUM_BITS // halves
+        width = results * SUM_BITS // self.memories
         words = Signal(results * SUM_BITS)
-        for number in range(halves):
+        for number in range(self.memories):
             memory = SharedModule(GradientMemory(width, depth), f"gradient_memory_{width}x{depth}")
             m.submodules[f"memory_{number}"] = memory
             bits = slice(number * width, (number + 1) * width)
             m.d.comb += [
-                memory.step.eq(self.step),
+                memory.step.eq(self.step[self.adders + number]),
                 memory.read_address.eq(self.address),
                 memory.zero.eq(~self.use),
                 memory.write_enable.eq(self.keep),

@@ -209,18 +209,21 @@ def _unlike(value: Value, start: int, stop: int, sign: Value) -> Value:
 class Narrower(wiring.Component):
     """`NarrowPart` for all results of a beat.
 
-    ``outside`` has a bit per pixel; everything else is as there.
+    ``outside`` has a bit per pixel, ``step`` and ``coarse`` are for each part by itself: they move
+    much. ``coarse`` is ``shift[4:]``; everything else is as there.
     """
 
     LATENCY_STEPS = NarrowPart.LATENCY_STEPS
 
     def __init__(self, results: int, pixels: int, part_results: int):
         self.result_count, self.pixels, self.part_results = results, pixels, part_results
+        self.parts = results // part_results
         super().__init__(
             {
-                "step": In(1),
+                "step": In(self.parts),
                 "sums": In(results * SUM_BITS),
-                "shift": In(6),
+                "shift": In(4),
+                "coarse": In(2 * self.parts),
                 "signed": In(1),
                 "beyond": In(NARROW_BITS),
                 "outside": In(pixels),
@@ -231,14 +234,14 @@ class Narrower(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         count, per_pixel = self.part_results, self.result_count // self.pixels
-        for number in range(self.result_count // count):
+        for number in range(self.parts):
             part = SharedModule(NarrowPart(count), f"result_narrow_{count}")
             m.submodules[f"part_{number}"] = part
             first = number * count
             m.d.comb += [
-                part.step.eq(self.step),
+                part.step.eq(self.step[number]),
                 part.sums.eq(self.sums[first * SUM_BITS : (first + count) * SUM_BITS]),
-                part.shift.eq(self.shift),
+                part.shift.eq(Cat(self.shift, self.coarse.word_select(number, 2))),
                 part.signed.eq(self.signed),
                 part.beyond.eq(self.beyond),
                 part.outside.eq(Cat(self.outside[(first + i) // per_pixel] for i in range(count))),

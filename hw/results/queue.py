@@ -2,11 +2,12 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
+from hw.flow.fifo import Fifo
+from hw.flow.ram_style import ram_style
 from hw.results.layouts import SUM_BITS, array_beat, excess_bits
 from hw.shared_module import SharedModule
 
@@ -47,7 +48,9 @@ class QueuePart(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
+        m.submodules.memory = memory = Memory(
+            shape=self.width, depth=self.depth, init=[], attrs=ram_style(self.depth)
+        )
         write, read = memory.write_port(), memory.read_port()
         m.d.comb += [
             write.en.eq(self.write),
@@ -136,7 +139,7 @@ class BeatQueue(wiring.Component):
 
     def _aligned(self, m: Module) -> data.View:
         """The beats, each shifted right by its tile's ``excess``."""
-        m.submodules.excesses = excesses = SyncFIFOBuffered(
+        m.submodules.excesses = excesses = Fifo(
             width=len(self.excess), depth=self.parameters.queues.result_tiles + FIFO_SLACK
         )
         aligned = Signal.like(self.beats)

@@ -1,14 +1,19 @@
 """Raw results: a beat of sums as a run of blocks."""
 
+from collections.abc import Mapping
+
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
+from hw.flow.copies import copies, copy_to
 from hw.results.choice import choose
 from hw.results.layouts import ADDRESS_BITS, SUM_BITS
 
 __all__ = ["RawSerializer"]
+
+BLOCK_PARTS = 2
 
 
 class RawSerializer(wiring.Component):
@@ -49,29 +54,40 @@ class RawSerializer(wiring.Component):
         short, long = self._blocks(32), self._blocks(SUM_BITS)
         blocks = short + long
         codes = _codes(len(blocks))
-        number = Signal(range(max(codes) + 1), reset_less=True)
+        # One for each part of the block: they choose for many bits.
+        width = max(codes).bit_length()
+        numbers = copies(BLOCK_PARTS, name="number", width=width, reset_less=True)
+        number = numbers[0]
         ends = len(short) - 1, len(blocks) - 1
         with m.If(self.load):
             # a beat has several blocks, so the first is not the last
-            m.d.sync += [number.eq(Mux(self.raw48, codes[len(short)], 0)), self.last.eq(0)]
+            copy_to(m, numbers, Mux(self.raw48, codes[len(short)], 0))
+            m.d.sync += self.last.eq(0)
         with m.Elif(self.issue):
             m.d.sync += self.last.eq(number.matches(*(codes[end - 1] for end in ends)))
             with m.Switch(number):
                 for index in range(len(blocks) - 1):
                     with m.Case(codes[index]):
-                        m.d.sync += number.eq(codes[index + 1])
-        selected = Signal(self.parameters.block_bits, reset_less=True)
-        m.d.comb += self.block.eq(selected)
-
-        def select(code: int) -> None:
-            m.d.sync += selected.eq(blocks[codes.index(code)])
-
-        with m.If(self.issue):
-            choose(m, number, codes, select)
-        with m.Else():
-            m.d.sync += selected.eq(0)
+                        copy_to(m, numbers, codes[index + 1])
+        width = self.parameters.block_bits // BLOCK_PARTS
+        for part in range(BLOCK_PARTS):
+            bits = slice(part * width, (part + 1) * width)
+            self._select(m, bits, numbers[part], dict(zip(codes, blocks, strict=True)))
         self._address(m)
         return m
+
+    def _select(self, m: Module, bits: slice, number: Value, blocks: Mapping[int, Value]) -> None:
+        """``bits`` of the block of that ``number``, if it is issued."""
+        selected = Signal(bits.stop - bits.start, name=f"selected_{bits.start}", reset_less=True)
+        m.d.comb += self.block[bits].eq(selected)
+
+        def select(code: int) -> None:
+            m.d.sync += selected.eq(blocks[code][bits])
+
+        with m.If(self.issue):
+            choose(m, number, blocks, select)
+        with m.Else():
+            m.d.sync += selected.eq(0)
 
     def _blocks(self, bits: int) -> list[Value]:
         """The low ``bits`` of all sums, one behind the other, in blocks."""

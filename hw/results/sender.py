@@ -2,10 +2,10 @@
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
+from hw.flow.fifo import Fifo
 from hw.flow.tasks import INDEX_BITS
 from hw.results.layouts import ADDRESS_BITS, item_layout
 from hw.results.queue import FIFO_SLACK
@@ -75,7 +75,7 @@ class BlockSender(wiring.Component):
         layout = data.StructLayout(
             {"item": item_layout(), "waits": 1, "data": self.parameters.block_bits}
         )
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=layout.size, depth=ITEMS + FIFO_SLACK)
+        m.submodules.fifo = fifo = Fifo(width=layout.size, depth=ITEMS + FIFO_SLACK)
         issued = Signal(item_layout(), reset_less=True)
         merged = Signal(layout, reset_less=True)
         issued_valid, merged_valid = Signal(), Signal()

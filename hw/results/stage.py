@@ -1,11 +1,12 @@
 """The result stage: what happens to tiles on their way out of the array."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.commands import Fault
 from hw.contract.parameters import Parameters
+from hw.flow.copies import copies, copy_to
 from hw.flow.stream_register import StreamRegister
 from hw.flow.tasks import INDEX_BITS, stage_task
 from hw.results.admission import TileAdmission
@@ -89,13 +90,24 @@ class ResultStage(wiring.Component):
         facts = beat_facts(parameters)
         self.reading, self.read, self.summed = Signal(facts), Signal(facts), Signal(facts)
         self.reading_valid, self.read_valid, self.summed_valid = Signal(), Signal(), Signal()
+        self.sums = GradientSum(parameters)
+        # Bit 0 moves the facts, each other one a part of the sums. All are equal, and each comes
+        # from registers of its own: one net could not drive them all.
+        self.step = Signal(1 + self.sums.steps)
         # the summed beat by the way it goes; one of them while there is one
-        self.at_port, self.at_raw, self.at_planes, self.at_other = (Signal() for _ in range(4))
-        self.step = Signal()
+        self.ways = {
+            way: copies(len(self.step), name=f"at_{way}")
+            for way in ("port", "raw", "planes", "other")
+        }
+        self.at_port, self.at_raw, self.at_planes, self.at_other = (
+            each[0] for each in self.ways.values()
+        )
         self.beyond = Signal()
         self.failed = Signal()
         self.turning = Signal()
-        self.open = Signal()
+        self.opens = copies(len(self.step), name="open")
+        self.open = self.opens[0]
+        self.coarse_shifts = copies(self.sums.adders, name="coarse_shift", width=2)
 
     @property
     def latency_cycles(self) -> int:
@@ -106,7 +118,7 @@ class ResultStage(wiring.Component):
         m = Module()
         m.submodules.queue = queue = BeatQueue(self.parameters)
         m.submodules.walker = walker = TileWalker(self.parameters)
-        m.submodules.sums = sums = GradientSum(self.parameters)
+        m.submodules.sums = sums = self.sums
         m.submodules.sender = sender = BlockSender(self.parameters)
         self._admit(m, queue, walker)
         begun = self._walk(m, queue, walker)
@@ -120,7 +132,7 @@ class ResultStage(wiring.Component):
         m.submodules.admission = admission = TileAdmission(self.parameters)
         # a cycle late: the way from the port's ready to here is long enough
         left = Signal()
-        m.d.sync += left.eq(self.step & self._reads_beat & self.reading.last)
+        m.d.sync += left.eq(self.step[0] & self._reads_beat & self.reading.last)
         self.tiles_empty = admission.empty
         m.d.comb += [
             admission.admit.eq(self.admit),
@@ -147,7 +159,7 @@ class ResultStage(wiring.Component):
         )
         m.d.sync += calm.eq(~(walker.begun.valid | self.ahead))
         m.d.comb += [
-            begun.o.ready.eq(self.step),
+            begun.o.ready.eq(self.step[0]),
             walker.available.eq(queue.available),
             walker.stop.eq(self.failed),
             walker.calm.eq(calm),
@@ -163,7 +175,7 @@ class ResultStage(wiring.Component):
         here = self.read_valid & ~(self.beyond | self.failed | self.halt)
         uses = self.reading.add | self.reading.keep
         words = self.parameters.buffers.gradient_words
-        with m.If(self.step):
+        with m.If(self.step[0]):
             m.d.sync += [
                 self.reading.eq(begun.o.payload),
                 self.reading_valid.eq(begun.o.valid),
@@ -174,17 +186,18 @@ class ResultStage(wiring.Component):
                 ),
                 self.summed.eq(self.read),
                 self.summed_valid.eq(here),
-                self.at_port.eq(here & self.read.port),
-                self.at_raw.eq(here & self.read.raw),
-                self.at_planes.eq(here & self.read.planes),
-                self.at_other.eq(here & ~(self.read.port | self.read.raw | self.read.planes)),
             ]
+            for way in ("port", "raw", "planes"):
+                copy_to(m, self.ways[way], here & self.read[way])
+            other = ~(self.read.port | self.read.raw | self.read.planes)
+            copy_to(m, self.ways["other"], here & other)
+            copy_to(m, self.coarse_shifts, self.read.shift[4:])
         m.d.comb += [
-            sums.step.eq(self.step),
+            sums.step.eq(self.step[1:]),
             sums.address.eq(begun.o.payload.gradient_address),
             sums.use.eq(self.reading.add),
             sums.data.eq(queue.data),
-            queue.step.eq(self.step),
+            queue.step.eq(self.step[0]),
             queue.wanted.eq(self._reads_beat),
             sums.keep.eq(self.summed_valid & self.summed.keep),
             sums.keep_address.eq(self.summed.gradient_address),
@@ -196,7 +209,7 @@ class ResultStage(wiring.Component):
         m.submodules.narrower = narrower = Narrower(
             parameters.results_per_beat, parameters.array.rows, parameters.array.cluster_rows
         )
-        m.submodules.turn = turn = CornerTurn(parameters)
+        m.submodules.turn = turn = CornerTurn(parameters, steps=1 + narrower.parts)
         facts, valid = self.summed, self.at_planes
         path = [valid]
         for number in range(narrower.LATENCY_STEPS):
@@ -204,19 +217,20 @@ class ResultStage(wiring.Component):
                 m.d.comb += narrower.outside.eq(facts.outside)
             later = Signal.like(self.summed, name=f"facts_{number}")
             later_valid = Signal(name=f"facts_valid_{number}")
-            with m.If(turn.step):
+            with m.If(turn.step[0]):
                 m.d.sync += [later.eq(facts), later_valid.eq(valid)]
             previous = valid & facts.last
             facts, valid = later, later_valid
             path.append(valid)
         m.d.comb += [
-            narrower.step.eq(turn.step),
+            narrower.step.eq(turn.step[1:]),
             narrower.sums.eq(sums.sums),
-            narrower.shift.eq(self.summed.shift),
+            narrower.shift.eq(self.summed.shift[:4]),
+            narrower.coarse.eq(Cat(self.coarse_shifts)),
             narrower.signed.eq(self.summed.signed),
             narrower.beyond.eq(self.summed.beyond),
             turn.valid.eq(valid),
-            turn.completes_next.eq(Mux(turn.step, previous, valid & facts.last)),
+            turn.completes_next.eq(Mux(turn.step[0], previous, valid & facts.last)),
             turn.facts.eq(facts),
             turn.results.eq(narrower.results),
             turn.room.eq(sender.room),
@@ -237,15 +251,20 @@ class ResultStage(wiring.Component):
             self.port.payload.data.as_value().eq(sums.sums),
             self.port.payload.last.eq(facts.last),
             self.step.eq(
-                ~(
-                    (self.at_port & ~(self.open & self.port.ready))
-                    | (self.at_other & ~self.open)
-                    | (self.at_raw & ~(self.open & raw.last))
-                    | (self.at_planes & ~turn.step)
+                Cat(
+                    ~(
+                        (at_port & ~(opened & self.port.ready))
+                        | (at_other & ~opened)
+                        | (at_raw & ~(opened & raw.last))
+                        | (at_planes & ~turn.step[number % len(turn.step)])
+                    )
+                    for number, (at_port, at_raw, at_planes, at_other, opened) in enumerate(
+                        zip(*self.ways.values(), self.opens, strict=True)
+                    )
                 )
             ),
             raw.sums.eq(sums.sums),
-            raw.load.eq(self.step),
+            raw.load.eq(self.step[0]),
             raw.raw48.eq(self.read.raw48),
             raw.first.eq(self.read.first),
             raw.start.eq(facts.address),
@@ -254,12 +273,12 @@ class ResultStage(wiring.Component):
         # once a beat is on offer it stays there
         offered = self.at_port & self.open & ~self.port.ready
         stopped = self.halt | self.failed
-        m.d.sync += self.open.eq(~self.turning & ((sender.room & ~stopped) | offered))
+        copy_to(m, self.opens, ~self.turning & ((sender.room & ~stopped) | offered))
         self._issue(m, sender, turn, raw)
 
     def _issue(self, m: Module, sender: BlockSender, turn: CornerTurn, raw: RawSerializer) -> None:
         facts, item = self.summed, sender.item
-        ends = (self.at_port | self.at_raw | self.at_other) & facts.end & self.step
+        ends = (self.at_port | self.at_raw | self.at_other) & facts.end & self.step[0]
         m.d.comb += [
             sender.issue.eq(turn.issue | raw.issue | ends),
             sender.planes.eq(turn.blocks),
@@ -280,7 +299,7 @@ class ResultStage(wiring.Component):
     def _report(self, m: Module, walker: TileWalker, sender: BlockSender, turn: CornerTurn) -> None:
         wiring.connect(m, wiring.flipped(self.blocks), sender.blocks)
         stopped = Signal()
-        fails = self.beyond & self.read_valid & self.step & ~self.failed
+        fails = self.beyond & self.read_valid & self.step[0] & ~self.failed
         m.d.sync += [
             self.fault.eq(Mux(fails, Fault.ADDRESS, Fault.NONE)),
             self.index.eq(self.read.index),

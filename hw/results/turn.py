@@ -5,12 +5,14 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.contract.parameters import Parameters
+from hw.flow.copies import copies, copy_to
 from hw.results.choice import choose
 from hw.results.layouts import ADDRESS_BITS, NARROW_BITS, beat_facts, item_layout
 
 __all__ = ["GROUPS", "CornerTurn"]
 
 GROUP_PLANES = 4
+GROUP_BITS = (GROUP_PLANES - 1).bit_length()
 GROUPS = NARROW_BITS // GROUP_PLANES
 """Planes are selected in groups of as many as one look-up table can choose from."""
 
@@ -24,7 +26,8 @@ class CornerTurn(wiring.Component):
     -------
     valid : In(1), facts : In(`beat_facts`), results : In    a narrowed beat
     completes_next : In(1)     in the next cycle there is one, and it is the last of its tile
-    step : Out(1)       it is taken, or there is none
+    step : Out(`steps`) it is taken, or there is none; all bits are equal, each for a part of what
+                        it moves
     room, room_next : In(1)    an item may be issued; it may be in the next cycle
     issue : Out(1), item : Out(`item_layout`)    a block is issued
     blocks : Out        its bits, a cycle later: the OR of all of these; 0 if none was issued
@@ -34,8 +37,8 @@ class CornerTurn(wiring.Component):
     last block of the tile before is issued. The first block of a tile follows a cycle later.
     """
 
-    def __init__(self, parameters: Parameters):
-        self.parameters = parameters
+    def __init__(self, parameters: Parameters, steps: int):
+        self.parameters, self.steps = parameters, steps
         self.beats = parameters.beats_per_tile
         results = data.ArrayLayout(NARROW_BITS, parameters.results_per_beat)
         super().__init__(
@@ -44,7 +47,7 @@ class CornerTurn(wiring.Component):
                 "completes_next": In(1),
                 "facts": In(beat_facts(parameters)),
                 "results": In(results),
-                "step": Out(1),
+                "step": Out(steps),
                 "room": In(1),
                 "room_next": In(1),
                 "issue": Out(1),
@@ -62,23 +65,28 @@ class CornerTurn(wiring.Component):
         self.now = Signal(beat_facts(parameters), reset_less=True)
         self.final = Signal()
         # a tile is complete, and the last plane of the one before is not issued in this cycle
-        self.stuck = Signal()
+        self.stuck = copies(steps, name="stuck")
+        # the same, and that a tile is complete, for each of the beats that then leave together
+        self.stay = copies(self.beats, name="stay")
+        self.completes = copies(self.beats, name="completes")
         self.plane = Signal(range(NARROW_BITS), reset_less=True)
+        # its low bits, for each group
+        self.choices = copies(GROUPS, name="choice", width=GROUP_BITS, reset_less=True)
         self.real = Signal()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        load, completes = Signal(), Signal()
-        m.d.sync += completes.eq(self.completes_next)
+        load = Signal(self.beats)  # all bits are equal
+        copy_to(m, self.completes, self.completes_next)
         m.d.comb += [
             self.issue.eq(self.busy & self.room),
-            self.step.eq(~self.stuck),
-            load.eq(completes & ~self.stuck),
+            self.step.eq(~Cat(self.stuck)),
+            load.eq(Cat(self.completes) & ~Cat(self.stay)),
         ]
         self._collect(m, load)
-        self._count_planes(m, load)
+        self._count_planes(m, load[0])
         self._select(m)
-        self._address(m, load)
+        self._address(m, load[0])
         return m
 
     def _collect(self, m: Module, load: Value) -> None:
@@ -86,13 +94,12 @@ class CornerTurn(wiring.Component):
         for number, register in enumerate(self.collected):
             with m.If(self.valid & place[number]):
                 m.d.sync += register.eq(self.results)
-        with m.If(load):
+        for number, source in enumerate([*self.collected, self.results]):
+            with m.If(load[number]):
+                m.d.sync += self.leaving[number].eq(source)
+        with m.If(load[0]):
             m.d.sync += place.eq(1)
-            m.d.sync += [
-                to.eq(source)
-                for to, source in zip(self.leaving, [*self.collected, self.results], strict=True)
-            ]
-        with m.Elif(self.valid & self.step):
+        with m.Elif(self.valid & self.step[0]):
             m.d.sync += place.eq(place << 1)
 
     def _count_planes(self, m: Module, load: Value) -> None:
@@ -102,8 +109,9 @@ class CornerTurn(wiring.Component):
         m.d.sync += [
             self.busy.eq(busy),
             self.final.eq(final),
-            self.stuck.eq(self.completes_next & busy & ~(final & self.room_next)),
         ]
+        stuck = self.completes_next & busy & ~(final & self.room_next)
+        copy_to(m, [*self.stuck, *self.stay], stuck)
         with m.If(load):
             m.d.comb += [busy.eq(1), final.eq(self.facts.blocks == 1)]
             m.d.sync += [
@@ -112,9 +120,12 @@ class CornerTurn(wiring.Component):
                 self.plane.eq(self.facts.top_plane),
                 self.real.eq(1),
             ]
+            copy_to(m, self.choices, self.facts.top_plane[:GROUP_BITS])
         with m.Elif(self.issue):
             m.d.comb += [busy.eq(~self.final), final.eq(left == 2)]
-            m.d.sync += [left.eq(left - 1), self.plane.eq(self.plane - 1)]
+            below = (self.plane - 1)[: len(self.plane)]
+            m.d.sync += [left.eq(left - 1), self.plane.eq(below)]
+            copy_to(m, self.choices, below[:GROUP_BITS])
             with m.If(self.plane == 0):  # what follows fills up the last digit
                 m.d.sync += self.real.eq(0)
 
@@ -124,15 +135,15 @@ class CornerTurn(wiring.Component):
             block = Signal(self.parameters.block_bits, name=f"block_{group}", reset_less=True)
             m.d.comb += self.blocks[group].eq(block)
             with m.If(hit):
-                self._choose_plane(m, block, group * GROUP_PLANES)
+                self._choose_plane(m, block, group)
             with m.Else():
                 m.d.sync += block.eq(0)
 
-    def _choose_plane(self, m: Module, block: Signal, first: int) -> None:
+    def _choose_plane(self, m: Module, block: Signal, group: int) -> None:
         def show(number: int) -> None:
-            m.d.sync += block.eq(self._plane(first + number))
+            m.d.sync += block.eq(self._plane(group * GROUP_PLANES + number))
 
-        choose(m, self.plane % GROUP_PLANES, range(GROUP_PLANES), show)
+        choose(m, self.choices[group], range(GROUP_PLANES), show)
 
     def _plane(self, bit: int) -> Value:
         """Beat b has column ``cluster * beats + b`` of each row: a result's bit is at

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from hw.contract.commands import FIELDS, Opcode
 from hw.contract.parameters import Parameters
 from hw.flow.expander import Expander
+from hw.flow.ram_style import DISTRIBUTED
 from hw.flow.stream_register import StreamRegister
 from hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
 from hw.sequencer.passes import ADDRESS_BITS, array_pass, below_bits, excess_bits
@@ -175,7 +176,7 @@ class PassSequencer(wiring.Component):
         """``kept`` of every task ``taken``, in a queue that ``ended`` moves on; its head."""
         depth = 1 << (TASKS_INSIDE - 1).bit_length()
         m.submodules.kept = memory = Memory(
-            shape=kept.shape(), depth=depth, init=[], attrs={"ram_style": "distributed"}
+            shape=kept.shape(), depth=depth, init=[], attrs=DISTRIBUTED
         )
         write, read = memory.write_port(), memory.read_port(domain="comb")
         m.d.comb += [write.en.eq(taken), write.data.eq(kept)]

@@ -19,10 +19,11 @@ from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters
 from hw.contract.registers import DRAINING, IDLE, STATUS
 from sim.board import tree
-from sim.board.caches import CachedView
+from sim.board.caches import TO_DEVICE, CachedView
 from sim.board.devices import MappedBuffer, UioDevice
 from sim.board.hang import BusHang
 from sim.board.injections import INJECTIONS
+from sim.board.sensors import POWER, modelled_watts
 from sim.board.slcr import SLCR_ADDRESS, SLCR_BYTES, SlcrModel
 from sim.cosim.convolution import ConvolutionSimulation
 from sim.cosim.convolution_faults import BusFaults, ErrorRegion
@@ -40,6 +41,8 @@ FIRST_CHUNK_CYCLES, CHUNK_CYCLES = 1 << 6, 1 << 16
 """Between two looks at whether the machine has anything to do."""
 
 CLOCK_TOLERANCE = 1e-3
+FASTER = 1.25
+"""What another driver makes of FCLK0: a divider less at 200 MHz. The design still answers."""
 
 
 class SimulatedBoard:
@@ -70,6 +73,7 @@ class SimulatedBoard:
             if name not in INJECTIONS:
                 raise ParameterError("injected", name, ", ".join(INJECTIONS))
         self.injected = frozenset(injected)
+        self._parameters = parameters
         self.environment: Mapping[str, str] = {}
         if "short-buffer" in injected:
             buffer_bytes = SHORT_BUFFER_BYTES
@@ -83,13 +87,15 @@ class SimulatedBoard:
         self.root = Path(self._folder.name)
         self.buffer_address = MEMORY_ADDRESS + MARGIN_BYTES
         self.buffer_memory = self.engine.memory[MARGIN_BYTES : MARGIN_BYTES + buffer_bytes]
-        self.wanted_mhz = float(parameters.clock_mhz)
+        self.wanted_mhz = self._paced_mhz = float(parameters.clock_mhz)
         tree.write_tree(self.root, parameters, (self.buffer_address, buffer_bytes), injected)
         self.slcr = SlcrModel(injected)
         self.caches: CachedView | None = None
         self._configured = False
         self._wedged = False
         self._locked = False
+        self._running = False
+        """For the sensor, which another thread reads: it must not touch the engine."""
         self._seconds = 0.0
         self._hooks: dict[str, Callable[[str], None]] = {
             f"{tree.MANAGER}/firmware": self._load,
@@ -106,6 +112,10 @@ class SimulatedBoard:
         return self._place(path).exists()
 
     def read_text(self, path: str) -> str:
+        if path == POWER:
+            clocked = self._configured and not self.slcr.obstacle
+            watts = modelled_watts(self._parameters, clocked=clocked, running=self._running)
+            return str(round(watts * 1e6))
         return self._place(path).read_text(encoding="utf-8").strip()
 
     def read_bytes(self, path: str) -> bytes:
@@ -164,10 +174,13 @@ class SimulatedBoard:
         if path != f"/dev/{tree.UDMABUF.rpartition('/')[2]}" or size > len(self.buffer_memory):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
         if not cached:
-            self.caches = None
             return MappedBuffer(self.buffer_memory[:size])
         self.caches = CachedView(self.buffer_memory[:size])
-        return MappedBuffer(self.caches.data)
+        return MappedBuffer(self.caches.data, self._forget_caches)
+
+    def _forget_caches(self) -> None:
+        """Nothing is seen through them any more."""
+        self.caches = None
 
     # -- the buffer's caches -------------------------------------------------------------------
 
@@ -185,7 +198,8 @@ class SimulatedBoard:
         first, size, direction = word >> 32, word & 0xFFFF_FFF0, word >> 2 & 3
         if not word & 1 or first + size > len(self.buffer_memory):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), tree.UDMABUF)
-        return first, size, direction
+        half = f"half-{'written' if direction == TO_DEVICE else 'stale'}-caches"
+        return first, size // 2 if half in self.injected else size, direction
 
     # -- the FPGA ------------------------------------------------------------------------------
 
@@ -238,17 +252,26 @@ class SimulatedBoard:
     def require_answer(self) -> None:
         """Raise `BusHang` unless the FPGA answers an access now."""
         obstacle = "the FPGA is not configured" if not self._configured else self.slcr.obstacle
-        if not obstacle and abs(self.slcr.clock_mhz / self.wanted_mhz - 1) > CLOCK_TOLERANCE:
+        if not obstacle and abs(self.slcr.clock_mhz / self._paced_mhz - 1) > CLOCK_TOLERANCE:
             obstacle = f"FCLK0 is at {self.slcr.clock_mhz:.4g} MHz, not at {self.wanted_mhz:g}"
         if not obstacle and "mainline" in self.injected and not self.slcr.design_was_reset:
             obstacle = "its flip-flops may hold anything since FCLK0 was switched under them"
         if obstacle:
             raise BusHang(f"an access to the FPGA although {obstacle}: the processor would hang")
 
+    def started(self) -> None:
+        """A program has just begun."""
+        if "fclk-stopped" in self.injected:
+            self.slcr.stopped_by_another()
+        if "fclk-changed" in self.injected:
+            now, self._paced_mhz = self.now(), FASTER * self.wanted_mhz
+            self._seconds += now - self.now()
+            self.slcr.switched_by_linux(self._paced_mhz)
+
     # -- time ----------------------------------------------------------------------------------
 
     def now(self) -> float:
-        return self._seconds + self.engine.cycles / (1e6 * self.wanted_mhz)
+        return self._seconds + self.engine.cycles / (1e6 * self._paced_mhz)
 
     def sleep(self, seconds: float) -> None:
         self.pass_time(seconds, stop_at_interrupt=False)
@@ -258,8 +281,9 @@ class SimulatedBoard:
         if not self._configured or self.slcr.obstacle:
             self._seconds += seconds
             return
-        cycles, chunk = round(seconds * 1e6 * self.wanted_mhz), FIRST_CHUNK_CYCLES
+        cycles, chunk = round(seconds * 1e6 * self._paced_mhz), FIRST_CHUNK_CYCLES
         while cycles > 0:
+            self._running = True
             before = self.engine.cycles
             came = self.engine.advance(min(cycles, chunk), until_interrupt=stop_at_interrupt)
             if came and stop_at_interrupt:
@@ -267,7 +291,8 @@ class SimulatedBoard:
             cycles -= self.engine.cycles - before
             if IDLE.extract(self.engine.read_register(STATUS)):
                 # nothing happens any more, and an idle machine need not be simulated
-                self._seconds += max(0, cycles) / (1e6 * self.wanted_mhz)
+                self._running = False
+                self._seconds += max(0, cycles) / (1e6 * self._paced_mhz)
                 return
             chunk = CHUNK_CYCLES
 

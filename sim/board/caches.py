@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CachedView"]
+__all__ = ["TO_DEVICE", "CachedView"]
 
 LINE_BYTES = 32
 """Of the Cortex-A9's caches."""

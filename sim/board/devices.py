@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.registers import BUILD_HASH, CONTROL, ID, RESET, WINDOW_FIRST
+from hw.contract.registers import BUILD_HASH, CONTROL, ID, RESET, START, WINDOW_FIRST
 
 if TYPE_CHECKING:
     from sim.board.board import SimulatedBoard
@@ -42,6 +43,8 @@ class Registers:
         if index == CONTROL.address and RESET.extract(value):
             self._board.engine.forget_offer()
         self._board.engine.write_register(index, value)
+        if index == CONTROL.address and START.extract(value):
+            self._board.started()
 
     def close(self) -> None:
         """Nothing is held."""
@@ -84,10 +87,12 @@ class UioDevice:
 
 
 class MappedBuffer:
-    """A mapping of the u-dma-buf."""
+    """A mapping of the u-dma-buf; ``closed`` is told when it is no more."""
 
-    def __init__(self, data: NDArray[np.uint8]) -> None:
-        self.data = data
+    def __init__(self, data: NDArray[np.uint8], closed: Callable[[], None] = lambda: None) -> None:
+        self.data, self._closed = data, closed
 
     def close(self) -> None:
         self.data = self.data[:0]
+        closed, self._closed = self._closed, lambda: None
+        closed()

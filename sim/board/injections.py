@@ -21,6 +21,7 @@ INJECTIONS: Mapping[str, str] = {
     "fpga-manager-error": "the FPGA manager refuses the file",
     "level-shifters": "signals between processor and FPGA stay isolated",
     "permission-mem": "no right to open /dev/mem",
+    "no-ps-clock": "the device tree does not say what oscillator is at PS_CLK",
     "fclk-gated": "Linux has stopped FCLK0",
     "fclk-stuck": "FCLK0's register does not take what is written",
     "fclk-unreachable": "no PLL gives the wanted frequency",
@@ -39,6 +40,10 @@ INJECTIONS: Mapping[str, str] = {
     "stuck-memory": "memory does not answer any more",
     "unwritten-caches": "sync_for_device does nothing",
     "stale-caches": "sync_for_cpu does nothing",
+    "half-written-caches": "sync_for_device covers half of what it is told",
+    "half-stale-caches": "sync_for_cpu covers half of what it is told",
+    "fclk-changed": "another driver makes FCLK0 faster while the machine is in use",
+    "fclk-stopped": "another driver stops FCLK0 while the machine is in use",
 }
 """Name → what is wrong; `sim.board.SimulatedBoard` has them, one or several."""
 

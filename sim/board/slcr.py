@@ -70,6 +70,10 @@ class SlcrModel:
         """FCLK0 by assigned-clock-rates of the device tree, while the design runs on it."""
         self._words[CLOCK] = 1 << 20 | round(IO_PLL_MHZ / mhz) << 8
 
+    def stopped_by_another(self) -> None:
+        """Some driver of Linux gates FCLK0."""
+        self._words[GATE] = 1
+
     @property
     def clock_mhz(self) -> float:
         """FCLK0 as its dividers make it."""

@@ -16,13 +16,16 @@ from gen.bitstream.manifest import (
 from gen.build_hash import build_hash
 from gen.manifest import FileEntry
 from hw.contract.parameters import Parameters, load_parameters, preset_names
+from sim.board.sensors import FILES
+from sim.board.slcr import OSCILLATOR_MHZ
 
-__all__ = ["FIRMWARE", "MANAGER", "UDMABUF", "UIO", "write_tree"]
+__all__ = ["FIRMWARE", "MANAGER", "PS_CLOCK", "UDMABUF", "UIO", "write_tree"]
 
 UIO = "/sys/class/uio/uio0"
 UDMABUF = "/sys/class/u-dma-buf/udmabuf-fractrain"
 MANAGER = "/sys/class/fpga_manager/fpga0"
 FIRMWARE = "/lib/firmware"
+PS_CLOCK = "/proc/device-tree/axi/slcr@f8000000/clkc@100/ps-clk-frequency"
 SYNC_WORD = bytes([0x66, 0x55, 0x99, 0xAA])
 
 
@@ -30,8 +33,12 @@ def write_tree(
     root: Path, parameters: Parameters, buffer: tuple[int, int], injected: Collection[str]
 ) -> None:
     """Write the files below ``root``; ``buffer``: physical address and bytes of the u-dma-buf."""
-    files: dict[str, str | None] = dict.fromkeys(("/sys/class/hwmon", "/dev", "/run", FIRMWARE))
+    files: dict[str, str | None] = dict.fromkeys(("/dev", "/run", FIRMWARE)) | FILES
     files |= _uio(injected) | _udmabuf(buffer, injected) | _manager(injected)
+    if "no-ps-clock" not in injected:
+        place = root / PS_CLOCK.lstrip("/")
+        place.parent.mkdir(parents=True)
+        place.write_bytes(round(OSCILLATOR_MHZ * 1e6).to_bytes(4, "big"))
     for path, text in files.items():
         place = root / path.lstrip("/")
         if text is None:

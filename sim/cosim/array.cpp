@@ -58,8 +58,7 @@ class Collector {
 
 extern "C" {
 
-// Null if the trace file cannot be written.
-EXPORT Machine* machine_open(const char* trace_file) { return Machine::open(trace_file); }
+EXPORT Machine* machine_open() { return Machine::open(); }
 EXPORT void machine_close(Machine* machine) { delete machine; }
 
 EXPORT void machine_play(Machine* machine, Play* play) {
@@ -81,7 +80,6 @@ EXPORT void machine_play(Machine* machine, Play* play) {
     }
     store_bytes(model.PORT_control, "", 0);
     for (std::uint64_t drained = 0; drained < play->drain_cycles; ++drained) cycle();
-    machine->flush();
     play->cycles = machine->cycles() - start;
 }
 

@@ -72,11 +72,10 @@ class _Play(ctypes.Structure):
 class ArraySimulation(Simulation):
     """The generated MAC array of ``parameters``, compiled, in the flavour made for simulation.
 
-    Use it in a ``with`` statement, or `close` it. ``trace`` names a VCD file to write.
-    Raises `MissingToolError` when a tool is missing.
+    Use it in a ``with`` statement, or `close` it. Raises `MissingToolError` when a tool is missing.
     """
 
-    def __init__(self, parameters: Parameters, *, trace: str | Path | None = None) -> None:
+    def __init__(self, parameters: Parameters) -> None:
         from gen.designs import Flavour, make_array
         from gen.verilog import emit
 
@@ -86,7 +85,7 @@ class ArraySimulation(Simulation):
         self._control = array.control.shape()
         design = Design("mac_array", emit(array, "mac_array"))
         constants = _constants(design, parameters, array.results.shape())
-        self._open(_load(compile_model(design, "array.cpp", constants, trace=bool(trace))), trace)
+        self._open(_load(compile_model(design, "array.cpp", constants)))
 
     def play(self, passes: Passes, *, repeats: int = 1, keep: int | None = None) -> Played:
         """Give the array ``passes``, ``repeats`` times over, then wait until all has come out.
@@ -203,7 +202,7 @@ def _load(path: Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
     machine = ctypes.c_void_p
     for name, result, arguments in (
-        ("machine_open", machine, [ctypes.c_char_p]),
+        ("machine_open", machine, []),
         ("machine_close", None, [machine]),
         ("machine_play", None, [machine, ctypes.POINTER(_Play)]),
     ):

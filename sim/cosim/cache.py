@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hw.contract.errors import DataError
+from sim.progress import activity
 
 
 def build_root() -> Path:
@@ -87,5 +88,9 @@ def _sweep(root: Path) -> None:
 def _locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock; the kernel releases it when the process ends, however it ends."""
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with activity("waiting for another process that makes the same"):
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield

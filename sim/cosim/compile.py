@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
+from gen.plain_paths import plain_workspace
 from hw.contract.errors import FractrainError, ParameterError
+from sim.cosim.build_steps import Objects, run_watched
 from sim.cosim.cache import build_root, cached_folder, content_hash
 from sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
+from sim.cosim.waveform import Form, with_useful_signals
+from sim.progress import activity
 
 LIBRARY = "libmodel.so"
 LOG = "compile.log"
 JOBS = 2
+BEHIND_REGISTERS = "_behind_registers"
 
 VERILATOR_ARGUMENTS = [
     *("--cc", "--exe", "--prefix", "Vmodel", "-Mdir", "obj", "-o", LIBRARY),
@@ -84,7 +85,7 @@ class Design:
         the model evaluates them once in a cycle. Otherwise it does so at every evaluation for
         those that begin at inputs, and all that has a reset begins at ``rst``.
         """
-        name = f"{self.name}_behind_registers"
+        name = f"{self.name}{BEHIND_REGISTERS}"
         declarations, moves, connections = [], [], []
         for port, (direction, width) in self._declared_ports.items():
             shape = f"[{width - 1}:0] " if width > 1 else ""
@@ -101,7 +102,7 @@ class Design:
             "  always @(posedge clk) begin",
             *moves,
             "  end",
-            f"  {self.name} wrapped ({', '.join(connections)});",
+            f"  {self.name} {self.name} ({', '.join(connections)});",
             "endmodule",
             "",
         ]
@@ -119,27 +120,28 @@ class Design:
 
 
 def compile_model(
-    design: Design, harness: str, constants: Mapping[str, int], *, trace: bool = False
+    design: Design, harness: str, constants: Mapping[str, int], *, form: Form | None = None
 ) -> Path:
     """The shared library of ``design`` under the C++ file ``harness`` of this package.
 
-    ``constants`` reach the harness as macros; ``trace`` makes the model able to write a VCD
-    file (and slower). The result is cached by everything that goes into it; the first time
-    takes seconds to a minute, with a line on stderr.
+    ``constants`` reach the harness as macros; with ``form`` the model can record
+    a waveform (and is slower). The result is cached by everything that goes into it; the first time
+    takes a minute or more, and says on stderr how far it is.
 
     Raises `MissingToolError` without compiler or Verilator, `FractrainError` if they fail.
     """
     require_tools()
+    name = design.name.removesuffix(BEHIND_REGISTERS)
     sources = {
-        "model.v": design.verilog,
+        "model.v": with_useful_signals(design.verilog, name) if form else design.verilog,
         "ports.h": _ports_header(design, constants),
         "model.h": _package_file("model.h"),
         "harness.cpp": _package_file(harness),
     }
     sources |= _own_headers(sources)
     arguments = [*VERILATOR_ARGUMENTS, "--top-module", design.name]
-    if trace:
-        arguments.append("--trace-vcd")
+    if form:
+        arguments += form.verilator_arguments
     key = content_hash(
         *(part for item in sources.items() for part in item),
         *arguments,
@@ -151,32 +153,43 @@ def compile_model(
     )
 
     def build(folder: Path) -> None:
-        for name, text in sources.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        with _progress(f"compiling the simulation of {design.name}, once"):
-            _verilate(folder, arguments)
-        shutil.rmtree(folder / "obj")
+        with (
+            activity(f"compiling the simulation of {name}, once") as tell,
+            plain_workspace(folder) as work,
+        ):
+            for file, text in sources.items():
+                (work / file).write_text(text, encoding="utf-8")
+            _verilate(work, arguments, folder / LOG, tell)
+            shutil.rmtree(work / "obj")
 
     return cached_folder(build_root() / "cosim", key, build) / LIBRARY
 
 
-def _verilate(folder: Path, arguments: list[str]) -> None:
+def _verilate(
+    folder: Path, arguments: list[str], kept_log: Path, tell: Callable[[str], None]
+) -> None:
+    """Compile in ``folder``; what fails names the log where it lies afterwards."""
     flags = ["-CFLAGS", " ".join([*COMPILER_FLAGS, "-I.."]), "-LDFLAGS", " ".join(LINKER_FLAGS)]
     command = ["verilator", *arguments, *flags, "harness.cpp", "model.v"]
-    _execute(command, folder)
-    _execute(["make", f"-j{JOBS}", "-C", "obj", "-f", "Vmodel.mk", *OPTIMIZATION], folder)
+    _execute(command, folder, kept_log, lambda: tell("Verilog to C++"))
+    make = ["make", f"-j{JOBS}", "-C", "obj", "-f", "Vmodel.mk", *OPTIMIZATION]
+    objects = Objects(make, folder, folder / "obj", tool_environment())
+    _execute(make, folder, kept_log, lambda: tell(objects.progress()))
     shutil.move(folder / "obj" / LIBRARY, folder / LIBRARY)
 
 
-def _execute(command: list[str], folder: Path) -> None:
+def _execute(command: list[str], folder: Path, kept_log: Path, watch: Callable[[], None]) -> None:
     log = folder / LOG
-    with log.open("a") as output:
-        result = subprocess.run(
-            command, cwd=folder, env=tool_environment(), stdout=output, stderr=subprocess.STDOUT
-        )
-    if result.returncode:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise FractrainError(f"{command[0]} failed; its whole output is in {log}:\n{tail}")
+    if run_watched(command, folder, log, tool_environment(), watch):
+        cause = _cause(log.read_text("utf-8", "replace").splitlines())
+        raise FractrainError(f"{command[0]} failed: {cause}; its whole output is in {kept_log}")
+
+
+def _cause(lines: list[str]) -> str:
+    """The first error that a compiler names, else the last thing it said."""
+    said = [line.strip() for line in lines if line.strip()]
+    errors = (line for line in said if re.search(r"%Error|\berror:|Error \d", line))
+    return next(errors, said[-1] if said else "it said nothing")
 
 
 def _ports_header(design: Design, constants: Mapping[str, int]) -> str:
@@ -211,16 +224,3 @@ def _member_name(port: str) -> str:
 
 def _package_file(name: str) -> str:
     return (resources.files("sim.cosim") / name).read_text(encoding="utf-8")
-
-
-@contextmanager
-def _progress(text: str) -> Iterator[None]:
-    """A line on stderr while something slow runs: what it is, then how long it took."""
-    start = time.monotonic()
-    state = "failed after"
-    print(f"{text} ... ", end="", file=sys.stderr, flush=True)
-    try:
-        yield
-        state = "done in"
-    finally:
-        print(f"{state} {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)

@@ -217,11 +217,7 @@ struct Board {
 
 extern "C" {
 
-// Null if the trace file cannot be written.
-EXPORT Board* machine_open(const char* trace_file) {
-    Machine* machine = Machine::open(trace_file);
-    return machine == nullptr ? nullptr : new Board{machine};
-}
+EXPORT Board* machine_open() { return new Board{Machine::open()}; }
 EXPORT void machine_close(Board* board) { delete board; }
 
 EXPORT void machine_reset(Board* board) {
@@ -229,8 +225,13 @@ EXPORT void machine_reset(Board* board) {
     board->memory.drive();
     board->registers.drive();
     board->machine->reset();
-    board->machine->flush();
 }
+
+EXPORT void machine_trace(Board* board, const char* file, std::uint64_t first, std::uint64_t end,
+                          std::uint64_t half_period) {
+    board->machine->trace(file, first, end, half_period);
+}
+EXPORT void machine_end_trace(Board* board) { board->machine->end_trace(); }
 
 EXPORT void machine_attach(Board* board, std::uint8_t* bytes, std::uint64_t base,
                            std::uint64_t size) {
@@ -275,7 +276,6 @@ EXPORT std::int64_t register_access(Board* board, std::uint64_t limit) {
         if (limit-- == 0) return -1;
         board->cycle();
     }
-    board->machine->flush();
     return board->registers.response;
 }
 EXPORT std::int64_t register_write(Board* board, std::uint32_t address, std::uint32_t data,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ctypes import byref
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +47,12 @@ from sim.cosim.convolution_ports import convolution_ports
 from sim.cosim.designs import cached_design
 from sim.cosim.simulation import Simulation
 from sim.cosim.stalls import BusStalls
+from sim.cosim.waveform import MOST_BYTES, Waveform
 from sim.memory_model import MemoryModel
 
 ENGINE_NAME = "convolution_engine"
 REGISTER_CYCLES = 1_000
+SLICE_CYCLES = 50_000  # Ctrl-C is noticed between two slices
 DRAIN_CYCLES = 100_000
 Counters = Mapping[Tag, Mapping[str, int]]
 
@@ -98,7 +99,8 @@ class ConvolutionSimulation(Simulation):
 
     memory_bytes : size of the memory, a multiple of 4096
     design : the RTL; by default the engine of ``parameters``
-    trace : file to write all signals of all cycles to, as VCD (slow and large)
+    waveform : records the signals until this is closed (slow); its cycles are those of `cycles`
+    watch : called now and then while a program runs, with its cycles so far
 
     Raises `MissingToolError` when a tool is missing, `ParameterError` if ``design`` has not the
     engine's ports. Every method that clocks the machine raises `MachineError` once the design
@@ -112,7 +114,8 @@ class ConvolutionSimulation(Simulation):
         memory_bytes: int = 1 << 20,
         base_address: int = 0,
         design: Design | None = None,
-        trace: str | Path | None = None,
+        waveform: Waveform | None = None,
+        watch: Callable[[int], None] | None = None,
     ) -> None:
         for name, value in (("memory_bytes", memory_bytes), ("base_address", base_address)):
             if value < 0 or value % 4096:
@@ -132,14 +135,19 @@ class ConvolutionSimulation(Simulation):
             design.with_registered_inputs(),
             "convolution.cpp",
             _constants(parameters),
-            trace=bool(trace),
+            form=waveform.form if waveform else None,
         )
-        self._open(library.load(path), trace)
+        self._open(library.load(path))
         self._library.machine_attach(
             self._open_handle(), self.memory.ctypes.data, base_address, memory_bytes
         )
         self.configure()
+        self._waveform, self._watch = waveform, watch
         self.reset()
+        if waveform:
+            half_period = round(1e6 / parameters.clock_mhz / 2)
+            place = waveform.path, waveform.first, waveform.end
+            self._library.machine_trace(self._open_handle(), *place, half_period)
 
     # -- the far side of the ports ----------------------------------------------------------
 
@@ -212,11 +220,17 @@ class ConvolutionSimulation(Simulation):
 
     def advance(self, cycles: int, *, until_interrupt: bool = True) -> bool:
         """Clock ``cycles`` cycles, or fewer if the interrupt comes; whether it is there."""
-        handle = self._open_handle()
-        self._library.machine_advance(handle, max(0, cycles), int(until_interrupt))
-        state = self._state()
-        library.require_rules(state)
-        return bool(state.interrupt)
+        end = self.cycles + max(0, cycles)
+        while True:
+            slice_ = min(SLICE_CYCLES, end - self.cycles)
+            self._library.machine_advance(self._open_handle(), slice_, int(until_interrupt))
+            state = self._state()
+            library.require_rules(state)
+            self._follow_waveform(state.cycles)
+            if state.cycles >= end or (until_interrupt and state.interrupt):
+                return bool(state.interrupt)
+            if self._watch:
+                self._watch(state.cycles - self._started_at)
 
     def finish(self, *, cycle_limit: int) -> RunResult:
         """Wait for the end of the program that was started, ``cycle_limit`` cycles after START at
@@ -247,6 +261,15 @@ class ConvolutionSimulation(Simulation):
             bytes_read=tuple(8 * each.read_beats for each in state.traffic),
             bytes_written=tuple(8 * each.write_beats for each in state.traffic),
         )
+
+    def _follow_waveform(self, cycles: int) -> None:
+        """Note that the waveform has begun; end it if it has become too large."""
+        if (waveform := self._waveform) is None or waveform.full:
+            return
+        waveform.begun = cycles > waveform.first
+        if waveform.size_bytes > MOST_BYTES:
+            self._library.machine_end_trace(self._open_handle())
+            waveform.full = True
 
     def _collect(self, most: int | None) -> None:
         """New room for result beats; the old one belongs to the last result."""

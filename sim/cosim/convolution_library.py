@@ -191,9 +191,11 @@ def load(path: Path) -> ctypes.CDLL:
     machine, word, number = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
     signed, pointer = ctypes.c_int64, ctypes.POINTER
     for name, result, arguments in (
-        ("machine_open", machine, [ctypes.c_char_p]),
+        ("machine_open", machine, []),
         ("machine_close", None, [machine]),
         ("machine_reset", None, [machine]),
+        ("machine_trace", None, [machine, ctypes.c_char_p, number, number, number]),
+        ("machine_end_trace", None, [machine]),
         ("machine_attach", None, [machine, ctypes.c_void_p, number, number]),
         ("machine_configure", None, [machine, pointer(Setting)]),
         ("machine_inject", None, [machine, pointer(Faults)]),

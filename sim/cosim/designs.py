@@ -12,6 +12,7 @@ from gen.build_hash import build_hash
 from hw.contract.parameters import Parameters
 from sim.cosim.cache import build_root, cached_folder, content_hash
 from sim.cosim.compile import Design
+from sim.progress import activity
 
 VERILOG = "design.v"
 CLOCK_MARGIN_SECONDS = 2.0
@@ -28,14 +29,19 @@ def cached_design(name: str, parameters: Parameters, emit: Callable[[], str]) ->
     sources = sorted(file for folder in folders for file in folder.rglob("*.py"))
     started = process_start()
     if started is None or any(file.stat().st_mtime > started for file in sources):
-        return Design(name, emit())
+        return Design(name, _emitted(name, emit))
     key = content_hash(name, *(build_hash(parameters, folder) for folder in folders))
 
     def build(folder: Path) -> None:
-        (folder / VERILOG).write_text(emit(), encoding="utf-8")
+        (folder / VERILOG).write_text(_emitted(name, emit), encoding="utf-8")
 
     folder = cached_folder(build_root() / "verilog", key, build)
     return Design(name, (folder / VERILOG).read_text(encoding="utf-8"))
+
+
+def _emitted(name: str, emit: Callable[[], str]) -> str:
+    with activity(f"generating the Verilog of {name}"):
+        return emit()
 
 
 def process_start() -> float | None:

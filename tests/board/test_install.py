@@ -64,6 +64,8 @@ def test_a_second_time_changes_nothing(installed: Path) -> None:
 def test_a_new_version_leaves_the_one_before(tmp_path: Path) -> None:
     """Three versions of a copied tree: the link moves, two stay."""
     copy = tmp_path / "tree"
+    copy.mkdir()
+    shutil.copy(SCRIPT.parents[2] / "fractrain.py", copy)
     for name in ("host", "hw", "gen", "sim", "configs", "board"):
         source = SCRIPT.parents[2] / name
         shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -222,6 +224,51 @@ def test_shell_is_clean() -> None:
     subprocess.run(["sh", "-n", SCRIPT], check=True)
     if shutil.which("shellcheck"):
         subprocess.run(["shellcheck", SCRIPT], check=True)
+
+
+# -- folders of any name, environments of any kind ------------------------------------------------
+
+ODD = '-one (odd) [folder] it\'s $HOME #1 %s & ; "q" \\n é :'
+
+
+def test_folders_of_any_name(installed: Path, tmp_path: Path) -> None:
+    """Tree, target, bitstream and temporary folder; with what may be set in a shell."""
+    odd = tmp_path / ODD
+    odd.mkdir()
+    copy = odd / "tree"
+    copy.mkdir()
+    shutil.copy(SCRIPT.parents[2] / "fractrain.py", copy)
+    for name in ("host", "hw", "gen", "sim", "configs", "board"):
+        source = SCRIPT.parents[2] / name
+        shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    root = odd / "root"
+    root.mkdir()
+    stream = bitstream(odd / "bitstream")
+    result = subprocess.run(
+        ["./tree/board/zc706/install.sh", "--root", "root", "./bitstream"],
+        cwd=odd,
+        env=os.environ
+        | {"TMPDIR": str(odd), "CDPATH": "/:/usr", "TAR_OPTIONS": "--nonsense", "PYTHONHOME": "/x"},
+        umask=0o077,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert tree(root) == tree(installed)
+    assert sorted(entry.name for entry in odd.iterdir()) == ["bitstream", "root", "tree"]
+    for path in (root / "usr").rglob("*"):
+        assert os.stat(path).st_mode & 0o044 == 0o044, f"{path} is for its owner only"
+    assert stream.is_dir()
+
+
+def test_a_line_break_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    root = tmp_path / "a\nb"
+    root.mkdir()
+    result = install("--root", root)
+    assert result.returncode == 2
+    assert "a path has a line break" in result.stderr
+    assert not tree(root)
 
 
 # -- what is installed, with the board's packages only --------------------------------------------

@@ -12,6 +12,7 @@ from hw.contract.commands import Format, Store, Tag
 from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import Parameters
 from hw.contract.precision import Precision
+from sim.cosim.compile import Design
 from sim.cosim.convolution import ConvolutionSimulation, RunResult
 from sim.functional import FunctionalMachine
 from tests.coverage import bins, reference
@@ -39,12 +40,17 @@ class Mismatch(AssertionError):
 
 
 class Machine:
-    """The engine of ``parameters`` in co-simulation, and the coverage of what it has done."""
+    """The engine of ``parameters`` in co-simulation, and the coverage of what it has done.
 
-    def __init__(self, parameters: Parameters, coverage: Coverage) -> None:
+    ``design``: its RTL, by default that made for simulation.
+    """
+
+    def __init__(
+        self, parameters: Parameters, coverage: Coverage, design: Design | None = None
+    ) -> None:
         self.parameters, self.coverage = parameters, coverage
         self.runs = self.steps = self.cycles = self.refused = 0
-        self._engine = ConvolutionSimulation(parameters, memory_bytes=MEMORY_BYTES)
+        self._engine = ConvolutionSimulation(parameters, memory_bytes=MEMORY_BYTES, design=design)
         self._engine.memory[:] = 0x5A
 
     def close(self) -> None:

@@ -51,7 +51,9 @@ class _Rules(wiring.Component):
         valid, ready = self.signal(f"{channel}valid"), self.signal(f"{channel}ready")
         before = Signal.like(payload)
         m.d.sync += [waiting.eq(valid & ~ready), before.eq(payload)]
-        m.d.comb += Assert(~waiting | (valid & (payload == before)))
+        m.d.comb += Assert(
+            ~waiting | (valid & (payload == before)), f"an offer of {channel} stays as it is"
+        )
 
     def addresses(self, m: Module, answered: Value) -> None:
         """Bursts of 64-bit beats, INCR, aligned, within 4 KB and the window; not too many."""
@@ -75,9 +77,12 @@ class _Rules(wiring.Component):
             last <= self.window_last,
         ):
             m.d.comb += Assert(~valid | rule)
-        m.d.comb += Assert(~(self.offered & self.still))
+        m.d.comb += Assert(~(self.offered & self.still), "no burst begins while held")
         now = Signal.like(self.under_way)
-        m.d.comb += [now.eq(self.under_way + self.offered), Assert(now <= self.limit)]
+        m.d.comb += [
+            now.eq(self.under_way + self.offered),
+            Assert(now <= self.limit, "no more bursts under way than allowed"),
+        ]
         m.d.sync += self.under_way.eq(now - answered)
 
 
@@ -179,8 +184,11 @@ class WriteRules(_Rules):
             unsent.push.eq(self.offered),
             unsent.length.eq(axi.awlen),
             unsent.taken.eq(axi.wvalid & axi.wready),
-            Assert(~axi.wvalid | (unsent.any & (axi.wlast == unsent.last) & (axi.wid == 0))),
-            Assert(~(fresh & self.void) | (axi.wstrb == 0)),
+            Assert(
+                ~axi.wvalid | (unsent.any & (axi.wlast == unsent.last) & (axi.wid == 0)),
+                "as many beats as the burst says",
+            ),
+            Assert(~(fresh & self.void) | (axi.wstrb == 0), "no byte of forgotten data is enabled"),
             Assume(~axi.bvalid | ((sent != 0) & (accepted != 0))),
             Assert(axi.bready),
             # the invariants of the rules themselves

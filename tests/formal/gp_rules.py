@@ -11,7 +11,21 @@ from hw.axi.signature import BURST_INCR, DECERR, OKAY, SLVERR
 from hw.contract.zynq import REGISTERS_BASE
 from hw.zynq.gp_bridge import _Reads, _Writes
 
-__all__ = ["ReadMonitor", "WriteMonitor"]
+__all__ = [
+    "ACCESSED",
+    "ANSWERED",
+    "AWAITED",
+    "SOON",
+    "WORST",
+    "ReadMonitor",
+    "WriteMonitor",
+]
+
+ACCESSED = "registers see what is not refused, once"
+ANSWERED = "an answer has the ID of its burst"
+WORST = "the answer is that of the worst beat"
+SOON = "something happens soon"
+AWAITED = "data are taken soon"
 
 IDLE_CYCLES = 2
 """Cycles at most in which it is the bridge's turn and nothing can be seen of it."""
@@ -114,7 +128,7 @@ class _Monitor(wiring.Component):
         """If it is nobody else's turn, something happens soon; so the bridge cannot hang."""
         idle = Signal(range(IDLE_CYCLES + 2))
         m.d.sync += idle.eq(Mux(others, 0, idle + 1))
-        m.d.comb += Assert(idle <= IDLE_CYCLES)
+        m.d.comb += Assert(idle <= IDLE_CYCLES, SOON)
 
 
 class ReadMonitor(_Monitor):
@@ -146,11 +160,11 @@ class ReadMonitor(_Monitor):
         m.d.comb += [
             Assume(~registers.rvalid | (asked & ~answered)),
             Assert(registers.rready),
-            Assert(~registers.arvalid | (burst.open & ~refused & ~asked)),
+            Assert(~registers.arvalid | (burst.open & ~refused & ~asked), ACCESSED),
             Assert(~registers.arvalid | (registers.araddr == burst.address[:12])),
             Assert(~asked | (burst.open & ~refused)),
             Assert(~gp.rvalid | burst.open),
-            Assert(~gp.rvalid | (gp.rid == burst.kept["id"])),
+            Assert(~gp.rvalid | (gp.rid == burst.kept["id"]), ANSWERED),
             Assert(~gp.rvalid | (gp.rlast == (burst.beat == burst.kept["len"]))),
             Assert(~burst.open | (burst.beat <= burst.kept["len"])),
             Assert(
@@ -261,15 +275,15 @@ class WriteMonitor(_Monitor):
         m.d.comb += [
             Assume(~registers.bvalid | (self.addressed & self.written)),
             Assert(registers.bready),
-            Assert(~accessed | (burst.open & self.pending & ~self.refused)),
+            Assert(~accessed | (burst.open & self.pending & ~self.refused), ACCESSED),
             Assert(~registers.awvalid | ~self.addressed),
             Assert(~registers.wvalid | ~self.written),
             Assert(~registers.awvalid | (registers.awaddr == burst.address[:12])),
             Assert(~self.pending | (Cat(registers.wdata, registers.wstrb) == self.beat[:-1])),
             Assert(gp.bvalid == self.answer),
             Assert(~gp.bvalid | burst.open),
-            Assert(~gp.bvalid | (gp.bid == burst.kept["id"])),
-            Assert(~gp.bvalid | (gp.bresp == self.worst)),
+            Assert(~gp.bvalid | (gp.bid == burst.kept["id"]), ANSWERED),
+            Assert(~gp.bvalid | (gp.bresp == self.worst), WORST),
         ]
 
     def _progress(self, m: Module) -> None:
@@ -279,7 +293,7 @@ class WriteMonitor(_Monitor):
         # while the master is awaited, it must be possible for it to come
         unready = Signal(range(IDLE_CYCLES + 2))
         m.d.sync += unready.eq(Mux(self.pending | gp.wready, 0, unready + 1))
-        m.d.comb += Assert(unready <= IDLE_CYCLES)
+        m.d.comb += Assert(unready <= IDLE_CYCLES, AWAITED)
 
     def _invariants(self, m: Module) -> None:
         """What ties the bridge's registers to the burst; without it no induction holds."""

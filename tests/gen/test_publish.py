@@ -12,7 +12,7 @@ from gen.bitstream.manifest import (
     Utilization,
 )
 from gen.manifest import MANIFEST_NAME, FileEntry, Manifest
-from gen.publish import publish, withdraw
+from gen.publish import check_replaceable, publish, withdraw
 from hw.contract.errors import DataError, ParameterError
 from hw.contract.parameters import load_parameters
 
@@ -198,3 +198,10 @@ def test_what_is_not_ours_is_not_withdrawn(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"no bitstream\.json"):
         withdraw(tmp_path, BITSTREAM_MANIFEST_NAME)
     assert contents(tmp_path) == {"thesis.tex": b"years of work"}
+
+
+def test_a_folder_below_a_file_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot write .*below: .*file is a file"):
+        check_replaceable(tmp_path / "file" / "below")
+    check_replaceable(tmp_path / "new" / "below")

@@ -18,11 +18,14 @@ import pytest
 from amaranth.lib import wiring
 from cocotb_tools.runner import get_runner
 
+from gen.plain_paths import plain_path, plain_workspace, temporary_root
 from hw.shared_module import ModuleLibrary
 from sim.cosim.cache import build_root, cached_folder, content_hash
 from sim.cosim.toolchain import require_tools, tool_environment, tool_versions
+from sim.progress import activity
 
 DEFAULT_SEED = 1
+COCOTB_FOLDERS = ("libs_dir", "share_dir")
 LOG_LINES = 60
 
 # The simulation runs inside a Python process, as a shared library: see that file.
@@ -60,8 +63,9 @@ def run_bench(
     require_tools()
     waves = os.environ.get("BENCH_WAVES", "0") not in ("", "0")
     verilog = ModuleLibrary().emit(component, name) + models
-    model = _build(verilog, name, waves)
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+    with activity(f"compiling the model of {name}"):
+        model = _build(verilog, name, waves)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=temporary_root()) as folder:
         results, log = Path(folder, "results.xml"), Path(folder, "log.txt")
         trace = build_root() / "waves" / f"{name}.vcd"
         trace.parent.mkdir(parents=True, exist_ok=True)
@@ -100,29 +104,40 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
     )
 
     def build(folder: Path) -> None:
-        source, log = folder / f"{name}.v", folder / "build.log"
-        source.write_text(verilog)
-        print(f"compiling the model of {name} ...", file=sys.stderr, flush=True)
-        make_flags = f"{tool_environment()['MAKEFLAGS']} {OPTIMIZATION}"
-        with _environment({"MAKEFLAGS": make_flags}):
-            try:
-                get_runner("verilator").build(
-                    sources=[source],
-                    hdl_toplevel=name,
-                    build_dir=folder,
-                    build_args=[*BUILD_ARGUMENTS, str(INSIDE_PYTHON)],
-                    waves=waves,
-                    log_file=log,
-                )
-            except (RuntimeError, SystemExit) as error:
-                text = log.read_text() if log.exists() else ""
-                pytest.fail(f"compiling {name} failed: {error}\n{_tail(text)}", pytrace=False)
-
-        for file in folder.iterdir():
-            if file.name != name:  # objects and precompiled headers are most of the bytes
-                file.unlink()
+        with plain_workspace(folder) as work:
+            _compile(work, verilog, name, waves)
+            for file in work.iterdir():
+                if file.name != name:  # objects and precompiled headers are most of the bytes
+                    file.unlink()
 
     return cached_folder(build_root() / "benches", key, build)
+
+
+def _compile(folder: Path, verilog: str, name: str, waves: bool) -> None:
+    """Leave the program ``name`` in ``folder``, and much else."""
+    source, log = folder / f"{name}.v", folder / "build.log"
+    source.write_text(verilog)
+    print(f"compiling the model of {name} ...", file=sys.stderr, flush=True)
+    make_flags = f"{tool_environment()['MAKEFLAGS']} {OPTIMIZATION}"
+    with _environment({"MAKEFLAGS": make_flags}), _plain_cocotb():
+        try:
+            get_runner("verilator").build(
+                sources=[source],
+                hdl_toplevel=name,
+                build_dir=folder,
+                build_args=[*BUILD_ARGUMENTS, str(plain_path(INSIDE_PYTHON))],
+                waves=waves,
+                log_file=log,
+            )
+        except (RuntimeError, SystemExit) as error:
+            text = log.read_text() if log.exists() else ""
+            pytest.fail(f"compiling {name} failed: {error}\n{_tail(text)}", pytrace=False)
+
+
+def _plain_cocotb() -> Any:
+    """Within it the makefile that Verilator writes names cocotb's files by plain paths."""
+    folders = {name: plain_path(getattr(cocotb_tools.config, name)) for name in COCOTB_FOLDERS}
+    return patch.multiple(cocotb_tools.config, **folders)
 
 
 def _inside_python(folder: Path, library: Path) -> dict[str, str]:
@@ -136,10 +151,13 @@ def _inside_python(folder: Path, library: Path) -> dict[str, str]:
 
 def _environment(settings: Mapping[str, str]) -> Any:
     """The environment that cocotb's runner reads its tools and ``settings`` from."""
-    environment = tool_environment() | settings
-    environment["GPI_USERS"] = cocotb_tools.config.pygpi_entry_point()  # and no libpython
-    environment.pop("PYTEST_CURRENT_TEST", None)  # with it, the runner ends the whole process
-    environment.pop("WAVES", None)  # overrides what is asked for here
+    environment = tool_environment() | {"LC_ALL": "C.UTF-8"} | settings  # Python's, too
+    library, function = cocotb_tools.config.pygpi_entry_point().rsplit(",", 1)
+    environment["GPI_USERS"] = f"{plain_path(Path(library))},{function}"  # and no libpython
+    inherited = environment.get("LD_LIBRARY_PATH")
+    # The program names this folder, too, but a link may have been there when it was compiled.
+    libraries = [str(plain_path(cocotb_tools.config.libs_dir)), *filter(None, [inherited])]
+    environment["LD_LIBRARY_PATH"] = os.pathsep.join(libraries)
     return patch.dict(os.environ, environment, clear=True)
 
 

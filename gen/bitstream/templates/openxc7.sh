@@ -29,12 +29,14 @@ stage versions
     nextpnr-xilinx --version || true
 } > reports/versions.txt 2>&1
 
+# Everything is laid flat, modules that other flows keep, too.
 # The constraints name the net clock, which would else keep another of its names only.
 # splitnets in the middle: abc9's names for single bits can clash with those of other wires, on which
 # Yosys stops (YosysHQ/yosys 4349). Scope information is no cell of the FPGA.
 stage synthesis
 yosys -l reports/synthesis.log -p '
     read_verilog @{sources}
+    setattr -mod -unset keep_hierarchy *
     setattr -set keep 1 @{top}/w:clock
     synth_xilinx -flatten -abc9 -family xc7 -top @{top} -run begin:map_luts
     splitnets

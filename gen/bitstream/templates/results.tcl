@@ -25,6 +25,8 @@ proc write_result {} {
     set lines [list \
         "format fractrain-vivado-result/1" \
         "vivado $::vivado_version" \
+        "run $::chosen_run" \
+        "strategy [get_property STRATEGY [get_runs $::chosen_run]]" \
         "clock_mhz $::actual_mhz" \
         "setup_slack_ns $::setup_slack" \
         "hold_slack_ns $::hold_slack" \
@@ -38,6 +40,7 @@ proc read_utilization {} {
     set report [read_file reports/utilization.rpt]
     set ::utilization [list \
         "lut [used $report {Slice LUTs}]" \
+        "memory_lut [used $report {LUT as Memory}]" \
         "ff [used $report {Slice Registers}]" \
         "bram36 [used $report {Block RAM Tile}]" \
         "dsp [used $report DSPs]"]

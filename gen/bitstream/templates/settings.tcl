@@ -13,10 +13,13 @@ set sources {@{sources}}
 set constraints {@{constraints}}
 set registers_base @{registers_base}
 set registers_range @{registers_range}
+set gp0_range @{gp0_range}
 set ddr_range @{ddr_range}
 set bit_name @{bit_name}
 set xsa_name @{xsa_name}
 set jobs @{jobs}
+# One implementation with each of them; the best that passes all checks is taken.
+set strategies {@{strategies}}
 # Critical warnings, by id, that do not end the build; plain warnings that do: id, and the file that
 # the line must name, if any.
 set tolerated_messages {@{tolerated}}

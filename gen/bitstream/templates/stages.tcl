@@ -8,6 +8,7 @@ set oldest_vivado 2020.1
 set current_stage start
 
 proc stage {name} {
+    if {$name eq $::current_stage} return
     set ::current_stage $name
     puts "FRACTRAIN STAGE $name"
     flush stdout

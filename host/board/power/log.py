@@ -19,7 +19,9 @@ from host.board.power.record import (
 )
 from host.board.power.sampler import PowerSampler, Sample, watts
 from host.training.journal import Journal
+from host.training.measurements import put_aside
 from host.training.meter import Meter
+from hw.contract.errors import DataError
 
 __all__ = ["PowerLog"]
 
@@ -39,6 +41,14 @@ class PowerLog(Meter):
         self._recent: list[Sample] = []
         self._open_steps: list[tuple[int, float, float]] = []
         self._begun = 0.0
+
+    def resume(self, folder: Path, note: Callable[[str], None]) -> None:
+        """Put a log aside that `summary` could not read at the end."""
+        journal = Journal(folder / NAME)
+        try:
+            summarize(journal.read())
+        except DataError as error:
+            put_aside(journal, f"cannot be used ({error})", note)
 
     def start(self) -> None:
         """Sample from now on."""
@@ -65,12 +75,18 @@ class PowerLog(Meter):
         while self._open_steps and newest is not None and self._open_steps[0][2] <= newest:
             self._write_step(journal, *self._open_steps.pop(0))
 
+    def sync(self) -> None:
+        """Make the log durable."""
+        if self._journal is not None:
+            self._journal.sync()
+
     def close(self, folder: Path | None) -> None:
         """End sampling; write the rest to ``folder``, None if no run has begun there."""
         self._sampler.stop()
         if folder is not None:
             self.write(folder)
         if self._journal is not None:
+            self._journal.sync()
             self._journal.close()
 
     def summary(self, folder: Path) -> dict[str, Any]:
@@ -79,7 +95,6 @@ class PowerLog(Meter):
 
     def _begin(self, folder: Path) -> Journal:
         journal = self._journal = Journal(folder / NAME)
-        journal.truncate(len(journal))  # a torn last line goes, or the next would be torn, too
         sampler = self._sampler
         journal.append(part_line(sampler.channels, sampler.rails, sampler.rate_hz))
         return journal

@@ -44,6 +44,7 @@ def build(tmp_path: Path) -> Build:
         *,
         without: str = "",
         tolerated: tuple[str, ...] = (),
+        attempts: int = 1,
         faults: dict[str, str] | None = None,
         instead: dict[str, str] | None = None,
         made: Path | None = None,
@@ -52,7 +53,9 @@ def build(tmp_path: Path) -> Build:
         folder = tmp_path / "project"
         folder.mkdir()
         sources = quick_sources(parameters)
-        script = vivado_script(parameters, list(sources), jobs=3, tolerated=tolerated)
+        script = vivado_script(
+            parameters, list(sources), jobs=3, tolerated=tolerated, attempts=attempts
+        )
         for text, mistake in (instead or {}).items():
             assert script.count(text) == 1
             script = script.replace(text, mistake)

@@ -1,6 +1,7 @@
 """Programs that stand for Vivado and the open tools, and a machine whose Verilog takes no time."""
 
 import functools
+import shlex
 import sys
 import zipfile
 from pathlib import Path
@@ -61,8 +62,15 @@ Path(option("--output_file")).write_bytes(Path(os.environ["FAKE_BIT"]).read_byte
 """,
 }
 
+PYTHON_SCRIPT = """\
+#!/bin/sh
+''':'
+exec {python} "$0" "$@"
+'''
+"""
+"""First lines of a program in Python; one that names a Python directly cannot have blanks."""
+
 PRELUDE = """\
-#!{python}
 import atexit, os, signal, sys, time
 from pathlib import Path
 
@@ -151,6 +159,10 @@ def write_open_tools(folder: Path) -> None:
     """The four programs of the open flow in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, body in FAKE_OPEN_TOOLS.items():
-        prelude = PRELUDE.format(python=sys.executable, statistics=STATISTICS, name=name)
-        (folder / name).write_text(prelude + body)
-        (folder / name).chmod(0o755)
+        write_python(folder / name, PRELUDE.format(statistics=STATISTICS, name=name) + body)
+
+
+def write_python(path: Path, text: str) -> None:
+    """The program ``path``, which this Python runs."""
+    path.write_text(PYTHON_SCRIPT.format(python=shlex.quote(sys.executable)) + text)
+    path.chmod(0o755)

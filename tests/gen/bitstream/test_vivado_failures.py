@@ -16,16 +16,23 @@ CALLED = (
     *("report_timing_summary", "report_utilization", "report_route_status", "report_drc"),
     *("report_methodology", "report_cdc", "report_clock_utilization", "report_power"),
     *("get_timing_paths", "get_clocks", "check_timing", "close_design", "write_hw_platform"),
+    *("current_design", "get_ports", "current_run", "create_run"),
 )
+# Called where another has failed already: the first reason stays.
+AFTER_A_FAILURE = ("write_checkpoint",)
+SEVERAL = ("create_run",)
+"""Called for several attempts only."""
 
 
 def test_every_command_that_is_called_is_made_to_fail(build: Build) -> None:
-    assert {call[0] for call in build().calls()} == set(CALLED)
+    run = build(faults={"max_slack@impl_2": "-1"}, attempts=2)
+    assert {call[0] for call in run.calls()} == {*CALLED, *AFTER_A_FAILURE}
 
 
 @pytest.mark.parametrize("command", CALLED)
 def test_command_fails(command: str, build: Build) -> None:
-    run = build(faults={f"fail:{command}": "no such luck"})
+    attempts = 2 if command in SEVERAL else 1
+    run = build(faults={f"fail:{command}": "no such luck"}, attempts=attempts)
     assert run.code == 1, run.errors
     assert command in run.failure
     assert run.failure.partition(": ")[0] in STAGES
@@ -53,7 +60,18 @@ FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
             "synth_design_message": "ERROR: [Common 17-345] A valid license was not found",
         },
         "synthesis",
-        "synth_1 ended at 0%: synth_design ERROR; ERROR: [Common 17-345] A valid license",
+        "this Vivado has no licence for the Z-7045, which its free edition does not cover; ERROR: "
+        "[Common 17-345] A valid license",
+    ),
+    "memory in registers": (
+        {"synth_design_message": "WARNING: [Synth 8-4767] Trying to implement RAM in registers"},
+        "synthesis",
+        "a warning that matters: WARNING: [Synth 8-4767] Trying to implement RAM in registers",
+    ),
+    "memory of another style": (
+        {"synth_design_message": "WARNING: [Synth 8-3391] Unable to infer a block/distributed RAM"},
+        "synthesis",
+        "a warning that matters: WARNING: [Synth 8-3391] Unable to infer",
     ),
     "synthesis status": (
         {"synth_design_status": "synth_design ERROR"},
@@ -96,10 +114,11 @@ FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
         "a warning that matters: WARNING: [Vivado 12-508]",
     ),
     "implementation warning": (
-        {"route_design_message": "CRITICAL WARNING: [Route 35-39] The design did not meet timing"},
+        {"route_design_message": "CRITICAL WARNING: [Route 35-7] Design has unroutable pins"},
         ROUTED,
-        "[Route 35-39]",
+        "[Route 35-7]",
     ),
+    "no memory LUTs": ({"utilization": "| Slice LUTs | 1 |"}, "reports", "how many LUT as Memory"),
     "setup": ({"max_slack": "-0.001"}, ROUTED, "timing is not met: setup slack -0.001 ns"),
     "hold": ({"min_slack": "-0.25"}, ROUTED, "timing is not met: hold slack -0.25 ns"),
     "no slack": ({"max_slack": ""}, ROUTED, "the worst path (max) has no slack"),
@@ -151,7 +170,7 @@ FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
     "no platform": ({"no_xsa": "1"}, "hardware platform", "write_hw_platform left no outputs/"),
     **{
         f"{kind}{', counts below the headings' if old else ''}": (
-            {f"check:{kind}": "7"} | ({"old_check_timing": "1"} if old else {}),
+            {f"check:{kind}": "7", "own_ports": "led"} | ({"old_check_timing": "1"} if old else {}),
             ROUTED,
             f"check_timing: {kind} at 7 places",
         )
@@ -222,17 +241,45 @@ def test_vivado_killed(command: str, build: Build) -> None:
     assert not (run.folder / "result.txt").exists()
 
 
+LATE = (
+    "CRITICAL WARNING: [Route 35-39] The design did not meet timing requirements.\n"
+    "CRITICAL WARNING: [Timing 38-282] The design failed to meet the timing requirements."
+)
+
+
+def test_timing_that_the_last_step_mends(build: Build) -> None:
+    """Said in the middle of the run, by what was not the end of it."""
+    run = build(faults={"route_design_message": LATE})
+    assert run.code == 0, run.lines
+    assert "setup_slack_ns 0.137" in (run.folder / "result.txt").read_text()
+
+
 def test_reports_of_a_design_that_misses_timing_stay(build: Build) -> None:
-    """Vivado says so of the run, too; the slack is the reason that is given."""
+    """With the routed design. Vivado says so of the run, too; the slack is the reason given."""
     run = build(
         faults={
             "route_design_status": "route_design Complete, Failed Timing!",
-            "route_design_message": "CRITICAL WARNING: [Timing 38-282] The design failed",
+            "route_design_message": LATE,
             "max_slack": "-1.5",
         }
     )
     assert run.failure == f"{ROUTED}: timing is not met: setup slack -1.5 ns"
-    assert {file.stem for file in (run.folder / "reports").iterdir()} == set(REPORTS)
+    assert {file.name for file in (run.folder / "reports").iterdir()} == {
+        "routed.dcp",
+        *(f"{name}.rpt" for name in REPORTS),
+    }
+    assert run.leaves_nothing_to_load()
+
+
+def test_a_checkpoint_that_cannot_be_written_changes_no_reason(build: Build) -> None:
+    run = build(faults={"fail:write_checkpoint": "disk full", "max_slack": "-1.5"})
+    assert run.failure == f"{ROUTED}: timing is not met: setup slack -1.5 ns"
+
+
+@pytest.mark.parametrize("kind", ["no_input_delay", "no_output_delay", "partial_input_delay"])
+def test_delays_at_pads_of_the_processing_system_do_not_matter(kind: str, build: Build) -> None:
+    run = build(faults={f"check:{kind}": "130"})
+    assert run.code == 0, run.lines
 
 
 def test_counts_below_the_headings_of_check_timing(build: Build) -> None:

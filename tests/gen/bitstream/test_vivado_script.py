@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gen.bitstream.strategies import STRATEGIES
 from gen.bitstream.vivado import REPORTS
 from gen.bitstream.vivado_script import PARTS, vivado_script
 from hw.contract.parameters import load_parameters
@@ -30,10 +31,13 @@ def test_to_the_end(ports: int, build: Build) -> None:
     assert (run.folder / "result.txt").read_text().splitlines() == [
         "format fractrain-vivado-result/1",
         "vivado 2023.2",
+        "run impl_1",
+        "strategy Performance_ExplorePostRoutePhysOpt",
         "clock_mhz 200.000000",
         "setup_slack_ns 0.137",
         "hold_slack_ns 0.021",
         "lut 123456",
+        "memory_lut 3456",
         "ff 234567",
         "bram36 221.5",
         "dsp 512",
@@ -102,6 +106,26 @@ def test_checks_come_before_the_bitstream(build: Build) -> None:
         assert names.index(check) < bitstream
 
 
+def test_post_route_optimization_is_on_whatever_the_strategy(build: Build) -> None:
+    """A strategy sets all steps, so it comes first."""
+    calls = [" ".join(call) for call in build(attempts=2).calls()]
+    for run, strategy in enumerate(STRATEGIES[:2], start=1):
+        chosen = calls.index(f"set_property strategy {strategy} impl_{run}")
+        step = "STEPS.POST_ROUTE_PHYS_OPT_DESIGN.IS_ENABLED true"
+        assert chosen < calls.index(f"set_property {step} impl_{run}")
+    assert "set_property strategy Flow_PerfOptimized_high synth_1" in calls
+
+
+def test_registers_get_all_of_gp0_where_4_kb_are_too_little(build: Build) -> None:
+    run = build(faults={"smallest_range": str(1 << 16)})
+    assert run.code == 0, run.lines
+    calls = [" ".join(call) for call in run.calls() if call[0] == "assign_bd_address"]
+    assert calls[1].startswith("assign_bd_address -offset 0x40000000 -range 0x40000000 ")
+    assert any(
+        "registers not assigned to 0x00001000 bytes: ERROR: [BD" in each for each in run.lines
+    )
+
+
 def test_from_another_folder(build: Build, tmp_path: Path) -> None:
     """Whoever runs it by hand may stand anywhere; it works in the folder of the script."""
     run = build()
@@ -114,6 +138,21 @@ def test_from_another_folder(build: Build, tmp_path: Path) -> None:
     )
     assert result.returncode == 0
     assert (run.folder / "result.txt").exists()
+
+
+def test_by_hand_in_a_folder_that_vivado_does_not_take(build: Build, tmp_path: Path) -> None:
+    folder = build().folder.rename(tmp_path / "one space")
+    result = subprocess.run(
+        ["tclsh", str(SCRIPTED_VIVADO), "build.tcl"],
+        cwd=folder,
+        env=os.environ | {"SCRIPTED_VIVADO_FILES": str(tmp_path / "made")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert "FRACTRAIN FAILED start: the path" in result.stdout
+    assert not (folder / "result.txt").exists()
 
 
 # -- the script itself -------------------------------------------------------------------------
@@ -141,6 +180,8 @@ def test_the_scripted_vivado_is_strict(tmp_path: Path) -> None:
         "set_property -dict {CONFIG.PCW_USE_HP0 1} /ps7": "/ps7 has no property CONFIG.PCW_USE_HP0",
         "set_property top 7x sources_1": "top of sources_1 cannot be 7x",
         "get_runs impl_2": "no run impl_2",
+        "set_property strategy Fast [get_runs impl_1]": "impl_1 has no strategy Fast",
+        "create_run impl_2 -parent_run synth_1 -flow x": "create_run -parent_run synth_1 -flow x",
     }.items():
         (tmp_path / "a.tcl").write_text(f"if {{[catch {{{line}}} m]}} {{puts $m}}\n")
         result = subprocess.run(

@@ -113,7 +113,7 @@ def test_a_fault_of_the_sources_is_refused(body: str, tmp_path: Path) -> None:
         synthesize(text, "top", tmp_path)
 
 
-def test_a_module_that_exists_once_may_be_laid_flat(tmp_path: Path) -> None:
+def test_the_verilog_says_which_modules_stay(tmp_path: Path) -> None:
     text = (
         COUNTER
         + """
@@ -122,8 +122,28 @@ module top(input clk, input [3:0] step, output [7:0] count);
 endmodule
 """
     )
-    assert set(synthesize(text, "top", tmp_path).modules) == {"top", "counter"}
-    assert set(synthesize(text, "top", tmp_path, inside=["counter"]).modules) == {"top"}
+    kept = text.replace("module counter", '(* keep_hierarchy = "yes" *) module counter')
+    assert set(synthesize(text, "top", tmp_path).modules) == {"top"}
+    assert set(synthesize(kept, "top", tmp_path).modules) == {"top", "counter"}
+
+
+TWINS = """
+module top(input clk, input d, output a, output b);
+  %s reg one = 0;
+  %s reg other = 0;
+  always @(posedge clk) begin one <= d; other <= d; end
+  assign a = one;
+  assign b = other;
+endmodule
+"""
+
+
+@pytest.mark.parametrize(("attribute", "count"), [("", 1), ('(* keep = "true" *)', 2)])
+def test_the_verilog_says_which_registers_stay_twice(
+    attribute: str, count: int, tmp_path: Path
+) -> None:
+    text = TWINS % (attribute, attribute)
+    assert synthesize(text, "top", tmp_path).cell_counts["FDRE"] == count
 
 
 def test_kill_leaves_nothing_that_looks_complete(tmp_path: Path) -> None:

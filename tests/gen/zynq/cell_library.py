@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gen.synthesis.yosys import RUN
+from gen.tool_environment import python_environment
 
 __all__ = ["PRIMITIVES", "Primitive", "empty_module", "primitives", "run_yosys"]
 
@@ -33,6 +34,7 @@ def run_yosys(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", RUN, "-q", "-p", script],
         cwd=folder,
+        env=python_environment(),
         capture_output=True,
         text=True,
         timeout=600,

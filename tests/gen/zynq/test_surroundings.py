@@ -105,6 +105,12 @@ def test_parameters_of_the_interfaces() -> None:
     }
 
 
+def test_the_reset_may_be_replicated_but_for_its_synchronizer() -> None:
+    text = surroundings(machine())[WRAPPER_NAME]
+    assert "(* max_fanout = 512 *) reg reset;" in text
+    assert '(* ASYNC_REG = "TRUE" *) reg [1:0] reset_stages;' in text
+
+
 def test_the_wrapper_connects_like_to_like() -> None:
     pins = instance(surroundings(machine())[WRAPPER_NAME], "fractrain_accelerator")
     assert pins.pop("clk") == "aclk"

@@ -543,4 +543,4 @@ def test_without_pytorch_the_error_says_what_to_install(project_root: Path) -> N
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
     )
     assert "the Python package torch is not installed" in result.stdout, result.stderr
-    assert "fractrain-fpga[torch]" in result.stdout
+    assert "make torch" in result.stdout

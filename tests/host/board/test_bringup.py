@@ -39,6 +39,7 @@ FAILURES = {
     "fpga-manager-error": ("bitstream", 5, "'write init error'", "dmesg"),
     "level-shifters": ("FCLK0", 5, "LVL_SHFTR_EN reads 0xA", "boot loader"),
     "permission-mem": ("FCLK0", 3, "no permission to open /dev/mem", "run as root"),
+    "no-ps-clock": ("FCLK0", 3, "the device tree has no ps-clk-frequency", "docs/board.md"),
     "fclk-stuck": ("FCLK0", 5, "0xF8000170 was written", "another driver"),
     "fclk-unreachable": ("FCLK0", 2, "FCLK0 in MHz: got 200.0", "boot loader"),
     "wrong-id": ("ID", 5, "register ID reads 0x0BADF00D", "another bitstream"),
@@ -53,8 +54,12 @@ FAILURES = {
     "axi-error": ("interrupt", 5, "a read with SLVERR or DECERR", "refuses reads"),
     "axi-write-error": ("4 KB loopback", 5, "a write with SLVERR or DECERR", "refuses writes"),
     "stuck-memory": ("interrupt", 5, "memory did not answer .* not idle 0.4 ms after", "AFI"),
-    "unwritten-caches": ("interrupt", 5, "unknown opcode", "not written back"),
+    "unwritten-caches": ("interrupt", 6, "sync_for_device did not write all", "dma-coherent"),
+    "half-written-caches": ("interrupt", 6, "sync_for_device did not write all", "dma-coherent"),
     "stale-caches": ("4 KB loopback", 6, "past the caches they are right", "dma-coherent"),
+    "half-stale-caches": ("4 KB loopback", 6, "past the caches they are right", "dma-coherent"),
+    "fclk-changed": ("interrupt", 5, r"FCLK0 is 250 MHz \(IO PLL 1000 MHz / 4", "another driver"),
+    "fclk-stopped": ("interrupt", 5, "FCLK0 is stopped, set to 200 MHz", "another driver"),
 }
 
 

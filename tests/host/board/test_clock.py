@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host.board.clock import CLOCK_CONTROL, CLOCK_GATE, LOCK_STATE, RESET_CONTROL, Slcr, set_clock
-from hw.contract.errors import MachineError, ParameterError
+from host.board.clock import (
+    CLOCK_CONTROL,
+    CLOCK_GATE,
+    LOCK_STATE,
+    RESET_CONTROL,
+    Slcr,
+    ps_clock_mhz,
+    set_clock,
+)
+from host.board.linux import LinuxSystem
+from hw.contract.errors import DataError, MachineError, ParameterError
 from sim.board.slcr import FDIV, IO_PLL, SlcrModel
 
 
@@ -42,7 +53,7 @@ def configured(*injected: str, locked: bool = False) -> Recorded:
 
 
 def set_to(model: SlcrModel, mhz: float) -> list[str]:
-    return set_clock(Sleeper(), Slcr(model), mhz)  # type: ignore[arg-type]
+    return set_clock(Sleeper(), Slcr(model, 100 / 3), mhz)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("locked", [False, True])
@@ -67,7 +78,7 @@ def test_a_design_of_which_nothing_is_known_is_reset_once(found_mhz: int) -> Non
     model = configured()
     set_to(model, found_mhz)
     model.written.clear()
-    done = set_clock(Sleeper(), Slcr(model), 200, reset_once=True)  # type: ignore[arg-type]
+    done = set_clock(Sleeper(), Slcr(model, 100 / 3), 200, reset_once=True)  # type: ignore[arg-type]
     # where the clock is switched that takes a reset anyway
     assert model.written.count(RESET_CONTROL) == 2 and model.obstacle == ""
     assert ("reset once" in done[-1]) == (found_mhz == 200)
@@ -143,7 +154,49 @@ def test_frequencies_that_no_pll_gives() -> None:
 def test_a_bypassed_pll_gives_the_oscillator() -> None:
     model = configured()
     model.write(IO_PLL // 4, FDIV[IO_PLL] << 12 | 1 << 4)
-    assert Slcr(model).clock().pll_mhz == pytest.approx(100 / 3)
+    assert Slcr(model, 100 / 3).clock().pll_mhz == pytest.approx(100 / 3)
+
+
+def test_another_oscillator_is_another_clock() -> None:
+    """A board with 50 MHz at PS_CLK and the same registers: FCLK0 is 1.5 times as fast."""
+    model = configured()
+    set_to(model, 200)
+    assert Slcr(model, 50).clock().mhz == pytest.approx(300)
+    done = set_clock(Sleeper(), Slcr(model, 50), 200)  # type: ignore[arg-type]
+    assert done[0].startswith("was 300 MHz (IO PLL 1500 MHz / 5 / 1)")
+    assert Slcr(model, 50).clock().mhz == pytest.approx(200, rel=1e-3)
+
+
+NODES = ("axi", "amba")
+"""The bus's node has had both names."""
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_the_device_tree_says_which_oscillator(node: str, tmp_path: Path) -> None:
+    clkc = tmp_path / "proc/device-tree" / node / "slcr@f8000000/clkc@100"
+    clkc.mkdir(parents=True)
+    (clkc / "ps-clk-frequency").write_bytes((33_333_333).to_bytes(4, "big"))
+    assert ps_clock_mhz(LinuxSystem(tmp_path, {})) == pytest.approx(100 / 3)
+    (clkc / "ps-clk-frequency").write_bytes((50_000_000).to_bytes(4, "big"))
+    assert ps_clock_mhz(LinuxSystem(tmp_path, {})) == 50
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "has no ps-clk-frequency"),
+        (b"", "damaged"),
+        (bytes(4), "damaged"),
+        (b"33", "damaged"),
+    ],
+)
+def test_a_device_tree_that_does_not_say(content: bytes | None, says: str, tmp_path: Path) -> None:
+    clkc = tmp_path / "proc/device-tree/axi/slcr@f8000000/clkc@100"
+    clkc.mkdir(parents=True)
+    if content is not None:
+        (clkc / "ps-clk-frequency").write_bytes(content)
+    with pytest.raises(DataError, match=f"the device tree .*{says}"):
+        ps_clock_mhz(LinuxSystem(tmp_path, {}))
 
 
 @given(ratio=st.integers(1, 63 * 63))

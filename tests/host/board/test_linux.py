@@ -47,6 +47,25 @@ def test_a_text_replaces_another_whole(system: LinuxSystem) -> None:
     assert system.read_text("/run/fractrain/note") == "two"
 
 
+def test_a_text_that_cannot_be_replaced_stays(
+    system: LinuxSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody ever reads half of one: it is written beside its place, and then renamed."""
+    system.replace_text("/run/fractrain/note", "one")
+    seen = []
+
+    def fails(source: Path, target: Path) -> None:
+        seen.append((source.read_text(), target.read_text()))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(linux.os, "replace", fails)
+    with pytest.raises(OSError, match="No space"):
+        system.replace_text("/run/fractrain/note", "two")
+    assert seen == [("two", "one")]
+    assert [each.name for each in (system.root / "run/fractrain").iterdir()] == ["note"]
+    assert system.read_text("/run/fractrain/note") == "one"
+
+
 def test_registers_are_words_from_the_mapped_offset_on(system: LinuxSystem) -> None:
     place = put(system, "/dev/uio0", np.arange(2048, dtype="<u4").tobytes())
     uio = system.open_uio("/dev/uio0", 512, 4096)
@@ -69,11 +88,16 @@ def test_a_device_is_one_process_s_alone(system: LinuxSystem) -> None:
     system.open_uio("/dev/uio0", 0, 4096).close()
 
 
-def test_physical_registers(system: LinuxSystem) -> None:
+def test_physical_registers(system: LinuxSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags, opened = [], os.open
+    monkeypatch.setattr(
+        linux.os, "open", lambda path, flag: flags.append(flag) or opened(path, flag)
+    )
     place = system.root / "dev/mem"
     with place.open("wb") as file:
         os.truncate(file.fileno(), 0xF800_1000)
     words = system.map_physical(0xF800_0000, 4096)
+    assert flags[0] & os.O_SYNC  # past the caches: a register is no memory
     words.write(0x240 // 4, 0xF)
     assert words.read(0x240 // 4) == 0xF and words.read(0) == 0
     words.close()

@@ -16,16 +16,22 @@ from hw.contract.registers import (
     INTERRUPT,
     INTERRUPT_ENABLE,
     PROGRAM_ADDRESS,
+    REGISTERS,
     STATUS,
     WINDOW_LAST,
 )
 
 TINY = load_parameters("tiny")
 IDLE, DONE, FAULT, DRAINING = 1, 2, 4, 8
+NAMES = {each.address: each.name for each in REGISTERS}
 
 
 class Machine:
-    """Words, UIO device and system in one; ``states`` are what STATUS reads, the last for ever."""
+    """Words, UIO device and system in one; ``states`` are what STATUS reads, the last for ever.
+
+    ``stale``: an interrupt of before has been counted, and the next `wait` takes it. ``seen``:
+    registers and waits in the order of what was done.
+    """
 
     def __init__(self, *states: int, interrupts: int = 1, stale: bool = False) -> None:
         self.states, self.interrupts, self.stale = list(states), interrupts, stale
@@ -33,6 +39,7 @@ class Machine:
         self.time = 0.0
         self.enabled = 0
         self.started = False
+        self.seen: list[str] = []
 
     def read(self, index: int) -> int:
         if index == STATUS.address:
@@ -41,13 +48,16 @@ class Machine:
 
     def write(self, index: int, value: int) -> None:
         self.written.append((index, value))
+        self.seen.append(f"write {NAMES.get(index, index)} {value}")
         self.started |= (index, value) == (CONTROL.address, 1)
 
     def enable(self) -> None:
         self.enabled += 1
+        self.seen.append("enable")
 
     def wait(self, timeout_s: float) -> bool:
-        if not self.started:
+        self.seen.append("wait")
+        if self.stale or not self.started:
             came, self.stale = self.stale, False
             return came
         if self.interrupts:
@@ -79,6 +89,90 @@ def test_a_program_that_ends() -> None:
     assert machine.enabled == 1 and machine.written[-2] == (CONTROL.address, 1)
 
 
+def test_nothing_of_before_is_taken_for_the_end_of_a_program() -> None:
+    """An interrupt that was counted before and a cause that is still set: both go before START,
+    the counters with them, and only then the next interrupt is let through."""
+    machine = Machine(DONE | IDLE, stale=True)
+    machine.run()
+    start = machine.seen.index("write CONTROL 1")
+    assert machine.seen[start - 5 : start + 3] == [
+        "write INTERRUPT 1",
+        "write INTERRUPT_ENABLE 1",
+        "write CONTROL 4",
+        "wait",
+        "enable",
+        "write CONTROL 1",
+        "wait",
+        "write INTERRUPT 1",
+    ]
+    # START is the last: everything that the program needs is there before
+    assert {name.split()[1] for name in machine.seen[: start - 5]} == {
+        *("WATCHDOG", "WINDOW_FIRST", "WINDOW_LAST", "PROGRAM_ADDRESS", "PROGRAM_COMMANDS"),
+    }
+
+
+def test_a_stale_interrupt_does_not_hide_that_none_arrives() -> None:
+    machine = Machine(DONE | IDLE, interrupts=0, stale=True)
+    with pytest.raises(MachineError, match="no interrupt came"):
+        machine.run()
+
+
+@pytest.mark.parametrize("states", [(IDLE | DRAINING,), (0,), (DRAINING,), (DONE,)])
+def test_a_machine_that_may_still_touch_the_buffer_is_given_nothing(states: tuple[int]) -> None:
+    machine = Machine(*states)
+    runner = ProgramRunner(machine, EngineRegisters(machine, TINY), machine, 200e6)  # type: ignore[arg-type]
+    with pytest.raises(MachineError, match="is not idle"):
+        runner.require_idle()
+    machine.states = [IDLE]
+    runner.require_idle()
+
+
+def test_a_reset_is_over_when_the_ports_are_quiet() -> None:
+    machine = Machine(0, IDLE | DRAINING, IDLE)
+    runner = ProgramRunner(machine, EngineRegisters(machine, TINY), machine, 200e6)  # type: ignore[arg-type]
+    assert runner.reset() == ""
+    assert machine.time == pytest.approx(2 * 2e-5) and machine.written == [(CONTROL.address, 2)]
+
+
+@pytest.mark.parametrize("right", [0, 1, 2, 3])
+def test_no_register_is_accessed_once_the_clock_is_wrong(right: int) -> None:
+    """Before a program, after its interrupt, at its end: the clock is looked at so often, is right
+    the first times, and after that nothing is read or written any more."""
+    machine, looks = Machine(DONE | IDLE), 0
+    status_reads = []
+
+    def check_clock() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > right:
+            raise MachineError("the clock has changed")
+
+    read = machine.read
+    machine.read = lambda index: status_reads.append(looks) or read(index)  # type: ignore[func-returns-value,method-assign]
+    runner = ProgramRunner(
+        machine,  # type: ignore[arg-type]
+        EngineRegisters(machine, TINY),  # type: ignore[arg-type]
+        machine,
+        200e6,
+        check_clock=check_clock,
+    )
+    if right == 3:
+        runner.run(0x1000, 3, (0x1000, 0x1FFF), 1000)
+    else:
+        with pytest.raises(MachineError, match="has changed"):
+            runner.run(0x1000, 3, (0x1000, 0x1FFF), 1000)
+    assert len(machine.written) == (0 if right == 0 else 10 if right == 3 else 9)
+    assert len(status_reads) == max(0, right - 1)
+
+
+def test_a_line_that_stays_up_is_noticed() -> None:
+    machine = Machine(IDLE, interrupts=1)
+    machine.started = True
+    runner = ProgramRunner(machine, EngineRegisters(machine, TINY), machine, 200e6)  # type: ignore[arg-type]
+    assert not runner.stays_quiet(0.01) and machine.enabled == 1
+    assert runner.stays_quiet(0.01) and machine.enabled == 2
+
+
 def test_an_interrupt_that_means_nothing_is_waited_past() -> None:
     machine = Machine(0, DONE | IDLE, interrupts=2)
     assert machine.run() == pytest.approx(0.002) and machine.enabled == 2
@@ -90,6 +184,12 @@ def test_a_fault_is_named_and_the_machine_reset() -> None:
         machine.run()
     assert error.value.cause is Fault.WINDOW
     assert machine.written[-1] == (CONTROL.address, 2)
+
+
+def test_a_fault_counts_whatever_else_the_machine_says() -> None:
+    machine = Machine(DONE | FAULT | Fault.OPCODE << 8, DONE | FAULT | Fault.OPCODE << 8, IDLE)
+    with pytest.raises(EngineFault):
+        machine.run()
 
 
 def test_an_interrupt_that_never_comes_is_not_waited_for_for_ever() -> None:

@@ -13,7 +13,7 @@ from host.cli.main import main
 
 
 def test_measures_what_was_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "folder" / "bench.json"
+    file = tmp_path / "bench.json"
     code = main(["bench", "--only", "pack,unpack", "--rounds", "2", "--json", str(file)])
     assert code == 0
     report = json.loads(file.read_text())

@@ -42,7 +42,7 @@ def test_sensors_only(
     sensors = monitor(tmp_path)
     sensors.failing[path("hwmon0/in2")] = BROKEN
     on(sensors)
-    file = tmp_path / "new" / "power.jsonl"
+    file = tmp_path / "power.jsonl"
     assert main(["board", "power", "--phases", "now", *QUICK, "--out", str(file)]) == 0
     out = capsys.readouterr().out
     for said in (
@@ -95,7 +95,7 @@ def test_without_sensors(
         (("--phases", "now,idle"), "--phases"),
         (("--seconds", "0"), "--seconds"),
         (("--seconds", "nan"), "--seconds"),
-        (("--rate", "0"), "sampling rate"),
+        (("--rate", "0"), "--rate"),
     ],
 )
 def test_wrong_options(
@@ -116,10 +116,6 @@ def test_all_phases_on_the_simulated_board(
     """The real driver stops the clock, starts it, and runs programs on the RTL; a register that
     is touched while it stands would end this as a hang of the bus."""
     with SimulatedBoard(load_parameters("tiny")) as board:
-        folder = board.root / "sys/class/hwmon/hwmon0"
-        folder.mkdir(parents=True)
-        for name, content in {"name": "x", "power1_input": "4000000"}.items():
-            (folder / name).write_text(f"{content}\n")
         on(board)
         file = tmp_path / "power.jsonl"
         assert main(["board", "power", "--seconds", "0.1", "--out", str(file)]) == 0
@@ -128,8 +124,10 @@ def test_all_phases_on_the_simulated_board(
     phases = {each["name"]: each for each in lines(file) if each["kind"] == "phase"}
     assert list(phases) == ["idle", "clocked", "running"]
     assert [phases[name]["repetitions"] > 0 for name in phases] == [False, False, True]
-    running = phases["running"]["rails"]["hwmon0 power1"]
-    assert running["watts"] == 4.0
+    watts = [each["rails"]["hwmon0 modelled"]["watts"] for each in phases.values()]
+    assert watts[0] < watts[1] < watts[2], "more is modelled the more there is to do"
+    assert "the sensor is simulated" in out and "nothing was measured" in out
+    running = phases["running"]["rails"]["hwmon0 modelled"]
     assert running["joules_per_repetition"] == pytest.approx(
         running["joules"] / phases["running"]["repetitions"]
     )
@@ -144,9 +142,6 @@ def test_a_signal_while_the_clock_is_stopped(
     # not this process's end if the command does not look after it
     before = signal.signal(signum, lambda *_: None)
     with SimulatedBoard(load_parameters("tiny"), buffer_bytes=1 << 20) as board:
-        folder = board.root / "sys/class/hwmon/hwmon0"
-        folder.mkdir(parents=True)
-        (folder / "power1_input").write_text("4000000\n")
 
         def interrupted(*arguments: Any) -> None:
             seen.append((board.slcr.obstacle, read_note(board)))

@@ -43,7 +43,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_measured_beside_modelled(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "new" / "table.md"
+    file = tmp_path / "table.md"
     options = ["--run", "run", "--runs", str(root), "--out", str(file)]
     assert main(["calibrate", *options]) == 0
     lines = capsys.readouterr().out.splitlines()

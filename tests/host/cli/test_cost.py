@@ -8,6 +8,7 @@ import pytest
 
 from host.cli.cost import parse_blocks
 from host.cli.main import main
+from host.reports.units import SECONDS
 from hw.contract.precision import Precision
 
 SMALL = ["cost", "--config", "zc706", "--networks", "resnet8", "--batch", "1", "--size", "8"]
@@ -19,7 +20,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_table_that_can_be_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "new" / "table.md"
+    file = tmp_path / "table.md"
     arguments = [*SMALL, "--precisions", "2,2,2", "1,1,2+0,0,0", "--check", "--out", str(file)]
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -28,7 +29,7 @@ def test_a_table_that_can_be_made_again(tmp_path: Path, capsys: pytest.CaptureFi
     assert row[:4] == ["resnet8", "2,2,2", "port", "1"]
     modelled, whole = int(row[4].replace(",", "")), int(row[9].replace(",", ""))
     assert row[10] == f"{100 * (modelled / whole - 1):+.2f} %"
-    assert row[7] == f"{modelled / 200e3:,.2f} ms"
+    assert row[7] == SECONDS.text(modelled / 200e6)
     # the second with a skipped block, takes less
     assert int(re.split(r"\s{2,}", lines[3])[4].replace(",", "")) < modelled
     text = file.read_text()
@@ -39,6 +40,11 @@ def test_a_table_that_can_be_made_again(tmp_path: Path, capsys: pytest.CaptureFi
     assert (tmp_path / "again.md").read_text().splitlines()[6:] == text.splitlines()[6:]
 
 
+def seconds(text: str) -> float:
+    value, unit = text.split()
+    return float(value) * {"s": 1, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}[unit]
+
+
 def test_blocks_in_turn() -> None:
     three, eight = Precision(3, 3, 6), Precision(8, 8, 8)
     assert parse_blocks("3,3,6+8,8,8", 3) == [three, eight, three]
@@ -46,7 +52,7 @@ def test_blocks_in_turn() -> None:
 
 def test_the_host_beside_the_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is printed is what is counted, and adds up; gates are more work."""
-    file, table = tmp_path / "new" / "host.json", tmp_path / "new" / "host.md"
+    file, table = tmp_path / "host.json", tmp_path / "host.md"
     options = ["--host", "--precisions", "8,8,8", "3,4,6"]
     assert main([*SMALL, *options, "--json", str(file), "--out", str(table)]) == 0
     shown = capsys.readouterr().out
@@ -64,8 +70,8 @@ def test_the_host_beside_the_array(tmp_path: Path, capsys: pytest.CaptureFixture
     assert eight["array_seconds"] > less["array_seconds"]
     rows = [re.split(r"\s{2,}", line) for line in shown.splitlines()]
     (norm, _) = (row for row in rows if row[0] == "batch norm, backward")
-    assert norm[1:3] == ["0.0 M", "0 M"] and norm[4].endswith(" ms")
-    left = [float(row[5].split()[0].replace(",", "")) for row in rows[3:18]]
+    assert norm[1:3] == ["5.38 k", "37.6 k"] and norm[4].endswith(" µs")
+    left = [seconds(row[5]) for row in rows[3:18]]
     assert left == sorted(left, reverse=True) and left[-1] == 0
     times = eight["seconds_at_best"] / eight["array_seconds"]
     assert f"the host takes {times:,.0f} times as long at best" in shown
@@ -79,15 +85,15 @@ def test_the_host_beside_the_array(tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--precisions", "4,4"], "precision: got '4,4'"),
+        (["--precisions", "4,4"], "--precisions: got '4,4'"),
         (["--networks", "vgg"], "model: got 'vgg'"),
-        (["--batch", "0"], "batch: got 0"),
-        (["--size", "0"], "size: got 0"),
-        (["--config", "no-such"], "configuration 'no-such'"),
+        (["--batch", "0"], "--batch: got '0'"),
+        (["--size", "0"], "--size: got '0'"),
+        (["--config", "no-such"], "cannot read no-such: No such file"),
         (["--gates"], "--gates: got True, allowed: with --host only"),
         (["--json", "x.json"], "--json: got 'x.json', allowed: with --host only"),
         (["--host", "--check"], "--check: got True, allowed: without --host only"),
-        (["--host", "--batch", "0"], "batch: got 0"),
+        (["--host", "--batch", "0"], "--batch: got '0'"),
     ],
 )
 def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 what they refuse."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,13 @@ def test_a_training_step_equals_the_model(
     # loads hide behind other convolutions
     assert document["step"]["cycles"] < sum(row["cycles"] for row in rows.values())
     assert {file.name for file in out.iterdir()} == {"figures.json", "roofline.svg"}
-    assert "</svg>" in (out / "roofline.svg").read_text()
+    assert "error: of the cycle model, each convolution alone; of the whole step" in printed
+    picture = (out / "roofline.svg").read_text()
+    titles = re.findall(
+        r"<title>([^:<]*): [^<]*% of its roof, the (?:array|memory)</title>", picture
+    )
+    assert sorted(titles) == sorted([*(" ".join(key) for key in rows), "whole step"])
+    assert "ports, ideal memory: 6.40 GB/s" in picture
 
 
 @pytest.mark.parametrize("results", ["raw", "planes"])
@@ -74,9 +81,9 @@ def test_calibrate_writes_its_table(tmp_path: Path, capsys: pytest.CaptureFixtur
     [
         (["--precision", "4,4"], "precision: got '4,4', allowed: three numbers a,w,e"),
         (["--precision", "0,4,4"], "precision: got '0,4,4', allowed: at least 1 bit"),
-        (["--batch", "0"], "batch: got 0, allowed: at least 1"),
+        (["--batch", "0"], "--batch: got '0', allowed: a whole"),
         (["--model", "vgg"], "model: got 'vgg'"),
-        (["--config", "nowhere"], "configuration 'nowhere'"),
+        (["--config", "nowhere"], "cannot read nowhere"),
         (["--blocks", "2..1"], "blocks: got '2..1', allowed: the number of a residual block"),
         (["--blocks", "3"], "blocks: got 3, allowed: 0..2, resnet8 has no more"),
     ],

@@ -146,7 +146,7 @@ def test_figure_that_is_not_measured_is_no_pass(
         ("array: {luts: many}", 2, "got 'many'"),
         ("array: {luts: true}", 2, "got True"),
         ("array: 5", 2, "a mapping"),
-        ("array: {luts: [", 3, "not valid YAML"),
+        ("array: {luts: [", 3, "is not YAML: line 1"),
     ],
 )
 def test_wrong_budget(

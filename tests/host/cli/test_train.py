@@ -122,17 +122,17 @@ def test_without_what_draws_the_page(
         (["--targets", "1,x"], 2, "--targets: got '1,x'"),
         (["--mode", "reference", "--weight-levels", "odd"], 2, "with --mode hardware only"),
         (["--published-range"], 2, "with --mode reference only"),
-        (["--checkpoint-every", "0"], 2, "--checkpoint-every: got 0"),
-        (["--evaluate-every", "0"], 2, "--evaluate-every: got 0"),
+        (["--checkpoint-every", "0"], 2, "--checkpoint-every: got '0'"),
+        (["--evaluate-every", "0"], 2, "--evaluate-every: got '0'"),
         (["--resume"], 2, "--resume: got '', allowed: a run; none in"),
         (["--resume", "x"], 2, "--resume: got 'x', allowed: the folder of a run"),
-        (["--batch", "0"], 2, "--batch: got 0"),
+        (["--batch", "0"], 2, "--batch: got '0'"),
         (["--batch", "5000"], 2, "1..1438"),
-        (["--seed", "-1"], 2, "--seed: got -1"),
-        (["--steps", "0"], 2, "--steps: got 0"),
-        (["--lr", "0"], 2, "--lr: got 0.0"),
-        (["--momentum", "1"], 2, "--momentum: got 1.0"),
-        (["--weight-decay", "-1"], 2, "--weight-decay: got -1.0"),
+        (["--seed", "-1"], 2, "--seed: got '-1'"),
+        (["--steps", "0"], 2, "--steps: got '0'"),
+        (["--lr", "0"], 2, "--lr: got '0'"),
+        (["--momentum", "1"], 2, "--momentum: got '1'"),
+        (["--weight-decay", "-1"], 2, "--weight-decay: got '-1'"),
         (["--overwrite"], 2, "--name"),
         (["--log-programs"], 2, "--log-programs: got True, allowed: with a backend that runs"),
         (["--name", "a/b"], 2, "--name: got 'a/b'"),
@@ -152,6 +152,20 @@ def test_wrong_options(
     assert message in error
     assert error.startswith("fractrain: error: ") and error.count("\n") == 1
     assert not (tmp_path / "runs").exists() or list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "note"),
+    [
+        ("static", "fractrain: note: --method static does not read beta of recipe short\n"),
+        ("fractrain", ""),
+    ],
+)
+def test_a_recipe_that_the_method_does_not_read(
+    method: str, note: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path, "--name", "run", "--method", method, "--recipe", "short") == 0
+    assert capsys.readouterr().err == note
 
 
 def test_taken_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,6 +231,19 @@ def test_lines_are_smoothed_and_few(capsys: pytest.CaptureFixture[str]) -> None:
     assert last.startswith("step 100/100  loss 1.000  accuracy 100.0 %  cp 1.56 %  bits 3.5/3/6  ")
     assert last.endswith("0:00 left")
     assert test == "step 100/100  test accuracy 87.50 %"
+
+
+def test_the_first_step_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It compiles programs and asks the cycle model: the slowest of all."""
+    said: list[str] = []
+    monkeypatch.setattr(train_progress, "work", lambda: said.append)
+    with LineProgress(100, 4) as progress:
+        assert said == ["step 5 of 100"]
+        progress.update(report(4, 4.0, 0.0))
+        assert said[1:] == [""]
+    with pytest.raises(RuntimeError), LineProgress(100):
+        raise RuntimeError
+    assert said[-2:] == ["step 1 of 100", ""]
 
 
 def test_time_left_is_of_the_steps_of_this_part(

@@ -139,7 +139,7 @@ def test_how_often_may_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (["--published-range"], "--published-range: got True, allowed: False"),
         (["--name", "other"], "--name: got 'other', allowed: without --resume only"),
         (["--overwrite"], "--overwrite: got True, allowed: without --resume only"),
-        (["--checkpoint-every", "0"], "--checkpoint-every: got 0"),
+        (["--checkpoint-every", "0"], "--checkpoint-every: got '0'"),
         (["--recipe", "recipe.yaml"], "alpha in recipe.yaml: got 0.1, allowed: 0.4"),
     ],
 )
@@ -177,6 +177,19 @@ def test_a_finished_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert train(tmp_path, "--resume", "run") == 0
     assert capsys.readouterr().out == f"{tmp_path / 'run'} is finished: nothing is left to do\n"
     assert (tmp_path / "run" / "summary.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]"])
+def test_a_summary_that_is_damaged_is_written_anew(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path, "--name", "run", *SHORT) == 0
+    path = tmp_path / "run" / "summary.json"
+    before = result(tmp_path, "run")
+    path.write_bytes(content)
+    assert train(tmp_path, "--resume") == 0
+    assert f"fractrain: note: {path} is damaged: it is written anew" in capsys.readouterr().err
+    assert result(tmp_path, "run")["weights_sha256"] == before["weights_sha256"]
 
 
 def test_damaged_checkpoints(
@@ -222,6 +235,37 @@ def test_what_is_not_as_it_was(
     path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
     assert train(tmp_path, "--resume", "run") == code
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch", "many"),
+        ("batch", 0),
+        ("batch", None),
+        ("lr", float("inf")),
+        ("seed", 1.5),
+        ("backend", "abacus"),
+        ("dataset", 3),
+        ("model", None),
+        ("flip", 1),
+        ("published_range", "x"),
+    ],
+)
+def test_a_record_with_a_value_that_no_option_has(
+    name: str, value: object, unfinished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = unfinished / "run" / "config.json"
+    before = path.read_text()
+    config = json.loads(before)
+    config["options"][name] = value
+    path.write_text(json.dumps(config))
+    try:
+        assert train(unfinished, "--resume", "run") == 3
+    finally:
+        path.write_text(before)
+    error = capsys.readouterr().err
+    assert f"config.json is damaged: options: {name}: got " in error and error.count("\n") == 1
 
 
 # -- signals -----------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from host.compiler.residency import NEVER, Residency
 
@@ -33,3 +35,34 @@ def test_no_room_beside_what_the_batch_uses() -> None:
     memory.need("a", 5, 0)
     with pytest.raises(AssertionError, match="4 words do not fit"):
         memory.need("b", 4, 0)
+
+
+@given(
+    st.integers(8, 40),
+    st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=60),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_was_used_longest_ago_makes_room(size: int, needs: list[tuple[int, bool]]) -> None:
+    """Word by word: things do not overlap, and nothing waits longer than it must."""
+    memory = Residency(size)
+    used = [NEVER] * size
+    held: dict[int, range] = {}
+    batch = 0
+    for key, ends in needs:
+        batch += ends
+        words = key % 7 + 1
+        least = min(max(used[i : i + words]) for i in range(size - words + 1))
+        if key not in held and least == batch:
+            with pytest.raises(AssertionError, match="do not fit"):
+                memory.need(key, words, batch)
+            return
+        place = memory.need(key, words, batch)
+        where = range(place.address, place.address + words)
+        assert place.fresh == (key not in held)
+        if place.fresh:
+            assert place.after == max(used[i] for i in where) == least
+            held = {k: r for k, r in held.items() if r.stop <= where.start or where.stop <= r.start}
+            held[key] = where
+        assert held[key] == where
+        for word in where:
+            used[word] = batch

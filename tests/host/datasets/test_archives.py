@@ -149,10 +149,10 @@ BATCH = "cifar-10-batches-py/data_batch_3"
         ),
         (
             broken(image_folder, "train/cat/0001.png", image(np.zeros((6, 8), np.uint16))),
-            r"0001\.png is not an image.*more than 8 bits",
+            r"0001\.png has pixels of more than 8 bits",
         ),
         ({**image_folder(), "test/cow/0.png": b""}, "classes without training images: cow"),
-        ({"train/cat/0.png": b"", "train/dog/0.png": b""}, "must have images in train/"),
+        ({"train/cat/0.png": b"", "train/dog/0.png": b""}, r"has train/, but no test/ \(or val/\)"),
         ({"readme.txt": b"", "train/notes.txt": b""}, "has 2 files, but no data set: it takes"),
     ],
 )
@@ -165,7 +165,7 @@ def test_the_file_that_is_wrong_is_named(files: Files, message: str, tmp_path: P
 def test_an_archive_that_is_cut_off(write: Write, tmp_path: Path) -> None:
     path = write(tmp_path, cifar10_python())
     whole = path.read_bytes()
-    for size in (0, 10, len(whole) // 2, len(whole) - 40):
+    for size in (10, len(whole) // 2, len(whole) - 40):
         path.write_bytes(whole[:size])
         with pytest.raises(DataError, match=f"{path.name} cannot be read as a tar archive"):
             load_dataset(str(path))
@@ -173,7 +173,7 @@ def test_an_archive_that_is_cut_off(write: Write, tmp_path: Path) -> None:
 
 def test_what_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"no archive at all")
-    with pytest.raises(DataError, match="cannot be read as a tar archive"):
+    with pytest.raises(DataError, match="file is a text file; give the folder"):
         load_dataset(str(tmp_path / "file"))
     with pytest.raises(ParameterError, match=r"dataset: got 'cifar', allowed: digits, or the path"):
         load_dataset("cifar")

@@ -1,6 +1,7 @@
 """The digits: real, whole, always split the same; resizing by hand."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,8 +51,19 @@ def test_resize_by_hand() -> None:
 
 def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(MissingToolError, match=r"fractrain-fpga\[train\]"):
+    with pytest.raises(MissingToolError, match=r"pip install .*\[train\]"):
         load_dataset("digits")
+
+
+def test_a_folder_of_that_name_is_not_meant_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_dataset("digits").notes == ()
+    (tmp_path / "digits").mkdir()
+    dataset = load_dataset("digits")
+    assert len(dataset.train_images) == 1438
+    assert dataset.notes == ("a file or folder digits is here, too: ./digits would be that",)
 
 
 def test_unknown_data_set() -> None:

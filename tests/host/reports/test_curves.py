@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from host.reports.curves import POINTS, binned, outlined, smoothed, smoothing_window, thinned
+from host.reports.curves import (
+    POINTS,
+    binned,
+    enveloped,
+    last_known,
+    outlined,
+    smoothed,
+    smoothing_window,
+    thinned,
+)
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 5, 40])
@@ -19,8 +28,8 @@ def test_smoothed_is_the_mean_around(length: int, window: int, rng: np.random.Ge
         assert result[index] == pytest.approx(expected, nan_ok=True)
 
 
-@pytest.mark.parametrize(("length", "window"), [(0, 1), (99, 1), (300, 3), (640, 7), (64_000, 641)])
-def test_window_is_odd_and_a_hundredth(length: int, window: int) -> None:
+@pytest.mark.parametrize(("length", "window"), [(0, 1), (29, 1), (90, 3), (200, 7), (64_000, 2133)])
+def test_window_is_odd_and_a_thirtieth(length: int, window: int) -> None:
     assert smoothing_window(length) == window
 
 
@@ -31,6 +40,24 @@ def test_thinned_keeps_the_ends(length: int) -> None:
     if length:
         assert (chosen[0], chosen[-1]) == (0, length - 1)
         assert (np.diff(chosen) > 0).all()
+
+
+@pytest.mark.parametrize("length", [0, 1, POINTS, POINTS + 1, 64_000])
+def test_an_envelope_hides_no_outlier(length: int, rng: np.random.Generator) -> None:
+    values = rng.normal(size=length)
+    values[rng.random(length) < 0.1] = np.nan
+    if length > 4:
+        values[length // 2], values[length // 3] = 50.0, -50.0
+    chosen = enveloped(values)
+    assert len(chosen) <= POINTS and not np.isnan(values[chosen]).any()
+    assert (np.diff(chosen) > 0).all()
+    if length > 4:
+        assert (values[chosen].max(), values[chosen].min()) == (50.0, -50.0)
+
+
+def test_the_last_known_value() -> None:
+    assert last_known(np.array([1.0, 2.0, np.nan])) == 1
+    assert last_known(np.array([np.nan])) is None
 
 
 def test_a_schedule_keeps_its_jumps() -> None:

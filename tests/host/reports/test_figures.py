@@ -38,7 +38,7 @@ def test_pixels_are_the_bits_of_block_and_step(tmp_path: Path) -> None:
     a, w, e = np.moveaxis(expected, -1, 0)
     cost = 100 * (a * w + w * e + a * e) / 3072
     for picture, values in zip(
-        heat_maps(run, 1, highest), (a / 9, e / 9, cost / 6.25), strict=True
+        heat_maps(run, 1, highest).values(), (a / 9, e / 9, cost / 6.25), strict=True
     ):
         wanted = colours(values, bytes=True)[..., :3].astype(int)
         found = pixels(picture.svg).astype(int)
@@ -51,14 +51,14 @@ def test_dots_are_on_the_lines_where_stages_begin(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", bits=stages))
     for picture in step_figures([run])[:2]:
         paths = re.findall(r'<path d="([^"]*)"[^>]*stroke: var\(--run-1\)', picture.svg)
-        line = max(paths, key=len)
+        line = paths[1]  # behind the steps themselves
         x, y = np.array(re.findall(r"[ML] ([\d.]+) ([\d.]+)", line), dtype=float).T
         dots = re.findall(
             r'<use [^>]*x="([\d.]+)" y="([\d.]+)" style="fill: var\(--run-1\)', picture.svg
         )
         assert len(dots) == 2, picture.title
         for step, (dot_x, dot_y) in zip((13, 31), np.array(dots, dtype=float), strict=True):
-            assert dot_x == pytest.approx(x[0] + (x[-1] - x[0]) * step / 39, abs=0.01)
+            assert dot_x == pytest.approx(x[0] + (x[-1] - x[0]) * step / 39, abs=0.02)
             assert dot_y == pytest.approx(np.interp(dot_x, x, y), abs=0.1)
 
 
@@ -68,6 +68,6 @@ def test_dots_are_on_the_lines_where_stages_begin(tmp_path: Path) -> None:
 )
 def test_accuracy_has_a_handful_of_ticks(tmp_path: Path, accuracies: tuple[float, float]) -> None:
     run = read_run(write_run(tmp_path / "run", accuracies=accuracies))
-    svg = accuracy_figures([run])[0].svg
+    svg = accuracy_figures([run])["effective MACs"].svg
     ticks = len(re.findall(r'id="[\w-]*ytick_\d+"', svg))
     assert 2 <= ticks <= 9

@@ -194,7 +194,7 @@ def test_files_that_contradict_each_other(tmp_path: Path) -> None:
     summary |= {"effective_macs": 39e6, "steps": 41}
     (folder / "summary.json").write_text(json.dumps(summary))
     assert read_run(folder).notes == [
-        "effective MACs: log.jsonl adds up to 4e+07, summary.json says 3.9e+07",
+        "effective MACs: log.jsonl adds up to 40.000 M, summary.json says 39.000 M",
         "log.jsonl has 40 steps, summary.json says 41",
     ]
 
@@ -230,9 +230,7 @@ def test_runs_by_folder_by_name_and_by_link(tmp_path: Path) -> None:
     runs = load_runs(["first", str(second), "latest"], root)
     assert [run.path for run in runs] == [first, second, third]
     assert [run.name for run in runs] == ["runs/first", "other/first", "third"]
-    with pytest.raises(
-        DataError, match=f"no run forth: neither forth nor {root}/forth is a folder"
-    ):
+    with pytest.raises(DataError, match=f"no run forth: neither that nor {root}/forth is a folder"):
         load_runs(["first", "forth"], root)
     with pytest.raises(ParameterError, match="RUN: got 'latest', allowed: each run once"):
         load_runs(["third", "latest"], root)

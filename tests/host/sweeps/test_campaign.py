@@ -154,8 +154,36 @@ def test_how_a_process_ended(tmp_path: Path) -> None:
     assert job.outcome(0) == Outcome(1, "the loss is nan"), "no results are no success"
     assert job.outcome(-9) == Outcome(-9, f"ended by SIGKILL; see {job.log}")
     job.folder.mkdir()
-    (job.folder / "summary.json").touch()
+    (job.folder / "summary.json").write_text("{}")
     assert job.outcome(0) == Outcome(0, "")
+
+
+def test_why_a_run_ended_that_could_not_print_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk the log is empty; the reason is there nevertheless. Nor does it matter what
+    is in the folder where the sweep was started."""
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host" / "__init__.py").write_text("raise SystemExit('the wrong host')\n")
+    monkeypatch.chdir(tmp_path)
+    job = Job(tmp_path / "a-1", ("--lr", "fast"))
+    job.log.parent.mkdir()
+    job.log.symlink_to("/dev/full")
+    process = job.start(1)
+    code = process.wait(60)
+    assert code == 2
+    outcome = job.outcome(code, process.last_words())
+    assert outcome.code == 2
+    assert "--lr" in outcome.message and "fast" in outcome.message
+
+
+def test_the_pipe_of_last_words_is_closed(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    job = Job(tmp_path / "a-1", ("--lr", "fast"))
+    process = job.start(1)
+    assert process.wait(60) == 2
+    assert process.last_words() == "", "the log took it"
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

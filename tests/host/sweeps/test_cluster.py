@@ -52,7 +52,7 @@ def test_runs_and_failures(address: str, tmp_path: Path) -> None:
             engine.start(job)
         outcomes = wait_for(engine, 3)
     assert outcomes["good-1"] == Outcome(0, "") and jobs[0].finished
-    assert outcomes["bad-2"].code == 2 and "--batch: got 0" in outcomes["bad-2"].message
+    assert outcomes["bad-2"].code == 2 and "--batch: got '0'" in outcomes["bad-2"].message
     assert "there is no folder" in outcomes["nowhere-3"].message
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from host.sweeps.plan import Vocabulary, expand, read_sweep
+from host.sweeps.plan import MOST_RUNS, Vocabulary, expand, read_sweep
 from hw.contract.errors import DataError, ParameterError
 
 WORDS = Vocabulary(
@@ -80,7 +80,11 @@ def test_repeats_count_up_from_the_seed() -> None:
         ("{points: [{}, 3]}", "points[1] in s.yaml: got 3"),
         ("{seeds: 3}", "seeds in s.yaml: got 3, allowed: a list of whole numbers"),
         ("{seeds: []}", "seeds in s.yaml: got []"),
-        ("{repeats: 0}", "repeats in s.yaml: got 0, allowed: a whole number, at least 1"),
+        ("{seeds: [1, 2, 1]}", "seeds in s.yaml: got 1, allowed: each seed once"),
+        ("{seeds: [-1]}", "seeds in s.yaml: got -1, allowed: a whole number, 0.."),
+        ("{repeats: 1.0}", "repeats in s.yaml: got 1.0, allowed: a whole number, 1..10000"),
+        ("{base: {seed: x}, repeats: 2}", "seed of base in s.yaml: got 'x', allowed: a whole"),
+        ("{repeats: 0}", "repeats in s.yaml: got 0, allowed: a whole number, 1..10000"),
         ("{repeats: 2, seeds: [1]}", "seeds or repeats, not both"),
         ("{base: {seed: 1}, seeds: [1]}", "seed of base in s.yaml: got 1"),
         ("{points: [{seed: 1}], seeds: [1]}", "seed of points[0] in s.yaml: got 1"),
@@ -90,6 +94,32 @@ def test_what_is_refused(text: str, message: str) -> None:
     with pytest.raises(ParameterError) as refusal:
         options(text)
     assert message in str(refusal.value)
+
+
+def grid(*counts: int) -> dict[str, Any]:
+    names = ["epsilon", "alpha", "epochs"]
+    return {name: list(range(count)) for name, count in zip(names, counts, strict=False)}
+
+
+@pytest.mark.parametrize(
+    ("document", "runs"),
+    [
+        ({"repeats": MOST_RUNS}, MOST_RUNS),
+        ({"grid": grid(100, 100)}, MOST_RUNS),
+        ({"grid": [grid(2), grid(3)], "repeats": 2000}, MOST_RUNS),
+        ({"grid": grid(100, 100), "points": [{"alpha": 1}]}, None),
+        ({"grid": grid(101, 100)}, None),
+        ({"grid": grid(1000, 1000, 1000)}, None),
+        ({"grid": grid(3), "repeats": 3334}, None),
+        ({"repeats": MOST_RUNS + 1}, None),
+    ],
+)
+def test_a_sweep_has_a_largest_size(document: dict[str, Any], runs: int | None) -> None:
+    if runs is not None:
+        assert len(expand(document, "s.yaml", WORDS)) == runs
+        return
+    with pytest.raises(ParameterError, match="(runs|repeats) in s.yaml: got .*10,?000"):
+        expand(document, "s.yaml", WORDS)
 
 
 def test_an_option_spelled_in_both_ways() -> None:
@@ -103,8 +133,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot read .*s.yaml: No such file"):
         read_sweep(path, WORDS)
     path.write_text("grid: {alpha: [")
-    with pytest.raises(DataError, match="s.yaml is not YAML: .* line 1"):
+    with pytest.raises(DataError, match="s.yaml is not YAML: line 1"):
         read_sweep(path, WORDS)
     path.write_text("just words")
-    with pytest.raises(DataError, match="holds no fields"):
+    with pytest.raises(DataError, match="holds one value, no keys"):
         read_sweep(path, WORDS)

@@ -28,7 +28,7 @@ from pathlib import Path
 from host.cli import train
 from host.cli.main import main as fractrain
 from host.datasets import load_dataset
-from host.training.checkpoint import DamagedError, decode
+from host.training.checkpoint import UnusableError, decode
 from host.training.run_record import fingerprint
 
 CHECKPOINT_EVERY = 3
@@ -172,7 +172,7 @@ def check_killed(run: Path, whole: Path, tally: Tally) -> int | None:
     for path in (run / "checkpoints").glob("*.checkpoint"):
         try:
             steps.append(decode(path.read_bytes(), fingerprint(config)).step)
-        except DamagedError as error:
+        except UnusableError as error:
             raise AssertionError(f"{path}: {error}") from error
     lost = len(log) - max(steps)
     assert 0 <= lost <= CHECKPOINT_EVERY, (len(log), steps)
@@ -195,7 +195,11 @@ def check_ended(run: Path, whole: Path) -> None:
     differing = {name for name in first if first[name] != second[name]}
     assert differing <= {"seconds", "command"}, differing
     assert first["weights_sha256"] == second["weights_sha256"]
-    assert not list(run.rglob("*.tmp")) and not list(run.rglob("*.damaged"))
+    assert (
+        not list(run.rglob("*.tmp"))
+        and not list(run.rglob("*.damaged"))
+        and not list(run.rglob("*.unused"))
+    )
 
 
 def doing(run: Path, process: Process) -> str:

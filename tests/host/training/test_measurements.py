@@ -165,10 +165,12 @@ def test_torn_and_damaged_lines(tmp_path: Path) -> None:
     path.write_text(whole + '{"step": 5, "wal')
     part(tmp_path, resume=True)
     assert [entry["step"] for entry in lines(tmp_path, "measured.jsonl")] == list(range(7))
+    # No result depends on it: what is left of it is put aside, and the run goes on.
     (tmp_path / "run" / "summary.json").unlink()
     path.write_text("x\n" + whole)
-    with pytest.raises(DataError, match=r"measured\.jsonl, line 1 is damaged"):
-        part(tmp_path, resume=True)
+    part(tmp_path, resume=True)
+    assert path.with_name("measured.jsonl.damaged").read_text() == "x\n" + whole
+    assert not path.exists()
 
 
 # -- programs ------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def test_a_gate_that_decides_early_stores_nothing_first() -> None:
     assert build(Recipe("dfq", decide="late")).selector.rules.stored_bits == 8
     with pytest.raises(ParameterError, match="--mode reference"):
         build(Recipe("dfq", decide="late"), per_sample=True)
-    with pytest.raises(ParameterError, match="late or early"):
+    with pytest.raises(ParameterError, match="late, early"):
         Recipe("dfq", decide="never")
 
 

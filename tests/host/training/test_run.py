@@ -270,34 +270,11 @@ def test_lines_behind_the_checkpoint_go(torn: str, tmp_path: Path) -> None:
     assert files(tmp_path) == files(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("cut", [1, 3], ids=["one before it", "none"])
-def test_a_log_that_lost_lines(cut: int, tmp_path: Path) -> None:
-    """Checkpoints are at 2 and 3 steps; those behind the log are of no use."""
-    part(tmp_path / "whole")
-    with pytest.raises(Power):
-        part(tmp_path, watching=Watching(3))
-    path = tmp_path / "run" / "log.jsonl"
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[: 3 - cut]))
-    watching, notes = Watching(), list[str]()
-    part(tmp_path, watching=watching, resume=True, notes=notes)
-    assert watching.steps[0] == {1: 2, 3: 0}[cut]
-    assert f"the log ends at {3 - cut}" in notes[0]
-    assert files(tmp_path) == files(tmp_path / "whole")
-
-
 def test_another_distance_of_evaluations_from_now_on(tmp_path: Path) -> None:
     with pytest.raises(Power):
         part(tmp_path, watching=Watching(3))
     part(tmp_path, resume=True, cadence=replace(CADENCE, evaluate_every=5))
     assert [line["step"] for line in lines(files(tmp_path)[1])] == [3, 5, 7]
-
-
-def test_evaluations_that_are_damaged(tmp_path: Path) -> None:
-    with pytest.raises(Power):
-        part(tmp_path, watching=Watching(3))
-    (tmp_path / "run" / "evaluations.jsonl").write_text("x\n")
-    with pytest.raises(DataError, match=r"evaluations\.jsonl, line 1"):
-        part(tmp_path, resume=True)
 
 
 def test_counters_are_of_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,13 +341,11 @@ def test_a_signal_before_the_first_step_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_checkpoint_of_a_run_with_other_options_is_not_used(tmp_path: Path) -> None:
+def test_a_run_with_other_options_does_not_begin_anew(tmp_path: Path) -> None:
     with pytest.raises(Power):
         part(tmp_path, watching=Watching(4))
-    watching, notes = Watching(), list[str]()
-    part(tmp_path, watching=watching, resume=True, seed=4, notes=notes)
-    assert watching.steps[0] == 0
-    assert "other options" in notes[0] and "from step 0" in notes[-1]
+    with pytest.raises(DataError, match=r"00004\.checkpoint cannot be used: .* other options"):
+        part(tmp_path, resume=True, seed=4)
 
 
 def test_eight_bits_are_written_as_such(tmp_path: Path) -> None:

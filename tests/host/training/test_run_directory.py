@@ -1,7 +1,9 @@
 """Run folders: names, what is kept, what is undone, who has them, errors of the file system."""
 
+import fcntl
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -165,6 +167,23 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
     RunDirectory.reopen("one", tmp_path).close()
 
 
+def test_a_lock_that_is_removed_while_it_is_taken_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes would have two files of that name, each locked."""
+    begun(tmp_path, "one").close()
+    flock = fcntl.flock
+
+    def removed(descriptor: int, how: int) -> None:
+        flock(descriptor, how)
+        (tmp_path / "one" / ".lock").unlink()
+        (tmp_path / "one" / ".lock").write_text("")
+
+    monkeypatch.setattr(fcntl, "flock", removed)
+    with pytest.raises(FractrainError, match="in use"):
+        RunDirectory.reopen("one", tmp_path)
+
+
 # -- the file system ---------------------------------------------------------------------------
 
 
@@ -180,11 +199,26 @@ def test_run_that_is_a_file(tmp_path: Path) -> None:
         RunDirectory.reserve(tmp_path, "one")
 
 
-def test_latest_that_is_a_folder_of_the_user(tmp_path: Path) -> None:
-    """Found before anything is written or replaced."""
-    (tmp_path / "latest").mkdir()
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, os.mkfifo])
+def test_latest_that_is_the_users_stays(make: Callable[[Path], None], tmp_path: Path) -> None:
+    """The link is a convenience: a run does without."""
+    make(tmp_path / "latest")
+    kind = (tmp_path / "latest").stat().st_mode
     directory = RunDirectory.reserve(tmp_path, "one")
-    with pytest.raises(DataError, match="latest"):
-        directory.begin({"number": 1})
+    directory.begin({"number": 1})
+    directory.finish({"number": 1})
     directory.close()
-    assert names(tmp_path) == ["latest"]
+    assert names(tmp_path) == ["latest", "one"]
+    assert (tmp_path / "latest").lstat().st_mode == kind
+    assert summary(tmp_path, "one") == 1
+
+
+def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    directory = RunDirectory.reserve(tmp_path, "one")
+    directory.begin({"number": 1})
+    directory.close()
+    assert names(tmp_path) == ["one"]

@@ -11,9 +11,10 @@ from hw.axi.bursts import BEAT_BYTES, BURST_BYTES, BurstShape
 from hw.axi.run_check import RunCheck, read_request
 from hw.axi.run_splitter import RunSplitter
 
-__all__ = ["ReadMonitor", "WriteMonitor", "burst_is_legal"]
+__all__ = ["LEGAL", "ReadMonitor", "WriteMonitor", "burst_is_legal"]
 
 PORTS = 2
+LEGAL = "bursts lie in the window and in 128 aligned bytes"
 
 
 def burst_is_legal(shape: BurstShape, burst: data.View, first: Value, last: Value) -> Value:
@@ -82,7 +83,8 @@ class ReadMonitor(_Monitor):
                 ~splitter.bursts.valid
                 | burst_is_legal(
                     self.shape, splitter.bursts.payload.burst, self.window_first, self.window_last
-                )
+                ),
+                LEGAL,
             ),
         ]
         self._check(m)
@@ -160,7 +162,8 @@ class WriteMonitor(_Monitor):
             Assert(started | ~held.any()),
             Assert(
                 ~collector.send.any()
-                | burst_is_legal(self.shape, collector.burst, self.window_first, self.window_last)
+                | burst_is_legal(self.shape, collector.burst, self.window_first, self.window_last),
+                LEGAL,
             ),
         ]
         self._follow(m)

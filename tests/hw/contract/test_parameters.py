@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from hw.contract.errors import DataError, ParameterError
-from hw.contract.parameters import load_parameters, parse_parameters, preset_names
+from hw.contract.parameters import (
+    load_engine,
+    load_parameters,
+    parse_parameters,
+    preset_names,
+)
 
 
 def document(**changes: object) -> dict:
@@ -32,6 +37,16 @@ def test_presets() -> None:
     assert (tiny.array.rows, tiny.block.channels, tiny.block_bytes) == (16, 8, 16)
     for preset in (zc706, tiny):
         preset.require_engine()
+
+
+def test_an_engine_names_the_file_that_says_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        Path("configs/tiny.yaml").read_text().replace("lanes: 72", "lanes: 80")
+    )
+    assert load_parameters(tmp_path / "mine.yaml").array.lanes == 80
+    with pytest.raises(ParameterError, match=r"allowed: 72.*array\.lanes in .*mine\.yaml"):
+        load_engine(tmp_path / "mine.yaml")
+    assert load_engine("tiny") == load_parameters("tiny")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +112,51 @@ def test_mistakes_are_named(changes: dict, message: str) -> None:
         parse_parameters(document(**changes), source="here")
 
 
+def accepted(**changes: object) -> bool:
+    try:
+        parse_parameters(document(**changes), source="here")
+    except ParameterError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("path", "low", "high", "others"),
+    [
+        # 40: 2 * 16 bits, 7 for 72 lanes, a sign
+        ("precision__accumulator_bits", 40, 48, {}),
+        ("precision__slots", 1, 256, {}),
+        ("queues__commands", 2, 256, {}),
+        ("queues__result_tiles", 2, 64, {}),
+        ("memory__ports", 1, 4, {}),
+        ("memory__outstanding", 1, 16, {}),
+        ("clock_mhz", 1, 1000, {}),
+        ("buffers__patterns", 16, 128, {}),
+        ("buffers__column_words", 32, 65536, {}),
+        ("buffers__column_words", 4, 65536, {"precision__max_bits": 1}),
+        ("buffers__plane_words", 18 * 16, 65536, {}),
+        ("buffers__plane_words", 18 * 2, 65536, {"array__spatial_bits": 8}),
+        ("buffers__plane_words", 18, 65536, {"precision__max_bits": 1}),
+        ("buffers__gradient_words", 4, 65536, {}),
+        ("buffers__gradient_words", 1, 65536, {"array__cluster_columns": 1}),
+    ],
+)
+def test_bounds_themselves_are_allowed(path: str, low: int, high: int, others: dict) -> None:
+    for value, allowed in ((low - 1, False), (low, True), (high, True), (high + 1, False)):
+        assert accepted(**{path: value, **others}) is allowed, value
+
+
+@pytest.mark.parametrize(("spatial_bits", "most"), [(2, 455), (4, 291), (8, 258)])
+def test_as_many_lanes_as_a_dsp48e1_can_shift(spatial_bits: int, most: int) -> None:
+    """A total of t bits with its sign, shifted by 2 (16 - S) <= 16 + (25 - t)."""
+    for lanes in (most - 1, most, most + 1):
+        changes = {"array__spatial_bits": spatial_bits, "array__lanes": lanes}
+        # a lane group of its own for each lane: many, so large buffers
+        changes |= {"block__channels": 1, "buffers__plane_words": 65536}
+        assert accepted(**changes) is (lanes <= most)
+        assert accepted(**changes, array__accumulator="behavioural")
+
+
 def test_a_clock_need_not_be_a_whole_number() -> None:
     assert parse_parameters(document(clock_mhz=166.667)).clock_mhz == 166.667
     whole = parse_parameters(document(clock_mhz=200.0))
@@ -107,13 +167,13 @@ def test_a_clock_need_not_be_a_whole_number() -> None:
 @pytest.mark.parametrize("text", ["a: [", "\x00", "key: @"])
 def test_broken_yaml_names_the_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "broken.yaml").write_text(text)
-    with pytest.raises(DataError, match=r"broken\.yaml is not valid YAML"):
+    with pytest.raises(DataError, match=r"broken\.yaml is not YAML: line 1"):
         load_parameters(tmp_path / "broken.yaml")
 
 
 def test_an_empty_file_says_what_is_expected(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("")
-    with pytest.raises(ParameterError, match="a mapping with array, block"):
+    with pytest.raises(DataError, match="empty.yaml holds nothing.*: it takes array, block"):
         load_parameters(tmp_path / "empty.yaml")
 
 
@@ -125,5 +185,5 @@ def test_a_missing_file_names_the_presets(tmp_path: Path) -> None:
 
 def test_binary_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "image.yaml").write_bytes(bytes(range(128, 256)))
-    with pytest.raises(DataError, match="not a text file"):
+    with pytest.raises(DataError, match="not YAML in UTF-8: line 1 has the byte 0x80"):
         load_parameters(tmp_path / "image.yaml")

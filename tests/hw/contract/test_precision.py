@@ -12,7 +12,7 @@ def test_parse_precision() -> None:
     for text in ("4,4", "4,4,4,4", "a,b,c", "4;4;6", ""):
         with pytest.raises(ParameterError, match="three numbers a,w,e"):
             Precision.parse(text)
-    with pytest.raises(ParameterError, match=r"precision\.weight: got 17, allowed: .*0\.\.16"):
+    with pytest.raises(ParameterError, match="precision: got .4,17,6., allowed: .* each 0..16"):
         Precision.parse("4,17,6")
 
 

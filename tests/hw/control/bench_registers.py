@@ -182,6 +182,8 @@ async def _count(bench: Bench, cycles: int) -> dict[tuple[Tag, int], int]:
 @testbench(cycle_limit=20_000)
 async def counters_count(bench: Bench) -> None:
     axi = master(bench)
+    # The reset clears them, and an access waits for that; a program cannot start before.
+    assert await read(axi, contract.COUNTERS[0].address(Tag.FORWARD)) == 0
     for _ in range(2):
         expected = await _count(bench, 500)
         for tag in Tag:

@@ -2,16 +2,25 @@
 back only as long as a token that it waits for, or the room for one, does not exist."""
 
 import pytest
-from amaranth.hdl import Assert, Assume, Cat, Module, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
 from hw.contract.commands import HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Stage
-from hw.control.tokens import CHANNELS, TokenNetwork
-from tests.formal.runner import ProofFailed, prove
+from hw.control.tokens import CHANNELS, TokenCounter, TokenGate, TokenNetwork
+from tests.formal.runner import prove, refute
 
 HEADER_BITS = HEADER["slot"].offset  # opcode, wait, signal
 TASK = data.StructLayout({"command": HEADER_BITS})
+CONSERVED = "tokens that were promised are there or will be"
+LIMITED = "no more tokens than the limit"
+TAKEN = "no token is taken that is not there"
+ONCE = "a token is taken for each task that waits for it"
+PROMPT = "nobody is held back without cause"
+
+FEW = 2
+"""Tokens at most, where a proof has to reach the limit."""
+
 INSIDE = 4
 """Tasks at work in a stage at a time; which number it is, no assertion depends on."""
 
@@ -93,18 +102,23 @@ class NetworkMonitor(wiring.Component):
         wanted = gate.promise[index]
         m.d.comb += [
             # reserved = waiting + promised, but for the promise that is on its way to the counter
-            Assert(counter.reserved + wanted == counter.waiting + promised),
-            Assert(counter.waiting <= TOKEN_LIMIT),
-            Assert(counter.reserved + wanted <= TOKEN_LIMIT),
-            Assert(~counter.take | (counter.waiting != 0)),
+            Assert(counter.reserved + wanted == counter.waiting + promised, CONSERVED),
+            Assert(counter.waiting <= TOKEN_LIMIT, LIMITED),
+            Assert(counter.reserved + wanted <= TOKEN_LIMIT, LIMITED),
+            Assert(~counter.take | (counter.waiting != 0), TAKEN),
             Assert(~counter.give | (counter.waiting != TOKEN_LIMIT)),
             Assert(counter.available == (counter.waiting != 0)),
             Assert(counter.room == (counter.reserved != TOKEN_LIMIT)),
             # a token is taken for a task that passes, once, and for no other
             Assert(
                 counter.take
-                == (self._first_offered(m, target) & _wait(self._at_gate(target))[taken])
+                == (self._first_offered(m, target) & _wait(self._at_gate(target))[taken]),
+                ONCE,
             ),
+            # lest the proof be of nothing: all tokens that there may be, and one that comes as
+            # another goes
+            Cover(counter.waiting == TOKEN_LIMIT, f"{source.name} {target.name} full"),
+            Cover(counter.give & counter.take, f"{source.name} {target.name} at once"),
         ]
 
     def _at_gate(self, stage: Stage) -> Value:
@@ -139,10 +153,25 @@ class NetworkMonitor(wiring.Component):
             waits.eq(gate.held & ~gate.o.valid & ~Cat(*lacking, *full).any()),
         ]
         m.d.comb += [
-            Assert(~waits | gate.o.valid),
+            Assert(~waits | gate.o.valid, PROMPT),
             Assert(~(gate.o.valid & gate.blocked)),
             Assert(~offered | (gate.o.valid & (gate.o.payload == before))),
         ]
+        self._reach(m, stage, Cat(*lacking).any(), Cat(*full).any())
+
+    def _reach(self, m: Module, stage: Stage, lacks: Value, no_room: Value) -> None:
+        """Lest the proof be of nothing: a task that was held back for a token, one that was for
+        room, and each has passed after that."""
+        gate = self.network.gates[stage]
+        for reason, holds in (("token", lacks), ("room", no_room)):
+            if reason == "token" and not WAIT[stage]:
+                continue
+            held = Signal(name=f"{stage.name}_was_held_for_{reason}")
+            with m.If(gate.blocked & holds):
+                m.d.sync += held.eq(1)
+            with m.Elif(gate.o.valid & gate.o.ready):
+                m.d.sync += held.eq(0)
+            m.d.comb += Cover(gate.o.valid & gate.o.ready & held, f"{stage.name} {reason}")
 
 
 def _wait(command: Value) -> Value:
@@ -157,7 +186,67 @@ def test_no_token_is_lost_and_no_task_held_back_without_cause() -> None:
     prove(NetworkMonitor(), "token_network", depth=3)
 
 
-def test_the_proof_notices_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hw.control.tokens.TOKEN_LIMIT", TOKEN_LIMIT + 1)
-    with pytest.raises(ProofFailed):
-        prove(NetworkMonitor(), "token_network_broken", depth=3)
+def limits(monkeypatch: pytest.MonkeyPatch, network: int, monitor: int) -> None:
+    """Of tokens: in the network, and as the monitor knows it."""
+    monkeypatch.setattr("hw.control.tokens.TOKEN_LIMIT", network)
+    monkeypatch.setattr(f"{__name__}.TOKEN_LIMIT", monitor)
+
+
+def test_the_proof_is_not_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits(monkeypatch, FEW, FEW)
+    prove(NetworkMonitor(), "token_network_cover", depth=24, mode="cover")
+
+
+# -- the proof notices what it is for ---------------------------------------------------------
+
+
+def refused(claim: str) -> None:
+    refute(NetworkMonitor(), "token_network_broken", claim, depth=24)
+
+
+def test_one_too_many_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits(monkeypatch, FEW + 1, FEW)
+    refused(LIMITED)
+
+
+def test_a_token_that_is_lost_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that comes as another goes."""
+    elaborate = TokenCounter.elaborate
+
+    def losing(self: TokenCounter, platform: object) -> Module:
+        m = elaborate(self, platform)
+        with m.If(self.give & self.take):
+            m.d.sync += self.waiting.eq(self.waiting - 1)
+        return m
+
+    monkeypatch.setattr(TokenCounter, "elaborate", losing)
+    refused(CONSERVED)
+
+
+def test_a_task_that_does_not_wait_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    elaborate = TokenGate.elaborate
+
+    def hasty(self: TokenGate, platform: object) -> Module:
+        self.available = Const((1 << self.waits) - 1, self.waits)  # whatever the counters say
+        return elaborate(self, platform)
+
+    monkeypatch.setattr(TokenGate, "elaborate", hasty)
+    refused(TAKEN)
+
+
+def test_a_token_that_is_not_taken_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    elaborate = TokenGate.elaborate
+
+    def generous(self: TokenGate, platform: object) -> Module:
+        m = elaborate(self, platform)
+        m.d.sync += self.take.eq(0)
+        return m
+
+    monkeypatch.setattr(TokenGate, "elaborate", generous)
+    refused(ONCE)
+
+
+def test_a_task_that_is_held_back_for_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one goes as one too many would have to."""
+    limits(monkeypatch, FEW, FEW + 1)
+    refused(PROMPT)

@@ -26,7 +26,7 @@ def test_given_windows(spatial_bits: int) -> None:
 
 
 def test_with_its_feeder() -> None:
-    parameters = machine(buffers__plane_words=96, buffers__patterns=12)
+    parameters = machine(buffers__plane_words=288, buffers__patterns=17)
     stage = ExecuteStage(parameters, flavour=Flavour.SIMULATION)
     run_bench(
         stage,

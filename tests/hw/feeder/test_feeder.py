@@ -9,13 +9,13 @@ from tests.hw.machines import machine, small_machine
 from tests.hw.refusals import assert_refused
 
 
-@pytest.mark.parametrize(("spatial_bits", "words"), [(1, 96), (2, 75)])
+@pytest.mark.parametrize(("spatial_bits", "words"), [(1, 288), (2, 151)])
 def test_feeder(spatial_bits: int, words: int) -> None:
     parameters = machine(
         array__spatial_bits=spatial_bits,
         array__accumulator="behavioural",
         buffers__plane_words=words,
-        buffers__patterns=12,
+        buffers__patterns=17,
     )
     feeder = TakingFeeder(parameters)
     run_bench(

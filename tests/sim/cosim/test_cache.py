@@ -1,12 +1,15 @@
 """The cache of compiled models: one build per content, and never half of one."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -98,6 +101,24 @@ def test_of_two_at_once_one_builds_and_the_other_waits(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ask, range(4))) == ["complete"] * 4
     assert len(builds) == 1
+
+
+def test_who_waits_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = []
+    with (tmp_path / "key.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        @contextmanager
+        def activity(text: str) -> Iterator[None]:
+            said.append(text)
+            fcntl.flock(held, fcntl.LOCK_UN)
+            yield
+
+        monkeypatch.setattr("sim.cosim.cache.activity", activity)
+        for _ in range(2):
+            assert (cached_folder(tmp_path, "key", write_file) / "file").exists()
+        cached_folder(tmp_path, "other", write_file)
+    assert said == ["waiting for another process that makes the same"]
 
 
 def test_hash_tells_lists_of_parts_apart() -> None:

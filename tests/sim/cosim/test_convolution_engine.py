@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,9 @@ from hw.contract.engine_fault import EngineFault
 from hw.contract.errors import MachineError
 from hw.contract.parameters import load_parameters
 from hw.contract.precision import Operand, Precision
-from hw.contract.registers import WATCHDOG
-from sim.cosim.convolution import ConvolutionSimulation, RunResult
+from hw.contract.registers import WATCHDOG, RegisterMap
+from sim.cosim.compile import Design
+from sim.cosim.convolution import ConvolutionSimulation, RunResult, convolution_design
 from sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from sim.cosim.stalls import BusStalls, Stall
 from sim.functional import FunctionalMachine
@@ -207,6 +209,37 @@ def test_programs_agree_with_the_emulator(
             stalls=STALLS[stalls],
             seed=seed,
         )
+
+
+ARRAY = re.compile(r"^  reg (?:\[(\d+):0\] )?(\w+) \[(\d+):0\];$", re.MULTILINE)
+
+
+def with_random_memories(design: Design) -> Design:
+    """The same design, every word of every memory as a random generator gives it."""
+
+    def fill(array: re.Match[str]) -> str:
+        top, name, last = int(array[1] or 0), array[2], int(array[3])
+        words = ", ".join(["$urandom"] * (top // 32 + 1))
+        loop = f"for (place_{name} = 0; place_{name} <= {last}; place_{name} = place_{name} + 1)"
+        filling = f"  initial {loop} {name}[place_{name}] = {{{words}}};"
+        return "\n".join([array[0], f"  integer place_{name};", filling])
+
+    text, count = ARRAY.subn(fill, design.verilog)
+    assert count > 20
+    return Design(design.name, text)
+
+
+def test_nothing_depends_on_what_memories_begin_with() -> None:
+    """The FPGA's begin with zeros, and no tool is told so. Counters are cleared by the reset."""
+    filled = with_random_memories(convolution_design(TINY))
+    with ConvolutionSimulation(TINY, memory_bytes=SIZE, design=filled) as simulation:
+        table = [RegisterMap(TINY).table_address(slot) for slot in range(TINY.precision.slots)]
+        shown = [simulation.read_register(address) for address in table]
+        assert len(set(shown)) > len(shown) // 2, "the memories are not random"
+        assert not any(any(each.values()) for each in simulation.read_counters().values())
+        pair = Pair(simulation)
+        for form in (Format.PORT, Format.RAW32, Format.RAW48, Format.PLANES):
+            pair.run(convolutions(5, form), (6, 5), model=MODELS["ddr"], stalls=STALLS["half"])
 
 
 def test_every_cycle_is_counted_once(machine: ConvolutionSimulation) -> None:

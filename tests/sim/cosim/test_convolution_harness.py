@@ -2,7 +2,6 @@
 
 import dataclasses
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from gen.verilog import emit
 from hw.contract.commands import Fault, Tag
 from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import DataError, MachineError, ParameterError
+from hw.contract.errors import MachineError, ParameterError
 from hw.contract.parameters import Parameters, load_parameters
 from hw.contract.precision import Precision
 from hw.contract.registers import STATUS, TABLE_BASE, encode_precision
@@ -336,12 +335,18 @@ def test_a_design_with_other_ports_is_refused() -> None:
         ConvolutionSimulation(with_ports(3), design=stand_in(TINY))
 
 
-def test_trace_holds_the_signals(tmp_path: Path) -> None:
-    file = tmp_path / "trace.vcd"
-    with simulation(trace=file) as machine:
-        machine.run(0, program(Mode.COPY, 2), cycle_limit=LIMIT, collect_port=2)
-    text = file.read_text()
-    assert "hp1__araddr" in text
-    assert text.count("#") > 10  # time stamps
-    with pytest.raises(DataError, match="trace file"):
-        simulation(trace=tmp_path / "missing" / "trace.vcd")
+def test_a_long_run_says_how_far_it_is_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.cosim.convolution.SLICE_CYCLES", 50)
+    told: list[int] = []
+    with simulation() as machine, simulation(watch=told.append) as watched:
+        quiet = machine.run(0, program(Mode.COPY, 8), cycle_limit=LIMIT, collect_port=8)
+        loud = watched.run(0, program(Mode.COPY, 8), cycle_limit=LIMIT, collect_port=8)
+        assert loud.cycles == quiet.cycles and np.array_equal(loud.port, quiet.port)
+        assert told == list(range(told[0], loud.cycles, 50)) and told[0] <= 50
+        del told[:]
+
+    def stop(cycles: int) -> None:
+        raise KeyboardInterrupt
+
+    with simulation(watch=stop) as machine, pytest.raises(KeyboardInterrupt):
+        machine.run(0, program(Mode.COPY, 8), cycle_limit=LIMIT, collect_port=8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from host.backends.cosim import CosimAccelerator
-from host.cli.simulate import measure
+from host.cli.simulate_run import measure
 from host.simulation.programs import ResultForm, make_job
 from host.simulation.step import TrainingStep, record_training_step
 from hw.contract.parameters import load_parameters

@@ -31,11 +31,16 @@ array set known_options {
     save_bd_design {}
     generate_target {}
     make_wrapper {-files 1 -top 0}
+    create_run {-parent_run 1 -flow 1}
+    current_run {}
     launch_runs {-jobs 1 -to_step 1}
     wait_on_run {}
     get_runs {}
     open_run {}
     close_design {}
+    current_design {-quiet 0}
+    write_checkpoint {-force 0}
+    get_ports {-quiet 0}
     get_clocks {}
     get_timing_paths {-delay_type 1 -max_paths 1}
     check_timing {-return_string 0}
@@ -84,8 +89,15 @@ array set known_properties {
     used_in_synthesis ^(true|false)$
     synth_checkpoint_mode ^(None|Singular|Hierarchical)$
     top ^[A-Za-z_]\\w*$
-    STEPS.PLACE_DESIGN.ARGS.DIRECTIVE ^(Default|Explore|ExtraTimingOpt)$
-    STEPS.PHYS_OPT_DESIGN.IS_ENABLED ^(true|false)$
-    STEPS.ROUTE_DESIGN.ARGS.DIRECTIVE ^(Default|Explore)$
     STEPS.POST_ROUTE_PHYS_OPT_DESIGN.IS_ENABLED ^(true|false)$
+}
+
+# Strategies that every Vivado since 2020.1 has: of synthesis (UG901) and of implementation (UG904).
+array set known_strategies {
+    synth {Flow_PerfOptimized_high Flow_AreaOptimized_high}
+    impl {
+        Performance_Explore Performance_ExplorePostRoutePhysOpt Performance_NetDelay_high
+        Performance_NetDelay_low Performance_Retiming Performance_ExtraTimingOpt
+        Performance_RefinePlacement Congestion_SpreadLogic_high Congestion_SpreadLogic_medium
+    }
 }

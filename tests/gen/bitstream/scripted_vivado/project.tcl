@@ -87,6 +87,10 @@ proc vivado::set_property {options rest} {
     }
     foreach object $objects {
         foreach {name value} $settings {
+            if {$name eq "strategy"} {
+                set_strategy $object $value
+                continue
+            }
             check_property $object $name $value
             set properties($object,$name) $value
         }
@@ -119,11 +123,13 @@ proc vivado::get_property {options rest} {
             set asked [property /ps7 CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ 50]
             return [fault actual_mhz [format %.6f $asked]]
         }
-        PROGRESS,*_1 - STATUS,*_1 - DIRECTORY,*_1 {
+        PROGRESS,*_? - STATUS,*_? - DIRECTORY,*_? - STRATEGY,*_? - FLOW,*_? {
             return [run_property $name $object]
         }
         SLACK,path_* {
-            return [fault [string range $object 5 end]_slack [expr {$object eq "path_max" ? 0.137 : 0.021}]]
+            set delay_type [string range $object 5 end]
+            set slack [fault ${delay_type}_slack [expr {$delay_type eq "max" ? 0.137 : 0.021}]]
+            return [opened_fault ${delay_type}_slack $slack]
         }
         PERIOD,clk_fpga_0 {
             set asked [property /ps7 CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ 50]

@@ -4,7 +4,7 @@ namespace eval vivado {}
 
 proc vivado::need_design {} {
     variable opened
-    if {$opened ne "impl_1"} {
+    if {$opened eq ""} {
         error "ERROR: \[Common 17-53\] User Exception: No open design."
     }
 }
@@ -89,7 +89,8 @@ proc vivado::check_timing {options rest} {
 }
 
 proc vivado::report_timing_summary {options rest} {
-    set text "Timing Summary\n[fault timing_path {Slack (MET) : 0.137ns}]\n"
+    variable opened
+    set text "Timing Summary of $opened\n[fault timing_path {Slack (MET) : 0.137ns}]\n"
     append text [fault timing_verdict "All user specified timing constraints are met."]
     return [report $options $text]
 }
@@ -102,6 +103,7 @@ proc vivado::report_utilization {options rest} {
         "| Site Type             | Used   | Fixed | Prohibited | Available | Util% |"
         "| Slice LUTs            | 123456 |     0 |          0 |    218600 | 56.48 |"
         "|   LUT as Logic        | 120000 |     0 |          0 |    218600 | 54.89 |"
+        "|   LUT as Memory       |   3456 |     0 |          0 |     70400 |  4.91 |"
         "| Slice Registers       | 234567 |     0 |          0 |    437200 | 53.65 |"
         "| Block RAM Tile        |  221.5 |     0 |          0 |       545 | 40.64 |"
         "|   RAMB36/FIFO*        |    220 |     0 |          0 |       545 | 40.37 |"

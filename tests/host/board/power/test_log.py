@@ -1,6 +1,7 @@
 """Power of a run: what is in its folder after steps, interruptions and failures."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -154,6 +155,44 @@ def test_a_second_part_goes_on_behind_a_torn_line(measured: Measured, tmp_path: 
     summary = summary_of(again)
     assert summary["steps"] == 2
     assert summary["joules"] == pytest.approx(4.0)
+
+
+def test_samples_are_durable_when_a_checkpoint_is_and_at_the_end(
+    measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        name = Path(f"/proc/self/fd/{descriptor}").resolve().name
+        synced.extend([len(lines(measured.folder))] if name == "power.jsonl" else [])
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    measured.log.sync()  # nothing is written yet
+    measured.start()
+    measured.step(0, 1.0)
+    written = len(lines(measured.folder))
+    measured.log.sync()
+    measured.close()
+    assert synced == [written, len(lines(measured.folder))] and synced[1] > written
+
+
+@pytest.mark.parametrize("damage", [b"x\n", b'{"kind": "part"}\n', b'{"kind": "none"}\n', b"[]\n"])
+def test_a_log_that_the_summary_could_not_read_is_put_aside(
+    damage: bytes, measured: Measured
+) -> None:
+    """When the run goes on, not when it has ended."""
+    measured.start()
+    measured.step(0, 1.0)
+    measured.log.close(measured.folder)
+    power = measured.folder / "power.jsonl"
+    notes: list[str] = []
+    measured.log.resume(measured.folder, notes.append)
+    assert notes == []
+    power.write_bytes(damage + power.read_bytes())
+    measured.log.resume(measured.folder, notes.append)
+    assert len(notes) == 1 and notes[0].endswith("it is now power.jsonl.damaged")
+    assert not power.exists()
+    assert summary_of(measured)["steps"] == 0
 
 
 def test_a_run_that_never_began_leaves_nothing(measured: Measured) -> None:

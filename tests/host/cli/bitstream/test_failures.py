@@ -26,6 +26,10 @@ from tests.host.cli.bitstream.folders import (
     ("faults", "says"),
     [
         ("max_slack -0.2", "checks of the routed design: timing is not met: setup slack -0.2 ns"),
+        (
+            "synth_design_progress 0% synth_design_message {ERROR: [Common 17-345] No license}",
+            "synthesis: this Vivado has no licence for the Z-7045, which its free edition does not",
+        ),
         ("fail:validate_bd_design no", "block design: ERROR: [Common 17-39] 'validate_bd_design'"),
         ("kill:wait_on_run 1", "Vivado failed: synthesis: it ended by SIGKILL"),
         ("synth_design_progress 0%", "synthesis: synth_1 ended at 0%"),
@@ -83,7 +87,7 @@ def test_what_vivado_made_is_looked_at_again(
 # A Vivado that says that all is well, whatever it left.
 LYING_VIVADO = """\
 #!/bin/sh
-mkdir -p outputs reports
+mkdir -p outputs reports project/p.runs/synth_1 project/p.runs/impl_1 project/p.runs/impl_2
 cp {made}/made.bit outputs/fractrain_zc706.bit
 cp {made}/made.xsa outputs/fractrain_zc706.xsa
 for name in timing_summary utilization utilization_hierarchical route_status drc methodology cdc \\
@@ -92,10 +96,13 @@ echo log > vivado.log
 cat > result.txt <<END
 format fractrain-vivado-result/1
 vivado 2023.2
+run impl_2
+strategy Performance_Explore
 clock_mhz 200
 setup_slack_ns 0.1
 hold_slack_ns 0.1
 lut 1
+memory_lut 1
 ff 2
 bram36 3
 dsp 4
@@ -114,8 +121,10 @@ exit 0
         ("sed -i /end/d result.txt", "result.txt is incomplete"),
         ("sed -i s/result.1/result-2/ result.txt", "result.txt is incomplete"),
         ("sed -i /dsp/d result.txt", "no number for dsp"),
-        ("sed -i 's/lut 1/lut many/' result.txt", "no number for lut"),
-        ("sed -i 's/lut 1/lut nan/' result.txt", "no number for lut"),
+        ("sed -i 's/^lut 1/lut many/' result.txt", "no number for lut"),
+        ("sed -i 's/^lut 1/lut nan/' result.txt", "no number for lut"),
+        ("sed -i /memory_lut/d result.txt", "no number for memory_lut"),
+        ("sed -i '/run/d; /strategy/d' result.txt", "result.txt does not say: run, strategy"),
         ("sed -i s/_mhz.*/_mhz\\ 50/ result.txt", "the clock is 50.0 MHz, wanted were 200 MHz"),
         ("sed -i s/setup.*/setup_slack_ns\\ -1/ result.txt", "timing is not met: setup slack -1.0"),
         ("sed -i s/hold.*/hold_slack_ns\\ -1/ result.txt", "timing is not met: hold slack -1.0"),
@@ -129,9 +138,15 @@ exit 0
             "vivado.log: CRITICAL WARNING: [Synth 8-6859] x",
         ),
         (
-            "mkdir -p project/p.runs/i; echo 'ERROR: [A 1-1] x' > project/p.runs/i/runme.log",
-            "project/p.runs/i/runme.log: ERROR: [A 1-1] x",
+            "cd project/p.runs/impl_2; echo 'ERROR: [A 1-1] x' > runme.log",
+            "project/p.runs/impl_2/runme.log: ERROR: [A 1-1] x",
         ),
+        (
+            "cd project/p.runs/synth_1; echo 'WARNING: [Synth 8-4767] x' > runme.log",
+            "project/p.runs/synth_1/runme.log: WARNING: [Synth 8-4767] x",
+        ),
+        # an attempt that was not taken
+        ("cd project/p.runs/impl_1; echo 'ERROR: [A 1-1] x' > runme.log", ""),
     ],
 )
 def test_an_exit_code_of_0_is_not_believed(

@@ -18,7 +18,11 @@ from gen.bitstream.manifest import (
     Utilization,
     read_bitstream_manifest,
 )
+from gen.bitstream.strategies import STRATEGIES
 from gen.build_hash import build_hash
+from gen.synthesis import budget
+from gen.synthesis.figures import Figures
+from gen.synthesis.kept_figures import keep_figures
 from host.cli.bitstream import FLOWS
 from host.cli.main import main
 from hw.contract.parameters import load_parameters
@@ -28,6 +32,35 @@ from tests.host.cli.bitstream.folders import OUT, bitstream, names_below
 
 def test_flows_on_the_command_line_are_those_that_exist() -> None:
     assert tuple(build.FLOWS) == FLOWS
+
+
+@pytest.mark.parametrize("name", ["one space", "a(b)", "it's", "a$b", "a[b]", "é", "-a"])
+def test_vivado_is_not_started_where_its_scripts_break(
+    name: str,
+    with_vivado: Callable[..., None],
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In one line, before anything is done; the default is a folder below this one."""
+    with_vivado()
+    (place / name).mkdir()
+    monkeypatch.chdir(place / name)
+    assert bitstream() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "with Vivado, a path of letters, digits" in line and "choose a folder elsewhere" in line
+    assert not list((place / name).iterdir())
+    assert bitstream("--out", str(place / "bits")) == 0
+
+
+def test_the_open_flow_works_in_a_folder_of_any_name(
+    with_open_tools: None, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = place / '-one (odd) [folder] it\'s $HOME #1 %s & ; "q" é'
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    assert bitstream("--flow", "openxc7") == 0
+    assert (OUT / BIT_NAME).is_file()
 
 
 def test_vivado_to_the_end(
@@ -45,9 +78,11 @@ def test_vivado_to_the_end(
         clock_mhz=200.0,
         flow="vivado",
         tool="Vivado 2023.2",
-        utilization=Utilization(lut=123456, ff=234567, bram36=221.5, dsp=512),
+        utilization=Utilization(lut=123456, ff=234567, bram36=221.5, dsp=512, memory_lut=3456),
         slack_ns=Slack(setup=0.137, hold=0.021),
         files=manifest.files,
+        resources=manifest.resources,
+        strategy="Performance_ExplorePostRoutePhysOpt",
     )
     assert names_below(OUT) == {each.path for each in manifest.files} | {BITSTREAM_MANIFEST_NAME}
     assert {BIT_NAME, BIN_NAME, XSA_NAME} < names_below(OUT)
@@ -120,6 +155,75 @@ def test_open_flow_to_the_end(with_open_tools: None, capsys: pytest.CaptureFixtu
     assert {BIT_NAME, BIN_NAME, "reports/stat.json"} < names_below(OUT)
     assert XSA_NAME not in names_below(OUT)
     assert "timing at 200 MHz: no evidence that the clock is met" in capsys.readouterr().out
+
+
+def test_timing_that_closes_late(
+    with_vivado: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not met after routing, met after the last optimization: a bitstream. Not met then: none."""
+    late = (
+        "route_design_message {CRITICAL WARNING: [Route 35-39] The design did not meet timing} "
+        "route_design_status {route_design Complete, Failed Timing!}"
+    )
+    with_vivado(faults=f"{late} max_slack 0.004")
+    assert bitstream() == 0
+    assert "timing at 200 MHz: met, slack 0.004 ns (setup)" in capsys.readouterr().out
+    with_vivado(faults=f"{late} max_slack -0.004")
+    assert bitstream() == 1
+    (error,) = [each for each in capsys.readouterr().err.splitlines() if "error" in each]
+    assert "timing is not met: setup slack -0.004 ns" in error
+    assert Path("build/bitstream-tiny-failed/reports/routed.dcp").is_file()
+
+
+def test_attempts(with_vivado: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    with_vivado(faults="max_slack@impl_1 -0.1 max_slack@impl_2 0.002 max_slack@impl_3 0.001")
+    assert bitstream() == 1
+    assert bitstream("--attempts", "3") == 0
+    manifest = read_bitstream_manifest(OUT / BITSTREAM_MANIFEST_NAME)
+    assert manifest.strategy == STRATEGIES[1]
+    assert manifest.slack_ns.setup == 0.002
+    stages = [line[9:] for line in capsys.readouterr().err.splitlines()]
+    assert stages.count("checks of the routed design ...") == 1 + 3
+
+
+def test_what_is_used_beside_budget_and_synthesis(
+    with_vivado: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of the two is known of `tiny` until somebody says so."""
+    with_vivado()
+    assert bitstream() == 0
+    unknown = read_bitstream_manifest(OUT / BITSTREAM_MANIFEST_NAME).resources
+    assert unknown["memory_lut"] == {"used": 3456, "budget": None, "synth": None}
+    mapped = Figures(
+        **dict(luts=120000, packed_luts=1, flip_flops=230000, dsps=512, bram36=220.5),
+        **dict(memory_luts=3000, luts_per_bit_product=None, logic_levels=4, levels_after_memory=0),
+        **dict(loads_per_operand_bit=16, loads_of_any_net=99, notes={}, paths=(), modules=[]),
+    )
+    keep_figures(load_parameters("tiny"), "top", mapped)
+    monkeypatch.setattr(budget, "preset_budget", lambda config, part: {"flip_flops": 240000})
+    assert bitstream() == 0
+    assert read_bitstream_manifest(OUT / BITSTREAM_MANIFEST_NAME).resources == {
+        "lut": {"used": 123456, "budget": None, "synth": 120000},
+        "memory_lut": {"used": 3456, "budget": None, "synth": 3000},
+        "ff": {"used": 234567, "budget": 240000, "synth": 230000},
+        "bram36": {"used": 221.5, "budget": None, "synth": 220.5},
+        "dsp": {"used": 512, "budget": None, "synth": 512},
+    }
+
+
+def test_far_beyond_the_budget(
+    with_vivado: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with_vivado()
+    for limit, code in ((213_300, 0), (213_200, 1)):
+        limits = {"flip_flops": limit, "luts": 142_090, "bram36": 221.5}
+        monkeypatch.setattr(budget, "preset_budget", lambda config, part, made=limits: made)
+        assert bitstream() == code
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "more than 10% beyond the budget: 234,567 ff, budget 213,200 (a memory that" in error
+    assert str(OUT.with_name("bitstream-tiny-failed")) in error
 
 
 def test_what_the_user_tolerates_reaches_vivado(with_vivado: Callable[..., None]) -> None:

@@ -1,0 +1,86 @@
+"""Whether the caches are maintained over all of a range: a look at memory past them.
+
+A driver that maintains too few lines leaves results that are wrong in silence. So behind each
+range that is synchronized lies a line whose number counts up, and words of the range itself are
+compared with what memory has, past the caches. That is a second mapping of the buffer; of memory
+that the caches do not hold, both show the same.
+
+It takes 35 words, however long the range is. A range whose end is missed is found always, one that
+is missed from the middle on, or every other line of which is, as soon as one of the words that are
+looked at has changed there: other ones each time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from host.board.diagnosis import StaleCaches
+
+__all__ = ["GUARD_BYTES", "CacheGuard"]
+
+GUARD_BYTES = 64
+"""A line of the caches, or two."""
+
+SAMPLES = 32
+STRIDE = 0.618034
+"""Of a turn: where the samples of one look lie between those of the one before."""
+
+
+class CacheGuard:
+    """Of the buffer ``cached``, which ``memory`` shows past the caches."""
+
+    def __init__(self, cached: NDArray[np.uint8], memory: NDArray[np.uint8]) -> None:
+        self._cached, self._memory = cached.view("<u4"), memory.view("<u4")
+        self._looks = 0
+
+    def reach(self, size: int) -> int:
+        """Bytes to synchronize for the first ``size`` to be guarded; ``size`` if there is no room
+        for the guard."""
+        behind = -(-size // GUARD_BYTES) * GUARD_BYTES + GUARD_BYTES
+        return behind if behind <= 4 * len(self._cached) else size
+
+    def write(self, size: int) -> None:
+        """Before the caches are written back: the processor changes the guard."""
+        self._change(self._cached, size)
+
+    def check_written(self, size: int) -> None:
+        """After it: raise `StaleCaches` unless memory has what the processor wrote."""
+        self._compare(
+            size, "sync_for_device did not write all of them back: memory has", "was written"
+        )
+
+    def arrive(self, size: int) -> None:
+        """Before the caches are invalidated: the guard changes in memory, as by the machine."""
+        self._change(self._memory, size)
+
+    def check_read(self, size: int) -> None:
+        """After it: raise `StaleCaches` unless the processor reads what memory has."""
+        self._compare(
+            size, "sync_for_cpu did not make the caches forget all of them: memory has", "is read"
+        )
+
+    def _change(self, words: NDArray[np.uint32], size: int) -> None:
+        self._looks += 1
+        if self.reach(size) > size:
+            words[self.reach(size) // 4 - 1] = self._looks & 0xFFFF_FFFF
+
+    def _compare(self, size: int, trouble: str, how: str) -> None:
+        places = self._places(size)
+        cached, memory = self._cached[places], self._memory[places]
+        wrong = np.flatnonzero(cached != memory)
+        if len(wrong):
+            first = wrong[0]
+            raise StaleCaches(
+                f"of the first {self.reach(size):,} bytes of the buffer {trouble} "
+                f"0x{memory[first]:08X} at byte {4 * places[first]:,}, where "
+                f"0x{cached[first]:08X} {how}"
+            )
+
+    def _places(self, size: int) -> NDArray[np.int64]:
+        """The first word and the last, the guard, and words all over, others each time."""
+        count = max(1, size // 4)
+        phase = self._looks * STRIDE % 1
+        spread = ((np.arange(SAMPLES) + phase) * (count / SAMPLES)).astype(np.int64)
+        ends = 0, count - 1, self.reach(size) // 4 - 1
+        return np.concatenate([ends, np.minimum(spread, count - 1)])

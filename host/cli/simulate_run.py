@@ -1,0 +1,89 @@
+"""What `fractrain simulate` runs: every convolution of a step alone, then all as one program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from host.accelerator import Accelerator
+from host.backends.cosim import CosimAccelerator
+from host.backends.recording import RecordedCall
+from host.cli.simulate_report import Measured, Report
+from host.simulation.programs import Job, ResultForm, make_job
+from host.simulation.step import TrainingStep
+from hw.contract.parameters import Parameters
+from sim.cosim.waveform import Waveform
+from sim.cycles import predict
+from sim.memory_model import MemoryModel
+
+WHOLE = "the whole step"
+
+
+class StepSimulation:
+    """Every convolution alone, then all of them as one program.
+
+    begins : the cycle in which each begins, by layer and pass, and `WHOLE`
+    cycles : all cycles, those between programs included
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        training: TrainingStep,
+        form: ResultForm,
+        memory: MemoryModel,
+        say: Callable[[str], None],
+    ) -> None:
+        self._parameters, self._training, self._form = parameters, training, form
+        self._memory, self._say = memory, say
+        self._what = ""
+        self.begins: dict[str, int] = {}
+        self.cycles = 0
+
+    def run(self, waveform: Waveform | None) -> Report:
+        """Simulate; the waveform is complete afterwards."""
+        calls, rows = self._training.calls, []
+        self._say("compiling the programs and, unless it is cached, the RTL")
+        whole = self._job(calls)
+        machine = CosimAccelerator(
+            self._parameters, memory=self._memory, waveform=waveform, watch=self._watch
+        )
+        with machine:
+            for number, call in enumerate(calls, 1):
+                name = f"{call.name}, {call.pass_.label}"
+                self._begin(machine, name, f"{number} of {len(calls)}: {name}")
+                rows.append((call, self._measure(machine, self._job([call]))))
+            self._begin(machine, WHOLE, f"{WHOLE} in one command stream")
+            total = self._measure(machine, whole)
+            self.cycles = machine.clock_cycles
+        return Report(self._parameters, rows, total)
+
+    def _job(self, calls: Sequence[RecordedCall]) -> Job:
+        return make_job(self._parameters, self._training, calls, self._form)
+
+    def _begin(self, machine: CosimAccelerator, name: str, what: str) -> None:
+        self.begins[name] = machine.clock_cycles
+        self._what = what
+        self._say(what)
+
+    def _measure(self, machine: CosimAccelerator, job: Job) -> Measured:
+        return measure(machine, job, self._training, self._memory)
+
+    def _watch(self, cycles: int) -> None:
+        self._say(f"{self._what}: {cycles:,} cycles so far")
+
+
+def measure(
+    machine: Accelerator, job: Job, training: TrainingStep, memory: MemoryModel
+) -> Measured:
+    """Run ``job``, compare its results, and ask the cycle model what it expects."""
+    precisions = dict(enumerate(training.precisions))
+    before = machine.counters
+    job.check(machine.run(job.program, job.operands, precisions))
+    predicted = predict(
+        machine.parameters,
+        job.program.decoded,
+        precisions,
+        memory,
+        program_address=job.program.program_address,
+    )
+    return Measured(machine.counters - before, predicted)

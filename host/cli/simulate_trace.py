@@ -1,0 +1,106 @@
+"""`fractrain simulate --trace`: the signals of the simulation, in a file for viewers."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from host.atomic_files import check_writable, replacing
+from host.cli.output import check_files
+from host.reports.units import BYTES
+from hw.contract.errors import DataError, FractrainError, ParameterError
+from hw.contract.parameters import Parameters
+from sim.cosim.waveform import Form, Waveform
+
+CYCLES = re.compile(r"([0-9]{0,12}):([0-9]{0,12})")
+
+
+def add_trace(parser: argparse._ActionsContainer) -> None:
+    """``--trace`` and ``--trace-cycles``."""
+    parser.add_argument(
+        "--trace",
+        type=Path,
+        metavar="FILE.fst",
+        help="record all signals, for Surfer or GTKWave; FILE.vcd: as text, much larger",
+    )
+    parser.add_argument(
+        "--trace-cycles",
+        metavar="FROM:TO",
+        help="only cycles FROM to TO - 1, either may be left out (default: all)",
+    )
+
+
+def open_waveform(args: argparse.Namespace) -> Waveform | None:
+    """What records the signals, if that was asked for.
+
+    Raises `ParameterError` for a file or cycles that cannot be meant, `DataError` if nothing can
+    be written there, `MissingToolError` if the format needs a package that is not installed.
+    """
+    if args.trace is None:
+        if args.trace_cycles is not None:
+            raise ParameterError("trace-cycles", args.trace_cycles, "with --trace FILE only")
+        return None
+    form, first, end = Form.of(args.trace), 0, None
+    if args.trace_cycles is not None:
+        first, end = _parse_cycles(args.trace_cycles)
+    check_files(args.trace)
+    return Waveform(form, first, end)
+
+
+@contextmanager
+def saving(waveform: Waveform | None, path: Path) -> Iterator[None]:
+    """Write ``waveform`` to ``path`` if the block succeeds, and also if the machine fails or its
+    results are wrong, when it is needed most. Anything else, such as Ctrl-C, leaves no file."""
+    try:
+        yield
+    except FractrainError:
+        if waveform and waveform.begun:
+            with suppress(DataError):  # the first error is the one to tell
+                _save(waveform, path)
+        raise
+    if waveform and waveform.begun:
+        _save(waveform, path)
+
+
+def trace_text(
+    waveform: Waveform, path: Path, parameters: Parameters, begin: int, cycles: int
+) -> str:
+    """How large it became, and where in it to look: the whole step begins in cycle ``begin`` of
+    ``cycles``."""
+    if not waveform.begun:
+        return f"waveform: none, as the simulation had {cycles:,} cycles only (--trace-cycles)"
+    period = 1e3 / parameters.clock_mhz
+    lines = [
+        f"waveform: {path}, {BYTES.text(waveform.size_bytes)}; cycles of {period:g} ns, the whole "
+        f"step begins in cycle {begin:,}, at {begin * period / 1e3:,.2f} µs"
+    ]
+    if waveform.full:
+        lines.append("It ends early, as it became too large: choose cycles with --trace-cycles.")
+    return "\n".join(lines)
+
+
+def trace_document(waveform: Waveform | None, path: Path, begins: dict[str, int]) -> dict[str, Any]:
+    """The same for figures.json."""
+    if waveform is None or not waveform.begun:
+        return {}
+    return {"trace": {"file": str(path), "bytes": waveform.size_bytes, "begins": begins}}
+
+
+def _save(waveform: Waveform, path: Path) -> None:
+    with replacing(check_writable(path)) as temporary:
+        waveform.save(temporary)
+
+
+def _parse_cycles(text: str) -> tuple[int, int | None]:
+    match = CYCLES.fullmatch(text)
+    first = int(match[1] or 0) if match else 0
+    end = int(match[2]) if match and match[2] else None
+    if not match or text == ":" or (end is not None and end <= first):
+        raise ParameterError(
+            "trace-cycles", text, "FROM:TO with FROM below TO, for example 1000:2000, or 1000:"
+        )
+    return first, end

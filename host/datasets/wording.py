@@ -1,0 +1,46 @@
+"""Names, numbers and causes as one line of a message can take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["cause", "counted", "examples", "shortened", "shown"]
+
+LONGEST = 120
+"""Characters of a name: paths may have 4,096."""
+
+
+def shown(name: str | Path) -> str:
+    """``name`` in one line: what cannot be printed is escaped; `shortened`."""
+    return shortened(
+        "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(name))
+    )
+
+
+def shortened(text: str) -> str:
+    """``text`` without its middle if it is long."""
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def counted(count: int, thing: str) -> str:
+    """``1 image``, ``1,200 images``, ``2 classes``."""
+    plural = f"{thing}es" if thing.endswith(("s", "ch")) else f"{thing}s"
+    return f"{count:,} {thing if count == 1 else plural}"
+
+
+def examples(names: Sequence[str]) -> str:
+    """The first of ``names``, with the number of the others."""
+    first = shown(min(names))
+    return first if len(names) == 1 else f"{first} and {len(names) - 1:,} more"
+
+
+def cause(error: BaseException) -> str:
+    """What ``error`` says, in one line; its kind if it says nothing."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = str(error).partition("\n")[0].rstrip(": ")
+    return shown(text) if text else type(error).__name__

@@ -1,0 +1,106 @@
+"""How the sizes of a machine must fit each other: what single fields cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hw.contract.errors import ParameterError
+
+if TYPE_CHECKING:
+    from hw.contract.parameters import Parameters
+
+__all__ = ["WINDOW_PATTERNS", "check_combinations"]
+
+WINDOW_PATTERNS = 16
+"""Pattern entries that the largest window takes: of a gradient of stride 2 and rows wider than a
+block, 8 slots of four reads each, two to an entry."""
+
+Require = Callable[[bool, str, object, str], None]
+
+
+def check_combinations(parameters: Parameters, source: str) -> None:
+    """Raise `ParameterError` for sizes that do not fit each other, or no convolution."""
+    array, block = parameters.array, parameters.block
+
+    def require(condition: bool, path: str, value: object, allowed: str) -> None:
+        if not condition:
+            raise ParameterError(path, value, allowed, where=f"{path} in {source}")
+
+    def require_multiple(path: str, value: int, divisor_path: str, divisor: int) -> None:
+        require(
+            value % divisor == 0, path, value, f"a multiple of {divisor_path}, which is {divisor}"
+        )
+
+    require_multiple("array.rows", array.rows, "array.cluster_rows", array.cluster_rows)
+    require_multiple("array.rows", array.rows, "array.columns", array.columns)
+    require_multiple("array.columns", array.columns, "array.cluster_columns", array.cluster_columns)
+    require_multiple("array.lanes", array.lanes, "block.channels", block.channels)
+    require(
+        parameters.block_bits % 8 == 0,
+        "block.channels",
+        block.channels,
+        f"channels * rows a whole number of bytes (rows is {array.rows})",
+    )
+    require(
+        parameters.precision.max_bits % array.spatial_bits == 0,
+        "precision.max_bits",
+        parameters.precision.max_bits,
+        f"a multiple of array.spatial_bits, which is {array.spatial_bits}",
+    )
+    widest = parameters.precision.max_bits
+    needed = 2 * widest + (array.lanes - 1).bit_length() + 1
+    require(
+        parameters.precision.accumulator_bits >= needed,
+        "precision.accumulator_bits",
+        parameters.precision.accumulator_bits,
+        f"at least {needed}, one slice of {array.lanes} lanes at {widest} x {widest} bits",
+    )
+    _check_dsp(parameters, require)
+    _check_buffers(parameters, require)
+
+
+def _check_dsp(parameters: Parameters, require: Require) -> None:
+    """A DSP48E1 multiplies totals of 25 bits with sign by 2^16 at most (UG479); the rest of a
+    pass's shift must fit into the bits that a total leaves free."""
+    array = parameters.array
+    if array.accumulator != "dsp48e1":
+        return
+    largest = array.lanes * (2**array.spatial_bits - 1) ** 2
+    spare = min(16, 25 - (largest.bit_length() + 1))
+    shift = 2 * (parameters.precision.max_bits - array.spatial_bits)
+    require(
+        0 <= spare and shift <= 16 + spare,
+        "array.lanes",
+        array.lanes,
+        f"fewer lanes, a smaller precision.max_bits (now {parameters.precision.max_bits}) or "
+        "array.accumulator: behavioural; a DSP48E1 cannot shift sums of this width that far",
+    )
+
+
+def _check_buffers(parameters: Parameters, require: Require) -> None:
+    """Every convolution must be possible, be it slowly: what the compiler cannot cut any smaller.
+
+    That is a matrix product of single blocks of pixels: in a slice all lane groups, each with room
+    for two blocks, so that strides alternate between the banks; one slice of weights; one tile.
+    """
+    buffers, widest = parameters.buffers, parameters.precision.max_bits
+    digits = parameters.digits(widest)
+    at = f"at precision.max_bits, which is {widest}"
+    slices, blocks, tile = (
+        2 * digits,
+        2 * parameters.lane_groups * digits,
+        parameters.beats_per_tile,
+    )
+    for name, least, what in (
+        (
+            "column_words",
+            slices,
+            f"two slices {at}, so that one is loaded while the other is multiplied",
+        ),
+        ("plane_words", blocks, f"two blocks of each lane group of a slice {at}"),
+        ("gradient_words", tile, "the beats of a tile, array.cluster_columns"),
+        ("patterns", WINDOW_PATTERNS, "the entries of the largest window"),
+    ):
+        value = getattr(buffers, name)
+        require(value >= least, f"buffers.{name}", value, f"at least {least}: {what}")

@@ -1,0 +1,20 @@
+"""Amaranth's buffered FIFO, which does not say which RAM it wants."""
+
+from typing import Any
+
+from amaranth.hdl import Module
+from amaranth.lib.fifo import SyncFIFOBuffered
+
+from hw.flow.ram_style import ram_style
+
+__all__ = ["Fifo"]
+
+
+class Fifo(SyncFIFOBuffered):
+    """`SyncFIFOBuffered` in the RAM that suits its depth."""
+
+    def elaborate(self, platform: Any) -> Module:
+        m: Module = super().elaborate(platform)
+        if self.depth > 1:
+            m.submodules.storage.attrs.update(ram_style(self.depth - 1))
+        return m

@@ -1,0 +1,59 @@
+"""The steps that make a simulation from Verilog, run and watched."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+POLL_SECONDS = 0.5
+
+
+def run_watched(
+    command: Sequence[str],
+    folder: Path,
+    log: Path,
+    environment: Mapping[str, str],
+    watch: Callable[[], None],
+) -> int:
+    """Run ``command`` in ``folder``, its output into ``log``, and return its exit code.
+
+    ``watch`` is called now and then until it ends. Whatever ends the wait ends the command, too.
+    """
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        try:
+            while True:
+                watch()
+                try:
+                    return process.wait(POLL_SECONDS)
+                except subprocess.TimeoutExpired:
+                    continue
+        except BaseException:
+            process.kill()
+            raise
+
+
+class Objects:
+    """The object files that ``make`` with these arguments is going to compile into ``objects``,
+    and how many are there."""
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, objects: Path, environment: Mapping[str, str]
+    ) -> None:
+        asked = subprocess.run(
+            [*command, "--dry-run"], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        sources = re.findall(r" -c (?:-o \S+ )?(\S+)\.cpp$", asked.stdout, re.MULTILINE)
+        self._files = {objects / f"{Path(source).name}.o" for source in sources}
+
+    def progress(self) -> str:
+        """For example ``7 of 25 files``."""
+        # The assembler creates a file when the compiler has done its work.
+        done = sum(file.exists() for file in self._files)
+        return f"{done} of {len(self._files)} files"

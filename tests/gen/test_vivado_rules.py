@@ -1,0 +1,64 @@
+"""What Vivado wants of the Verilog: arrays that it takes and that say which RAM they want,
+plain names, no lists of initial values."""
+
+import re
+
+import pytest
+
+from gen.synthesis.parts import PARTS
+from hw.contract.parameters import load_parameters, preset_names
+from sim.cosim.convolution import convolution_design
+
+LARGEST_ARRAY_BITS = 1_000_000
+"""Synthesis stops at larger ones: [Synth 8-4556]."""
+LONGEST_LINE = 20_000
+
+ARRAY = re.compile(
+    r'(?:\(\* ram_style = "(\w+)" \*\)\s+)?^  reg (?:\[(\d+):0\] )?(\S+) \[(\d+):0\];', re.MULTILINE
+)
+
+
+@pytest.fixture(scope="module", params=preset_names())
+def verilog(request: pytest.FixtureRequest) -> str:
+    """The engine of a preset. Its memories are those of every flavour."""
+    return convolution_design(load_parameters(request.param)).verilog
+
+
+def test_arrays(verilog: str) -> None:
+    arrays = ARRAY.findall(verilog)
+    assert len(arrays) > 20
+    for style, width, name, depth in arrays:
+        assert (int(width or 0) + 1) * (int(depth) + 1) <= LARGEST_ARRAY_BITS, name
+        assert style in ("block", "distributed"), name
+
+
+def test_memories_read_without_a_clock_are_in_luts(verilog: str) -> None:
+    """Nothing but LUTs can be; and no array has writes to a part of a word."""
+    arrays = {name: style for style, _, name, _ in ARRAY.findall(verilog)}
+    unclocked = re.findall(r"^  assign \S+ = (\w+)\[\S+\];", verilog, re.MULTILINE)
+    memories = [name for name in unclocked if name in arrays]
+    assert memories
+    assert {arrays[name] for name in memories} == {"distributed"}
+    assert not re.search(rf"^ +(?:{'|'.join(arrays)})\[[^\]]+\]\[", verilog, re.MULTILINE)
+
+
+def test_no_initial_contents_no_dots_no_endless_lines(verilog: str) -> None:
+    assert not re.search(r"^ *initial\b", verilog, re.MULTILINE)
+    assert not re.findall(r"^module \\", verilog, re.MULTILINE)
+    assert max(map(len, verilog.splitlines())) < LONGEST_LINE
+
+
+def test_what_is_shared_is_kept(verilog: str) -> None:
+    """As many modules as stand for many instances; the parts of the array among them."""
+    kept = re.findall(r'^\(\* keep_hierarchy = "yes" \*\)\nmodule (\w+)', verilog, re.MULTILINE)
+    for each in ("mac_cluster_", "mac_unit_", "mac_drain_", "column_part_", "result_narrow_"):
+        assert any(name.startswith(each) for name in kept), each
+    instances = re.findall(r"^  (\w+) \S+ ?\($", verilog, re.MULTILINE)
+    for name in kept:
+        assert instances.count(name) > 0
+
+
+def test_synthesis_sees_the_same_attributes() -> None:
+    """`make synth` reads the Verilog that the flows read."""
+    text = PARTS["array"].verilog(load_parameters("tiny"))
+    assert text.count('(* keep_hierarchy = "yes" *)') >= 3

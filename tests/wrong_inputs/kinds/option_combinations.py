@@ -1,0 +1,105 @@
+"""Options that are right one by one, and contradict each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from host.training.recipe import OF_METHODS
+from tests.wrong_inputs.wrong_input import WrongInput
+
+VALUES = {
+    "precision": "4,4,6",
+    "schedule_forward": "3,4",
+    "schedule_backward": "6,8",
+    "epsilon": "0.1",
+    "alpha": "0.5",
+    "interval": "10",
+    "candidates": "3/6,4/8",
+    "weight_bits": "4",
+    "target": "3",
+    "targets": "1.5,3",
+    "beta": "0.01",
+    "dead_band": "0.1",
+    "decide": "early",
+}
+FALLING = (
+    ("fractrain", "targets", "3,2"),
+    ("fractrain", "targets", "1,2,3,2.9"),
+    ("pfq", "schedule-forward", "8,6,4,3"),
+    ("pfq", "schedule-backward", "6,8,8,6"),
+)
+OTHERS = (
+    ("steps and epochs", "train --steps 3 --epochs 1", "--epochs: not allowed with .*--steps"),
+    ("power off the board", "train --power 5", "--power: got 5.0, allowed: with --backend board"),
+    ("power simulated", "train --backend board --device simulated --power", "a simulated board"),
+    ("overwrite what", "train --overwrite", "--overwrite: .*together with --name"),
+    ("programs of no machine", "train --log-programs", "cosim or board"),
+    ("cuda on golden", "train --device cuda", "--device: got 'cuda', allowed: none with"),
+    ("cuda on a board", "train --backend board --device cuda", "zc706 or simulated with"),
+    ("board on torch", "train --backend torch --device zc706", "cpu or cuda with --backend torch"),
+    ("levels in reference", "train --mode reference --weight-levels odd", "--mode hardware only"),
+    ("range in hardware", "train --published-range", "--mode reference only"),
+    ("late in reference", "train --mode reference --decide late", "--decide: got 'late'"),
+    ("reference on rtl", "train --mode reference --backend cosim", "hardware with --backend cosim"),
+    ("lengths", "train --method pfq --schedule-forward 3,4", "two of the same length"),
+    ("half a skip", "train --method pfq --schedule-forward 0,4 --schedule-backward 6,8", "0/0 to"),
+    ("twice the same", "train --candidates 3/6,3/6", "--candidates: .*all different"),
+    ("static of 0 bits", "train --method static --precision 0,8,8", "at least 1 bit of each"),
+    ("resume and name", "train --resume x --name y", "--resume: got 'x'"),
+    ("check and host", "cost --check --host", "--check: .*without --host only"),
+    ("gates alone", "cost --gates", "--gates: .*with --host only"),
+    ("json alone", "cost --json x.json", "--json: .*with --host only"),
+    ("run and batch", "calibrate --run x --batch 3", "--batch: got '3', allowed: without --run"),
+    ("run and config", "calibrate --run x --config tiny", "--config: .*without --run only"),
+    ("run and uniform", "calibrate --run x --uniform", "--uniform: .*without --run only"),
+    ("runs alone", "calibrate --runs x", "--runs: got 'x', allowed: with --run only"),
+    ("memory alone", "calibrate --memory ddr", "--memory: got 'ddr', allowed: with --run only"),
+    ("skipped alone", "simulate --precision 4,0,6", "--precision: got '4,0,6', allowed: at least"),
+    ("blocks backwards", "simulate --blocks 2..1", "--blocks: got '2..1'"),
+    ("blocks of others", "simulate --blocks 1..3", "--blocks: got 3, allowed: 0..2, resnet8"),
+    (
+        "jobs of yosys",
+        "bitstream --flow openxc7 --jobs 3",
+        "--jobs: got 3, allowed: with --flow viv",
+    ),
+    ("critical of yosys", "bitstream --flow openxc7 --tolerate x", "--tolerate: .*--flow vivado"),
+    ("bench twice", "bench --only pack,pack", "each benchmark once"),
+    ("workers of a cluster", "sweep x.yaml --workers 2 --scheduler tcp://a:1", "not allowed with"),
+    ("break a real board", "board bringup --inject busy", "--inject: .*--device simulated only"),
+    ("phases twice", "board power --phases idle,idle", "--phases: got 'idle,idle'"),
+    ("one run compared", "compare x", "two runs or more"),
+)
+
+
+def wrong_inputs() -> Iterator[WrongInput]:
+    for (name, value), (method, read) in itertools.product(VALUES.items(), OF_METHODS.items()):
+        if name in read:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        says = rf"{option}: got .*allowed: with --method [a-z ]+ only"
+        yield WrongInput(f"{method}-{name}", ["train", "--method", method, option, value], says)
+    for batch, group in itertools.product((4, 6, 10), (3, 4, 7, 11, 64)):
+        if batch % group:
+            arguments = ["train", "--batch", str(batch), "--bn-group", str(group)]
+            says = f"--bn-group: got {group}, allowed: a divisor of --batch, which is {batch}"
+            yield WrongInput(f"group-{group}-of-{batch}", arguments, says)
+    for method, name, value in FALLING:
+        arguments = ["train", "--method", method, f"--{name}", value]
+        says = rf"--{name}: got '[\d.,]+', allowed: values that never fall"
+        yield WrongInput(f"falling-{name}-{value}", arguments, says)
+    for label, line, says in OTHERS:
+        yield WrongInput(label, line.split(), says)
+    for method in OF_METHODS:
+
+        def prepare(folder: Path, method: str = method) -> None:
+            (folder / "r.yaml").write_text(f"method: {method}\n")
+
+        other = "static" if method != "static" else "dfq"
+        yield WrongInput(
+            f"recipe-{method}",
+            ["train", "--recipe", "r.yaml", "--method", other],
+            f"method in r.yaml: got '{method}', allowed: {other}.*or add --method {method}",
+            prepare=prepare,
+        )
