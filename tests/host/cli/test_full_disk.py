@@ -55,7 +55,7 @@ def test_figures_that_took_minutes_are_shown_first(
         (["report", "a"], "runs/a/report.html"),
         (["report", "a", "--out", "page.html"], "page.html"),
         (["compare", "a", "b", "--json", "all.json"], "all.json"),
-        (list(TRAIN), "runs/run/config.json"),
+        (list(TRAIN), "runs/run"),
     ],
 )
 def test_the_file_is_named(

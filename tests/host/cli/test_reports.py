@@ -103,7 +103,7 @@ def test_what_is_wrong_with_a_run_is_said(root: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["report", "nothing"], 3, "no run nothing: neither that nor "),
+        (["report", "nothing"], 3, "no run nothing: neither nothing nor "),
         (["report", "empty"], 3, "is not the folder of a run: it has no config.json"),
         (["report", "unlogged"], 3, "is not the folder of a run: it has no log.jsonl"),
         (["report", "damaged"], 3, "config.json is damaged: "),

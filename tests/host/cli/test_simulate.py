@@ -111,4 +111,4 @@ def test_calibrate_finds_mistakes_before_it_measures(
     assert "model: got 'vgg'" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["calibrate", "--out", str(tmp_path / "file" / "table.md")]) == 3
-    assert "cannot make the folder" in capsys.readouterr().err
+    assert "is a file" in capsys.readouterr().err

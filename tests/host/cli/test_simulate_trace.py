@@ -69,7 +69,7 @@ def test_what_is_said_of_it() -> None:
 
     assert text() == "waveform: none, as the simulation had 100 cycles only (--trace-cycles)"
     waveform.begun = True
-    head = "waveform: a.vcd, 1.2 MB; cycles of 5 ns, the whole step begins in cycle 40, at 0.20 µs"
+    head = "waveform: a.vcd, 1.23 MB; cycles of 5 ns, the whole step begins in cycle 40, at 0.20 µs"
     assert text() == head
     waveform.full = True
     assert text().startswith(f"{head}\nIt ends early, as it became too large: ")
