@@ -153,7 +153,11 @@ def make_folder(path: Path) -> bool:
                 if each == path:
                     return False
             else:
-                sync_folder(each.parent)
+                try:
+                    sync_folder(each.parent)
+                except OSError:
+                    each.rmdir()  # nobody knows of it, and its name would be taken
+                    raise
         return True
 
 
