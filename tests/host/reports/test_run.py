@@ -230,7 +230,7 @@ def test_runs_by_folder_by_name_and_by_link(tmp_path: Path) -> None:
     runs = load_runs(["first", str(second), "latest"], root)
     assert [run.path for run in runs] == [first, second, third]
     assert [run.name for run in runs] == ["runs/first", "other/first", "third"]
-    with pytest.raises(DataError, match=f"no run forth: neither forth nor {root}/forth is a folder"):
+    with pytest.raises(DataError, match=f"no run forth: neither forth nor {root}/forth"):
         load_runs(["first", "forth"], root)
     with pytest.raises(ParameterError, match="RUN: got 'latest', allowed: each run once"):
         load_runs(["third", "latest"], root)
