@@ -13,7 +13,7 @@ from host.datasets.digits import load_digits
 from host.datasets.image_folder import load_images
 from host.datasets.image_roots import find_roots
 from host.datasets.no_dataset import KINDS, no_dataset
-from host.datasets.wording import shortened, shown
+from host.datasets.wording import shown
 from hw.contract.errors import DataError, ParameterError
 
 BUNDLED = {"digits": load_digits}
@@ -66,7 +66,7 @@ def _check_exists(name: str) -> None:
             raise DataError(f"cannot read {shown(name)}: {error.strerror}") from error
         raise ParameterError(
             "dataset",
-            shortened(name),
+            name,
             f"{', '.join(BUNDLED)}, or the path of a folder or archive with {KINDS}",
             hint=_hint(name),
         ) from error

@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["cause", "counted", "examples", "shortened", "shown"]
+from hw.contract.errors import shortened
+
+__all__ = ["cause", "counted", "examples", "shown"]
 
 LONGEST = 120
 """Characters of a name: paths may have 4,096."""
 
 
 def shown(name: str | Path) -> str:
-    """``name`` in one line: what cannot be printed is escaped; `shortened`."""
-    return shortened(
-        "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(name))
-    )
-
-
-def shortened(text: str) -> str:
-    """``text`` without its middle if it is long."""
-    if len(text) <= LONGEST:
-        return text
-    half = LONGEST // 2
-    return f"{text[:half]}…{text[-half:]}"
+    """`shortened` to what several names in one line leave room for."""
+    return shortened(str(name), LONGEST)
 
 
 def counted(count: int, thing: str) -> str:

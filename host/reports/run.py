@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from host.reports.measured import MEASURED, Measured, read_measured
-from host.reports.names import cut
 from host.reports.quantities import (
     EFFECTIVE_MACS,
     MODELLED_ENERGY,
@@ -19,7 +18,7 @@ from host.reports.quantities import (
 )
 from host.reports.records import mapping, needed_number, number, read_lines, read_object
 from host.reports.step_log import StepLog, read_step_log
-from hw.contract.errors import DataError, ParameterError
+from hw.contract.errors import DataError, ParameterError, shortened
 
 CONFIG, LOG = "config.json", "log.jsonl"
 EVALUATIONS, SUMMARY = "evaluations.jsonl", "summary.json"
@@ -168,8 +167,8 @@ def find_run(name: str, root: Path) -> Path:
     runs = [each for each in folders if (each / CONFIG).is_file()]
     if folders:
         return (*runs, *folders)[0].resolve()
-    shown = cut(name if name.isprintable() else repr(name), LONGEST_SHOWN)
-    raise DataError(f"no run {shown}: neither {shown} nor {root / shown} is a folder")
+    places = " nor ".join(shortened(str(each), LONGEST_SHOWN) for each in (name, root / name))
+    raise DataError(f"no run {shortened(name, LONGEST_SHOWN)}: neither {places} is a folder")
 
 
 def _is_folder(path: Path) -> bool:
