@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.accelerator import Accelerator, open_accelerator
+from host.accelerator import Accelerator
 from host.numerics.elementwise import Elementwise
 from host.numerics.quantization import Quantized, WeightLevels, signed_range
 from tests.host.backends.statistics import assert_uniform
@@ -24,12 +23,6 @@ from host.backends.torch.known import KnownRanges  # noqa: E402
 from host.backends.torch.random_fractions import DeviceFractions, HostFractions  # noqa: E402
 
 NUMPY = Elementwise()
-
-
-@pytest.fixture(scope="module")
-def accelerator() -> Iterator[Accelerator]:
-    with open_accelerator("torch") as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
