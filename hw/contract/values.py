@@ -24,9 +24,12 @@ LONGEST_NUMBER = 40
 
 
 class Rule(ABC):
-    """What is allowed; `allowed` says it as a phrase."""
+    """What is allowed."""
 
-    allowed: str
+    @property
+    @abstractmethod
+    def allowed(self) -> str:
+        """The same as a phrase."""
 
     def read(self, name: str, given: object, *, where: str = "") -> Any:
         """The value that ``given`` means, a text or what YAML and JSON have.
@@ -57,7 +60,7 @@ class Whole(Rule):
     why: str = ""
 
     @property
-    def allowed(self) -> str:  # type: ignore[override]
+    def allowed(self) -> str:
         return f"a whole number, {self.low}..{self.high}{self.why and f' ({self.why})'}"
 
     def convert(self, given: object) -> int:
@@ -82,7 +85,7 @@ class Real(Rule):
     below: bool = False
 
     @property
-    def allowed(self) -> str:  # type: ignore[override]
+    def allowed(self) -> str:
         least = "greater than" if self.above else "at least"
         most = "less than" if self.below else "at most"
         return f"a number, {least} {self.low:g}, {most} {self.high:g}"
@@ -107,7 +110,7 @@ class Choice(Rule):
     words: Sequence[str]
 
     @property
-    def allowed(self) -> str:  # type: ignore[override]
+    def allowed(self) -> str:
         return ", ".join(self.words)
 
     def convert(self, given: object) -> str:
@@ -123,7 +126,7 @@ class Optional(Rule):
     rule: Rule
 
     @property
-    def allowed(self) -> str:  # type: ignore[override]
+    def allowed(self) -> str:
         return self.rule.allowed
 
     def convert(self, given: object) -> Any:
@@ -146,7 +149,7 @@ class Several(Rule):
     build: Callable[[tuple[Any, ...]], Any] = tuple
 
     @property
-    def allowed(self) -> str:  # type: ignore[override]
+    def allowed(self) -> str:
         count = "" if self.least == self.most else f"{self.least}..{self.most} "
         return f"{count}{self.words}, for example {self.example}"
 
