@@ -36,7 +36,7 @@ class CounterMemory(wiring.Component):
     count : In(1), counter : In      add 1 to it
     shown : In, value : Out(64)      what a counter stands at
     clear : In(1), clearing : Out(1) set all to 0, which takes ``2**bits`` cycles; nothing counts.
-                                     Reset does it, too: the memory may hold anything
+                                     The domain's reset does it, too: the memory may hold anything
 
     Timing: ``value`` two cycles after ``shown``, and one cycle behind the counts.
     """

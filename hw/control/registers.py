@@ -60,7 +60,8 @@ class RegisterFile(wiring.Component):
     registers but STATUS and FAULT_INDEX as they are.
 
     Timing: an access takes `ACCESS_CYCLES`; one that clears the counters 32 more, and a START
-    beside it begins only then.
+    beside it begins only then. One in the 32 cycles after reset takes as many as are left of them,
+    and a counter that it reads may be anything.
     """
 
     def __init__(self, parameters: Parameters, *, build_hash: int):

@@ -27,7 +27,7 @@ class Supervisor(wiring.Component):
     After RESET the stages start afresh at once; requests of before that memory has not answered
     keep the machine from being ``idle``, but nothing else.
 
-    Timing: all outputs are registers.
+    Timing: all outputs but ``reset_next`` are registers.
     """
 
     def __init__(self, reset_cycles: int):

@@ -149,7 +149,7 @@ def _checks(design: str, mode: str, only: str | None) -> str:
             return ""
         kept.append(flavor)
         if not text:
-            return found[0].replace(f'\\FORMAT "{text}"', '\\FORMAT ""')
+            return found[0]
         uses[text] += 1
         unique = f"\\{_identifier(text)}__{uses[text]}"
         return (
@@ -160,7 +160,9 @@ def _checks(design: str, mode: str, only: str | None) -> str:
 
     named = CHECK.sub(rename, design)
     if ("cover" if mode == "cover" else "assert") not in kept:
-        raise ValueError(f"nothing to show: no statement for {mode}" + (f" {only!r}" or ""))
+        raise ValueError(
+            f"nothing to show: no statement for {mode}" + (f" {only!r}" if only else "")
+        )
     return named
 
 

@@ -8,13 +8,12 @@ import pytest
 from gen.synthesis.parts import PARTS
 from hw.contract.parameters import load_parameters, preset_names
 from sim.cosim.convolution import convolution_design
+from tests.coverage.arrays import arrays, oversized
 
-LARGEST_ARRAY_BITS = 1_000_000
-"""Synthesis stops at larger ones: [Synth 8-4556]."""
 LONGEST_LINE = 20_000
 
 ARRAY = re.compile(
-    r'(?:\(\* ram_style = "(\w+)" \*\)\s+)?^  reg (?:\[(\d+):0\] )?(\S+) \[(\d+):0\];', re.MULTILINE
+    r'(?:\(\* ram_style = "(\w+)" \*\)\s+)?^  reg (?:\[\d+:0\] )?(\S+) +\[\d+:0\];', re.MULTILINE
 )
 
 
@@ -25,21 +24,25 @@ def verilog(request: pytest.FixtureRequest) -> str:
 
 
 def test_arrays(verilog: str) -> None:
-    arrays = ARRAY.findall(verilog)
-    assert len(arrays) > 20
-    for style, width, name, depth in arrays:
-        assert (int(width or 0) + 1) * (int(depth) + 1) <= LARGEST_ARRAY_BITS, name
+    found = ARRAY.findall(verilog)
+    assert len(found) > 20 and {name for _, name in found} == arrays(verilog).keys()
+    assert not oversized(verilog)
+    for style, name in found:
         assert style in ("block", "distributed"), name
 
 
 def test_memories_read_without_a_clock_are_in_luts(verilog: str) -> None:
     """Nothing but LUTs can be; and no array has writes to a part of a word."""
-    arrays = {name: style for style, _, name, _ in ARRAY.findall(verilog)}
-    unclocked = re.findall(r"^  assign \S+ = (\w+)\[\S+\];", verilog, re.MULTILINE)
-    memories = [name for name in unclocked if name in arrays]
-    assert memories
-    assert {arrays[name] for name in memories} == {"distributed"}
-    assert not re.search(rf"^ +(?:{'|'.join(arrays)})\[[^\]]+\]\[", verilog, re.MULTILINE)
+    unclocked = []
+    for module in re.split(r"^(?=module )", verilog, flags=re.MULTILINE):
+        styles = {name: style for style, name in ARRAY.findall(module)}
+        if not styles:
+            continue
+        read = re.findall(r"^  assign \S+ = (\S+?) ?\[[^\[\]]+\];", module, re.MULTILINE)
+        unclocked += [styles[name] for name in read if name in styles]
+        names = "|".join(map(re.escape, styles))
+        assert not re.search(rf"^ +(?:{names}) ?\[[^\]]+\]\[", module, re.MULTILINE)
+    assert set(unclocked) == {"distributed"}
 
 
 def test_no_initial_contents_no_dots_no_endless_lines(verilog: str) -> None:
@@ -60,5 +63,6 @@ def test_what_is_shared_is_kept(verilog: str) -> None:
 
 def test_synthesis_sees_the_same_attributes() -> None:
     """`make synth` reads the Verilog that the flows read."""
-    text = PARTS["array"].verilog(load_parameters("tiny"))
+    text = PARTS["top"].verilog(load_parameters("tiny"))
     assert text.count('(* keep_hierarchy = "yes" *)') >= 3
+    assert text.count('(* keep = "true" *)') > 20
