@@ -19,6 +19,7 @@ __all__ = [
     "TEMPORARY",
     "check_writable",
     "failures_named",
+    "make_folder",
     "remove_temporaries",
     "replacing",
     "sync_folder",

@@ -8,7 +8,6 @@ a stderr that is closed, full or gone is ignored.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ __all__ = [
 TICK_SECONDS = 0.5
 GRACE_SECONDS = 2.0
 PLAIN_SECONDS = 30.0
+USUAL_WIDTH = 80
 ERASE = "\r\x1b[K"
 
 
@@ -157,8 +157,7 @@ class _Line:
             if now - task.started < GRACE_SECONDS:
                 return True
             if self._on_terminal():
-                width = shutil.get_terminal_size().columns
-                self._write(f"{ERASE}{task.line(now)[: width - 1]}")
+                self._write(f"{ERASE}{task.line(now)[: self._width() - 1]}")
                 task.said = now
             elif task.said is None or now - task.said >= PLAIN_SECONDS:
                 self._write(f"{task.line(now)}\n")
@@ -168,6 +167,15 @@ class _Line:
     def _tick_on(self) -> None:
         while self.tick(monotonic()):
             sleep(TICK_SECONDS)
+
+    def _width(self) -> int:
+        """Of the terminal that the line is on; standard output may be another place."""
+        if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns):
+            return int(columns)
+        try:
+            return os.get_terminal_size(self._stream().fileno()).columns or USUAL_WIDTH  # type: ignore[union-attr]
+        except (AttributeError, OSError, ValueError):
+            return USUAL_WIDTH
 
     def _on_terminal(self) -> bool:
         stream = self._stream()

@@ -18,6 +18,7 @@ from host.cli.output import check_files, progress, table, write_text
 from host.cli.simulate_report import STALLS, Measured
 from host.cli.simulate_run import measure
 from host.counters import Counters
+from host.networks.selection import is_skip
 from host.random_streams import Stream, generator
 from host.simulation.programs import ResultForm, make_job
 from host.simulation.step import TrainingStep, check_step, record_training_step, useful_bit_products
@@ -100,7 +101,8 @@ def run(args: argparse.Namespace) -> int:
         return calibrate_run(args)
     parameters = load_engine(args.config)
     for text in args.precisions:
-        PRECISION.read("--precisions", text)
+        if is_skip(PRECISION.read("--precisions", text)):
+            raise ParameterError("--precisions", text, "at least 1 bit of each operand")
     for network in args.networks:
         check_step(network, args.batch)
     cases = [

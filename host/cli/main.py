@@ -132,6 +132,7 @@ def _carry_out(arguments: list[str], command: str | None) -> int:
         print(f"fractrain: error: {_one_line(error)}", file=sys.stderr)
         return error.exit_code
     except MemoryError as error:
+        abandon()
         print(f"fractrain: error: memory is exhausted: {_one_line(error)}", file=sys.stderr)
         return FractrainError.exit_code
     except KeyboardInterrupt as interrupt:
@@ -143,6 +144,7 @@ def _carry_out(arguments: list[str], command: str | None) -> int:
     except OSError as error:
         if error.filename is None:
             raise
+        abandon()
         # of a file that nobody foresaw: a name that is too long, a disk that fails
         text = f"{os.fsdecode(error.filename)}: {error.strerror}"
         print(f"fractrain: error: {shortened(text, LONGEST_ERROR)}", file=sys.stderr)

@@ -22,4 +22,6 @@ def model_errors_text(layers: dict[str, float], whole: float, of_whole: str) -> 
     text = f"error: of the cycle model, each convolution alone; of {of_whole} {100 * whole:+.2f} %."
     if abs(error) < LARGE:
         return text
-    return f"{text} Largest alone: {100 * error:+.1f} %, {name}. {REASON}"
+    named = f"{text} Largest alone: {100 * error:+.1f} %, {name}."
+    # of a model that counts too few cycles it is not the reason
+    return f"{named} {REASON}" if error > 0 else named

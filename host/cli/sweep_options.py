@@ -18,6 +18,7 @@ from host.cli.train_setup import (
     choose_config,
     normal,
     prepare,
+    recipe_fields,
     record,
 )
 from host.datasets import Dataset, load_dataset
@@ -79,7 +80,7 @@ class Resolver:
         args.arguments = ["train", *arguments]
         check_options(args)
         choose_config(args)
-        recipe = build_recipe(args)
+        recipe = build_recipe(args, recipe_fields(args))
         if args.dataset not in self._datasets:
             self._datasets[args.dataset] = load_dataset(args.dataset)
         work = prepare(args, recipe, self._datasets[args.dataset])

@@ -24,6 +24,7 @@ from host.cli.train_setup import (
     build_recipe,
     choose_config,
     prepare,
+    recipe_fields,
     record,
     unused_fields,
 )
@@ -58,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
 def _begin(args: argparse.Namespace, stop: StopSignals) -> int:
     check_options(args)
     choose_config(args)
-    recipe = build_recipe(args)
-    if unused := unused_fields(args):
+    given = recipe_fields(args)
+    recipe = build_recipe(args, given)
+    if unused := unused_fields(args, given):
         _note(f"--method {args.method} does not read {', '.join(unused)} of recipe {args.recipe}")
     work = prepare(args, recipe, _load(args.dataset))
     with contextlib.closing(_reserve(work)) as directory:
@@ -123,7 +125,7 @@ def _meter(args: argparse.Namespace, accelerator: Accelerator) -> Meter | None:
     from host.board.power.record import what_is_known
     from host.board.power.sampler import PowerSampler
 
-    assert isinstance(accelerator, BoardAccelerator), "train_setup.check_numbers has seen to it"
+    assert isinstance(accelerator, BoardAccelerator), "train_checks.check_options has seen to it"
     sampler = PowerSampler(accelerator.device.system, args.power)
     if not sampler.rails:
         _note(f"power: {what_is_known(sampler.channels, sampler.rails)}")

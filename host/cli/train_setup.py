@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,17 @@ def choose_config(args: argparse.Namespace) -> None:
         args.config = find_backend(args.backend).usual_config(args.device)
 
 
-def build_recipe(args: argparse.Namespace) -> Recipe:
-    """The recipe that file and options describe; `ParameterError` for what is of other methods."""
-    read = OF_METHODS[args.method]
-    fields = {} if args.recipe is None else read_recipe(args.recipe)
+def recipe_fields(args: argparse.Namespace) -> dict[str, Any]:
+    """What the file ``--recipe`` says: read once, as it may be a pipe."""
+    return {} if args.recipe is None else read_recipe(args.recipe)
+
+
+def build_recipe(args: argparse.Namespace, given: Mapping[str, Any]) -> Recipe:
+    """The recipe that the fields ``given`` by a file and options describe.
+
+    Raises `ParameterError` for what is of other methods.
+    """
+    read, fields = OF_METHODS[args.method], dict(given)
     if fields.setdefault("method", args.method) != args.method:
         raise ParameterError(
             f"method in {args.recipe}",
@@ -61,13 +69,13 @@ def build_recipe(args: argparse.Namespace) -> Recipe:
             hint=f"or add --method {fields['method']}",
         )
     for name in RULES:
-        given = None if name == "method" else getattr(args, name)
-        if given is None:
+        value = None if name == "method" else getattr(args, name)
+        if value is None:
             continue
         if name not in read:
             methods = " or ".join(each for each in METHODS if name in OF_METHODS[each])
-            raise ParameterError(option(name), as_text(given), f"with --method {methods} only")
-        fields[name] = given
+            raise ParameterError(option(name), as_text(value), f"with --method {methods} only")
+        fields[name] = value
     try:
         return Recipe(**fields)
     except ParameterError as error:  # of values that are right one by one
@@ -77,12 +85,9 @@ def build_recipe(args: argparse.Namespace) -> Recipe:
         raise ParameterError(shown, as_text(error.given), error.allowed, where=where) from None
 
 
-def unused_fields(args: argparse.Namespace) -> list[str]:
-    """Those of the file ``--recipe`` that the method does not read."""
-    if args.recipe is None:
-        return []
-    read = ("method", *OF_METHODS[args.method])
-    return [name for name in read_recipe(args.recipe) if name not in read]
+def unused_fields(args: argparse.Namespace, given: Mapping[str, Any]) -> list[str]:
+    """Those ``given`` by a file that the method does not read."""
+    return [name for name in given if name not in ("method", *OF_METHODS[args.method])]
 
 
 def build_arithmetic(args: argparse.Namespace, accelerator: Accelerator) -> Arithmetic:

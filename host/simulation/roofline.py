@@ -106,10 +106,10 @@ def roofline(points: Sequence[Point], step: Point, roofs: Roofs, title: str) -> 
             number = list(Pass).index(pass_)
             some = [point for point in points if point.pass_ is pass_]
             look: dict[str, Any] = {"marker": MARKERS[number], "gid": f"pass-{number}"}
-            mark(axes, *_places(some, roofs), line_style(number).colour, **look)
+            mark(axes, *_places(some), line_style(number).colour, **look)
             tooltips[f"pass-{number}"] = [_tooltip(point, roofs) for point in some]
         whole: dict[str, Any] = {"marker": "*", "markersize": 14, "gid": "step"}
-        mark(axes, *_places([step], roofs), INK, **whole)
+        mark(axes, *_places([step]), INK, **whole)
         tooltips["step"] = [_tooltip(step, roofs)]
         label_ends(figure, axes, _labels(points, step, roofs))
         _name_roofs(figure, axes, roofs)
@@ -179,7 +179,7 @@ def _name_roofs(figure: Figure, axes: Axes, roofs: Roofs) -> None:
         ).set_in_layout(False)
 
 
-def _places(points: Sequence[Point], roofs: Roofs) -> tuple[list[float], list[float]]:
+def _places(points: Sequence[Point]) -> tuple[list[float], list[float]]:
     rates = [point.bit_products / point.cycles for point in points]
     return [point.intensity for point in points], rates
 

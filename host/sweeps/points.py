@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from host.sweeps.plan import Entry
+from host.training.run_names import LONGEST
 from hw.contract.errors import DataError, ParameterError, UsageError
 
-LONGEST_NAME = 120
-"""Of what is readable in a folder's name; file systems take 255 bytes."""
-
 DIGEST_DIGITS = 10
+
+LONGEST_NAME = LONGEST - DIGEST_DIGITS - 1
+"""Of what is readable in a folder's name: the digest follows, and all of it is a `RunName`."""
 
 NOT_GIVEN = "—"
 

@@ -185,7 +185,7 @@ def seeds_table(results: Sequence[Result]) -> Grid | None:
 def remarks(results: Sequence[Result]) -> list[str]:
     """What makes the rows less comparable than they look."""
     found = []
-    versions = {str(result.summary["versions"]) for result in results if result.summary}
+    versions = {str(result.summary.get("versions")) for result in results if result.summary}
     if len(versions) > 1:
         found.append(
             f"The runs are of {len(versions)} different versions of this program, Python or NumPy."

@@ -93,7 +93,7 @@ class Journal:
             return ""
         whole = content.split(b"\n")[:-1]
         for number, line in enumerate(whole, 1):
-            if not _is_object(line):
+            if _object(line) is None:
                 return f"is damaged in line {number}"
         if len(whole) < mark.lines:
             return f"has {len(whole)} of {mark.lines} lines"
@@ -105,15 +105,15 @@ class Journal:
             raise DataError(f"{self.path} {damage}: something else has changed it")
         entries = []
         for number, line in enumerate(_lines(self.path), 1):
-            if not _is_object(line):
+            if (entry := _object(line)) is None:
                 raise DataError(f"{self.path} is damaged in line {number}")
-            entries.append(json.loads(line))
+            entries.append(entry)
         return entries
 
     def read_behind(self, mark: Mark) -> list[dict[str, Any]]:
         """The lines behind ``mark`` that are undamaged."""
         lines = _lines(self.path)[mark.lines :]
-        return [json.loads(line) for line in lines if _is_object(line)]
+        return [entry for line in lines if (entry := _object(line)) is not None]
 
     def cut(self, mark: Mark) -> None:
         """Forget all that was appended after ``mark``, which must not be damaged."""
@@ -159,8 +159,10 @@ def _lines(path: Path) -> list[bytes]:
     return content.split(b"\n")[:-1]
 
 
-def _is_object(line: bytes) -> bool:
+def _object(line: bytes) -> dict[str, Any] | None:
+    """What ``line`` holds; None if it is damaged."""
     try:
-        return isinstance(json.loads(line), dict)
+        value = json.loads(line)
     except (ValueError, RecursionError):
-        return False
+        return None
+    return value if isinstance(value, dict) else None

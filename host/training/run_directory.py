@@ -58,7 +58,7 @@ class RunDirectory:
         A folder in which no run has begun counts as not there.
         """
         path = root / RunName().read("--name", name)
-        created = cls._create(path)
+        created = make_folder(path)
         with failures_named(path):
             taken = any(each.name != LOCK for each in path.iterdir())
         if taken and not overwrite:
@@ -76,7 +76,7 @@ class RunDirectory:
         """The first of ``name``, ``name-2``, ``name-3``, … that is not there yet."""
         suffixes = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
         candidates = (root / f"{name}{suffix}" for suffix in suffixes)
-        return cls(next(path for path in candidates if cls._create(path)), created=True)
+        return cls(next(path for path in candidates if make_folder(path)), created=True)
 
     @classmethod
     def reopen(cls, run: str, root: Path) -> RunDirectory:
@@ -92,11 +92,6 @@ class RunDirectory:
         directory = cls(path)
         remove_temporaries(path)
         return directory
-
-    @staticmethod
-    def _create(path: Path) -> bool:
-        """Make the folder; False if it is there."""
-        return make_folder(path)
 
     # -- what is in it ---------------------------------------------------------------------
 

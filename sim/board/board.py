@@ -253,7 +253,7 @@ class SimulatedBoard:
         """Raise `BusHang` unless the FPGA answers an access now."""
         obstacle = "the FPGA is not configured" if not self._configured else self.slcr.obstacle
         if not obstacle and abs(self.slcr.clock_mhz / self._paced_mhz - 1) > CLOCK_TOLERANCE:
-            obstacle = f"FCLK0 is at {self.slcr.clock_mhz:.4g} MHz, not at {self.wanted_mhz:g}"
+            obstacle = f"FCLK0 is at {self.slcr.clock_mhz:.4g} MHz, not at {self._paced_mhz:g}"
         if not obstacle and "mainline" in self.injected and not self.slcr.design_was_reset:
             obstacle = "its flip-flops may hold anything since FCLK0 was switched under them"
         if obstacle:

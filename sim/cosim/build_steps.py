@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 POLL_SECONDS = 0.5
@@ -24,7 +27,12 @@ def run_watched(
     with (
         log.open("ab") as output,
         subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
         ) as process,
     ):
         try:
@@ -35,7 +43,9 @@ def run_watched(
                 except subprocess.TimeoutExpired:
                     continue
         except BaseException:
-            process.kill()
+            # what it has started, too: make is nothing without its compilers
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             raise
 
 

@@ -1,7 +1,10 @@
 """What is said of work in progress: on a terminal, in a pipe, and where nobody listens."""
 
+import fcntl
 import io
 import os
+import struct
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +85,22 @@ def test_a_line_is_not_wider_than_the_terminal(
     with progress.activity("a name that is longer than the line"):
         clock.pass_(2)
         assert terminal.getvalue() == "\r\x1b[Ka name that is long"
+
+
+def test_the_terminal_is_the_one_that_the_line_is_on(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standard output is none here, as in ``fractrain ... | tee log``."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    reader, writer = os.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 20, 0, 0))
+    with os.fdopen(reader, "rb", buffering=0) as shown, os.fdopen(writer, "w") as terminal:
+        progress.redirect(terminal)
+        with progress.activity("a name that is longer than the line"):
+            clock.pass_(2)
+            assert shown.read(100) == b"\r\x1b[Ka name that is long"
+        progress.redirect(None)
 
 
 def test_what_is_over_at_once_is_not_mentioned(

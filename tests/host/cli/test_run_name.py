@@ -10,7 +10,7 @@ import pytest
 from host.cli.main import main
 from host.cli.run_name import run_name, slug
 from host.cli.train_options import add_options
-from host.cli.train_setup import build_recipe, choose_config
+from host.cli.train_setup import build_recipe, choose_config, recipe_fields
 from host.training.run_names import LONGEST, RunName
 
 PATHS = (
@@ -27,7 +27,7 @@ def named(*options: str, dataset: str = "digits") -> str:
     add_options(parser)
     args = parser.parse_args(options)
     choose_config(args)
-    return run_name(args, build_recipe(args), dataset)
+    return run_name(args, build_recipe(args, recipe_fields(args)), dataset)
 
 
 @pytest.mark.parametrize("dataset", PATHS)

@@ -109,6 +109,9 @@ def test_calibrate_finds_mistakes_before_it_measures(
 ) -> None:
     assert main(["calibrate", "--config", "tiny", "--networks", "resnet8", "vgg"]) == 2
     assert "model: got 'vgg'" in capsys.readouterr().err
+    for nothing in ("0,0,0", "4,0,4"):
+        assert main(["calibrate", "--config", "tiny", "--precisions", "4,4,6", nothing]) == 2
+        assert f"--precisions: got '{nothing}', allowed: " in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["calibrate", "--out", str(tmp_path / "file" / "table.md")]) == 3
     assert "is a file" in capsys.readouterr().err

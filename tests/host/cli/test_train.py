@@ -1,6 +1,7 @@
 """`fractrain train`: what it writes and prints, what it refuses, what an interruption leaves."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -297,3 +298,19 @@ def test_steps_on_large_images_are_not_modelled() -> None:
     network = build_network("resnet8", channels=3, classes=2, rng=np.random.default_rng(0))
     assert train_setup._cost_model(network, (65, 8), 4) is None
     assert train_setup._cost_model(network, (8, 8), 4) is not None
+
+
+def test_a_recipe_may_come_through_a_pipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As by ``--recipe <(...)``: it can be read once."""
+    reader, writer = os.pipe()
+    os.write(writer, b"precision: [4, 4, 6]\nbeta: 0.03\n")
+    os.close(writer)
+    options = ["--steps", "1", "--batch", "4", "--test-images", "4", "--out", str(tmp_path)]
+    recipe = f"/dev/fd/{reader}"
+    assert main(["train", "--method", "static", "--recipe", recipe, "--name", "run", *options]) == 0
+    os.close(reader)
+    assert "does not read beta of recipe" in capsys.readouterr().err
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["method_options"]["precision"] == [4, 4, 6]

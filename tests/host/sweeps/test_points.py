@@ -8,6 +8,7 @@ import pytest
 
 from host.sweeps.plan import Entry
 from host.sweeps.points import Point, Resolved, digest_of, resolve_points, text_of
+from host.training.run_names import RunName
 from hw.contract.errors import DataError, ParameterError
 
 DEFAULTS = {"method": "fractrain", "alpha": 0.4, "seed": 0}
@@ -53,7 +54,8 @@ def test_values_in_names() -> None:
     assert both[1].name.startswith("dataset..-up-")
     assert path.varied == {"targets": "3"}
     long = points({"note": "x" * 500}, {"note": "y"})[0]
-    assert len(long.name) < 140 and long.name.endswith(long.digest)
+    assert len(long.name) > 100 and long.name.endswith(long.digest)
+    assert RunName().read("--name", long.name) == long.name
     assert points({"seed": 1})[0].name.startswith("run-")
 
 

@@ -129,3 +129,6 @@ def test_remarks(tmp_path: Path) -> None:
         "The runs are of 2 different versions of this program, Python or NumPy.",
         "Accuracies are over different numbers of test images.",
     ]
+    (same[0].folder / "summary.json").write_text('{"a": 1}')
+    damaged = read_result(same[0].point, Job(same[0].folder, ()), None)
+    assert remarks([damaged]) == []
