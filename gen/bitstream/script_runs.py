@@ -1,6 +1,7 @@
 """The scripts of both flows say in lines of their own where they are and why they end.
 
 FRACTRAIN STAGE name              a stage begins
+FRACTRAIN RUN name                what follows is of that implementation (Vivado's only)
 FRACTRAIN FAILED stage: reason    it failed; the script ends with a code that is not 0
 """
 
@@ -13,9 +14,10 @@ from pathlib import Path
 from gen.bitstream.processes import run_logged
 from hw.contract.errors import FractrainError
 
-__all__ = ["Say", "run_script"]
+__all__ = ["RUN", "Say", "run_script"]
 
 STAGE = "FRACTRAIN STAGE "
+RUN = "FRACTRAIN RUN "
 FAILED = "FRACTRAIN FAILED "
 
 Say = Callable[[str], None]

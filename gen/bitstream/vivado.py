@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from gen.bitstream.constraints import VIVADO, vivado_constraints
 from gen.bitstream.flow import Made, Request
 from gen.bitstream.manifest import BIT_NAME, XSA_NAME, Slack, Utilization
 from gen.bitstream.messages import first_fatal
-from gen.bitstream.script_runs import Say, run_script
+from gen.bitstream.script_runs import RUN, Say, run_script
 from gen.bitstream.vivado_script import SCRIPT_NAME, vivado_script
 from gen.plain_paths import is_plain
 from gen.zynq.sources import sources
@@ -147,8 +148,19 @@ def _check_messages(folder: Path, run: str, request: Request) -> None:
     logs += [each for each in folder.glob("project/*.runs/*/runme.log") if each.parent.name == run]
     for log in (folder / "vivado.log", *logs):
         lines = _read(log).decode("utf-8", errors="replace").splitlines()
-        if fatal := first_fatal(lines, request.tolerated):
+        if fatal := first_fatal(_lines_about(lines, run), request.tolerated):
             raise FractrainError(f"{log.relative_to(folder)}: {fatal}")
+
+
+def _lines_about(lines: Iterable[str], run: str) -> Iterator[str]:
+    """Those of the session, and of the implementation ``run``: the session's log repeats what every
+    one that was waited for has said, and the script marks which."""
+    about = ""
+    for line in lines:
+        if line.startswith(RUN):
+            about = line.removeprefix(RUN).strip()
+        if about in ("", run):
+            yield line
 
 
 def _check_platform(platform: bytes, bit: bytes) -> None:

@@ -13,7 +13,7 @@ from gen.bitstream.strategies import STRATEGIES
 from gen.bitstream.template import fill, tcl_list
 from gen.zynq.names import WRAPPER_NAME
 from hw.contract.parameters import Parameters
-from hw.contract.zynq import GP0_BYTES, REGISTERS_BASE, REGISTERS_BYTES
+from hw.contract.zynq import GP0_BYTES, REGISTERS_BASE
 
 __all__ = ["SCRIPT_NAME", "vivado_script"]
 
@@ -51,7 +51,6 @@ def vivado_script(
         sources=tcl_list(sources),
         constraints=tcl_list([VIVADO]),
         registers_base=f"0x{REGISTERS_BASE:08x}",
-        registers_range=f"0x{REGISTERS_BYTES:08x}",
         gp0_range=f"0x{GP0_BYTES:08x}",
         ddr_range=f"0x{DDR_BYTES:08x}",
         bit_name=BIT_NAME,

@@ -2,6 +2,12 @@
 
 set chosen_run impl_1
 
+# Says in the log which implementation the lines below are of.
+proc about_run {run} {
+    puts "FRACTRAIN RUN $run"
+    flush stdout
+}
+
 proc examine {run} {
     stage implementation
     finish_run $run
@@ -22,6 +28,7 @@ proc examine {run} {
 # What a run is worth, as a list: 1 if it passes, its slack, its name, stage and reason of a failure.
 # Its reports go to attempts/RUN, with the routed design if it failed.
 proc judge {run} {
+    about_run $run
     set ::setup_slack ""
     set failed [catch {examine $run} reason]
     set opened [llength [current_design -quiet]]
@@ -66,6 +73,7 @@ proc implement {} {
     }
     lassign $best passes slack run stage reason
     set ::chosen_run $run
+    about_run $run
     file delete -force reports
     file rename [file join attempts $run] reports
     if {!$passes} {

@@ -84,21 +84,10 @@ proc assign_segment {space segment offset range} {
     assign_bd_address -offset $offset -range $range -target_address_space $spaces $segments
 }
 
-# The slave has 32 address bits and answers 4 KB of them; everything else it refuses itself. A Vivado that
-# wants no range so much smaller than the addresses gets all of GP0: nothing stands between the two, so
-# the hardware is the same.
-proc assign_registers {} {
-    set refused [catch {
-        assign_segment ps7/Data accelerator/s_axi_gp0/reg0 $::registers_base $::registers_range
-    } reason]
-    if {$refused} {
-        puts "registers not assigned to $::registers_range bytes: $reason"
-        assign_segment ps7/Data accelerator/s_axi_gp0/reg0 $::registers_base $::gp0_range
-    }
-}
-
+# The slave has 32 address bits, answers 4 KB of them and refuses everything else itself, so it gets all of
+# GP0: nothing stands between the two.
 proc assign_addresses {} {
-    assign_registers
+    assign_segment ps7/Data accelerator/s_axi_gp0/reg0 $::registers_base $::gp0_range
     for {set port 0} {$port < $::memory_ports} {incr port} {
         assign_segment accelerator/m_axi_hp$port ps7/S_AXI_HP$port/HP${port}_DDR_LOWOCM \
             0x00000000 $::ddr_range

@@ -1,16 +1,21 @@
 # ---- checks of the routed design: each ends the build ---------------------------------------------
 
 # Every critical warning ends the build unless its id is in tolerated_messages, and so does a plain
-# warning of fatal_warnings; of those, "id file" counts only on lines that name the file.
-proc check_messages {args} {
-    set logs [list vivado.log]
-    foreach run [concat synth_1 $args] {
+# warning of fatal_warnings; of those, "id file" counts only on lines that name the file. The session's
+# log repeats those of runs that were waited for: what is of another implementation than run is left out.
+proc check_messages {{run ""}} {
+    set logs [list vivado.log [run_log synth_1]]
+    if {$run ne ""} {
         lappend logs [run_log $run]
     }
     foreach log $logs {
         if {![file isfile $log]} continue
+        set about ""
         foreach line [split [read_file $log] \n] {
-            check_message $line
+            regexp {^FRACTRAIN RUN (\S+)$} $line -> about
+            if {$about eq "" || $about eq $run} {
+                check_message $line
+            }
         }
     }
 }

@@ -23,17 +23,21 @@ proc make_project {} {
     update_compile_order -fileset sources_1
 }
 
-# wait_on_run returns after a failure as after a success, so the run is asked.
+# Older Vivados return from wait_on_run after a failure as after a success, newer ones raise an error: the
+# run is asked.
 proc finish_run {run} {
-    wait_on_run $run
+    set raised [catch {wait_on_run $run} reason]
     set progress [get_property PROGRESS [get_runs $run]]
     set status [get_property STATUS [get_runs $run]]
     # "route_design Complete, Failed Timing!" passes here: the reports shall say by how much.
-    if {$progress eq "100%" && [string match "* Complete*" $status]} return
+    if {!$raised && $progress eq "100%" && [string match "* Complete*" $status]} return
     set error [first_error $run]
     # get_parts knows the part with and without one.
     require {[string first "\[Common 17-345\]" $error] < 0} \
         {this Vivado has no licence for the Z-7045, which its free edition does not cover$error}
+    if {$raised && $error eq ""} {
+        fail $reason
+    }
     fail "$run ended at $progress: $status$error; see [run_log $run]"
 }
 

@@ -12,7 +12,6 @@ set wrapper @{wrapper}
 set sources {@{sources}}
 set constraints {@{constraints}}
 set registers_base @{registers_base}
-set registers_range @{registers_range}
 set gp0_range @{gp0_range}
 set ddr_range @{ddr_range}
 set bit_name @{bit_name}

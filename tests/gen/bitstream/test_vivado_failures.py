@@ -63,6 +63,21 @@ FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
         "this Vivado has no licence for the Z-7045, which its free edition does not cover; ERROR: "
         "[Common 17-345] A valid license",
     ),
+    "licence, where a run that fails is an error of wait_on_run": (
+        {
+            "synth_design_progress": "0%",
+            "synth_design_message": "ERROR: [Common 17-345] A valid license was not found",
+            "failed_runs_raise": "1",
+        },
+        "synthesis",
+        "this Vivado has no licence for the Z-7045, which its free edition does not cover; ERROR: "
+        "[Common 17-345] A valid license",
+    ),
+    "a run that fails without a word": (
+        {"route_design_progress": "40%", "failed_runs_raise": "1"},
+        "implementation",
+        "[Common 17-39] 'wait_on_runs' failed due to earlier errors",
+    ),
     "memory in registers": (
         {"synth_design_message": "WARNING: [Synth 8-4767] Trying to implement RAM in registers"},
         "synthesis",

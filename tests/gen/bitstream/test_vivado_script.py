@@ -78,7 +78,7 @@ def test_what_the_block_design_is_made_of(build: Build) -> None:
         "connect_bd_net accelerator/interrupt ps7/IRQ_F2P",
     ]
     assert [call for call in calls if call.startswith("assign_bd_address")] == [
-        "assign_bd_address -offset 0x40000000 -range 0x00001000 -target_address_space ps7/Data "
+        "assign_bd_address -offset 0x40000000 -range 0x40000000 -target_address_space ps7/Data "
         "accelerator/s_axi_gp0/reg0",
         *(
             "assign_bd_address -offset 0x00000000 -range 0x40000000 -target_address_space "
@@ -114,16 +114,6 @@ def test_post_route_optimization_is_on_whatever_the_strategy(build: Build) -> No
         step = "STEPS.POST_ROUTE_PHYS_OPT_DESIGN.IS_ENABLED true"
         assert chosen < calls.index(f"set_property {step} impl_{run}")
     assert "set_property strategy Flow_PerfOptimized_high synth_1" in calls
-
-
-def test_registers_get_all_of_gp0_where_4_kb_are_too_little(build: Build) -> None:
-    run = build(faults={"smallest_range": str(1 << 16)})
-    assert run.code == 0, run.lines
-    calls = [" ".join(call) for call in run.calls() if call[0] == "assign_bd_address"]
-    assert calls[1].startswith("assign_bd_address -offset 0x40000000 -range 0x40000000 ")
-    assert any(
-        "registers not assigned to 0x00001000 bytes: ERROR: [BD" in each for each in run.lines
-    )
 
 
 def test_from_another_folder(build: Build, tmp_path: Path) -> None:

@@ -32,9 +32,6 @@ proc vivado::assign_bd_address {options rest} {
     if {$range < 4096 || $range & ($range - 1) || $offset % $range} {
         error "ERROR: \[BD 41-1051\] offset $offset does not fit the range $range"
     }
-    if {$range < [fault smallest_range 0]} {
-        error "ERROR: \[BD 41-1353\] the range $range is smaller than the segment can be"
-    }
     lappend assigned [list [dict get $options -target_address_space] [lindex $rest 0] $offset $range]
 }
 

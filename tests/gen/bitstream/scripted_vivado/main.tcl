@@ -66,12 +66,19 @@ proc unknown {command args} {
     return [vivado::$command $options $rest]
 }
 
-# Vivado's session has its own log, besides what it prints.
+# Vivado's session has its own log of all that it prints, of what the script prints, too.
+rename puts tcl_puts
+proc puts {args} {
+    tcl_puts {*}$args
+    if {[llength $args] == 1} {
+        set channel [open vivado.log a]
+        tcl_puts $channel [lindex $args 0]
+        close $channel
+    }
+}
+
 proc say {line} {
     puts $line
-    set channel [open vivado.log a]
-    puts $channel $line
-    close $channel
 }
 
 say "****** Vivado v2023.2 (64-bit), scripted"

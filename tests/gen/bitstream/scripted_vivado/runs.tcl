@@ -106,10 +106,18 @@ proc vivado::wait_on_run {options rest} {
         puts $log $message
     }
     close $log
+    # The session repeats what the run says.
+    say "\[Mon Nov 30 12:00:00 2026\] Waiting for $name to finish..."
+    if {$message ne ""} {
+        say $message
+    }
     set run($name,PROGRESS) [of_run ${step}_progress $name 100%]
     set run($name,STATUS) [of_run ${step}_status $name "$step Complete!"]
     if {$step eq "write_bitstream" && ![fault no_bit 0]} {
         file copy -force [made .bit] $folder/system_wrapper.bit
+    }
+    if {$run($name,PROGRESS) ne "100%" && [fault failed_runs_raise 0]} {
+        error "ERROR: \[Common 17-39\] 'wait_on_runs' failed due to earlier errors."
     }
 }
 

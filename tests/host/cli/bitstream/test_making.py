@@ -186,6 +186,15 @@ def test_attempts(with_vivado: Callable[..., None], capsys: pytest.CaptureFixtur
     assert stages.count("checks of the routed design ...") == 1 + 3
 
 
+def test_what_another_attempt_has_said_does_not_matter(with_vivado: Callable[..., None]) -> None:
+    """The session's log repeats it."""
+    with_vivado(faults="route_design_message@impl_1 {CRITICAL WARNING: [Route 35-7] No way}")
+    assert bitstream() == 1
+    assert bitstream("--attempts", "2") == 0
+    assert read_bitstream_manifest(OUT / BITSTREAM_MANIFEST_NAME).strategy == STRATEGIES[1]
+    assert b"[Route 35-7]" in (OUT / "reports" / "vivado.log").read_bytes()
+
+
 def test_what_is_used_beside_budget_and_synthesis(
     with_vivado: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
