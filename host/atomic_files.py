@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from hw.contract.errors import DataError
 
@@ -24,6 +25,7 @@ __all__ = [
     "replacing",
     "sync_folder",
     "write_whole",
+    "writing",
 ]
 
 TEMPORARY = ".tmp"
@@ -49,9 +51,16 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """
     # a name that is no UTF-8 may be in a text: it is written with escapes
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    with writing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of ``path`` if all went well; as `write_whole`."""
     with replacing(check_writable(path)) as temporary:
         with open(_create(temporary), "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             _take_rights(file.fileno(), path)
             os.fsync(file.fileno())

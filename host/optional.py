@@ -7,12 +7,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hw.contract.errors import MissingToolError
+from fractrain import PACKAGES
+from hw.contract.errors import MissingToolError, shortened
 from hw.contract.installation import install_extra
 
 __all__ = ["needs_extra", "plain_matplotlib"]
-
-OURS = ("configs", "gen", "host", "hw", "sim")
 
 
 @contextmanager
@@ -22,7 +21,7 @@ def needs_extra(extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package in OURS:
+        if package in PACKAGES:
             raise  # a mistake of ours, not an installation that lacks something
         raise MissingToolError(
             f"the Python package {package} is not installed; it is needed here: "
@@ -44,7 +43,7 @@ def plain_matplotlib(extra: str) -> Iterator[None]:
         with needs_extra(extra):
             import matplotlib
     except (OSError, ValueError) as error:
-        text = " ".join(str(error).split())[:200]
+        text = shortened(" ".join(str(error).split()))
         raise MissingToolError(
             f"matplotlib does not load: {text}; mend or move the file matplotlibrc (in the current "
             "folder, named by MATPLOTLIBRC or in ~/.config/matplotlib)"

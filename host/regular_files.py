@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-__all__ = ["open_regular", "read_regular"]
+from hw.contract.errors import DataError
+
+__all__ = ["open_regular", "read_object", "read_regular"]
 
 
 @contextlib.contextmanager
@@ -38,3 +41,16 @@ def read_regular(path: Path) -> bytes:
     """The content of the plain file ``path``; `OSError` for anything else."""
     with open_regular(path) as file:
         return file.read()
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``; `DataError` if it cannot be read or is none."""
+    try:
+        value = json.loads(read_regular(path))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged: {error}") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path} is damaged: it holds no JSON object")
+    return value

@@ -19,6 +19,7 @@ from host import __version__
 from host.cli.benches import BENCHMARKS, Benchmark, Figures
 from host.cli.output import check_files, prepare_folder, table, write_json
 from hw.contract.errors import MissingToolError, ParameterError, did_you_mean
+from hw.contract.installation import install_extra
 from hw.contract.values import Whole
 from sim.progress import can_overwrite
 
@@ -89,14 +90,14 @@ def _choose(only: str | None) -> list[Benchmark]:
 
 def _installed(chosen: list[Benchmark], *, asked_for: bool) -> list[Benchmark]:
     """Those whose package is there; of the others a line, or the error if they were asked for."""
-    kept = []
+    kept, advice = [], install_extra("torch")
     for each in chosen:
         if each.package is None or importlib.util.find_spec(each.package) is not None:
             kept.append(each)
         elif asked_for:
-            raise MissingToolError(f"{each.name} needs {each.package}, not installed: make torch")
+            raise MissingToolError(f"{each.name} needs {each.package}, not installed: {advice}")
         else:
-            _say(f"without {each.name}: {each.package} is not installed (make torch)\n", end="")
+            _say(f"without {each.name}: {each.package} is not installed: {advice}\n", end="")
     return kept
 
 

@@ -13,7 +13,7 @@ from host.accelerator import Accelerator
 from host.backends.cosim import CosimAccelerator
 from host.cli.calibrate_run import MEMORIES, calibrate_run
 from host.cli.model_errors import REASON
-from host.cli.options import BATCH, SEED, add_config
+from host.cli.options import BATCH, add_config
 from host.cli.output import check_files, progress, table, write_text
 from host.cli.simulate_report import STALLS, Measured
 from host.cli.simulate_run import measure
@@ -22,6 +22,7 @@ from host.networks.selection import is_skip
 from host.random_streams import Stream, generator
 from host.simulation.programs import ResultForm, make_job
 from host.simulation.step import TrainingStep, check_step, record_training_step, useful_bit_products
+from host.training.recipe_rules import SEED
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import Parameters, load_engine
 from hw.contract.precision import PRECISION, Precision

@@ -13,7 +13,8 @@ from typing import Any
 from host.cli.model_errors import model_errors_text
 from host.cli.output import progress, table, write_text
 from host.compiler import Geometry, Step, compile_program
-from host.reports.records import needed_number, read_lines, read_object
+from host.regular_files import read_object
+from host.reports.records import needed_number, read_lines
 from host.reports.run import CONFIG, find_run
 from host.training.run_directory import PROGRAMS
 from hw.contract.errors import DataError, ParameterError

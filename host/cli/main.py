@@ -153,7 +153,7 @@ def _carry_out(arguments: list[str], command: str | None) -> int:
 
 def _one_line(error: BaseException) -> str:
     """Its text; whatever a file or a tool has put into it, a terminal shows one line."""
-    return shortened(" ".join(str(error).split("\n")), LONGEST_ERROR)
+    return shortened(str(error).replace("\n", " "), LONGEST_ERROR)
 
 
 def _module(command: str) -> ModuleType:

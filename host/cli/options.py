@@ -9,9 +9,6 @@ from host.board.power.sampler import HIGHEST_RATE_HZ
 from hw.contract.parameters import preset_names
 from hw.contract.values import Real, Whole
 
-SEED = Whole(0, 2**63 - 1)
-"""What signed 64 bits hold, as most programs that could read a run's record have it."""
-
 BATCH = Whole(1, 65_536)
 """Twice the largest batches that networks have been trained with."""
 

@@ -40,7 +40,7 @@ def run_name(args: argparse.Namespace, recipe: Recipe, dataset: str) -> str:
         args.backend,
         args.device or "",
         _config(args),
-        slug(f"seed{args.seed}"),
+        f"seed{args.seed}",
     )
     return "-".join(part for part in parts if part)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from host.cli.options import BATCH, SEED, add_config
+from host.cli.options import BATCH, add_config
 from host.cli.output import check_files, prepare_folder, progress, write_json, write_text
 from host.cli.simulate_run import WHOLE, StepSimulation
 from host.cli.simulate_trace import add_trace, open_waveform, saving, trace_document, trace_text
@@ -22,6 +22,7 @@ from host.random_streams import Stream, generator
 from host.simulation.programs import ResultForm
 from host.simulation.roofline import roofline, roofs_of
 from host.simulation.step import check_step, parse_blocks, record_training_step
+from host.training.recipe_rules import SEED
 from hw.contract.errors import ParameterError
 from hw.contract.parameters import load_engine
 from hw.contract.precision import PRECISION, Precision

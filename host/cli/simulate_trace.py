@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from host.atomic_files import check_writable, replacing
+from host.atomic_files import writing
 from host.cli.output import check_files
 from host.reports.units import BYTES
 from hw.contract.errors import DataError, FractrainError, ParameterError
@@ -91,8 +91,8 @@ def trace_document(waveform: Waveform | None, path: Path, begins: dict[str, int]
 
 
 def _save(waveform: Waveform, path: Path) -> None:
-    with replacing(check_writable(path)) as temporary:
-        waveform.save(temporary)
+    with writing(path) as file:
+        waveform.save(file)
 
 
 def _parse_cycles(text: str) -> tuple[int, int | None]:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from host.accelerator import open_accelerator
-from host.cli.options import SEED
 from host.cli.train_checks import check_options, option
 from host.cli.train_options import option_parser
 from host.cli.train_setup import (
@@ -25,6 +24,7 @@ from host.datasets import Dataset, load_dataset
 from host.sweeps.plan import Vocabulary
 from host.sweeps.points import Resolved, text_of
 from host.training.recipe import Recipe, plain, recipe_names
+from host.training.recipe_rules import SEED
 from host.training.trainer import Trainer
 
 RESERVED = ("name", "out", "overwrite", "resume")

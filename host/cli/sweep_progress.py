@@ -7,8 +7,8 @@ import time
 from contextlib import AbstractContextManager
 from typing import Any
 
+from host.regular_files import read_object
 from host.reports.quantities import percent
-from host.reports.records import read_object
 from host.sweeps.job import Job, Outcome
 from host.sweeps.points import Point
 from host.training.run_directory import SUMMARY

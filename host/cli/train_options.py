@@ -9,12 +9,12 @@ from typing import Any
 
 from host.accelerator import BACKENDS
 from host.cli.command_line import CommandLineParser
-from host.cli.options import BATCH, RATE, SEED, add_config
+from host.cli.options import BATCH, RATE, add_config
 from host.datasets import BUNDLED
 from host.numerics.quantization import WeightLevels
 from host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
 from host.training.recipe import Recipe, recipe_names
-from host.training.recipe_rules import DECIDE, METHODS, RULES, STEPS
+from host.training.recipe_rules import DECIDE, METHODS, RULES, SEED, STEPS
 from host.training.run_names import RunName
 from hw.contract.precision import MAX_BITS
 from hw.contract.values import Real, Rule, Whole

@@ -12,7 +12,7 @@ from host.cli.train_options import given_options, option_parser, option_rules
 from host.cli.train_setup import RECORDED, as_text, normal
 from host.training.recipe import Recipe, parse_fields, plain, read_recipe
 from host.training.run_record import IDENTITY, versions
-from hw.contract.errors import DataError, ParameterError
+from hw.contract.errors import DataError, ParameterError, shortened
 
 CHANGEABLE = ("resume", "out", "checkpoint_every", "evaluate_every", "log_programs", "power")
 """Options that may be given anew: they change no bit of the weights."""
@@ -108,9 +108,5 @@ def _change(name: str, before: Any, now: Any) -> str:
         for key in (each for each in before if each in now):
             if before[key] != now[key]:
                 return _change(f"{name}.{key}", before[key], now[key])
-    return f"{name} was {_short(before)}, is now {_short(now)}"
-
-
-def _short(value: Any, most: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= most else f"{text[:most]}…"
+    was, is_now = (shortened(repr(each), 80) for each in (before, now))
+    return f"{name} was {was}, is now {is_now}"

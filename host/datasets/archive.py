@@ -1,4 +1,4 @@
-"""Files inside a folder or a tar archive, read in one pass."""
+"""Files inside a folder or a tar archive, listed in one pass and read in another."""
 
 from __future__ import annotations
 

@@ -16,11 +16,14 @@ from host.datasets.image import decode
 from host.datasets.image_layout import arrange
 from host.datasets.listing import Listing
 from host.datasets.wording import counted, examples, shown
-from hw.contract.errors import DataError
+from hw.contract.errors import DataError, shortened
 
 __all__ = ["load_images"]
 
 CROP_PADDING = 4
+
+LONGEST_NAME = 120
+"""Characters of a data set's name, as it stands in records and reports."""
 
 ARCHIVE = re.compile(r"\.(tar(\.\w+)?|t[bgx]z2?)$", re.IGNORECASE)
 
@@ -114,4 +117,5 @@ def _composed(name: str) -> tuple[str, str]:
 def _name(path: Path) -> str:
     """Of the folder or archive, as it was given."""
     last = Path(os.path.abspath(path)).name
-    return shown(ARCHIVE.sub("", last)) or "images"
+    name = ARCHIVE.sub("", last)
+    return shortened(name, len(name))[:LONGEST_NAME] or "images"  # escaped only: it is no message

@@ -19,17 +19,6 @@ from hw.contract.errors import DataError
 Record = Mapping[str, Any]
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in ``path``; `DataError` if it cannot be read or is none."""
-    try:
-        value = json.loads(_read(path))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged: {error}") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{path} is damaged: it holds no JSON object")
-    return value
-
-
 def read_lines(path: Path, notes: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of the JSON lines in ``path``, each with its place for error messages."""
     damaged: list[int] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from host.regular_files import read_object
 from host.reports.measured import MEASURED, Measured, read_measured
 from host.reports.quantities import (
     EFFECTIVE_MACS,
@@ -16,7 +17,7 @@ from host.reports.quantities import (
     Quantity,
     read_costs,
 )
-from host.reports.records import mapping, needed_number, number, read_lines, read_object
+from host.reports.records import mapping, needed_number, number, read_lines
 from host.reports.step_log import StepLog, read_step_log
 from hw.contract.errors import DataError, ParameterError, shortened
 

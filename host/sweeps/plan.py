@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from host.training.recipe_rules import SEED
 from hw.contract.errors import DataError, ParameterError, did_you_mean
 from hw.contract.values import Whole
 from hw.contract.yaml_files import read_yaml
@@ -30,7 +31,6 @@ FIELDS = ("base", "grid", "points", "seeds", "repeats")
 MOST_RUNS = 10_000
 """A folder and a process each; of runs of a minute a week. Fewer are checked within minutes."""
 
-SEED = Whole(0, 2**63 - 1)
 REPEATS = Whole(1, MOST_RUNS)
 GRID_EXAMPLE = "option: [values], for example epsilon: [0.05, 0.1]"
 

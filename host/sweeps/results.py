@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from host.regular_files import read_object
 from host.reports.quantities import (
     EFFECTIVE_MACS,
     QUANTITIES,
@@ -17,7 +18,7 @@ from host.reports.quantities import (
     percent,
     read_costs,
 )
-from host.reports.records import number, read_object
+from host.reports.records import number
 from host.reports.sweep_page import Dot, Grid, best_dots
 from host.reports.units import MISSING
 from host.sweeps.job import Job, Outcome

@@ -24,6 +24,9 @@ MOST_CANDIDATES = 64
 HIGHEST_COST = 100.0
 """Percent of 32-bit arithmetic; 16 x 16 bits are 25."""
 
+SEED = Whole(0, 2**63 - 1)
+"""What signed 64 bits hold, as most programs that could read a run's record have it."""
+
 STEPS = Whole(1, MOST_STEPS)
 COST = Real(0, HIGHEST_COST, above=True)
 BITS = Several(Whole(0, MAX_BITS), 1, MOST_STAGES, f"whole numbers 0..{MAX_BITS}", "3,4,6,8")

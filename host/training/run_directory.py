@@ -31,7 +31,7 @@ from host.atomic_files import (
     sync_folder,
     write_whole,
 )
-from host.regular_files import read_regular
+from host.regular_files import read_object
 from host.training.run_lock import LOCK, RunLock, is_locked
 from host.training.run_names import LATEST, RunName
 from hw.contract.errors import DataError, ParameterError
@@ -102,7 +102,7 @@ class RunDirectory:
 
     def read_config(self) -> dict[str, Any]:
         """What `begin` was given; `DataError` if the file is damaged."""
-        return _read_object(self.path / CONFIG)
+        return read_object(self.path / CONFIG)
 
     # -- its life --------------------------------------------------------------------------
 
@@ -150,23 +150,10 @@ def _text(document: Mapping[str, object]) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in ``path``; `DataError` if it is damaged."""
-    try:
-        document = json.loads(read_regular(path))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged: {error}") from error
-    if not isinstance(document, dict):
-        raise DataError(f"{path} is damaged: it holds no JSON object")
-    return document
-
-
 def has_summary(folder: Path) -> bool:
     """Whether the run in ``folder`` has come to its end, and left a summary that is undamaged."""
     try:
-        _read_object(folder / SUMMARY)
+        read_object(folder / SUMMARY)
     except DataError:
         return False
     return True

@@ -17,6 +17,7 @@ from typing import Any
 
 from hw.contract.configuration_checks import check_combinations
 from hw.contract.errors import ParameterError, did_you_mean
+from hw.contract.values import Real, Rule, Whole
 from hw.contract.yaml_files import read_yaml
 
 SPATIAL_BITS = (1, 2, 4, 8)
@@ -25,11 +26,11 @@ ACCUMULATOR_STYLES = ("dsp48e1", "behavioural")
 
 
 def _number(low: int, high: int) -> Any:
-    return field(metadata={"low": low, "high": high})
+    return field(metadata={"rule": Whole(low, high)})
 
 
 def _real(low: float, high: float) -> Any:
-    return field(metadata={"low": low, "high": high, "real": True})
+    return field(metadata={"rule": Real(low, high)})
 
 
 def _choice(*options: object) -> Any:
@@ -293,9 +294,9 @@ def _parse_leaf(metadata: Mapping[str, Any], value: object, path: str, source: s
         if not any(value == option and type(value) is type(option) for option in options):
             raise ParameterError(path, value, " or ".join(map(str, options)), where=where)
         return value
-    low, high = metadata["low"], metadata["high"]
-    kinds, what = ((int, float), "a number") if "real" in metadata else (int, "a whole number")
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        raise ParameterError(path, value, f"{what}, {low}..{high}", where=where)
+    rule: Rule = metadata["rule"]
+    if isinstance(value, str):  # in quotes it is a word
+        raise ParameterError(path, value, rule.allowed, where=where)
+    number = rule.read(path, value, where=where)
     # 200.0 is the same clock as 200, and must give the same build hash
-    return int(value) if value == int(value) else value
+    return int(number) if number == int(number) else number

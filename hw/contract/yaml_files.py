@@ -81,7 +81,13 @@ def parse_yaml(content: bytes, *, source: str, takes: str) -> dict[str, Any]:
         raise DataError(f"{source} has more than {LARGEST_BYTES // 1024} KB: no file of ours has")
     document = _Reader(_decoded(content, source), source).document()
     if not isinstance(document, dict):
-        what = "a list" if isinstance(document, list) else "one value" if document else "nothing"
+        what = (
+            "a list"
+            if isinstance(document, list)
+            else "nothing"
+            if document is None
+            else "one value"
+        )
         raise DataError(f"{source} holds {what}, no keys with values: it takes {takes}")
     return document
 

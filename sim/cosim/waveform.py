@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import BinaryIO
 
 from hw.contract.errors import MissingToolError, ParameterError
 from sim.cosim.toolchain import require_tools, tool_environment
@@ -72,13 +73,10 @@ class Waveform:
     def size_bytes(self) -> int:
         return os.fstat(self._file.fileno()).st_size
 
-    def save(self, path: Path) -> None:
-        """Write it to ``path``; `OSError` if that fails."""
+    def save(self, file: BinaryIO) -> None:
+        """Write it to ``file``; `OSError` if that fails."""
         self._file.seek(0)
-        with path.open("wb") as file:
-            shutil.copyfileobj(self._file, file, 1 << 20)
-            file.flush()
-            os.fsync(file.fileno())
+        shutil.copyfileobj(self._file, file, 1 << 20)
 
     def close(self) -> None:
         """Forget it; closing twice is no error."""

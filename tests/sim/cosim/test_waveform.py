@@ -24,7 +24,8 @@ def record(path: Path, first: int = 0, end: int | None = None, runs: int = 1) ->
         for _ in range(runs):
             machine.run(0, program(Mode.COPY, 4), cycle_limit=LIMIT, collect_port=4)
         last = machine.cycles
-    recording.save(path)
+    with path.open("wb") as file:
+        recording.save(file)
     read = pywellen.Waveform(str(path))  # which nothing may close before the signals are read
     signals = {each.full_name: each.signal for each in read.all_vars()}
     return signals | {"waveform": recording, "cycles": last, "read": read}
@@ -70,8 +71,8 @@ def test_one_that_grows_too_large_ends_early(
 def test_a_full_disk_is_an_ordinary_error() -> None:
     recording = Waveform(Form.VCD)
     Path(recording.path.decode()).write_bytes(b"some signals")
-    with pytest.raises(OSError, match="No space"):
-        recording.save(Path("/dev/full"))
+    with open("/dev/full", "wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+        recording.save(file)
     recording.close()
     recording.close()
 
