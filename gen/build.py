@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 from pathlib import Path
 
-from gen.build_hash import build_hash
-from gen.designs import ENGINE_NAME, Flavour, make_engine
-from gen.manifest import MANIFEST_NAME, FileEntry, Manifest
-from gen.publish import check_replaceable, publish
-from gen.verilog import emit, ports
-from hw.contract.parameters import Parameters
-from hw.contract.registers import RegisterMap
+from fractrain.gen.build_hash import build_hash
+from fractrain.gen.designs import ENGINE_NAME, Flavour, make_engine
+from fractrain.gen.manifest import MANIFEST_NAME, FileEntry, Manifest
+from fractrain.gen.publish import check_replaceable, publish
+from fractrain.gen.verilog import emit, ports
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.registers import RegisterMap
 
 __all__ = ["generate"]
 

@@ -7,8 +7,8 @@ import importlib.metadata
 import json
 from pathlib import Path
 
-import hw
-from hw.contract.parameters import Parameters
+from fractrain import hw
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["build_hash", "hash_register"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gen.build_hash import build_hash, hash_register
-from hw.contract.parameters import Parameters
-from hw.engine.engine import ConvolutionEngine
-from hw.mac.array import MacArray
-from hw.mac.flavour import Flavour
-from hw.mac.unit import UnitParameters
-from hw.zynq.accelerator import ZynqAccelerator
+from fractrain.gen.build_hash import build_hash, hash_register
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.engine.engine import ConvolutionEngine
+from fractrain.hw.mac.array import MacArray
+from fractrain.hw.mac.flavour import Flavour
+from fractrain.hw.mac.unit import UnitParameters
+from fractrain.hw.zynq.accelerator import ZynqAccelerator
 
 __all__ = ["ENGINE_NAME", "Flavour", "make_accelerator", "make_array", "make_engine"]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gen.port import Port
-from hw.contract.errors import DataError
-from hw.contract.parameters import Parameters, parse_parameters
+from fractrain.gen.port import Port
+from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.parameters import Parameters, parse_parameters
 
 __all__ = ["MANIFEST_NAME", "FileEntry", "Manifest", "read_manifest"]
 

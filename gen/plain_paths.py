@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hw.contract.errors import DataError
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["is_plain", "plain_path", "plain_tree", "plain_workspace", "temporary_root"]
 

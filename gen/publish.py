@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME, read_bitstream_manifest
-from gen.manifest import MANIFEST_NAME, FileEntry, read_manifest
-from hw.contract.errors import DataError, ParameterError
+from fractrain.gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME, read_bitstream_manifest
+from fractrain.gen.manifest import MANIFEST_NAME, FileEntry, read_manifest
+from fractrain.hw.contract.errors import DataError, ParameterError
 
 __all__ = ["check_replaceable", "publish", "withdraw"]
 

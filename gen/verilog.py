@@ -8,8 +8,8 @@ from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from gen.port import Port
-from hw.shared_module import ModuleLibrary
+from fractrain.gen.port import Port
+from fractrain.hw.shared_module import ModuleLibrary
 
 __all__ = ["Port", "emit", "ports"]
 

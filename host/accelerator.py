@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.argument_checks import (
+from fractrain.host.argument_checks import (
     check_bit_pair,
     check_equal,
     check_output,
@@ -30,25 +30,25 @@ from host.argument_checks import (
     pair,
     whole,
 )
-from host.compiler import Program, Step, narrowed, skipped
-from host.counters import Counters
-from host.machine_work import MachineWork, ProgramRun
-from host.numerics.elementwise import Elementwise
-from host.numerics.quantization import Quantized
-from host.real_convolutions import RealConvolutions
-from hw.contract.errors import MachineError, ParameterError
-from hw.contract.layout import check_values
-from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Pass, Precision
+from fractrain.host.compiler import Program, Step, narrowed, skipped
+from fractrain.host.counters import Counters
+from fractrain.host.machine_work import MachineWork, ProgramRun
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.quantization import Quantized
+from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.layout import check_values
+from fractrain.hw.contract.parameters import Parameters, load_parameters
+from fractrain.hw.contract.precision import Pass, Precision
 
 Integers = NDArray[np.integer]
 Size = int | tuple[int, int]
 
 BACKENDS = {
-    "golden": ("host.backends.golden", "GoldenAccelerator"),
-    "cosim": ("host.backends.cosim", "CosimAccelerator"),
-    "torch": ("host.backends.torch.accelerator", "TorchAccelerator"),
-    "board": ("host.backends.board", "BoardAccelerator"),
+    "golden": ("fractrain.host.backends.golden", "GoldenAccelerator"),
+    "cosim": ("fractrain.host.backends.cosim", "CosimAccelerator"),
+    "torch": ("fractrain.host.backends.torch.accelerator", "TorchAccelerator"),
+    "board": ("fractrain.host.backends.board", "BoardAccelerator"),
 }
 """Name → module and class; imported when opened, as some need tools that others do not."""
 

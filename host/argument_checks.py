@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import operator
 
-from host.shapes import output_size
-from hw.contract.errors import ParameterError
-from hw.contract.precision import Pass, check_bits
+from fractrain.host.shapes import output_size
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import Pass, check_bits
 
 LARGEST_SIZE = 65535
 """Of strides, paddings and sizes."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from hw.contract.errors import DataError
+from fractrain.hw.contract.errors import DataError
 
 __all__ = [
     "TEMPORARY",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from host.compiler import Program
-from host.counters import Counters
-from hw.contract.commands import Tag
-from hw.contract.precision import Precision
+from fractrain.host.compiler import Program
+from fractrain.host.counters import Counters
+from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.precision import Precision
 
 CYCLE_CAUSES = (
     *("BUSY", "STALL_OPERAND", "STALL_RESULT", "STALL_MEMORY", "STALL_TOKEN", "OTHER_CYCLES"),

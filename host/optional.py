@@ -7,9 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fractrain import PACKAGES
-from hw.contract.errors import MissingToolError, shortened
-from hw.contract.installation import install_extra
+from fractrain.hw.contract.errors import MissingToolError, shortened
+from fractrain.hw.contract.installation import install_extra
 
 __all__ = ["needs_extra", "plain_matplotlib"]
 
@@ -21,7 +20,7 @@ def needs_extra(extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package in PACKAGES:
+        if package == "fractrain":
             raise  # a mistake of ours, not an installation that lacks something
         raise MissingToolError(
             f"the Python package {package} is not installed; it is needed here: "

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hw.contract.errors import DataError
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["open_regular", "read_object", "read_regular"]
 

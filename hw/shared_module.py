@@ -22,8 +22,8 @@ from amaranth.hdl import (
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.contract.errors import ParameterError
-from hw.rtlil import prepared
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.rtlil import prepared
 
 __all__ = ["ModuleLibrary", "SharedModule"]
 

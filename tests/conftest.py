@@ -10,8 +10,8 @@ from typing import TextIO
 import numpy as np
 import pytest
 
-from gen.plain_paths import temporary_root
-from sim import progress
+from fractrain.gen.plain_paths import temporary_root
+from fractrain.sim import progress
 
 # Before any test imports Amaranth: the Yosys of its wheel, never one that happens to be on PATH.
 os.environ["AMARANTH_USE_YOSYS"] = "builtin"

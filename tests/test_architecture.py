@@ -42,7 +42,7 @@ sys.meta_path.insert(0, Blocked())
 TOP_LEVEL = {
     *("hw", "gen", "sim", "host", "constraints", "board", "tests", "tools", "Makefile"),
     *("pyproject.toml", "requirements.lock", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
-    *("LICENSE", "configs", "docs", ".ci", ".gitignore", ".gitattributes", "fractrain.py"),
+    *("LICENSE", "configs", "docs", ".ci", ".gitignore", ".gitattributes", "fractrain"),
 }
 
 
@@ -62,7 +62,9 @@ def modules_below(root: Path, *folders: str) -> list[str]:
     """Dotted names of all modules in ``folders``."""
     files = [file for folder in folders for file in sorted((root / folder).rglob("*.py"))]
     return [
-        ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        ".".join(("fractrain", *file.relative_to(root).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        )
         for file in files
     ]
 
@@ -88,9 +90,17 @@ def test_the_block_blocks(name: str, project_root: Path) -> None:
 
 def test_board_software_imports_without_workstation_packages(project_root: Path) -> None:
     modules = modules_below(project_root, "hw/contract", "sim/golden", "host")
-    modules.append("gen.bitstream.manifest")  # says what the FPGA is loaded with
-    assert {"host.cli.main", "host.accelerator", "hw.contract.parameters"} <= set(modules)
-    assert {"host.board.device", "host.board.bringup", "host.backends.board"} <= set(modules)
+    modules.append("fractrain.gen.bitstream.manifest")  # says what the FPGA is loaded with
+    assert {
+        "fractrain.host.cli.main",
+        "fractrain.host.accelerator",
+        "fractrain.hw.contract.parameters",
+    } <= set(modules)
+    assert {
+        "fractrain.host.board.device",
+        "fractrain.host.board.bringup",
+        "fractrain.host.backends.board",
+    } <= set(modules)
     result = run_on_the_board(
         f"""
 import importlib
@@ -109,18 +119,18 @@ sys.exit("\\n".join(failed) or 0)
 
 def test_help_works_on_the_board(project_root: Path) -> None:
     result = run_on_the_board(
-        "from host.cli.main import main; sys.exit(main(['--help']))", project_root
+        "from fractrain.host.cli.main import main; sys.exit(main(['--help']))", project_root
     )
     assert result.returncode == 0, result.stderr
     assert "fractrain generate" in result.stdout
 
 
 def test_contract_imports_nothing_of_ours_and_no_tool(project_root: Path) -> None:
-    allowed = {"hw", "numpy", "yaml"} | sys.stdlib_module_names
+    allowed = {"fractrain", "numpy", "yaml"} | sys.stdlib_module_names
     for file in sorted((project_root / "hw/contract").glob("*.py")):
         for name in imported_names(file):
             assert name.partition(".")[0] in allowed, f"{file.name} imports {name}"
-            assert not name.startswith("hw") or name.startswith("hw.contract"), (
+            assert not name.startswith("fractrain") or name.startswith("fractrain.hw.contract"), (
                 f"{file.name} imports {name}"
             )
 
@@ -144,9 +154,22 @@ def test_import_directions(project_root: Path) -> None:
 
 
 def test_top_level_is_the_architecture(project_root: Path) -> None:
-    """Every Python package at the top is one of the four, so that the tree shows the design."""
+    """Every Python package at the top is a part of ours, and is reached by its link alone."""
     packages = {file.parent.name for file in project_root.glob("*/__init__.py")}
-    assert packages == {"gen", "host", "hw", "sim"}
+    assert packages == {"fractrain", "gen", "host", "hw", "sim"}
+    links = {link for link in (project_root / "fractrain").iterdir() if link.is_symlink()}
+    assert {link.name for link in links} == {*packages, "configs", "constraints"} - {"fractrain"}
+    for link in links:
+        assert link.readlink() == Path("..") / link.name
+
+
+def test_parts_are_imported_from_the_package(project_root: Path) -> None:
+    """``import hw`` works in the repository alone, and makes second copies of its classes."""
+    parts = {"configs", "constraints", "gen", "host", "hw", "sim"}
+    for folder in (*parts, "fractrain", "tests", "tools"):
+        for file in (project_root / folder).rglob("*.py"):
+            found = {name for name in imported_names(file) if name.partition(".")[0] in parts}
+            assert not found, f"{file}: {found}"
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=project_root, capture_output=True, text=True
     )

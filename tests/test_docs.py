@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.cli.main import COMMANDS, DESCRIPTION, EPILOG, build_parser
-from hw.contract.errors import FractrainError
+from fractrain.host.cli.main import COMMANDS, DESCRIPTION, EPILOG, build_parser
+from fractrain.hw.contract.errors import FractrainError
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

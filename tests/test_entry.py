@@ -1,4 +1,4 @@
-"""The command `fractrain` before anything of the project is imported."""
+"""The package and the command `fractrain`, whatever else Python can find."""
 
 import os
 import subprocess
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import fractrain
+from fractrain.__main__ import main
 
 
 def run(
@@ -30,37 +31,28 @@ def package(folder: Path, name: str, text: str = "") -> Path:
     return folder
 
 
-def test_nothing_is_wrong_here() -> None:
-    assert fractrain.intruder() is None
-
-
-def test_the_script_names_the_intruder_and_the_variable(tmp_path: Path, project_root: Path) -> None:
-    """As pip's script does it: by the entry point, from any folder."""
-    theirs = package(tmp_path / "theirs", "host")
-    script = "import sys; from fractrain import main; sys.exit(main())"
-    done = run(["-P", "-c", script, "train"], tmp_path, [theirs, project_root])
-    assert done.returncode == 2
-    assert done.stderr == (
-        f"fractrain: error: {theirs}/host hides this project's package 'host': remove {theirs} "
-        "from PYTHONPATH, or give 'host' there another name\n"
-    )
-
-
-def test_plain_folders_hide_no_package(tmp_path: Path, project_root: Path) -> None:
-    """Python itself prefers a package behind them."""
-    (tmp_path / "theirs" / "host").mkdir(parents=True)
-    done = run(["-m", "fractrain", "--version"], tmp_path, [tmp_path / "theirs", project_root])
+@pytest.mark.parametrize("name", ["gen", "host", "hw", "sim", "configs"])
+def test_folders_of_others_hide_nothing(name: str, tmp_path: Path, project_root: Path) -> None:
+    """Where the user is, or on PYTHONPATH: only `fractrain` is a name of ours."""
+    theirs = package(tmp_path / "theirs", name, "raise SystemExit('theirs')")
+    package(tmp_path, name, "raise SystemExit('theirs')")
+    done = run(["-m", "fractrain", "--version"], tmp_path, ["", theirs, project_root])
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("path", [[], ["", "/nowhere"]])
-def test_the_current_folder(path: list[str], tmp_path: Path, project_root: Path) -> None:
-    package(tmp_path, "hw")
-    done = run(["-m", "host.cli.main", "cost"], tmp_path, [*path, project_root])
-    assert done.returncode == 2
-    assert "looks in the current folder" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert ("PYTHONPATH has an empty entry" in done.stderr) == bool(path)
+def test_public_names() -> None:
+    for name in fractrain.__all__:
+        assert getattr(fractrain, name) is not None
+        assert name in dir(fractrain)
+    with fractrain.open_accelerator("golden", config="tiny") as accelerator:
+        assert accelerator.parameters == fractrain.load_parameters("tiny")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = fractrain.nothing  # type: ignore[attr-defined]
+
+
+def test_importing_the_package_needs_no_other(project_root: Path) -> None:
+    code = "import fractrain, sys; sys.exit('numpy' in sys.modules or 'yaml' in sys.modules)"
+    assert run(["-c", code], project_root, [project_root]).returncode == 0
 
 
 def test_packages_of_another_python(tmp_path: Path, project_root: Path) -> None:
@@ -74,9 +66,9 @@ def test_packages_of_another_python(tmp_path: Path, project_root: Path) -> None:
 
 def test_mistakes_of_ours_stay_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> int:
-        raise ImportError("no such thing", name="host.mistake")
+        raise ImportError("no such thing", name="fractrain.host.mistake")
 
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
-    monkeypatch.setattr("host.cli.main.main", broken)
+    monkeypatch.setattr("fractrain.host.cli.main.main", broken)
     with pytest.raises(ImportError, match="no such thing"):
-        fractrain.main()
+        main()

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sim.progress import activity
+from fractrain.sim.progress import activity
 
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
 STEPS = {

@@ -11,7 +11,7 @@ export LC_ALL
 umask 022
 
 # What the board gets of the tree.
-SENT='fractrain.py host hw gen sim configs board'
+SENT='fractrain host hw gen sim configs board'
 
 usage() {
     cat <<'END'
@@ -45,6 +45,13 @@ fail() { # CODE TEXT
 note() { printf 'install.sh: note: %s\n' "$1" >&2; }
 
 say() { printf '%s\n' "$1"; }
+
+copy_tree() { # FOLDER
+    # The link to the constraints would lead nowhere: the board has none.
+    # shellcheck disable=SC2086 # a list
+    (cd -- "$tree" && tar -cf - --exclude=__pycache__ --exclude=fractrain/constraints $SENT) |
+        (cd -- "$1" && tar -xf -)
+}
 
 # -- arguments -----------------------------------------------------------------------------------
 
@@ -87,7 +94,7 @@ case $tree$root$bitstream${TMPDIR-} in
 *"
 "*) fail 2 "a path has a line break, which this script cannot have in one: $tree $root $bitstream" ;;
 esac
-for name in host hw gen sim configs board/zc706; do
+for name in fractrain host hw gen sim configs board/zc706; do
     [ -d "$tree/$name" ] || fail 3 "$tree has no folder $name: run install.sh from the project's tree"
 done
 
@@ -134,15 +141,12 @@ $become sh "$folder/board/zc706/install.sh" '
 if [ -n "$board" ]; then
     command -v ssh >/dev/null || fail 4 "ssh is not installed: apt-get install openssh-client"
     mkdir "$scratch/send"
-    # shellcheck disable=SC2086 # a list
-    for name in $SENT; do
-        ln -s "$tree/$name" "$scratch/send/$name"
-    done
+    copy_tree "$scratch/send"
     if [ -n "$bitstream" ]; then
         # What Linux needs of it; reports, .bit and .xsa stay here.
         mkdir "$scratch/send/bitstream"
         for name in bitstream.json fractrain_zc706.bin; do
-            ln -s "$bitstream/$name" "$scratch/send/bitstream/$name"
+            cp "$bitstream/$name" "$scratch/send/bitstream/$name"
         done
     fi
     if command -v dtc >/dev/null; then
@@ -152,7 +156,7 @@ if [ -n "$board" ]; then
             "$tree/board/zc706/fractrain-overlay.dts"
     fi
     # cd, not -C: tar takes a backslash in that for an escape
-    (cd -- "$scratch/send" && tar -chzf - --exclude=__pycache__ .) |
+    (cd -- "$scratch/send" && tar -czf - .) |
         ssh -- "$board" "$remote ${dry:+--dry-run} ${uninstall:+--uninstall} --root / \$bitstream"
     exit
 fi
@@ -251,8 +255,7 @@ elif [ ! -d "$root/usr/lib/python3/dist-packages/numpy" ]; then
 fi
 
 mkdir "$scratch/software" "$scratch/bitstream"
-# shellcheck disable=SC2086 # a list
-(cd -- "$tree" && tar -cf - --exclude=__pycache__ $SENT) | (cd -- "$scratch/software" && tar -xf -)
+copy_tree "$scratch/software"
 cat >"$scratch/command" <<'END'
 #!/bin/sh
 # fractrain, as board/zc706/install.sh has put it here. The version is taken once, at the start: a

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gen.bitstream.board import PART
-from hw.contract.errors import DataError
+from fractrain.gen.bitstream.board import PART
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["SYNC_WORD", "BitFile", "parse_bit", "to_bin"]
 

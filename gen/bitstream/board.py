@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["DDR_BYTES", "PART", "require_board"]
 

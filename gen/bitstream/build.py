@@ -10,30 +10,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gen.bitstream.bit_file import to_bin
-from gen.bitstream.board import require_board
-from gen.bitstream.flow import Flow, Made, Request
-from gen.bitstream.manifest import (
+from fractrain.gen.bitstream.bit_file import to_bin
+from fractrain.gen.bitstream.board import require_board
+from fractrain.gen.bitstream.flow import Flow, Made, Request
+from fractrain.gen.bitstream.manifest import (
     BIN_NAME,
     BIT_NAME,
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
 )
-from gen.bitstream.openxc7 import OpenFlow
-from gen.bitstream.resources import beside_each_other, check_budget
-from gen.bitstream.script_runs import Say
-from gen.bitstream.vivado import VivadoFlow
-from gen.build import TOOLS
-from gen.build_hash import build_hash
-from gen.designs import Flavour
-from gen.manifest import MANIFEST_NAME, FileEntry, Manifest, read_manifest
-from gen.port import Port
-from gen.publish import publish, withdraw
-from gen.zynq.interfaces import wrapper_interfaces
-from gen.zynq.names import WRAPPER_NAME
-from hw.contract.errors import DataError, FractrainError
-from hw.contract.parameters import Parameters
-from hw.contract.registers import RegisterMap
+from fractrain.gen.bitstream.openxc7 import OpenFlow
+from fractrain.gen.bitstream.resources import beside_each_other, check_budget
+from fractrain.gen.bitstream.script_runs import Say
+from fractrain.gen.bitstream.vivado import VivadoFlow
+from fractrain.gen.build import TOOLS
+from fractrain.gen.build_hash import build_hash
+from fractrain.gen.designs import Flavour
+from fractrain.gen.manifest import MANIFEST_NAME, FileEntry, Manifest, read_manifest
+from fractrain.gen.port import Port
+from fractrain.gen.publish import publish, withdraw
+from fractrain.gen.zynq.interfaces import wrapper_interfaces
+from fractrain.gen.zynq.names import WRAPPER_NAME
+from fractrain.hw.contract.errors import DataError, FractrainError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.registers import RegisterMap
 
 __all__ = [
     "FLOWS",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from importlib import resources
 
-from gen.bitstream.template import fill
-from hw.contract.errors import DataError
-from hw.contract.parameters import Parameters
+from fractrain.gen.bitstream.template import fill
+from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["BARE_CLOCK", "VIVADO", "bare_constraints", "vivado_constraints"]
 
@@ -26,7 +26,9 @@ def bare_constraints(parameters: Parameters) -> str:
 
 def _read(name: str) -> str:
     try:
-        return (resources.files("constraints") / "zc706" / name).read_text(encoding="utf-8")
+        return (resources.files("fractrain.constraints") / "zc706" / name).read_text(
+            encoding="utf-8"
+        )
     except (OSError, ModuleNotFoundError) as error:
         raise DataError(
             f"constraints/zc706/{name} is not there: install the project from its checkout "

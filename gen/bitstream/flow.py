@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gen.bitstream.manifest import Slack, Utilization
-from gen.bitstream.script_runs import Say
-from hw.contract.parameters import Parameters
+from fractrain.gen.bitstream.manifest import Slack, Utilization
+from fractrain.gen.bitstream.script_runs import Say
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["Flow", "Made", "Request"]
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gen.manifest import FileEntry
-from hw.contract.errors import DataError
-from hw.contract.parameters import Parameters, parse_parameters
+from fractrain.gen.manifest import FileEntry
+from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.parameters import Parameters, parse_parameters
 
 __all__ = [
     "BIN_NAME",

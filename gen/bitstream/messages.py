@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from gen.bitstream.constraints import VIVADO
-from hw.contract.errors import ParameterError
+from fractrain.gen.bitstream.constraints import VIVADO
+from fractrain.hw.contract.errors import ParameterError
 
 __all__ = ["FATAL_WARNINGS", "TOLERATED", "check_message_id", "first_fatal"]
 

@@ -13,18 +13,18 @@ import shutil
 from importlib import resources
 from pathlib import Path
 
-from gen.bitstream.bit_file import to_bin
-from gen.bitstream.board import PART
-from gen.bitstream.constraints import BARE_CLOCK, bare_constraints
-from gen.bitstream.flow import Made, Request
-from gen.bitstream.manifest import BIT_NAME, Slack, Utilization
-from gen.bitstream.script_runs import Say, run_script
-from gen.bitstream.template import fill
-from gen.synthesis.area import area_of_cells
-from gen.synthesis.cells import cell_kind
-from gen.zynq.names import BARE_NAME
-from gen.zynq.sources import sources
-from hw.contract.errors import DataError, FractrainError, MissingToolError
+from fractrain.gen.bitstream.bit_file import to_bin
+from fractrain.gen.bitstream.board import PART
+from fractrain.gen.bitstream.constraints import BARE_CLOCK, bare_constraints
+from fractrain.gen.bitstream.flow import Made, Request
+from fractrain.gen.bitstream.manifest import BIT_NAME, Slack, Utilization
+from fractrain.gen.bitstream.script_runs import Say, run_script
+from fractrain.gen.bitstream.template import fill
+from fractrain.gen.synthesis.area import area_of_cells
+from fractrain.gen.synthesis.cells import cell_kind
+from fractrain.gen.zynq.names import BARE_NAME
+from fractrain.gen.zynq.sources import sources
+from fractrain.hw.contract.errors import DataError, FractrainError, MissingToolError
 
 __all__ = ["OpenFlow"]
 
@@ -49,7 +49,7 @@ class OpenFlow:
 
     def prepare(self, request: Request) -> dict[str, bytes]:
         verilog = sources(request.parameters, bare=True)
-        template = resources.files("gen.bitstream") / "templates" / TEMPLATE
+        template = resources.files("fractrain.gen.bitstream") / "templates" / TEMPLATE
         script = fill(
             template.read_text(encoding="utf-8"),
             TEMPLATE,

@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gen.tool_environment import script_environment
-from hw.contract.errors import DataError, MissingToolError
+from fractrain.gen.tool_environment import script_environment
+from fractrain.hw.contract.errors import DataError, MissingToolError
 
 __all__ = ["run_logged"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gen.bitstream.manifest import Utilization
-from hw.contract.errors import FractrainError
+from fractrain.gen.bitstream.manifest import Utilization
+from fractrain.hw.contract.errors import FractrainError
 
 __all__ = ["FIGURES", "MARGIN", "beside_each_other", "check_budget"]
 

@@ -11,8 +11,8 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from gen.bitstream.processes import run_logged
-from hw.contract.errors import FractrainError
+from fractrain.gen.bitstream.processes import run_logged
+from fractrain.hw.contract.errors import FractrainError
 
 __all__ = ["RUN", "Say", "run_script"]
 

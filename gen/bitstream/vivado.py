@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gen.bitstream.bit_file import parse_bit, to_bin
-from gen.bitstream.constraints import VIVADO, vivado_constraints
-from gen.bitstream.flow import Made, Request
-from gen.bitstream.manifest import BIT_NAME, XSA_NAME, Slack, Utilization
-from gen.bitstream.messages import first_fatal
-from gen.bitstream.script_runs import RUN, Say, run_script
-from gen.bitstream.vivado_script import SCRIPT_NAME, vivado_script
-from gen.plain_paths import is_plain
-from gen.zynq.sources import sources
-from hw.contract.errors import DataError, FractrainError, MissingToolError, ParameterError
+from fractrain.gen.bitstream.bit_file import parse_bit, to_bin
+from fractrain.gen.bitstream.constraints import VIVADO, vivado_constraints
+from fractrain.gen.bitstream.flow import Made, Request
+from fractrain.gen.bitstream.manifest import BIT_NAME, XSA_NAME, Slack, Utilization
+from fractrain.gen.bitstream.messages import first_fatal
+from fractrain.gen.bitstream.script_runs import RUN, Say, run_script
+from fractrain.gen.bitstream.vivado_script import SCRIPT_NAME, vivado_script
+from fractrain.gen.plain_paths import is_plain
+from fractrain.gen.zynq.sources import sources
+from fractrain.hw.contract.errors import DataError, FractrainError, MissingToolError, ParameterError
 
 __all__ = ["REPORTS", "VivadoFlow"]
 

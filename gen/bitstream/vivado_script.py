@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import resources
 
-from gen.bitstream.board import DDR_BYTES, PART
-from gen.bitstream.constraints import VIVADO
-from gen.bitstream.manifest import BIT_NAME, XSA_NAME
-from gen.bitstream.messages import FATAL_WARNINGS, TOLERATED
-from gen.bitstream.strategies import STRATEGIES
-from gen.bitstream.template import fill, tcl_list
-from gen.zynq.names import WRAPPER_NAME
-from hw.contract.parameters import Parameters
-from hw.contract.zynq import GP0_BYTES, REGISTERS_BASE
+from fractrain.gen.bitstream.board import DDR_BYTES, PART
+from fractrain.gen.bitstream.constraints import VIVADO
+from fractrain.gen.bitstream.manifest import BIT_NAME, XSA_NAME
+from fractrain.gen.bitstream.messages import FATAL_WARNINGS, TOLERATED
+from fractrain.gen.bitstream.strategies import STRATEGIES
+from fractrain.gen.bitstream.template import fill, tcl_list
+from fractrain.gen.zynq.names import WRAPPER_NAME
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.zynq import GP0_BYTES, REGISTERS_BASE
 
 __all__ = ["SCRIPT_NAME", "vivado_script"]
 
@@ -64,4 +64,6 @@ def vivado_script(
 
 
 def _read(name: str) -> str:
-    return (resources.files("gen.bitstream") / "templates" / name).read_text(encoding="utf-8")
+    return (resources.files("fractrain.gen.bitstream") / "templates" / name).read_text(
+        encoding="utf-8"
+    )

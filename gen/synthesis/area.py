@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gen.synthesis.cells import cell_kind
-from gen.synthesis.netlist import Netlist
+from fractrain.gen.synthesis.cells import cell_kind
+from fractrain.gen.synthesis.netlist import Netlist
 
 __all__ = ["Area", "ModuleArea", "area_of_cells", "module_areas", "total_area"]
 

@@ -8,10 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from gen.synthesis.figures import Figures
-from gen.synthesis.parts import PARTS
-from hw.contract.errors import ParameterError
-from hw.contract.yaml_files import read_yaml
+from fractrain.gen.synthesis.figures import Figures
+from fractrain.gen.synthesis.parts import PARTS
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.yaml_files import read_yaml
 
 __all__ = ["Budget", "excesses", "preset_budget", "read_budget"]
 
@@ -32,7 +32,7 @@ def read_budget(config: str, file: Path | None = None) -> Budget:
     """
     source = str(file) if file else f"configs/budgets/{config}.yaml"
     document = read_yaml(
-        file or resources.files("configs") / "budgets" / f"{Path(config).name}.yaml",
+        file or resources.files("fractrain.configs") / "budgets" / f"{Path(config).name}.yaml",
         source=source,
         takes=", ".join(PARTS),
         advice=f": no budget for {config}; run without --check, or give a file with --budget",
@@ -42,7 +42,7 @@ def read_budget(config: str, file: Path | None = None) -> Budget:
 
 def preset_budget(config: str, part: str) -> Mapping[str, float] | None:
     """The budget of ``part`` that comes with the preset ``config``; None for any other machine."""
-    if not (resources.files("configs") / "budgets" / f"{config}.yaml").is_file():
+    if not (resources.files("fractrain.configs") / "budgets" / f"{config}.yaml").is_file():
         return None
     return read_budget(config).get(part)
 

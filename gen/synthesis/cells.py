@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.contract.errors import DataError
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["CONSTANT", "Arc", "CellKind", "cell_kind"]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from gen.synthesis.cells import CONSTANT, Arc, Net
-from gen.synthesis.flat import FlatNetlist
-from hw.contract.errors import DataError
+from fractrain.gen.synthesis.cells import CONSTANT, Arc, Net
+from fractrain.gen.synthesis.flat import FlatNetlist
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["Depth", "TimingPath", "logic_depth"]
 

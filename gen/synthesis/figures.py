@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen.synthesis.area import ModuleArea, module_areas, total_area
-from gen.synthesis.depth import TimingPath, logic_depth
-from gen.synthesis.flat import flatten
-from gen.synthesis.loads import measure_loads
-from gen.synthesis.netlist import Netlist
-from gen.synthesis.parts import PARTS
-from gen.synthesis.yosys import synthesize
-from hw.contract.parameters import Parameters
+from fractrain.gen.synthesis.area import ModuleArea, module_areas, total_area
+from fractrain.gen.synthesis.depth import TimingPath, logic_depth
+from fractrain.gen.synthesis.flat import flatten
+from fractrain.gen.synthesis.loads import measure_loads
+from fractrain.gen.synthesis.netlist import Netlist
+from fractrain.gen.synthesis.parts import PARTS
+from fractrain.gen.synthesis.yosys import synthesize
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["Figures", "measure", "synthesize_part"]
 

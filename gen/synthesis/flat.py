@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gen.synthesis.cells import CONSTANT, CellKind, Net, cell_kind
-from gen.synthesis.netlist import Bit, Instance, Module, Netlist
+from fractrain.gen.synthesis.cells import CONSTANT, CellKind, Net, cell_kind
+from fractrain.gen.synthesis.netlist import Bit, Instance, Module, Netlist
 
 __all__ = ["FlatCell", "FlatNetlist", "flatten"]
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gen.build_hash import build_hash
-from gen.synthesis.figures import Figures
-from hw.contract.errors import DataError
-from hw.contract.parameters import Parameters
+from fractrain.gen.build_hash import build_hash
+from fractrain.gen.synthesis.figures import Figures
+from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["CACHE", "keep_figures", "kept_figures"]
 

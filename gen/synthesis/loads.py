@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gen.synthesis.cells import CONSTANT, Net
-from gen.synthesis.flat import FlatNetlist
+from fractrain.gen.synthesis.cells import CONSTANT, Net
+from fractrain.gen.synthesis.flat import FlatNetlist
 
 __all__ = ["Loads", "Loaded", "measure_loads"]
 

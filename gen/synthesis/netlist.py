@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gen.synthesis.cells import cell_kind
-from hw.contract.errors import DataError
+from fractrain.gen.synthesis.cells import cell_kind
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["Bit", "Instance", "Module", "Netlist", "parse_netlist", "read_netlist"]
 

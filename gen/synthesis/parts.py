@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from amaranth.lib import wiring
 
-from gen.verilog import emit
-from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME
-from gen.zynq.sources import surroundings
-from hw.contract.parameters import Parameters
-from hw.engine.engine import ConvolutionEngine
-from hw.mac.array import MacArray
-from hw.mac.flavour import Flavour
-from hw.zynq.accelerator import ZynqAccelerator
+from fractrain.gen.verilog import emit
+from fractrain.gen.zynq.names import ACCELERATOR_NAME, BARE_NAME
+from fractrain.gen.zynq.sources import surroundings
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.engine.engine import ConvolutionEngine
+from fractrain.hw.mac.array import MacArray
+from fractrain.hw.mac.flavour import Flavour
+from fractrain.hw.zynq.accelerator import ZynqAccelerator
 
 __all__ = ["PARTS", "Part"]
 

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from gen.synthesis.budget import Budget
-from gen.synthesis.device import Device
-from gen.synthesis.figures import Figures
+from fractrain.gen.synthesis.budget import Budget
+from fractrain.gen.synthesis.device import Device
+from fractrain.gen.synthesis.figures import Figures
 
 __all__ = ["document", "table"]
 

@@ -12,10 +12,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from gen.synthesis.netlist import Netlist, read_netlist
-from gen.tool_environment import python_environment
-from hw.contract.errors import DataError, MachineError, MissingToolError
-from hw.contract.installation import pip_install
+from fractrain.gen.synthesis.netlist import Netlist, read_netlist
+from fractrain.gen.tool_environment import python_environment
+from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError
+from fractrain.hw.contract.installation import pip_install
 
 __all__ = ["synthesize"]
 

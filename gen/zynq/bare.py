@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gen.verilog import Port
-from gen.zynq.interfaces import CLOCK, INTERRUPT, RESET, Interface, WrapperPort
-from gen.zynq.names import BARE_NAME, WRAPPER_NAME
-from gen.zynq.wrapper import port_range
-from hw.contract.errors import DataError
+from fractrain.gen.verilog import Port
+from fractrain.gen.zynq.interfaces import CLOCK, INTERRUPT, RESET, Interface, WrapperPort
+from fractrain.gen.zynq.names import BARE_NAME, WRAPPER_NAME
+from fractrain.gen.zynq.wrapper import port_range
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["bare_text"]
 

@@ -14,8 +14,8 @@ from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.contract.parameters import Parameters
-from hw.zynq.accelerator import accelerator_signature
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.zynq.accelerator import accelerator_signature
 
 __all__ = ["Interface", "WrapperPort", "wrapper_interfaces"]
 

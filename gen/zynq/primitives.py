@@ -7,9 +7,9 @@ import re
 from functools import cache
 from pathlib import Path
 
-from gen.verilog import Port
-from hw.contract.errors import DataError, MissingToolError
-from hw.contract.installation import pip_install
+from fractrain.gen.verilog import Port
+from fractrain.hw.contract.errors import DataError, MissingToolError
+from fractrain.hw.contract.installation import pip_install
 
 __all__ = ["primitive_ports"]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from gen.designs import Flavour, make_accelerator
-from gen.verilog import emit
-from gen.zynq.bare import bare_text
-from gen.zynq.interfaces import wrapper_interfaces
-from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
-from gen.zynq.primitives import primitive_ports
-from gen.zynq.wrapper import wrapper_text
-from hw.contract.parameters import Parameters
+from fractrain.gen.designs import Flavour, make_accelerator
+from fractrain.gen.verilog import emit
+from fractrain.gen.zynq.bare import bare_text
+from fractrain.gen.zynq.interfaces import wrapper_interfaces
+from fractrain.gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
+from fractrain.gen.zynq.primitives import primitive_ports
+from fractrain.gen.zynq.wrapper import wrapper_text
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["sources", "surroundings"]
 

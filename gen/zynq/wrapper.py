@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gen.zynq.interfaces import CLOCK, RESET, Interface, WrapperPort
-from gen.zynq.names import ACCELERATOR_NAME, WRAPPER_NAME
+from fractrain.gen.zynq.interfaces import CLOCK, RESET, Interface, WrapperPort
+from fractrain.gen.zynq.names import ACCELERATOR_NAME, WRAPPER_NAME
 
 __all__ = ["port_range", "wrapper_text"]
 

@@ -1,7 +1,7 @@
 """How real tensors are convolved: by integers on the accelerator, or as published."""
 
-from host.arithmetic.arithmetic import Arithmetic
-from host.arithmetic.integers import IntegerArithmetic
-from host.arithmetic.published import PublishedArithmetic
+from fractrain.host.arithmetic.arithmetic import Arithmetic
+from fractrain.host.arithmetic.integers import IntegerArithmetic
+from fractrain.host.arithmetic.published import PublishedArithmetic
 
 __all__ = ["Arithmetic", "IntegerArithmetic", "PublishedArithmetic"]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from host.numerics.elementwise import Elementwise
-from host.numerics.quantization import Array
-from hw.contract.precision import Pass
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.quantization import Array
+from fractrain.hw.contract.precision import Pass
 
 Operand = Any
 """A quantized tensor, as an arithmetic holds it."""

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from host.accelerator import Accelerator
-from host.arithmetic.arithmetic import Arithmetic
-from host.numerics.quantization import Array, Quantized, WeightLevels
-from hw.contract.precision import Pass
+from fractrain.host.accelerator import Accelerator
+from fractrain.host.arithmetic.arithmetic import Arithmetic
+from fractrain.host.numerics.quantization import Array, Quantized, WeightLevels
+from fractrain.hw.contract.precision import Pass
 
 
 class IntegerArithmetic(Arithmetic):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from host.accelerator import Accelerator
-from host.arithmetic.arithmetic import Arithmetic
-from host.numerics import affine
-from host.numerics.quantization import Array
+from fractrain.host.accelerator import Accelerator
+from fractrain.host.arithmetic.arithmetic import Arithmetic
+from fractrain.host.numerics import affine
+from fractrain.host.numerics.quantization import Array
 
 
 class PublishedArithmetic(Arithmetic):

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from host.backends.cycle_limit import cycle_limit, port_beats
-from host.backends.engine import EngineAccelerator, Outcome
-from host.board.bitstream import find_bitstream
-from host.board.device import BoardDevice
-from host.board.linux import LinuxSystem
-from host.board.system import System
-from host.compiler import Program
-from host.machine_work import program_work
-from host.optional import needs_extra
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Precision
+from fractrain.host.backends.cycle_limit import cycle_limit, port_beats
+from fractrain.host.backends.engine import EngineAccelerator, Outcome
+from fractrain.host.board.bitstream import find_bitstream
+from fractrain.host.board.device import BoardDevice
+from fractrain.host.board.linux import LinuxSystem
+from fractrain.host.board.system import System
+from fractrain.host.compiler import Program
+from fractrain.host.machine_work import program_work
+from fractrain.host.optional import needs_extra
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters, load_parameters
+from fractrain.hw.contract.precision import Precision
 
 __all__ = ["DEVICES", "BoardAccelerator", "open_system"]
 
@@ -39,7 +39,7 @@ def open_system(device: str | None, parameters: Parameters | None = None) -> Sys
     if device != SIMULATED:
         raise ParameterError("device", device, " or ".join(DEVICES))
     with needs_extra("hardware"):
-        from sim.board import SimulatedBoard
+        from fractrain.sim.board import SimulatedBoard
 
         return SimulatedBoard(parameters or load_parameters("tiny"))
 

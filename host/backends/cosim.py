@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from gen.build_hash import build_hash, hash_register
-from host.backends.cycle_limit import cycle_limit, port_beats
-from host.backends.engine import EngineAccelerator, Outcome
-from host.compiler import Program
-from host.machine_work import program_work
-from host.optional import needs_extra
-from hw.contract.errors import MachineError, ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
-from hw.contract.registers import BUILD_HASH, ID, IDENTITY
-from sim.cosim.convolution import ConvolutionSimulation
-from sim.cosim.waveform import Waveform
-from sim.memory_model import MemoryModel
+from fractrain.gen.build_hash import build_hash, hash_register
+from fractrain.host.backends.cycle_limit import cycle_limit, port_beats
+from fractrain.host.backends.engine import EngineAccelerator, Outcome
+from fractrain.host.compiler import Program
+from fractrain.host.machine_work import program_work
+from fractrain.host.optional import needs_extra
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.registers import BUILD_HASH, ID, IDENTITY
+from fractrain.sim.cosim.convolution import ConvolutionSimulation
+from fractrain.sim.cosim.waveform import Waveform
+from fractrain.sim.memory_model import MemoryModel
 
 MEMORY_BYTES = 1 << 30
 """Of the simulated memory. Pages that no program touches cost nothing."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from host.compiler import Program
-from hw.contract.commands import Convolve, Format, Load, Store
-from hw.contract.precision import Precision
+from fractrain.host.compiler import Program
+from fractrain.hw.contract.commands import Convolve, Format, Load, Store
+from fractrain.hw.contract.precision import Precision
 
 __all__ = ["cycle_limit", "port_beats"]
 

@@ -12,12 +12,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from host.accelerator import Accelerator, Integers
-from host.compiler import Geometry, Program, Results, Step, compile_program
-from host.machine_work import MachineWork, ProgramRun
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Pass, Precision
+from fractrain.host.accelerator import Accelerator, Integers
+from fractrain.host.compiler import Geometry, Program, Results, Step, compile_program
+from fractrain.host.machine_work import MachineWork, ProgramRun
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Pass, Precision
 
 KEPT_PROGRAMS = 256
 """Programs of single convolutions that are kept: training asks for the same ones every step."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from host.accelerator import Accelerator, Integers
-from host.real_convolutions import RealConvolutions
-from sim import golden
+from fractrain.host.accelerator import Accelerator, Integers
+from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.sim import golden
 
 
 class GoldenAccelerator(Accelerator):

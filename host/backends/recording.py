@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from host.accelerator import Accelerator, Integers
-from hw.contract.precision import Pass
+from fractrain.host.accelerator import Accelerator, Integers
+from fractrain.hw.contract.precision import Pass
 
 
 @dataclass(frozen=True)

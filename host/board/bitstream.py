@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen.bitstream.manifest import (
+from fractrain.gen.bitstream.manifest import (
     BIN_NAME,
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     read_bitstream_manifest,
 )
-from host.board.system import System
-from hw.contract.errors import DataError
+from fractrain.host.board.system import System
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["Bitstream", "LoadedNote", "drop_note", "find_bitstream", "read_note", "write_note"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from host.board import bringup_checks as checks
-from host.board.device import BoardDevice
-from host.board.diagnosis import causes
-from host.board.system import System
-from hw.contract.errors import FractrainError
-from hw.contract.registers import IDENTITY
+from fractrain.host.board import bringup_checks as checks
+from fractrain.host.board.device import BoardDevice
+from fractrain.host.board.diagnosis import causes
+from fractrain.host.board.system import System
+from fractrain.hw.contract.errors import FractrainError
+from fractrain.hw.contract.registers import IDENTITY
 
 __all__ = ["STAGES", "StageResult", "bring_up"]
 

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from host.backends.board import BoardAccelerator
-from host.backends.golden import GoldenAccelerator
-from host.board.device import BoardDevice
-from host.board.diagnosis import StaleCaches
-from host.compiler import Geometry, Planes, Program, Results, Step, compile_program
-from hw.contract.commands import COMMAND_BYTES, End, encode_all
-from hw.contract.errors import MachineError, MismatchError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass, Precision, value_range
-from hw.contract.registers import (
+from fractrain.host.backends.board import BoardAccelerator
+from fractrain.host.backends.golden import GoldenAccelerator
+from fractrain.host.board.device import BoardDevice
+from fractrain.host.board.diagnosis import StaleCaches
+from fractrain.host.compiler import Geometry, Planes, Program, Results, Step, compile_program
+from fractrain.hw.contract.commands import COMMAND_BYTES, End, encode_all
+from fractrain.hw.contract.errors import MachineError, MismatchError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass, Precision, value_range
+from fractrain.hw.contract.registers import (
     INTERRUPT_ENABLE,
     PROGRAM_ADDRESS,
     PROGRAM_COMMANDS,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from host.board.diagnosis import StaleCaches
+from fractrain.host.board.diagnosis import StaleCaches
 
 __all__ = ["GUARD_BYTES", "CacheGuard"]
 

@@ -25,8 +25,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from host.board.system import System, Words
-from hw.contract.errors import DataError, MachineError, ParameterError
+from fractrain.host.board.system import System, Words
+from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
 
 __all__ = [
     "SHIFTERS_ON",

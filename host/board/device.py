@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TypeVar
 
-from gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
-from host.board.bitstream import (
+from fractrain.gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
+from fractrain.host.board.bitstream import (
     NOTE,
     Bitstream,
     LoadedNote,
@@ -17,7 +17,7 @@ from host.board.bitstream import (
     read_note,
     write_note,
 )
-from host.board.clock import (
+from fractrain.host.board.clock import (
     SHIFTERS_ON,
     SLCR_ADDRESS,
     SLCR_SIZE,
@@ -27,15 +27,15 @@ from host.board.clock import (
     set_clock,
     stop_clock,
 )
-from host.board.dma_buffer import DmaBuffer, find_buffer
-from host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
-from host.board.registers import EngineRegisters
-from host.board.runner import ProgramRunner
-from host.board.system import System, UioDevice, Words
-from host.board.uio import open_uio
-from hw.contract.errors import DataError, MachineError, MissingToolError
-from hw.contract.parameters import Parameters
-from hw.contract.registers import ID, IDENTITY
+from fractrain.host.board.dma_buffer import DmaBuffer, find_buffer
+from fractrain.host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
+from fractrain.host.board.registers import EngineRegisters
+from fractrain.host.board.runner import ProgramRunner
+from fractrain.host.board.system import System, UioDevice, Words
+from fractrain.host.board.uio import open_uio
+from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.registers import ID, IDENTITY
 
 __all__ = ["BoardDevice"]
 

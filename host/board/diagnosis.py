@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from host.board.clock import ClockChanged
-from hw.contract.commands import Fault
-from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import DataError, MismatchError, MissingToolError, ParameterError
+from fractrain.host.board.clock import ClockChanged
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.engine_fault import EngineFault
+from fractrain.hw.contract.errors import DataError, MismatchError, MissingToolError, ParameterError
 
 __all__ = ["StaleCaches", "causes"]
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from host.board.cache_guard import CacheGuard
-from host.board.system import SharedMemory, System
-from hw.contract.errors import DataError, MachineError, MissingToolError, ParameterError
+from fractrain.host.board.cache_guard import CacheGuard
+from fractrain.host.board.system import SharedMemory, System
+from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError, ParameterError
 
 __all__ = ["BufferPlace", "DmaBuffer", "find_buffer"]
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 
-from gen.bitstream.manifest import BIN_NAME
-from host.board.bitstream import FIRMWARE, Bitstream, drop_note
-from host.board.system import System
-from hw.contract.errors import DataError, MachineError, MissingToolError
+from fractrain.gen.bitstream.manifest import BIN_NAME
+from fractrain.host.board.bitstream import FIRMWARE, Bitstream, drop_note
+from fractrain.host.board.system import System
+from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError
 
 __all__ = ["FpgaManager", "find_manager", "load"]
 

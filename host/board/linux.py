@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from host.board.system import SharedMemory, UioDevice, Words
+from fractrain.host.board.system import SharedMemory, UioDevice, Words
 
 __all__ = ["LinuxSystem"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from host.board.system import Words
-from hw.contract.commands import Tag
-from hw.contract.errors import MachineError, ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
-from hw.contract.registers import (
+from fractrain.host.board.system import Words
+from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.registers import (
     BUILD_HASH,
     COUNTERS,
     ID,

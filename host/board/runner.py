@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from host.board.registers import EngineRegisters
-from host.board.system import System, UioDevice
-from host.machine_work import CYCLE_CAUSES
-from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import MachineError
-from hw.contract.registers import (
+from fractrain.host.board.registers import EngineRegisters
+from fractrain.host.board.system import System, UioDevice
+from fractrain.host.machine_work import CYCLE_CAUSES
+from fractrain.hw.contract.engine_fault import EngineFault
+from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.registers import (
     CAUSE,
     CLEAR_COUNTERS,
     CONTROL,

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from gen.bitstream.manifest import BitstreamManifest
-from host.board.bitstream import find_bitstream, read_note
-from host.board.clock import SHIFTERS_ON, SLCR_ADDRESS, SLCR_SIZE, ClockState, Slcr, ps_clock_mhz
-from host.board.dma_buffer import find_buffer
-from host.board.fpga_manager import find_manager
-from host.board.registers import EngineRegisters
-from host.board.system import System
-from host.board.uio import open_uio
-from host.machine_work import CYCLE_CAUSES
-from hw.contract.commands import Fault
-from hw.contract.errors import DataError, FractrainError
-from hw.contract.registers import BUILD_HASH, CAUSE, ID, IDENTITY, STATUS
+from fractrain.gen.bitstream.manifest import BitstreamManifest
+from fractrain.host.board.bitstream import find_bitstream, read_note
+from fractrain.host.board.clock import (
+    SHIFTERS_ON,
+    SLCR_ADDRESS,
+    SLCR_SIZE,
+    ClockState,
+    Slcr,
+    ps_clock_mhz,
+)
+from fractrain.host.board.dma_buffer import find_buffer
+from fractrain.host.board.fpga_manager import find_manager
+from fractrain.host.board.registers import EngineRegisters
+from fractrain.host.board.system import System
+from fractrain.host.board.uio import open_uio
+from fractrain.host.machine_work import CYCLE_CAUSES
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.errors import DataError, FractrainError
+from fractrain.hw.contract.registers import BUILD_HASH, CAUSE, ID, IDENTITY, STATUS
 
 __all__ = ["board_status"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from host.board.system import System, UioDevice
-from hw.contract.errors import DataError, MachineError, MissingToolError
-from hw.contract.registers import ADDRESS_BITS
+from fractrain.host.board.system import System, UioDevice
+from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError
+from fractrain.hw.contract.registers import ADDRESS_BITS
 
 __all__ = ["UIO_NAME", "find_uio", "open_uio"]
 

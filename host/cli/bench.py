@@ -15,13 +15,13 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from host import __version__
-from host.cli.benches import BENCHMARKS, Benchmark, Figures
-from host.cli.output import check_files, prepare_folder, table, write_json
-from hw.contract.errors import MissingToolError, ParameterError, did_you_mean
-from hw.contract.installation import install_extra
-from hw.contract.values import Whole
-from sim.progress import can_overwrite
+from fractrain import __version__
+from fractrain.host.cli.benches import BENCHMARKS, Benchmark, Figures
+from fractrain.host.cli.output import check_files, prepare_folder, table, write_json
+from fractrain.hw.contract.errors import MissingToolError, ParameterError, did_you_mean
+from fractrain.hw.contract.installation import install_extra
+from fractrain.hw.contract.values import Whole
+from fractrain.sim.progress import can_overwrite
 
 DEFAULT = Path("build/bench.json")
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from host.accelerator import open_accelerator
-from host.arithmetic import IntegerArithmetic
-from host.cli.blas import single_threaded_blas
-from host.datasets.dataset import Dataset
-from host.networks.resnet import build_network
-from host.random_streams import Stream, generator
-from host.training.optimizer import MOMENTUM, WEIGHT_DECAY
-from host.training.recipe import Recipe
-from host.training.trainer import Plan, Trainer
-from hw.contract.precision import Precision
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.arithmetic import IntegerArithmetic
+from fractrain.host.cli.blas import single_threaded_blas
+from fractrain.host.datasets.dataset import Dataset
+from fractrain.host.networks.resnet import build_network
+from fractrain.host.random_streams import Stream, generator
+from fractrain.host.training.optimizer import MOMENTUM, WEIGHT_DECAY
+from fractrain.host.training.recipe import Recipe
+from fractrain.host.training.trainer import Plan, Trainer
+from fractrain.hw.contract.precision import Precision
 
 BATCH = 128
 SIZE, CLASSES = 32, 10
@@ -124,7 +124,7 @@ def _trainer(model: str, accelerator: Any, recipe: Recipe) -> Trainer:
 
 def _float32_step(model: str) -> Callable[[], float]:
     """Seconds of a step of the same network in plain PyTorch."""
-    from host.cli.torch_reference import ReferenceTraining
+    from fractrain.host.cli.torch_reference import ReferenceTraining
 
     reference = ReferenceTraining(model, channels=3, classes=CLASSES)
     data = _random_images()

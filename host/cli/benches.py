@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from host.cli.bench_training import training_steps
-from host.compiler import Geometry, Port, Program, Raw, Step, compile_program
-from host.optional import needs_extra
-from hw.contract.errors import FractrainError
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Operand, Pass, Precision, value_range
+from fractrain.host.cli.bench_training import training_steps
+from fractrain.host.compiler import Geometry, Port, Program, Raw, Step, compile_program
+from fractrain.host.optional import needs_extra
+from fractrain.hw.contract.errors import FractrainError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Operand, Pass, Precision, value_range
 
 Figures = dict[str, float]
 """Values of one measurement, each under its unit."""
@@ -48,7 +48,7 @@ def array_simulation(config: str) -> Iterator[Figures]:
     """Clock cycles per second of the bare array, a random pass in every cycle."""
     parameters = load_parameters(config)
     with needs_extra("hardware"):
-        from sim.cosim.array import ArraySimulation, random_passes
+        from fractrain.sim.cosim.array import ArraySimulation, random_passes
     passes = random_passes(parameters, 4 * 64, tile_passes=64, seed=1)
     # about half a second for each preset
     repeats = max(1, 4_000_000_000 // parameters.bit_products_per_cycle // len(passes))
@@ -65,7 +65,7 @@ def engine_simulation(config: str) -> Iterator[Figures]:
 
     An ideal memory, sums at the result port. Also the share of cycles in which the array was busy.
     """
-    from host.backends.cosim import CosimAccelerator
+    from fractrain.host.backends.cosim import CosimAccelerator
 
     program, operands = _convolution(config, bits=4)
     precisions = {0: Precision(4, 4, 4)}
@@ -131,7 +131,7 @@ def training(steps: int) -> Iterator[Figures]:
 
 def _train(steps: int, folder: Path) -> tuple[float, int]:
     """Seconds and peak bytes of one training process."""
-    command = [sys.executable, "-m", "host.cli.main", "train", "--steps", str(steps)]
+    command = [sys.executable, "-m", "fractrain", "train", "--steps", str(steps)]
     command += ["--name", "bench", "--overwrite"]
     root = Path(__file__).resolve().parents[2]
     environment = os.environ | {"PYTHONPATH": str(root)}

@@ -8,15 +8,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from host.cli.options import add_config
-from host.optional import needs_extra
-from host.training.stopping import StopSignals
-from hw.contract.errors import MissingToolError, ParameterError
-from hw.contract.parameters import load_engine
-from hw.contract.values import Whole
+from fractrain.host.cli.options import add_config
+from fractrain.host.optional import needs_extra
+from fractrain.host.training.stopping import StopSignals
+from fractrain.hw.contract.errors import MissingToolError, ParameterError
+from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.values import Whole
 
 if TYPE_CHECKING:
-    from gen.bitstream.manifest import BitstreamManifest
+    from fractrain.gen.bitstream.manifest import BitstreamManifest
 
 # As in gen.bitstream.build, which needs Amaranth to be imported.
 FLOWS = ("vivado", "openxc7")
@@ -110,13 +110,13 @@ def run(args: argparse.Namespace) -> int:
             raise ParameterError(f"--{name}", given, "with --flow vivado only")
     parameters = load_engine(args.config)
     with needs_extra("hardware"):
-        from gen.bitstream import build
-        from gen.bitstream.flow import Request
-        from gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
-        from gen.bitstream.messages import check_message_id
-        from gen.publish import check_replaceable
-        from gen.synthesis.budget import preset_budget
-        from gen.synthesis.kept_figures import kept_figures
+        from fractrain.gen.bitstream import build
+        from fractrain.gen.bitstream.flow import Request
+        from fractrain.gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
+        from fractrain.gen.bitstream.messages import check_message_id
+        from fractrain.gen.publish import check_replaceable
+        from fractrain.gen.synthesis.budget import preset_budget
+        from fractrain.gen.synthesis.kept_figures import kept_figures
     name = Path(args.config).stem
     request = Request(
         parameters,
@@ -186,7 +186,7 @@ def _print_files(folder: Path, sizes: dict[str, int]) -> None:
 
 def _summary(manifest: BitstreamManifest) -> str:
     """What the tools reported, in three lines."""
-    from gen.synthesis.device import XC7Z045
+    from fractrain.gen.synthesis.device import XC7Z045
 
     used, slack = manifest.utilization, manifest.slack_ns
     shares = (

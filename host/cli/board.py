@@ -52,4 +52,4 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"host.cli.board_{name}")
+    return importlib.import_module(f"fractrain.host.cli.board_{name}")

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from host.cli.board import SUBCOMMANDS
-from host.cli.board_options import SIMULATED, add_device, open_system
-from host.cli.output import check_files, write_json
-from hw.contract.errors import ParameterError
+from fractrain.host.cli.board import SUBCOMMANDS
+from fractrain.host.cli.board_options import SIMULATED, add_device, open_system
+from fractrain.host.cli.output import check_files, write_json
+from fractrain.hw.contract.errors import ParameterError
 
 FORMAT = "fractrain-bringup/1"
 WIDTH = 100
@@ -49,7 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Bring the board up and tell each stage; raises what failed, with its exit code."""
-    from host.board.bringup import STAGES, StageResult, bring_up
+    from fractrain.host.board.bringup import STAGES, StageResult, bring_up
 
     if args.inject and args.device != SIMULATED:
         raise ParameterError("--inject", args.inject[0], f"with --device {SIMULATED} only")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from host.cli.board import SUBCOMMANDS
-from host.cli.board_options import add_device, open_system
+from fractrain.host.cli.board import SUBCOMMANDS
+from fractrain.host.cli.board_options import add_device, open_system
 
 EPILOG = """\
 The bitstream is that in /lib/firmware/fractrain, or in the folder FRACTRAIN_BITSTREAM. Needs root,
@@ -31,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load, and say what was done."""
-    from host.board.device import BoardDevice
+    from fractrain.host.board.device import BoardDevice
 
     with open_system(args) as system, BoardDevice(system) as device:
         print(f"bitstream  {device.reserve()}")

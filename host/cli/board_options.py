@@ -7,11 +7,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from host.cli.options import add_config
-from hw.contract.parameters import load_engine
+from fractrain.host.cli.options import add_config
+from fractrain.hw.contract.parameters import load_engine
 
 if TYPE_CHECKING:
-    from host.board.system import System
+    from fractrain.host.board.system import System
 
 SIMULATED = "simulated"
 DEVICES = ("zc706", SIMULATED)
@@ -36,18 +36,18 @@ def open_system(args: argparse.Namespace, injected: tuple[str, ...] = ()) -> Ite
     Raises `ParameterError` if ``--config`` is not the machine of the installed bitstream.
     """
     if args.device != SIMULATED:
-        from host.backends.board import BoardAccelerator
-        from host.board.linux import LinuxSystem
+        from fractrain.host.backends.board import BoardAccelerator
+        from fractrain.host.board.linux import LinuxSystem
 
         if args.config is not None:
             BoardAccelerator.find_parameters(args.config, args.device)
         yield LinuxSystem()
         return
-    from host.optional import needs_extra
+    from fractrain.host.optional import needs_extra
 
     parameters = load_engine(args.config or "tiny")
     with needs_extra("hardware"):
-        from sim.board import SimulatedBoard
+        from fractrain.sim.board import SimulatedBoard
 
         board = SimulatedBoard(parameters, injected)
     with board:

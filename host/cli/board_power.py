@@ -10,21 +10,21 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from host.board.power.protocol import PHASES, PhaseResult, measure
-from host.board.power.record import failure_line, part_line, sample_line, what_is_known
-from host.board.power.sampler import PowerSampler
-from host.cli.board import SUBCOMMANDS
-from host.cli.board_options import add_device, open_system
-from host.cli.options import RATE
-from host.cli.output import check_files, table, write_text
-from host.training.stopping import StopSignals
-from hw.contract.errors import MissingToolError, ParameterError
-from hw.contract.values import Real
+from fractrain.host.board.power.protocol import PHASES, PhaseResult, measure
+from fractrain.host.board.power.record import failure_line, part_line, sample_line, what_is_known
+from fractrain.host.board.power.sampler import PowerSampler
+from fractrain.host.cli.board import SUBCOMMANDS
+from fractrain.host.cli.board_options import add_device, open_system
+from fractrain.host.cli.options import RATE
+from fractrain.host.cli.output import check_files, table, write_text
+from fractrain.host.training.stopping import StopSignals
+from fractrain.hw.contract.errors import MissingToolError, ParameterError
+from fractrain.hw.contract.values import Real
 
 if TYPE_CHECKING:
-    from host.board.device import BoardDevice
-    from host.board.power.workload import Workload
-    from host.board.system import System
+    from fractrain.host.board.device import BoardDevice
+    from fractrain.host.board.power.workload import Workload
+    from fractrain.host.board.system import System
 
 AS_IT_IS = "now"
 RATE_HZ = 20.0
@@ -142,7 +142,7 @@ def _measured(
     if phases == [AS_IT_IS]:
         yield measure(sampler, AS_IT_IS, seconds), None
         return
-    from host.board.device import BoardDevice
+    from fractrain.host.board.device import BoardDevice
 
     with BoardDevice(system) as device:
         device.reserve()
@@ -165,7 +165,7 @@ def _measured(
 def _running(
     device: BoardDevice, sampler: PowerSampler, seconds: float
 ) -> tuple[PhaseResult, Workload]:
-    from host.board.power.workload import Workload
+    from fractrain.host.board.power.workload import Workload
 
     device.map_buffer()
     run_seconds = SIMULATED_RUN_SECONDS if device.system.simulated else RUN_SECONDS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import textwrap
 
-from host.cli.board import SUBCOMMANDS
-from host.cli.board_options import SIMULATED, add_device, open_system
+from fractrain.host.cli.board import SUBCOMMANDS
+from fractrain.host.cli.board_options import SIMULATED, add_device, open_system
 
 WIDTH = 100
 
@@ -37,8 +37,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show it."""
-    from host.board.device import BoardDevice
-    from host.board.status import board_status
+    from fractrain.host.board.device import BoardDevice
+    from fractrain.host.board.status import board_status
 
     with open_system(args) as system:
         if args.device == SIMULATED:

@@ -9,24 +9,29 @@ from pathlib import Path
 
 import numpy as np
 
-from host.accelerator import Accelerator
-from host.backends.cosim import CosimAccelerator
-from host.cli.calibrate_run import MEMORIES, calibrate_run
-from host.cli.model_errors import REASON
-from host.cli.options import BATCH, add_config
-from host.cli.output import check_files, progress, table, write_text
-from host.cli.simulate_report import STALLS, Measured
-from host.cli.simulate_run import measure
-from host.counters import Counters
-from host.networks.selection import is_skip
-from host.random_streams import Stream, generator
-from host.simulation.programs import ResultForm, make_job
-from host.simulation.step import TrainingStep, check_step, record_training_step, useful_bit_products
-from host.training.recipe_rules import SEED
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters, load_engine
-from hw.contract.precision import PRECISION, Precision
-from sim.memory_model import MemoryModel
+from fractrain.host.accelerator import Accelerator
+from fractrain.host.backends.cosim import CosimAccelerator
+from fractrain.host.cli.calibrate_run import MEMORIES, calibrate_run
+from fractrain.host.cli.model_errors import REASON
+from fractrain.host.cli.options import BATCH, add_config
+from fractrain.host.cli.output import check_files, progress, table, write_text
+from fractrain.host.cli.simulate_report import STALLS, Measured
+from fractrain.host.cli.simulate_run import measure
+from fractrain.host.counters import Counters
+from fractrain.host.networks.selection import is_skip
+from fractrain.host.random_streams import Stream, generator
+from fractrain.host.simulation.programs import ResultForm, make_job
+from fractrain.host.simulation.step import (
+    TrainingStep,
+    check_step,
+    record_training_step,
+    useful_bit_products,
+)
+from fractrain.host.training.recipe_rules import SEED
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters, load_engine
+from fractrain.hw.contract.precision import PRECISION, Precision
+from fractrain.sim.memory_model import MemoryModel
 
 NETWORKS = ("resnet8", "resnet20", "resnet38")
 PRECISIONS = ("8,8,8", "4,4,8", "4,4,6", "3,3,6")

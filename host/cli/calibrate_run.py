@@ -10,18 +10,18 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from host.cli.model_errors import model_errors_text
-from host.cli.output import progress, table, write_text
-from host.compiler import Geometry, Step, compile_program
-from host.regular_files import read_object
-from host.reports.records import needed_number, read_lines
-from host.reports.run import CONFIG, find_run
-from host.training.run_directory import PROGRAMS
-from hw.contract.errors import DataError, ParameterError
-from hw.contract.parameters import Parameters, parse_parameters
-from hw.contract.precision import Operand, Pass, Precision
-from sim.cycles import predict
-from sim.memory_model import MemoryModel
+from fractrain.host.cli.model_errors import model_errors_text
+from fractrain.host.cli.output import progress, table, write_text
+from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.host.regular_files import read_object
+from fractrain.host.reports.records import needed_number, read_lines
+from fractrain.host.reports.run import CONFIG, find_run
+from fractrain.host.training.run_directory import PROGRAMS
+from fractrain.hw.contract.errors import DataError, ParameterError
+from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.contract.precision import Operand, Pass, Precision
+from fractrain.sim.cycles import predict
+from fractrain.sim.memory_model import MemoryModel
 
 MEMORIES = ("ideal", "ddr")
 STALLS = ("operand", "result", "memory", "token")

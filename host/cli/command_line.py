@@ -11,8 +11,8 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from hw.contract.errors import ParameterError, UsageError, did_you_mean, shortened
-from hw.contract.values import Choice, Rule
+from fractrain.hw.contract.errors import ParameterError, UsageError, did_you_mean, shortened
+from fractrain.hw.contract.values import Choice, Rule
 
 
 class CommandLineParser(argparse.ArgumentParser):

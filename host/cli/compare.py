@@ -6,18 +6,23 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from host.cli.options import add_runs
-from host.cli.output import check_files, progress, table, write_json, write_text
-from host.reports.document import comparison_document
-from host.reports.headline import headline
-from host.reports.measured_table import measured_table
-from host.reports.names import cut, heads
-from host.reports.page import render_page
-from host.reports.published import published_tables
-from host.reports.run import Run, load_runs
-from host.reports.savings import at_equal_accuracy, caveats
-from host.reports.tables import Table, different_settings_table, equal_accuracy_table, results_table
-from hw.contract.errors import ParameterError
+from fractrain.host.cli.options import add_runs
+from fractrain.host.cli.output import check_files, progress, table, write_json, write_text
+from fractrain.host.reports.document import comparison_document
+from fractrain.host.reports.headline import headline
+from fractrain.host.reports.measured_table import measured_table
+from fractrain.host.reports.names import cut, heads
+from fractrain.host.reports.page import render_page
+from fractrain.host.reports.published import published_tables
+from fractrain.host.reports.run import Run, load_runs
+from fractrain.host.reports.savings import at_equal_accuracy, caveats
+from fractrain.host.reports.tables import (
+    Table,
+    different_settings_table,
+    equal_accuracy_table,
+    results_table,
+)
+from fractrain.hw.contract.errors import ParameterError
 
 EPILOG = """\
 A sentence says what was saved at what accuracy. Every figure in the tables says where it is from:

@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.cli.cost_host import HostCase, host_report
-from host.cli.options import BATCH, add_config
-from host.cli.output import check_files, progress, table, write_text
-from host.modelling import StepModel, layer_precisions, layer_shapes
-from host.modelling.layers import MEMORIES, training_program
-from host.modelling.pass_costs import predict_program
-from host.networks.resnet import ResNet, build_network, depth_of
-from host.random_streams import Stream, generator
-from host.reports.units import BYTES, JOULES, SECONDS
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters, load_engine
-from hw.contract.precision import PRECISION, Precision
-from hw.contract.values import Several, Whole
+from fractrain.host.cli.cost_host import HostCase, host_report
+from fractrain.host.cli.options import BATCH, add_config
+from fractrain.host.cli.output import check_files, progress, table, write_text
+from fractrain.host.modelling import StepModel, layer_precisions, layer_shapes
+from fractrain.host.modelling.layers import MEMORIES, training_program
+from fractrain.host.modelling.pass_costs import predict_program
+from fractrain.host.networks.resnet import ResNet, build_network, depth_of
+from fractrain.host.random_streams import Stream, generator
+from fractrain.host.reports.units import BYTES, JOULES, SECONDS
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters, load_engine
+from fractrain.hw.contract.precision import PRECISION, Precision
+from fractrain.hw.contract.values import Several, Whole
 
 CHANNELS, CLASSES, SIZE = 3, 10, 32
 BLOCKS = Several(PRECISION, 1, 600, "precisions A,W,E joined by +", "3,3,6+8,8,8", separator="+")

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from host.cli.output import progress, table, write_json, write_text
-from host.modelling import StepModel, layer_precisions, layer_shapes, processor
-from host.modelling.host_kinds import GROUPS, KINDS, Kind
-from host.modelling.host_work import HostWork, count_host_work
-from host.networks.resnet import ResNet
-from host.reports.units import BYTES, COUNTS, SECONDS
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
+from fractrain.host.cli.output import progress, table, write_json, write_text
+from fractrain.host.modelling import StepModel, layer_precisions, layer_shapes, processor
+from fractrain.host.modelling.host_kinds import GROUPS, KINDS, Kind
+from fractrain.host.modelling.host_work import HostWork, count_host_work
+from fractrain.host.networks.resnet import ResNet
+from fractrain.host.reports.units import BYTES, COUNTS, SECONDS
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
 
 HEADS = ("work", "elements", "operations", "moved", "at best", "left", "as written", "NumPy calls")
 KIND_HEADS = ("kind", "per", "formula", "operations", "bytes read, written", "as written")

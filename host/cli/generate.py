@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from host.cli.options import add_config
-from host.optional import needs_extra
-from hw.contract.parameters import load_engine
-from sim.progress import activity
+from fractrain.host.cli.options import add_config
+from fractrain.host.optional import needs_extra
+from fractrain.hw.contract.parameters import load_engine
+from fractrain.sim.progress import activity
 
 EPILOG = """\
 OUT gets three files: fractrain_engine.v (the machine; its top module is fractrain_engine),
@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     """Generate, and say what was written."""
     parameters = load_engine(args.config)
     with needs_extra("hardware"):
-        from gen.build import generate
-        from gen.designs import Flavour
+        from fractrain.gen.build import generate
+        from fractrain.gen.designs import Flavour
     out = args.out or Path("build", Path(args.config).stem)
     with activity(f"generating the Verilog of {args.config}"):
         manifest = generate(parameters, out, Flavour(args.flavour))

@@ -18,11 +18,11 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from host import __version__
-from host.cli.command_line import CommandLineParser
-from host.cli.streams import steady_streams
-from hw.contract.errors import DataError, FractrainError, shortened
-from sim.progress import abandon
+from fractrain import __version__
+from fractrain.host.cli.command_line import CommandLineParser
+from fractrain.host.cli.streams import steady_streams
+from fractrain.hw.contract.errors import DataError, FractrainError, shortened
+from fractrain.sim.progress import abandon
 
 COMMANDS = {
     "train": "train a network through the accelerator",
@@ -157,7 +157,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _module(command: str) -> ModuleType:
-    return importlib.import_module(f"host.cli.{command}")
+    return importlib.import_module(f"fractrain.host.cli.{command}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from host.board.power.sampler import HIGHEST_RATE_HZ
-from hw.contract.parameters import preset_names
-from hw.contract.values import Real, Whole
+from fractrain.host.board.power.sampler import HIGHEST_RATE_HZ
+from fractrain.hw.contract.parameters import preset_names
+from fractrain.hw.contract.values import Real, Whole
 
 BATCH = Whole(1, 65_536)
 """Twice the largest batches that networks have been trained with."""

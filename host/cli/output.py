@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from host.atomic_files import check_writable, failures_named, write_whole
-from hw.contract.errors import DataError, ParameterError
-from sim.progress import work
+from fractrain.host.atomic_files import check_writable, failures_named, write_whole
+from fractrain.hw.contract.errors import DataError, ParameterError
+from fractrain.sim.progress import work
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from host.cli.options import add_runs
-from host.cli.output import check_files, prepare_folder, progress, write_text
-from host.reports.page import render_page
-from host.reports.run import Run, load_runs
-from host.reports.standalone import standalone_figures
+from fractrain.host.cli.options import add_runs
+from fractrain.host.cli.output import check_files, prepare_folder, progress, write_text
+from fractrain.host.reports.page import render_page
+from fractrain.host.reports.run import Run, load_runs
+from fractrain.host.reports.standalone import standalone_figures
 
 EPILOG = """\
 The page holds everything it needs, pictures included: it opens from disk, on a phone, without a

@@ -7,10 +7,10 @@ import re
 import unicodedata
 from pathlib import Path
 
-from host.accelerator import USUAL_CONFIG
-from host.cli.train_options import DEFAULT_LEVELS, DEFAULT_PRECISION
-from host.training.recipe import Recipe
-from hw.contract.precision import Precision
+from fractrain.host.accelerator import USUAL_CONFIG
+from fractrain.host.cli.train_options import DEFAULT_LEVELS, DEFAULT_PRECISION
+from fractrain.host.training.recipe import Recipe
+from fractrain.hw.contract.precision import Precision
 
 __all__ = ["run_name", "slug"]
 

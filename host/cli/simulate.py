@@ -11,22 +11,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from host.cli.options import BATCH, add_config
-from host.cli.output import check_files, prepare_folder, progress, write_json, write_text
-from host.cli.simulate_run import WHOLE, StepSimulation
-from host.cli.simulate_trace import add_trace, open_waveform, saving, trace_document, trace_text
-from host.datasets import load_dataset
-from host.networks.selection import is_skip
-from host.optional import needs_extra
-from host.random_streams import Stream, generator
-from host.simulation.programs import ResultForm
-from host.simulation.roofline import roofline, roofs_of
-from host.simulation.step import check_step, parse_blocks, record_training_step
-from host.training.recipe_rules import SEED
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import load_engine
-from hw.contract.precision import PRECISION, Precision
-from sim.memory_model import MemoryModel
+from fractrain.host.cli.options import BATCH, add_config
+from fractrain.host.cli.output import check_files, prepare_folder, progress, write_json, write_text
+from fractrain.host.cli.simulate_run import WHOLE, StepSimulation
+from fractrain.host.cli.simulate_trace import (
+    add_trace,
+    open_waveform,
+    saving,
+    trace_document,
+    trace_text,
+)
+from fractrain.host.datasets import load_dataset
+from fractrain.host.networks.selection import is_skip
+from fractrain.host.optional import needs_extra
+from fractrain.host.random_streams import Stream, generator
+from fractrain.host.simulation.programs import ResultForm
+from fractrain.host.simulation.roofline import roofline, roofs_of
+from fractrain.host.simulation.step import check_step, parse_blocks, record_training_step
+from fractrain.host.training.recipe_rules import SEED
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.precision import PRECISION, Precision
+from fractrain.sim.memory_model import MemoryModel
 
 FIGURES, ROOFLINE = "figures.json", "roofline.svg"
 

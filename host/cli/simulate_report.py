@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from host.backends.recording import RecordedCall
-from host.cli.model_errors import model_errors_text
-from host.cli.output import table
-from host.counters import Counters
-from host.reports.units import BYTES, SECONDS
-from host.simulation.roofline import Point
-from host.simulation.step import geometry_text, useful_bit_products
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass
-from sim.cycles import Prediction
-from sim.memory_model import BEAT_BYTES, MemoryModel
+from fractrain.host.backends.recording import RecordedCall
+from fractrain.host.cli.model_errors import model_errors_text
+from fractrain.host.cli.output import table
+from fractrain.host.counters import Counters
+from fractrain.host.reports.units import BYTES, SECONDS
+from fractrain.host.simulation.roofline import Point
+from fractrain.host.simulation.step import geometry_text, useful_bit_products
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass
+from fractrain.sim.cycles import Prediction
+from fractrain.sim.memory_model import BEAT_BYTES, MemoryModel
 
 STALLS = ("operand", "result", "memory", "token")
 

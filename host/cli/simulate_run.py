@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from host.accelerator import Accelerator
-from host.backends.cosim import CosimAccelerator
-from host.backends.recording import RecordedCall
-from host.cli.simulate_report import Measured, Report
-from host.simulation.programs import Job, ResultForm, make_job
-from host.simulation.step import TrainingStep
-from hw.contract.parameters import Parameters
-from sim.cosim.waveform import Waveform
-from sim.cycles import predict
-from sim.memory_model import MemoryModel
+from fractrain.host.accelerator import Accelerator
+from fractrain.host.backends.cosim import CosimAccelerator
+from fractrain.host.backends.recording import RecordedCall
+from fractrain.host.cli.simulate_report import Measured, Report
+from fractrain.host.simulation.programs import Job, ResultForm, make_job
+from fractrain.host.simulation.step import TrainingStep
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cosim.waveform import Waveform
+from fractrain.sim.cycles import predict
+from fractrain.sim.memory_model import MemoryModel
 
 WHOLE = "the whole step"
 

@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from host.atomic_files import writing
-from host.cli.output import check_files
-from host.reports.units import BYTES
-from hw.contract.errors import DataError, FractrainError, ParameterError
-from hw.contract.parameters import Parameters
-from sim.cosim.waveform import Form, Waveform
+from fractrain.host.atomic_files import writing
+from fractrain.host.cli.output import check_files
+from fractrain.host.reports.units import BYTES
+from fractrain.hw.contract.errors import DataError, FractrainError, ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cosim.waveform import Form, Waveform
 
 CYCLES = re.compile(r"([0-9]{0,12}):([0-9]{0,12})")
 

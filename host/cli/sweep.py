@@ -8,16 +8,16 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from host.cli.output import progress, table, write_json, write_text
-from host.cli.sweep_options import Resolver, vocabulary
-from host.cli.sweep_progress import open_display
-from host.reports.sweep_page import Grid, SweepPage, render_sweep_page
-from host.sweeps.campaign import Campaign, Engine, only_one
-from host.sweeps.cluster import ClusterEngine
-from host.sweeps.local import LocalEngine
-from host.sweeps.plan import read_sweep
-from host.sweeps.points import Point, resolve_points
-from host.sweeps.results import (
+from fractrain.host.cli.output import progress, table, write_json, write_text
+from fractrain.host.cli.sweep_options import Resolver, vocabulary
+from fractrain.host.cli.sweep_progress import open_display
+from fractrain.host.reports.sweep_page import Grid, SweepPage, render_sweep_page
+from fractrain.host.sweeps.campaign import Campaign, Engine, only_one
+from fractrain.host.sweeps.cluster import ClusterEngine
+from fractrain.host.sweeps.local import LocalEngine
+from fractrain.host.sweeps.plan import read_sweep
+from fractrain.host.sweeps.points import Point, resolve_points
+from fractrain.host.sweeps.results import (
     Result,
     document,
     dots,
@@ -27,9 +27,9 @@ from host.sweeps.results import (
     remarks,
     seeds_table,
 )
-from host.training.stopping import Stopped, StopSignals
-from hw.contract.errors import FractrainError
-from hw.contract.values import Whole
+from fractrain.host.training.stopping import Stopped, StopSignals
+from fractrain.hw.contract.errors import FractrainError
+from fractrain.hw.contract.values import Whole
 
 MOST_WORKERS = 1024
 """Processes with a network each; no single machine has more cores."""

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from host.accelerator import open_accelerator
-from host.cli.train_checks import check_options, option
-from host.cli.train_options import option_parser
-from host.cli.train_setup import (
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.cli.train_checks import check_options, option
+from fractrain.host.cli.train_options import option_parser
+from fractrain.host.cli.train_setup import (
     build_arithmetic,
     build_recipe,
     choose_config,
@@ -20,12 +20,12 @@ from host.cli.train_setup import (
     recipe_fields,
     record,
 )
-from host.datasets import Dataset, load_dataset
-from host.sweeps.plan import Vocabulary
-from host.sweeps.points import Resolved, text_of
-from host.training.recipe import Recipe, plain, recipe_names
-from host.training.recipe_rules import SEED
-from host.training.trainer import Trainer
+from fractrain.host.datasets import Dataset, load_dataset
+from fractrain.host.sweeps.plan import Vocabulary
+from fractrain.host.sweeps.points import Resolved, text_of
+from fractrain.host.training.recipe import Recipe, plain, recipe_names
+from fractrain.host.training.recipe_rules import SEED
+from fractrain.host.training.trainer import Trainer
 
 RESERVED = ("name", "out", "overwrite", "resume")
 

@@ -7,12 +7,12 @@ import time
 from contextlib import AbstractContextManager
 from typing import Any
 
-from host.regular_files import read_object
-from host.reports.quantities import percent
-from host.sweeps.job import Job, Outcome
-from host.sweeps.points import Point
-from host.training.run_directory import SUMMARY
-from sim.progress import can_overwrite
+from fractrain.host.regular_files import read_object
+from fractrain.host.reports.quantities import percent
+from fractrain.host.sweeps.job import Job, Outcome
+from fractrain.host.sweeps.points import Point
+from fractrain.host.training.run_directory import SUMMARY
+from fractrain.sim.progress import can_overwrite
 
 LINE_SECONDS = 60
 """Between lines that say how far the runs are, without a terminal."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from host.cli.options import add_config
-from host.cli.output import check_files, write_json
-from host.optional import needs_extra
-from hw.contract.errors import MismatchError
-from hw.contract.parameters import load_engine
-from sim.progress import activity
+from fractrain.host.cli.options import add_config
+from fractrain.host.cli.output import check_files, write_json
+from fractrain.host.optional import needs_extra
+from fractrain.hw.contract.errors import MismatchError
+from fractrain.hw.contract.parameters import load_engine
+from fractrain.sim.progress import activity
 
 PARTS = ("array", "engine", "top")
 ALL = ("array", "top")
@@ -57,11 +57,11 @@ def run(args: argparse.Namespace) -> int:
     """Synthesize, print the table, compare."""
     parameters = load_engine(args.config)
     with needs_extra("hardware"):
-        from gen.synthesis.budget import excesses, read_budget
-        from gen.synthesis.device import XC7Z045
-        from gen.synthesis.figures import synthesize_part
-        from gen.synthesis.kept_figures import CACHE, keep_figures
-        from gen.synthesis.report import document, table
+        from fractrain.gen.synthesis.budget import excesses, read_budget
+        from fractrain.gen.synthesis.device import XC7Z045
+        from fractrain.gen.synthesis.figures import synthesize_part
+        from fractrain.gen.synthesis.kept_figures import CACHE, keep_figures
+        from fractrain.gen.synthesis.report import document, table
     check_files(args.json)
     budget = read_budget(args.config, args.budget) if args.check or args.budget else None
     results = {}

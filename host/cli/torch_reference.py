@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.networks.resnet import PIXEL_SCALE, STAGE_FILTERS, ResNet, depth_of
-from host.optional import needs_extra
-from host.training.optimizer import MOMENTUM, WEIGHT_DECAY
+from fractrain.host.networks.resnet import PIXEL_SCALE, STAGE_FILTERS, ResNet, depth_of
+from fractrain.host.optional import needs_extra
+from fractrain.host.training.optimizer import MOMENTUM, WEIGHT_DECAY
 
 Tensor = Any
 

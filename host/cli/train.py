@@ -8,17 +8,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from host.accelerator import Accelerator, open_accelerator
-from host.cli.blas import single_threaded_blas
-from host.cli.output import progress
-from host.cli.report import as_seen_from_here, write_report
-from host.cli.run_name import run_name
-from host.cli.train_checks import check_options
-from host.cli.train_options import DESCRIPTION, EPILOG, add_options
-from host.cli.train_progress import open_progress
-from host.cli.train_results import results, savings
-from host.cli.train_resume import compare, restore
-from host.cli.train_setup import (
+from fractrain.host.accelerator import Accelerator, open_accelerator
+from fractrain.host.cli.blas import single_threaded_blas
+from fractrain.host.cli.output import progress
+from fractrain.host.cli.report import as_seen_from_here, write_report
+from fractrain.host.cli.run_name import run_name
+from fractrain.host.cli.train_checks import check_options
+from fractrain.host.cli.train_options import DESCRIPTION, EPILOG, add_options
+from fractrain.host.cli.train_progress import open_progress
+from fractrain.host.cli.train_results import results, savings
+from fractrain.host.cli.train_resume import compare, restore
+from fractrain.host.cli.train_setup import (
     Work,
     build_arithmetic,
     build_recipe,
@@ -28,15 +28,15 @@ from host.cli.train_setup import (
     record,
     unused_fields,
 )
-from host.datasets import Dataset, load_dataset
-from host.datasets.wording import shown
-from host.training.meter import Meter
-from host.training.run import Run
-from host.training.run_directory import CONFIG, SUMMARY, RunDirectory
-from host.training.run_record import describe
-from host.training.stopping import StopSignals
-from host.training.trainer import Trainer
-from hw.contract.errors import FractrainError
+from fractrain.host.datasets import Dataset, load_dataset
+from fractrain.host.datasets.wording import shown
+from fractrain.host.training.meter import Meter
+from fractrain.host.training.run import Run
+from fractrain.host.training.run_directory import CONFIG, SUMMARY, RunDirectory
+from fractrain.host.training.run_record import describe
+from fractrain.host.training.stopping import StopSignals
+from fractrain.host.training.trainer import Trainer
+from fractrain.hw.contract.errors import FractrainError
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -120,10 +120,10 @@ def _meter(args: argparse.Namespace, accelerator: Accelerator) -> Meter | None:
     """What measures power, if that was asked for."""
     if args.power is None:
         return None
-    from host.backends.board import BoardAccelerator
-    from host.board.power.log import PowerLog
-    from host.board.power.record import what_is_known
-    from host.board.power.sampler import PowerSampler
+    from fractrain.host.backends.board import BoardAccelerator
+    from fractrain.host.board.power.log import PowerLog
+    from fractrain.host.board.power.record import what_is_known
+    from fractrain.host.board.power.sampler import PowerSampler
 
     assert isinstance(accelerator, BoardAccelerator), "train_checks.check_options has seen to it"
     sampler = PowerSampler(accelerator.device.system, args.power)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from host.accelerator import Accelerator, find_backend
-from host.networks.resnet import depth_of
-from hw.contract.errors import ParameterError
+from fractrain.host.accelerator import Accelerator, find_backend
+from fractrain.host.networks.resnet import depth_of
+from fractrain.hw.contract.errors import ParameterError
 
 MACHINES = ("cosim", "board")
 DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("zc706", "simulated")}

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from host.accelerator import BACKENDS
-from host.cli.command_line import CommandLineParser
-from host.cli.options import BATCH, RATE, add_config
-from host.datasets import BUNDLED
-from host.numerics.quantization import WeightLevels
-from host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
-from host.training.recipe import Recipe, recipe_names
-from host.training.recipe_rules import DECIDE, METHODS, RULES, SEED, STEPS
-from host.training.run_names import RunName
-from hw.contract.precision import MAX_BITS
-from hw.contract.values import Real, Rule, Whole
+from fractrain.host.accelerator import BACKENDS
+from fractrain.host.cli.command_line import CommandLineParser
+from fractrain.host.cli.options import BATCH, RATE, add_config
+from fractrain.host.datasets import BUNDLED
+from fractrain.host.numerics.quantization import WeightLevels
+from fractrain.host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
+from fractrain.host.training.recipe import Recipe, recipe_names
+from fractrain.host.training.recipe_rules import DECIDE, METHODS, RULES, SEED, STEPS
+from fractrain.host.training.run_names import RunName
+from fractrain.hw.contract.precision import MAX_BITS
+from fractrain.hw.contract.values import Real, Rule, Whole
 
 DEFAULT_EPOCHS = 30
 DEFAULT_METHOD = "fractrain"

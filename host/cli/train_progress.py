@@ -7,8 +7,8 @@ import time
 from abc import abstractmethod
 from contextlib import AbstractContextManager
 
-from host.training.trainer import StepReport
-from sim.progress import can_overwrite, work
+from fractrain.host.training.trainer import StepReport
+from fractrain.sim.progress import can_overwrite, work
 
 SMOOTHING = 0.9
 """Loss and accuracy are shown as running means: so much of the old value at each step."""

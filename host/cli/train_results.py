@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from host.cli.output import table
-from host.reports.units import COUNTS, JOULES, SECONDS
+from fractrain.host.cli.output import table
+from fractrain.host.reports.units import COUNTS, JOULES, SECONDS
 
 
 def results(summary: dict[str, Any]) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from host.cli.train_checks import option
-from host.cli.train_options import given_options, option_parser, option_rules
-from host.cli.train_setup import RECORDED, as_text, normal
-from host.training.recipe import Recipe, parse_fields, plain, read_recipe
-from host.training.run_record import IDENTITY, versions
-from hw.contract.errors import DataError, ParameterError, shortened
+from fractrain.host.cli.train_checks import option
+from fractrain.host.cli.train_options import given_options, option_parser, option_rules
+from fractrain.host.cli.train_setup import RECORDED, as_text, normal
+from fractrain.host.training.recipe import Recipe, parse_fields, plain, read_recipe
+from fractrain.host.training.run_record import IDENTITY, versions
+from fractrain.hw.contract.errors import DataError, ParameterError, shortened
 
 CHANGEABLE = ("resume", "out", "checkpoint_every", "evaluate_every", "log_programs", "power")
 """Options that may be given anew: they change no bit of the weights."""

@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from host.accelerator import Accelerator, find_backend
-from host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
-from host.cli.train_checks import option
-from host.cli.train_options import COSIM_TEST_IMAGES, DEFAULT_EPOCHS, DEFAULT_LEVELS
-from host.datasets import BUNDLED, Dataset
-from host.modelling.run_costs import RunCosts
-from host.networks.resnet import ResNet, build_network
-from host.numerics.quantization import WeightLevels
-from host.random_streams import Stream, generator
-from host.training.methods import Method
-from host.training.recipe import OF_METHODS, Recipe, plain, read_recipe
-from host.training.recipe_rules import METHODS, MOST_STEPS, RULES
-from host.training.run import Cadence
-from host.training.trainer import CostModel, Plan
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import preset_names
+from fractrain.host.accelerator import Accelerator, find_backend
+from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
+from fractrain.host.cli.train_checks import option
+from fractrain.host.cli.train_options import COSIM_TEST_IMAGES, DEFAULT_EPOCHS, DEFAULT_LEVELS
+from fractrain.host.datasets import BUNDLED, Dataset
+from fractrain.host.modelling.run_costs import RunCosts
+from fractrain.host.networks.resnet import ResNet, build_network
+from fractrain.host.numerics.quantization import WeightLevels
+from fractrain.host.random_streams import Stream, generator
+from fractrain.host.training.methods import Method
+from fractrain.host.training.recipe import OF_METHODS, Recipe, plain, read_recipe
+from fractrain.host.training.recipe_rules import METHODS, MOST_STEPS, RULES
+from fractrain.host.training.run import Cadence
+from fractrain.host.training.trainer import CostModel, Plan
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import preset_names
 
 EVALUATIONS = 10
 """Of a run, where no distance is given."""

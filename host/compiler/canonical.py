@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from host.compiler.geometry import Axis, Geometry, Pair, forward_axis, parity_axis
-from host.compiler.unfolding import flip, pixels_by_channels, unfold, unfold_errors
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass
+from fractrain.host.compiler.geometry import Axis, Geometry, Pair, forward_axis, parity_axis
+from fractrain.host.compiler.unfolding import flip, pixels_by_channels, unfold, unfold_errors
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass
 
 Integers = NDArray[np.integer]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from host.compiler.canonical import (
+from fractrain.host.compiler.canonical import (
     PARITIES,
     Canonical,
     PixelUse,
@@ -15,10 +15,10 @@ from host.compiler.canonical import (
     canonical,
     ways,
 )
-from host.compiler.convolution import Output, SlidingWork
-from host.compiler.gradient import GradientWork
-from host.compiler.keys import KernelKey, Key, PixelKey, Widths
-from host.compiler.planning import (
+from fractrain.host.compiler.convolution import Output, SlidingWork
+from fractrain.host.compiler.gradient import GradientWork
+from fractrain.host.compiler.keys import KernelKey, Key, PixelKey, Widths
+from fractrain.host.compiler.planning import (
     ACCUMULATOR_LIMIT,
     TooLarge,
     exact_sum,
@@ -26,18 +26,18 @@ from host.compiler.planning import (
     largest_sum,
     raw_format,
 )
-from host.compiler.results import Planes, Port, Sent, TileGrid, TileRegion
-from host.compiler.schedule import Builder
-from host.compiler.slices import BLOCKS, pair_count
-from host.compiler.sliding import Sliding, filter_groups, slidings
-from host.compiler.step import Step, check_steps
-from host.compiler.tensors import KernelLayout, PixelLayout
-from host.compiler.windows import Grid
-from host.compiler.work import Precisions, Tensor
-from hw.contract.commands import Command, Format, Tag
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass
+from fractrain.host.compiler.results import Planes, Port, Sent, TileGrid, TileRegion
+from fractrain.host.compiler.schedule import Builder
+from fractrain.host.compiler.slices import BLOCKS, pair_count
+from fractrain.host.compiler.sliding import Sliding, filter_groups, slidings
+from fractrain.host.compiler.step import Step, check_steps
+from fractrain.host.compiler.tensors import KernelLayout, PixelLayout
+from fractrain.host.compiler.windows import Grid
+from fractrain.host.compiler.work import Precisions, Tensor
+from fractrain.hw.contract.commands import Command, Format, Tag
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass
 
 ALIGNMENT = 128
 TAGS = {Pass.FORWARD: Tag.FORWARD, Pass.ERROR: Tag.ERROR, Pass.GRADIENT: Tag.GRADIENT}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from host.compiler.planning import (
+from fractrain.host.compiler.planning import (
     ENOUGH_PASSES,
     MOST_IMAGES,
     MOST_RUN,
@@ -20,12 +20,12 @@ from host.compiler.planning import (
     warm_up,
     whole_images,
 )
-from host.compiler.results import Planes, TileGrid, TileRegion
-from host.compiler.schedule import Builder
-from host.compiler.sliding import Sliding
-from host.compiler.tensors import KernelLayout, PixelLayout
-from host.compiler.windows import Grid, Piece, merge, pair, pieces
-from host.compiler.work import (
+from fractrain.host.compiler.results import Planes, TileGrid, TileRegion
+from fractrain.host.compiler.schedule import Builder
+from fractrain.host.compiler.sliding import Sliding
+from fractrain.host.compiler.tensors import KernelLayout, PixelLayout
+from fractrain.host.compiler.windows import Grid, Piece, merge, pair, pieces
+from fractrain.host.compiler.work import (
     Edges,
     Precisions,
     Rows,
@@ -34,8 +34,8 @@ from host.compiler.work import (
     limit_column_words,
     limit_plane_words,
 )
-from hw.contract.commands import Convolve, Format, Load, Memory, Pattern, Store
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.commands import Convolve, Format, Load, Memory, Pattern, Store
+from fractrain.hw.contract.parameters import Parameters
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host.shapes import output_size
-from hw.contract.errors import ParameterError
+from fractrain.host.shapes import output_size
+from fractrain.hw.contract.errors import ParameterError
 
 Pair = tuple[int, int]
 

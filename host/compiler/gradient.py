@@ -12,12 +12,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from host.compiler.canonical import Canonical
-from host.compiler.gradient_plan import Cut, GradientPlan, Round
-from host.compiler.planning import Chunk, odd
-from host.compiler.results import TileRegion
-from host.compiler.schedule import Builder
-from host.compiler.slices import (
+from fractrain.host.compiler.canonical import Canonical
+from fractrain.host.compiler.gradient_plan import Cut, GradientPlan, Round
+from fractrain.host.compiler.planning import Chunk, odd
+from fractrain.host.compiler.results import TileRegion
+from fractrain.host.compiler.schedule import Builder
+from fractrain.host.compiler.slices import (
     Pair,
     Rectangle,
     collapse,
@@ -25,11 +25,11 @@ from host.compiler.slices import (
     pair_count,
     rectangles,
 )
-from host.compiler.tensors import PixelLayout
-from host.compiler.windows import Grid, Piece, merge, pair, pieces
-from host.compiler.work import Edges, Precisions, Rows, Tensor, bring_rows
-from hw.contract.commands import Convolve, Format, Load, Memory, Pattern, Store
-from hw.contract.parameters import Parameters
+from fractrain.host.compiler.tensors import PixelLayout
+from fractrain.host.compiler.windows import Grid, Piece, merge, pair, pieces
+from fractrain.host.compiler.work import Edges, Precisions, Rows, Tensor, bring_rows
+from fractrain.hw.contract.commands import Convolve, Format, Load, Memory, Pattern, Store
+from fractrain.hw.contract.parameters import Parameters
 
 
 class GradientWork:

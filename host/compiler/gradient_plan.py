@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from host.compiler.canonical import PARITIES, Canonical
-from host.compiler.planning import (
+from fractrain.host.compiler.canonical import PARITIES, Canonical
+from fractrain.host.compiler.planning import (
     ENOUGH_PASSES,
     MOST_IMAGES,
     MOST_RUN,
@@ -22,11 +22,11 @@ from host.compiler.planning import (
     strips,
     whole_images,
 )
-from host.compiler.slices import BLOCKS, Pair, pair_count, pairs_of, rectangles
-from host.compiler.tensors import PixelLayout
-from host.compiler.windows import Grid, pieces
-from host.compiler.work import limit_column_words, limit_plane_words
-from hw.contract.parameters import Parameters
+from fractrain.host.compiler.slices import BLOCKS, Pair, pair_count, pairs_of, rectangles
+from fractrain.host.compiler.tensors import PixelLayout
+from fractrain.host.compiler.windows import Grid, pieces
+from fractrain.host.compiler.work import limit_column_words, limit_plane_words
+from fractrain.hw.contract.parameters import Parameters
 
 TILE_PASSES = 256
 """Passes that a tile should have in a chunk, so that its results leave behind the next one's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host.compiler.canonical import PixelUse, Unfolded
+from fractrain.host.compiler.canonical import PixelUse, Unfolded
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hw.contract.commands import CONVOLVE_FIELDS, LOAD_FIELDS, Field, Format
-from hw.contract.parameters import Parameters
-from hw.contract.precision import value_range
+from fractrain.hw.contract.commands import CONVOLVE_FIELDS, LOAD_FIELDS, Field, Format
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import value_range
 
 ENOUGH_PASSES = 2048
 """Passes of a convolution command that hide what a command costs."""

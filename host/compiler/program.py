@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from host.compiler.compilation import Compilation, Compiled
-from host.compiler.convolution import Output
-from host.compiler.keys import KernelKey, PixelKey
-from host.compiler.results import Planes, Port, Sent, TileRegion, tiles_of
-from host.compiler.step import Step
-from host.compiler.tensors import KernelLayout, PixelLayout
-from hw.contract.commands import COMMAND_BYTES, encode_all
-from hw.contract.errors import ParameterError
-from hw.contract.layout import check_values
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Pass, Precision
+from fractrain.host.compiler.compilation import Compilation, Compiled
+from fractrain.host.compiler.convolution import Output
+from fractrain.host.compiler.keys import KernelKey, PixelKey
+from fractrain.host.compiler.results import Planes, Port, Sent, TileRegion, tiles_of
+from fractrain.host.compiler.step import Step
+from fractrain.host.compiler.tensors import KernelLayout, PixelLayout
+from fractrain.hw.contract.commands import COMMAND_BYTES, encode_all
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.layout import check_values
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Pass, Precision
 
 Integers = NDArray[np.integer]
 Results = dict[str, NDArray[np.int64] | None]

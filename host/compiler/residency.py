@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import Pattern
+from fractrain.hw.contract.commands import Pattern
 
 NEVER = -1
 Numbers = NDArray[np.int64]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import Format, Store
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.commands import Format, Store
+from fractrain.hw.contract.parameters import Parameters
 
 SUM_BYTES = {Format.RAW32: 4, Format.RAW48: 6}
 Sums = NDArray[np.int64]

@@ -16,8 +16,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
-from host.compiler.residency import NEVER, PatternTable, Residency
-from hw.contract.commands import (
+from fractrain.host.compiler.residency import NEVER, PatternTable, Residency
+from fractrain.hw.contract.commands import (
     SIGNAL,
     WAIT,
     Command,
@@ -28,7 +28,7 @@ from hw.contract.commands import (
     Stage,
     Store,
 )
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import Parameters
 
 PORT_EFFICIENCY = 0.6
 """Part of the ports' peak rate at which loads are assumed to go when they are placed."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host.compiler.canonical import PARITIES
-from host.compiler.planning import Chunk
-from hw.contract.commands import NO_GROUP
+from fractrain.host.compiler.canonical import PARITIES
+from fractrain.host.compiler.planning import Chunk
+from fractrain.hw.contract.commands import NO_GROUP
 
 MOST_HALVES = 10
 """Half-blocks that a LOAD of columns takes."""

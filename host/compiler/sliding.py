@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from host.compiler.canonical import Canonical
-from host.compiler.tensors import MOST_GROUPS, TAPS, KernelLayout, slices_of
-from host.compiler.windows import Tap
-from hw.contract.commands import NO_GROUP, Load, Memory
-from hw.contract.precision import Pass
+from fractrain.host.compiler.canonical import Canonical
+from fractrain.host.compiler.tensors import MOST_GROUPS, TAPS, KernelLayout, slices_of
+from fractrain.host.compiler.windows import Tap
+from fractrain.hw.contract.commands import NO_GROUP, Load, Memory
+from fractrain.hw.contract.precision import Pass
 
 Parity = tuple[int, int]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from host.compiler.geometry import Geometry
-from host.compiler.results import Destination, Planes, Raw
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass, check_bits
+from fractrain.host.compiler.geometry import Geometry
+from fractrain.host.compiler.results import Destination, Planes, Raw
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass, check_bits
 
 
 @dataclass(frozen=True)

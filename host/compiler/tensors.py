@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import Parameters
 
 Integers = NDArray[np.integer]
 

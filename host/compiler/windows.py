@@ -12,7 +12,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from hw.contract.commands import Pattern, RowPixels, Variant
+from fractrain.hw.contract.commands import Pattern, RowPixels, Variant
 
 ALL_QUARTERS = 0b1111
 STRAIGHT_VARIANTS = {-1: Variant.RIGHT, 0: Variant.STRAIGHT, 1: Variant.LEFT}

@@ -6,12 +6,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from host.compiler.planning import LOAD_WORDS, MOST_RUN, Chunk
-from host.compiler.residency import NEVER
-from host.compiler.schedule import Builder
-from host.compiler.tensors import KernelLayout, PixelLayout
-from host.compiler.windows import Grid, Piece
-from hw.contract.commands import (
+from fractrain.host.compiler.planning import LOAD_WORDS, MOST_RUN, Chunk
+from fractrain.host.compiler.residency import NEVER
+from fractrain.host.compiler.schedule import Builder
+from fractrain.host.compiler.tensors import KernelLayout, PixelLayout
+from fractrain.host.compiler.windows import Grid, Piece
+from fractrain.hw.contract.commands import (
     ZERO_BOTTOM,
     ZERO_LEFT,
     ZERO_RIGHT,
@@ -20,8 +20,8 @@ from hw.contract.commands import (
     Memory,
     Tag,
 )
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand
 
 
 @dataclass

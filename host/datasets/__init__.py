@@ -6,15 +6,15 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from host.datasets.archive import list_files
-from host.datasets.cifar import CifarVersion, find_cifar, is_certain, load_cifar
-from host.datasets.dataset import Dataset
-from host.datasets.digits import load_digits
-from host.datasets.image_folder import load_images
-from host.datasets.image_roots import find_roots
-from host.datasets.no_dataset import KINDS, no_dataset
-from host.datasets.wording import shown
-from hw.contract.errors import DataError, ParameterError
+from fractrain.host.datasets.archive import list_files
+from fractrain.host.datasets.cifar import CifarVersion, find_cifar, is_certain, load_cifar
+from fractrain.host.datasets.dataset import Dataset
+from fractrain.host.datasets.digits import load_digits
+from fractrain.host.datasets.image_folder import load_images
+from fractrain.host.datasets.image_roots import find_roots
+from fractrain.host.datasets.no_dataset import KINDS, no_dataset
+from fractrain.host.datasets.wording import shown
+from fractrain.hw.contract.errors import DataError, ParameterError
 
 BUNDLED = {"digits": load_digits}
 

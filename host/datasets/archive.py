@@ -13,11 +13,11 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import IO, Any
 
-from host.datasets.archive_members import Directory, StrictInfo, member_name
-from host.datasets.content import HEAD, identify
-from host.datasets.listing import Listing, list_folder
-from host.datasets.wording import cause, shown
-from hw.contract.errors import DataError
+from fractrain.host.datasets.archive_members import Directory, StrictInfo, member_name
+from fractrain.host.datasets.content import HEAD, identify
+from fractrain.host.datasets.listing import Listing, list_folder
+from fractrain.host.datasets.wording import cause, shown
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["list_files", "read_files"]
 

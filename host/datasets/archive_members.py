@@ -7,10 +7,10 @@ import posixpath
 import tarfile
 from pathlib import Path
 
-from host.datasets.leftovers import is_hidden, is_leftover
-from host.datasets.listing import DEEPEST, MOST, Listing, too_deep, too_many
-from host.datasets.wording import shown
-from hw.contract.errors import DataError
+from fractrain.host.datasets.leftovers import is_hidden, is_leftover
+from fractrain.host.datasets.listing import DEEPEST, MOST, Listing, too_deep, too_many
+from fractrain.host.datasets.wording import shown
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["Directory", "StrictInfo", "member_name"]
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.datasets.archive import read_files
-from host.datasets.dataset import Dataset, Images, Labels
-from host.datasets.listing import Listing
-from host.datasets.wording import cause, counted, examples, shown
-from hw.contract.errors import DataError
+from fractrain.host.datasets.archive import read_files
+from fractrain.host.datasets.dataset import Dataset, Images, Labels
+from fractrain.host.datasets.listing import Listing
+from fractrain.host.datasets.wording import cause, counted, examples, shown
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["FILES", "CifarVersion", "find_cifar", "incomplete", "is_certain", "load_cifar"]
 

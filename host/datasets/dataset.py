@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from host.random_streams import Stream, generator
-from hw.contract.errors import ParameterError
+from fractrain.host.random_streams import Stream, generator
+from fractrain.hw.contract.errors import ParameterError
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]

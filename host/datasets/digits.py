@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from host.datasets.dataset import Dataset, Images, stratified_split
-from hw.contract.errors import MissingToolError
-from hw.contract.installation import install_extra
+from fractrain.host.datasets.dataset import Dataset, Images, stratified_split
+from fractrain.hw.contract.errors import MissingToolError
+from fractrain.hw.contract.installation import install_extra
 
 SOURCE_LEVELS = 16
 SIZE = 16

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from host.datasets.content import HEAD, identify
-from host.datasets.dataset import Images
-from host.datasets.wording import cause
-from host.optional import needs_extra
-from hw.contract.errors import DataError
+from fractrain.host.datasets.content import HEAD, identify
+from fractrain.host.datasets.dataset import Images
+from fractrain.host.datasets.wording import cause
+from fractrain.host.optional import needs_extra
+from fractrain.hw.contract.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from host.datasets.archive import read_files
-from host.datasets.dataset import Dataset, Images, Labels
-from host.datasets.image import decode
-from host.datasets.image_layout import arrange
-from host.datasets.listing import Listing
-from host.datasets.wording import counted, examples, shown
-from hw.contract.errors import DataError, shortened
+from fractrain.host.datasets.archive import read_files
+from fractrain.host.datasets.dataset import Dataset, Images, Labels
+from fractrain.host.datasets.image import decode
+from fractrain.host.datasets.image_layout import arrange
+from fractrain.host.datasets.listing import Listing
+from fractrain.host.datasets.wording import counted, examples, shown
+from fractrain.hw.contract.errors import DataError, shortened
 
 __all__ = ["load_images"]
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from host.datasets.image import FORMATS
-from host.datasets.image_roots import is_image, parents, place
-from host.datasets.listing import Listing
-from host.datasets.splits import split_of
-from host.datasets.wording import counted, examples, shown
-from hw.contract.errors import DataError
+from fractrain.host.datasets.image import FORMATS
+from fractrain.host.datasets.image_roots import is_image, parents, place
+from fractrain.host.datasets.listing import Listing
+from fractrain.host.datasets.splits import split_of
+from fractrain.host.datasets.wording import counted, examples, shown
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["Layout", "arrange"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from host.datasets.image import EXTENSIONS
-from host.datasets.listing import Listing
-from host.datasets.splits import split_of
+from fractrain.host.datasets.image import EXTENSIONS
+from fractrain.host.datasets.listing import Listing
+from fractrain.host.datasets.splits import split_of
 
 __all__ = ["find_roots", "is_image", "parents", "place"]
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from host.datasets.leftovers import is_hidden, is_leftover
-from host.datasets.splits import split_of
-from host.datasets.wording import cause, shown
-from hw.contract.errors import DataError
+from fractrain.host.datasets.leftovers import is_hidden, is_leftover
+from fractrain.host.datasets.splits import split_of
+from fractrain.host.datasets.wording import cause, shown
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["DEEPEST", "MOST", "Listing", "list_folder", "too_deep", "too_many"]
 

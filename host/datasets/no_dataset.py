@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host.datasets.cifar import incomplete
-from host.datasets.image import FORMATS
-from host.datasets.image_roots import is_image
-from host.datasets.listing import Listing
-from host.datasets.splits import split_of
-from host.datasets.wording import counted, examples, shown
-from hw.contract.errors import DataError
+from fractrain.host.datasets.cifar import incomplete
+from fractrain.host.datasets.image import FORMATS
+from fractrain.host.datasets.image_roots import is_image
+from fractrain.host.datasets.listing import Listing
+from fractrain.host.datasets.splits import split_of
+from fractrain.host.datasets.wording import counted, examples, shown
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["KINDS", "no_dataset"]
 

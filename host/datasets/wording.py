@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hw.contract.errors import shortened
+from fractrain.hw.contract.errors import shortened
 
 __all__ = ["cause", "counted", "examples", "shown"]
 

@@ -13,7 +13,7 @@ on the shares only. docs/step_model.md derives each constant and says how uncert
 
 from __future__ import annotations
 
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import Parameters
 
 DEVICE_STATIC_WATTS = 0.22
 """Leakage of an XC7Z045, from Vivado's report_power of a routed design that fills 1 % of an

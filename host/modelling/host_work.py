@@ -16,25 +16,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.accelerator import Accelerator, Integers
-from host.arithmetic import IntegerArithmetic
-from host.backends.golden import GoldenAccelerator
-from host.compiler import Geometry, Step, compile_program
-from host.modelling import host_kinds as kinds
-from host.modelling.host_kinds import KINDS, Kind
-from host.networks.classifier import softmax_cross_entropy
-from host.networks.effective_macs import EffectiveMacs
-from host.networks.execution import Execution, Training
-from host.networks.gates import GateRules, Gates
-from host.networks.resnet import ResNet
-from host.networks.selection import Choice, Path, Selector
-from host.numerics.elementwise import Elementwise, Normalized
-from host.numerics.quantization import Array, Quantized, WeightLevels
-from host.random_streams import Stream, generator
-from host.training.optimizer import MomentumSgd
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass, Precision
+from fractrain.host.accelerator import Accelerator, Integers
+from fractrain.host.arithmetic import IntegerArithmetic
+from fractrain.host.backends.golden import GoldenAccelerator
+from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.host.modelling import host_kinds as kinds
+from fractrain.host.modelling.host_kinds import KINDS, Kind
+from fractrain.host.networks.classifier import softmax_cross_entropy
+from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.networks.execution import Execution, Training
+from fractrain.host.networks.gates import GateRules, Gates
+from fractrain.host.networks.resnet import ResNet
+from fractrain.host.networks.selection import Choice, Path, Selector
+from fractrain.host.numerics.elementwise import Elementwise, Normalized
+from fractrain.host.numerics.quantization import Array, Quantized, WeightLevels
+from fractrain.host.random_streams import Stream, generator
+from fractrain.host.training.optimizer import MomentumSgd
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass, Precision
 
 FEW_IMAGES = (2, 4)
 """Batches that are recorded; others lie on the straight line through them."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from host.compiler import Geometry, Planes, Port, Program, Raw, Step, compile_program
-from host.networks.convolution import NormalizedConvolution
-from host.networks.execution import UNQUANTIZED
-from host.networks.resnet import ResNet
-from host.networks.selection import is_skip
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Pass, Precision
+from fractrain.host.compiler import Geometry, Planes, Port, Program, Raw, Step, compile_program
+from fractrain.host.networks.convolution import NormalizedConvolution
+from fractrain.host.networks.execution import UNQUANTIZED
+from fractrain.host.networks.resnet import ResNet
+from fractrain.host.networks.selection import is_skip
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Pass, Precision
 
 MEMORIES = ("port", "ddr")
 """How a step's memory is modelled. ``port``: ideal memory, results leave at the result port (array

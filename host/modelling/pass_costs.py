@@ -16,13 +16,11 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-import host.compiler
-import host.modelling
-import hw.contract
-from host.compiler import Geometry, Program, compile_program
-from host.modelling.layers import check_memory, make_step
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Pass, Precision
+from fractrain.host import compiler, modelling
+from fractrain.host.compiler import Geometry, Program, compile_program
+from fractrain.host.modelling.layers import check_memory, make_step
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Pass, Precision
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class PassCosts:
     """
 
     def __init__(self, parameters: Parameters, memory: str, folder: Path | None = None) -> None:
-        from sim.cosim.cache import build_root
+        from fractrain.sim.cosim.cache import build_root
 
         self.parameters, self.memory = parameters, check_memory(memory)
         name = f"{memory}-{_digest(parameters)}.json"
@@ -100,8 +98,8 @@ def predict_program(
     program: Program, precisions: Mapping[int, Precision], memory: str
 ) -> tuple[int, int, int]:
     """Cycles, busy cycles and bytes (both ways) of ``program`` on the cycle model."""
-    from sim.cycles import predict
-    from sim.memory_model import MemoryModel
+    from fractrain.sim.cycles import predict
+    from fractrain.sim.memory_model import MemoryModel
 
     clock = program.parameters.clock_mhz
     found = predict(
@@ -137,14 +135,14 @@ def _read(file: Path) -> dict[str, PassCost]:
 
 def _digest(parameters: Parameters) -> str:
     """A hash of all that decides a cost."""
-    import sim.cycles
-    import sim.memory_model
-    from sim.cosim.cache import content_hash
+    from fractrain.hw import contract
+    from fractrain.sim import cycles, memory_model
+    from fractrain.sim.cosim.cache import content_hash
 
-    packages = (host.compiler, host.modelling, hw.contract, sim.cycles)
+    packages = (compiler, modelling, contract, cycles)
     folders = [Path(str(package.__file__)).parent for package in packages]
     files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
-    files.append(Path(str(sim.memory_model.__file__)))
+    files.append(Path(str(memory_model.__file__)))
     sources = [(file.name, file.read_text(encoding="utf-8")) for file in files]
     document = json.dumps(parameters.to_mapping(), sort_keys=True)
     return content_hash(document, *(part for each in sources for part in each))

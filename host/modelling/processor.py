@@ -11,7 +11,7 @@ at least, without what Python adds to each call. docs/host_work.md has the sourc
 
 from __future__ import annotations
 
-from host.modelling.host_kinds import Kind
+from fractrain.host.modelling.host_kinds import Kind
 
 NAME = "2 × Cortex-A9 at 667 MHz"
 CLOCK_HZ = 666_667_000

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from host.modelling.layers import layer_shapes
-from host.modelling.step_model import StepCost, StepModel
-from host.networks.effective_macs import BASELINE_BITS
-from host.networks.execution import UNQUANTIZED
-from host.networks.resnet import ResNet
-from host.networks.selection import Choice
-from host.training.trainer import MachineCost
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Precision
+from fractrain.host.modelling.layers import layer_shapes
+from fractrain.host.modelling.step_model import StepCost, StepModel
+from fractrain.host.networks.effective_macs import BASELINE_BITS
+from fractrain.host.networks.execution import UNQUANTIZED
+from fractrain.host.networks.resnet import ResNet
+from fractrain.host.networks.selection import Choice
+from fractrain.host.training.trainer import MachineCost
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Precision
 
 MACHINE = "zc706"
 

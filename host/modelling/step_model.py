@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from host.modelling.energy import joules
-from host.modelling.layers import LayerShape, check_precisions
-from host.modelling.pass_costs import PassCost, PassCosts
-from host.networks.selection import is_skip
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Pass, Precision, check_bits
+from fractrain.host.modelling.energy import joules
+from fractrain.host.modelling.layers import LayerShape, check_precisions
+from fractrain.host.modelling.pass_costs import PassCost, PassCosts
+from fractrain.host.networks.selection import is_skip
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Pass, Precision, check_bits
 
 REFERENCE_IMAGES = (4, 8)
 """Batches that the cycle model is asked for; the cost of a larger one is a straight line through

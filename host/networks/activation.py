@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from host.networks.execution import Execution
-from host.networks.parameter import Statistic
-from host.numerics.quantization import Array
+from fractrain.host.networks.execution import Execution
+from fractrain.host.networks.parameter import Statistic
+from fractrain.host.numerics.quantization import Array
 
 RANGE_MOMENTUM = 0.1
 """Weight of the newest batch in the running mean of an activation's range."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from host.networks.execution import Execution
-from host.networks.parameter import Parameter, Statistic
-from host.numerics.elementwise import elements
-from host.numerics.quantization import Array
+from fractrain.host.networks.execution import Execution
+from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.numerics.elementwise import elements
+from fractrain.host.numerics.quantization import Array
 
 EPSILON = 1e-5
 MOMENTUM = 0.1

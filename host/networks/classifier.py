@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from host.networks.execution import Execution
-from host.networks.parameter import Parameter
-from host.numerics.quantization import Array
+from fractrain.host.networks.execution import Execution
+from fractrain.host.networks.parameter import Parameter
+from fractrain.host.numerics.quantization import Array
 
 
 class Classifier:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from host.arithmetic.arithmetic import Operand
-from host.networks.batch_norm import BatchNorm
-from host.networks.execution import Execution
-from host.networks.parameter import Parameter, Statistic
-from host.numerics.quantization import Array
-from hw.contract.precision import Pass, Precision
+from fractrain.host.arithmetic.arithmetic import Operand
+from fractrain.host.networks.batch_norm import BatchNorm
+from fractrain.host.networks.execution import Execution
+from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.numerics.quantization import Array
+from fractrain.hw.contract.precision import Pass, Precision
 
 
 @dataclass(frozen=True)

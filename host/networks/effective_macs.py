@@ -9,7 +9,7 @@ on the accelerator (batch norm, classifier).
 
 from __future__ import annotations
 
-from hw.contract.precision import Pass, Precision
+from fractrain.hw.contract.precision import Pass, Precision
 
 BASELINE_BITS = 8
 """FW8/BW8: all operands at 8 bits, what savings are measured against."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from host.arithmetic import Arithmetic
-from host.networks.effective_macs import EffectiveMacs
-from host.networks.selection import Selector
-from host.numerics.elementwise import Elementwise
-from hw.contract.precision import Precision
+from fractrain.host.arithmetic import Arithmetic
+from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.networks.selection import Selector
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.hw.contract.precision import Precision
 
 UNQUANTIZED = Precision(8, 8, 8)
 """Of the layers that FracTrain leaves in floating point (first convolution, shortcuts): here they

@@ -38,11 +38,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.networks.parameter import Parameter, Statistic
-from host.networks.selection import Choice, Path, Selector
-from host.numerics.elementwise import Elementwise
-from host.numerics.quantization import Array
-from hw.contract.precision import Pass, Precision
+from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.networks.selection import Choice, Path, Selector
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.quantization import Array
+from fractrain.hw.contract.precision import Pass, Precision
 
 Floats = NDArray[np.float32]
 

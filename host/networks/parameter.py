@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from host.numerics.elementwise import Elementwise
-from host.numerics.quantization import Array
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.quantization import Array
 
 
 class Parameter:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from host.networks.activation import ActivationRange, ReLU
-from host.networks.convolution import NormalizedConvolution, Shape
-from host.networks.execution import Execution
-from host.networks.parameter import Parameter, Statistic
-from host.networks.selection import Choice, Path, is_skip
-from host.numerics.quantization import Array
-from hw.contract.precision import Pass
+from fractrain.host.networks.activation import ActivationRange, ReLU
+from fractrain.host.networks.convolution import NormalizedConvolution, Shape
+from fractrain.host.networks.execution import Execution
+from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.networks.selection import Choice, Path, is_skip
+from fractrain.host.numerics.quantization import Array
+from fractrain.hw.contract.precision import Pass
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ import re
 
 import numpy as np
 
-from host.networks.activation import ReLU
-from host.networks.classifier import Classifier
-from host.networks.convolution import NormalizedConvolution, Shape
-from host.networks.execution import Execution
-from host.networks.parameter import Parameter, Statistic
-from host.networks.residual_block import ResidualBlock
-from host.networks.selection import Choice
-from host.numerics.elementwise import Elementwise
-from host.numerics.quantization import Array
-from hw.contract.errors import ParameterError
+from fractrain.host.networks.activation import ReLU
+from fractrain.host.networks.classifier import Classifier
+from fractrain.host.networks.convolution import NormalizedConvolution, Shape
+from fractrain.host.networks.execution import Execution
+from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.networks.residual_block import ResidualBlock
+from fractrain.host.networks.selection import Choice
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.quantization import Array
+from fractrain.hw.contract.errors import ParameterError
 
 STAGE_FILTERS = (16, 32, 64)
 DEEPEST = 1202

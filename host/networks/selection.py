@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from host.networks.parameter import Parameter, Statistic
-from host.numerics.elementwise import Elementwise
-from host.numerics.quantization import Array
-from hw.contract.precision import Operand, Precision
+from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.quantization import Array
+from fractrain.hw.contract.precision import Operand, Precision
 
 
 def is_skip(precision: Precision) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from host.numerics.quantization import Array
+from fractrain.host.numerics.quantization import Array
 
 SMALLEST_SCALE = 1e-8
 

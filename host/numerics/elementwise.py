@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.numerics import affine, quantization
-from host.numerics.quantization import Array, Quantized, StochasticRounding, WeightLevels
+from fractrain.host.numerics import affine, quantization
+from fractrain.host.numerics.quantization import Array, Quantized, StochasticRounding, WeightLevels
 
 
 @dataclass(frozen=True)

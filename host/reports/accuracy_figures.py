@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from host.reports.axis_scales import error_scale, ticks_to
-from host.reports.end_labels import End, label_ends
-from host.reports.names import short_names
-from host.reports.quantities import QUANTITIES, Quantity
-from host.reports.run import Evaluation, Run
-from host.reports.svg import PAPER, SMALL, WIDE, Picture, drawing, line_style, mark, render
-from host.reports.units import Unit
+from fractrain.host.reports.axis_scales import error_scale, ticks_to
+from fractrain.host.reports.end_labels import End, label_ends
+from fractrain.host.reports.names import short_names
+from fractrain.host.reports.quantities import QUANTITIES, Quantity
+from fractrain.host.reports.run import Evaluation, Run
+from fractrain.host.reports.svg import (
+    PAPER,
+    SMALL,
+    WIDE,
+    Picture,
+    drawing,
+    line_style,
+    mark,
+    render,
+)
+from fractrain.host.reports.units import Unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

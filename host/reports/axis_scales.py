@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from host.reports.step_log import Column
+from fractrain.host.reports.step_log import Column
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from host.reports.step_log import Column
+from fractrain.host.reports.step_log import Column
 
 POINTS = 400
 SMOOTHED_PART = 30

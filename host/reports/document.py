@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from host.reports.measured import COLUMNS, PASSES
-from host.reports.quantities import QUANTITIES, Costs, Quantity
-from host.reports.run import Evaluation, Run
-from host.reports.savings import EqualAccuracy, at_equal_accuracy, caveats
-from host.reports.settings import command_line, settings
-from host.reports.units import MISSING
+from fractrain.host.reports.measured import COLUMNS, PASSES
+from fractrain.host.reports.quantities import QUANTITIES, Costs, Quantity
+from fractrain.host.reports.run import Evaluation, Run
+from fractrain.host.reports.savings import EqualAccuracy, at_equal_accuracy, caveats
+from fractrain.host.reports.settings import command_line, settings
+from fractrain.host.reports.units import MISSING
 
 UNITS = {
     "test_accuracy": "percent of test_images, measured",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from host.reports.names import text_width
-from host.reports.svg import HALO
+from fractrain.host.reports.names import text_width
+from fractrain.host.reports.svg import HALO
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

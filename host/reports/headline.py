@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from host.reports.names import cut
-from host.reports.quantities import (
+from fractrain.host.reports.names import cut
+from fractrain.host.reports.quantities import (
     EFFECTIVE_MACS,
     MODELLED_ENERGY,
     MODELLED_TIME,
@@ -13,8 +13,8 @@ from host.reports.quantities import (
     Quantity,
     percent,
 )
-from host.reports.run import Run
-from host.reports.savings import EqualAccuracy, Reached, at_equal_accuracy
+from fractrain.host.reports.run import Run
+from fractrain.host.reports.savings import EqualAccuracy, Reached, at_equal_accuracy
 
 MODELLED = (MODELLED_TIME, MODELLED_ENERGY)
 

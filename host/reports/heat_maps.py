@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from host.reports.axis_scales import step_ticks
-from host.reports.curves import binned
-from host.reports.run import Run
-from host.reports.svg import Picture, drawing, render
+from fractrain.host.reports.axis_scales import step_ticks
+from fractrain.host.reports.curves import binned
+from fractrain.host.reports.run import Run
+from fractrain.host.reports.svg import Picture, drawing, render
 
 COLUMNS = 240
 MOST_NAMES = 12

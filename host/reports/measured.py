@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from host.reports.quantities import MEASURED_ENERGY, MEASURED_TIME, Cost, Quantity
-from host.reports.records import Record, mapping, needed_number, number, read_lines
-from host.reports.step_log import Column
-from hw.contract.errors import DataError
+from fractrain.host.reports.quantities import MEASURED_ENERGY, MEASURED_TIME, Cost, Quantity
+from fractrain.host.reports.records import Record, mapping, needed_number, number, read_lines
+from fractrain.host.reports.step_log import Column
+from fractrain.hw.contract.errors import DataError
 
 MEASURED, POWER = "measured.jsonl", "power.jsonl"
 

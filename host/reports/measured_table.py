@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from host.reports.measured import PASSES, STALLS, Measured
-from host.reports.quantities import (
+from fractrain.host.reports.measured import PASSES, STALLS, Measured
+from fractrain.host.reports.quantities import (
     MEASURED_ENERGY,
     MEASURED_TIME,
     MODELLED_ENERGY,
@@ -14,10 +14,10 @@ from host.reports.quantities import (
     Source,
     percent,
 )
-from host.reports.records import number
-from host.reports.run import Run
-from host.reports.tables import Row, Table
-from host.reports.units import BYTES, MISSING, significant
+from fractrain.host.reports.records import number
+from fractrain.host.reports.run import Run
+from fractrain.host.reports.tables import Row, Table
+from fractrain.host.reports.units import BYTES, MISSING, significant
 
 Cell = Callable[[Run], float | None]
 

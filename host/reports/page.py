@@ -6,26 +6,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from host.reports.accuracy_figures import accuracy_figures
-from host.reports.end_labels import MOST
-from host.reports.headline import headline
-from host.reports.heat_maps import heat_maps, highest_bits, one_precision_a_stage
-from host.reports.measured_table import measured_table
-from host.reports.published import published_tables
-from host.reports.quantities import MEANINGS
-from host.reports.run import Run
-from host.reports.savings import at_equal_accuracy, caveats
-from host.reports.settings import command_line
-from host.reports.step_figures import step_figures
-from host.reports.step_log import StageStart
-from host.reports.svg import Picture
-from host.reports.tables import (
+from fractrain.host.reports.accuracy_figures import accuracy_figures
+from fractrain.host.reports.end_labels import MOST
+from fractrain.host.reports.headline import headline
+from fractrain.host.reports.heat_maps import heat_maps, highest_bits, one_precision_a_stage
+from fractrain.host.reports.measured_table import measured_table
+from fractrain.host.reports.published import published_tables
+from fractrain.host.reports.quantities import MEANINGS
+from fractrain.host.reports.run import Run
+from fractrain.host.reports.savings import at_equal_accuracy, caveats
+from fractrain.host.reports.settings import command_line
+from fractrain.host.reports.step_figures import step_figures
+from fractrain.host.reports.step_log import StageStart
+from fractrain.host.reports.svg import Picture
+from fractrain.host.reports.tables import (
     different_settings_table,
     equal_accuracy_table,
     results_table,
     shared_settings_table,
 )
-from host.reports.template import fill
+from fractrain.host.reports.template import fill
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from host.reports.quantities import Source, percent, saving
-from host.reports.run import Run
-from host.reports.tables import Row, Table
-from host.reports.units import COUNTS, JOULES, SECONDS, Units
+from fractrain.host.reports.quantities import Source, percent, saving
+from fractrain.host.reports.run import Run
+from fractrain.host.reports.tables import Row, Table
+from fractrain.host.reports.units import COUNTS, JOULES, SECONDS, Units
 
 
 @dataclass(frozen=True)

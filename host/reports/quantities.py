@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from host.reports.records import Record, mapping, number
-from host.reports.units import COUNTS, JOULES, MISSING, SECONDS, Units
+from fractrain.host.reports.records import Record, mapping, number
+from fractrain.host.reports.units import COUNTS, JOULES, MISSING, SECONDS, Units
 
 
 class Source(Enum):

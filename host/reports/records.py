@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from host.regular_files import read_regular
-from hw.contract.errors import DataError
+from fractrain.host.regular_files import read_regular
+from fractrain.hw.contract.errors import DataError
 
 Record = Mapping[str, Any]
 

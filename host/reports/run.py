@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from host.regular_files import read_object
-from host.reports.measured import MEASURED, Measured, read_measured
-from host.reports.quantities import (
+from fractrain.host.regular_files import read_object
+from fractrain.host.reports.measured import MEASURED, Measured, read_measured
+from fractrain.host.reports.quantities import (
     EFFECTIVE_MACS,
     MODELLED_ENERGY,
     Cost,
@@ -17,9 +17,9 @@ from host.reports.quantities import (
     Quantity,
     read_costs,
 )
-from host.reports.records import mapping, needed_number, number, read_lines
-from host.reports.step_log import StepLog, read_step_log
-from hw.contract.errors import DataError, ParameterError, shortened
+from fractrain.host.reports.records import mapping, needed_number, number, read_lines
+from fractrain.host.reports.step_log import StepLog, read_step_log
+from fractrain.hw.contract.errors import DataError, ParameterError, shortened
 
 CONFIG, LOG = "config.json", "log.jsonl"
 EVALUATIONS, SUMMARY = "evaluations.jsonl", "summary.json"

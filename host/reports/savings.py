@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from host.reports.quantities import Quantity, saving
-from host.reports.run import Evaluation, Run
+from fractrain.host.reports.quantities import Quantity, saving
+from fractrain.host.reports.run import Evaluation, Run
 
 
 @dataclass(frozen=True)

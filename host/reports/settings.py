@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from host.reports.run import Run
-from host.reports.units import MISSING
+from fractrain.host.reports.run import Run
+from fractrain.host.reports.units import MISSING
 
 # What is not a setting, or too long for a cell.
 LEFT_OUT = ("blocks", "units", "command")

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from importlib import resources
 
-from host.reports.accuracy_figures import accuracy_figures
-from host.reports.heat_maps import heat_maps, highest_bits
-from host.reports.names import cut, text_width
-from host.reports.run import Run
-from host.reports.step_figures import step_figures
-from host.reports.svg import HALO, Picture, sample
+from fractrain.host.reports.accuracy_figures import accuracy_figures
+from fractrain.host.reports.heat_maps import heat_maps, highest_bits
+from fractrain.host.reports.names import cut, text_width
+from fractrain.host.reports.run import Run
+from fractrain.host.reports.step_figures import step_figures
+from fractrain.host.reports.svg import HALO, Picture, sample
 
 LINE_HEIGHT, MARGIN, FONT_SIZE, SAMPLE_WIDTH = 16, 6, 11, 36
 """Of the legend, in points, as the figures have them."""
@@ -75,7 +75,11 @@ def _text(x: float, y: float, text: str, *, bold: bool = False) -> str:
 
 def _style() -> str:
     """The page's colours, light and dark, and its font."""
-    css = resources.files("host.reports").joinpath("templates", "page.css").read_text("utf-8")
+    css = (
+        resources.files("fractrain.host.reports")
+        .joinpath("templates", "page.css")
+        .read_text("utf-8")
+    )
     light, dark = re.findall(r":root \{[^}]*\}", css)
     halo = re.findall(rf"^\.{HALO} .*", css, re.MULTILINE)[0]
     return (

@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from host.reports.axis_scales import logarithmic, step_ticks, stretched
-from host.reports.curves import enveloped, last_known, outlined, smoothed, smoothing_window, thinned
-from host.reports.end_labels import End, label_ends
-from host.reports.names import short_names
-from host.reports.run import Run
-from host.reports.step_log import Column
-from host.reports.svg import RAW_WIDTH, Picture, drawing, line_style, mark, render
-from host.reports.units import significant
+from fractrain.host.reports.axis_scales import logarithmic, step_ticks, stretched
+from fractrain.host.reports.curves import (
+    enveloped,
+    last_known,
+    outlined,
+    smoothed,
+    smoothing_window,
+    thinned,
+)
+from fractrain.host.reports.end_labels import End, label_ends
+from fractrain.host.reports.names import short_names
+from fractrain.host.reports.run import Run
+from fractrain.host.reports.step_log import Column
+from fractrain.host.reports.svg import RAW_WIDTH, Picture, drawing, line_style, mark, render
+from fractrain.host.reports.units import significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

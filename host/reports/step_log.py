@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.reports.records import Record, needed_number, number, read_lines
-from hw.contract.errors import DataError
+from fractrain.host.reports.records import Record, needed_number, number, read_lines
+from fractrain.hw.contract.errors import DataError
 
 Column = NDArray[np.float64]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from host.reports.axis_scales import error_scale
-from host.reports.end_labels import MOST, End, label_ends
-from host.reports.quantities import MEANINGS, Source
-from host.reports.svg import (
+from fractrain.host.reports.axis_scales import error_scale
+from fractrain.host.reports.end_labels import MOST, End, label_ends
+from fractrain.host.reports.quantities import MEANINGS, Source
+from fractrain.host.reports.svg import (
     MARKERS,
     MUTED,
     SMALL,
@@ -20,7 +20,7 @@ from host.reports.svg import (
     mark,
     render,
 )
-from host.reports.template import fill
+from fractrain.host.reports.template import fill
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

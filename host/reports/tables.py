@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from host.reports.quantities import (
+from fractrain.host.reports.quantities import (
     ALWAYS_SHOWN,
     Costs,
     Quantity,
@@ -13,10 +13,10 @@ from host.reports.quantities import (
     percent,
     shown_quantities,
 )
-from host.reports.run import Evaluation, Run
-from host.reports.savings import EqualAccuracy
-from host.reports.settings import settings
-from host.reports.units import MISSING
+from fractrain.host.reports.run import Evaluation, Run
+from fractrain.host.reports.savings import EqualAccuracy
+from fractrain.host.reports.settings import settings
+from fractrain.host.reports.units import MISSING
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from host import __version__
-from host.optional import needs_extra
-from host.reports.names import heads
-from host.reports.svg import marker_sample, sample
+from fractrain import __version__
+from fractrain.host.optional import needs_extra
+from fractrain.host.reports.names import heads
+from fractrain.host.reports.svg import marker_sample, sample
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
@@ -27,7 +27,7 @@ def fill(name: str, contents: Callable[[], Mapping[str, Any]]) -> str:
         import jinja2
         from markupsafe import Markup
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("host.reports", "templates"),
+        loader=jinja2.PackageLoader("fractrain.host.reports", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

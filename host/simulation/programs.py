@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from host.accelerator import Integers
-from host.backends.recording import RecordedCall
-from host.compiler import Geometry, Planes, Port, Program, Raw, Step, compile_program
-from host.simulation.step import TrainingStep
-from hw.contract.errors import MismatchError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass
+from fractrain.host.accelerator import Integers
+from fractrain.host.backends.recording import RecordedCall
+from fractrain.host.compiler import Geometry, Planes, Port, Program, Raw, Step, compile_program
+from fractrain.host.simulation.step import TrainingStep
+from fractrain.hw.contract.errors import MismatchError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass
 
 PLANE_BITS = 16
 

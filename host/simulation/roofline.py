@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from host.reports.end_labels import End, label_ends
-from host.reports.standalone import standalone
-from host.reports.svg import (
+from fractrain.host.reports.end_labels import End, label_ends
+from fractrain.host.reports.standalone import standalone
+from fractrain.host.reports.svg import (
     HALO,
     INK,
     MARKERS,
@@ -21,9 +21,9 @@ from host.reports.svg import (
     marker_sample,
     render,
 )
-from host.reports.units import BYTES, COUNTS, significant
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass
+from fractrain.host.reports.units import BYTES, COUNTS, significant
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from host.accelerator import open_accelerator
-from host.arithmetic import IntegerArithmetic
-from host.backends.recording import RecordedCall, RecordingAccelerator
-from host.networks.classifier import softmax_cross_entropy
-from host.networks.effective_macs import EffectiveMacs
-from host.networks.execution import UNQUANTIZED, Execution, Training
-from host.networks.resnet import ResNet, build_network, depth_of
-from host.networks.selection import FixedSelector
-from host.random_streams import Stream, generator
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Precision
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.arithmetic import IntegerArithmetic
+from fractrain.host.backends.recording import RecordedCall, RecordingAccelerator
+from fractrain.host.networks.classifier import softmax_cross_entropy
+from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.networks.execution import UNQUANTIZED, Execution, Training
+from fractrain.host.networks.resnet import ResNet, build_network, depth_of
+from fractrain.host.networks.selection import FixedSelector
+from fractrain.host.random_streams import Stream, generator
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Precision
 
 CLASSES = 10
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from host.atomic_files import failures_named
-from host.sweeps.job import Job, Outcome
-from host.sweeps.points import Point
-from host.training.run_lock import RunLock
-from host.training.stopping import Stopped, StopSignals
-from hw.contract.errors import DataError, FractrainError
+from fractrain.host.atomic_files import failures_named
+from fractrain.host.sweeps.job import Job, Outcome
+from fractrain.host.sweeps.points import Point
+from fractrain.host.training.run_lock import RunLock
+from fractrain.host.training.stopping import Stopped, StopSignals
+from fractrain.hw.contract.errors import DataError, FractrainError
 
 POLL_SECONDS = 0.25
 

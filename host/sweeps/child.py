@@ -28,6 +28,6 @@ def end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     end_with(int(sys.argv[1]))
-    from host.cli.main import main
+    from fractrain.host.cli.main import main
 
     sys.exit(main(sys.argv[3:], spare=int(sys.argv[2])))

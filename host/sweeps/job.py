@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import host
-from host.regular_files import open_regular
-from host.training.run_directory import CONFIG, LOG, has_summary
-from hw.contract.errors import DataError
+import fractrain
+from fractrain.host.regular_files import open_regular
+from fractrain.host.training.run_directory import CONFIG, LOG, has_summary
+from fractrain.hw.contract.errors import DataError
 
+CHILD = "fractrain.host.sweeps.child"
 LOGS = "logs"
 """Beside the runs: what each of them printed, for a run clears its own folder as it begins."""
 
@@ -71,7 +72,7 @@ class Job:
         """
         if not self.folder.parent.is_dir():
             raise DataError(f"there is no folder {self.folder.parent} on this machine")
-        root = str(Path(host.__file__).parent.parent)
+        root = str(Path(fractrain.__file__).parent.parent)
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = dict.fromkeys(THREAD_VARIABLES, str(threads)) | dict(os.environ)
         environment["PYTHONPATH"] = os.pathsep.join(paths)
@@ -105,8 +106,8 @@ class RunProcess(subprocess.Popen[bytes]):
         try:
             for each in (self._words, end):
                 os.set_blocking(each, False)
-            # -P: a folder called host where the sweep was started is none of ours
-            child = [sys.executable, "-P", "-m", "host.sweeps.child", str(os.getpid()), str(end)]
+            # -P: a folder called fractrain where the sweep was started is none of ours
+            child = [sys.executable, "-P", "-m", CHILD, str(os.getpid()), str(end)]
             super().__init__(
                 [*child, *command],
                 stdin=subprocess.DEVNULL,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 
-from host.sweeps.job import Job, Outcome, RunProcess, available_cores
-from hw.contract.errors import DataError, ParameterError
+from fractrain.host.sweeps.job import Job, Outcome, RunProcess, available_cores
+from fractrain.hw.contract.errors import DataError, ParameterError
 
 
 class LocalEngine:

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from host.training.recipe_rules import SEED
-from hw.contract.errors import DataError, ParameterError, did_you_mean
-from hw.contract.values import Whole
-from hw.contract.yaml_files import read_yaml
+from fractrain.host.training.recipe_rules import SEED
+from fractrain.hw.contract.errors import DataError, ParameterError, did_you_mean
+from fractrain.hw.contract.values import Whole
+from fractrain.hw.contract.yaml_files import read_yaml
 
 FIELDS = ("base", "grid", "points", "seeds", "repeats")
 MOST_RUNS = 10_000

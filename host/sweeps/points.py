@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from host.sweeps.plan import Entry
-from host.training.run_names import LONGEST
-from hw.contract.errors import DataError, ParameterError, UsageError
+from fractrain.host.sweeps.plan import Entry
+from fractrain.host.training.run_names import LONGEST
+from fractrain.hw.contract.errors import DataError, ParameterError, UsageError
 
 DIGEST_DIGITS = 10
 

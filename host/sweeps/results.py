@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from host.regular_files import read_object
-from host.reports.quantities import (
+from fractrain.host.regular_files import read_object
+from fractrain.host.reports.quantities import (
     EFFECTIVE_MACS,
     QUANTITIES,
     Costs,
@@ -18,12 +18,12 @@ from host.reports.quantities import (
     percent,
     read_costs,
 )
-from host.reports.records import number
-from host.reports.sweep_page import Dot, Grid, best_dots
-from host.reports.units import MISSING
-from host.sweeps.job import Job, Outcome
-from host.sweeps.points import Point
-from host.training.run_directory import SUMMARY
+from fractrain.host.reports.records import number
+from fractrain.host.reports.sweep_page import Dot, Grid, best_dots
+from fractrain.host.reports.units import MISSING
+from fractrain.host.sweeps.job import Job, Outcome
+from fractrain.host.sweeps.points import Point
+from fractrain.host.training.run_directory import SUMMARY
 
 SEED = "seed"
 

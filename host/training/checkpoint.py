@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from host.atomic_files import make_folder, remove_temporaries, write_whole
-from host.regular_files import read_regular
-from host.training.trainer import TrainerState
-from hw.contract.errors import DataError
+from fractrain.host.atomic_files import make_folder, remove_temporaries, write_whole
+from fractrain.host.regular_files import read_regular
+from fractrain.host.training.trainer import TrainerState
+from fractrain.hw.contract.errors import DataError
 
 FORMAT = 2
 KEPT = 2

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from host.atomic_files import failures_named, sync_folder
-from host.regular_files import open_regular, read_regular
-from hw.contract.errors import DataError
+from fractrain.host.atomic_files import failures_named, sync_folder
+from fractrain.host.regular_files import open_regular, read_regular
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["EMPTY", "Journal", "Mark"]
 

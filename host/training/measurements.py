@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from host.accelerator import Accelerator
-from host.counters import Counters
-from host.machine_work import MachineWork, ProgramRun
-from host.training.journal import EMPTY, Journal, Mark
-from host.training.run_directory import MEASURED, PROGRAMS
-from hw.contract.commands import Tag
-from hw.contract.errors import ParameterError
+from fractrain.host.accelerator import Accelerator
+from fractrain.host.counters import Counters
+from fractrain.host.machine_work import MachineWork, ProgramRun
+from fractrain.host.training.journal import EMPTY, Journal, Mark
+from fractrain.host.training.run_directory import MEASURED, PROGRAMS
+from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.errors import ParameterError
 
 COUNTERS = tuple(each.name for each in dataclasses.fields(Counters))
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from host.networks.gates import Gates
-from host.networks.selection import FixedSelector, Selector
-from host.training.indicator import TurningPointIndicator
-from hw.contract.precision import Precision
+from fractrain.host.networks.gates import Gates
+from fractrain.host.networks.selection import FixedSelector, Selector
+from fractrain.host.training.indicator import TurningPointIndicator
+from fractrain.hw.contract.precision import Precision
 
 
 @dataclass(frozen=True)

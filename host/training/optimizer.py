@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from host.networks.parameter import Parameter
+from fractrain.host.networks.parameter import Parameter
 
 MOMENTUM = 0.9
 WEIGHT_DECAY = 1e-4

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from host.networks.gates import GateRules, Gates
-from host.networks.selection import is_skip
-from host.training.indicator import TurningPointIndicator
-from host.training.methods import GatedMethod, Method, Progression, ScheduledMethod
-from host.training.recipe_rules import RULES
-from hw.contract.errors import ParameterError, did_you_mean
-from hw.contract.precision import MAX_BITS, Precision
-from hw.contract.yaml_files import read_yaml
+from fractrain.host.networks.gates import GateRules, Gates
+from fractrain.host.networks.selection import is_skip
+from fractrain.host.training.indicator import TurningPointIndicator
+from fractrain.host.training.methods import GatedMethod, Method, Progression, ScheduledMethod
+from fractrain.host.training.recipe_rules import RULES
+from fractrain.hw.contract.errors import ParameterError, did_you_mean
+from fractrain.hw.contract.precision import MAX_BITS, Precision
+from fractrain.hw.contract.yaml_files import read_yaml
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -175,7 +175,7 @@ def recipe_names() -> list[str]:
     """Names of the recipes that come with the project, sorted."""
     return sorted(
         entry.name.removesuffix(".yaml")
-        for entry in resources.files("configs").joinpath("recipes").iterdir()
+        for entry in resources.files("fractrain.configs").joinpath("recipes").iterdir()
         if entry.name.endswith(".yaml")
     )
 
@@ -187,7 +187,7 @@ def read_recipe(name: str) -> dict[str, Any]:
     for a file that cannot be read, `ParameterError` for what is no field or has the wrong form.
     """
     ours = name in recipe_names()
-    recipes = resources.files("configs").joinpath("recipes")
+    recipes = resources.files("fractrain.configs").joinpath("recipes")
     document = read_yaml(
         recipes.joinpath(f"{name}.yaml") if ours else Path(name),
         source=f"configs/recipes/{name}.yaml" if ours else name,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hw.contract.precision import MAX_BITS, PRECISION
-from hw.contract.values import Choice, Optional, Real, Rule, Several, Whole
+from fractrain.hw.contract.precision import MAX_BITS, PRECISION
+from fractrain.hw.contract.values import Choice, Optional, Real, Rule, Several, Whole
 
 METHODS = ("static", "pfq", "dfq", "fractrain")
 

@@ -14,16 +14,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from host.counters import Counters
-from host.training.checkpoint import Checkpoint, Checkpoints, UnusableError
-from host.training.journal import EMPTY, Journal, Mark
-from host.training.measurements import Measurements
-from host.training.meter import Meter
-from host.training.run_directory import CHECKPOINTS, EVALUATIONS, LOG, RunDirectory
-from host.training.run_record import evaluation_line, fingerprint, step_line
-from host.training.stopping import Stopped, StopSignals
-from host.training.summary import summarize
-from host.training.trainer import StepReport, Trainer
+from fractrain.host.counters import Counters
+from fractrain.host.training.checkpoint import Checkpoint, Checkpoints, UnusableError
+from fractrain.host.training.journal import EMPTY, Journal, Mark
+from fractrain.host.training.measurements import Measurements
+from fractrain.host.training.meter import Meter
+from fractrain.host.training.run_directory import CHECKPOINTS, EVALUATIONS, LOG, RunDirectory
+from fractrain.host.training.run_record import evaluation_line, fingerprint, step_line
+from fractrain.host.training.stopping import Stopped, StopSignals
+from fractrain.host.training.summary import summarize
+from fractrain.host.training.trainer import StepReport, Trainer
 
 CHECKPOINT_SECONDS = 10
 """Between checkpoints, where no number of steps is given: a crash loses so much, or one step.

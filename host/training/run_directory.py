@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from host.atomic_files import (
+from fractrain.host.atomic_files import (
     failures_named,
     make_folder,
     remove_temporaries,
@@ -31,10 +31,10 @@ from host.atomic_files import (
     sync_folder,
     write_whole,
 )
-from host.regular_files import read_object
-from host.training.run_lock import LOCK, RunLock, is_locked
-from host.training.run_names import LATEST, RunName
-from hw.contract.errors import DataError, ParameterError
+from fractrain.host.regular_files import read_object
+from fractrain.host.training.run_lock import LOCK, RunLock, is_locked
+from fractrain.host.training.run_names import LATEST, RunName
+from fractrain.hw.contract.errors import DataError, ParameterError
 
 CONFIG, LOG, EVALUATIONS = "config.json", "log.jsonl", "evaluations.jsonl"
 MEASURED, PROGRAMS = "measured.jsonl", "programs.jsonl"

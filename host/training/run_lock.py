@@ -6,8 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from host.atomic_files import failures_named
-from hw.contract.errors import FractrainError
+from fractrain.host.atomic_files import failures_named
+from fractrain.hw.contract.errors import FractrainError
 
 LOCK = ".lock"
 

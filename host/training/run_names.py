@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hw.contract.values import Rule
+from fractrain.hw.contract.values import Rule
 
 LATEST = "latest"
 """The link to the run that began or ended last."""

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-import host
-from host.datasets.dataset import Dataset
-from host.training import measurements
-from host.training.trainer import MachineCost, StepReport, Trainer
+from fractrain import __version__
+from fractrain.host.datasets.dataset import Dataset
+from fractrain.host.training import measurements
+from fractrain.host.training.trainer import MachineCost, StepReport, Trainer
 
 UNITS = {
     "step": "in log.jsonl that of the line, from 0; in evaluations.jsonl steps done",
@@ -63,7 +63,7 @@ def describe(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Of what the bits of a result may depend on."""
     return {
-        "fractrain-fpga": host.__version__,
+        "fractrain-fpga": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
     }

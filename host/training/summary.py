@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from host.networks.parameter import weights_sha256
-from host.training.run_record import versions
-from host.training.trainer import Trainer
+from fractrain.host.networks.parameter import weights_sha256
+from fractrain.host.training.run_record import versions
+from fractrain.host.training.trainer import Trainer
 
 UNITS = {
     "test_accuracy": "percent of test_images",

@@ -10,20 +10,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from host.accelerator import Accelerator
-from host.arithmetic import Arithmetic
-from host.datasets.dataset import Dataset, Images, Labels
-from host.networks.classifier import softmax_cross_entropy
-from host.networks.effective_macs import EffectiveMacs
-from host.networks.execution import UNQUANTIZED, Execution, Training
-from host.networks.gates import Gates
-from host.networks.parameter import Parameter
-from host.networks.resnet import ResNet
-from host.networks.selection import Choice
-from host.training.methods import Method
-from host.training.optimizer import LEARNING_RATES, MomentumSgd
-from hw.contract.errors import FractrainError, ParameterError
-from hw.contract.precision import Operand, check_bits
+from fractrain.host.accelerator import Accelerator
+from fractrain.host.arithmetic import Arithmetic
+from fractrain.host.datasets.dataset import Dataset, Images, Labels
+from fractrain.host.networks.classifier import softmax_cross_entropy
+from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.networks.execution import UNQUANTIZED, Execution, Training
+from fractrain.host.networks.gates import Gates
+from fractrain.host.networks.parameter import Parameter
+from fractrain.host.networks.resnet import ResNet
+from fractrain.host.networks.selection import Choice
+from fractrain.host.training.methods import Method
+from fractrain.host.training.optimizer import LEARNING_RATES, MomentumSgd
+from fractrain.hw.contract.errors import FractrainError, ParameterError
+from fractrain.hw.contract.precision import Operand, check_bits
 
 EVALUATION_BATCH = 128
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.bursts import BurstShape
-from hw.axi.occupancy import Occupancy
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.occupancy import Occupancy
 
 __all__ = ["AddressChannel"]
 

@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.bursts import BurstShape
-from hw.axi.window import Window
-from hw.contract.commands import Fault
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.window import Window
+from fractrain.hw.contract.commands import Fault
 
 __all__ = ["BlockCheck", "checked_block", "write_block"]
 

@@ -4,18 +4,18 @@ from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.bursts import BurstShape
-from hw.axi.lut_queue import LutQueue
-from hw.axi.occupancy import Occupancy
-from hw.axi.read_merger import ReadMerger, granule_order, read_word
-from hw.axi.read_port import ReadPort
-from hw.axi.run_check import RunCheck, read_request
-from hw.axi.run_splitter import RunSplitter, read_burst
-from hw.axi.signature import AXI3_READ
-from hw.axi.watchdog import Watchdog
-from hw.contract.commands import Fault
-from hw.contract.parameters import Parameters
-from hw.flow.stream_register import StreamRegister
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.lut_queue import LutQueue
+from fractrain.hw.axi.occupancy import Occupancy
+from fractrain.hw.axi.read_merger import ReadMerger, granule_order, read_word
+from fractrain.hw.axi.read_port import ReadPort
+from fractrain.hw.axi.run_check import RunCheck, read_request
+from fractrain.hw.axi.run_splitter import RunSplitter, read_burst
+from fractrain.hw.axi.signature import AXI3_READ
+from fractrain.hw.axi.watchdog import Watchdog
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.stream_register import StreamRegister
 
 __all__ = ["BlockReader"]
 

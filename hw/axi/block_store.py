@@ -4,10 +4,10 @@ from amaranth.hdl import Array, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.bursts import BEAT_BYTES, BurstShape
-from hw.axi.occupancy import Occupancy
-from hw.contract.errors import ParameterError
-from hw.flow.ram_style import DISTRIBUTED
+from fractrain.hw.axi.bursts import BEAT_BYTES, BurstShape
+from fractrain.hw.axi.occupancy import Occupancy
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["BlockStore"]
 

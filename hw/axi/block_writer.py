@@ -4,14 +4,14 @@ from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.block_check import BlockCheck, write_block
-from hw.axi.burst_collector import BurstCollector
-from hw.axi.bursts import BurstShape
-from hw.axi.signature import AXI3_WRITE
-from hw.axi.watchdog import Watchdog
-from hw.axi.write_port import WritePort
-from hw.contract.commands import Fault
-from hw.contract.parameters import Parameters
+from fractrain.hw.axi.block_check import BlockCheck, write_block
+from fractrain.hw.axi.burst_collector import BurstCollector
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.signature import AXI3_WRITE
+from fractrain.hw.axi.watchdog import Watchdog
+from fractrain.hw.axi.write_port import WritePort
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["BlockWriter"]
 

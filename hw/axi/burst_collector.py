@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.block_check import checked_block
-from hw.axi.bursts import BurstShape
+from fractrain.hw.axi.block_check import checked_block
+from fractrain.hw.axi.bursts import BurstShape
 
 __all__ = ["BurstCollector"]
 

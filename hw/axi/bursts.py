@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from amaranth.hdl import Cat, Const, Module, Value
 from amaranth.lib import data, wiring
 
-from hw.axi.signature import BURST_INCR, CACHE_BUFFERABLE, SIZE_8_BYTES
-from hw.contract.errors import ParameterError
+from fractrain.hw.axi.signature import BURST_INCR, CACHE_BUFFERABLE, SIZE_8_BYTES
+from fractrain.hw.contract.errors import ParameterError
 
 __all__ = ["BEAT_BYTES", "BURST_BYTES", "BurstShape"]
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.bursts import BEAT_BYTES, BurstShape
+from fractrain.hw.axi.bursts import BEAT_BYTES, BurstShape
 
 __all__ = ["DataChannel"]
 

@@ -5,8 +5,8 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.data import Layout
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.occupancy import Occupancy
-from hw.flow.ram_style import DISTRIBUTED
+from fractrain.hw.axi.occupancy import Occupancy
+from fractrain.hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["LutQueue"]
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.errors import ParameterError
+from fractrain.hw.contract.errors import ParameterError
 
 __all__ = ["Occupancy"]
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.bursts import BurstShape
-from hw.axi.lut_queue import LutQueue
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.lut_queue import LutQueue
 
 __all__ = ["ReadMerger", "granule_order", "read_word"]
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.bursts import BurstShape
-from hw.axi.run_check import checked_run
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.run_check import checked_run
 
 __all__ = ["RunSplitter", "read_burst"]
 

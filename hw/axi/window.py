@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.axi.bursts import BurstShape
+from fractrain.hw.axi.bursts import BurstShape
 
 __all__ = ["Window"]
 

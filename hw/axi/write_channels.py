@@ -4,11 +4,11 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.address_channel import AddressChannel
-from hw.axi.bursts import BEAT_BYTES, BurstShape
-from hw.axi.data_channel import DataChannel
-from hw.axi.signature import AXI3_WRITE
-from hw.flow.stream_register import StreamRegister
+from fractrain.hw.axi.address_channel import AddressChannel
+from fractrain.hw.axi.bursts import BEAT_BYTES, BurstShape
+from fractrain.hw.axi.data_channel import DataChannel
+from fractrain.hw.axi.signature import AXI3_WRITE
+from fractrain.hw.flow.stream_register import StreamRegister
 
 __all__ = ["WriteChannels"]
 

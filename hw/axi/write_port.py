@@ -4,11 +4,11 @@ from amaranth.hdl import Module, ResetInserter
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.block_store import BlockStore
-from hw.axi.bursts import BurstShape
-from hw.axi.lut_queue import LutQueue
-from hw.axi.signature import AXI3_WRITE
-from hw.axi.write_channels import WriteChannels
+from fractrain.hw.axi.block_store import BlockStore
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.lut_queue import LutQueue
+from fractrain.hw.axi.signature import AXI3_WRITE
+from fractrain.hw.axi.write_channels import WriteChannels
 
 __all__ = ["WritePort"]
 

@@ -34,8 +34,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.errors import ParameterError
-from hw.contract.precision import Operand
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import Operand
 
 COMMAND_BITS = 256
 COMMAND_BYTES = COMMAND_BITS // 8

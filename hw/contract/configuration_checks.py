@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hw.contract.errors import ParameterError
+from fractrain.hw.contract.errors import ParameterError
 
 if TYPE_CHECKING:
-    from hw.contract.parameters import Parameters
+    from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["WINDOW_PATTERNS", "check_combinations"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.errors import ParameterError
-from hw.contract.precision import value_range
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import value_range
 
 
 def check_values(name: str, values: NDArray[np.integer], bits: int, signed: bool) -> None:

@@ -15,10 +15,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from hw.contract.configuration_checks import check_combinations
-from hw.contract.errors import ParameterError, did_you_mean
-from hw.contract.values import Real, Rule, Whole
-from hw.contract.yaml_files import read_yaml
+from fractrain.hw.contract.configuration_checks import check_combinations
+from fractrain.hw.contract.errors import ParameterError, did_you_mean
+from fractrain.hw.contract.values import Real, Rule, Whole
+from fractrain.hw.contract.yaml_files import read_yaml
 
 SPATIAL_BITS = (1, 2, 4, 8)
 DOT_STYLES = ("lut6", "inferred")
@@ -205,7 +205,7 @@ def preset_names() -> list[str]:
     """Names of the configurations that come with the project, sorted."""
     return sorted(
         entry.name.removesuffix(".yaml")
-        for entry in resources.files("configs").iterdir()
+        for entry in resources.files("fractrain.configs").iterdir()
         if entry.name.endswith(".yaml")
     )
 
@@ -224,7 +224,7 @@ def load_parameters(config: str | Path) -> Parameters:
 
 @functools.cache
 def _preset(name: str) -> Parameters:
-    return _read(resources.files("configs") / f"{name}.yaml", f"configs/{name}.yaml")
+    return _read(resources.files("fractrain.configs") / f"{name}.yaml", f"configs/{name}.yaml")
 
 
 def _read(path: Traversable, source: str) -> Parameters:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from hw.contract.errors import ParameterError
-from hw.contract.values import Several, Whole
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.values import Several, Whole
 
 MAX_BITS = 16
 """Widest operand of any machine; a configuration may allow less (``precision.max_bits``)."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from hw.contract.commands import Fault, Tag
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
+from fractrain.hw.contract.commands import Fault, Tag
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
 
 ADDRESS_BITS = 10
 IDENTITY = int.from_bytes(b"FRC2", "big")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hw.contract.errors import ParameterError
+from fractrain.hw.contract.errors import ParameterError
 
 WHOLE_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 REAL_NUMBER = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")

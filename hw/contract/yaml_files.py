@@ -20,8 +20,8 @@ from typing import Any
 
 import yaml
 
-from hw.contract.errors import DataError, ParameterError, shortened
-from hw.contract.values import LONGEST_NUMBER, REAL_NUMBER, WHOLE_NUMBER
+from fractrain.hw.contract.errors import DataError, ParameterError, shortened
+from fractrain.hw.contract.values import LONGEST_NUMBER, REAL_NUMBER, WHOLE_NUMBER
 
 LARGEST_BYTES = 256 * 1024
 """A sweep of a thousand single runs has 100 KB; this much is parsed in seconds."""

@@ -6,7 +6,7 @@ long, and IRQ_F2P[0] is interrupt 61 of its controller, the shared peripheral in
 
 from __future__ import annotations
 
-from hw.contract.registers import ADDRESS_BITS
+from fractrain.hw.contract.registers import ADDRESS_BITS
 
 __all__ = ["GP0_BYTES", "INTERRUPT_SPI", "REGISTERS_BASE", "REGISTERS_BYTES"]
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.registers import ADDRESS_BITS
-from hw.control.registers import register_bus
+from fractrain.hw.contract.registers import ADDRESS_BITS
+from fractrain.hw.control.registers import register_bus
 
 __all__ = ["AXI_LITE", "AxiLiteSlave"]
 

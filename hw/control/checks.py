@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     COMMAND_BITS,
     NO_GROUP,
     SIGNAL,
@@ -15,9 +15,9 @@ from hw.contract.commands import (
     RowPixels,
     Stage,
 )
-from hw.contract.parameters import Parameters
-from hw.contract.precision import MAX_BITS, Operand
-from hw.flow.tasks import field
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import MAX_BITS, Operand
+from fractrain.hw.flow.tasks import field
 
 __all__ = ["STAGES", "CommandChecks"]
 

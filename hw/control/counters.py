@@ -5,10 +5,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import Tag
-from hw.contract.parameters import Parameters
-from hw.contract.registers import COUNTERS
-from hw.flow.ram_style import DISTRIBUTED
+from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.registers import COUNTERS
+from fractrain.hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["NUMBER_BITS", "CounterMemory", "EventCounters", "count_layout"]
 

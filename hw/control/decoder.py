@@ -4,12 +4,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import COMMAND_BITS, Fault, Opcode, Stage
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand
-from hw.control.checks import STAGES, CommandChecks
-from hw.control.precision_table import BITS_WIDTH, slot_entry
-from hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task, tail_bits
+from fractrain.hw.contract.commands import COMMAND_BITS, Fault, Opcode, Stage
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand
+from fractrain.hw.control.checks import STAGES, CommandChecks
+from fractrain.hw.control.precision_table import BITS_WIDTH, slot_entry
+from fractrain.hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task, tail_bits
 
 __all__ = ["CommandDecoder"]
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import Fault
-from hw.flow.tasks import INDEX_BITS
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["FaultCollector"]
 

@@ -5,8 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.flow.ram_style import DISTRIBUTED
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["BITS_WIDTH", "PrecisionTable", "slot_entry"]
 

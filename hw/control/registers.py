@@ -7,11 +7,11 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract import registers as contract
-from hw.contract.parameters import Parameters
-from hw.contract.registers import Register
-from hw.control.counters import EventCounters, count_layout
-from hw.control.precision_table import PrecisionTable, slot_entry
+from fractrain.hw.contract import registers as contract
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.registers import Register
+from fractrain.hw.control.counters import EventCounters, count_layout
+from fractrain.hw.control.precision_table import PrecisionTable, slot_entry
 
 __all__ = ["RegisterFile", "register_bus"]
 

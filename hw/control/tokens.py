@@ -5,8 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Opcode, Stage
-from hw.flow.tasks import field
+from fractrain.hw.contract.commands import HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Opcode, Stage
+from fractrain.hw.flow.tasks import field
 
 __all__ = ["CHANNELS", "TokenCounter", "TokenGate", "TokenNetwork"]
 

@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import Tag
-from hw.contract.registers import COUNTERS
-from hw.control.counters import count_layout
+from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.registers import COUNTERS
+from fractrain.hw.control.counters import count_layout
 
 __all__ = ["CycleClasses"]
 

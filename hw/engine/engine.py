@@ -6,25 +6,25 @@ from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.signature import AXI3
-from hw.contract.commands import Opcode, Stage, Tag
-from hw.contract.parameters import Parameters
-from hw.control.axi_lite import AXI_LITE, AxiLiteSlave
-from hw.control.decoder import CommandDecoder
-from hw.control.faults import FaultCollector
-from hw.control.registers import RegisterFile
-from hw.control.tokens import TokenNetwork
-from hw.engine.cycle_classes import CycleClasses
-from hw.engine.execute import ExecuteStage
-from hw.engine.memory_system import COMMANDS, TENSORS, MemorySystem
-from hw.engine.supervisor import Supervisor
-from hw.fetch.commands import CommandFetcher
-from hw.fetch.stage import FetchStage
-from hw.flow.fifo import Fifo
-from hw.flow.spread_reset import SpreadReset
-from hw.flow.tasks import field, stage_task
-from hw.mac.flavour import Flavour
-from hw.results.stage import ResultStage
+from fractrain.hw.axi.signature import AXI3
+from fractrain.hw.contract.commands import Opcode, Stage, Tag
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.control.axi_lite import AXI_LITE, AxiLiteSlave
+from fractrain.hw.control.decoder import CommandDecoder
+from fractrain.hw.control.faults import FaultCollector
+from fractrain.hw.control.registers import RegisterFile
+from fractrain.hw.control.tokens import TokenNetwork
+from fractrain.hw.engine.cycle_classes import CycleClasses
+from fractrain.hw.engine.execute import ExecuteStage
+from fractrain.hw.engine.memory_system import COMMANDS, TENSORS, MemorySystem
+from fractrain.hw.engine.supervisor import Supervisor
+from fractrain.hw.fetch.commands import CommandFetcher
+from fractrain.hw.fetch.stage import FetchStage
+from fractrain.hw.flow.fifo import Fifo
+from fractrain.hw.flow.spread_reset import SpreadReset
+from fractrain.hw.flow.tasks import field, stage_task
+from fractrain.hw.mac.flavour import Flavour
+from fractrain.hw.results.stage import ResultStage
 
 __all__ = ["ConvolutionEngine"]
 

@@ -4,17 +4,17 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import CONVOLVE_FIELDS, Fault
-from hw.contract.parameters import Parameters
-from hw.feeder.feeder import WindowFeeder
-from hw.flow.tasks import INDEX_BITS, stage_task
-from hw.flow.writes import column_write, plane_write
-from hw.mac.array import MacArray
-from hw.mac.flavour import Flavour
-from hw.mac.pipeline import delayed
-from hw.memory.column_memory import ColumnMemory
-from hw.sequencer.pass_sequencer import PassSequencer
-from hw.sequencer.passes import excess_bits
+from fractrain.hw.contract.commands import CONVOLVE_FIELDS, Fault
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.feeder.feeder import WindowFeeder
+from fractrain.hw.flow.tasks import INDEX_BITS, stage_task
+from fractrain.hw.flow.writes import column_write, plane_write
+from fractrain.hw.mac.array import MacArray
+from fractrain.hw.mac.flavour import Flavour
+from fractrain.hw.mac.pipeline import delayed
+from fractrain.hw.memory.column_memory import ColumnMemory
+from fractrain.hw.sequencer.pass_sequencer import PassSequencer
+from fractrain.hw.sequencer.passes import excess_bits
 
 __all__ = ["ExecuteStage"]
 

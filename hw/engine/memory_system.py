@@ -4,15 +4,15 @@ from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.block_check import BlockCheck
-from hw.axi.block_reader import BlockReader
-from hw.axi.block_writer import BlockWriter
-from hw.axi.run_check import read_request as client_request
-from hw.axi.signature import AXI3, join_channels
-from hw.contract.commands import Fault
-from hw.contract.parameters import Parameters
-from hw.fetch.requests import read_request
-from hw.flow.tasks import INDEX_BITS
+from fractrain.hw.axi.block_check import BlockCheck
+from fractrain.hw.axi.block_reader import BlockReader
+from fractrain.hw.axi.block_writer import BlockWriter
+from fractrain.hw.axi.run_check import read_request as client_request
+from fractrain.hw.axi.signature import AXI3, join_channels
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.fetch.requests import read_request
+from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["COMMANDS", "TENSORS", "MemorySystem", "ReadArbiter"]
 

@@ -4,16 +4,16 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import Opcode
-from hw.contract.parameters import Parameters
-from hw.feeder.pair_issue import PairIssue
-from hw.feeder.pattern_table import ENTRY, ENTRY_OFFSET, pattern_write
-from hw.feeder.place_walk import PlaceWalk
-from hw.feeder.reader import WindowReader
-from hw.feeder.window import WindowRegister, rows_layout
-from hw.flow.tasks import INDEX_BITS, field, stage_task
-from hw.flow.writes import plane_write
-from hw.memory.plane_memory import bank_address_bits
+from fractrain.hw.contract.commands import Opcode
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.feeder.pair_issue import PairIssue
+from fractrain.hw.feeder.pattern_table import ENTRY, ENTRY_OFFSET, pattern_write
+from fractrain.hw.feeder.place_walk import PlaceWalk
+from fractrain.hw.feeder.reader import WindowReader
+from fractrain.hw.feeder.window import WindowRegister, rows_layout
+from fractrain.hw.flow.tasks import INDEX_BITS, field, stage_task
+from fractrain.hw.flow.writes import plane_write
+from fractrain.hw.memory.plane_memory import bank_address_bits
 
 __all__ = ["WindowFeeder"]
 

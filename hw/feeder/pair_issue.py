@@ -4,12 +4,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import Fault, Variant
-from hw.contract.parameters import Parameters
-from hw.feeder.pattern_table import ENTRY, PatternTable, pattern_write
-from hw.feeder.place_walk import PLACE_BITS, pair_item
-from hw.flow.stream_register import StreamRegister
-from hw.flow.tasks import INDEX_BITS
+from fractrain.hw.contract.commands import Fault, Variant
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.feeder.pattern_table import ENTRY, PatternTable, pattern_write
+from fractrain.hw.feeder.place_walk import PLACE_BITS, pair_item
+from fractrain.hw.flow.stream_register import StreamRegister
+from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["PIXEL_CLASSES", "PairIssue", "read_step"]
 

@@ -5,9 +5,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import PATTERN_FIELDS
-from hw.contract.parameters import Parameters
-from hw.flow.ram_style import ram_style
+from fractrain.hw.contract.commands import PATTERN_FIELDS
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.ram_style import ram_style
 
 __all__ = ["ENTRY", "ENTRY_OFFSET", "PatternTable", "pattern_write"]
 

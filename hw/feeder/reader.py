@@ -4,12 +4,12 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.feeder.pair_issue import PIXEL_CLASSES, read_step
-from hw.feeder.variants import QUARTERS, SHOWN, BlockVariants
-from hw.feeder.window import ADVANCES, SLOTS, WRITES, window_write
-from hw.flow.writes import plane_write
-from hw.memory.plane_memory import BANKS, PlaneMemory, bank_address_bits
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.feeder.pair_issue import PIXEL_CLASSES, read_step
+from fractrain.hw.feeder.variants import QUARTERS, SHOWN, BlockVariants
+from fractrain.hw.feeder.window import ADVANCES, SLOTS, WRITES, window_write
+from fractrain.hw.flow.writes import plane_write
+from fractrain.hw.memory.plane_memory import BANKS, PlaneMemory, bank_address_bits
 
 __all__ = ["WindowReader"]
 

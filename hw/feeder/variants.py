@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import RowPixels, Variant
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.commands import RowPixels, Variant
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["QUARTERS", "SHOWN", "BlockVariants"]
 

@@ -4,12 +4,12 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.feeder.pair_issue import PIXEL_CLASSES
-from hw.feeder.variants import QUARTERS
-from hw.flow.copies import copies, copy_to
-from hw.flow.wide_mux import wide_mux
-from hw.memory.plane_memory import BANKS
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.feeder.pair_issue import PIXEL_CLASSES
+from fractrain.hw.feeder.variants import QUARTERS
+from fractrain.hw.flow.copies import copies, copy_to
+from fractrain.hw.flow.wide_mux import wide_mux
+from fractrain.hw.memory.plane_memory import BANKS
 
 __all__ = [
     "ADVANCES",

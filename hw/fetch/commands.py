@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Elaboratable, Module, Mux, ResetInserter, Signal, 
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import COMMAND_BITS, COMMAND_BYTES
-from hw.contract.parameters import Parameters
-from hw.fetch.requests import ADDRESS_BITS, read_request, word_shift
-from hw.flow.fifo import Fifo
+from fractrain.hw.contract.commands import COMMAND_BITS, COMMAND_BYTES
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.fetch.requests import ADDRESS_BITS, read_request, word_shift
+from fractrain.hw.flow.fifo import Fifo
 
 __all__ = ["CommandFetcher", "CommandRequests", "CommandWords", "program_command"]
 

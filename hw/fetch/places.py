@@ -4,12 +4,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import LOAD_FIELDS, NO_GROUP, Memory, Opcode
-from hw.contract.parameters import Parameters
-from hw.fetch.requests import sum_bits
-from hw.flow.expander import Expander
-from hw.flow.stream_register import StreamRegister
-from hw.flow.tasks import digit_bits, field, tail_bits
+from fractrain.hw.contract.commands import LOAD_FIELDS, NO_GROUP, Memory, Opcode
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.fetch.requests import sum_bits
+from fractrain.hw.flow.expander import Expander
+from fractrain.hw.flow.stream_register import StreamRegister
+from fractrain.hw.flow.tasks import digit_bits, field, tail_bits
 
 __all__ = ["LoadPlaces", "load_place", "load_target", "target_of"]
 

@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Module, Mux
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import LOAD_FIELDS, Opcode
-from hw.contract.parameters import Parameters
-from hw.flow.expander import Expander
-from hw.flow.stream_register import StreamRegister
-from hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
+from fractrain.hw.contract.commands import LOAD_FIELDS, Opcode
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.expander import Expander
+from fractrain.hw.flow.stream_register import StreamRegister
+from fractrain.hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
 
 __all__ = ["ADDRESS_BITS", "WORDS_BITS", "LoadRequests", "read_request", "sum_bits", "word_shift"]
 

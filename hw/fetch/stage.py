@@ -4,14 +4,14 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.contract.commands import HEADER, SIGNAL, Opcode, Stage
-from hw.contract.parameters import Parameters
-from hw.fetch.places import LoadPlaces, load_target, target_of
-from hw.fetch.requests import LoadRequests, read_request
-from hw.fetch.writer import WordWriter
-from hw.flow.fifo import Fifo
-from hw.flow.tasks import INDEX_BITS, field, stage_task
-from hw.flow.writes import column_write, plane_write
+from fractrain.hw.contract.commands import HEADER, SIGNAL, Opcode, Stage
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.fetch.places import LoadPlaces, load_target, target_of
+from fractrain.hw.fetch.requests import LoadRequests, read_request
+from fractrain.hw.fetch.writer import WordWriter
+from fractrain.hw.flow.fifo import Fifo
+from fractrain.hw.flow.tasks import INDEX_BITS, field, stage_task
+from fractrain.hw.flow.writes import column_write, plane_write
 
 __all__ = ["FetchStage"]
 

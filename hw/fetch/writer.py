@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import Fault
-from hw.contract.parameters import Parameters
-from hw.fetch.places import load_place
-from hw.flow.writes import column_write, plane_write
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.fetch.places import load_place
+from fractrain.hw.flow.writes import column_write, plane_write
 
 __all__ = ["WordWriter"]
 

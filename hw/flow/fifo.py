@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib.fifo import SyncFIFOBuffered
 
-from hw.flow.ram_style import ram_style
+from fractrain.hw.flow.ram_style import ram_style
 
 __all__ = ["Fifo"]
 

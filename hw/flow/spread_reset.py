@@ -4,7 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Elaboratable, Fragment, Module, ResetInserter, Signal, ValueLike
 
-from hw.flow.copies import copies, copy_to
+from fractrain.hw.flow.copies import copies, copy_to
 
 __all__ = ["SpreadReset"]
 

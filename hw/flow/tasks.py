@@ -3,8 +3,8 @@
 from amaranth.hdl import Value
 from amaranth.lib import data
 
-from hw.contract.commands import COMMAND_BITS, FIELDS, Opcode
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.commands import COMMAND_BITS, FIELDS, Opcode
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["INDEX_BITS", "digit_bits", "field", "stage_task", "tail_bits"]
 

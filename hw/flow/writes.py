@@ -2,7 +2,7 @@
 
 from amaranth.lib import data
 
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["column_write", "plane_write"]
 

@@ -8,8 +8,8 @@ from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.errors import ParameterError
-from hw.mac.pipeline import delayed
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.mac.pipeline import delayed
 
 __all__ = [
     "AccumulatorSignature",

@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.mac.cluster import Cluster, pass_control_layout
-from hw.mac.flavour import Flavour
-from hw.mac.pipeline import delayed
-from hw.shared_module import SharedModule
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.mac.cluster import Cluster, pass_control_layout
+from fractrain.hw.mac.flavour import Flavour
+from fractrain.hw.mac.pipeline import delayed
+from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["Flavour", "MacArray", "results_layout"]
 

@@ -4,13 +4,13 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.mac.accumulator import AccumulatorTiming
-from hw.mac.drain import RowDrain
-from hw.mac.flavour import Flavour
-from hw.mac.pipeline import delayed
-from hw.mac.unit import MacUnit, UnitParameters
-from hw.shared_module import SharedModule
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.mac.accumulator import AccumulatorTiming
+from fractrain.hw.mac.drain import RowDrain
+from fractrain.hw.mac.flavour import Flavour
+from fractrain.hw.mac.pipeline import delayed
+from fractrain.hw.mac.unit import MacUnit, UnitParameters
+from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["Cluster", "pass_control_layout"]
 

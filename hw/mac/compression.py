@@ -5,7 +5,7 @@ One plan makes all forms of `hw.mac.plane_dot.PlaneDot`, which is why they have 
 
 from dataclasses import dataclass
 
-from hw.contract.errors import ParameterError
+from fractrain.hw.contract.errors import ParameterError
 
 __all__ = ["PRODUCTS_PER_GROUP", "CompressionPlan", "counter_sizes"]
 

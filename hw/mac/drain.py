@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.flow.wide_mux import LUT_VALUES, MOST_VALUES, wide_mux
+from fractrain.hw.flow.wide_mux import LUT_VALUES, MOST_VALUES, wide_mux
 
 __all__ = ["RowDrain"]
 

@@ -3,8 +3,8 @@
 from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
 from amaranth.lib import wiring
 
-from hw.contract.errors import ParameterError
-from hw.mac.accumulator import MULTIPLIER_BITS, AccumulatorSignature, ShiftPlan
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.mac.accumulator import MULTIPLIER_BITS, AccumulatorSignature, ShiftPlan
 
 __all__ = ["DspAccumulator"]
 

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.errors import ParameterError
-from hw.mac.cells import Cells, InferredCells, Lut6Cells
-from hw.mac.compression import PRODUCTS_PER_GROUP, CompressionPlan, counter_sizes
-from hw.mac.word_count import WordCounter
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.mac.cells import Cells, InferredCells, Lut6Cells
+from fractrain.hw.mac.compression import PRODUCTS_PER_GROUP, CompressionPlan, counter_sizes
+from fractrain.hw.mac.word_count import WordCounter
 
 __all__ = ["DOT_STYLES", "PlaneDot"]
 

@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import SPATIAL_BITS
-from hw.mac.compression import CompressionPlan
-from hw.mac.plane_dot import PlaneDot
-from hw.shared_module import SharedModule
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import SPATIAL_BITS
+from fractrain.hw.mac.compression import CompressionPlan
+from fractrain.hw.mac.plane_dot import PlaneDot
+from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["RecursiveDot", "dot_latency_cycles", "signs_delay_cycles", "total_shape"]
 

@@ -6,17 +6,22 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
-from hw.mac.accumulator import (
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.mac.accumulator import (
     AccumulatorSignature,
     AccumulatorTiming,
     BehaviouralAccumulator,
     ShiftPlan,
 )
-from hw.mac.dsp_accumulator import DspAccumulator
-from hw.mac.flavour import Flavour
-from hw.mac.recursive_dot import RecursiveDot, dot_latency_cycles, signs_delay_cycles, total_shape
+from fractrain.hw.mac.dsp_accumulator import DspAccumulator
+from fractrain.hw.mac.flavour import Flavour
+from fractrain.hw.mac.recursive_dot import (
+    RecursiveDot,
+    dot_latency_cycles,
+    signs_delay_cycles,
+    total_shape,
+)
 
 __all__ = ["MacUnit", "UnitParameters"]
 

@@ -5,8 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.errors import ParameterError
-from hw.flow.ram_style import BLOCK
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.flow.ram_style import BLOCK
 
 __all__ = ["LARGEST_ARRAY_BITS", "BlockMemory", "array_widths"]
 

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.flow.writes import column_write
-from hw.memory.block_memory import BlockMemory
-from hw.shared_module import SharedModule
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.writes import column_write
+from fractrain.hw.memory.block_memory import BlockMemory
+from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["ColumnMemory", "ColumnPart", "column_read"]
 

@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.flow.writes import plane_write
-from hw.memory.block_memory import BlockMemory
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.writes import plane_write
+from fractrain.hw.memory.block_memory import BlockMemory
 
 __all__ = ["BANKS", "PlaneMemory", "bank_address_bits", "bank_read"]
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["TileAdmission"]
 

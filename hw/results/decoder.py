@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import Format, Opcode, RowPixels
-from hw.contract.parameters import Parameters
-from hw.flow.tasks import field, stage_task
-from hw.results.gradient import GradientSum
-from hw.results.layouts import NARROW_BITS, store_task
+from fractrain.hw.contract.commands import Format, Opcode, RowPixels
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.tasks import field, stage_task
+from fractrain.hw.results.gradient import GradientSum
+from fractrain.hw.results.layouts import NARROW_BITS, store_task
 
 __all__ = ["StoreDecoder"]
 

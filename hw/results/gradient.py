@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.memory.block_memory import BlockMemory
-from hw.results.layouts import SUM_BITS
-from hw.shared_module import SharedModule
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.memory.block_memory import BlockMemory
+from fractrain.hw.results.layouts import SUM_BITS
+from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["GradientMemory", "GradientSum", "SumPart"]
 

@@ -3,8 +3,8 @@
 from amaranth.hdl import signed
 from amaranth.lib import data
 
-from hw.contract.parameters import Parameters
-from hw.flow.tasks import INDEX_BITS
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = [
     "ADDRESS_BITS",

@@ -5,11 +5,11 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.flow.fifo import Fifo
-from hw.flow.ram_style import ram_style
-from hw.results.layouts import SUM_BITS, array_beat, excess_bits
-from hw.shared_module import SharedModule
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.fifo import Fifo
+from fractrain.hw.flow.ram_style import ram_style
+from fractrain.hw.results.layouts import SUM_BITS, array_beat, excess_bits
+from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["FIFO_SLACK", "BeatQueue", "QueuePart"]
 

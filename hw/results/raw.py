@@ -6,10 +6,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.flow.copies import copies, copy_to
-from hw.results.choice import choose
-from hw.results.layouts import ADDRESS_BITS, SUM_BITS
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.copies import copies, copy_to
+from fractrain.hw.results.choice import choose
+from fractrain.hw.results.layouts import ADDRESS_BITS, SUM_BITS
 
 __all__ = ["RawSerializer"]
 

@@ -4,12 +4,12 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.flow.fifo import Fifo
-from hw.flow.tasks import INDEX_BITS
-from hw.results.layouts import ADDRESS_BITS, item_layout
-from hw.results.queue import FIFO_SLACK
-from hw.results.turn import GROUPS
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.fifo import Fifo
+from fractrain.hw.flow.tasks import INDEX_BITS
+from fractrain.hw.results.layouts import ADDRESS_BITS, item_layout
+from fractrain.hw.results.queue import FIFO_SLACK
+from fractrain.hw.results.turn import GROUPS
 
 __all__ = ["BlockSender", "write_block"]
 

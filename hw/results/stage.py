@@ -4,21 +4,21 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import Fault
-from hw.contract.parameters import Parameters
-from hw.flow.copies import copies, copy_to
-from hw.flow.stream_register import StreamRegister
-from hw.flow.tasks import INDEX_BITS, stage_task
-from hw.results.admission import TileAdmission
-from hw.results.decoder import StoreDecoder
-from hw.results.gradient import GradientSum
-from hw.results.layouts import array_beat, beat_facts, excess_bits, port_beat
-from hw.results.narrow import Narrower
-from hw.results.queue import BeatQueue
-from hw.results.raw import RawSerializer
-from hw.results.sender import BlockSender, write_block
-from hw.results.turn import CornerTurn
-from hw.results.walker import TileWalker
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.copies import copies, copy_to
+from fractrain.hw.flow.stream_register import StreamRegister
+from fractrain.hw.flow.tasks import INDEX_BITS, stage_task
+from fractrain.hw.results.admission import TileAdmission
+from fractrain.hw.results.decoder import StoreDecoder
+from fractrain.hw.results.gradient import GradientSum
+from fractrain.hw.results.layouts import array_beat, beat_facts, excess_bits, port_beat
+from fractrain.hw.results.narrow import Narrower
+from fractrain.hw.results.queue import BeatQueue
+from fractrain.hw.results.raw import RawSerializer
+from fractrain.hw.results.sender import BlockSender, write_block
+from fractrain.hw.results.turn import CornerTurn
+from fractrain.hw.results.walker import TileWalker
 
 __all__ = ["ResultStage"]
 

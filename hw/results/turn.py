@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.flow.copies import copies, copy_to
-from hw.results.choice import choose
-from hw.results.layouts import ADDRESS_BITS, NARROW_BITS, beat_facts, item_layout
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.copies import copies, copy_to
+from fractrain.hw.results.choice import choose
+from fractrain.hw.results.layouts import ADDRESS_BITS, NARROW_BITS, beat_facts, item_layout
 
 __all__ = ["GROUPS", "CornerTurn"]
 

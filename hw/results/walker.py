@@ -4,8 +4,8 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.results.layouts import beat_facts, store_task
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.results.layouts import beat_facts, store_task
 
 __all__ = ["TileWalker"]
 

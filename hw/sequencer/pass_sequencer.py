@@ -7,13 +7,13 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.commands import FIELDS, Opcode
-from hw.contract.parameters import Parameters
-from hw.flow.expander import Expander
-from hw.flow.ram_style import DISTRIBUTED
-from hw.flow.stream_register import StreamRegister
-from hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
-from hw.sequencer.passes import ADDRESS_BITS, array_pass, below_bits, excess_bits
+from fractrain.hw.contract.commands import FIELDS, Opcode
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.expander import Expander
+from fractrain.hw.flow.ram_style import DISTRIBUTED
+from fractrain.hw.flow.stream_register import StreamRegister
+from fractrain.hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
+from fractrain.hw.sequencer.passes import ADDRESS_BITS, array_pass, below_bits, excess_bits
 
 __all__ = ["PassSequencer", "job_layout"]
 

@@ -3,9 +3,9 @@
 from amaranth.hdl import unsigned
 from amaranth.lib import data
 
-from hw.contract.commands import FIELDS, Opcode
-from hw.contract.parameters import Parameters
-from hw.flow.tasks import INDEX_BITS
+from fractrain.hw.contract.commands import FIELDS, Opcode
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["ADDRESS_BITS", "array_pass", "below_bits", "excess_bits", "shift_bits"]
 

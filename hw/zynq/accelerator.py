@@ -4,11 +4,11 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.signature import AXI3, AXI3_GP
-from hw.contract.parameters import Parameters
-from hw.engine.engine import ConvolutionEngine
-from hw.mac.flavour import Flavour
-from hw.zynq.gp_bridge import GpBridge
+from fractrain.hw.axi.signature import AXI3, AXI3_GP
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.engine.engine import ConvolutionEngine
+from fractrain.hw.mac.flavour import Flavour
+from fractrain.hw.zynq.gp_bridge import GpBridge
 
 __all__ = ["ZynqAccelerator", "accelerator_signature"]
 

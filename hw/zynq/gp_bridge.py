@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.signature import AXI3_GP, BURST_INCR, DECERR, OKAY, SLVERR
-from hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
-from hw.control.axi_lite import AXI_LITE
+from fractrain.hw.axi.signature import AXI3_GP, BURST_INCR, DECERR, OKAY, SLVERR
+from fractrain.hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
+from fractrain.hw.control.axi_lite import AXI_LITE
 
 __all__ = ["GpBridge"]
 

@@ -15,19 +15,19 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.registers import DRAINING, IDLE, STATUS
-from sim.board import tree
-from sim.board.caches import TO_DEVICE, CachedView
-from sim.board.devices import MappedBuffer, UioDevice
-from sim.board.hang import BusHang
-from sim.board.injections import INJECTIONS
-from sim.board.sensors import POWER, modelled_watts
-from sim.board.slcr import SLCR_ADDRESS, SLCR_BYTES, SlcrModel
-from sim.cosim.convolution import ConvolutionSimulation
-from sim.cosim.convolution_faults import BusFaults, ErrorRegion
-from sim.memory_model import MemoryModel
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.registers import DRAINING, IDLE, STATUS
+from fractrain.sim.board import tree
+from fractrain.sim.board.caches import TO_DEVICE, CachedView
+from fractrain.sim.board.devices import MappedBuffer, UioDevice
+from fractrain.sim.board.hang import BusHang
+from fractrain.sim.board.injections import INJECTIONS
+from fractrain.sim.board.sensors import POWER, modelled_watts
+from fractrain.sim.board.slcr import SLCR_ADDRESS, SLCR_BYTES, SlcrModel
+from fractrain.sim.cosim.convolution import ConvolutionSimulation
+from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
+from fractrain.sim.memory_model import MemoryModel
 
 __all__ = ["SimulatedBoard"]
 

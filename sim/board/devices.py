@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.registers import BUILD_HASH, CONTROL, ID, RESET, START, WINDOW_FIRST
+from fractrain.hw.contract.registers import BUILD_HASH, CONTROL, ID, RESET, START, WINDOW_FIRST
 
 if TYPE_CHECKING:
-    from sim.board.board import SimulatedBoard
+    from fractrain.sim.board.board import SimulatedBoard
 
 __all__ = ["MappedBuffer", "UioDevice"]
 

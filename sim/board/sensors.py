@@ -6,7 +6,7 @@ measured: device and label say ``simulated`` and ``modelled``.
 
 from __future__ import annotations
 
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["FILES", "POWER", "modelled_watts"]
 

@@ -6,18 +6,18 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
-from gen.bitstream.manifest import (
+from fractrain.gen.bitstream.manifest import (
     BIN_NAME,
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,
     Utilization,
 )
-from gen.build_hash import build_hash
-from gen.manifest import FileEntry
-from hw.contract.parameters import Parameters, load_parameters, preset_names
-from sim.board.sensors import FILES
-from sim.board.slcr import OSCILLATOR_MHZ
+from fractrain.gen.build_hash import build_hash
+from fractrain.gen.manifest import FileEntry
+from fractrain.hw.contract.parameters import Parameters, load_parameters, preset_names
+from fractrain.sim.board.sensors import FILES
+from fractrain.sim.board.slcr import OSCILLATOR_MHZ
 
 __all__ = ["FIRMWARE", "MANAGER", "PS_CLOCK", "UDMABUF", "UIO", "write_tree"]
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.errors import MachineError, ParameterError
-from hw.contract.parameters import Parameters
-from sim.cosim.compile import Design, compile_model
-from sim.cosim.simulation import Simulation
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cosim.compile import Design, compile_model
+from fractrain.sim.cosim.simulation import Simulation
 
 CONTROL_FIELDS = (
     "valid",
@@ -76,8 +76,8 @@ class ArraySimulation(Simulation):
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        from gen.designs import Flavour, make_array
-        from gen.verilog import emit
+        from fractrain.gen.designs import Flavour, make_array
+        from fractrain.gen.verilog import emit
 
         self.parameters = parameters
         array = make_array(parameters, Flavour.SIMULATION)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hw.contract.errors import DataError
-from sim.progress import activity
+from fractrain.hw.contract.errors import DataError
+from fractrain.sim.progress import activity
 
 
 def build_root() -> Path:

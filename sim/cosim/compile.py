@@ -10,13 +10,13 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from gen.plain_paths import plain_workspace
-from hw.contract.errors import FractrainError, ParameterError
-from sim.cosim.build_steps import Objects, run_watched
-from sim.cosim.cache import build_root, cached_folder, content_hash
-from sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
-from sim.cosim.waveform import Form, with_useful_signals
-from sim.progress import activity
+from fractrain.gen.plain_paths import plain_workspace
+from fractrain.hw.contract.errors import FractrainError, ParameterError
+from fractrain.sim.cosim.build_steps import Objects, run_watched
+from fractrain.sim.cosim.cache import build_root, cached_folder, content_hash
+from fractrain.sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
+from fractrain.sim.cosim.waveform import Form, with_useful_signals
+from fractrain.sim.progress import activity
 
 LIBRARY = "libmodel.so"
 LOG = "compile.log"
@@ -205,7 +205,7 @@ def _own_headers(sources: Mapping[str, str]) -> dict[str, str]:
     waiting = list(sources.values())
     while waiting:
         for name in re.findall(r'^#include "(\w+\.h)"$', waiting.pop(), re.MULTILINE):
-            if name not in found and (resources.files("sim.cosim") / name).is_file():
+            if name not in found and (resources.files("fractrain.sim.cosim") / name).is_file():
                 found[name] = _package_file(name)
                 waiting.append(found[name])
     return {name: text for name, text in found.items() if name not in sources}
@@ -223,4 +223,4 @@ def _member_name(port: str) -> str:
 
 
 def _package_file(name: str) -> str:
-    return (resources.files("sim.cosim") / name).read_text(encoding="utf-8")
+    return (resources.files("fractrain.sim.cosim") / name).read_text(encoding="utf-8")

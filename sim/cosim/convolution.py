@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import Tag
-from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import MachineError, ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
-from hw.contract.registers import (
+from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.engine_fault import EngineFault
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.registers import (
     ADDRESS_BITS,
     CAUSE,
     CLEAR_COUNTERS,
@@ -40,15 +40,15 @@ from hw.contract.registers import (
     RegisterMap,
     encode_precision,
 )
-from sim.cosim import convolution_library as library
-from sim.cosim.compile import Design, compile_model
-from sim.cosim.convolution_faults import BusFaults
-from sim.cosim.convolution_ports import convolution_ports
-from sim.cosim.designs import cached_design
-from sim.cosim.simulation import Simulation
-from sim.cosim.stalls import BusStalls
-from sim.cosim.waveform import MOST_BYTES, Waveform
-from sim.memory_model import MemoryModel
+from fractrain.sim.cosim import convolution_library as library
+from fractrain.sim.cosim.compile import Design, compile_model
+from fractrain.sim.cosim.convolution_faults import BusFaults
+from fractrain.sim.cosim.convolution_ports import convolution_ports
+from fractrain.sim.cosim.designs import cached_design
+from fractrain.sim.cosim.simulation import Simulation
+from fractrain.sim.cosim.stalls import BusStalls
+from fractrain.sim.cosim.waveform import MOST_BYTES, Waveform
+from fractrain.sim.memory_model import MemoryModel
 
 ENGINE_NAME = "convolution_engine"
 REGISTER_CYCLES = 1_000
@@ -82,8 +82,8 @@ def convolution_design(parameters: Parameters) -> Design:
     """The generated engine of ``parameters``, in the flavour made for simulation."""
 
     def verilog() -> str:
-        from gen.designs import Flavour, make_engine
-        from gen.verilog import emit
+        from fractrain.gen.designs import Flavour, make_engine
+        from fractrain.gen.verilog import emit
 
         return emit(make_engine(parameters, Flavour.SIMULATION), ENGINE_NAME)
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hw.contract.errors import MachineError
-from sim.cosim.convolution_faults import MOST_REGIONS, BusFaults
-from sim.cosim.stalls import BusStalls, Stall
-from sim.memory_model import MemoryModel
+from fractrain.hw.contract.errors import MachineError
+from fractrain.sim.cosim.convolution_faults import MOST_REGIONS, BusFaults
+from fractrain.sim.cosim.stalls import BusStalls, Stall
+from fractrain.sim.memory_model import MemoryModel
 
 _FOREVER = (1 << 64) - 1
 _SEEDS = 1 << 40

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import Parameters
 
 _REQUEST = {
     "addr": 32,

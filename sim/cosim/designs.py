@@ -6,13 +6,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import gen
-import hw
-from gen.build_hash import build_hash
-from hw.contract.parameters import Parameters
-from sim.cosim.cache import build_root, cached_folder, content_hash
-from sim.cosim.compile import Design
-from sim.progress import activity
+from fractrain import gen, hw
+from fractrain.gen.build_hash import build_hash
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cosim.cache import build_root, cached_folder, content_hash
+from fractrain.sim.cosim.compile import Design
+from fractrain.sim.progress import activity
 
 VERILOG = "design.v"
 CLOCK_MARGIN_SECONDS = 2.0

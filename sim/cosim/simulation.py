@@ -6,7 +6,7 @@ import ctypes
 from types import TracebackType
 from typing import Self
 
-from hw.contract.errors import MachineError
+from fractrain.hw.contract.errors import MachineError
 
 
 class Simulation:

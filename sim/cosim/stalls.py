@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from hw.contract.errors import ParameterError
+from fractrain.hw.contract.errors import ParameterError
 
 MOST = 0.95
 

@@ -15,10 +15,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from gen.plain_paths import plain_tree, temporary_root
-from gen.tool_environment import chosen_environment
-from hw.contract.errors import MissingToolError
-from hw.contract.installation import pip_install
+from fractrain.gen.plain_paths import plain_tree, temporary_root
+from fractrain.gen.tool_environment import chosen_environment
+from fractrain.hw.contract.errors import MissingToolError
+from fractrain.hw.contract.installation import pip_install
 
 DEBIAN_PACKAGES = {"g++": "g++", "make": "make", "perl": "perl"}
 

@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 from typing import BinaryIO
 
-from hw.contract.errors import MissingToolError, ParameterError
-from sim.cosim.toolchain import require_tools, tool_environment
+from fractrain.hw.contract.errors import MissingToolError, ParameterError
+from fractrain.sim.cosim.toolchain import require_tools, tool_environment
 
 MOST_BYTES = 1 << 30
 """A recording ends when it has become this large, because it is kept in memory."""

@@ -1,5 +1,5 @@
 """The cycle model: what a program costs, predicted from its commands without running the RTL."""
 
-from sim.cycles.model import Prediction, predict
+from fractrain.sim.cycles.model import Prediction, predict
 
 __all__ = ["Prediction", "predict"]

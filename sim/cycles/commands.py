@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     COMMAND_BYTES,
     Command,
     Convolve,
@@ -16,11 +16,11 @@ from hw.contract.commands import (
     Stage,
     Store,
 )
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
-from sim.cycles.kernel import Change, Kernel, Process
-from sim.cycles.memory import GRANULE_BYTES, granules
-from sim.cycles.reader import Reader, Request
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.memory import GRANULE_BYTES, granules
+from fractrain.sim.cycles.reader import Reader, Request
 
 START_CYCLES = 14
 """From the start to the first request for commands."""

@@ -6,15 +6,15 @@ from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from hw.contract.commands import Convolve, Pattern, Stage
-from hw.contract.parameters import Parameters
-from sim.cycles.commands import Task, TaskQueue
-from sim.cycles.fetch import FetchModel
-from sim.cycles.kernel import Change, Kernel, Process
-from sim.cycles.result import ResultModel
-from sim.cycles.tiles import TileWork, tile_work
-from sim.cycles.tokens import Tokens
-from sim.cycles.totals import Totals
+from fractrain.hw.contract.commands import Convolve, Pattern, Stage
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cycles.commands import Task, TaskQueue
+from fractrain.sim.cycles.fetch import FetchModel
+from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.result import ResultModel
+from fractrain.sim.cycles.tiles import TileWork, tile_work
+from fractrain.sim.cycles.tokens import Tokens
+from fractrain.sim.cycles.totals import Totals
 
 TASKS_AHEAD = 6
 """Tasks behind the gate beside the one whose passes are issued."""

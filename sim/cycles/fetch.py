@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 
-from hw.contract.commands import Load, Memory, Stage
-from hw.contract.parameters import Parameters
-from sim.cycles.commands import Task, TaskQueue
-from sim.cycles.kernel import Change, Kernel, Process
-from sim.cycles.memory import granules
-from sim.cycles.reader import Reader, Request
-from sim.cycles.tokens import Tokens
-from sim.cycles.totals import Totals
+from fractrain.hw.contract.commands import Load, Memory, Stage
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cycles.commands import Task, TaskQueue
+from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.memory import granules
+from fractrain.sim.cycles.reader import Reader, Request
+from fractrain.sim.cycles.tokens import Tokens
+from fractrain.sim.cycles.totals import Totals
 
 IN_FLIGHT = 16
 """Tasks between the request side and the write side."""

@@ -12,8 +12,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 
-from sim.cycles.kernel import Change, Kernel
-from sim.memory_model import BEAT_BYTES, MemoryModel
+from fractrain.sim.cycles.kernel import Change, Kernel
+from fractrain.sim.memory_model import BEAT_BYTES, MemoryModel
 
 GRANULE_BYTES = 128
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hw.contract.commands import Command, Stage, Tag
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
-from hw.contract.registers import COUNTERS
-from sim.cycles.commands import Dispatcher
-from sim.cycles.execute import ExecuteModel
-from sim.cycles.fetch import FetchModel
-from sim.cycles.kernel import Kernel
-from sim.cycles.memory import Ddr
-from sim.cycles.reader import Reader
-from sim.cycles.result import ResultModel
-from sim.cycles.sender import Sender
-from sim.cycles.tokens import Tokens
-from sim.cycles.totals import Totals
-from sim.cycles.writer import Writer
-from sim.memory_model import MemoryModel
+from fractrain.hw.contract.commands import Command, Stage, Tag
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.registers import COUNTERS
+from fractrain.sim.cycles.commands import Dispatcher
+from fractrain.sim.cycles.execute import ExecuteModel
+from fractrain.sim.cycles.fetch import FetchModel
+from fractrain.sim.cycles.kernel import Kernel
+from fractrain.sim.cycles.memory import Ddr
+from fractrain.sim.cycles.reader import Reader
+from fractrain.sim.cycles.result import ResultModel
+from fractrain.sim.cycles.sender import Sender
+from fractrain.sim.cycles.tokens import Tokens
+from fractrain.sim.cycles.totals import Totals
+from fractrain.sim.cycles.writer import Writer
+from fractrain.sim.memory_model import MemoryModel
 
 FINISH_CYCLES = 12
 """From the last thing that happens to the interrupt."""

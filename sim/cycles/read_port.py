@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from hw.contract.parameters import Parameters
-from sim.cycles.kernel import Change, Kernel, Process
-from sim.cycles.memory import Burst, Ddr, beats_of
-from sim.memory_model import MemoryModel
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.memory import Burst, Ddr, beats_of
+from fractrain.sim.memory_model import MemoryModel
 
 WAITING = 2
 """Granules that a port takes before it issues them."""

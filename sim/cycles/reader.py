@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hw.contract.parameters import Parameters
-from sim.cycles.kernel import Change, Kernel, Process
-from sim.cycles.memory import Ddr
-from sim.cycles.read_port import Granule, ReadPort
-from sim.memory_model import MemoryModel
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.memory import Ddr
+from fractrain.sim.cycles.read_port import Granule, ReadPort
+from fractrain.sim.memory_model import MemoryModel
 
 REQUEST_CYCLES = 5
 """From a request to its first granule at a port, if no other is before it."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from hw.contract.commands import Format, Stage, Store
-from hw.contract.parameters import Parameters
-from sim.cycles.commands import TaskQueue
-from sim.cycles.kernel import Change, Kernel, Process
-from sim.cycles.sender import Sender
-from sim.cycles.tokens import Tokens
+from fractrain.hw.contract.commands import Format, Stage, Store
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cycles.commands import TaskQueue
+from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.sender import Sender
+from fractrain.sim.cycles.tokens import Tokens
 
 ARRAY_CYCLES = 17
 """From a tile's last pass to its first beat's way out of the queue."""

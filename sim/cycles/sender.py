@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from hw.contract.commands import Stage, Store
-from hw.contract.parameters import Parameters
-from sim.cycles.kernel import Change, Kernel, Process
-from sim.cycles.tokens import Tokens
-from sim.cycles.totals import Totals
-from sim.cycles.writer import Writer
+from fractrain.hw.contract.commands import Stage, Store
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.tokens import Tokens
+from fractrain.sim.cycles.totals import Totals
+from fractrain.sim.cycles.writer import Writer
 
 ROOM = 12
 """Blocks that may be held when another one is issued."""

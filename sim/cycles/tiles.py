@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     ZERO_ALWAYS,
     ZERO_BOTTOM,
     ZERO_LEFT,

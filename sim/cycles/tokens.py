@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from hw.contract.commands import SIGNAL, WAIT, Command, Stage
-from sim.cycles.kernel import Change, Kernel, Process
+from fractrain.hw.contract.commands import SIGNAL, WAIT, Command, Stage
+from fractrain.sim.cycles.kernel import Change, Kernel, Process
 
 
 class Tokens:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from hw.contract.commands import Tag
+from fractrain.hw.contract.commands import Tag
 
 CAUSES = ("BUSY", "STALL_OPERAND", "STALL_RESULT", "STALL_MEMORY", "STALL_TOKEN")
 

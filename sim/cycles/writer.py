@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 
-from hw.contract.parameters import Parameters
-from sim.cycles.kernel import Change, Kernel, Process
-from sim.cycles.memory import GRANULE_BYTES, Ddr
-from sim.cycles.write_port import WritePort
-from sim.memory_model import MemoryModel
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.memory import GRANULE_BYTES, Ddr
+from fractrain.sim.cycles.write_port import WritePort
+from fractrain.sim.memory_model import MemoryModel
 
 MARGIN = 5
 """Places of a port's store that are left when no more blocks are taken."""

@@ -4,6 +4,6 @@ Written from the docstrings of `hw.contract.commands` alone, so that hardware, c
 emulator are three readings of one contract.
 """
 
-from sim.functional.machine import FunctionalMachine, Order, RunResult
+from fractrain.sim.functional.machine import FunctionalMachine, Order, RunResult
 
 __all__ = ["FunctionalMachine", "Order", "RunResult"]

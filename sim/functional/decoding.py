@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     FIELDS,
     NO_GROUP,
     Command,
@@ -20,9 +20,9 @@ from hw.contract.commands import (
     Store,
     decode,
 )
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Precision
-from sim.functional.fault import require
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Precision
+from fractrain.sim.functional.fault import require
 
 MOST_COLUMN_WORDS = 5
 MOST_BITS = 16

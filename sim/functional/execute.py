@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import Convolve, Fault, Pattern
-from hw.contract.parameters import Parameters
-from sim.functional import window
-from sim.functional.decoding import Task
-from sim.functional.fault import require
-from sim.functional.words import ChipMemories, Digits
+from fractrain.hw.contract.commands import Convolve, Fault, Pattern
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.functional import window
+from fractrain.sim.functional.decoding import Task
+from fractrain.sim.functional.fault import require
+from fractrain.sim.functional.words import ChipMemories, Digits
 
 PLACES_AT_ONCE = 64
 """Places of a run that are worked on together, so that memory stays bounded."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hw.contract.commands import Fault
-from hw.contract.errors import MachineError
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.errors import MachineError
 
 
 class FaultError(MachineError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     COMMAND_BYTES,
     SIGNAL,
     TOKEN_LIMIT,
@@ -23,14 +23,14 @@ from hw.contract.commands import (
     Store,
     Tag,
 )
-from hw.contract.errors import MachineError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
-from sim.functional.decoding import Task, decode_task
-from sim.functional.execute import ExecuteStage
-from sim.functional.fault import FaultError, StageFault, require
-from sim.functional.results import ResultStage
-from sim.functional.words import ChipMemories, ExternalMemory, load
+from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.sim.functional.decoding import Task, decode_task
+from fractrain.sim.functional.execute import ExecuteStage
+from fractrain.sim.functional.fault import FaultError, StageFault, require
+from fractrain.sim.functional.results import ResultStage
+from fractrain.sim.functional.words import ChipMemories, ExternalMemory, load
 
 
 class Order(enum.Enum):

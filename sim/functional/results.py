@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import Fault, Format, Store
-from hw.contract.parameters import Parameters
-from sim.functional.execute import wrap48
-from sim.functional.fault import require
-from sim.functional.words import ChipMemories, ExternalMemory, to_bytes
+from fractrain.hw.contract.commands import Fault, Format, Store
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.functional.execute import wrap48
+from fractrain.sim.functional.fault import require
+from fractrain.sim.functional.words import ChipMemories, ExternalMemory, to_bytes
 
 Integers = NDArray[np.int64]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import NO_GROUP, Fault, Load, Memory
-from hw.contract.parameters import Parameters
-from sim.functional.fault import require
+from fractrain.hw.contract.commands import NO_GROUP, Fault, Load, Memory
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.functional.fault import require
 
 Digits = NDArray[np.uint8]
 

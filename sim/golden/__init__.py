@@ -5,7 +5,7 @@ tests hold the second to the first, and the first to SciPy. `real` are the same 
 real numbers.
 """
 
-from sim.golden import real
-from sim.golden.convolution import error, forward, gradient
+from fractrain.sim.golden import real
+from fractrain.sim.golden.convolution import error, forward, gradient
 
 __all__ = ["error", "forward", "gradient", "real"]

@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.golden.exact import FLOAT32_BOUND, exact_arithmetic, product_bound
-from sim.golden.unfolding import channels_first, fold, groups, unfold, windows
+from fractrain.sim.golden.exact import FLOAT32_BOUND, exact_arithmetic, product_bound
+from fractrain.sim.golden.unfolding import channels_first, fold, groups, unfold, windows
 
 Integers = NDArray[np.int64]
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw.contract.precision import value_range
+from fractrain.hw.contract.precision import value_range
 
 FLOAT32_BOUND = 1 << 24
 FLOAT64_BOUND = 1 << 53

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.golden.unfolding import channels_first, fold, groups, unfold, windows
+from fractrain.sim.golden.unfolding import channels_first, fold, groups, unfold, windows
 
 Reals = NDArray[np.float32]
 

@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from hw.contract.errors import DataError, FractrainError, MismatchError, MissingToolError
-from sim.progress import activity
+from fractrain.hw.contract.errors import DataError, FractrainError, MismatchError, MissingToolError
+from fractrain.sim.progress import activity
 
 ROOT = Path(__file__).resolve().parents[2]
 EMULATORS = ("qemu-arm-static", "qemu-arm")
@@ -61,7 +61,8 @@ assert sys.maxsize == 2**31 - 1 and numpy.intp(0).itemsize == 4, "this is no 32-
 count = 0
 for folder in ("hw/contract", "sim/golden", "host"):
     for file in sorted(pathlib.Path(folder).rglob("*.py")):
-        importlib.import_module(".".join(file.with_suffix("").parts).removesuffix(".__init__"))
+        name = ".".join(("fractrain", *file.with_suffix("").parts))
+        importlib.import_module(name.removesuffix(".__init__"))
         count += 1
 print(f"{count} modules on Python {sys.version.split()[0]}, NumPy {numpy.__version__}")
 """
@@ -185,7 +186,7 @@ def largest_difference(losses: Sequence[tuple[float, float]]) -> float:
 
 def _train(python: Callable[..., str], folder: Path, name: str) -> tuple[list[dict[str, Any]], str]:
     python(
-        *("-m", "host.cli.main", "train", "--dataset", "cifar", "--steps", "2", "--batch", "4"),
+        *("-m", "fractrain", "train", "--dataset", "cifar", "--steps", "2", "--batch", "4"),
         *("--test-images", "4", "--name", name),
         cwd=folder,
     )

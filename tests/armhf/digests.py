@@ -12,9 +12,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from host.compiler import Geometry, compile_program
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Precision
+from fractrain.host.compiler import Geometry, compile_program
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Precision
 from tests.host.compiler.running import expected, random_operands, run, three_passes
 
 GEOMETRIES = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hw.contract.errors import DataError, MismatchError
+from fractrain.hw.contract.errors import DataError, MismatchError
 from tests.armhf.check import NOT_THESE, TESTS, largest_difference, require_present
 
 

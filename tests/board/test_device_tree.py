@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hw.contract.parameters import load_parameters
-from hw.contract.registers import ADDRESS_BITS
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.registers import ADDRESS_BITS
 
 BOARD = Path(__file__).parents[2] / "board" / "zc706"
 BASE = Path(__file__).with_name("zynq_base.dts")

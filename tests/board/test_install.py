@@ -36,7 +36,10 @@ def test_everything_is_in_its_place(installed: Path) -> None:
         "boot/fractrain/fractrain.dtbo",
         f"{FIRMWARE}/bitstream.json",
         f"{FIRMWARE}/fractrain_zc706.bin",
-        *(f"{LIBRARY}/current/{each}" for each in ("host", "hw", "sim", "gen", "configs")),
+        *(
+            f"{LIBRARY}/current/{each}"
+            for each in ("fractrain", "host", "hw", "sim", "gen", "configs")
+        ),
     ):
         assert (installed / name).exists(), name
     assert not (installed / FIRMWARE / "fractrain_zc706.bit").exists()
@@ -65,10 +68,9 @@ def test_a_new_version_leaves_the_one_before(tmp_path: Path) -> None:
     """Three versions of a copied tree: the link moves, two stay."""
     copy = tmp_path / "tree"
     copy.mkdir()
-    shutil.copy(SCRIPT.parents[2] / "fractrain.py", copy)
-    for name in ("host", "hw", "gen", "sim", "configs", "board"):
-        source = SCRIPT.parents[2] / name
-        shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("fractrain", "host", "hw", "gen", "sim", "configs", "board"):
+        source, without = SCRIPT.parents[2] / name, shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, copy / name, symlinks=True, ignore=without)
     root = tmp_path / "root"
     root.mkdir()
     versions = []
@@ -237,10 +239,9 @@ def test_folders_of_any_name(installed: Path, tmp_path: Path) -> None:
     odd.mkdir()
     copy = odd / "tree"
     copy.mkdir()
-    shutil.copy(SCRIPT.parents[2] / "fractrain.py", copy)
-    for name in ("host", "hw", "gen", "sim", "configs", "board"):
-        source = SCRIPT.parents[2] / name
-        shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("fractrain", "host", "hw", "gen", "sim", "configs", "board"):
+        source, without = SCRIPT.parents[2] / name, shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, copy / name, symlinks=True, ignore=without)
     root = odd / "root"
     root.mkdir()
     stream = bitstream(odd / "bitstream")
@@ -289,8 +290,8 @@ def fractrain(
 
 
 def test_installed_help(installed: Path, tmp_path: Path) -> None:
-    (tmp_path / "host").mkdir()  # where the user is, and none of ours
-    (tmp_path / "host" / "__init__.py").write_text("raise SystemExit('the wrong host')\n")
+    (tmp_path / "fractrain").mkdir()  # where the user is, and none of ours
+    (tmp_path / "fractrain" / "__init__.py").write_text("raise SystemExit('the wrong one')\n")
     result = fractrain(installed, tmp_path, "--help")
     assert result.returncode == 0, result.stderr
     assert "commands" in result.stdout

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from host.compiler import Geometry, Planes, Port, Step
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass, Precision
+from fractrain.host.compiler import Geometry, Planes, Port, Step
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass, Precision
 from tests.coverage.points import Coverage, Point
 
 PASSES = tuple(each.label for each in Pass)

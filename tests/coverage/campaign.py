@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import Parameters
 from tests.coverage.bins import layer_points
 from tests.coverage.commands import COMMAND_POINTS
 from tests.coverage.machine import Machine, Mismatch

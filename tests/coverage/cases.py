@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from host.compiler import Geometry, Planes, Port, Raw, Step
-from hw.contract.precision import Operand, Pass, Precision, value_range
-from sim.cosim.stalls import BusStalls, Stall
-from sim.memory_model import MemoryModel
+from fractrain.host.compiler import Geometry, Planes, Port, Raw, Step
+from fractrain.hw.contract.precision import Operand, Pass, Precision, value_range
+from fractrain.sim.cosim.stalls import BusStalls, Stall
+from fractrain.sim.memory_model import MemoryModel
 
 Values = NDArray[np.int64]
 

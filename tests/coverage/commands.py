@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     ZERO_BOTTOM,
     ZERO_LEFT,
     ZERO_RIGHT,
@@ -19,7 +19,7 @@ from hw.contract.commands import (
     Store,
     Variant,
 )
-from hw.contract.precision import Precision
+from fractrain.hw.contract.precision import Precision
 from tests.coverage.points import Coverage, Point
 
 NINE_SLOTS = range(9)

@@ -22,15 +22,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gen.designs import ENGINE_NAME, Flavour, make_engine
-from gen.verilog import emit
-from host.compiler import Geometry, Planes, Port, Step
-from hw.contract.configuration_checks import WINDOW_PATTERNS
-from hw.contract.parameters import SPATIAL_BITS, Parameters
-from hw.contract.precision import Precision
-from sim.cosim.compile import Design
-from sim.cosim.convolution import convolution_design
-from sim.cosim.toolchain import require_tools, tool_environment
+from fractrain.gen.designs import ENGINE_NAME, Flavour, make_engine
+from fractrain.gen.verilog import emit
+from fractrain.host.compiler import Geometry, Planes, Port, Step
+from fractrain.hw.contract.configuration_checks import WINDOW_PATTERNS
+from fractrain.hw.contract.parameters import SPATIAL_BITS, Parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.sim.cosim.compile import Design
+from fractrain.sim.cosim.convolution import convolution_design
+from fractrain.sim.cosim.toolchain import require_tools, tool_environment
 from tests.coverage.arrays import oversized
 from tests.coverage.bins import layer_points
 from tests.coverage.cases import Case, Run

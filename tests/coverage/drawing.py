@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from host.compiler import Geometry
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Pass, Precision
-from sim.cosim.stalls import BusStalls, Stall
-from sim.memory_model import MemoryModel
+from fractrain.host.compiler import Geometry
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Pass, Precision
+from fractrain.sim.cosim.stalls import BusStalls, Stall
+from fractrain.sim.memory_model import MemoryModel
 from tests.coverage import bins
 
 Target = tuple[str, str, str, str]

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from sim.cosim.cache import build_root
+from fractrain.sim.cosim.cache import build_root
 from tests.coverage.campaign import Campaign
 from tests.coverage.cases import parse_case
 from tests.coverage.machine import Mismatch

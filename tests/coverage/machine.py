@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from host.compiler import Planes, Program, Step, compile_program, skipped
-from hw.contract.commands import Format, Store, Tag
-from hw.contract.errors import MachineError, ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
-from sim.cosim.compile import Design
-from sim.cosim.convolution import ConvolutionSimulation, RunResult
-from sim.functional import FunctionalMachine
+from fractrain.host.compiler import Planes, Program, Step, compile_program, skipped
+from fractrain.hw.contract.commands import Format, Store, Tag
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.sim.cosim.compile import Design
+from fractrain.sim.cosim.convolution import ConvolutionSimulation, RunResult
+from fractrain.sim.functional import FunctionalMachine
 from tests.coverage import bins, reference
 from tests.coverage.cases import Case, Run, Values
 from tests.coverage.commands import record_commands

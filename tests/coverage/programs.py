@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from host.compiler import Geometry, Planes, Port, Raw, Step
-from host.compiler.results import Destination
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Pass, Precision
+from fractrain.host.compiler import Geometry, Planes, Port, Raw, Step
+from fractrain.host.compiler.results import Destination
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Pass, Precision
 from tests.coverage import bins
 from tests.coverage.cases import Case, Run
 from tests.coverage.drawing import (

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from host.compiler import Geometry, Planes, Step
-from hw.contract.precision import Pass, Precision
+from fractrain.host.compiler import Geometry, Planes, Step
+from fractrain.hw.contract.precision import Pass, Precision
 
 Values = NDArray[np.int64]
 

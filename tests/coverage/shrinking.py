@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from host.compiler import Geometry, Raw, Step
-from hw.contract.errors import ParameterError
-from hw.contract.precision import Precision
-from sim.cosim.stalls import BusStalls
-from sim.memory_model import MemoryModel
+from fractrain.host.compiler import Geometry, Raw, Step
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import Precision
+from fractrain.sim.cosim.stalls import BusStalls
+from fractrain.sim.memory_model import MemoryModel
 from tests.coverage.cases import Case
 from tests.coverage.machine import Machine, Mismatch
 

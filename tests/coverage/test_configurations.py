@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.contract.parameters import Parameters
-from sim.cosim import compile as compilation
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cosim import compile as compilation
 from tests.coverage.arrays import arrays, oversized
 from tests.coverage.configurations import SMALL, configurations, design_of, layers, simulate
 from tests.host.compiler.running import check

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from host.compiler import Geometry, Step
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Pass, Precision
-from sim.cosim.cache import build_root
+from fractrain.host.compiler import Geometry, Step
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass, Precision
+from fractrain.sim.cosim.cache import build_root
 from tests.coverage import reference
 from tests.coverage.campaign import Campaign
 from tests.coverage.cases import Case, Run, parse_case

@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Assert, Assume, Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.signature import AXI3_READ, AXI3_WRITE
+from fractrain.hw.axi.signature import AXI3_READ, AXI3_WRITE
 
 __all__ = ["Lengths", "ReadRules", "WriteRules"]
 

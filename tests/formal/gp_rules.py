@@ -7,9 +7,9 @@ from amaranth.hdl import Array, Assert, Assume, Cat, Const, Cover, Module, Mux, 
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.signature import BURST_INCR, DECERR, OKAY, SLVERR
-from hw.contract.zynq import REGISTERS_BASE
-from hw.zynq.gp_bridge import _Reads, _Writes
+from fractrain.hw.axi.signature import BURST_INCR, DECERR, OKAY, SLVERR
+from fractrain.hw.contract.zynq import REGISTERS_BASE
+from fractrain.hw.zynq.gp_bridge import _Reads, _Writes
 
 __all__ = [
     "ACCESSED",

@@ -16,11 +16,11 @@ from pathlib import Path
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from gen.plain_paths import plain_path
-from gen.tool_environment import python_environment
-from hw.rtlil import without_zeros
-from sim.cosim.cache import build_root
-from sim.progress import activity
+from fractrain.gen.plain_paths import plain_path
+from fractrain.gen.tool_environment import python_environment
+from fractrain.hw.rtlil import without_zeros
+from fractrain.sim.cosim.cache import build_root
+from fractrain.sim.progress import activity
 
 __all__ = ["ProofFailed", "claims", "prove", "refute"]
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from gen.build import generate
-from gen.build_hash import build_hash, hash_register
-from gen.designs import ENGINE_NAME
-from gen.manifest import MANIFEST_NAME, Manifest, read_manifest
-from gen.port import Port
-from hw.contract.parameters import load_parameters
-from hw.contract.registers import RegisterMap
-from hw.mac.flavour import Flavour
+from fractrain.gen.build import generate
+from fractrain.gen.build_hash import build_hash, hash_register
+from fractrain.gen.designs import ENGINE_NAME
+from fractrain.gen.manifest import MANIFEST_NAME, Manifest, read_manifest
+from fractrain.gen.port import Port
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.registers import RegisterMap
+from fractrain.hw.mac.flavour import Flavour
 
 FLAVOURS = [pytest.param(each, id=each.value) for each in Flavour]
 
@@ -97,7 +97,7 @@ def test_same_bytes_from_another_process_folder_and_hash_seed(tmp_path: Path) ->
         folder = tmp_path / name
         folder.mkdir()
         subprocess.run(
-            [sys.executable, "-m", "host.cli.main", "generate", "--config", "tiny", "--out", "out"],
+            [sys.executable, "-m", "fractrain", "generate", "--config", "tiny", "--out", "out"],
             cwd=folder,
             env=os.environ
             | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},

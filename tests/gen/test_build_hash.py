@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gen.build_hash import build_hash, hash_register
-from hw.contract.parameters import Parameters, load_parameters
+from fractrain.gen.build_hash import build_hash, hash_register
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gen import plain_paths
-from gen.plain_paths import is_plain, plain_path, plain_workspace, temporary_root
-from hw.contract.errors import DataError
+from fractrain.gen import plain_paths
+from fractrain.gen.plain_paths import is_plain, plain_path, plain_workspace, temporary_root
+from fractrain.hw.contract.errors import DataError
 
 ODD_NAMES = [
     *("one space", "a(b)", "a[b]", "it's", 'a"b', "a$b", "a#b", "a%b", "a&b", "a;b", "a\\b"),

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from gen.bitstream.manifest import (
+from fractrain.gen.bitstream.manifest import (
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,
     Utilization,
 )
-from gen.manifest import MANIFEST_NAME, FileEntry, Manifest
-from gen.publish import check_replaceable, publish, withdraw
-from hw.contract.errors import DataError, ParameterError
-from hw.contract.parameters import load_parameters
+from fractrain.gen.manifest import MANIFEST_NAME, FileEntry, Manifest
+from fractrain.gen.publish import check_replaceable, publish, withdraw
+from fractrain.hw.contract.errors import DataError, ParameterError
+from fractrain.hw.contract.parameters import load_parameters
 
 
 def build(**contents: str) -> dict[str, bytes]:

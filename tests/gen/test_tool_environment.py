@@ -2,7 +2,11 @@
 
 import pytest
 
-from gen.tool_environment import chosen_environment, python_environment, script_environment
+from fractrain.gen.tool_environment import (
+    chosen_environment,
+    python_environment,
+    script_environment,
+)
 
 ORDERS = (
     *("VERILATOR_BIN", "VERILATOR_ROOT", "VERILATOR_GDB", "CXX", "CXXFLAGS", "CPPFLAGS", "LDFLAGS"),

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from gen.synthesis.parts import PARTS
-from hw.contract.parameters import load_parameters, preset_names
-from sim.cosim.convolution import convolution_design
+from fractrain.gen.synthesis.parts import PARTS
+from fractrain.hw.contract.parameters import load_parameters, preset_names
+from fractrain.sim.cosim.convolution import convolution_design
 from tests.coverage.arrays import arrays, oversized
 
 LONGEST_LINE = 20_000

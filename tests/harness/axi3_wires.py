@@ -4,7 +4,7 @@ from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.signature import AXI3
+from fractrain.hw.axi.signature import AXI3
 
 
 class Axi3Wires(wiring.Component):

@@ -18,11 +18,11 @@ import pytest
 from amaranth.lib import wiring
 from cocotb_tools.runner import get_runner
 
-from gen.plain_paths import plain_path, plain_workspace, temporary_root
-from hw.shared_module import ModuleLibrary
-from sim.cosim.cache import build_root, cached_folder, content_hash
-from sim.cosim.toolchain import require_tools, tool_environment, tool_versions
-from sim.progress import activity
+from fractrain.gen.plain_paths import plain_path, plain_workspace, temporary_root
+from fractrain.hw.shared_module import ModuleLibrary
+from fractrain.sim.cosim.cache import build_root, cached_folder, content_hash
+from fractrain.sim.cosim.toolchain import require_tools, tool_environment, tool_versions
+from fractrain.sim.progress import activity
 
 DEFAULT_SEED = 1
 COCOTB_FOLDERS = ("libs_dir", "share_dir")

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.accelerator import BACKENDS, Accelerator, open_accelerator
-from host.counters import Counters
-from hw.contract.errors import DataError, MachineError, ParameterError
-from hw.contract.parameters import load_parameters
-from sim.golden import definition
+from fractrain.host.accelerator import BACKENDS, Accelerator, open_accelerator
+from fractrain.host.counters import Counters
+from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.sim.golden import definition
 
 
 @pytest.fixture

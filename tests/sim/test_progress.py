@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from host.cli.main import main
-from sim import progress
+from fractrain.host.cli.main import main
+from fractrain.sim import progress
 
 
 class Terminal(io.StringIO):
@@ -140,7 +140,7 @@ def test_an_error_begins_on_a_clean_line(
         clock.pass_(3)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("host.cli.simulate.record_training_step", fail)
+    monkeypatch.setattr("fractrain.host.cli.simulate.record_training_step", fail)
     assert main(["simulate", "--out", str(tmp_path)]) == 130
     assert terminal.getvalue().endswith(" s\r\x1b[K")
     clock.pass_(50)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from host.cli.main import main
+from fractrain.host.cli.main import main
 
 __all__ = ["LONGEST_LINE", "Outcome", "WrongInput", "carry_out", "complaints"]
 

@@ -10,20 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from host.accelerator import Accelerator, Integers
-from host.backends.torch.elementwise import TorchElementwise
-from host.backends.torch.exact import ErrorSums, ForwardSums, GradientSums, Operand, exact_sums
-from host.backends.torch.kernels import DirectKernels, Kernels, MatrixKernels
-from host.backends.torch.known import KnownRanges
-from host.backends.torch.probe import check_exactness, to_device
-from host.backends.torch.settings import exact_float32, refuse_reduced_precision
-from host.compiler import Step
-from host.optional import needs_extra
-from host.real_convolutions import RealConvolutions
-from hw.contract.errors import ParameterError
-from hw.contract.layout import check_values
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision, value_range
+from fractrain.host.accelerator import Accelerator, Integers
+from fractrain.host.backends.torch.elementwise import TorchElementwise
+from fractrain.host.backends.torch.exact import (
+    ErrorSums,
+    ForwardSums,
+    GradientSums,
+    Operand,
+    exact_sums,
+)
+from fractrain.host.backends.torch.kernels import DirectKernels, Kernels, MatrixKernels
+from fractrain.host.backends.torch.known import KnownRanges
+from fractrain.host.backends.torch.probe import check_exactness, to_device
+from fractrain.host.backends.torch.settings import exact_float32, refuse_reduced_precision
+from fractrain.host.compiler import Step
+from fractrain.host.optional import needs_extra
+from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.layout import check_values
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision, value_range
 
 Tensor = Any
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.backends.torch.known import KnownRanges
-from host.backends.torch.random_fractions import DeviceFractions, HostFractions
-from host.numerics.affine import SMALLEST_SCALE
-from host.numerics.elementwise import Elementwise, Normalized, elements
-from host.numerics.quantization import (
+from fractrain.host.backends.torch.known import KnownRanges
+from fractrain.host.backends.torch.random_fractions import DeviceFractions, HostFractions
+from fractrain.host.numerics.affine import SMALLEST_SCALE
+from fractrain.host.numerics.elementwise import Elementwise, Normalized, elements
+from fractrain.host.numerics.quantization import (
     SMALLEST_MAXIMUM,
     Quantized,
     WeightLevels,

@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.backends.torch.kernels import Kernels, Pair
+from fractrain.host.backends.torch.kernels import Kernels, Pair
 
 Tensor = Any
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.backends.torch.exact import FLOAT32_BOUND
-from host.backends.torch.kernels import Kernels
-from hw.contract.errors import MachineError
-from sim.golden import definition
+from fractrain.host.backends.torch.exact import FLOAT32_BOUND
+from fractrain.host.backends.torch.kernels import Kernels
+from fractrain.hw.contract.errors import MachineError
+from fractrain.sim.golden import definition
 
 Tensor = Any
 

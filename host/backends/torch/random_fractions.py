@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from host.random_streams import Stream
+from fractrain.host.random_streams import Stream
 
 Tensor = Any
 

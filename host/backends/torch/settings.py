@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from hw.contract.errors import MachineError
+from fractrain.hw.contract.errors import MachineError
 
 FPMATH_VARIABLES = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE")
 """By these, oneDNN may round float32 operands; PyTorch cannot override them."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from host.board.power.energy import energy
-from host.board.power.hwmon import Rail
-from host.board.power.record import (
+from fractrain.host.board.power.energy import energy
+from fractrain.host.board.power.hwmon import Rail
+from fractrain.host.board.power.record import (
     NAME,
     failure_line,
     part_line,
@@ -17,11 +17,11 @@ from host.board.power.record import (
     step_line,
     summarize,
 )
-from host.board.power.sampler import PowerSampler, Sample, watts
-from host.training.journal import Journal
-from host.training.measurements import put_aside
-from host.training.meter import Meter
-from hw.contract.errors import DataError
+from fractrain.host.board.power.sampler import PowerSampler, Sample, watts
+from fractrain.host.training.journal import Journal
+from fractrain.host.training.measurements import put_aside
+from fractrain.host.training.meter import Meter
+from fractrain.hw.contract.errors import DataError
 
 __all__ = ["PowerLog"]
 

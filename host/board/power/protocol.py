@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from host.board.power.energy import Statistics, energy, statistics
-from host.board.power.hwmon import Channel, Rail
-from host.board.power.sampler import PowerSampler, Sample, watts
+from fractrain.host.board.power.energy import Statistics, energy, statistics
+from fractrain.host.board.power.hwmon import Channel, Rail
+from fractrain.host.board.power.sampler import PowerSampler, Sample, watts
 
 __all__ = ["PHASES", "PhaseResult", "RailPower", "measure"]
 

@@ -18,9 +18,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from host.board.power.hwmon import Channel, Rail
-from host.board.power.sampler import Failure, Sample
-from hw.contract.errors import DataError
+from fractrain.host.board.power.hwmon import Channel, Rail
+from fractrain.host.board.power.sampler import Failure, Sample
+from fractrain.hw.contract.errors import DataError
 
 __all__ = [
     "FORMAT",

@@ -9,8 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-from host.board.power.hwmon import Channel, Files, Rail, find_channels, find_rails, read_channel
-from hw.contract.errors import ParameterError
+from fractrain.host.board.power.hwmon import (
+    Channel,
+    Files,
+    Rail,
+    find_channels,
+    find_rails,
+    read_channel,
+)
+from fractrain.hw.contract.errors import ParameterError
 
 __all__ = ["HIGHEST_RATE_HZ", "Failure", "PowerSampler", "Sample", "watts"]
 

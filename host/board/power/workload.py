@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from host.backends.board import BoardAccelerator
-from host.backends.cycle_limit import cycle_limit
-from host.board.device import BoardDevice
-from host.compiler import Geometry, Program, Step, compile_program
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass, Precision
+from fractrain.host.backends.board import BoardAccelerator
+from fractrain.host.backends.cycle_limit import cycle_limit
+from fractrain.host.board.device import BoardDevice
+from fractrain.host.compiler import Geometry, Program, Step, compile_program
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass, Precision
 
 __all__ = ["BITS", "Workload"]
 

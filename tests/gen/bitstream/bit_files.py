@@ -2,7 +2,7 @@
 
 import struct
 
-from gen.bitstream.bit_file import MAGIC
+from fractrain.gen.bitstream.bit_file import MAGIC
 
 # The words before the sync word in the bitstreams of 7-series FPGAs (UG470): padding, the
 # pattern for bus width detection, padding.

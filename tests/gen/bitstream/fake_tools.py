@@ -6,10 +6,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-from gen.zynq.interfaces import wrapper_interfaces
-from gen.zynq.names import ACCELERATOR_NAME
-from gen.zynq.sources import surroundings
-from hw.contract.parameters import Parameters
+from fractrain.gen.zynq.interfaces import wrapper_interfaces
+from fractrain.gen.zynq.names import ACCELERATOR_NAME
+from fractrain.gen.zynq.sources import surroundings
+from fractrain.hw.contract.parameters import Parameters
 from tests.gen.bitstream.bit_files import bit_file
 
 SCRIPTED_VIVADO = Path(__file__).parent / "scripted_vivado" / "main.tcl"

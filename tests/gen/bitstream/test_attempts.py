@@ -2,8 +2,8 @@
 
 import pytest
 
-from gen.bitstream.strategies import STRATEGIES
-from host.cli.bitstream import ATTEMPTS
+from fractrain.gen.bitstream.strategies import STRATEGIES
+from fractrain.host.cli.bitstream import ATTEMPTS
 from tests.gen.bitstream.vivado_runs import Build, Run
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gen.bitstream.bit_file import MAGIC, parse_bit, to_bin
-from hw.contract.errors import DataError
+from fractrain.gen.bitstream.bit_file import MAGIC, parse_bit, to_bin
+from fractrain.hw.contract.errors import DataError
 from tests.gen.bitstream.bit_files import PROLOGUE, SYNC, bit_file
 
 WORDS = st.binary(max_size=256).map(lambda data: data[: len(data) // 4 * 4])

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from gen.bitstream.board import require_board
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import load_parameters, preset_names
+from fractrain.gen.bitstream.board import require_board
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import load_parameters, preset_names
 
 POSSIBLE = (1, 2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 125, 200, 250)
 FRACTIONS = (166.667, 166.6667, 1000 / 6, 142.857, 1000 / 7, 111.111, 76.923, 7.937, 1.001)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gen.bitstream.constraints import bare_constraints, vivado_constraints
-from gen.zynq.names import BARE_NAME, WRAPPER_NAME
-from hw.contract.errors import DataError
-from hw.contract.parameters import load_parameters
+from fractrain.gen.bitstream.constraints import bare_constraints, vivado_constraints
+from fractrain.gen.zynq.names import BARE_NAME, WRAPPER_NAME
+from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.parameters import load_parameters
 from tests.gen.bitstream.fake_tools import quick_sources
 
 ROOT = Path(__file__).parents[3]
@@ -79,6 +79,6 @@ def test_installed_without_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None
     def files(name: str) -> None:
         raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr("gen.bitstream.constraints.resources.files", files)
+    monkeypatch.setattr("fractrain.gen.bitstream.constraints.resources.files", files)
     with pytest.raises(DataError, match=r"constraints/zc706/vivado\.xdc is not there"):
         vivado_constraints()

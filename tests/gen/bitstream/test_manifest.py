@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gen.bitstream.manifest import (
+from fractrain.gen.bitstream.manifest import (
     BIN_NAME,
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
@@ -15,9 +15,9 @@ from gen.bitstream.manifest import (
     Utilization,
     read_bitstream_manifest,
 )
-from gen.manifest import FileEntry
-from hw.contract.errors import DataError
-from hw.contract.parameters import load_parameters
+from fractrain.gen.manifest import FileEntry
+from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.parameters import load_parameters
 
 MANIFEST = BitstreamManifest(
     config="tiny",

@@ -2,8 +2,13 @@
 
 import pytest
 
-from gen.bitstream.messages import FATAL_WARNINGS, TOLERATED, check_message_id, first_fatal
-from hw.contract.errors import ParameterError
+from fractrain.gen.bitstream.messages import (
+    FATAL_WARNINGS,
+    TOLERATED,
+    check_message_id,
+    first_fatal,
+)
+from fractrain.hw.contract.errors import ParameterError
 
 HARMLESS = [
     "INFO: [Synth 8-6157] synthesizing module",

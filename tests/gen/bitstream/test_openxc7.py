@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gen.bitstream.bit_file import parse_bit
-from gen.bitstream.constraints import bare_constraints
-from gen.bitstream.flow import Made, Request
-from gen.bitstream.manifest import Slack, Utilization
-from gen.bitstream.openxc7 import TOOLS, OpenFlow
-from gen.zynq.names import BARE_NAME
-from hw.contract.errors import FractrainError, MissingToolError
-from hw.contract.parameters import load_parameters
+from fractrain.gen.bitstream.bit_file import parse_bit
+from fractrain.gen.bitstream.constraints import bare_constraints
+from fractrain.gen.bitstream.flow import Made, Request
+from fractrain.gen.bitstream.manifest import Slack, Utilization
+from fractrain.gen.bitstream.openxc7 import TOOLS, OpenFlow
+from fractrain.gen.zynq.names import BARE_NAME
+from fractrain.hw.contract.errors import FractrainError, MissingToolError
+from fractrain.hw.contract.parameters import load_parameters
 from tests.gen.bitstream.bit_files import bit_file
 from tests.gen.bitstream.fake_tools import write_open_tools, write_python
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gen.bitstream import processes
-from gen.bitstream.processes import run_logged
-from gen.bitstream.script_runs import run_script
-from hw.contract.errors import DataError, FractrainError, MissingToolError
+from fractrain.gen.bitstream import processes
+from fractrain.gen.bitstream.processes import run_logged
+from fractrain.gen.bitstream.script_runs import run_script
+from fractrain.hw.contract.errors import DataError, FractrainError, MissingToolError
 
 
 def alive(pid: int) -> bool:
@@ -90,7 +90,7 @@ def test_control_c_at_a_terminal(tmp_path: Path, project_root: Path) -> None:
     program = """
 import sys
 from pathlib import Path
-from gen.bitstream.processes import run_logged
+from fractrain.gen.bitstream.processes import run_logged
 say = lambda line: print(line, flush=True)
 run_logged(["sh", "-c", "echo $$; sleep 1000"], Path("."), Path("log"), say)
 """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gen.bitstream.template import fill, tcl_list
+from fractrain.gen.bitstream.template import fill, tcl_list
 
 
 def test_fill() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gen.bitstream.constraints import VIVADO
-from gen.bitstream.vivado import REPORTS
+from fractrain.gen.bitstream.constraints import VIVADO
+from fractrain.gen.bitstream.vivado import REPORTS
 from tests.gen.bitstream.vivado_runs import STAGES, Build
 
 CALLED = (

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gen.bitstream.strategies import STRATEGIES
-from gen.bitstream.vivado import REPORTS
-from gen.bitstream.vivado_script import PARTS, vivado_script
-from hw.contract.parameters import load_parameters
+from fractrain.gen.bitstream.strategies import STRATEGIES
+from fractrain.gen.bitstream.vivado import REPORTS
+from fractrain.gen.bitstream.vivado_script import PARTS, vivado_script
+from fractrain.hw.contract.parameters import load_parameters
 from tests.gen.bitstream.fake_tools import SCRIPTED_VIVADO
 from tests.gen.bitstream.vivado_runs import STAGES, Build, with_ports
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from hw.contract.parameters import Parameters, load_parameters
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 
 STAGES = [
     *("Vivado and its devices", "project", "block design", "generation of the block design"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gen.synthesis.netlist import Netlist, parse_netlist
+from fractrain.gen.synthesis.netlist import Netlist, parse_netlist
 
 OUTPUT_PINS = {"O", "O5", "O6", "Q", "CO", "P", "DOADO", "DOBDO", "DOA", "DOB", "DOC", "DOD"}
 

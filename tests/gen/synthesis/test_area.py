@@ -2,9 +2,9 @@
 
 import pytest
 
-from gen.synthesis.area import area_of_cells, module_areas, total_area
-from gen.synthesis.netlist import parse_netlist
-from hw.contract.errors import DataError
+from fractrain.gen.synthesis.area import area_of_cells, module_areas, total_area
+from fractrain.gen.synthesis.netlist import parse_netlist
+from fractrain.hw.contract.errors import DataError
 from tests.gen.synthesis.netlists import cell, flip_flop, lut, module, netlist
 
 

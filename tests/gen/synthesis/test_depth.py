@@ -2,9 +2,9 @@
 
 import pytest
 
-from gen.synthesis.depth import Depth, TimingPath, logic_depth
-from gen.synthesis.flat import flatten
-from hw.contract.errors import DataError
+from fractrain.gen.synthesis.depth import Depth, TimingPath, logic_depth
+from fractrain.gen.synthesis.flat import flatten
+from fractrain.hw.contract.errors import DataError
 from tests.gen.synthesis.netlists import cell, flip_flop, lut, module, netlist
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from gen.synthesis import kept_figures as module
-from gen.synthesis.figures import Figures
-from gen.synthesis.kept_figures import keep_figures, kept_figures
-from hw.contract.errors import DataError
-from hw.contract.parameters import load_parameters
+from fractrain.gen.synthesis import kept_figures as module
+from fractrain.gen.synthesis.figures import Figures
+from fractrain.gen.synthesis.kept_figures import keep_figures, kept_figures
+from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.parameters import load_parameters
 
 TINY = load_parameters("tiny")
 FIGURES = Figures(

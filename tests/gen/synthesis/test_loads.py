@@ -1,7 +1,7 @@
 """Fan-out of hand-made netlists."""
 
-from gen.synthesis.flat import flatten
-from gen.synthesis.loads import Loaded, measure_loads
+from fractrain.gen.synthesis.flat import flatten
+from fractrain.gen.synthesis.loads import Loaded, measure_loads
 from tests.gen.synthesis.netlists import cell, flip_flop, lut, module, netlist
 
 INPUTS = {"clk": [2], "rst": [3], "rows__0": [4, 5], "control": [6]}

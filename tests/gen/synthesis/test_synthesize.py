@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gen.synthesis import yosys
-from gen.synthesis.figures import measure
-from gen.synthesis.netlist import Netlist
-from gen.synthesis.parts import PARTS
-from gen.synthesis.yosys import synthesize
-from hw.contract.errors import MachineError
-from hw.contract.parameters import Parameters, load_parameters
+from fractrain.gen.synthesis import yosys
+from fractrain.gen.synthesis.figures import measure
+from fractrain.gen.synthesis.netlist import Netlist
+from fractrain.gen.synthesis.parts import PARTS
+from fractrain.gen.synthesis.yosys import synthesize
+from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 
 COUNTER = """
 module counter(input clk, input [3:0] step, output reg [7:0] count);
@@ -150,7 +150,7 @@ def test_kill_leaves_nothing_that_looks_complete(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
 import os
-from gen.synthesis import yosys
+from fractrain.gen.synthesis import yosys
 def die(work, progress):
     (work / "netlist.json").write_text("{{")
     os.kill(os.getpid(), 9)

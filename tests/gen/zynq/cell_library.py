@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen.synthesis.yosys import RUN
-from gen.tool_environment import python_environment
+from fractrain.gen.synthesis.yosys import RUN
+from fractrain.gen.tool_environment import python_environment
 
 __all__ = ["PRIMITIVES", "Primitive", "empty_module", "primitives", "run_yosys"]
 

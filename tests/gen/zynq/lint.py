@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME
-from gen.zynq.sources import sources
-from hw.contract.parameters import load_parameters
-from sim.cosim.toolchain import require_tools, tool_environment
+from fractrain.gen.zynq.names import ACCELERATOR_NAME, BARE_NAME
+from fractrain.gen.zynq.sources import sources
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.sim.cosim.toolchain import require_tools, tool_environment
 from tests.gen.zynq.cell_library import empty_module, primitives
 
 __all__ = ["Complaint", "lint"]

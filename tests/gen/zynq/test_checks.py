@@ -12,13 +12,13 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-from gen.verilog import emit
-from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
-from gen.zynq.sources import surroundings
-from hw.contract.parameters import load_parameters
-from hw.mac.flavour import Flavour
-from hw.zynq.accelerator import ZynqAccelerator, accelerator_signature
-from sim.cosim.designs import cached_design
+from fractrain.gen.verilog import emit
+from fractrain.gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
+from fractrain.gen.zynq.sources import surroundings
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.mac.flavour import Flavour
+from fractrain.hw.zynq.accelerator import ZynqAccelerator, accelerator_signature
+from fractrain.sim.cosim.designs import cached_design
 from tests.gen.zynq.cell_library import primitives, run_yosys
 from tests.gen.zynq.lint import lint
 

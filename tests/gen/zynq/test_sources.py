@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from gen.build_hash import build_hash, hash_register
-from gen.zynq import primitives
-from gen.zynq import sources as module
-from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
-from gen.zynq.sources import sources
-from hw.contract.errors import MissingToolError
-from hw.mac.flavour import Flavour
+from fractrain.gen.build_hash import build_hash, hash_register
+from fractrain.gen.zynq import primitives
+from fractrain.gen.zynq import sources as module
+from fractrain.gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
+from fractrain.gen.zynq.sources import sources
+from fractrain.hw.contract.errors import MissingToolError
+from fractrain.hw.mac.flavour import Flavour
 from tests.hw.machines import machine
 from tests.hw.refusals import assert_refused
 

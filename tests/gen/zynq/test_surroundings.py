@@ -8,14 +8,14 @@ import pytest
 from amaranth.hdl import Value
 from amaranth.lib.wiring import In
 
-from gen.verilog import Port
-from gen.zynq.bare import bare_text
-from gen.zynq.interfaces import wrapper_interfaces
-from gen.zynq.names import BARE_NAME, WRAPPER_NAME
-from gen.zynq.primitives import primitive_ports
-from gen.zynq.sources import surroundings
-from hw.contract.errors import DataError
-from hw.zynq.accelerator import accelerator_signature
+from fractrain.gen.verilog import Port
+from fractrain.gen.zynq.bare import bare_text
+from fractrain.gen.zynq.interfaces import wrapper_interfaces
+from fractrain.gen.zynq.names import BARE_NAME, WRAPPER_NAME
+from fractrain.gen.zynq.primitives import primitive_ports
+from fractrain.gen.zynq.sources import surroundings
+from fractrain.hw.contract.errors import DataError
+from fractrain.hw.zynq.accelerator import accelerator_signature
 from tests.gen.zynq.cell_library import PRIMITIVES, primitives
 from tests.hw.machines import machine
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from host.accelerator import Accelerator, open_accelerator
+from fractrain.host.accelerator import Accelerator, open_accelerator
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from host.shapes import output_size
+from fractrain.host.shapes import output_size
 
 __all__ = ["assert_same_integers", "operands", "three_passes"]
 
@@ -55,7 +55,7 @@ def assert_same_integers(found: list[Any], truth: list[np.ndarray]) -> None:
     """``found``, PyTorch's tensors, equals ``truth``; what came as float32 holds it exactly."""
     import torch  # optional: tests that need it are skipped without
 
-    from host.backends.torch.exact import FLOAT32_BOUND
+    from fractrain.host.backends.torch.exact import FLOAT32_BOUND
 
     for one, other in zip(found, truth, strict=True):
         if one.dtype == torch.float32:

@@ -10,22 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.accelerator import open_accelerator
-from host.backends import board as board_module
-from host.backends.board import BoardAccelerator
-from host.board import runner
-from host.board.bitstream import NOTE
-from host.board.device import BoardDevice
-from host.board.linux import LinuxSystem
-from host.compiler import Geometry, Planes, Port, Step, compile_program
-from hw.contract.commands import Fault
-from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import DataError, MachineError, ParameterError
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Pass, Precision
-from hw.contract.registers import CONTROL, IDLE, START, STATUS, WINDOW_FIRST, WINDOW_LAST
-from sim.board import SimulatedBoard
-from sim.cosim.convolution_faults import BusFaults, ErrorRegion
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.backends import board as board_module
+from fractrain.host.backends.board import BoardAccelerator
+from fractrain.host.board import runner
+from fractrain.host.board.bitstream import NOTE
+from fractrain.host.board.device import BoardDevice
+from fractrain.host.board.linux import LinuxSystem
+from fractrain.host.compiler import Geometry, Planes, Port, Step, compile_program
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.engine_fault import EngineFault
+from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass, Precision
+from fractrain.hw.contract.registers import CONTROL, IDLE, START, STATUS, WINDOW_FIRST, WINDOW_LAST
+from fractrain.sim.board import SimulatedBoard
+from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from tests.host.board.plain_board import plain_board
 from tests.host.compiler.running import random_operands, three_passes
 

@@ -8,18 +8,18 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from host.accelerator import Accelerator
-from host.backends import cosim
-from host.backends.cosim import CosimAccelerator
-from host.compiler import Geometry, Planes, Port, Step, compile_program, planning
-from host.counters import Counters
-from hw.contract.commands import Fault, Tag
-from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import MachineError, ParameterError
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Pass, Precision
-from sim.cosim.convolution_faults import BusFaults, ErrorRegion
-from sim.memory_model import MemoryModel
+from fractrain.host.accelerator import Accelerator
+from fractrain.host.backends import cosim
+from fractrain.host.backends.cosim import CosimAccelerator
+from fractrain.host.compiler import Geometry, Planes, Port, Step, compile_program, planning
+from fractrain.host.counters import Counters
+from fractrain.hw.contract.commands import Fault, Tag
+from fractrain.hw.contract.engine_fault import EngineFault
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass, Precision
+from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
+from fractrain.sim.memory_model import MemoryModel
 from tests.coverage import reference
 from tests.host.compiler.running import random_operands, three_passes
 from tests.host.compiler.test_program import network

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from host.accelerator import open_accelerator
-from host.backends.engine import EngineAccelerator, Outcome
-from host.compiler import Geometry, Program, Results, compile_program
-from host.counters import Counters
-from host.machine_work import MachineWork, ProgramRun, program_work
-from hw.contract.commands import Tag
-from hw.contract.errors import MachineError, ParameterError
-from hw.contract.precision import Precision
-from hw.contract.registers import COUNTERS
-from sim.functional import FunctionalMachine
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.backends.engine import EngineAccelerator, Outcome
+from fractrain.host.compiler import Geometry, Program, Results, compile_program
+from fractrain.host.counters import Counters
+from fractrain.host.machine_work import MachineWork, ProgramRun, program_work
+from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.registers import COUNTERS
+from fractrain.sim.functional import FunctionalMachine
 from tests.host.compiler.running import random_operands, three_passes
 from tests.host.compiler.test_program import network
 from tests.hw.machines import machine

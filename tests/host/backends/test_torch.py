@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host.accelerator import Accelerator
-from sim import golden
+from fractrain.host.accelerator import Accelerator
+from fractrain.sim import golden
 from tests.host.backends.passes import assert_same_integers, operands, three_passes
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
 pytest.importorskip("array_api_compat", reason="array-api-compat is not installed: make torch")
 
-from host.backends.torch import exact  # noqa: E402
-from host.backends.torch.exact import (  # noqa: E402
+from fractrain.host.backends.torch import exact  # noqa: E402
+from fractrain.host.backends.torch.exact import (  # noqa: E402
     FLOAT32_BOUND,
     ErrorSums,
     ForwardSums,
@@ -25,9 +25,9 @@ from host.backends.torch.exact import (  # noqa: E402
     Operand,
     exact_sums,
 )
-from host.backends.torch.kernels import DirectKernels, Kernels, MatrixKernels  # noqa: E402
-from host.backends.torch.probe import to_device  # noqa: E402
-from host.backends.torch.settings import exact_float32  # noqa: E402
+from fractrain.host.backends.torch.kernels import DirectKernels, Kernels, MatrixKernels  # noqa: E402
+from fractrain.host.backends.torch.probe import to_device  # noqa: E402
+from fractrain.host.backends.torch.settings import exact_float32  # noqa: E402
 
 Geometry = dict[str, Any]
 
@@ -134,7 +134,7 @@ def test_both_kernels_by_both_kinds_of_bounds(
 def test_matrix_kernels_in_groups_of_images(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("host.backends.torch.kernels.COLUMN_ELEMENTS", 3 * 27 * 36)
+    monkeypatch.setattr("fractrain.host.backends.torch.kernels.COLUMN_ELEMENTS", 3 * 27 * 36)
     bits = (4, 4, 4)
     a, w, e = operands(rng, (8, 3, 5), (6, 6), (3, 3), bits, 1, 1)
     x, y, z = (to_device(each, "cpu") for each in (a, w, e))

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.accelerator import Accelerator
-from host.numerics.elementwise import Elementwise
-from host.numerics.quantization import Quantized, WeightLevels, signed_range
+from fractrain.host.accelerator import Accelerator
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.quantization import Quantized, WeightLevels, signed_range
 from tests.host.backends.statistics import assert_uniform
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
 pytest.importorskip("array_api_compat", reason="array-api-compat is not installed: make torch")
 
-from host.backends.torch import random_fractions  # noqa: E402
-from host.backends.torch.elementwise import TorchElementwise  # noqa: E402
-from host.backends.torch.known import KnownRanges  # noqa: E402
-from host.backends.torch.random_fractions import DeviceFractions, HostFractions  # noqa: E402
+from fractrain.host.backends.torch import random_fractions  # noqa: E402
+from fractrain.host.backends.torch.elementwise import TorchElementwise  # noqa: E402
+from fractrain.host.backends.torch.known import KnownRanges  # noqa: E402
+from fractrain.host.backends.torch.random_fractions import DeviceFractions, HostFractions  # noqa: E402
 
 NUMPY = Elementwise()
 
@@ -170,7 +170,7 @@ def test_the_accelerator_does_not_look_at_what_was_quantized(
     )
     e = elementwise.from_host(reals(rng, 2, 4, 7, 7))
     images = elementwise.from_host(rng.integers(0, 256, (2, 3, 7, 7), np.uint8))
-    monkeypatch.setattr("host.backends.torch.accelerator._range_of", looked)
+    monkeypatch.setattr("fractrain.host.backends.torch.accelerator._range_of", looked)
     a = elementwise.quantize_activations(x, 5, x.max())
     v = elementwise.quantize_weights(w, 4, WeightLevels.ODD)
     q = elementwise.quantize_errors(e, 6, elementwise.rounding(0, 0))

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.accelerator import Accelerator, open_accelerator
-from hw.contract.errors import MachineError, MissingToolError, ParameterError
-from sim import golden
+from fractrain.host.accelerator import Accelerator, open_accelerator
+from fractrain.hw.contract.errors import MachineError, MissingToolError, ParameterError
+from fractrain.sim import golden
 from tests.host.backends.passes import assert_same_integers, operands, three_passes
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
 pytest.importorskip("array_api_compat", reason="array-api-compat is not installed: make torch")
 
-from host.backends.torch.kernels import DirectKernels  # noqa: E402
-from host.backends.torch.probe import check_exactness  # noqa: E402
-from host.backends.torch.settings import exact_float32  # noqa: E402
+from fractrain.host.backends.torch.kernels import DirectKernels  # noqa: E402
+from fractrain.host.backends.torch.probe import check_exactness  # noqa: E402
+from fractrain.host.backends.torch.settings import exact_float32  # noqa: E402
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "", "cpu:0", 0])

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.accelerator import Accelerator, open_accelerator
-from host.compiler import compile_program
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Precision
-from sim import golden
+from fractrain.host.accelerator import Accelerator, open_accelerator
+from fractrain.host.compiler import compile_program
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.sim import golden
 from tests.host.compiler.running import random_operands
 from tests.host.compiler.test_program import network
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
 pytest.importorskip("array_api_compat", reason="array-api-compat is not installed: make torch")
 
-from host.backends.torch.known import KnownRanges  # noqa: E402
+from fractrain.host.backends.torch.known import KnownRanges  # noqa: E402
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.accelerator import open_accelerator
-from host.networks.parameter import weights_sha256
-from host.training.recipe import Recipe
-from host.training.trainer import DivergenceError, StepReport, Trainer
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.networks.parameter import weights_sha256
+from fractrain.host.training.recipe import Recipe
+from fractrain.host.training.trainer import DivergenceError, StepReport, Trainer
 from tests.host.training.test_trainer import GATED, PLAN, STATIC, trainer_of
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torch")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gen.build_hash import build_hash, hash_register
-from host.board.linux import LinuxSystem
-from hw.contract.parameters import load_parameters
-from hw.contract.registers import BUILD_HASH, ID, IDENTITY, IDLE, STATUS
-from sim.board.slcr import CLOCK, SHIFTERS, SLCR_ADDRESS, SLCR_BYTES
-from sim.board.tree import write_tree
+from fractrain.gen.build_hash import build_hash, hash_register
+from fractrain.host.board.linux import LinuxSystem
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.registers import BUILD_HASH, ID, IDENTITY, IDLE, STATUS
+from fractrain.sim.board.slcr import CLOCK, SHIFTERS, SLCR_ADDRESS, SLCR_BYTES
+from fractrain.sim.board.tree import write_tree
 
 TINY = load_parameters("tiny")
 BUFFER = 0x1010_0000, 1 << 16

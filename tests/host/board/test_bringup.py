@@ -7,19 +7,19 @@ import time
 import numpy as np
 import pytest
 
-from host.backends.board import BoardAccelerator
-from host.board import bringup_checks, runner
-from host.board.bitstream import read_note
-from host.board.bringup import STAGES, StageResult, bring_up
-from host.board.device import BoardDevice
-from host.board.status import board_status
-from hw.contract.errors import MachineError
-from hw.contract.parameters import load_parameters
-from sim.board import INJECTIONS, BusHang, SimulatedBoard
-from sim.board.board import MARGIN_BYTES
-from sim.board.devices import UioDevice
-from sim.board.injections import MENDED
-from sim.board.slcr import CLOCK, CLOCK_50_MHZ
+from fractrain.host.backends.board import BoardAccelerator
+from fractrain.host.board import bringup_checks, runner
+from fractrain.host.board.bitstream import read_note
+from fractrain.host.board.bringup import STAGES, StageResult, bring_up
+from fractrain.host.board.device import BoardDevice
+from fractrain.host.board.status import board_status
+from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.sim.board import INJECTIONS, BusHang, SimulatedBoard
+from fractrain.sim.board.board import MARGIN_BYTES
+from fractrain.sim.board.devices import UioDevice
+from fractrain.sim.board.injections import MENDED
+from fractrain.sim.board.slcr import CLOCK, CLOCK_50_MHZ
 
 TINY = load_parameters("tiny")
 SMALL = 1 << 20
@@ -168,7 +168,7 @@ def test_an_interrupt_that_is_not_cleared(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_nothing_is_accessed_before_the_clock_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the driver forgot the clock, the simulated board would tell: it hangs."""
-    monkeypatch.setattr("host.board.device.set_clock", lambda *_, **__: [])
+    monkeypatch.setattr("fractrain.host.board.device.set_clock", lambda *_, **__: [])
     with SimulatedBoard(TINY, buffer_bytes=SMALL) as board, pytest.raises(BusHang, match="50 MHz"):
         BoardDevice.open(board)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from host.board.cache_guard import GUARD_BYTES, SAMPLES
-from host.board.diagnosis import StaleCaches
-from host.board.dma_buffer import BufferPlace, DmaBuffer
-from sim.board.caches import CachedView
-from sim.board.devices import MappedBuffer
+from fractrain.host.board.cache_guard import GUARD_BYTES, SAMPLES
+from fractrain.host.board.diagnosis import StaleCaches
+from fractrain.host.board.dma_buffer import BufferPlace, DmaBuffer
+from fractrain.sim.board.caches import CachedView
+from fractrain.sim.board.devices import MappedBuffer
 
 LINE = 32
 SIZE = 64 << 10

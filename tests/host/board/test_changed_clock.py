@@ -7,16 +7,22 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from host.backends.board import BoardAccelerator
-from host.board.bitstream import read_note
-from host.board.clock import ClockChanged
-from host.board.device import BoardDevice
-from hw.contract.errors import MachineError
-from hw.contract.parameters import load_parameters
-from hw.contract.registers import CONTROL, PROGRAM_ADDRESS, PROGRAM_COMMANDS, START, WINDOW_LAST
-from sim.board import BusHang, SimulatedBoard
-from sim.board.slcr import CLOCK, GATE, RESET, SHIFTERS, SLCR_ADDRESS
-from sim.cosim.convolution_faults import BusFaults
+from fractrain.host.backends.board import BoardAccelerator
+from fractrain.host.board.bitstream import read_note
+from fractrain.host.board.clock import ClockChanged
+from fractrain.host.board.device import BoardDevice
+from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.registers import (
+    CONTROL,
+    PROGRAM_ADDRESS,
+    PROGRAM_COMMANDS,
+    START,
+    WINDOW_LAST,
+)
+from fractrain.sim.board import BusHang, SimulatedBoard
+from fractrain.sim.board.slcr import CLOCK, GATE, RESET, SHIFTERS, SLCR_ADDRESS
+from fractrain.sim.cosim.convolution_faults import BusFaults
 
 TINY = load_parameters("tiny")
 AT_100_MHZ, AT_250_MHZ = 1 << 20 | 10 << 8, 1 << 20 | 4 << 8

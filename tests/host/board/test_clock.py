@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host.board.clock import (
+from fractrain.host.board.clock import (
     CLOCK_CONTROL,
     CLOCK_GATE,
     LOCK_STATE,
@@ -17,9 +17,9 @@ from host.board.clock import (
     ps_clock_mhz,
     set_clock,
 )
-from host.board.linux import LinuxSystem
-from hw.contract.errors import DataError, MachineError, ParameterError
-from sim.board.slcr import FDIV, IO_PLL, SlcrModel
+from fractrain.host.board.linux import LinuxSystem
+from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
+from fractrain.sim.board.slcr import FDIV, IO_PLL, SlcrModel
 
 
 class Sleeper:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.board import linux
-from host.board.linux import LinuxSystem
+from fractrain.host.board import linux
+from fractrain.host.board.linux import LinuxSystem
 
 
 @pytest.fixture

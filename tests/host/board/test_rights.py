@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from host.board.bitstream import NOTE, find_bitstream, read_note
-from host.board.clock import SLCR_ADDRESS, SLCR_SIZE
-from host.board.device import BoardDevice
-from host.board.fpga_manager import load
-from host.board.linux import LinuxSystem
-from host.board.uio import open_uio
-from hw.contract.errors import DataError, MachineError, MissingToolError
+from fractrain.host.board.bitstream import NOTE, find_bitstream, read_note
+from fractrain.host.board.clock import SLCR_ADDRESS, SLCR_SIZE
+from fractrain.host.board.device import BoardDevice
+from fractrain.host.board.fpga_manager import load
+from fractrain.host.board.linux import LinuxSystem
+from fractrain.host.board.uio import open_uio
+from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError
 from tests.host.board.plain_board import plain_board
 
 ROOT = os.geteuid() == 0
@@ -85,7 +85,7 @@ def test_no_note_while_the_clock_is_being_set(
         seen.append(read_note(system))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("host.board.device.set_clock", killed)
+    monkeypatch.setattr("fractrain.host.board.device.set_clock", killed)
     with pytest.raises(KeyboardInterrupt):
         BoardDevice.open(system)
     assert seen == [None] and read_note(system) is None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from host.board.registers import EngineRegisters
-from host.board.runner import RESET_POLLS, ProgramRunner
-from hw.contract.commands import Fault
-from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import MachineError
-from hw.contract.parameters import load_parameters
-from hw.contract.registers import (
+from fractrain.host.board.registers import EngineRegisters
+from fractrain.host.board.runner import RESET_POLLS, ProgramRunner
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.engine_fault import EngineFault
+from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.registers import (
     CONTROL,
     FAULT_INDEX,
     INTERRUPT,

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.board.bitstream import NOTE, find_bitstream, read_note, write_note
-from host.board.device import BoardDevice
-from host.board.dma_buffer import DmaBuffer, find_buffer
-from host.board.fpga_manager import find_manager, load
-from host.board.linux import LinuxSystem
-from host.board.uio import find_uio, open_uio
-from hw.contract.errors import DataError, MachineError, MissingToolError, ParameterError
+from fractrain.host.board.bitstream import NOTE, find_bitstream, read_note, write_note
+from fractrain.host.board.device import BoardDevice
+from fractrain.host.board.dma_buffer import DmaBuffer, find_buffer
+from fractrain.host.board.fpga_manager import find_manager, load
+from fractrain.host.board.linux import LinuxSystem
+from fractrain.host.board.uio import find_uio, open_uio
+from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError, ParameterError
 from tests.host.board.plain_board import BUFFER, TINY, plain_board
 
 Mend = Callable[[Path], object]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from host.board.bitstream import NOTE
-from host.board.device import BoardDevice
-from host.board.linux import LinuxSystem
-from host.board.status import board_status
+from fractrain.host.board.bitstream import NOTE
+from fractrain.host.board.device import BoardDevice
+from fractrain.host.board.linux import LinuxSystem
+from fractrain.host.board.status import board_status
 from tests.host.board.plain_board import plain_board
 
 
@@ -48,7 +48,9 @@ def test_status_reads_no_register_of_a_design_that_may_be_any(
     """The clock is right, but nobody has noted that the design is this bitstream's."""
     if noted is not None:
         system.replace_text(NOTE, json.dumps({"build_hash": noted, "clock_mhz": 200}))
-    monkeypatch.setattr("host.board.status.open_uio", lambda system: pytest.fail("opened"))
+    monkeypatch.setattr(
+        "fractrain.host.board.status.open_uio", lambda system: pytest.fail("opened")
+    )
     lines = board_status(system)
     assert lines["FCLK0"].startswith("200 MHz") and "STATUS" not in lines
     assert lines["machine"].startswith("not read: it is not known whose design is in the FPGA")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from host.cli import bench, bench_training, benches
-from host.cli.benches import Benchmark, Figures
-from host.cli.main import main
+from fractrain.host.cli import bench, bench_training, benches
+from fractrain.host.cli.benches import Benchmark, Figures
+from fractrain.host.cli.main import main
 
 
 def test_measures_what_was_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

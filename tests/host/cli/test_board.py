@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from host.board import linux, runner
-from host.board.bringup import STAGES
-from host.cli.board import SUBCOMMANDS
-from host.cli.main import main
-from sim.board import INJECTIONS
+from fractrain.host.board import linux, runner
+from fractrain.host.board.bringup import STAGES
+from fractrain.host.cli.board import SUBCOMMANDS
+from fractrain.host.cli.main import main
+from fractrain.sim.board import INJECTIONS
 from tests.test_architecture import run_on_the_board
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from host.board.bitstream import read_note
-from host.cli import board_power
-from host.cli.main import main
-from hw.contract.parameters import load_parameters
-from sim.board import SimulatedBoard
+from fractrain.host.board.bitstream import read_note
+from fractrain.host.cli import board_power
+from fractrain.host.cli.main import main
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.sim.board import SimulatedBoard
 from tests.host.board.power.fake_sensors import BROKEN, FakeSensors, monitor, path
 
 RAIL = "hwmon0 vout1 x iout1"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from host.cli.main import main
-from host.compiler import Geometry, Step, compile_program
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Pass, Precision
-from sim.cycles import predict
-from sim.memory_model import MemoryModel
+from fractrain.host.cli.main import main
+from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass, Precision
+from fractrain.sim.cycles import predict
+from fractrain.sim.memory_model import MemoryModel
 from tests.host.training.test_measurements import part
 
 TINY = load_parameters("tiny")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from host.cli.command_line import CommandLineParser
-from host.cli.main import main
-from host.cli.sweep_options import Resolver
-from host.cli.train_options import option_rules
-from host.training.recipe import OF_METHODS, parse_fields
-from host.training.recipe_rules import RULES
-from hw.contract.errors import ParameterError, UsageError
-from hw.contract.values import Whole
+from fractrain.host.cli.command_line import CommandLineParser
+from fractrain.host.cli.main import main
+from fractrain.host.cli.sweep_options import Resolver
+from fractrain.host.cli.train_options import option_rules
+from fractrain.host.training.recipe import OF_METHODS, parse_fields
+from fractrain.host.training.recipe_rules import RULES
+from fractrain.hw.contract.errors import ParameterError, UsageError
+from fractrain.hw.contract.values import Whole
 
 
 def parser() -> CommandLineParser:
@@ -68,7 +68,7 @@ def test_rules_of_the_options() -> None:
 
 def test_no_option_of_train_takes_any_number() -> None:
     """Each one that is a number has limits; what is left are words, paths and flags."""
-    from host.cli.train_options import option_parser
+    from fractrain.host.cli.train_options import option_parser
 
     for action in option_parser()._actions:
         assert action.type not in (int, float), action.option_strings
@@ -78,7 +78,7 @@ def test_no_option_of_train_takes_any_number() -> None:
     "command", ["simulate", "cost", "calibrate", "bench", "bitstream", "sweep"]
 )
 def test_no_option_of_other_commands_does(command: str) -> None:
-    from host.cli.main import build_parser
+    from fractrain.host.cli.main import build_parser
 
     (subparsers,) = (
         each

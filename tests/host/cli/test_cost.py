@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from host.cli.cost import parse_blocks
-from host.cli.main import main
-from host.reports.units import SECONDS
-from hw.contract.precision import Precision
+from fractrain.host.cli.cost import parse_blocks
+from fractrain.host.cli.main import main
+from fractrain.host.reports.units import SECONDS
+from fractrain.hw.contract.precision import Precision
 
 SMALL = ["cost", "--config", "zc706", "--networks", "resnet8", "--batch", "1", "--size", "8"]
 

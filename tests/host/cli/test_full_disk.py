@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from host import atomic_files
-from host.cli import bench, sweep
-from host.cli.benches import Benchmark, Figures
-from host.cli.main import main
-from hw.contract.errors import DataError
+from fractrain.host import atomic_files
+from fractrain.host.cli import bench, sweep
+from fractrain.host.cli.benches import Benchmark, Figures
+from fractrain.host.cli.main import main
+from fractrain.hw.contract.errors import DataError
 from tests.host.reports.synthetic import write_run
 
 TRAIN = ("train", "--steps", "1", "--batch", "4", "--test-images", "4", "--name", "run")
@@ -82,7 +82,7 @@ def test_a_run_is_finished_whatever_becomes_of_its_page(
     def write_text(path: Path, text: str) -> None:
         raise DataError(f"cannot write {path.name}: No space left on device")
 
-    monkeypatch.setattr("host.cli.report.write_text", write_text)
+    monkeypatch.setattr("fractrain.host.cli.report.write_text", write_text)
     assert main(list(TRAIN)) == 0
     said = capsys.readouterr()
     assert said.out.rstrip().endswith("runs/run/summary.json")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gen.manifest import MANIFEST_NAME, read_manifest
-from host.cli.main import main
+from fractrain.gen.manifest import MANIFEST_NAME, read_manifest
+from fractrain.host.cli.main import main
 
 
 def test_writes_and_says_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,7 +63,7 @@ def test_without_the_hardware_packages(tmp_path: Path, project_root: Path) -> No
     code = """
 import sys
 sys.modules["amaranth"] = None
-from host.cli.main import main
+from fractrain.host.cli.main import main
 sys.exit(main(["generate", "--config", "tiny", "--out", "out"]))
 """
     result = subprocess.run(

@@ -9,9 +9,9 @@ from types import ModuleType
 
 import pytest
 
-from host import __version__
-from host.cli import main as cli
-from hw.contract import errors
+from fractrain import __version__
+from fractrain.host.cli import main as cli
+from fractrain.hw.contract import errors
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], int]], No
         def add_parser(subparsers: argparse._SubParsersAction) -> None:
             subparsers.add_parser("probe").add_argument("--number", type=int)
 
-        module = ModuleType("host.cli.probe")
+        module = ModuleType("fractrain.host.cli.probe")
         module.add_parser = add_parser  # type: ignore[attr-defined]
         module.run = lambda args: action()  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "host.cli.probe", module)
+        monkeypatch.setitem(sys.modules, "fractrain.host.cli.probe", module)
         monkeypatch.setitem(cli.COMMANDS, "probe", "a command of this test")
 
     return install
@@ -134,15 +134,15 @@ def test_reader_that_goes_away_ends_quietly() -> None:
     code = """
 import sys
 from types import ModuleType
-from host.cli import main as cli
-module = ModuleType("host.cli.probe")
+from fractrain.host.cli import main as cli
+module = ModuleType("fractrain.host.cli.probe")
 module.add_parser = lambda subparsers: subparsers.add_parser("probe")
 def run(args):
     for number in range(100_000):
         print(number)
     return 0
 module.run = run
-sys.modules["host.cli.probe"] = module
+sys.modules["fractrain.host.cli.probe"] = module
 cli.COMMANDS["probe"] = "many lines"
 sys.exit(cli.main(["probe"]))
 """
@@ -160,9 +160,9 @@ sys.exit(cli.main(["probe"]))
 def test_a_command_imports_no_other() -> None:
     code = """
 import sys
-from host.cli.main import COMMANDS, build_parser
+from fractrain.host.cli.main import COMMANDS, build_parser
 build_parser("generate")
-print([name for name in COMMANDS if f"host.cli.{name}" in sys.modules])
+print([name for name in COMMANDS if f"fractrain.host.cli.{name}" in sys.modules])
 """
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60

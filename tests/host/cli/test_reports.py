@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from host.cli.main import main
+from fractrain.host.cli.main import main
 from tests.host.reports.html_page import Page
 from tests.host.reports.synthetic import progressive, write_run
 
@@ -51,7 +51,7 @@ def test_compare(root: Path, tmp_path: Path) -> None:
     """As a user calls it, in a process of its own."""
     result = subprocess.run(
         [
-            *(sys.executable, "-m", "host.cli.main", "compare", "static8", "pfq"),
+            *(sys.executable, "-m", "fractrain", "compare", "static8", "pfq"),
             *("--runs", str(root), "--json", "all.json", "--html", "all.html"),
         ],
         cwd=tmp_path,

@@ -7,11 +7,11 @@ import string
 
 import pytest
 
-from host.cli.main import main
-from host.cli.run_name import run_name, slug
-from host.cli.train_options import add_options
-from host.cli.train_setup import build_recipe, choose_config, recipe_fields
-from host.training.run_names import LONGEST, RunName
+from fractrain.host.cli.main import main
+from fractrain.host.cli.run_name import run_name, slug
+from fractrain.host.cli.train_options import add_options
+from fractrain.host.cli.train_setup import build_recipe, choose_config, recipe_fields
+from fractrain.host.training.run_names import LONGEST, RunName
 
 PATHS = (
     *("", ".data", "..", "-x", "--help", "a b", "a\nb", "a\tb", "a/b", "~", "*", "$HOME", "`x`"),

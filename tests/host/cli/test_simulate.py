@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from host.cli.main import main
+from fractrain.host.cli.main import main
 
 
 def test_a_training_step_equals_the_model(

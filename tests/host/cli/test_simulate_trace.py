@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import pywellen
 
-from host.cli.main import main
-from host.cli.simulate_trace import saving, trace_text
-from hw.contract.errors import DataError, MachineError, MismatchError, MissingToolError
-from hw.contract.parameters import load_parameters
-from sim.cosim.waveform import Form, Waveform
+from fractrain.host.cli.main import main
+from fractrain.host.cli.simulate_trace import saving, trace_text
+from fractrain.hw.contract.errors import DataError, MachineError, MismatchError, MissingToolError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.sim.cosim.waveform import Form, Waveform
 
 TOP = "TOP.convolution_engine_behind_registers.convolution_engine"
 PERIOD_PS = 5000

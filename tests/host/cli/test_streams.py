@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from host.cli.streams import Stream
-from sim.progress import can_overwrite
+from fractrain.host.cli.streams import Stream
+from fractrain.sim.progress import can_overwrite
 
 PROBE = """
 import sys
 from types import ModuleType
-from host.cli import main as cli
-module = ModuleType("host.cli.probe")
+from fractrain.host.cli import main as cli
+module = ModuleType("fractrain.host.cli.probe")
 module.add_parser = lambda subparsers: subparsers.add_parser("probe")
 def run(args):
     with open("result", "w") as file:
@@ -24,7 +24,7 @@ def run(args):
         file.write("done")
     return 0
 module.run = run
-sys.modules["host.cli.probe"] = module
+sys.modules["fractrain.host.cli.probe"] = module
 cli.COMMANDS["probe"] = "prints, and works"
 if "printed" in sys.argv:
     cli.PRINTED += ("probe",)

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from host.cli import sweep_progress
-from host.cli.main import main
-from host.cli.sweep_options import Resolver, vocabulary
-from host.cli.sweep_progress import Bars, Lines, open_display
-from host.sweeps.job import Job, Outcome
-from host.sweeps.plan import read_sweep
-from host.sweeps.points import Point, Resolved, resolve_points
-from host.training.run_lock import is_locked
-from hw.contract.errors import UsageError
+from fractrain.host.cli import sweep_progress
+from fractrain.host.cli.main import main
+from fractrain.host.cli.sweep_options import Resolver, vocabulary
+from fractrain.host.cli.sweep_progress import Bars, Lines, open_display
+from fractrain.host.sweeps.job import Job, Outcome
+from fractrain.host.sweeps.plan import read_sweep
+from fractrain.host.sweeps.points import Point, Resolved, resolve_points
+from fractrain.host.training.run_lock import is_locked
+from fractrain.hw.contract.errors import UsageError
 
 SHORT = {"batch": 4, "test_images": 4}
 
@@ -80,7 +80,7 @@ def test_from_file_to_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def interrupt_after(lines: int, sweep: Path, out: Path) -> tuple[str, str]:
     """Send SIGTERM once the run that goes on has logged more than ``lines``; what was printed."""
-    command = [sys.executable, "-m", "host.cli.main", "sweep", str(sweep), "--out", str(out)]
+    command = [sys.executable, "-m", "fractrain", "sweep", str(sweep), "--out", str(out)]
     with subprocess.Popen(
         command,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},

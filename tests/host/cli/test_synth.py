@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from gen.synthesis import figures as figures_module
-from gen.synthesis.area import Area, ModuleArea
-from gen.synthesis.budget import read_budget
-from gen.synthesis.depth import TimingPath
-from gen.synthesis.figures import Figures
-from gen.synthesis.parts import PARTS
-from host.cli.main import main
-from host.cli.synth import PARTS as OFFERED_PARTS
-from hw.contract.parameters import Parameters, preset_names
+from fractrain.gen.synthesis import figures as figures_module
+from fractrain.gen.synthesis.area import Area, ModuleArea
+from fractrain.gen.synthesis.budget import read_budget
+from fractrain.gen.synthesis.depth import TimingPath
+from fractrain.gen.synthesis.figures import Figures
+from fractrain.gen.synthesis.parts import PARTS
+from fractrain.host.cli.main import main
+from fractrain.host.cli.synth import PARTS as OFFERED_PARTS
+from fractrain.hw.contract.parameters import Parameters, preset_names
 
 ARRAY = Figures(
     luts=86_336,

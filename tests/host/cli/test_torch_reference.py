@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from host.accelerator import open_accelerator
-from host.arithmetic import PublishedArithmetic
-from host.cli.torch_reference import ReferenceTraining
-from host.networks.classifier import softmax_cross_entropy
-from host.networks.effective_macs import EffectiveMacs
-from host.networks.execution import Execution, Training
-from host.networks.resnet import ResNet, build_network
-from host.networks.selection import FixedSelector
-from host.numerics.elementwise import Elementwise
-from host.numerics.quantization import Array
-from hw.contract.errors import ParameterError
-from hw.contract.precision import Precision
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.arithmetic import PublishedArithmetic
+from fractrain.host.cli.torch_reference import ReferenceTraining
+from fractrain.host.networks.classifier import softmax_cross_entropy
+from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.networks.execution import Execution, Training
+from fractrain.host.networks.resnet import ResNet, build_network
+from fractrain.host.networks.selection import FixedSelector
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.quantization import Array
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import Precision
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.cli import train as command
-from host.cli import train_progress, train_setup
-from host.cli.main import main
-from host.cli.train_progress import BarProgress, LineProgress, open_progress
-from host.networks.effective_macs import EffectiveMacs
-from host.networks.resnet import build_network
-from host.training.trainer import StepReport, Trainer
-from hw.contract.precision import Pass, Precision
+from fractrain.host.cli import train as command
+from fractrain.host.cli import train_progress, train_setup
+from fractrain.host.cli.main import main
+from fractrain.host.cli.train_progress import BarProgress, LineProgress, open_progress
+from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.networks.resnet import build_network
+from fractrain.host.training.trainer import StepReport, Trainer
+from fractrain.hw.contract.precision import Pass, Precision
 
 REQUIRED = {
     *("dataset", "model", "method", "backend", "config", "seed", "steps", "test_accuracy"),

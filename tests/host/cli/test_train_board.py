@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from host.cli.main import main
+from fractrain.host.cli.main import main
 
 
 def train(folder: Path, name: str, *options: str) -> dict:

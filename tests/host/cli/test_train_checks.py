@@ -2,9 +2,9 @@
 
 import pytest
 
-from host.cli.train_checks import check_options
-from host.cli.train_options import option_parser
-from hw.contract.errors import ParameterError
+from fractrain.host.cli.train_checks import check_options
+from fractrain.host.cli.train_options import option_parser
+from fractrain.hw.contract.errors import ParameterError
 
 
 @pytest.mark.parametrize(

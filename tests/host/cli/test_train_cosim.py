@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from host.cli.main import main
+from fractrain.host.cli.main import main
 
 
 def test_rtl_and_model_train_the_same_weights(

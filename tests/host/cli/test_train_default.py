@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from host.cli.main import main
+from fractrain.host.cli.main import main
 
 
 def test_fractrain_on_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from host.cli import train as command
-from host.cli.main import main
-from host.training.trainer import StepReport, Trainer
+from fractrain.host.cli import train as command
+from fractrain.host.cli.main import main
+from fractrain.host.training.trainer import StepReport, Trainer
 
 SHORT = [
     *("--steps", "6", "--batch", "4", "--checkpoint-every", "2", "--evaluate-every", "3"),
@@ -275,7 +275,7 @@ def test_a_record_with_a_value_that_no_option_has(
 def running(out: Path, project_root: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """`fractrain train` in a process of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "host.cli.main", "train", "--out", str(out), *options],
+        [sys.executable, "-m", "fractrain", "train", "--out", str(out), *options],
         cwd=project_root,
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(project_root)},
         stdout=subprocess.PIPE,

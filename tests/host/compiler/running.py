@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from host.compiler import Geometry, Planes, Port, Program, Step, compile_program
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Pass, Precision, value_range
-from sim import golden
-from sim.functional import FunctionalMachine, Order, RunResult
+from fractrain.host.compiler import Geometry, Planes, Port, Program, Step, compile_program
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Pass, Precision, value_range
+from fractrain.sim import golden
+from fractrain.sim.functional import FunctionalMachine, Order, RunResult
 
 
 def random_operands(program: Program, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:

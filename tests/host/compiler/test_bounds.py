@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from host.compiler import Geometry, Step, compile_program, residency
-from host.compiler.canonical import ways
-from host.compiler.compilation import Compilation
-from host.compiler.planning import TooLarge, image_groups, raw_format
-from host.compiler.slices import pair_count, pairs_of
-from hw.contract.commands import Convolve, Format, Pattern, Store
-from hw.contract.configuration_checks import WINDOW_PATTERNS
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
+from fractrain.host.compiler import Geometry, Step, compile_program, residency
+from fractrain.host.compiler.canonical import ways
+from fractrain.host.compiler.compilation import Compilation
+from fractrain.host.compiler.planning import TooLarge, image_groups, raw_format
+from fractrain.host.compiler.slices import pair_count, pairs_of
+from fractrain.hw.contract.commands import Convolve, Format, Pattern, Store
+from fractrain.hw.contract.configuration_checks import WINDOW_PATTERNS
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
 from tests.host.compiler.running import run, three_passes
 from tests.hw.machines import machine
 
@@ -135,7 +135,7 @@ def test_the_largest_window_has_as_many_patterns_as_a_table_must_have(
             found.add(len(entries))
             return super().need(entries)
 
-    monkeypatch.setattr("host.compiler.schedule.PatternTable", Watched)
+    monkeypatch.setattr("fractrain.host.compiler.schedule.PatternTable", Watched)
     p = machine(**LARGE)
     for side in (1, 3):
         for stride in (1, 2):

@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from host.compiler import Geometry, Port, Step, compile_program
-from hw.contract.precision import Precision
-from sim.cycles import Prediction, predict
-from sim.memory_model import MemoryModel
+from fractrain.host.compiler import Geometry, Port, Step, compile_program
+from fractrain.hw.contract.precision import Precision
+from fractrain.sim.cycles import Prediction, predict
+from fractrain.sim.memory_model import MemoryModel
 from tests.host.compiler.running import three_passes
 from tests.hw.machines import machine
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from host.compiler import Geometry, Planes, Step, compile_program
-from host.compiler.canonical import Way
-from host.compiler.compilation import Compilation
-from hw.contract.errors import ParameterError
-from hw.contract.precision import Pass, Precision
+from fractrain.host.compiler import Geometry, Planes, Step, compile_program
+from fractrain.host.compiler.canonical import Way
+from fractrain.host.compiler.compilation import Compilation
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import Pass, Precision
 from tests.host.compiler.running import check
 from tests.hw.machines import machine
 

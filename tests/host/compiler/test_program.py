@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from host.compiler import Geometry, Planes, Port, Raw, Step, compile_program, planning
-from hw.contract.commands import Convolve, Load, decode
-from hw.contract.errors import ParameterError
-from hw.contract.precision import Pass, Precision
-from sim.functional import Order
+from fractrain.host.compiler import Geometry, Planes, Port, Raw, Step, compile_program, planning
+from fractrain.hw.contract.commands import Convolve, Load, decode
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import Pass, Precision
+from fractrain.sim.functional import Order
 from tests.host.compiler.running import check, random_operands, run, three_passes
 from tests.hw.machines import machine
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host.compiler.residency import NEVER, Residency
+from fractrain.host.compiler.residency import NEVER, Residency
 
 
 def test_what_is_there_is_not_loaded_again() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.datasets import load_dataset
-from host.datasets.dataset import random_flip
-from hw.contract.errors import DataError, ParameterError
+from fractrain.host.datasets import load_dataset
+from fractrain.host.datasets.dataset import random_flip
+from fractrain.hw.contract.errors import DataError, ParameterError
 from tests.host.datasets.archives import (
     Files,
     cifar10_binary,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.datasets import cifar, load_dataset
+from fractrain.host.datasets import cifar, load_dataset
 from tests.host.datasets.archives import (
     cifar10_binary,
     cifar10_published,

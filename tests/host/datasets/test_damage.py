@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from host.datasets import load_dataset
-from host.datasets.image import decode
-from hw.contract.errors import DataError
+from fractrain.host.datasets import load_dataset
+from fractrain.host.datasets.image import decode
+from fractrain.hw.contract.errors import DataError
 from tests.host.datasets.archives import cifar10_python, image_folder, write_folder, write_tar
 
 TRIES = 60

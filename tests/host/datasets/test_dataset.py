@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from host.datasets.dataset import Dataset, random_crop, stratified_split
-from hw.contract.errors import ParameterError
+from fractrain.host.datasets.dataset import Dataset, random_crop, stratified_split
+from fractrain.hw.contract.errors import ParameterError
 
 
 def numbered(count: int, crop_padding: int = 0) -> Dataset:

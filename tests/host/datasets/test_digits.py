@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.datasets import load_dataset
-from host.datasets.digits import resize
-from hw.contract.errors import MissingToolError, ParameterError
+from fractrain.host.datasets import load_dataset
+from fractrain.host.datasets.digits import resize
+from fractrain.hw.contract.errors import MissingToolError, ParameterError
 
 
 def test_digits() -> None:

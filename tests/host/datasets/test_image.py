@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from host.datasets import load_dataset
-from host.datasets.image import PILLOW_FORMATS, _formats, decode
-from hw.contract.errors import DataError
+from fractrain.host.datasets import load_dataset
+from fractrain.host.datasets.image import PILLOW_FORMATS, _formats, decode
+from fractrain.hw.contract.errors import DataError
 from tests.host.datasets.archives import image_folder, write_folder
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.datasets import Dataset, image_folder, load_dataset
-from hw.contract.errors import DataError
+from fractrain.host.datasets import Dataset, image_folder, load_dataset
+from fractrain.hw.contract.errors import DataError
 from tests.host.datasets.archives import Files, write_folder, write_tar
 from tests.host.datasets.archives import image_folder as good_images
 

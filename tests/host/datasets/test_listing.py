@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from host.datasets import archive, archive_members, listing, load_dataset
-from host.datasets.listing import list_folder
-from hw.contract.errors import DataError
+from fractrain.host.datasets import archive, archive_members, listing, load_dataset
+from fractrain.host.datasets.listing import list_folder
+from fractrain.hw.contract.errors import DataError
 from tests.host.datasets.archives import image_folder, write_folder, write_tar
 
 

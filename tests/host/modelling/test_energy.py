@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from host.modelling import energy
-from host.modelling.energy import joules
-from hw.contract.parameters import load_parameters
+from fractrain.host.modelling import energy
+from fractrain.host.modelling.energy import joules
+from fractrain.hw.contract.parameters import load_parameters
 
 ZC706 = load_parameters("zc706")
 """73,728 bit-products per cycle at 200 MHz."""

@@ -8,20 +8,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.compiler import Geometry, Step, compile_program, tensors
-from host.compiler.results import TileRegion
-from host.modelling import host_kinds as kinds
-from host.modelling import processor
-from host.modelling.host_kinds import KINDS, Kind
-from host.modelling.host_work import HostWork, count_host_work, count_programs, record_step
-from host.networks.parameter import Parameter
-from host.networks.resnet import ResNet, build_network
-from host.numerics.elementwise import Elementwise
-from host.numerics.quantization import Quantized, StochasticRounding, WeightLevels
-from host.training.optimizer import MomentumSgd
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Pass, Precision
+from fractrain.host.compiler import Geometry, Step, compile_program, tensors
+from fractrain.host.compiler.results import TileRegion
+from fractrain.host.modelling import host_kinds as kinds
+from fractrain.host.modelling import processor
+from fractrain.host.modelling.host_kinds import KINDS, Kind
+from fractrain.host.modelling.host_work import (
+    HostWork,
+    count_host_work,
+    count_programs,
+    record_step,
+)
+from fractrain.host.networks.parameter import Parameter
+from fractrain.host.networks.resnet import ResNet, build_network
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.quantization import Quantized, StochasticRounding, WeightLevels
+from fractrain.host.training.optimizer import MomentumSgd
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass, Precision
 
 TINY = load_parameters("tiny")
 EIGHT = Precision(8, 8, 8)

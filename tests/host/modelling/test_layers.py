@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from host.modelling import LayerShape, layer_precisions, layer_shapes
-from host.modelling.layers import training_program
-from host.modelling.pass_costs import predict_program
-from host.networks.execution import UNQUANTIZED
-from host.networks.resnet import ResNet, build_network
-from host.simulation.programs import ResultForm, make_job
-from host.simulation.step import record_training_step
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Pass, Precision
-from sim.cycles import predict
-from sim.memory_model import MemoryModel
+from fractrain.host.modelling import LayerShape, layer_precisions, layer_shapes
+from fractrain.host.modelling.layers import training_program
+from fractrain.host.modelling.pass_costs import predict_program
+from fractrain.host.networks.execution import UNQUANTIZED
+from fractrain.host.networks.resnet import ResNet, build_network
+from fractrain.host.simulation.programs import ResultForm, make_job
+from fractrain.host.simulation.step import record_training_step
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass, Precision
+from fractrain.sim.cycles import predict
+from fractrain.sim.memory_model import MemoryModel
 
 PARAMETERS = load_parameters("zc706")
 BITS = Precision(4, 3, 6)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from host.modelling import StepModel, layer_shapes
-from host.modelling.run_costs import RunCosts
-from host.networks.resnet import build_network
-from host.networks.selection import Choice, Path
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Precision
+from fractrain.host.modelling import StepModel, layer_shapes
+from fractrain.host.modelling.run_costs import RunCosts
+from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.selection import Choice, Path
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Precision
 
 NETWORK = build_network("resnet8", channels=3, classes=10, rng=np.random.default_rng(0))
 EIGHT, FOUR, SKIP = Precision(8, 8, 8), Precision(4, 4, 6), Precision(0, 0, 0)

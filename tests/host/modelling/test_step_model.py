@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.compiler import compile_program
-from host.modelling import LayerShape, StepCost, StepModel, layer_precisions, layer_shapes
-from host.modelling.energy import joules
-from host.modelling.layers import make_step, training_program
-from host.modelling.pass_costs import PassCosts, predict_program
-from host.networks.resnet import build_network
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Pass, Precision
+from fractrain.host.compiler import compile_program
+from fractrain.host.modelling import LayerShape, StepCost, StepModel, layer_precisions, layer_shapes
+from fractrain.host.modelling.energy import joules
+from fractrain.host.modelling.layers import make_step, training_program
+from fractrain.host.modelling.pass_costs import PassCosts, predict_program
+from fractrain.host.networks.resnet import build_network
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass, Precision
 from tests.hw.machines import machine
 from tests.test_architecture import run_on_the_board
 
@@ -213,10 +213,10 @@ def test_it_needs_numpy_only(project_root: Path) -> None:
         f"""
 import tempfile
 from pathlib import Path
-from host.compiler import compile_program
-from host.modelling import LayerShape, StepModel
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Pass, Precision
+from fractrain.host.compiler import compile_program
+from fractrain.host.modelling import LayerShape, StepModel
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass, Precision
 with tempfile.TemporaryDirectory() as folder:
     layer = {ONE[0]!r}
     model = StepModel(load_parameters("tiny"), [layer], 2, folder=Path(folder))

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from host.accelerator import Accelerator, open_accelerator
-from host.arithmetic import IntegerArithmetic
-from host.networks.effective_macs import EffectiveMacs
-from host.networks.execution import UNQUANTIZED, Execution, Training
-from host.networks.selection import FixedSelector
-from hw.contract.precision import Precision
+from fractrain.host.accelerator import Accelerator, open_accelerator
+from fractrain.host.arithmetic import IntegerArithmetic
+from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.networks.execution import UNQUANTIZED, Execution, Training
+from fractrain.host.networks.selection import FixedSelector
+from fractrain.hw.contract.precision import Precision
 
 WIDEST = Precision(16, 16, 16)
 

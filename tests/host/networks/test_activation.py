@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from host.networks.activation import RANGE_MOMENTUM, ActivationRange, ReLU
-from host.networks.execution import Execution
+from fractrain.host.networks.activation import RANGE_MOMENTUM, ActivationRange, ReLU
+from fractrain.host.networks.execution import Execution
 
 
 def test_relu(training: Callable[..., Execution]) -> None:

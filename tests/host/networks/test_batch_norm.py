@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from host.networks.batch_norm import EPSILON, MOMENTUM, BatchNorm
-from host.networks.execution import Execution
+from fractrain.host.networks.batch_norm import EPSILON, MOMENTUM, BatchNorm
+from fractrain.host.networks.execution import Execution
 from tests.host.networks.finite_differences import numerical_gradient
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from host.networks.classifier import Classifier, softmax_cross_entropy
-from host.networks.execution import Execution
+from fractrain.host.networks.classifier import Classifier, softmax_cross_entropy
+from fractrain.host.networks.execution import Execution
 from tests.host.networks.finite_differences import numerical_gradient
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from host.networks.convolution import Convolution, NormalizedConvolution, Shape
-from host.networks.execution import Execution
-from host.numerics.quantization import Quantized, quantize_activations
-from hw.contract.precision import Precision
+from fractrain.host.networks.convolution import Convolution, NormalizedConvolution, Shape
+from fractrain.host.networks.execution import Execution
+from fractrain.host.numerics.quantization import Quantized, quantize_activations
+from fractrain.hw.contract.precision import Precision
 
 WIDEST = Precision(16, 16, 16)
 

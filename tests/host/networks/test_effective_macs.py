@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from host.networks.effective_macs import EffectiveMacs
-from host.networks.execution import Execution
-from host.networks.resnet import build_network
-from hw.contract.precision import Pass, Precision
+from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.networks.execution import Execution
+from fractrain.host.networks.resnet import build_network
+from fractrain.hw.contract.precision import Pass, Precision
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from host.networks.gates import GateRules, Gates, LstmCell, candidate_cost, softmax
-from host.numerics.elementwise import Elementwise
-from hw.contract.precision import Precision
+from fractrain.host.networks.gates import GateRules, Gates, LstmCell, candidate_cost, softmax
+from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.hw.contract.precision import Precision
 from tests.host.networks.finite_differences import numerical_gradient
 
 CIFAR = tuple(Precision(f, 4, b) for f, b in ((3, 6), (4, 6), (4, 8), (6, 8), (6, 12)))

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from host.accelerator import Accelerator
-from host.arithmetic import PublishedArithmetic
-from host.networks.execution import Execution
-from host.networks.residual_block import ResidualBlock
-from host.networks.selection import Choice, Path
-from hw.contract.precision import Precision
+from fractrain.host.accelerator import Accelerator
+from fractrain.host.arithmetic import PublishedArithmetic
+from fractrain.host.networks.execution import Execution
+from fractrain.host.networks.residual_block import ResidualBlock
+from fractrain.host.networks.selection import Choice, Path
+from fractrain.hw.contract.precision import Precision
 
 SKIP = Precision(0, 0, 0)
 FINE = Precision(16, 16, 16)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from host.networks.classifier import softmax_cross_entropy
-from host.networks.execution import UNQUANTIZED, Execution
-from host.networks.parameter import Parameter, weights_sha256
-from host.networks.resnet import PIXEL_BITS, PIXEL_SCALE, ResNet, build_network
-from hw.contract.errors import ParameterError
-from hw.contract.precision import Precision
+from fractrain.host.networks.classifier import softmax_cross_entropy
+from fractrain.host.networks.execution import UNQUANTIZED, Execution
+from fractrain.host.networks.parameter import Parameter, weights_sha256
+from fractrain.host.networks.resnet import PIXEL_BITS, PIXEL_SCALE, ResNet, build_network
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import Precision
 
 
 def network(depth: int = 8) -> ResNet:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host.numerics.affine import quantize, quantize_per_filter, tensor_range
+from fractrain.host.numerics.affine import quantize, quantize_per_filter, tensor_range
 
 
 def test_by_hand() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host.numerics.quantization import (
+from fractrain.host.numerics.quantization import (
     Quantized,
     StochasticRounding,
     dequantize,
@@ -14,7 +14,7 @@ from host.numerics.quantization import (
     quantize_weights,
     signed_range,
 )
-from hw.contract.precision import value_range
+from fractrain.hw.contract.precision import value_range
 
 
 def array(*values: float) -> np.ndarray:

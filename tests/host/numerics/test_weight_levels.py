@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from host.accelerator import open_accelerator
-from host.arithmetic import IntegerArithmetic
-from host.numerics.quantization import (
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.arithmetic import IntegerArithmetic
+from fractrain.host.numerics.quantization import (
     CLIPPING,
     WeightLevels,
     quantize_activations,
     quantize_weights,
     top_planes,
 )
-from hw.contract.precision import Pass
+from fractrain.hw.contract.precision import Pass
 
 
 def values(x: np.ndarray, bits: int, levels: WeightLevels) -> np.ndarray:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from host.reports.svg import RUN_COLOURS, line_style
+from fractrain.host.reports.svg import RUN_COLOURS, line_style
 
-CSS = resources.files("host.reports").joinpath("templates", "page.css").read_text("utf-8")
+CSS = resources.files("fractrain.host.reports").joinpath("templates", "page.css").read_text("utf-8")
 THEMES = dict(zip(("light", "dark"), re.findall(r":root \{[^}]*\}", CSS), strict=True))
 
 # Machado, Oliveira, Fernandes 2009, table 1, severity 1.0; of linear RGB.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from host.reports.curves import (
+from fractrain.host.reports.curves import (
     POINTS,
     binned,
     enveloped,

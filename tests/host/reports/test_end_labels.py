@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from host.reports.end_labels import HEIGHT, MOST, Box, End, label_ends, spread
-from host.reports.names import text_width
-from host.reports.svg import INK, SMALL, drawing, render
+from fractrain.host.reports.end_labels import HEIGHT, MOST, Box, End, label_ends, spread
+from fractrain.host.reports.names import text_width
+from fractrain.host.reports.svg import INK, SMALL, drawing, render
 
 
 def overlaps(boxes: list[Box]) -> list[tuple[int, int]]:

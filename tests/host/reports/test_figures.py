@@ -11,10 +11,10 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from host.reports.accuracy_figures import accuracy_figures
-from host.reports.heat_maps import heat_maps, highest_bits
-from host.reports.run import read_run
-from host.reports.step_figures import step_figures
+from fractrain.host.reports.accuracy_figures import accuracy_figures
+from fractrain.host.reports.heat_maps import heat_maps, highest_bits
+from fractrain.host.reports.run import read_run
+from fractrain.host.reports.step_figures import step_figures
 from tests.host.reports.synthetic import Bits, progressive, write_run
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from host.reports.headline import headline
-from host.reports.run import Run, read_run
+from fractrain.host.reports.headline import headline
+from fractrain.host.reports.run import Run, read_run
 from tests.host.reports.synthetic import progressive, static, write_run
 
 LOW = static((4, 4, 6))

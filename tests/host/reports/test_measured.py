@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from host.cli.main import main
-from host.reports.document import comparison_document
-from host.reports.measured_table import ENERGY_REMARK, measured_table
-from host.reports.quantities import MEASURED_ENERGY, MEASURED_TIME, MODELLED_TIME
-from host.reports.run import Run, load_runs, read_run
-from host.reports.tables import results_table
-from hw.contract.errors import DataError
+from fractrain.host.cli.main import main
+from fractrain.host.reports.document import comparison_document
+from fractrain.host.reports.measured_table import ENERGY_REMARK, measured_table
+from fractrain.host.reports.quantities import MEASURED_ENERGY, MEASURED_TIME, MODELLED_TIME
+from fractrain.host.reports.run import Run, load_runs, read_run
+from fractrain.host.reports.tables import results_table
+from fractrain.hw.contract.errors import DataError
 from tests.host.reports.html_page import Page
 from tests.host.reports.synthetic import write_run
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from host.reports.names import cut, heads, short_names, text_width
+from fractrain.host.reports.names import cut, heads, short_names, text_width
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.reports.page import render_page
-from host.reports.run import Evaluation, Run, read_run
-from host.reports.step_log import StepLog
+from fractrain.host.reports.page import render_page
+from fractrain.host.reports.run import Evaluation, Run, read_run
+from fractrain.host.reports.step_log import StepLog
 from tests.host.reports.html_page import Page
 from tests.host.reports.synthetic import progressive, static, write_run
 

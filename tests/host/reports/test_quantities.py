@@ -2,7 +2,7 @@
 
 import pytest
 
-from host.reports.quantities import (
+from fractrain.host.reports.quantities import (
     EFFECTIVE_MACS,
     MEASURED_TIME,
     MODELLED_ENERGY,

@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from host.reports.quantities import EFFECTIVE_MACS, MEASURED_TIME, MODELLED_ENERGY, MODELLED_TIME
-from host.reports.run import load_runs, read_run
-from hw.contract.errors import DataError, ParameterError
+from fractrain.host.reports.quantities import (
+    EFFECTIVE_MACS,
+    MEASURED_TIME,
+    MODELLED_ENERGY,
+    MODELLED_TIME,
+)
+from fractrain.host.reports.run import load_runs, read_run
+from fractrain.hw.contract.errors import DataError, ParameterError
 from tests.host.reports.synthetic import progressive, static, write_run
 
 

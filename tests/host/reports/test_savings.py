@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from host.reports.document import comparison_document
-from host.reports.published import RESULTS, published_tables
-from host.reports.quantities import EFFECTIVE_MACS, MODELLED_TIME
-from host.reports.run import Run, read_run
-from host.reports.savings import at_equal_accuracy, caveats
-from host.reports.settings import settings
-from host.reports.tables import results_table
+from fractrain.host.reports.document import comparison_document
+from fractrain.host.reports.published import RESULTS, published_tables
+from fractrain.host.reports.quantities import EFFECTIVE_MACS, MODELLED_TIME
+from fractrain.host.reports.run import Run, read_run
+from fractrain.host.reports.savings import at_equal_accuracy, caveats
+from fractrain.host.reports.settings import settings
+from fractrain.host.reports.tables import results_table
 from tests.host.reports.synthetic import static, write_run
 
 LOW = static((4, 4, 6))

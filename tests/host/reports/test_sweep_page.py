@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from host.reports.quantities import Source
-from host.reports.sweep_page import (
+from fractrain.host.reports.quantities import Source
+from fractrain.host.reports.sweep_page import (
     Dot,
     Grid,
     SweepPage,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from host.reports.template import NO_BREAK_SPACE, unbroken
+from fractrain.host.reports.template import NO_BREAK_SPACE, unbroken
 
 
 @pytest.mark.parametrize(

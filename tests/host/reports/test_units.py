@@ -2,7 +2,7 @@
 
 import pytest
 
-from host.reports.units import BYTES, COUNTS, JOULES, SECONDS, Units, significant
+from fractrain.host.reports.units import BYTES, COUNTS, JOULES, SECONDS, Units, significant
 
 
 @pytest.mark.parametrize(

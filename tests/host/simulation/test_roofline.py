@@ -5,9 +5,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from host.simulation.roofline import Point, Roofs, roofline, roofs_of
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Pass
+from fractrain.host.simulation.roofline import Point, Roofs, roofline, roofs_of
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass
 
 ROOFS = roofs_of(load_parameters("zc706"), 20, "DDR3, modelled")
 POINTS = [

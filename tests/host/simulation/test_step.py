@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from host.accelerator import open_accelerator
-from host.simulation.programs import ResultForm, make_job
-from host.simulation.step import (
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.simulation.programs import ResultForm, make_job
+from fractrain.host.simulation.step import (
     TrainingStep,
     geometry_text,
     parse_blocks,
     record_training_step,
     useful_bit_products,
 )
-from hw.contract.errors import MismatchError, ParameterError
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Pass, Precision
+from fractrain.hw.contract.errors import MismatchError, ParameterError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass, Precision
 
 PARAMETERS = load_parameters("tiny")
 

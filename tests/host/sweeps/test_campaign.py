@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from host.sweeps.campaign import Campaign, only_one
-from host.sweeps.job import Job, Outcome, last_line, steps_in
-from host.sweeps.points import Point, Resolved
-from host.training.stopping import Stopped, StopSignals
-from hw.contract.errors import DataError, FractrainError
+from fractrain.host.sweeps.campaign import Campaign, only_one
+from fractrain.host.sweeps.job import Job, Outcome, last_line, steps_in
+from fractrain.host.sweeps.points import Point, Resolved
+from fractrain.host.training.stopping import Stopped, StopSignals
+from fractrain.hw.contract.errors import DataError, FractrainError
 
 POINTS = [
     Point(f"p{number}-d{number}", {"p": str(number)}, Resolved((), {}, 5)) for number in "123"
@@ -163,8 +163,8 @@ def test_why_a_run_ended_that_could_not_print_it(
 ) -> None:
     """On a full disk the log is empty; the reason is there nevertheless. Nor does it matter what
     is in the folder where the sweep was started."""
-    (tmp_path / "host").mkdir()
-    (tmp_path / "host" / "__init__.py").write_text("raise SystemExit('the wrong host')\n")
+    (tmp_path / "fractrain").mkdir()
+    (tmp_path / "fractrain" / "__init__.py").write_text("raise SystemExit('the wrong one')\n")
     monkeypatch.chdir(tmp_path)
     job = Job(tmp_path / "a-1", ("--lr", "fast"))
     job.log.parent.mkdir()

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from host.sweeps import cluster
-from host.sweeps.cluster import ClusterEngine
-from host.sweeps.job import Job, Outcome
-from hw.contract.errors import DataError, ParameterError
+from fractrain.host.sweeps import cluster
+from fractrain.host.sweeps.cluster import ClusterEngine
+from fractrain.host.sweeps.job import Job, Outcome
+from fractrain.hw.contract.errors import DataError, ParameterError
 
 distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: pip install 'distributed>=2024.8'"

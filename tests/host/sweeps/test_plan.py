@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from host.sweeps.plan import MOST_RUNS, Vocabulary, expand, read_sweep
-from hw.contract.errors import DataError, ParameterError
+from fractrain.host.sweeps.plan import MOST_RUNS, Vocabulary, expand, read_sweep
+from fractrain.hw.contract.errors import DataError, ParameterError
 
 WORDS = Vocabulary(
     lists={"targets": [1.5, 2.0]},

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from host.sweeps.plan import Entry
-from host.sweeps.points import Point, Resolved, digest_of, resolve_points, text_of
-from host.training.run_names import RunName
-from hw.contract.errors import DataError, ParameterError
+from fractrain.host.sweeps.plan import Entry
+from fractrain.host.sweeps.points import Point, Resolved, digest_of, resolve_points, text_of
+from fractrain.host.training.run_names import RunName
+from fractrain.hw.contract.errors import DataError, ParameterError
 
 DEFAULTS = {"method": "fractrain", "alpha": 0.4, "seed": 0}
 

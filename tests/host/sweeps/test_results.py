@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from host.sweeps.job import Job, Outcome
-from host.sweeps.points import Point, Resolved
-from host.sweeps.results import (
+from fractrain.host.sweeps.job import Job, Outcome
+from fractrain.host.sweeps.points import Point, Resolved
+from fractrain.host.sweeps.results import (
     Result,
     document,
     dots,

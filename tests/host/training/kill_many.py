@@ -25,11 +25,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from host.cli import train
-from host.cli.main import main as fractrain
-from host.datasets import load_dataset
-from host.training.checkpoint import UnusableError, decode
-from host.training.run_record import fingerprint
+from fractrain.host.cli import train
+from fractrain.host.cli.main import main as fractrain
+from fractrain.host.datasets import load_dataset
+from fractrain.host.training.checkpoint import UnusableError, decode
+from fractrain.host.training.run_record import fingerprint
 
 CHECKPOINT_EVERY = 3
 SHORT = [
@@ -64,7 +64,7 @@ def main() -> None:
     args = parser.parse_args()
     randomness, tally = random.Random(args.seed), Tally()
     # What every process would load by itself, before its first step; and no report behind the last.
-    importlib.import_module("host.backends.golden")
+    importlib.import_module("fractrain.host.backends.golden")
     load_dataset("digits")
     train._report = lambda folder: None
     with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.training.checkpoint import (
+from fractrain.host.training.checkpoint import (
     Checkpoint,
     Checkpoints,
     DamagedError,
@@ -17,8 +17,8 @@ from host.training.checkpoint import (
     decode,
     encode,
 )
-from host.training.trainer import TrainerState
-from hw.contract.errors import DataError
+from fractrain.host.training.trainer import TrainerState
+from fractrain.hw.contract.errors import DataError
 
 RUN = "f" * 64
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from host.training.checkpoint import Checkpoint, Checkpoints
-from host.training.meter import Meter
-from hw.contract.errors import DataError
+from fractrain.host.training.checkpoint import Checkpoint, Checkpoints
+from fractrain.host.training.meter import Meter
+from fractrain.hw.contract.errors import DataError
 from tests.host.training.test_run import Power, Watching, files, lines, part
 
 

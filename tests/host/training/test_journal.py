@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from host.training.journal import EMPTY, Journal, Mark
-from hw.contract.errors import DataError
+from fractrain.host.training.journal import EMPTY, Journal, Mark
+from fractrain.hw.contract.errors import DataError
 
 
 @pytest.fixture

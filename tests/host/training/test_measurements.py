@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from host.accelerator import Integers
-from host.backends.engine import EngineAccelerator, Outcome
-from host.backends.golden import GoldenAccelerator
-from host.compiler import Program, Results
-from host.counters import Counters
-from host.machine_work import ProgramRun, program_work
-from host.training.run import Run
-from host.training.run_directory import RunDirectory
-from host.training.run_record import describe
-from host.training.stopping import StopSignals
-from hw.contract.commands import Tag
-from hw.contract.errors import DataError, ParameterError
-from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Precision
-from hw.contract.registers import COUNTERS
+from fractrain.host.accelerator import Integers
+from fractrain.host.backends.engine import EngineAccelerator, Outcome
+from fractrain.host.backends.golden import GoldenAccelerator
+from fractrain.host.compiler import Program, Results
+from fractrain.host.counters import Counters
+from fractrain.host.machine_work import ProgramRun, program_work
+from fractrain.host.training.run import Run
+from fractrain.host.training.run_directory import RunDirectory
+from fractrain.host.training.run_record import describe
+from fractrain.host.training.stopping import StopSignals
+from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.errors import DataError, ParameterError
+from fractrain.hw.contract.parameters import Parameters, load_parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.registers import COUNTERS
 from tests.host.training.test_run import CADENCE, RECIPES, Power, Watching, files
 from tests.host.training.test_trainer import PLAN, trainer_of
 

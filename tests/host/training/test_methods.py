@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from host.networks.gates import Gates
-from host.networks.selection import FixedSelector
-from host.training.indicator import TurningPointIndicator
-from host.training.methods import Method, Progression, Stage
-from host.training.recipe import Recipe
-from hw.contract.errors import ParameterError
-from hw.contract.precision import Precision
+from fractrain.host.networks.gates import Gates
+from fractrain.host.networks.selection import FixedSelector
+from fractrain.host.training.indicator import TurningPointIndicator
+from fractrain.host.training.methods import Method, Progression, Stage
+from fractrain.host.training.recipe import Recipe
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import Precision
 
 
 def build(recipe: Recipe, *, steps_per_epoch: int = 10, per_sample: bool = False) -> Method:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from host.networks.parameter import Parameter
-from host.training.optimizer import LEARNING_RATES, MomentumSgd
+from fractrain.host.networks.parameter import Parameter
+from fractrain.host.training.optimizer import LEARNING_RATES, MomentumSgd
 
 
 def test_two_steps_by_hand() -> None:

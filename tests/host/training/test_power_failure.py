@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from host import atomic_files
-from host.training import checkpoint, journal, run, run_directory
-from host.training.checkpoint import Checkpoint, Checkpoints
-from host.training.journal import Journal
-from host.training.run import Cadence, Run
-from host.training.run_record import fingerprint
+from fractrain.host import atomic_files
+from fractrain.host.training import checkpoint, journal, run, run_directory
+from fractrain.host.training.checkpoint import Checkpoint, Checkpoints
+from fractrain.host.training.journal import Journal
+from fractrain.host.training.run import Cadence, Run
+from fractrain.host.training.run_record import fingerprint
 from tests.host.training.forgetful_disk import ForgetfulDisk
 from tests.host.training.test_run import part
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from host.training.recipe import OF_METHODS, Recipe, read_recipe, recipe_names
-from host.training.recipe_rules import METHODS
-from hw.contract.errors import DataError, ParameterError
-from hw.contract.precision import Precision
+from fractrain.host.training.recipe import OF_METHODS, Recipe, read_recipe, recipe_names
+from fractrain.host.training.recipe_rules import METHODS
+from fractrain.hw.contract.errors import DataError, ParameterError
+from fractrain.hw.contract.precision import Precision
 
 
 def test_published_defaults() -> None:

@@ -10,18 +10,24 @@ from typing import Any
 
 import pytest
 
-from host.accelerator import open_accelerator
-from host.backends.golden import GoldenAccelerator
-from host.networks.selection import Choice
-from host.training import run as module
-from host.training.recipe import Recipe
-from host.training.run import Cadence, Run
-from host.training.run_directory import RunDirectory
-from host.training.run_record import describe
-from host.training.stopping import Stopped, StopSignals
-from host.training.trainer import CostModel, DivergenceError, MachineCost, StepReport, Trainer
-from hw.contract.errors import DataError
-from hw.contract.precision import Precision
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.backends.golden import GoldenAccelerator
+from fractrain.host.networks.selection import Choice
+from fractrain.host.training import run as module
+from fractrain.host.training.recipe import Recipe
+from fractrain.host.training.run import Cadence, Run
+from fractrain.host.training.run_directory import RunDirectory
+from fractrain.host.training.run_record import describe
+from fractrain.host.training.stopping import Stopped, StopSignals
+from fractrain.host.training.trainer import (
+    CostModel,
+    DivergenceError,
+    MachineCost,
+    StepReport,
+    Trainer,
+)
+from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.precision import Precision
 from tests.host.training.test_trainer import GATED, PLAN, STATIC, trainer_of
 
 CADENCE = Cadence(checkpoint_every=2, evaluate_every=3, test_images=10)

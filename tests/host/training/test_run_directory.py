@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from host.training.run_directory import RunDirectory
-from hw.contract.errors import DataError, FractrainError, ParameterError
+from fractrain.host.training.run_directory import RunDirectory
+from fractrain.hw.contract.errors import DataError, FractrainError, ParameterError
 
 
 def names(root: Path) -> list[str]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from host.training.run_names import LONGEST, RunName
-from hw.contract.errors import ParameterError
+from fractrain.host.training.run_names import LONGEST, RunName
+from fractrain.hw.contract.errors import ParameterError
 
 
 @pytest.mark.parametrize(

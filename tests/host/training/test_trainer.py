@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from host.accelerator import Accelerator, open_accelerator
-from host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
-from host.backends.golden import GoldenAccelerator
-from host.datasets.dataset import Dataset
-from host.networks.parameter import weights_sha256
-from host.networks.resnet import build_network
-from host.real_convolutions import RealConvolutions
-from host.training.recipe import Recipe
-from host.training.summary import summarize
-from host.training.trainer import DivergenceError, Plan, StepReport, Trainer, TrainerState
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Precision
+from fractrain.host.accelerator import Accelerator, open_accelerator
+from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
+from fractrain.host.backends.golden import GoldenAccelerator
+from fractrain.host.datasets.dataset import Dataset
+from fractrain.host.networks.parameter import weights_sha256
+from fractrain.host.networks.resnet import build_network
+from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.host.training.recipe import Recipe
+from fractrain.host.training.summary import summarize
+from fractrain.host.training.trainer import DivergenceError, Plan, StepReport, Trainer, TrainerState
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters, load_parameters
+from fractrain.hw.contract.precision import Precision
 
 PLAN = Plan(
     steps=7,

@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 
 import cocotb
 
-from hw.axi.bursts import BurstShape
-from hw.axi.read_merger import read_word
-from hw.axi.run_check import read_request
-from hw.contract.commands import Fault
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.read_merger import read_word
+from fractrain.hw.axi.run_check import read_request
+from fractrain.hw.contract.commands import Fault
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_memory import DECERR, OKAY, SLVERR
 from tests.hw.axi.ports import Ports

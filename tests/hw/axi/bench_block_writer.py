@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import cocotb
 
-from hw.axi.block_check import BlockCheck, write_block
-from hw.axi.bursts import BurstShape
-from hw.contract.commands import Fault
+from fractrain.hw.axi.block_check import BlockCheck, write_block
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.contract.commands import Fault
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_memory import DECERR, OKAY, SLVERR
 from tests.hw.axi.ports import Ports

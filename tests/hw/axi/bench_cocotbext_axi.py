@@ -11,9 +11,9 @@ import cocotb
 from cocotbext.axi import AxiReadBus, AxiSlaveRead, AxiSlaveWrite, AxiWriteBus, MemoryRegion
 from cocotbext.axi.axi_channels import AxiARSink, AxiAWSink
 
-from hw.axi.block_check import write_block
-from hw.axi.bursts import BurstShape
-from hw.axi.run_check import read_request
+from fractrain.hw.axi.block_check import write_block
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.run_check import read_request
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_monitor import Axi3Monitor
 from tests.harness.stalls import stall_pattern

@@ -5,12 +5,12 @@ from amaranth.hdl import Assert, Assume, Cover, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.axi.address_channel import AddressChannel
-from hw.axi.bursts import BurstShape
-from hw.axi.occupancy import Occupancy
-from hw.axi.read_port import ReadPort
-from hw.axi.write_channels import WriteChannels
-from hw.flow.stream_register import StreamRegister
+from fractrain.hw.axi.address_channel import AddressChannel
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.occupancy import Occupancy
+from fractrain.hw.axi.read_port import ReadPort
+from fractrain.hw.axi.write_channels import WriteChannels
+from fractrain.hw.flow.stream_register import StreamRegister
 from tests.formal.axi3_rules import ReadRules, WriteRules
 from tests.hw.axi.window_monitors import burst_is_legal
 

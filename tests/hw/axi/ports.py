@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from hw.contract.commands import Fault
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.parameters import Parameters
 from tests.harness import Bench, StreamSink, StreamSource
 from tests.harness.axi3_memory import OKAY, Axi3Memory, Storage
 from tests.harness.axi3_monitor import Axi3Monitor, Burst

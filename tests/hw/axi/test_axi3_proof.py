@@ -8,11 +8,11 @@ from amaranth.hdl import Assert, Assume, Const, Cover, Module, Signal, Value, un
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.axi.address_channel import AddressChannel
-from hw.axi.bursts import BurstShape
-from hw.axi.data_channel import DataChannel
-from hw.axi.lut_queue import LutQueue
-from hw.axi.occupancy import Occupancy
+from fractrain.hw.axi.address_channel import AddressChannel
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.data_channel import DataChannel
+from fractrain.hw.axi.lut_queue import LutQueue
+from fractrain.hw.axi.occupancy import Occupancy
 from tests.formal.runner import prove, refute
 from tests.hw.axi.port_monitors import ReadPortMonitor, WriteChannelsMonitor
 

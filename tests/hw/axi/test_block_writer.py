@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.axi.block_writer import BlockWriter
+from fractrain.hw.axi.block_writer import BlockWriter
 from tests.harness import run_bench
 from tests.hw.machines import machine
 

@@ -3,7 +3,7 @@
 import pytest
 from amaranth.hdl import Value
 
-from hw.axi.window import Window
+from fractrain.hw.axi.window import Window
 from tests.formal.runner import prove, refute
 from tests.hw.axi.window_monitors import LEGAL, ReadMonitor, WriteMonitor
 

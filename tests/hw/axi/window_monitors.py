@@ -5,11 +5,11 @@ from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
-from hw.axi.block_check import BlockCheck, write_block
-from hw.axi.burst_collector import BurstCollector
-from hw.axi.bursts import BEAT_BYTES, BURST_BYTES, BurstShape
-from hw.axi.run_check import RunCheck, read_request
-from hw.axi.run_splitter import RunSplitter
+from fractrain.hw.axi.block_check import BlockCheck, write_block
+from fractrain.hw.axi.burst_collector import BurstCollector
+from fractrain.hw.axi.bursts import BEAT_BYTES, BURST_BYTES, BurstShape
+from fractrain.hw.axi.run_check import RunCheck, read_request
+from fractrain.hw.axi.run_splitter import RunSplitter
 
 __all__ = ["LEGAL", "ReadMonitor", "WriteMonitor", "burst_is_legal"]
 

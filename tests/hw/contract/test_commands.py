@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     COMMAND_BITS,
     COMMAND_BYTES,
     FIELDS,
@@ -31,8 +31,8 @@ from hw.contract.commands import (
     encode,
     encode_all,
 )
-from hw.contract.errors import ParameterError
-from hw.contract.precision import Operand
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import Operand
 
 KINDS: Mapping[Opcode, type[Command]] = {
     Opcode.LOAD: Load,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.contract.errors import ParameterError, did_you_mean, shortened
+from fractrain.hw.contract.errors import ParameterError, did_you_mean, shortened
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hw.contract import installation
-from hw.contract.installation import install_extra, pip_install
+from fractrain.hw.contract import installation
+from fractrain.hw.contract.installation import install_extra, pip_install
 
 
 def test_from_the_checkout_and_from_elsewhere(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hw.contract.errors import ParameterError
-from hw.contract.layout import check_values
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.layout import check_values
 
 
 @pytest.mark.parametrize(

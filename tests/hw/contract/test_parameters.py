@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hw.contract.errors import DataError, ParameterError
-from hw.contract.parameters import (
+from fractrain.hw.contract.errors import DataError, ParameterError
+from fractrain.hw.contract.parameters import (
     load_engine,
     load_parameters,
     parse_parameters,

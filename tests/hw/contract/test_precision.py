@@ -2,8 +2,15 @@
 
 import pytest
 
-from hw.contract.errors import ParameterError
-from hw.contract.precision import MAX_BITS, Operand, Pass, Precision, check_bits, value_range
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.precision import (
+    MAX_BITS,
+    Operand,
+    Pass,
+    Precision,
+    check_bits,
+    value_range,
+)
 
 
 def test_parse_precision() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.contract.commands import Tag
-from hw.contract.parameters import load_parameters, preset_names
-from hw.contract.precision import MAX_BITS, Precision
-from hw.contract.registers import (
+from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.parameters import load_parameters, preset_names
+from fractrain.hw.contract.precision import MAX_BITS, Precision
+from fractrain.hw.contract.registers import (
     ADDRESS_BITS,
     COUNTERS,
     REGISTERS,

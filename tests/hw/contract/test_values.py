@@ -2,8 +2,8 @@
 
 import pytest
 
-from hw.contract.errors import ParameterError
-from hw.contract.values import Choice, Optional, Real, Rule, Several, Whole
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.values import Choice, Optional, Real, Rule, Several, Whole
 
 PAIRS = Several(
     Several(Whole(0, 9), 2, 2, "pair", "1/2", separator="/"), 1, 3, "pairs a/b", "1/2,3/4"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hw.contract.errors import DataError, ParameterError
-from hw.contract.yaml_files import DEEPEST, LARGEST_BYTES, parse_yaml, read_yaml
+from fractrain.hw.contract.errors import DataError, ParameterError
+from fractrain.hw.contract.yaml_files import DEEPEST, LARGEST_BYTES, parse_yaml, read_yaml
 
 
 def parse(text: str) -> dict:

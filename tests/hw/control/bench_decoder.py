@@ -7,9 +7,9 @@ from typing import Any
 import cocotb
 from cocotb.triggers import RisingEdge
 
-from hw.contract.commands import Fault, Opcode, Stage
-from hw.contract.parameters import Parameters, parse_parameters
-from hw.flow.tasks import stage_task
+from fractrain.hw.contract.commands import Fault, Opcode, Stage
+from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.flow.tasks import stage_task
 from tests.harness import STALLS, Bench, testbench
 from tests.hw.control.random_commands import (
     OWNER,

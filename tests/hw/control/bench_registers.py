@@ -4,9 +4,9 @@ import cocotb
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
-from hw.contract import registers as contract
-from hw.contract.commands import Tag
-from hw.contract.precision import Precision
+from fractrain.hw.contract import registers as contract
+from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.precision import Precision
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.stalls import stall_pattern
 from tests.hw.control.designs import BUILD_HASH

@@ -4,12 +4,12 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.control.axi_lite import AXI_LITE, AxiLiteSlave
-from hw.control.counters import count_layout
-from hw.control.decoder import CommandDecoder
-from hw.control.precision_table import PrecisionTable, slot_entry
-from hw.control.registers import RegisterFile
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.control.axi_lite import AXI_LITE, AxiLiteSlave
+from fractrain.hw.control.counters import count_layout
+from fractrain.hw.control.decoder import CommandDecoder
+from fractrain.hw.control.precision_table import PrecisionTable, slot_entry
+from fractrain.hw.control.registers import RegisterFile
 
 BUILD_HASH = 0x1234_5678
 INPUTS = ("idle", "done", "failed", "draining", "cause", "fault_index", "attention", "slot")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     COMMAND_BITS,
     FIELDS,
     HEADER,
@@ -20,8 +20,8 @@ from hw.contract.commands import (
     RowPixels,
     Stage,
 )
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Precision
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
 
 OWNER = {
     Opcode.LOAD: Stage.FETCH,

@@ -5,8 +5,8 @@ import itertools
 import pytest
 from amaranth.sim import Simulator, SimulatorContext
 
-from hw.contract.commands import Fault
-from hw.control.faults import FaultCollector
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.control.faults import FaultCollector
 
 SOURCES = 3
 

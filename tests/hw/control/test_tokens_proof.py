@@ -6,8 +6,8 @@ from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Signal, Valu
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
-from hw.contract.commands import HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Stage
-from hw.control.tokens import CHANNELS, TokenCounter, TokenGate, TokenNetwork
+from fractrain.hw.contract.commands import HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Stage
+from fractrain.hw.control.tokens import CHANNELS, TokenCounter, TokenGate, TokenNetwork
 from tests.formal.runner import prove, refute
 
 HEADER_BITS = HEADER["slot"].offset  # opcode, wait, signal
@@ -188,7 +188,7 @@ def test_no_token_is_lost_and_no_task_held_back_without_cause() -> None:
 
 def limits(monkeypatch: pytest.MonkeyPatch, network: int, monitor: int) -> None:
     """Of tokens: in the network, and as the monitor knows it."""
-    monkeypatch.setattr("hw.control.tokens.TOKEN_LIMIT", network)
+    monkeypatch.setattr("fractrain.hw.control.tokens.TOKEN_LIMIT", network)
     monkeypatch.setattr(f"{__name__}.TOKEN_LIMIT", monitor)
 
 

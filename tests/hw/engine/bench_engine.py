@@ -5,9 +5,9 @@ from dataclasses import replace
 import cocotb
 from cocotb.triggers import RisingEdge
 
-from hw.contract import registers as contract
-from hw.contract.commands import Fault, Format, Load, Memory, Tag, encode
-from hw.contract.precision import Operand, Precision
+from fractrain.hw.contract import registers as contract
+from fractrain.hw.contract.commands import Fault, Format, Load, Memory, Tag, encode
+from fractrain.hw.contract.precision import Operand, Precision
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_memory import DECERR, OKAY, SLVERR
 from tests.hw.engine.machine import Machine, job_seed

@@ -2,7 +2,7 @@
 
 import cocotb
 
-from hw.contract.commands import Fault
+from fractrain.hw.contract.commands import Fault
 from tests.harness import Bench, testbench
 from tests.hw.engine.execute_player import Player, check, fitted, send
 from tests.hw.engine.window_source import window_bits

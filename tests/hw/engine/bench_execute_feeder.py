@@ -5,9 +5,9 @@ from dataclasses import replace
 import cocotb
 import numpy as np
 
-from hw.contract.commands import Convolve, Tag
-from hw.contract.parameters import Parameters
-from hw.flow.writes import plane_write
+from fractrain.hw.contract.commands import Convolve, Tag
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.writes import plane_write
 from tests.harness import Bench, testbench
 from tests.hw.engine.execute_player import Player, check, fitted
 from tests.hw.feeder.programs import random_convolve, random_memory, random_pattern

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from hw.contract.commands import Convolve
-from hw.contract.parameters import Parameters, parse_parameters
-from hw.flow.writes import column_write, plane_write
-from hw.mac.array import results_layout
+from fractrain.hw.contract.commands import Convolve
+from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.flow.writes import column_write, plane_write
+from fractrain.hw.mac.array import results_layout
 from tests.harness import Bench
 from tests.hw.sequencer.loop_nest import (
     Pass,

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
-from hw.contract import registers as contract
-from hw.contract.commands import Fault, Tag
-from hw.contract.parameters import Parameters, parse_parameters
-from hw.contract.precision import Precision
+from fractrain.hw.contract import registers as contract
+from fractrain.hw.contract.commands import Fault, Tag
+from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.contract.precision import Precision
 from tests.harness import Bench
 from tests.harness.axi3_memory import OKAY, Axi3Memory, Storage
 from tests.harness.axi3_monitor import Axi3Monitor

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     NO_GROUP,
     ZERO_BOTTOM,
     ZERO_TOP,
@@ -24,8 +24,8 @@ from hw.contract.commands import (
     Variant,
     encode,
 )
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Precision, value_range
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Precision, value_range
 
 PROGRAM_BASE = 0x0010_0000
 ROWS_BASE = 0x0010_4000

@@ -1,7 +1,7 @@
 """The whole engine: small programs, all faults, counters, interrupt."""
 
-from hw.engine.engine import ConvolutionEngine
-from hw.mac.flavour import Flavour
+from fractrain.hw.engine.engine import ConvolutionEngine
+from fractrain.hw.mac.flavour import Flavour
 from tests.harness import run_bench
 from tests.hw.machines import machine
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hw.engine.execute import ExecuteStage
-from hw.mac.flavour import Flavour
+from fractrain.hw.engine.execute import ExecuteStage
+from fractrain.hw.mac.flavour import Flavour
 from tests.harness import run_bench
 from tests.hw.engine.window_source import WindowSource
 from tests.hw.machines import machine

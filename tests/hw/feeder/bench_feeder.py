@@ -7,11 +7,11 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from hw.contract.commands import Fault, Pattern, Variant, encode
-from hw.contract.parameters import Parameters, parse_parameters
-from hw.feeder.feeder import WindowFeeder
-from hw.flow.tasks import stage_task
-from hw.flow.writes import plane_write
+from fractrain.hw.contract.commands import Fault, Pattern, Variant, encode
+from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.feeder.feeder import WindowFeeder
+from fractrain.hw.flow.tasks import stage_task
+from fractrain.hw.flow.writes import plane_write
 from tests.harness import STALLS, Bench, StreamSource, testbench
 from tests.harness.stalls import stall_pattern
 from tests.hw.feeder.programs import (

@@ -5,7 +5,7 @@ from random import Random
 
 import numpy as np
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     ZERO_ALWAYS,
     ZERO_BOTTOM,
     ZERO_LEFT,
@@ -16,8 +16,8 @@ from hw.contract.commands import (
     RowPixels,
     Variant,
 )
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand
 from tests.hw.feeder.reference import Bits, Machine, OutsideError, Window
 
 A, W = Operand.ACTIVATION, Operand.WEIGHT

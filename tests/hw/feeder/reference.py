@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     ZERO_ALWAYS,
     ZERO_BOTTOM,
     ZERO_LEFT,
@@ -17,7 +17,7 @@ from hw.contract.commands import (
     Pattern,
     Variant,
 )
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import Parameters
 
 Bits = NDArray[np.bool_]
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.parameters import Parameters
-from hw.feeder.feeder import WindowFeeder
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.feeder.feeder import WindowFeeder
 
 
 class TakingFeeder(wiring.Component):

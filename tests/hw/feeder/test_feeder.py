@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.feeder.feeder import WindowFeeder
+from fractrain.hw.feeder.feeder import WindowFeeder
 from tests.harness import run_bench
 from tests.hw.feeder.taking_feeder import TakingFeeder
 from tests.hw.machines import machine, small_machine

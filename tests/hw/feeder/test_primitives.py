@@ -9,10 +9,10 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from gen.synthesis.yosys import RUN
-from gen.tool_environment import python_environment
-from hw.feeder.window import PIECE, write_piece
-from hw.shared_module import ModuleLibrary
+from fractrain.gen.synthesis.yosys import RUN
+from fractrain.gen.tool_environment import python_environment
+from fractrain.hw.feeder.window import PIECE, write_piece
+from fractrain.hw.shared_module import ModuleLibrary
 
 WIDTH = 3
 SCRIPT = """\

@@ -6,10 +6,10 @@ from random import Random
 
 import numpy as np
 
-from hw.contract.commands import NO_GROUP, Load, Memory, Tag, encode
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand
-from hw.flow.tasks import stage_task
+from fractrain.hw.contract.commands import NO_GROUP, Load, Memory, Tag, encode
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand
+from fractrain.hw.flow.tasks import stage_task
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.fetch.commands import CommandFetcher
+from fractrain.hw.fetch.commands import CommandFetcher
 from tests.harness import run_bench
 from tests.hw.machines import machine
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.fetch.stage import FetchStage
+from fractrain.hw.fetch.stage import FetchStage
 from tests.harness import run_bench
 from tests.hw.machines import machine
 from tests.hw.refusals import assert_refused

@@ -3,7 +3,7 @@
 from amaranth.hdl import signed
 from amaranth.lib import data
 
-from hw.flow.expander import Expander
+from fractrain.hw.flow.expander import Expander
 
 COUNT_BITS = 4
 ITEM = data.StructLayout({"sum": 8, "stride": signed(4), "place": 4, "rest": 9})

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from amaranth.hdl import Signal
 
-from gen.designs import ENGINE_NAME, Flavour, make_engine
-from gen.verilog import emit
-from hw.contract.parameters import load_parameters
+from fractrain.gen.designs import ENGINE_NAME, Flavour, make_engine
+from fractrain.gen.verilog import emit
+from fractrain.hw.contract.parameters import load_parameters
 
 REGISTER = re.compile(r'\(\* keep = "true" \*\)\s+reg (?:\[\d+:0\] )?(\S+) *= ')
 
@@ -20,7 +20,7 @@ def test_every_copy_is_in_the_verilog(monkeypatch: pytest.MonkeyPatch) -> None:
         made.append(Signal(*arguments, **options))
         return made[-1]
 
-    monkeypatch.setattr("hw.flow.copies.Signal", record)
+    monkeypatch.setattr("fractrain.hw.flow.copies.Signal", record)
     engine = make_engine(load_parameters("tiny"), Flavour.SYNTHESIS)
     text = emit(engine, ENGINE_NAME)
     assert len(made) > 50

@@ -5,7 +5,7 @@ from amaranth.hdl import Assert, Assume, Cover, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hw.flow.expander import Expander
+from fractrain.hw.flow.expander import Expander
 from tests.formal.runner import prove, refute
 from tests.hw.flow.expander_layout import INPUT, make_expander
 

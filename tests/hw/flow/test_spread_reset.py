@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from hw.flow.spread_reset import SpreadReset
+from fractrain.hw.flow.spread_reset import SpreadReset
 
 PARTS, BITS = 5, 40
 
@@ -81,7 +81,7 @@ class Both(wiring.Component):
 )
 def test_as_with_one_reset(most: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy for as many registers as it may have; a register alone may have more bits."""
-    monkeypatch.setattr("hw.flow.spread_reset.MOST_BITS", most)
+    monkeypatch.setattr("fractrain.hw.flow.spread_reset.MOST_BITS", most)
     design = Both()
     draw = random.Random(most)
     simulator = Simulator(design)

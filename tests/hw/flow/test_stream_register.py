@@ -2,7 +2,7 @@
 
 from amaranth.hdl import unsigned
 
-from hw.flow.stream_register import StreamRegister
+from fractrain.hw.flow.stream_register import StreamRegister
 from tests.harness import run_bench
 
 

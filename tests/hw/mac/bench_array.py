@@ -3,7 +3,7 @@
 import cocotb
 import numpy as np
 
-from hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.contract.parameters import Parameters, parse_parameters
 from tests.harness import Bench, testbench
 from tests.hw.mac.passes import Operand, Stimulus, Tile, read_tiles
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw.contract.parameters import Parameters
-from hw.mac.array import results_layout
-from hw.mac.cluster import pass_control_layout
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.mac.array import results_layout
+from fractrain.hw.mac.cluster import pass_control_layout
 from tests.hw.mac.digits import pack, planes_of
 
 

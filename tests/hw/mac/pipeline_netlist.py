@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from gen.synthesis.yosys import RUN
-from gen.tool_environment import python_environment
-from sim.cosim.cache import build_root
+from fractrain.gen.synthesis.yosys import RUN
+from fractrain.gen.tool_environment import python_environment
+from fractrain.sim.cosim.cache import build_root
 
 __all__ = ["Logic", "Net", "Pipeline", "read_pipeline"]
 

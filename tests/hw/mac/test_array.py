@@ -9,10 +9,10 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-from hw.contract.parameters import Parameters, load_parameters
-from hw.mac.array import Flavour, MacArray
-from hw.mac.cluster import Cluster
-from hw.mac.unit import UnitParameters
+from fractrain.hw.contract.parameters import Parameters, load_parameters
+from fractrain.hw.mac.array import Flavour, MacArray
+from fractrain.hw.mac.cluster import Cluster
+from fractrain.hw.mac.unit import UnitParameters
 from tests.hw.mac.passes import Operand, Stimulus, Tile, read_tiles
 from tests.hw.refusals import assert_refused
 from tests.hw.verilator import Player, primitive_models

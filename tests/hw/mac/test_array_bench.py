@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.mac.array import Flavour, MacArray
+from fractrain.hw.mac.array import Flavour, MacArray
 from tests.harness import run_bench
 from tests.hw.mac.test_array import SMALL, parameters_of
 

@@ -6,8 +6,8 @@ from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.mac.drain import RowDrain
-from hw.shared_module import ModuleLibrary
+from fractrain.hw.mac.drain import RowDrain
+from fractrain.hw.shared_module import ModuleLibrary
 from tests.hw.verilator import Player, primitive_models
 
 BITS, CYCLES = 8, 400

@@ -6,8 +6,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.mac.compression import CompressionPlan
-from hw.mac.plane_dot import DOT_STYLES, PlaneDot
+from fractrain.hw.mac.compression import CompressionPlan
+from fractrain.hw.mac.plane_dot import DOT_STYLES, PlaneDot
 from tests.hw.refusals import assert_refused
 from tests.hw.verilator import Player, primitive_models
 

@@ -9,9 +9,9 @@ import re
 
 import pytest
 
-from hw.mac.cells import Lut6Cells
-from hw.mac.plane_dot import PlaneDot
-from hw.shared_module import ModuleLibrary
+from fractrain.hw.mac.cells import Lut6Cells
+from fractrain.hw.mac.plane_dot import PlaneDot
+from fractrain.hw.shared_module import ModuleLibrary
 from tests.hw.mac.counting_proof import prove_by_diagrams, prove_by_levels
 from tests.hw.mac.pipeline_netlist import read_pipeline
 

@@ -6,8 +6,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.mac.pipeline import delayed
-from hw.mac.recursive_dot import (
+from fractrain.hw.mac.pipeline import delayed
+from fractrain.hw.mac.recursive_dot import (
     RecursiveDot,
     dot_latency_cycles,
     signs_delay_cycles,

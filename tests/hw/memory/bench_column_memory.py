@@ -3,9 +3,9 @@
 import cocotb
 import numpy as np
 
-from hw.contract.parameters import Parameters, parse_parameters
-from hw.flow.writes import column_write
-from hw.memory.column_memory import column_read
+from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.flow.writes import column_write
+from fractrain.hw.memory.column_memory import column_read
 from tests.harness import Bench, testbench
 
 CYCLES = 1_500

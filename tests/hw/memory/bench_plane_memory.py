@@ -1,8 +1,8 @@
 """Runs inside the simulator: the plane memory against a dictionary."""
 
-from hw.contract.parameters import parse_parameters
-from hw.flow.writes import plane_write
-from hw.memory.plane_memory import BANKS, bank_read
+from fractrain.hw.contract.parameters import parse_parameters
+from fractrain.hw.flow.writes import plane_write
+from fractrain.hw.memory.plane_memory import BANKS, bank_read
 from tests.harness import Bench, testbench
 
 

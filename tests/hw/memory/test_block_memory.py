@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.memory.block_memory import LARGEST_ARRAY_BITS, RAM_BITS, BlockMemory, array_widths
+from fractrain.hw.memory.block_memory import LARGEST_ARRAY_BITS, RAM_BITS, BlockMemory, array_widths
 from tests.hw.refusals import assert_refused
 from tests.hw.verilator import Player
 
@@ -44,7 +44,7 @@ def test_too_deep() -> None:
 
 def test_words_come_back_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Old where they are read as they are written, and held while nothing is read."""
-    monkeypatch.setattr("hw.memory.block_memory.LARGEST_ARRAY_BITS", 100)
+    monkeypatch.setattr("fractrain.hw.memory.block_memory.LARGEST_ARRAY_BITS", 100)
     width, depth = 40, 8
     assert array_widths(width, depth) == [12, 12, 12, 4]
     player = Player(BlockMemory(width, depth), "block_memory")

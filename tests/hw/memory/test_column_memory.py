@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.memory.column_memory import ColumnMemory
+from fractrain.hw.memory.column_memory import ColumnMemory
 from tests.harness import run_bench
 from tests.hw.machines import machine
 from tests.hw.refusals import assert_refused

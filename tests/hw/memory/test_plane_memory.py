@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.memory.plane_memory import PlaneMemory
+from fractrain.hw.memory.plane_memory import PlaneMemory
 from tests.harness import run_bench
 from tests.hw.machines import machine
 

@@ -4,9 +4,9 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from hw.contract.commands import Fault, Format, RowPixels, Store, Tag, encode
-from hw.contract.parameters import Parameters, parse_parameters
-from hw.contract.precision import Operand
+from fractrain.hw.contract.commands import Fault, Format, RowPixels, Store, Tag, encode
+from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.contract.precision import Operand
 from tests.harness import STALLS, Bench, testbench
 from tests.hw.results.result_machine import Job, ResultMachine, job_of
 

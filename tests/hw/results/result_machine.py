@@ -10,11 +10,11 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 from numpy.typing import NDArray
 
-from hw.contract.commands import Store, encode
-from hw.contract.parameters import Parameters
-from hw.flow.tasks import stage_task
-from hw.results.layouts import port_beat
-from hw.results.sender import write_block
+from fractrain.hw.contract.commands import Store, encode
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.tasks import stage_task
+from fractrain.hw.results.layouts import port_beat
+from fractrain.hw.results.sender import write_block
 from tests.harness import Bench
 from tests.hw.results.store_reference import SUM_BITS, StoreReference
 

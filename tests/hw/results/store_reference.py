@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.contract.commands import Format, RowPixels, Store
-from hw.contract.parameters import Parameters
+from fractrain.hw.contract.commands import Format, RowPixels, Store
+from fractrain.hw.contract.parameters import Parameters
 
 SUM_BITS = 48
 

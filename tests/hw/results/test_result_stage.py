@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.results.stage import ResultStage
+from fractrain.hw.results.stage import ResultStage
 from tests.harness import run_bench
 from tests.hw.machines import machine, small_machine
 from tests.hw.refusals import assert_refused

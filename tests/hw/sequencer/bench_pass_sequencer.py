@@ -5,8 +5,8 @@ import itertools
 
 import cocotb
 
-from hw.contract.parameters import Parameters
-from hw.sequencer.passes import array_pass
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.sequencer.passes import array_pass
 from tests.harness import STALLS, Bench, testbench
 from tests.hw.machines import machine
 from tests.hw.sequencer.loop_nest import (

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from hw.contract.commands import Convolve, Pattern, Tag, encode
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand
-from hw.flow.tasks import stage_task
+from fractrain.hw.contract.commands import Convolve, Pattern, Tag, encode
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand
+from fractrain.hw.flow.tasks import stage_task
 
 Pass = dict[str, int]
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from amaranth.hdl import Assert, Assume, Cover, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 
-from hw.contract.commands import Opcode
-from hw.contract.parameters import Parameters
-from hw.flow.tasks import digit_bits, field, stage_task, tail_bits
-from hw.sequencer.pass_sequencer import PassSequencer
-from hw.sequencer.passes import ADDRESS_BITS
+from fractrain.hw.contract.commands import Opcode
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.tasks import digit_bits, field, stage_task, tail_bits
+from fractrain.hw.sequencer.pass_sequencer import PassSequencer
+from fractrain.hw.sequencer.passes import ADDRESS_BITS
 
 WORD = "the column word of the pass"
 SIGN = "the plane of the row digit that is negative"

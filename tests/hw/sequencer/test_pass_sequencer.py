@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.sequencer.pass_sequencer import PassSequencer
+from fractrain.hw.sequencer.pass_sequencer import PassSequencer
 from tests.harness import run_bench
 from tests.hw.machines import machine
 

@@ -7,7 +7,7 @@ tests/hw/flow.
 
 import pytest
 
-from hw.sequencer.pass_sequencer import PassSequencer
+from fractrain.hw.sequencer.pass_sequencer import PassSequencer
 from tests.formal.runner import prove, refute
 from tests.hw.machines import machine
 from tests.hw.sequencer.pass_monitor import SIGN, WORD, PassMonitor

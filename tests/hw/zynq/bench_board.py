@@ -6,12 +6,12 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from host.compiler import Geometry, Step, compile_program
-from hw.contract import registers as contract
-from hw.contract.commands import Fault
-from hw.contract.parameters import parse_parameters
-from hw.contract.precision import Pass, Precision
-from hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
+from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.hw.contract import registers as contract
+from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.parameters import parse_parameters
+from fractrain.hw.contract.precision import Pass, Precision
+from fractrain.hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_memory import DECERR, OKAY, SLVERR, Axi3Memory, Storage
 from tests.harness.axi3_monitor import Axi3Monitor

@@ -11,12 +11,12 @@ from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from gen.zynq.names import ACCELERATOR_NAME, BARE_NAME
-from gen.zynq.sources import surroundings
-from hw.contract.parameters import Parameters
-from hw.mac.flavour import Flavour
-from hw.shared_module import ModuleLibrary
-from hw.zynq.accelerator import ZynqAccelerator, accelerator_signature
+from fractrain.gen.zynq.names import ACCELERATOR_NAME, BARE_NAME
+from fractrain.gen.zynq.sources import surroundings
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.mac.flavour import Flavour
+from fractrain.hw.shared_module import ModuleLibrary
+from fractrain.hw.zynq.accelerator import ZynqAccelerator, accelerator_signature
 from tests.gen.zynq.cell_library import empty_module, primitives
 
 __all__ = ["Board"]

@@ -1,6 +1,6 @@
 """GP0: a processing system before the bridge, ours and cocotbext-axi's, and memory behind it."""
 
-from hw.zynq.gp_bridge import GpBridge
+from fractrain.hw.zynq.gp_bridge import GpBridge
 from tests.harness import run_bench
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hw.contract.errors import ParameterError
-from hw.contract.parameters import load_parameters
-from hw.contract.registers import ID, IDENTITY
-from sim.board import INJECTIONS, BusHang, SimulatedBoard
-from sim.board.slcr import CLOCK, GATE, RESET, SLCR_ADDRESS
-from sim.board.tree import MANAGER, UDMABUF
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.registers import ID, IDENTITY
+from fractrain.sim.board import INJECTIONS, BusHang, SimulatedBoard
+from fractrain.sim.board.slcr import CLOCK, GATE, RESET, SLCR_ADDRESS
+from fractrain.sim.board.tree import MANAGER, UDMABUF
 
 TINY = load_parameters("tiny")
 BIN = "fractrain/fractrain_zc706.bin"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.board.caches import BIDIRECTIONAL, FROM_DEVICE, TO_DEVICE, CachedView
+from fractrain.sim.board.caches import BIDIRECTIONAL, FROM_DEVICE, TO_DEVICE, CachedView
 
 
 def view() -> tuple[np.ndarray, CachedView]:

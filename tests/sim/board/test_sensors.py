@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from host.board.device import BoardDevice
-from host.board.power.hwmon import find_channels, find_rails, read_channel
-from host.modelling import energy
-from hw.contract.parameters import load_parameters
-from sim.board import SimulatedBoard, sensors
-from sim.board.sensors import modelled_watts
+from fractrain.host.board.device import BoardDevice
+from fractrain.host.board.power.hwmon import find_channels, find_rails, read_channel
+from fractrain.host.modelling import energy
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.sim.board import SimulatedBoard, sensors
+from fractrain.sim.board.sensors import modelled_watts
 
 TINY = load_parameters("tiny")
 

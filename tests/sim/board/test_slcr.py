@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from sim.board.slcr import CLOCK, GATE, LOCK, LOCK_STATE, RESET, SHIFTERS, UNLOCK, SlcrModel
+from fractrain.sim.board.slcr import (
+    CLOCK,
+    GATE,
+    LOCK,
+    LOCK_STATE,
+    RESET,
+    SHIFTERS,
+    UNLOCK,
+    SlcrModel,
+)
 
 
 def test_writes_while_locked_do_nothing() -> None:

@@ -12,10 +12,10 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.contract import registers
-from hw.contract.commands import Fault, Tag
-from hw.contract.parameters import Parameters
-from sim.cosim.convolution_ports import AXI3_WIDTHS, AXI_LITE_WIDTHS
+from fractrain.hw.contract import registers
+from fractrain.hw.contract.commands import Fault, Tag
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cosim.convolution_ports import AXI3_WIDTHS, AXI_LITE_WIDTHS
 
 GRANULE = 128
 BEATS = GRANULE // 8

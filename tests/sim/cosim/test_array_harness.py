@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hw.contract.errors import MachineError, ParameterError
-from hw.contract.parameters import Parameters, load_parameters
-from sim.cosim.array import ArraySimulation, Passes, random_passes
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.parameters import Parameters, load_parameters
+from fractrain.sim.cosim.array import ArraySimulation, Passes, random_passes
 
 TINY = load_parameters("tiny")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.cosim.build_steps import Objects, run_watched
-from sim.cosim.compile import Design, compile_model
+from fractrain.sim.cosim.build_steps import Objects, run_watched
+from fractrain.sim.cosim.compile import Design, compile_model
 
 MAKEFILE = """\
 all: a.o b.o c.o
@@ -73,7 +73,7 @@ def test_a_compilation_says_what_it_is_at(tmp_path: Path, monkeypatch: pytest.Mo
         (tools / name).chmod(0o755)
     environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
     monkeypatch.setenv("FRACTRAIN_BUILD", str(tmp_path / "build"))
-    monkeypatch.setattr("sim.cosim.compile.tool_environment", lambda: environment)
+    monkeypatch.setattr("fractrain.sim.cosim.compile.tool_environment", lambda: environment)
     monkeypatch.setattr("sim.progress._Task.tell", lambda task, far: said.append((task.text, far)))
     monkeypatch.setattr("shutil.move", lambda source, target: Path(target).touch())
     compile_model(Design("top", "module top(clk);\n  input clk;\nendmodule\n"), "array.cpp", {})

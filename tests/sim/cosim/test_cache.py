@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from hw.contract.errors import DataError
-from sim.cosim.cache import build_root, cached_folder, content_hash
+from fractrain.hw.contract.errors import DataError
+from fractrain.sim.cosim.cache import build_root, cached_folder, content_hash
 
 
 def write_file(folder: Path) -> None:
@@ -114,7 +114,7 @@ def test_who_waits_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             fcntl.flock(held, fcntl.LOCK_UN)
             yield
 
-        monkeypatch.setattr("sim.cosim.cache.activity", activity)
+        monkeypatch.setattr("fractrain.sim.cosim.cache.activity", activity)
         for _ in range(2):
             assert (cached_folder(tmp_path, "key", write_file) / "file").exists()
         cached_folder(tmp_path, "other", write_file)

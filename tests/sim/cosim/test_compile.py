@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gen.verilog import emit, ports
-from hw.contract.errors import FractrainError, MissingToolError, ParameterError
-from hw.contract.parameters import load_parameters
-from sim.cosim.compile import Design, compile_model
+from fractrain.gen.verilog import emit, ports
+from fractrain.hw.contract.errors import FractrainError, MissingToolError, ParameterError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.sim.cosim.compile import Design, compile_model
 from tests.sim.cosim.convolution_stand_in import ConvolutionStandIn
 
 CONSTANTS = {"MEMORY_PORTS": 1, "RESULTS_PER_BEAT": 8, "ACCUMULATOR_BITS": 48}
@@ -66,7 +66,7 @@ def test_an_interrupted_compile_is_no_model(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.cosim.compile._verilate", interrupt)
+    monkeypatch.setattr("fractrain.sim.cosim.compile._verilate", interrupt)
     design = Design("top", "module top(clk);\n  input clk;\nendmodule\n")
     with pytest.raises(KeyboardInterrupt):
         compile_model(design, "convolution.cpp", CONSTANTS)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     ZERO_BOTTOM,
     ZERO_TOP,
     Command,
@@ -24,17 +24,17 @@ from hw.contract.commands import (
     Variant,
     encode_all,
 )
-from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import MachineError
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Operand, Precision
-from hw.contract.registers import WATCHDOG, RegisterMap
-from sim.cosim.compile import Design
-from sim.cosim.convolution import ConvolutionSimulation, RunResult, convolution_design
-from sim.cosim.convolution_faults import BusFaults, ErrorRegion
-from sim.cosim.stalls import BusStalls, Stall
-from sim.functional import FunctionalMachine
-from sim.memory_model import MemoryModel
+from fractrain.hw.contract.engine_fault import EngineFault
+from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Operand, Precision
+from fractrain.hw.contract.registers import WATCHDOG, RegisterMap
+from fractrain.sim.cosim.compile import Design
+from fractrain.sim.cosim.convolution import ConvolutionSimulation, RunResult, convolution_design
+from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
+from fractrain.sim.cosim.stalls import BusStalls, Stall
+from fractrain.sim.functional import FunctionalMachine
+from fractrain.sim.memory_model import MemoryModel
 
 TINY = load_parameters("tiny")
 ROWS, IMAGES = 8, 2

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gen.verilog import emit
-from hw.contract.commands import Fault, Tag
-from hw.contract.engine_fault import EngineFault
-from hw.contract.errors import MachineError, ParameterError
-from hw.contract.parameters import Parameters, load_parameters
-from hw.contract.precision import Precision
-from hw.contract.registers import STATUS, TABLE_BASE, encode_precision
-from sim.cosim.compile import Design
-from sim.cosim.convolution import ConvolutionSimulation
-from sim.cosim.convolution_faults import BusFaults, ErrorRegion, Response
-from sim.cosim.stalls import BusStalls, Stall
-from sim.memory_model import MemoryModel
+from fractrain.gen.verilog import emit
+from fractrain.hw.contract.commands import Fault, Tag
+from fractrain.hw.contract.engine_fault import EngineFault
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.parameters import Parameters, load_parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.registers import STATUS, TABLE_BASE, encode_precision
+from fractrain.sim.cosim.compile import Design
+from fractrain.sim.cosim.convolution import ConvolutionSimulation
+from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion, Response
+from fractrain.sim.cosim.stalls import BusStalls, Stall
+from fractrain.sim.memory_model import MemoryModel
 from tests.sim.cosim.convolution_stand_in import (
     FLAW,
     GRANULE,
@@ -336,7 +336,7 @@ def test_a_design_with_other_ports_is_refused() -> None:
 
 
 def test_a_long_run_says_how_far_it_is_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.cosim.convolution.SLICE_CYCLES", 50)
+    monkeypatch.setattr("fractrain.sim.cosim.convolution.SLICE_CYCLES", 50)
     told: list[int] = []
     with simulation() as machine, simulation(watch=told.append) as watched:
         quiet = machine.run(0, program(Mode.COPY, 8), cycle_limit=LIMIT, collect_port=8)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hw.contract.parameters import load_parameters
-from sim.cosim import designs
-from sim.cosim.designs import cached_design, process_start
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.sim.cosim import designs
+from fractrain.sim.cosim.designs import cached_design, process_start
 
 TINY, LARGE = load_parameters("tiny"), load_parameters("zc706")
 

@@ -4,8 +4,8 @@ from dataclasses import fields
 
 import pytest
 
-from hw.contract.errors import ParameterError
-from sim.cosim.stalls import BusStalls, Stall
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.sim.cosim.stalls import BusStalls, Stall
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3, 0.5, 0.95])

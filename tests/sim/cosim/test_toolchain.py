@@ -8,10 +8,10 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.contract.errors import FractrainError
-from sim.cosim import toolchain
-from sim.cosim.compile import Design, compile_model
-from sim.cosim.toolchain import tool_environment
+from fractrain.hw.contract.errors import FractrainError
+from fractrain.sim.cosim import toolchain
+from fractrain.sim.cosim.compile import Design, compile_model
+from fractrain.sim.cosim.toolchain import tool_environment
 from tests.hw.verilator import Player
 
 ODD = 'one (odd) [folder] it\'s $HOME #1 %s & ; "q" é'

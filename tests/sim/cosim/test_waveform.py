@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import pywellen
 
-from hw.contract.errors import MissingToolError, ParameterError
-from sim.cosim import waveform
-from sim.cosim.waveform import Form, Waveform, with_useful_signals
+from fractrain.hw.contract.errors import MissingToolError, ParameterError
+from fractrain.sim.cosim import waveform
+from fractrain.sim.cosim.waveform import Form, Waveform, with_useful_signals
 from tests.sim.cosim.convolution_stand_in import Mode, program
 from tests.sim.cosim.test_convolution_harness import LIMIT, simulation
 
@@ -59,8 +59,8 @@ def test_only_the_cycles_that_were_asked_for(tmp_path: Path) -> None:
 def test_one_that_grows_too_large_ends_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sim.cosim.convolution.MOST_BYTES", 100_000)
-    monkeypatch.setattr("sim.cosim.convolution.SLICE_CYCLES", 20)
+    monkeypatch.setattr("fractrain.sim.cosim.convolution.MOST_BYTES", 100_000)
+    monkeypatch.setattr("fractrain.sim.cosim.convolution.SLICE_CYCLES", 20)
     found = record(tmp_path / "wave.vcd", runs=20)
     size = found["waveform"].size_bytes
     assert found["waveform"].full and 100_000 < size < 200_000

@@ -5,22 +5,22 @@ from typing import Any
 import pytest
 from amaranth.hdl import Fragment
 
-from hw.axi.block_reader import BlockReader
-from hw.axi.block_writer import BlockWriter
-from hw.axi.burst_collector import BurstCollector
-from hw.axi.bursts import BEAT_BYTES, BURST_BYTES
-from hw.contract.commands import COMMAND_BYTES, Stage
-from hw.contract.parameters import Parameters, load_parameters, preset_names
-from hw.fetch.commands import LATENCY_COMMANDS, commands_ahead
-from hw.fetch.stage import TASKS_AHEAD
-from hw.flow.stream_register import StreamRegister
-from hw.results.sender import ITEMS, UNSEEN
-from sim import memory_model
-from sim.cycles import commands, fetch, memory, read_port, sender, write_port, writer
-from sim.cycles.kernel import Kernel
-from sim.cycles.memory import Ddr
-from sim.cycles.reader import Reader
-from sim.memory_model import MemoryModel
+from fractrain.hw.axi.block_reader import BlockReader
+from fractrain.hw.axi.block_writer import BlockWriter
+from fractrain.hw.axi.burst_collector import BurstCollector
+from fractrain.hw.axi.bursts import BEAT_BYTES, BURST_BYTES
+from fractrain.hw.contract.commands import COMMAND_BYTES, Stage
+from fractrain.hw.contract.parameters import Parameters, load_parameters, preset_names
+from fractrain.hw.fetch.commands import LATENCY_COMMANDS, commands_ahead
+from fractrain.hw.fetch.stage import TASKS_AHEAD
+from fractrain.hw.flow.stream_register import StreamRegister
+from fractrain.hw.results.sender import ITEMS, UNSEEN
+from fractrain.sim import memory_model
+from fractrain.sim.cycles import commands, fetch, memory, read_port, sender, write_port, writer
+from fractrain.sim.cycles.kernel import Kernel
+from fractrain.sim.cycles.memory import Ddr
+from fractrain.sim.cycles.reader import Reader
+from fractrain.sim.memory_model import MemoryModel
 from tests.hw.machines import machine
 
 IDEAL = MemoryModel.ideal()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sim.cycles.kernel import Kernel, Process
-from sim.cycles.memory import Burst, Ddr, granules
-from sim.memory_model import MemoryModel
+from fractrain.sim.cycles.kernel import Kernel, Process
+from fractrain.sim.cycles.memory import Burst, Ddr, granules
+from fractrain.sim.memory_model import MemoryModel
 
 IDEAL = MemoryModel.ideal()
 HALF = MemoryModel(bytes_per_cycle=8.0)

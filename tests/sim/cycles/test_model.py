@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from host.backends.cosim import CosimAccelerator
-from host.cli.simulate_run import measure
-from host.simulation.programs import ResultForm, make_job
-from host.simulation.step import TrainingStep, record_training_step
-from hw.contract.parameters import load_parameters
-from hw.contract.precision import Precision
-from sim.memory_model import MemoryModel
+from fractrain.host.backends.cosim import CosimAccelerator
+from fractrain.host.cli.simulate_run import measure
+from fractrain.host.simulation.programs import ResultForm, make_job
+from fractrain.host.simulation.step import TrainingStep, record_training_step
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.sim.memory_model import MemoryModel
 
 PARAMETERS = load_parameters("tiny")
 MODELS = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(PARAMETERS.clock_mhz)}

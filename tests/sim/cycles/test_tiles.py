@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from hw.contract.commands import ZERO_BOTTOM, ZERO_TOP, Convolve, Pattern
-from hw.contract.precision import Operand
-from sim.cycles.tiles import tile_work
+from fractrain.hw.contract.commands import ZERO_BOTTOM, ZERO_TOP, Convolve, Pattern
+from fractrain.hw.contract.precision import Operand
+from fractrain.sim.cycles.tiles import tile_work
 
 CONVOLVE = Convolve(
     0,

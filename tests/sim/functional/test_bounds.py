@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     FIELDS,
     Convolve,
     Fault,
@@ -20,12 +20,12 @@ from hw.contract.commands import (
     Store,
     encode,
 )
-from hw.contract.precision import Operand, Precision
-from sim.functional.decoding import decode_task
-from sim.functional.execute import wrap48
-from sim.functional.fault import StageFault
-from sim.functional.results import ResultStage, narrow
-from sim.functional.words import ChipMemories, ExternalMemory, load
+from fractrain.hw.contract.precision import Operand, Precision
+from fractrain.sim.functional.decoding import decode_task
+from fractrain.sim.functional.execute import wrap48
+from fractrain.sim.functional.fault import StageFault
+from fractrain.sim.functional.results import ResultStage, narrow
+from fractrain.sim.functional.words import ChipMemories, ExternalMemory, load
 from tests.hw.machines import machine
 
 P = machine(precision__slots=5, precision__max_bits=9, buffers__patterns=17)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.contract.commands import (
+from fractrain.hw.contract.commands import (
     ZERO_ALWAYS,
     ZERO_BOTTOM,
     ZERO_LEFT,
@@ -30,13 +30,13 @@ from hw.contract.commands import (
     Variant,
     encode_all,
 )
-from hw.contract.errors import MachineError
-from hw.contract.parameters import Parameters
-from hw.contract.precision import Operand, Precision
-from sim.functional import FunctionalMachine, Order, RunResult
-from sim.functional.fault import FaultError
-from sim.functional.results import narrow
-from sim.functional.words import from_bytes, to_bytes
+from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand, Precision
+from fractrain.sim.functional import FunctionalMachine, Order, RunResult
+from fractrain.sim.functional.fault import FaultError
+from fractrain.sim.functional.results import narrow
+from fractrain.sim.functional.words import from_bytes, to_bytes
 from tests.hw.machines import machine
 
 BOTH: dict[str, Any] = {"slot": 0, "operand": Operand.ACTIVATION, "partner": Operand.WEIGHT}

@@ -8,10 +8,10 @@ import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host.shapes import output_size
-from hw.contract.precision import value_range
-from sim import golden
-from sim.golden import definition, unfolding
+from fractrain.host.shapes import output_size
+from fractrain.hw.contract.precision import value_range
+from fractrain.sim import golden
+from fractrain.sim.golden import definition, unfolding
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.golden.exact import FLOAT32_BOUND, FLOAT64_BOUND, exact_arithmetic, product_bound
+from fractrain.sim.golden.exact import FLOAT32_BOUND, FLOAT64_BOUND, exact_arithmetic, product_bound
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.golden import real
+from fractrain.sim.golden import real
 
 
 def definition(a: np.ndarray, w: np.ndarray, stride: int, padding: int) -> np.ndarray:

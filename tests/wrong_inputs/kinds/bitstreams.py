@@ -7,15 +7,15 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gen.bitstream.manifest import (
+from fractrain.gen.bitstream.manifest import (
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,
     Utilization,
 )
-from gen.manifest import MANIFEST_NAME, FileEntry, Manifest
-from gen.zynq.names import WRAPPER_NAME
-from hw.contract.parameters import load_parameters
+from fractrain.gen.manifest import MANIFEST_NAME, FileEntry, Manifest
+from fractrain.gen.zynq.names import WRAPPER_NAME
+from fractrain.hw.contract.parameters import load_parameters
 from tests.wrong_inputs.wrong_input import WrongInput
 
 TINY = load_parameters("tiny")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from sim.board.injections import INJECTIONS, MENDED
+from fractrain.sim.board.injections import INJECTIONS, MENDED
 from tests.wrong_inputs.wrong_input import WrongInput
 
 SLOW = ("stuck-memory", "no-interrupt", "fclk-stopped")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from host.cli.main import COMMANDS
+from fractrain.host.cli.main import COMMANDS
 from tests.wrong_inputs.wrong_input import WrongInput
 
 MISSPELLED = {

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from host.cli.main import main
+from fractrain.host.cli.main import main
 from tests.wrong_inputs.wrong_input import WrongInput
 
 RUN = Path("runs/run")
@@ -45,7 +45,7 @@ def _example() -> Path:
     with (
         contextlib.chdir(folder.name),
         contextlib.redirect_stdout(io.StringIO()),
-        mock.patch("host.cli.train._report", lambda folder: None),
+        mock.patch("fractrain.host.cli.train._report", lambda folder: None),
     ):
         assert main(arguments) == 0
     return Path(folder.name)

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 from tests.wrong_inputs.wrong_input import WrongInput
 
 ROOT = Path(__file__).resolve().parents[3]
-PYTHON_PACKAGES = ("gen", "host", "hw", "sim")
-DATA_PACKAGES = ("configs", "constraints")
+PACKAGES = ("numpy", "yaml")
 
-
-def _package(place: Path, name: str) -> None:
-    (place / name).mkdir(parents=True)
-    (place / name / "__init__.py").touch()
-
-
-def _module(place: Path, name: str) -> None:
-    place.mkdir(exist_ok=True)
-    (place / f"{name}.py").touch()
-
-
-def _folder(place: Path, name: str) -> None:
-    (place / name).mkdir(parents=True)
-
-
-FORMS: Mapping[str, Callable[[Path, str], None]] = {
-    "package": _package,
-    "module": _module,
-    "folder": _folder,
+CAUSES: Mapping[str, str] = {
+    "another-python": "raise ImportError('built for Python 3.9')",
+    "lines": "raise ImportError('built\\nfor\\r\\nPython 3.9')",
+    "long": "raise ImportError('built for ' + 'Python 3.9 ' * 1000)",
+    "letters": "raise ImportError('built für Python 3.9 …\\udcff')",
+    "missing": "import built_for_python_3_9",
 }
+
+
+def _package(place: Path, name: str, text: str) -> None:
+    (place / name).mkdir(parents=True)
+    (place / name / "__init__.py").write_text(text, encoding="utf-8")
+
+
+def _module(place: Path, name: str, text: str) -> None:
+    place.mkdir(exist_ok=True)
+    (place / f"{name}.py").write_text(text, encoding="utf-8")
+
+
+FORMS: Mapping[str, Callable[[Path, str, str], None]] = {"package": _package, "module": _module}
 
 ENCODINGS: tuple[Mapping[str, str], ...] = (
     {"PYTHONIOENCODING": "ascii"},
@@ -42,16 +42,7 @@ ENCODINGS: tuple[Mapping[str, str], ...] = (
 
 
 def wrong_inputs() -> Iterator[WrongInput]:
-    yield from _intruders()
-    # where python -m looks first
-    for name in ("gen", "hw", "sim", "configs"):
-        yield WrongInput(
-            f"{name}-in-the-current-folder",
-            ("cost",),
-            f"/{name} hides this project's package '{name}'.*current folder",
-            prepare=lambda folder, name=name: _package(folder, name),
-            environment={"LC_ALL": "C"},
-        )
+    yield from _packages_of_another_python()
     for number, encoding in enumerate(ENCODINGS):
         for name in ("Größe…", "\udcff"):
             yield WrongInput(
@@ -63,14 +54,14 @@ def wrong_inputs() -> Iterator[WrongInput]:
             )
 
 
-def _intruders() -> Iterator[WrongInput]:
-    for form, make in FORMS.items():
-        for name in DATA_PACKAGES if form == "folder" else PYTHON_PACKAGES + DATA_PACKAGES:
-            shown = f"{name}.py" if form == "module" else name
-            yield WrongInput(
-                f"{name}-{form}",
-                ("cost",),
-                f"theirs/{shown} hides this project's package '{name}': remove .*PYTHONPATH",
-                prepare=lambda folder, make=make, name=name: make(folder / "theirs", name),
-                environment={"PYTHONPATH": f"theirs:{ROOT}"},
-            )
+def _packages_of_another_python() -> Iterator[WrongInput]:
+    for (form, make), name, (cause, text) in product(FORMS.items(), PACKAGES, CAUSES.items()):
+        yield WrongInput(
+            f"{name}-{form}-{cause}",
+            ("cost",),
+            "fractrain: error: cannot import .*built.*f.*r.*ython.*3.9.*unset PYTHONPATH",
+            prepare=lambda folder, make=make, name=name, text=text: make(
+                folder / "theirs", name, text
+            ),
+            environment={"PYTHONPATH": f"theirs:{ROOT}"},
+        )

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from hw.contract.parameters import load_parameters
+from fractrain.hw.contract.parameters import load_parameters
 from tests.wrong_inputs.wrong_input import WrongInput
 
 FILE = "machine.yaml"

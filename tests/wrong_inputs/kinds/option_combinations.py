@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from host.training.recipe import OF_METHODS
+from fractrain.host.training.recipe import OF_METHODS
 from tests.wrong_inputs.wrong_input import WrongInput
 
 VALUES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from host.training.recipe import OF_METHODS
+from fractrain.host.training.recipe import OF_METHODS
 from tests.wrong_inputs.wrong_input import WrongInput
 
 NUMBERS = ("epsilon", "alpha", "target", "beta", "dead_band")

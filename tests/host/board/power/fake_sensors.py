@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from host.board.linux import LinuxSystem
+from fractrain.host.board.linux import LinuxSystem
 
 CLASS = "sys/class/hwmon"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from host.board.power.energy import Statistics, energy, statistics
+from fractrain.host.board.power.energy import Statistics, energy, statistics
 
 
 def test_constant_power() -> None:

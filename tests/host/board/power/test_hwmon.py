@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from host.board.power.hwmon import find_channels, find_rails, read_channel
+from fractrain.host.board.power.hwmon import find_channels, find_rails, read_channel
 from tests.host.board.power.fake_sensors import BROKEN, BUSY, FakeSensors, monitor, path
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from host.board.power.protocol import measure
-from host.board.power.sampler import PowerSampler
+from fractrain.host.board.power.protocol import measure
+from fractrain.host.board.power.sampler import PowerSampler
 from tests.host.board.power.fake_sensors import BROKEN, FakeSensors, monitor, path
 
 

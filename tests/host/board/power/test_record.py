@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from host.board.power.hwmon import find_channels, find_rails
-from host.board.power.record import part_line, step_line, summarize
-from hw.contract.errors import DataError
+from fractrain.host.board.power.hwmon import find_channels, find_rails
+from fractrain.host.board.power.record import part_line, step_line, summarize
+from fractrain.hw.contract.errors import DataError
 from tests.host.board.power.fake_sensors import FakeSensors, monitor
 
 RAIL = "hwmon0 vout1 x iout1"

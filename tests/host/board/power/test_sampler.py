@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from host.board.power.sampler import HIGHEST_RATE_HZ, PowerSampler, watts
-from hw.contract.errors import ParameterError
+from fractrain.host.board.power.sampler import HIGHEST_RATE_HZ, PowerSampler, watts
+from fractrain.hw.contract.errors import ParameterError
 from tests.host.board.power.fake_sensors import BROKEN, BUSY, FakeSensors, monitor, path
 
 

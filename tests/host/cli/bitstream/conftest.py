@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gen.bitstream import openxc7, vivado
+from fractrain.gen.bitstream import openxc7, vivado
 from tests.gen.bitstream.bit_files import bit_file
 from tests.gen.bitstream.fake_tools import (
     quick_sources,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from host.cli.main import main
+from fractrain.host.cli.main import main
 
 OUT = Path("build", "bitstream-tiny")
 SYNC_WORD = bytes.fromhex("aa995566")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gen.bitstream.manifest import XSA_NAME
+from fractrain.gen.bitstream.manifest import XSA_NAME
 from tests.gen.bitstream.bit_files import bit_file
 from tests.gen.bitstream.fake_tools import write_made_files
 from tests.host.cli.bitstream.folders import (
@@ -206,10 +206,10 @@ def test_ruins_do_not_replace_a_folder_of_somebody(
 
 INTERRUPTIBLE = """
 import sys
-from gen.bitstream import vivado
+from fractrain.gen.bitstream import vivado
 from tests.gen.bitstream.fake_tools import quick_sources
 vivado.sources = quick_sources
-from host.cli.main import main
+from fractrain.host.cli.main import main
 sys.exit(main(["bitstream", "--config", "tiny"]))
 """
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gen.bitstream import build
-from gen.bitstream.bit_file import to_bin
-from gen.bitstream.manifest import (
+from fractrain.gen.bitstream import build
+from fractrain.gen.bitstream.bit_file import to_bin
+from fractrain.gen.bitstream.manifest import (
     BIN_NAME,
     BIT_NAME,
     BITSTREAM_MANIFEST_NAME,
@@ -18,14 +18,14 @@ from gen.bitstream.manifest import (
     Utilization,
     read_bitstream_manifest,
 )
-from gen.bitstream.strategies import STRATEGIES
-from gen.build_hash import build_hash
-from gen.synthesis import budget
-from gen.synthesis.figures import Figures
-from gen.synthesis.kept_figures import keep_figures
-from host.cli.bitstream import FLOWS
-from host.cli.main import main
-from hw.contract.parameters import load_parameters
+from fractrain.gen.bitstream.strategies import STRATEGIES
+from fractrain.gen.build_hash import build_hash
+from fractrain.gen.synthesis import budget
+from fractrain.gen.synthesis.figures import Figures
+from fractrain.gen.synthesis.kept_figures import keep_figures
+from fractrain.host.cli.bitstream import FLOWS
+from fractrain.host.cli.main import main
+from fractrain.hw.contract.parameters import load_parameters
 from tests.gen.bitstream.bit_files import bit_file
 from tests.host.cli.bitstream.folders import OUT, bitstream, names_below
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gen.bitstream import vivado
-from gen.bitstream.manifest import BIT_NAME
-from gen.manifest import MANIFEST_NAME, read_manifest
-from host.cli.main import main
+from fractrain.gen.bitstream import vivado
+from fractrain.gen.bitstream.manifest import BIT_NAME
+from fractrain.gen.manifest import MANIFEST_NAME, read_manifest
+from fractrain.host.cli.main import main
 from tests.host.cli.bitstream.folders import bitstream, names_below
 
 
@@ -177,7 +177,7 @@ def test_without_the_hardware_packages(place: Path, project_root: Path) -> None:
     program = """
 import sys
 sys.modules["amaranth"] = None
-from host.cli.main import main
+from fractrain.host.cli.main import main
 sys.exit(main(["bitstream"]))
 """
     result = subprocess.run(
@@ -204,7 +204,7 @@ def test_real_verilog_up_to_the_call(
     monkeypatch: pytest.MonkeyPatch, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The one test here in which the machine is the real one."""
-    from gen.zynq.sources import sources
+    from fractrain.gen.zynq.sources import sources
 
     monkeypatch.setattr(vivado, "sources", sources)
     assert bitstream() == 4
