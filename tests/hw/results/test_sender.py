@@ -114,6 +114,12 @@ class Play:
             earliest = max([now + 2, *self.acknowledge])
             self.acknowledge.append(earliest + simulation.random.randint(*self.latency))
 
+    @property
+    def waits(self) -> bool:
+        """A block is on offer and is not taken in this cycle."""
+        simulation = self.simulation
+        return simulation.get("blocks", "valid") and not simulation.get("blocks", "ready")
+
     async def finish(self) -> None:
         while self.items or not self.simulation.get("empty"):
             await self.cycle()
@@ -233,7 +239,7 @@ def test_nothing_is_offered_after_halt(blocks: str) -> None:
         draw = simulation.random
         items = [random_item(draw) for _ in range(200)]
         play = Play(simulation, items, issue="never", blocks=blocks)
-        while len(play.sink.items) < 20:
+        while len(play.sink.items) < 20 or (blocks != "never" and not play.waits):
             await play.cycle()
         simulation.set(halt=1)
         taken, ended = len(play.sink.items), len(play.ended)
