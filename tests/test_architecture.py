@@ -98,7 +98,7 @@ def test_board_software_imports_without_workstation_packages(project_root: Path)
     } <= set(modules)
     assert {
         "fractrain.host.board.device",
-        "fractrain.host.board.bringup",
+        "fractrain.host.bringup.stages",
         "fractrain.host.backends.board",
     } <= set(modules)
     result = run_on_the_board(

@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fractrain.host.compiler import Program
+from fractrain.host.driver import Launch
 from fractrain.hw.contract.commands import Convolve, Format, Load, Store
 from fractrain.hw.contract.precision import Precision
 
-__all__ = ["cycle_limit", "port_beats"]
+__all__ = ["cycle_limit", "launch", "port_beats"]
 
 CYCLES_PER_PASS = 4
 CYCLES_PER_COMMAND = 400
 CYCLES_PER_BYTE = 2
 START_CYCLES = 10_000
+
+
+def launch(program: Program, precisions: Mapping[int, Precision]) -> Launch:
+    """How ``program`` is started: the machine may touch its memory, and nothing else."""
+    first = program.base_address
+    return Launch(
+        program.program_address,
+        len(program.commands),
+        (first, first + program.memory_bytes - 1),
+        cycle_limit(program, precisions),
+    )
 
 
 def port_beats(program: Program) -> int:
