@@ -1,248 +1,239 @@
-"""Programs through registers and interrupt: what a machine may do that answers as it likes."""
+"""What the driver does, access by access, with a machine that answers as it likes."""
 
 from __future__ import annotations
 
 import pytest
 
-from fractrain.host.board.registers import EngineRegisters
-from fractrain.host.board.runner import RESET_POLLS, ProgramRunner
+from fractrain.host.driver import Launch
+from fractrain.host.driver.driver import RESET_PAUSES, WATCHDOG_CYCLES
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.engine_fault import EngineFault
-from fractrain.hw.contract.errors import MachineError
-from fractrain.hw.contract.parameters import load_parameters
-from fractrain.hw.contract.registers import (
-    CONTROL,
-    FAULT_INDEX,
-    INTERRUPT,
-    INTERRUPT_ENABLE,
-    PROGRAM_ADDRESS,
-    REGISTERS,
-    STATUS,
-    WINDOW_LAST,
+from fractrain.hw.contract.errors import MachineError, ParameterError
+from tests.host.driver.scripted_machine import (
+    DONE,
+    DRAINING,
+    FAULT,
+    IDLE,
+    INTERRUPT_CYCLES,
+    LAUNCH,
+    PATIENCE,
+    ScriptedMachine,
+    WrongClock,
 )
 
-TINY = load_parameters("tiny")
-IDLE, DONE, FAULT, DRAINING = 1, 2, 4, 8
-NAMES = {each.address: each.name for each in REGISTERS}
+RESET = "CONTROL 2"
 
 
-class Machine:
-    """Words, UIO device and system in one; ``states`` are what STATUS reads, the last for ever.
-
-    ``stale``: an interrupt of before has been counted, and the next `wait` takes it. ``seen``:
-    registers and waits in the order of what was done.
-    """
-
-    def __init__(self, *states: int, interrupts: int = 1, stale: bool = False) -> None:
-        self.states, self.interrupts, self.stale = list(states), interrupts, stale
-        self.written: list[tuple[int, int]] = []
-        self.time = 0.0
-        self.enabled = 0
-        self.started = False
-        self.seen: list[str] = []
-
-    def read(self, index: int) -> int:
-        if index == STATUS.address:
-            return self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        return 17 if index == FAULT_INDEX.address else 0
-
-    def write(self, index: int, value: int) -> None:
-        self.written.append((index, value))
-        self.seen.append(f"write {NAMES.get(index, index)} {value}")
-        self.started |= (index, value) == (CONTROL.address, 1)
-
-    def enable(self) -> None:
-        self.enabled += 1
-        self.seen.append("enable")
-
-    def wait(self, timeout_s: float) -> bool:
-        self.seen.append("wait")
-        if self.stale or not self.started:
-            came, self.stale = self.stale, False
-            return came
-        if self.interrupts:
-            self.interrupts -= 1
-            self.time += 0.001
-            return True
-        self.time += timeout_s
-        return False
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-    def run(self) -> float:
-        runner = ProgramRunner(self, EngineRegisters(self, TINY), self, 200e6)  # type: ignore[arg-type]
-        return runner.run(0x1000, 3, (0x1000, 0x1FFF), 1000)
-
-
-def test_a_program_that_ends() -> None:
-    machine = Machine(DONE | IDLE, stale=True)
-    assert machine.run() == pytest.approx(0.001)
-    written = dict(machine.written)
-    assert written[PROGRAM_ADDRESS.address] == 0x1000 and written[WINDOW_LAST.address] == 0x1FFF
-    assert written[INTERRUPT_ENABLE.address] == 1
-    # the interrupt was cleared before START and after the end; one of before was forgotten
-    assert machine.written.count((INTERRUPT.address, 1)) == 2
-    assert machine.enabled == 1 and machine.written[-2] == (CONTROL.address, 1)
-
-
-def test_nothing_of_before_is_taken_for_the_end_of_a_program() -> None:
-    """An interrupt that was counted before and a cause that is still set: both go before START,
-    the counters with them, and only then the next interrupt is let through."""
-    machine = Machine(DONE | IDLE, stale=True)
-    machine.run()
-    start = machine.seen.index("write CONTROL 1")
-    assert machine.seen[start - 5 : start + 3] == [
+def test_what_is_done_for_a_program_and_in_which_order() -> None:
+    """START is the last write: what the program needs is there before, an interrupt that was
+    counted and a cause that is still set are gone, and only then the next one is let through."""
+    machine = ScriptedMachine(DONE | IDLE, stale=True)
+    ended = machine.run()
+    assert ended.elapsed == ended.most == INTERRUPT_CYCLES
+    assert machine.seen == [
+        "read STATUS",
+        f"write WATCHDOG {WATCHDOG_CYCLES}",
+        f"write WINDOW_FIRST {0x1000}",
+        f"write WINDOW_LAST {0x1FFF}",
+        f"write PROGRAM_ADDRESS {0x1000}",
+        "write PROGRAM_COMMANDS 3",
         "write INTERRUPT 1",
         "write INTERRUPT_ENABLE 1",
         "write CONTROL 4",
         "wait",
-        "enable",
+        "listen",
         "write CONTROL 1",
         "wait",
+        "read STATUS",
         "write INTERRUPT 1",
     ]
-    # START is the last: everything that the program needs is there before
-    assert {name.split()[1] for name in machine.seen[: start - 5]} == {
-        *("WATCHDOG", "WINDOW_FIRST", "WINDOW_LAST", "PROGRAM_ADDRESS", "PROGRAM_COMMANDS"),
-    }
 
 
 def test_a_stale_interrupt_does_not_hide_that_none_arrives() -> None:
-    machine = Machine(DONE | IDLE, interrupts=0, stale=True)
-    with pytest.raises(MachineError, match="no interrupt came"):
+    machine = ScriptedMachine(DONE | IDLE, interrupts=0, stale=True)
+    with pytest.raises(MachineError, match=rf"no interrupt came within {PATIENCE} ticks: \(line\)"):
         machine.run()
 
 
-@pytest.mark.parametrize("states", [(IDLE | DRAINING,), (0,), (DRAINING,), (DONE,)])
-def test_a_machine_that_may_still_touch_the_buffer_is_given_nothing(states: tuple[int]) -> None:
-    machine = Machine(*states)
-    runner = ProgramRunner(machine, EngineRegisters(machine, TINY), machine, 200e6)  # type: ignore[arg-type]
-    with pytest.raises(MachineError, match="is not idle"):
-        runner.require_idle()
+@pytest.mark.parametrize("state", [IDLE | DRAINING, 0, DRAINING, DONE])
+def test_a_machine_that_may_still_touch_the_memory_is_given_nothing(state: int) -> None:
+    machine = ScriptedMachine(state)
+    machine.started = True
+    for act in (machine.driver.require_idle, machine.run):
+        with pytest.raises(MachineError, match=r"is not idle .* an earlier program; \(stuck\)"):
+            act()
+    assert not machine.written
     machine.states = [IDLE]
-    runner.require_idle()
+    machine.driver.require_idle()
 
 
 def test_a_reset_is_over_when_the_ports_are_quiet() -> None:
-    machine = Machine(0, IDLE | DRAINING, IDLE)
-    runner = ProgramRunner(machine, EngineRegisters(machine, TINY), machine, 200e6)  # type: ignore[arg-type]
-    assert runner.reset() == ""
-    assert machine.time == pytest.approx(2 * 2e-5) and machine.written == [(CONTROL.address, 2)]
+    machine = ScriptedMachine(0, IDLE | DRAINING, IDLE)
+    machine.started = True
+    assert machine.driver.reset() == ""
+    assert machine.time == sum(RESET_PAUSES[:2]) and machine.written == [RESET]
 
 
-@pytest.mark.parametrize("right", [0, 1, 2, 3])
+def test_a_reset_that_never_ends_is_given_up() -> None:
+    machine = ScriptedMachine(IDLE | DRAINING)
+    machine.started = True
+    with pytest.raises(MachineError, match=r"machine is not idle 131056 ticks after a .*\(stuck\)"):
+        machine.driver.stop()
+    assert machine.time == sum(RESET_PAUSES)
+    assert machine.seen.count("read STATUS") == len(RESET_PAUSES) + 1
+
+
+@pytest.mark.parametrize("right", [0, 1, 2])
 def test_no_register_is_accessed_once_the_clock_is_wrong(right: int) -> None:
-    """Before a program, after its interrupt, at its end: the clock is looked at so often, is right
-    the first times, and after that nothing is read or written any more."""
-    machine, looks = Machine(DONE | IDLE), 0
-    status_reads = []
-
-    def check_clock() -> None:
-        nonlocal looks
-        looks += 1
-        if looks > right:
-            raise MachineError("the clock has changed")
-
-    read = machine.read
-    machine.read = lambda index: status_reads.append(looks) or read(index)  # type: ignore[func-returns-value,method-assign]
-    runner = ProgramRunner(
-        machine,  # type: ignore[arg-type]
-        EngineRegisters(machine, TINY),  # type: ignore[arg-type]
-        machine,
-        200e6,
-        check_clock=check_clock,
-    )
-    if right == 3:
-        runner.run(0x1000, 3, (0x1000, 0x1FFF), 1000)
-    else:
-        with pytest.raises(MachineError, match="has changed"):
-            runner.run(0x1000, 3, (0x1000, 0x1FFF), 1000)
-    assert len(machine.written) == (0 if right == 0 else 10 if right == 3 else 9)
-    assert len(status_reads) == max(0, right - 1)
+    """It is looked at before a program, and after its interrupt before anything else."""
+    machine = ScriptedMachine(DONE | IDLE, right=right)
+    if right == 2:
+        machine.run()
+        assert "wrong clock" not in machine.seen
+        return
+    with pytest.raises(WrongClock):
+        machine.run()
+    assert set(machine.seen[machine.seen.index("wrong clock") :]) == {"wrong clock"}
+    assert ("write CONTROL 1" in machine.seen) == (right == 1)
 
 
 def test_a_line_that_stays_up_is_noticed() -> None:
-    machine = Machine(IDLE, interrupts=1)
+    machine = ScriptedMachine(IDLE, interrupts=1)
     machine.started = True
-    runner = ProgramRunner(machine, EngineRegisters(machine, TINY), machine, 200e6)  # type: ignore[arg-type]
-    assert not runner.stays_quiet(0.01) and machine.enabled == 1
-    assert runner.stays_quiet(0.01) and machine.enabled == 2
+    assert not machine.driver.stays_quiet(100)
+    assert machine.driver.stays_quiet(100)
+    assert machine.seen == ["listen", "wait"] * 2
 
 
 def test_an_interrupt_that_means_nothing_is_waited_past() -> None:
-    machine = Machine(0, DONE | IDLE, interrupts=2)
-    assert machine.run() == pytest.approx(0.002) and machine.enabled == 2
-
-
-def test_a_fault_is_named_and_the_machine_reset() -> None:
-    machine = Machine(FAULT | Fault.WINDOW << 8, FAULT | Fault.WINDOW << 8, IDLE)
-    with pytest.raises(EngineFault, match="with a fault at command 17") as error:
-        machine.run()
-    assert error.value.cause is Fault.WINDOW
-    assert machine.written[-1] == (CONTROL.address, 2)
-
-
-def test_a_fault_counts_whatever_else_the_machine_says() -> None:
-    machine = Machine(DONE | FAULT | Fault.OPCODE << 8, DONE | FAULT | Fault.OPCODE << 8, IDLE)
-    with pytest.raises(EngineFault):
-        machine.run()
-
-
-def test_an_interrupt_that_never_comes_is_not_waited_for_for_ever() -> None:
-    machine = Machine(DONE | IDLE, interrupts=0)
-    with pytest.raises(MachineError, match=r"has ended .* no interrupt came within 0\.26 s"):
-        machine.run()
-    assert machine.time < 0.3
-
-
-def test_a_program_that_does_not_end() -> None:
-    machine = Machine(0, IDLE, interrupts=0)
-    with pytest.raises(MachineError, match=r"no end within 0\.26 s: STATUS 0x00000000, counters"):
-        machine.run()
-
-
-def test_a_machine_that_does_not_come_to_rest() -> None:
-    machine = Machine(FAULT | Fault.TIMEOUT << 8, FAULT | Fault.TIMEOUT << 8, DRAINING)
-    with pytest.raises(
-        MachineError, match="WATCHDOG cycles; not idle 0.4 ms after a reset"
-    ) as error:
-        machine.run()
-    assert isinstance(error.value.__cause__, EngineFault)
-    assert machine.time == pytest.approx(0.001 + RESET_POLLS * 2e-5)
-    with pytest.raises(MachineError, match="owes answers to an earlier program"):
-        ProgramRunner(machine, EngineRegisters(machine, TINY), machine, 1e6).require_idle()  # type: ignore[arg-type]
+    machine = ScriptedMachine(0, DONE | IDLE, interrupts=2)
+    assert machine.run().elapsed == 2 * INTERRUPT_CYCLES
+    assert machine.seen.count("listen") == 2
 
 
 def test_interrupts_without_end() -> None:
     """Each is let pass, and the time still runs out."""
-    machine = Machine(0, interrupts=10**9)
+    machine = ScriptedMachine(0, interrupts=10**9)
     with pytest.raises(MachineError, match="no end within"):
         machine.run()
-    assert machine.time < 0.3
+    assert machine.time < PATIENCE + INTERRUPT_CYCLES + 2 * sum(RESET_PAUSES)
+
+
+def test_a_fault_is_named_and_the_machine_reset() -> None:
+    machine = ScriptedMachine(FAULT | Fault.WINDOW << 8, IDLE)
+    with pytest.raises(EngineFault, match="with a fault at command 17") as error:
+        machine.run()
+    assert error.value.cause is Fault.WINDOW
+    assert machine.written[-2:] == ["INTERRUPT 1", RESET]
+
+
+def test_a_fault_counts_whatever_else_the_machine_says() -> None:
+    for interrupts in (1, 0):
+        machine = ScriptedMachine(DONE | FAULT | Fault.OPCODE << 8, IDLE, interrupts=interrupts)
+        with pytest.raises(EngineFault):
+            machine.run()
+
+
+def test_a_program_that_does_not_end() -> None:
+    machine = ScriptedMachine(0, IDLE, interrupts=0)
+    with pytest.raises(
+        MachineError,
+        match=rf"^no end within {PATIENCE} ticks: STATUS 0x00000000, 5 beats; counters: all 0$",
+    ):
+        machine.run()
+    assert machine.written[-1] == RESET
+
+
+def test_a_machine_that_does_not_come_to_rest() -> None:
+    machine = ScriptedMachine(FAULT | Fault.TIMEOUT << 8, DRAINING)
+    with pytest.raises(
+        MachineError, match="WATCHDOG cycles; not idle 131056 ticks after a reset"
+    ) as error:
+        machine.run()
+    assert isinstance(error.value.__cause__, EngineFault)
 
 
 def test_an_interruption_stops_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Machine(IDLE)
+    """Whatever comes of stopping it, the interruption is what is told."""
+    for states in ((IDLE,), (DRAINING,)):
+        machine = ScriptedMachine(*states)
+        monkeypatch.setattr(machine, "wait", _interrupted(machine))
+        with pytest.raises(KeyboardInterrupt):
+            machine.run()
+        assert machine.written[-1] == RESET
 
-    def interrupted(self: Machine, timeout_s: float) -> bool:
-        if self.started:
+
+def _interrupted(machine: ScriptedMachine):  # type: ignore[no-untyped-def]
+    def wait(cycles: float) -> bool:
+        if machine.started:
             raise KeyboardInterrupt
         return False
 
-    monkeypatch.setattr(Machine, "wait", interrupted)
+    return wait
+
+
+def test_an_interruption_as_it_is_started_stops_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = ScriptedMachine(IDLE)
+    now = machine.now
+
+    def interrupted() -> float:
+        if machine.started:
+            raise KeyboardInterrupt
+        return now()
+
+    monkeypatch.setattr(machine, "now", interrupted)
     with pytest.raises(KeyboardInterrupt):
         machine.run()
-    assert machine.written[-1] == (CONTROL.address, 2)
+    assert machine.written[-1] == RESET
 
 
-def test_a_device_without_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(self: Machine) -> None:
-        raise OSError(5, "Input/output error")
+def test_a_bus_that_fails_is_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that the machine cannot be reset over it."""
+    machine = ScriptedMachine(IDLE)
 
-    monkeypatch.setattr(Machine, "enable", fails)
-    with pytest.raises(MachineError, match=r"has no interrupt \(Input/output error\)"):
-        Machine(IDLE).run()
+    def broken(*_: object) -> bool:
+        raise MachineError("a rule is broken")
+
+    monkeypatch.setattr(machine, "wait", lambda cycles: machine.started and fail())
+
+    def fail() -> bool:
+        monkeypatch.setattr(machine, "write", broken)
+        return broken()
+
+    with pytest.raises(MachineError, match="a rule is broken"):
+        machine.run()
+
+
+def test_what_was_measured() -> None:
+    """On a board seconds of the world, from before START; elsewhere the cycles that were counted,
+    from after it."""
+    machine = ScriptedMachine(DONE | IDLE, interrupts=2)
+    work = machine.driver.execute(LAUNCH)
+    assert (work.programs, work.seconds, work.total.cycles) == (1, INTERRUPT_CYCLES / 200e6, 0)
+    assert machine.seen[-1] == f"pace 0 {INTERRUPT_CYCLES}"
+    machine.exact, machine.real, machine.started = True, False, False
+    ended = machine.run()
+    assert machine.driver.measure(ended).seconds == 0
+    assert machine.driver.measure(ended).total.cycles == INTERRUPT_CYCLES
+
+
+def test_another_machine_is_refused() -> None:
+    machine = ScriptedMachine(IDLE)
+    with pytest.raises(MachineError, match=r"^register ID reads 0x0{8} instead .*: \(machine\)$"):
+        machine.driver.identify(0, "somebody")
+    with pytest.raises(MachineError, match=r"BUILD_HASH reads 0x0{8}, the .* says .*: \(build\)$"):
+        machine.driver.check_build(1, "the manifest")
+    assert not machine.written
+
+
+def test_values_that_no_register_takes() -> None:
+    machine = ScriptedMachine(IDLE)
+    with pytest.raises(ParameterError, match="cycle_limit"):
+        Launch(0, 1, (0, 1), 0)
+    for value in (-1, 1 << 32):
+        with pytest.raises(ParameterError, match="register value"):
+            machine.driver.registers.write(5, value)
+    for address in (-1, 1024):
+        with pytest.raises(ParameterError, match="register address"):
+            machine.driver.registers.read(address)
+    assert not machine.seen
