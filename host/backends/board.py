@@ -134,6 +134,7 @@ class BoardAccelerator(DrivenAccelerator):
         return self._device.buffer.read(program.memory_bytes)
 
     def _check(self, program: Program) -> None:
+        self._device.check_clock()  # since a change of it there is no driver
         buffer = self._device.buffer
         if program.base_address != buffer.address:
             raise ParameterError(
