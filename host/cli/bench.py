@@ -17,9 +17,10 @@ from typing import Any
 
 from fractrain import __version__
 from fractrain.host.cli.benches import BENCHMARKS, Benchmark, Figures
-from fractrain.host.cli.output import check_files, prepare_folder, table, write_json
+from fractrain.host.cli.output import check_files, prepare_folder, write_json
 from fractrain.hw.contract.errors import MissingToolError, ParameterError, did_you_mean
 from fractrain.hw.contract.installation import install_extra
+from fractrain.hw.contract.tables import terminal_table
 from fractrain.hw.contract.values import Whole
 from fractrain.sim.progress import can_overwrite
 
@@ -159,7 +160,7 @@ def _text(report: dict[str, Any]) -> str:
     return (
         f"{machine['cpu']}, {machine['cores']} cores; {versions}\n"
         f"all figures measured, {report['rounds']} rounds\n\n"
-        + table(("benchmark", "min", "median", "max", "unit", "what"), rows)
+        + terminal_table(("benchmark", "min", "median", "max", "unit", "what"), rows)
     )
 
 

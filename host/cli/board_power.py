@@ -16,9 +16,10 @@ from fractrain.host.board.power.sampler import PowerSampler
 from fractrain.host.cli.board import SUBCOMMANDS
 from fractrain.host.cli.board_options import add_device, open_system
 from fractrain.host.cli.options import RATE
-from fractrain.host.cli.output import check_files, table, write_text
+from fractrain.host.cli.output import check_files, write_text
 from fractrain.host.training.stopping import StopSignals
 from fractrain.hw.contract.errors import MissingToolError, ParameterError
+from fractrain.hw.contract.tables import terminal_table
 from fractrain.hw.contract.values import Real
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _rails(result: PhaseResult) -> str:
         for each in result.rails
     ]
     heads = ["rail", "from", "mean W", "deviation", "samples", "J", "J per program"]
-    return table(heads, rows)
+    return terminal_table(heads, rows)
 
 
 def _channels(results: Sequence[PhaseResult]) -> str:
@@ -216,7 +217,9 @@ def _channels(results: Sequence[PhaseResult]) -> str:
             found = result.values(channel)
             row.append("-" if found is None else f"{found.mean:.5g} ± {found.deviation:.2g}")
         rows.append(row)
-    return table(["sensor", "device", "label", "unit", *(each.name for each in results)], rows)
+    return terminal_table(
+        ["sensor", "device", "label", "unit", *(each.name for each in results)], rows
+    )
 
 
 def _figures(values: Sequence[float | None]) -> list[str]:

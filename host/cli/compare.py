@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fractrain.host.cli.options import add_runs
-from fractrain.host.cli.output import check_files, progress, table, write_json, write_text
+from fractrain.host.cli.output import check_files, progress, write_json, write_text
 from fractrain.host.reports.document import comparison_document
 from fractrain.host.reports.headline import headline
 from fractrain.host.reports.measured_table import measured_table
@@ -23,6 +23,7 @@ from fractrain.host.reports.tables import (
     results_table,
 )
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.tables import terminal_table
 
 EPILOG = """\
 A sentence says what was saved at what accuracy. Every figure in the tables says where it is from:
@@ -91,7 +92,9 @@ def _tables(runs: Sequence[Run]) -> list[Table]:
 def _text(shown: Table) -> str:
     """Title, rows, remarks; long settings are cut, the page and the JSON file have them whole."""
     rows = [[row.name, row.source.value, *map(cut, row.cells)] for row in shown.rows]
-    return "\n".join([shown.title, table(["", "", *heads(shown.heads)], rows), *shown.remarks])
+    return "\n".join(
+        [shown.title, terminal_table(["", "", *heads(shown.heads)], rows), *shown.remarks]
+    )
 
 
 def _remarks(runs: Sequence[Run]) -> list[str]:

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from fractrain.host.cli.output import progress, table, write_json, write_text
+from fractrain.host.cli.output import progress, write_json, write_text
 from fractrain.host.cli.sweep_options import Resolver, vocabulary
 from fractrain.host.cli.sweep_progress import open_display
 from fractrain.host.reports.sweep_page import Grid, SweepPage, render_sweep_page
@@ -29,6 +29,7 @@ from fractrain.host.sweeps.results import (
 )
 from fractrain.host.training.stopping import Stopped, StopSignals
 from fractrain.hw.contract.errors import FractrainError
+from fractrain.hw.contract.tables import terminal_table
 from fractrain.hw.contract.values import Whole
 
 MOST_WORKERS = 1024
@@ -175,7 +176,7 @@ def _show(results: Sequence[Result]) -> None:
     grids: list[Grid | None] = [points_table(results), seeds_table(results)]
     for grid in grids:
         if grid is not None:
-            print(f"\n{table(grid.heads, grid.rows)}")
+            print(f"\n{terminal_table(grid.heads, grid.rows)}")
     for remark in remarks(results):
         print(f"\n{remark}")
     failed = [result for result in results if result.state == "failed"]
