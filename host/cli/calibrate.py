@@ -14,12 +14,12 @@ from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.cli.calibrate_run import MEMORIES, calibrate_run
 from fractrain.host.cli.model_errors import REASON
 from fractrain.host.cli.options import BATCH, add_config
-from fractrain.host.cli.output import check_files, progress, write_text
 from fractrain.host.cli.simulate_report import STALLS, Measured
 from fractrain.host.cli.simulate_run import measure
 from fractrain.host.counters import Counters
+from fractrain.host.files.outputs import check_files, progress, write_text
 from fractrain.host.networks.selection import is_skip
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.simulation.programs import ResultForm, make_job
 from fractrain.host.simulation.step import (
     TrainingStep,

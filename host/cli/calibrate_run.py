@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.cli.model_errors import model_errors_text
-from fractrain.host.cli.output import progress, write_text
 from fractrain.host.compiler import Geometry, Step, compile_program
-from fractrain.host.regular_files import read_object
+from fractrain.host.files.outputs import progress, write_text
+from fractrain.host.files.regular import read_object
 from fractrain.host.reports.records import needed_number, read_lines
 from fractrain.host.reports.run import CONFIG, find_run
 from fractrain.host.training.run_directory import PROGRAMS

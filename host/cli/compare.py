@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from fractrain.host.cli.options import add_runs
-from fractrain.host.cli.output import check_files, progress, write_json, write_text
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import RUNS, file_option
+from fractrain.host.files.outputs import check_files, progress, write_json, write_text
 from fractrain.host.reports.document import comparison_document
 from fractrain.host.reports.headline import headline
 from fractrain.host.reports.measured_table import measured_table
@@ -36,20 +36,17 @@ examples:
   fractrain compare static8 pfq fractrain
   fractrain compare runs/static8 runs/pfq --json comparison.json --html comparison.html"""
 
+OPTIONS = (
+    *RUNS,
+    file_option("json", "write all figures, too"),
+    file_option("html", "write the page of `fractrain report`, too"),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``compare`` and its options."""
-    parser = subparsers.add_parser(
-        "compare",
-        description="Show training runs side by side: accuracy, cost, savings, settings.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_runs(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, too")
-    parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="write the page of `fractrain report`, too"
-    )
+    description = "Show training runs side by side: accuracy, cost, savings, settings."
+    add_command(subparsers, "compare", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:

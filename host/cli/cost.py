@@ -11,12 +11,12 @@ from pathlib import Path
 
 from fractrain.host.cli.cost_host import HostCase, host_report
 from fractrain.host.cli.options import BATCH, add_config
-from fractrain.host.cli.output import check_files, progress, write_text
+from fractrain.host.files.outputs import check_files, progress, write_text
 from fractrain.host.modelling import StepModel, layer_precisions, layer_shapes
 from fractrain.host.modelling.layers import MEMORIES, training_program
 from fractrain.host.modelling.pass_costs import predict_program
 from fractrain.host.networks.resnet import ResNet, build_network, depth_of
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.reports.units import BYTES, JOULES, SECONDS
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_engine

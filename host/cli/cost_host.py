@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fractrain.host.cli.output import progress, write_json, write_text
+from fractrain.host.files.outputs import progress, write_json, write_text
 from fractrain.host.modelling import StepModel, layer_precisions, layer_shapes, processor
 from fractrain.host.modelling.host_kinds import GROUPS, KINDS, Kind
 from fractrain.host.modelling.host_work import HostWork, count_host_work

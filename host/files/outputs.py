@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.atomic_files import check_writable, failures_named, write_whole
+from fractrain.host.files.atomic import check_writable, failures_named, write_whole
 from fractrain.hw.contract.errors import DataError, ParameterError
 from fractrain.sim.progress import work
 
