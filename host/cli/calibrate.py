@@ -19,7 +19,7 @@ from fractrain.host.cli.simulate_run import measure
 from fractrain.host.counters import Counters
 from fractrain.host.files.outputs import check_files, progress, write_text
 from fractrain.host.networks.selection import is_skip
-from fractrain.host.numerics.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import SEED, Stream, generator
 from fractrain.host.simulation.programs import ResultForm, make_job
 from fractrain.host.simulation.step import (
     TrainingStep,
@@ -27,7 +27,6 @@ from fractrain.host.simulation.step import (
     record_training_step,
     useful_bit_products,
 )
-from fractrain.host.training.recipe_rules import SEED
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_engine
 from fractrain.hw.contract.precision import PRECISION, Precision

@@ -29,11 +29,10 @@ from fractrain.host.files.outputs import (
     write_text,
 )
 from fractrain.host.networks.selection import is_skip
-from fractrain.host.numerics.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import SEED, Stream, generator
 from fractrain.host.simulation.programs import ResultForm
 from fractrain.host.simulation.roofline import roofline, roofs_of
 from fractrain.host.simulation.step import check_step, parse_blocks, record_training_step
-from fractrain.host.training.recipe_rules import SEED
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import load_engine

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.training.recipe_rules import SEED
+from fractrain.host.numerics.random_streams import SEED
 from fractrain.hw.contract.errors import DataError, ParameterError, did_you_mean
 from fractrain.hw.contract.values import Whole
 from fractrain.hw.contract.yaml_files import read_yaml

@@ -53,9 +53,9 @@ def summarize(
                 "first_step": stage.first_step,
                 "first_epoch": stage.first_step // per_epoch,
             }
-            for stage in trainer.method.progression.stages
+            for stage in trainer.method.stages
         ],
-        "stages_planned": len(trainer.method.progression.values),
+        "stages_planned": trainer.method.stages_planned,
         "plan": dataclasses.asdict(plan),
         "counters": dataclasses.asdict(trainer.accelerator.counters),
         "versions": versions(),

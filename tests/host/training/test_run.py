@@ -12,10 +12,10 @@ import pytest
 
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.backends.golden import GoldenAccelerator
+from fractrain.host.methods.recipe import make_recipe
 from fractrain.host.networks.selection import Choice
 from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.training import run as module
-from fractrain.host.training.recipe import Recipe
 from fractrain.host.training.run import Cadence, Run
 from fractrain.host.training.run_directory import RunDirectory
 from fractrain.host.training.run_record import describe
@@ -34,8 +34,8 @@ CADENCE = Cadence(checkpoint_every=2, evaluate_every=3, test_images=10)
 
 RECIPES = {
     "static": (STATIC, "hardware"),
-    "fw8bw8": (Recipe("static", precision=Precision(8, 8, 8)), "hardware"),
-    "pfq": (Recipe("pfq", interval=1, epsilon=1e9), "hardware"),
+    "fw8bw8": (make_recipe("static", precision=Precision(8, 8, 8)), "hardware"),
+    "pfq": (make_recipe("pfq", interval=1, epsilon=1e9), "hardware"),
     "dfq": (replace(GATED, method="dfq"), "hardware"),
     "fractrain": (GATED, "hardware"),
     "published": (replace(GATED, candidates=((3, 6), (6, 8))), "reference"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fractrain.host.training.recipe import OF_METHODS
+from fractrain.host.methods.registry import methods_that_read
 from tests.wrong_inputs.wrong_input import WrongInput
 
 NUMBERS = ("epsilon", "alpha", "target", "beta", "dead_band")
@@ -69,6 +69,6 @@ def _recipe(name: str, text: str, field: str, says: str, method: str = "") -> Wr
     def prepare(folder: Path) -> None:
         (folder / "r.yaml").write_text(text + "\n", encoding="utf-8")
 
-    method = method or next(each for each, read in OF_METHODS.items() if field in read)
+    method = method or methods_that_read(field)[0]
     arguments = ["train", "--method", method, "--recipe", "r.yaml"]
     return WrongInput(name, arguments, says, prepare=prepare)

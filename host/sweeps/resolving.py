@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fractrain.host.accelerator import open_accelerator
-from fractrain.host.cli.train_checks import check_options, option
-from fractrain.host.cli.train_options import option_parser
-from fractrain.host.cli.train_setup import (
+from fractrain.host.accelerator import USUAL_CONFIG, open_accelerator
+from fractrain.host.datasets import Dataset, load_dataset
+from fractrain.host.methods.recipe import recipe_names
+from fractrain.host.methods.registry import method_options
+from fractrain.host.numerics.random_streams import SEED
+from fractrain.host.plugins.option import Form, option_name, plain
+from fractrain.host.runs.checks import check_options
+from fractrain.host.runs.options import RunOptions, single_options
+from fractrain.host.runs.setup import (
     build_arithmetic,
     build_recipe,
-    choose_config,
     normal,
     prepare,
     recipe_fields,
     record,
+    with_config,
 )
-from fractrain.host.datasets import Dataset, load_dataset
 from fractrain.host.sweeps.plan import Vocabulary
 from fractrain.host.sweeps.points import Resolved, text_of
-from fractrain.host.training.recipe import Recipe, plain, recipe_names
-from fractrain.host.training.recipe_rules import SEED
 from fractrain.host.training.trainer import Trainer
 
 RESERVED = ("name", "out", "overwrite", "resume")
@@ -37,12 +38,12 @@ NO_SETTINGS = ("epochs", "checkpoint_every")
 
 
 def vocabulary() -> Vocabulary:
-    """What the parser of `fractrain train` takes."""
-    defaults = vars(option_parser().parse_args([]))
-    flags = [name for name, value in defaults.items() if value is False] + list(EITHER)
-    examples = {each.name: plain(each.default) for each in dataclasses.fields(Recipe)}
+    """What `fractrain train` takes."""
+    options = single_options()
+    flags = [each.name for each in options if each.form in (Form.FLAG, Form.EITHER)]
+    examples = {name: plain(each.default) for name, each in method_options().items()}
     lists = {name: value for name, value in examples.items() if isinstance(value, list)}
-    others = set(defaults) - {*lists, *flags, *RESERVED}
+    others = {each.name for each in options} - {*lists, *flags, *RESERVED}
     return Vocabulary(
         lists=lists,
         flags=[name for name in flags if name not in RESERVED],
@@ -54,10 +55,12 @@ def vocabulary() -> Vocabulary:
 class Resolver:
     """Resolves options as `fractrain train` does, up to its first step; reads each data set once.
 
-    Calling it raises what that command raises: `ParameterError`, `DataError`.
+    ``parse`` reads the arguments of that command. Calling it raises what the command raises:
+    `ParameterError`, `DataError`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parse: Callable[[Sequence[str]], RunOptions]) -> None:
+        self._parse = parse
         self._datasets: dict[str, Dataset] = {}
         self._resolved: dict[str, Resolved] = {}
 
@@ -76,16 +79,15 @@ class Resolver:
 
     def _resolve(self, options: Mapping[str, Any]) -> Resolved:
         arguments = tuple(_arguments(options))
-        args = option_parser().parse_args(arguments)
-        args.arguments = ["train", *arguments]
-        check_options(args)
-        choose_config(args)
-        recipe = build_recipe(args, recipe_fields(args))
-        if args.dataset not in self._datasets:
-            self._datasets[args.dataset] = load_dataset(args.dataset)
-        work = prepare(args, recipe, self._datasets[args.dataset])
-        with open_accelerator("golden", config=args.config) as accelerator:
-            arithmetic = build_arithmetic(args, accelerator)
+        given = self._parse(arguments)
+        check_options(given)
+        given = with_config(given)
+        recipe = build_recipe(given, recipe_fields(given))
+        if given.dataset not in self._datasets:
+            self._datasets[given.dataset] = load_dataset(given.dataset)
+        work = prepare(given, recipe, self._datasets[given.dataset])
+        with open_accelerator("golden", config=given.config or USUAL_CONFIG) as accelerator:
+            arithmetic = build_arithmetic(given, accelerator)
             Trainer(work.network, work.dataset, accelerator, work.method, work.plan, arithmetic)
         recorded = record(work)
         settings = recorded["options"] | recorded["method_options"]
@@ -101,11 +103,11 @@ def _arguments(options: Mapping[str, Any]) -> list[str]:
     written = []
     for name, value in options.items():
         if value is True:
-            written.append(option(name))
+            written.append(option_name(name))
         elif value is False and name in EITHER:
             written.append(f"--no-{name}")
         elif value is not None and value is not False:
-            written.append(f"{option(name)}={text_of(_anywhere(name, value))}")
+            written.append(f"{option_name(name)}={text_of(_anywhere(name, value))}")
     return written
 
 

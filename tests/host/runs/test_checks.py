@@ -2,8 +2,8 @@
 
 import pytest
 
-from fractrain.host.cli.train_checks import check_options
-from fractrain.host.cli.train_options import option_parser
+from fractrain.host.cli.train import parse_options
+from fractrain.host.runs.checks import check_options
 from fractrain.hw.contract.errors import ParameterError
 
 
@@ -24,7 +24,7 @@ from fractrain.hw.contract.errors import ParameterError
     ],
 )
 def test_what_goes_together(line: str) -> None:
-    check_options(option_parser().parse_args(line.split()))
+    check_options(parse_options(line.split()))
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_what_goes_together(line: str) -> None:
 )
 def test_what_does_not(line: str, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        check_options(option_parser().parse_args(line.split()))
+        check_options(parse_options(line.split()))

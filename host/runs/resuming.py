@@ -1,80 +1,82 @@
-"""`fractrain train --resume`: the options that a run was started with, once more."""
+"""A run that goes on: the options that it was started with, from its record."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.cli.train_checks import option
-from fractrain.host.cli.train_options import given_options, option_parser, option_rules
-from fractrain.host.cli.train_setup import RECORDED, as_text, normal
-from fractrain.host.training.recipe import Recipe, parse_fields, plain, read_recipe
+from fractrain.host.methods.recipe import Recipe, make_recipe, parse_fields, read_recipe
+from fractrain.host.plugins.option import Form, Option, as_text, option_name, plain
+from fractrain.host.runs.options import RunOptions, single_options
+from fractrain.host.runs.setup import RECORDED, normal
 from fractrain.host.training.run_record import IDENTITY, versions
 from fractrain.hw.contract.errors import DataError, ParameterError, shortened
+from fractrain.hw.contract.values import Rule
 
 CHANGEABLE = ("resume", "out", "checkpoint_every", "evaluate_every", "log_programs", "power")
 """Options that may be given anew: they change no bit of the weights."""
-
-FLAGS = ("flip", "published_range")
 
 OF_NEW_RUNS = ("name", "overwrite")
 
 HINT = "a run goes on with the options that it was started with; leave this one out"
 
 
-def restore(args: argparse.Namespace, config: Mapping[str, Any], source: Path) -> Recipe:
-    """Set ``args`` to what ``config``, read from ``source``, records; the recipe of the run.
+def restore(
+    given: RunOptions, said: Mapping[str, Any], config: Mapping[str, Any], source: Path
+) -> tuple[RunOptions, Recipe]:
+    """``given`` with what ``config``, read from ``source``, records; the recipe of the run.
 
-    Raises `ParameterError` for an option on the command line that says something else, `DataError`
-    for a record that is not complete.
+    ``said``: by name what the command line says itself, without defaults. Raises `ParameterError`
+    for an option there that says something else, `DataError` for a record that is not complete.
     """
-    command = args.arguments.index("train")
-    given = given_options(args.arguments[command + 1 :])
     options, method_options = config.get("options"), config.get("method_options")
     if not isinstance(options, dict) or not isinstance(method_options, dict):
         raise DataError(f"{source} lacks options, method_options: it cannot be resumed")
     if missing := [name for name in RECORDED if name not in options]:
         raise DataError(f"{source} lacks {missing[0]} of options: it cannot be resumed")
-    for name, value in given.items():
+    for name, value in said.items():
         if name == "recipe":
             for field, wanted in read_recipe(value).items():
                 _check(f"{field} in {value}", wanted, options | method_options, field)
         elif name in OF_NEW_RUNS:
-            raise ParameterError(option(name), value, "without --resume only")
+            raise ParameterError(option_name(name), value, "without --resume only")
         elif name not in CHANGEABLE:
-            _check(option(name), normal(name, value), options | method_options, name)
-    for name, value in _checked(options, source).items():
-        setattr(args, name, value)
+            _check(option_name(name), normal(name, value), options | method_options, name)
+    restored = replace(given, method_options={}, **_checked(options, source))
     try:
-        fields = parse_fields({"method": args.method, **method_options}, str(source))
-        recipe = Recipe(**fields)
+        fields = parse_fields({"method": restored.method, **method_options}, str(source))
+        recipe = make_recipe(**fields)
     except ParameterError as error:
         raise DataError(f"{source} is damaged: {error}") from error
-    for name in ("checkpoint_every", "evaluate_every"):
-        if name in given:
-            setattr(args, name, given[name])
-    return recipe
+    anew = {name: said[name] for name in ("checkpoint_every", "evaluate_every") if name in said}
+    return replace(restored, **anew), recipe
 
 
 def _checked(options: Mapping[str, Any], source: Path) -> dict[str, Any]:
     """The recorded ``options``; `DataError` for one that no command line could have given."""
-    rules, defaults = option_rules(), vars(option_parser().parse_args([]))
+    known = {each.name: each for each in single_options()}
     values = {}
     for name in RECORDED:
-        value = options[name]
         try:
-            if value is None and defaults[name] is not None:
-                raise ParameterError(name, value, "a value")
-            if value is not None and name in rules:
-                value = rules[name].read(name, value)
-            elif not isinstance(value, bool | None if name in FLAGS else str | None):
-                raise ParameterError(name, value, "true or false" if name in FLAGS else "a word")
+            values[name] = _read(known[name], options[name])
         except ParameterError as error:
             raise DataError(f"{source} is damaged: options: {error}") from error
-        values[name] = value
     return values
+
+
+def _read(option: Option, value: Any) -> Any:
+    if value is None:
+        if option.default is not None:
+            raise ParameterError(option.name, value, "a value")
+        return value
+    if isinstance(option.rule, Rule):
+        return option.rule.read(option.name, value)
+    flag = option.form in (Form.FLAG, Form.EITHER)
+    if not isinstance(value, bool if flag else str):
+        raise ParameterError(option.name, value, "true or false" if flag else "a word")
+    return value
 
 
 def _check(shown: str, value: Any, recorded: Mapping[str, Any], name: str) -> None:

@@ -8,10 +8,13 @@ import string
 import pytest
 
 from fractrain.host.cli.main import main
-from fractrain.host.cli.run_name import run_name, slug
-from fractrain.host.cli.train_options import add_options
-from fractrain.host.cli.train_setup import build_recipe, choose_config, recipe_fields
+from fractrain.host.cli.train import parse_options
+from fractrain.host.plugins.option import option_name
+from fractrain.host.runs.naming import run_name, slug
+from fractrain.host.runs.options import single_options
+from fractrain.host.runs.setup import build_recipe, recipe_fields, with_config
 from fractrain.host.training.run_names import LONGEST, RunName
+from fractrain.hw.contract.values import Choice
 
 PATHS = (
     *("", ".data", "..", "-x", "--help", "a b", "a\nb", "a\tb", "a/b", "~", "*", "$HOME", "`x`"),
@@ -23,11 +26,8 @@ USUAL = "digits-resnet8-fractrain-golden-seed0"
 
 
 def named(*options: str, dataset: str = "digits") -> str:
-    parser = argparse.ArgumentParser()
-    add_options(parser)
-    args = parser.parse_args(options)
-    choose_config(args)
-    return run_name(args, build_recipe(args, recipe_fields(args)), dataset)
+    given = with_config(parse_options(options))
+    return run_name(given, build_recipe(given, recipe_fields(given)), dataset)
 
 
 @pytest.mark.parametrize("dataset", PATHS)
@@ -95,12 +95,10 @@ def test_choices_show() -> None:
 def test_all_choices_are_in_the_name_or_make_no_other_run() -> None:
     """A new option with choices must be in the name, or here."""
     elsewhere = {"lr_schedule"}  # as the rate itself and other numbers
-    parser = argparse.ArgumentParser()
-    add_options(parser)
     given = set(itertools.chain(*DISTINCT))
-    for action in parser._actions:
-        if action.choices and action.dest not in elsewhere:
-            assert given & set(action.option_strings), action.dest
+    for each in single_options():
+        if isinstance(each.rule, Choice) and each.name not in elsewhere:
+            assert option_name(each.name) in given
 
 
 def test_runs_of_two_modes_do_not_share_a_name(tmp_path: os.PathLike[str]) -> None:

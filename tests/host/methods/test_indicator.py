@@ -2,7 +2,7 @@
 
 import pytest
 
-from fractrain.host.training.indicator import TurningPointIndicator
+from fractrain.host.methods.indicator import TurningPointIndicator
 
 
 def indicator(epsilon: float = 0.1, alpha: float = 0.5, limit: int = 3) -> TurningPointIndicator:

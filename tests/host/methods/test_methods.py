@@ -5,44 +5,47 @@ import json
 import numpy as np
 import pytest
 
+from fractrain.host.methods.indicator import TurningPointIndicator
+from fractrain.host.methods.method import Method, Stage, Task
+from fractrain.host.methods.progression import Progression
+from fractrain.host.methods.recipe import Recipe, make_recipe
 from fractrain.host.networks.gates import Gates
 from fractrain.host.networks.selection import FixedSelector
-from fractrain.host.training.indicator import TurningPointIndicator
-from fractrain.host.training.methods import Method, Progression, Stage
-from fractrain.host.training.recipe import Recipe
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 
 
 def build(recipe: Recipe, *, steps_per_epoch: int = 10, per_sample: bool = False) -> Method:
     return recipe.build(
-        steps_per_epoch=steps_per_epoch,
-        widths=[16, 16],
-        macs=[100, 100],
-        per_sample=per_sample,
-        rng=np.random.default_rng(0),
+        Task(
+            steps_per_epoch=steps_per_epoch,
+            widths=[16, 16],
+            macs=[100, 100],
+            per_sample=per_sample,
+            rng=np.random.default_rng(0),
+        )
     )
 
 
 def run(method: Method, steps: int, loss: float = 1.0) -> None:
     for step in range(steps):
-        method.before_step()
+        method.before_step(step)
         method.after_step(step, loss)
 
 
 def test_static_never_changes() -> None:
-    method = build(Recipe("static", precision=Precision(4, 3, 6)))
+    method = build(make_recipe("static", precision=Precision(4, 3, 6)))
     run(method, 300)
     assert isinstance(method.selector, FixedSelector)
     assert method.selector.precision == Precision(4, 3, 6)
-    assert method.progression.stages == [Stage(Precision(4, 3, 6), 0)]
+    assert method.stages == [Stage(Precision(4, 3, 6), 0)]
     assert method.target_cp is None
 
 
 def test_pfq_climbs_the_published_schedule_on_a_plateau() -> None:
-    method = build(Recipe("pfq"))
+    method = build(make_recipe("pfq"))
     run(method, 300)
-    assert method.progression.stages == [
+    assert method.stages == [
         Stage(Precision(3, 3, 6), 0),
         Stage(Precision(4, 4, 6), 50),
         Stage(Precision(6, 6, 8), 100),
@@ -53,31 +56,31 @@ def test_pfq_climbs_the_published_schedule_on_a_plateau() -> None:
 
 
 def test_the_interval_of_the_indicator_can_be_shorter_than_an_epoch() -> None:
-    method = build(Recipe("pfq", interval=3))
+    method = build(make_recipe("pfq", interval=3))
     run(method, 40)
-    assert [stage.first_step for stage in method.progression.stages] == [0, 15, 30]
+    assert [stage.first_step for stage in method.stages] == [0, 15, 30]
 
 
 def test_pfq_stays_while_the_loss_falls() -> None:
-    method = build(Recipe("pfq"), steps_per_epoch=1)
+    method = build(make_recipe("pfq"), steps_per_epoch=1)
     for step in range(12):
         method.after_step(step, 30.0 - 2 * step)
     assert method.progression.current == Precision(3, 3, 6)
 
 
 def test_a_stage_may_skip_the_blocks() -> None:
-    method = build(Recipe("pfq", schedule_forward=(0, 8), schedule_backward=(0, 8)))
-    method.before_step()
+    method = build(make_recipe("pfq", schedule_forward=(0, 8), schedule_backward=(0, 8)))
+    method.before_step(0)
     assert method.selector.precision == Precision(0, 0, 0)
 
 
 def test_dfq_has_one_target_and_four_bit_weights() -> None:
-    method = build(Recipe("dfq", target=2.5))
+    method = build(make_recipe("dfq", target=2.5))
     run(method, 300)
     gates = method.selector
     assert isinstance(gates, Gates)
     assert (gates.target, method.target_cp) == (2.5, 2.5)
-    assert [stage.first_step for stage in method.progression.stages] == [0]
+    assert [stage.first_step for stage in method.stages] == [0]
     assert [str(each) for each in gates.precisions] == [
         "3/4/6",
         "4/4/6",
@@ -89,32 +92,32 @@ def test_dfq_has_one_target_and_four_bit_weights() -> None:
 
 
 def test_fractrain_raises_the_target_at_turning_points() -> None:
-    method = build(Recipe("fractrain"))
+    method = build(make_recipe("fractrain"))
     targets = []
     for step in range(200):
-        method.before_step()
+        method.before_step(step)
         targets.append(method.selector.target)
         method.after_step(step, 1.0)
     assert targets == [1.5] * 50 + [2.0] * 50 + [2.5] * 50 + [3.0] * 50
 
 
 def test_wide_candidates_are_stored_wide_and_those_per_sample_not_at_all() -> None:
-    wide = Recipe("dfq", candidates=((3, 6), (12, 12)))
+    wide = make_recipe("dfq", candidates=((3, 6), (12, 12)))
     assert build(wide).selector.rules.stored_bits == 12
     assert build(wide, per_sample=True).selector.rules.stored_bits is None
 
 
 def test_a_gate_that_decides_early_stores_nothing_first() -> None:
-    assert build(Recipe("dfq", decide="early")).selector.rules.stored_bits is None
-    assert build(Recipe("dfq", decide="late")).selector.rules.stored_bits == 8
+    assert build(make_recipe("dfq", decide="early")).selector.rules.stored_bits is None
+    assert build(make_recipe("dfq", decide="late")).selector.rules.stored_bits == 8
     with pytest.raises(ParameterError, match="--mode reference"):
-        build(Recipe("dfq", decide="late"), per_sample=True)
+        build(make_recipe("dfq", decide="late"), per_sample=True)
     with pytest.raises(ParameterError, match="late, early"):
-        Recipe("dfq", decide="never")
+        make_recipe("dfq", decide="never")
 
 
 def test_a_candidate_may_skip_the_block() -> None:
-    method = build(Recipe("dfq", candidates=((0, 0), (3, 6))))
+    method = build(make_recipe("dfq", candidates=((0, 0), (3, 6))))
     assert list(method.selector.precisions) == [Precision(0, 0, 0), Precision(3, 4, 6)]
 
 

@@ -56,12 +56,18 @@ def savings(summary: dict[str, Any]) -> str:
         scale = units.scale((chosen, baseline))
         rows.append((name, scale.text(chosen), scale.text(baseline), f"{saved:.1f} %"))
     heads = ("convolutions of training", "this run", "FW8/BW8", "saved")
-    return "\n".join(f"  {line}" for line in terminal_table(heads, rows).split("\n"))
+    return terminal_table(heads, rows, indent="  ")
 
 
 def _describe(stage: dict[str, Any]) -> str:
+    return f"{_value(stage)} from step {stage['first_step']}, after {stage['first_epoch']} epochs"
+
+
+def _value(stage: dict[str, Any]) -> str:
+    """What a method said of a stage."""
     if "target_cp" in stage:
-        what = f"cp {stage['target_cp']:g} % aimed at"
-    else:
-        what = f"{stage['activation']}/{stage['weight']}/{stage['error']} bits a/w/e"
-    return f"{what} from step {stage['first_step']}, after {stage['first_epoch']} epochs"
+        return f"cp {stage['target_cp']:g} % aimed at"
+    if "activation" in stage:
+        return f"{stage['activation']}/{stage['weight']}/{stage['error']} bits a/w/e"
+    others = [each for each in stage if each not in ("first_step", "first_epoch")]
+    return ", ".join(f"{name} {stage[name]}" for name in others) or "one stage"
