@@ -11,7 +11,7 @@ from typing import Any
 
 from fractrain.host.accelerator import BACKENDS
 from fractrain.host.board.power.sampler import RATE
-from fractrain.host.datasets import BUNDLED
+from fractrain.host.datasets.kinds import bundled, formats
 from fractrain.host.methods.recipe import DEFAULT_METHOD, recipe_names
 from fractrain.host.methods.registry import METHODS, method_options, methods_that_read
 from fractrain.host.methods.rules import STEPS
@@ -53,15 +53,7 @@ _count = partial(_output, metavar="N")
 class RunOptions:
     """What users said of a run, and the defaults of what they did not say."""
 
-    dataset: str = _task(
-        None,
-        "digits",
-        f"images: {', '.join(BUNDLED)} (default: 1,797 handwritten digits that come with "
-        "scikit-learn), or a folder or tar archive of CIFAR-10 or CIFAR-100 as published, or of "
-        "images in train/<class>/ and test/<class>/",
-        metavar="NAME|PATH",
-        shown="",
-    )
+    dataset: str = _task(None, "digits", "", metavar="NAME|PATH")
     crop: int | None = _task(
         PIXELS,
         None,
@@ -226,6 +218,8 @@ def run_options() -> list[Option | tuple[Option, ...]]:
         if each.name == "method":
             about = "; ".join(f"{kind.name}: {kind.about}" for kind in METHODS)
             options.append(dataclasses.replace(each, rule=Choice(METHODS.names), about=about))
+        elif each.name == "dataset":
+            options.append(dataclasses.replace(each, about=_about_datasets()))
         elif each.name == "epochs":
             options.append((options.pop(), each))  # type: ignore[arg-type]  # with steps
         else:
@@ -233,6 +227,12 @@ def run_options() -> list[Option | tuple[Option, ...]]:
         if each.name == "recipe":
             options += map(_of_methods, method_options().values())
     return options
+
+
+def _about_datasets() -> str:
+    named = ", ".join(f"{each.name} ({each.about})" for each in bundled().values())
+    in_files = ", or of ".join(each.about for each in formats())
+    return f"images: {named}, or a folder or tar archive of {in_files}"
 
 
 def _of_methods(given: Option) -> Option:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fractrain.host.accelerator import Accelerator, find_backend
 from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
-from fractrain.host.datasets import BUNDLED, Dataset
+from fractrain.host.datasets import Dataset, bundled
 from fractrain.host.methods.method import Method, Task
 from fractrain.host.methods.recipe import Recipe, make_recipe, read_recipe
 from fractrain.host.methods.registry import methods_that_read
@@ -216,7 +216,7 @@ def record(work: Work) -> dict[str, Any]:
 
 def normal(name: str, value: Any) -> Any:
     """The value of an option such that it means the same in any folder."""
-    if name == "dataset" and value not in BUNDLED:
+    if name == "dataset" and value not in bundled():
         return str(Path(value).absolute())
     if name == "config" and value not in preset_names():
         return str(Path(value).absolute())

@@ -28,7 +28,7 @@ from fractrain.host.training.trainer import (
 )
 from fractrain.hw.contract.errors import DataError
 from fractrain.hw.contract.precision import Precision
-from tests.host.training.test_trainer import GATED, PLAN, STATIC, trainer_of
+from tests.host.training.test_trainer import GATED, PLAN, STATIC, gated, trainer_of
 
 CADENCE = Cadence(checkpoint_every=2, evaluate_every=3, test_images=10)
 
@@ -36,9 +36,9 @@ RECIPES = {
     "static": (STATIC, "hardware"),
     "fw8bw8": (make_recipe("static", precision=Precision(8, 8, 8)), "hardware"),
     "pfq": (make_recipe("pfq", interval=1, epsilon=1e9), "hardware"),
-    "dfq": (replace(GATED, method="dfq"), "hardware"),
+    "dfq": (make_recipe("dfq", candidates=((0, 0), (3, 6), (6, 8))), "hardware"),
     "fractrain": (GATED, "hardware"),
-    "published": (replace(GATED, candidates=((3, 6), (6, 8))), "reference"),
+    "published": (gated(candidates=((3, 6), (6, 8))), "reference"),
 }
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,15 @@ def stripes() -> Dataset:
 
 
 STATIC = make_recipe("static", precision=Precision(4, 4, 6))
-GATED = make_recipe("fractrain", interval=1, epsilon=1e9, candidates=((0, 0), (3, 6), (6, 8)))
+
+
+def gated(**options: Any) -> Recipe:
+    """FracTrain whose stages follow each other quickly."""
+    usual = {"interval": 1, "epsilon": 1e9, "candidates": ((0, 0), (3, 6), (6, 8))}
+    return make_recipe("fractrain", **usual | options)
+
+
+GATED = gated()
 
 
 def trainer_of(
@@ -93,7 +102,7 @@ def train(
     "recipe",
     [
         make_recipe("pfq", schedule_forward=(0, 4), schedule_backward=(0, 8)),
-        replace(GATED, candidates=((0, 0), (3, 6)), targets=(0.1, 3.0)),
+        gated(candidates=((0, 0), (3, 6)), targets=(0.1, 3.0)),
     ],
     ids=["all blocks", "by gates"],
 )
