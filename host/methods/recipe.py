@@ -11,7 +11,8 @@ from typing import Any
 from fractrain.host.methods.method import Method, MethodKind, Task
 from fractrain.host.methods.registry import METHODS, methods_that_read, recipe_rules
 from fractrain.host.plugins.option import options_of, plain
-from fractrain.hw.contract.errors import ParameterError, did_you_mean
+from fractrain.hw.contract.documents import Section, read_document
+from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.yaml_files import read_yaml
 
 __all__ = ["DEFAULT_METHOD", "Recipe", "make_recipe", "parse_fields", "read_recipe", "recipe_names"]
@@ -98,9 +99,5 @@ def parse_fields(document: Mapping[str, Any], source: str) -> dict[str, Any]:
 
     Raises `ParameterError` for what is no field or is not allowed in one.
     """
-    rules = recipe_rules()
-    for name in document:
-        if name not in rules:
-            hint = did_you_mean(name, rules)
-            raise ParameterError(f"field in {source}", name, ", ".join(rules), hint=hint)
-    return {name: rules[name].read(f"{name} in {source}", document[name]) for name in document}
+    fields: dict[str, Any] = read_document(document, Section(recipe_rules(), False), source)
+    return fields

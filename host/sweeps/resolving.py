@@ -40,7 +40,7 @@ NO_SETTINGS = ("epochs", "checkpoint_every")
 def vocabulary() -> Vocabulary:
     """What `fractrain train` takes."""
     options = single_options()
-    flags = [each.name for each in options if each.form in (Form.FLAG, Form.EITHER)]
+    flags = [each.name for each in options if each.form is Form.FLAG] + list(EITHER)
     examples = {name: plain(each.default) for name, each in method_options().items()}
     lists = {name: value for name, value in examples.items() if isinstance(value, list)}
     others = {each.name for each in options} - {*lists, *flags, *RESERVED}

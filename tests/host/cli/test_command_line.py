@@ -100,7 +100,7 @@ def test_command_line_recipe_and_sweep_refuse_alike(
     assert f"{option}: got 'wrong', allowed: {rule.allowed}\n" in capsys.readouterr().err
     with pytest.raises(ParameterError) as refusal:
         parse_fields({name: "wrong"}, "r.yaml")
-    assert str(refusal.value) == f"{name} in r.yaml: got 'wrong', allowed: {rule.allowed}"
+    assert str(refusal.value) == f"{name}: got 'wrong', allowed: {rule.allowed} ({name} in r.yaml)"
     with pytest.raises(ParameterError) as refusal:
         Resolver(parse_options)({"method": method, name: "wrong"})
     assert str(refusal.value) == f"{option}: got 'wrong', allowed: {rule.allowed}"
