@@ -14,7 +14,7 @@ from fractrain.host.runs.running import begin, go_on
 DESCRIPTION = """\
 Train a residual network through the accelerator: every convolution, forward and backward, is
 an exact integer product of operands with a few bits, as the hardware computes it. With no
-options, a ResNet-8 learns handwritten digits by FracTrain in about a minute."""
+options, resnet8 learns handwritten digits by FracTrain in about a minute."""
 
 EPILOG = """\
 examples:

@@ -26,8 +26,8 @@ def summarize(
 ) -> dict[str, Any]:
     """The results of a finished run.
 
-    ``weights_sha256`` is over all parameters in the network's order (`ResNet.parameters`), each
-    as little-endian float32 in C order.
+    ``weights_sha256`` is over all parameters in the order of `Trainer.parameters`, each as
+    little-endian float32 in C order.
     """
     plan, costs = trainer.plan, trainer.costs
     per_epoch = trainer.dataset.steps_per_epoch(plan.batch)
