@@ -1,6 +1,6 @@
 """A power sensor that the ZC706 does not have: so `fractrain board power` can be tried anywhere.
 
-Its watts are those of docs/step_model.md for what the machine does at the moment, nothing is
+Its watts are the modelled ones of docs/step_model.md for the machine's current activity. Nothing is
 measured: device and label say ``simulated`` and ``modelled``.
 """
 
@@ -22,7 +22,7 @@ CLOCK_SHARE = 0.16
 
 
 def modelled_watts(parameters: Parameters, *, clocked: bool, running: bool) -> float:
-    """Of the FPGA, the processor system and its DDR3, without what moves the bytes."""
+    """Of the FPGA, the processor system and its DDR3, without the energy of moving bytes."""
     per_cycle = JOULES_PER_BIT_PRODUCT * parameters.bit_products_per_cycle
     share = CLOCK_SHARE * clocked + (1 - CLOCK_SHARE) * (clocked and running)
     return STATIC_WATTS + share * per_cycle * parameters.clock_mhz * 1e6
