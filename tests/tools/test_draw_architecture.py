@@ -1,4 +1,4 @@
-"""The picture of the architecture: as the script draws it, of things that exist, inside its page."""
+"""The picture of the architecture: drawn by the script, of things that exist, inside its page."""
 
 import re
 from pathlib import Path
