@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fractrain.host.board.system import System, Words
+from fractrain.host.board.system import MappedWords, System
 from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
 
 __all__ = [
@@ -128,7 +128,7 @@ def ps_clock_mhz(system: System) -> float:
 class Slcr:
     """The system-level control registers, by byte offset; ``ps_mhz`` as `ps_clock_mhz` gives it."""
 
-    def __init__(self, words: Words, ps_mhz: float) -> None:
+    def __init__(self, words: MappedWords, ps_mhz: float) -> None:
         self._words, self._ps_mhz = words, ps_mhz
 
     def read(self, offset: int) -> int:
