@@ -2,8 +2,8 @@
 
 Fu et al., "FracTrain: Fractionally Squeezing Bit Savings Both Temporally and Spatially for
 Efficient DNN Training", NeurIPS 2020: CIFAR, networks of 38 and 74 layers. Energy and latency there
-are simulated by the authors with Bit Fusion. The MACs imply trainings of different lengths, so their
-ratios mean more than their values.
+are simulated by the authors with Bit Fusion. The MACs imply trainings of different lengths, so
+their ratios mean more than their values.
 """
 
 from __future__ import annotations
