@@ -9,7 +9,7 @@ from fractrain.host.board.power.protocol import PHASES, PhaseResult
 from fractrain.hw.contract.tables import terminal_table
 
 if TYPE_CHECKING:
-    from fractrain.host.board.power.workload import Workload
+    from fractrain.host.bringup.workload import Workload
 
 __all__ = ["channels_text", "phase_text"]
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fractrain.host.board.cache_guard import StaleCaches
 from fractrain.host.board.clock import ClockChanged
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.engine_fault import EngineFault
-from fractrain.hw.contract.errors import DataError, MismatchError, MissingToolError, ParameterError
+from fractrain.hw.contract.errors import DataError, MissingToolError, ParameterError
 
-__all__ = ["StaleCaches", "causes"]
-
-
-class StaleCaches(MismatchError):
-    """What is wrong through the caches is right past them."""
-
+__all__ = ["causes"]
 
 CACHES = (
     "dma-coherent in the buffer's node of the device tree: u-dma-buf then leaves the caches alone",
@@ -64,7 +60,7 @@ BY_STAGE: Mapping[str, tuple[str, ...]] = {
         "power and temperature of the FPGA",
         "the same on the simulated board: `fractrain board bringup --device simulated --config …`",
     ),
-    "ResNet block": (
+    "residual block": (
         "single convolutions are right: what several share (tokens, narrowing, memories), at "
         "speed: timing",
         "the same on the simulated board: `fractrain board bringup --device simulated --config …`",

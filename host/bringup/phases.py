@@ -11,8 +11,8 @@ from fractrain.hw.contract.errors import ParameterError
 
 if TYPE_CHECKING:
     from fractrain.host.board.device import BoardDevice
-    from fractrain.host.board.power.workload import Workload
     from fractrain.host.board.system import System
+    from fractrain.host.bringup.workload import Workload
 
 __all__ = ["AS_IT_IS", "measured_phases", "parse_phases"]
 
@@ -65,7 +65,7 @@ def measured_phases(
 def _running(
     device: BoardDevice, sampler: PowerSampler, seconds: float
 ) -> tuple[PhaseResult, Workload]:
-    from fractrain.host.board.power.workload import Workload
+    from fractrain.host.bringup.workload import Workload
 
     device.map_buffer()
     run_seconds = SIMULATED_RUN_SECONDS if device.system.simulated else RUN_SECONDS
