@@ -79,6 +79,7 @@ def _check_keys(document: object, section: Section, name: str, where: str) -> No
         if key not in section.fields:
             hint = did_you_mean(str(key), section.fields)
             raise ParameterError("unknown key", key, known, where=where, hint=hint)
-    for key in section.fields if section.complete else ():
+    for key, schema in section.fields.items() if section.complete else ():
         if key not in document:
-            raise ParameterError("missing key", key, f"all of {known}", where=where)
+            hint = f"add {key}: {schema.allowed}" if isinstance(schema, Rule) else ""
+            raise ParameterError("missing key", key, f"all of {known}", where=where, hint=hint)

@@ -104,14 +104,36 @@ class Real(Rule):
 
 
 @dataclass(frozen=True)
-class Number(Real):
-    """A `Real` that a document has as a number, not as text; whole ones come as `int`."""
+class Unquoted(Rule):
+    """A number that a document has as one, not as text. Whole ones come as `int`: 200.0 is 200."""
 
-    def convert(self, given: object) -> float:
+    rule: Rule
+
+    @property
+    def allowed(self) -> str:
+        return self.rule.allowed
+
+    def convert(self, given: object) -> Any:
         if isinstance(given, str):  # in quotes it is a word
             raise TypeError
-        value = super().convert(given)
+        value = self.rule.convert(given)
         return int(value) if value == int(value) else value
+
+
+@dataclass(frozen=True)
+class OneOf(Rule):
+    """One of ``values``, and of its type: true and 1.0 are not 1."""
+
+    values: Sequence[object]
+
+    @property
+    def allowed(self) -> str:
+        return " or ".join(map(str, self.values))
+
+    def convert(self, given: object) -> object:
+        if not any(given == each and type(given) is type(each) for each in self.values):
+            raise ValueError
+        return given
 
 
 class Anything(Rule):
