@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fractrain.gen.bitstream.manifest import (
-    BIN_NAME,
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     read_bitstream_manifest,
@@ -33,7 +32,7 @@ class Bitstream:
 
     def checked_bin(self) -> bytes:
         """The file for the FPGA manager; `DataError` unless it is the manifest's, bit for bit."""
-        return self.manifest.content(self.folder, BIN_NAME)
+        return self.manifest.content(self.folder, self.manifest.bin_name)
 
     def describe(self) -> str:
         """What it is, in a line."""

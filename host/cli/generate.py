@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fractrain.host.cli.options import add_config
 from fractrain.host.optional import needs_extra
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_engine
 from fractrain.sim.progress import activity
 
 EPILOG = """\
@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_config(parser, default="zc706")
+    add_config(parser, default=DEFAULT_PRESET)
     parser.add_argument(
         "--out",
         metavar="FOLDER",

@@ -9,7 +9,7 @@ from fractrain.host.cli.options import add_config
 from fractrain.host.cli.output import check_files, write_json
 from fractrain.host.optional import needs_extra
 from fractrain.hw.contract.errors import MismatchError
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_engine
 from fractrain.sim.progress import activity
 
 PARTS = ("array", "engine", "top")
@@ -35,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_config(parser, default="zc706")
+    add_config(parser, default=DEFAULT_PRESET)
     parser.add_argument(
         "--part",
         choices=(*PARTS, "all"),
@@ -58,7 +58,6 @@ def run(args: argparse.Namespace) -> int:
     parameters = load_engine(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.synthesis.budget import excesses, read_budget
-        from fractrain.gen.synthesis.device import XC7Z045
         from fractrain.gen.synthesis.figures import synthesize_part
         from fractrain.gen.synthesis.kept_figures import CACHE, keep_figures
         from fractrain.gen.synthesis.report import document, table
@@ -69,9 +68,9 @@ def run(args: argparse.Namespace) -> int:
         with activity(f"synthesizing {part}") as tell:
             results[part] = synthesize_part(part, parameters, CACHE, tell)
         keep_figures(parameters, part, results[part])
-    print(table(results, XC7Z045, budget))
+    print(table(results, parameters.target.part, budget))
     if args.json:
-        write_json(args.json, document(results, args.config, XC7Z045))
+        write_json(args.json, document(results, args.config, parameters.target.part))
     if budget is not None:
         if found := excesses(results, budget):
             raise MismatchError("beyond the budget: " + "; ".join(found))

@@ -56,6 +56,13 @@ def check_combinations(parameters: Parameters, source: str) -> None:
         parameters.precision.accumulator_bits,
         f"at least {needed}, one slice of {array.lanes} lanes at {widest} x {widest} bits",
     )
+    primitives = parameters.target.primitives
+    for path, value, allowed in (
+        ("array.dot", array.dot, primitives.dots),
+        ("array.accumulator", array.accumulator, primitives.accumulators),
+    ):
+        on_target = f"{' or '.join(allowed)}, on the target {parameters.target.name}"
+        require(value in allowed, path, value, on_target)
     _check_dsp(parameters, require)
     _check_buffers(parameters, require)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -19,6 +19,11 @@ from fractrain.hw.contract.configuration_checks import check_combinations
 from fractrain.hw.contract.errors import ParameterError, did_you_mean
 from fractrain.hw.contract.values import Real, Rule, Whole
 from fractrain.hw.contract.yaml_files import read_yaml
+from fractrain.hw.targets.registry import targets
+from fractrain.hw.targets.target import Target
+
+DEFAULT_PRESET = "zc706"
+"""The machine of commands that are not told one."""
 
 SPATIAL_BITS = (1, 2, 4, 8)
 DOT_STYLES = ("lut6", "inferred")
@@ -35,6 +40,10 @@ def _real(low: float, high: float) -> Any:
 
 def _choice(*options: object) -> Any:
     return field(metadata={"options": options})
+
+
+def _named(values: Callable[[], Mapping[str, object]]) -> Any:
+    return field(metadata={"named": values})
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ class MemoryParameters:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Everything that is fixed when a machine is generated.
+    """Everything that is fixed when a machine is generated: a core, and the target that carries it.
 
     Build one with `load_parameters` or `parse_parameters`; a combination of values that the
     hardware cannot do raises `ParameterError`.
@@ -113,6 +122,7 @@ class Parameters:
     buffers: BufferParameters
     queues: QueueParameters
     memory: MemoryParameters
+    target: Target = _named(targets)
     clock_mhz: float = _real(1, 1000)
 
     # -- derived sizes, each used by hardware and software alike ---------------------------
@@ -191,7 +201,7 @@ class Parameters:
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain nested dictionary, as the configuration file has it."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"target": self.target.name}
 
 
 def parse_parameters(document: object, *, source: str = "configuration") -> Parameters:
@@ -267,7 +277,9 @@ def _parse(kind: type, document: object, *, path: str, source: str) -> Any:
             raise ParameterError("unknown key", key, ", ".join(fields), where=where)
     for key in fields:
         if key not in document:
-            raise ParameterError("missing key", key, f"all of {', '.join(fields)}", where=where)
+            hint = f"add {key}: {' or '.join(targets())}" if key == "target" else ""
+            allowed = f"all of {', '.join(fields)}"
+            raise ParameterError("missing key", key, allowed, where=where, hint=hint)
     sections = {
         "array": ArrayParameters,
         "block": BlockParameters,
@@ -288,6 +300,11 @@ def _parse(kind: type, document: object, *, path: str, source: str) -> Any:
 
 def _parse_leaf(metadata: Mapping[str, Any], value: object, path: str, source: str) -> object:
     where = f"{path} in {source}"
+    if "named" in metadata:
+        values = metadata["named"]()
+        if not isinstance(value, str) or value not in values:
+            raise ParameterError(path, value, " or ".join(values), where=where)
+        return values[value]
     if "options" in metadata:
         options = metadata["options"]
         # True == 1 == 1.0 in Python, but "spatial_bits: true" and "1.0" are mistakes

@@ -1,4 +1,4 @@
-"""A simulated ZC706 under Linux: the board driver's system, with the generated RTL behind it.
+"""A simulated board under Linux: the board driver's system, with the generated RTL behind it.
 
 Everything that is a plain file on the board is one here, in a folder of its own; registers, the
 interrupt, the buffer and the processor's control registers are models. Time is the machine's:
@@ -48,8 +48,9 @@ FASTER = 1.25
 class SimulatedBoard:
     """The driver's system (`host.board.system.System`) on a board that is simulated.
 
-    parameters : of the machine in the FPGA; the manifest of its bitstream lies where one is
-        installed. It is not loaded at first, and FCLK0 is at 50 MHz, as after U-Boot
+    parameters : of the machine in the FPGA, whose target is the board; the manifest of its
+        bitstream lies where one is installed. It is not loaded at first, and FCLK0 is as after
+        U-Boot
     injected : what is wrong with the board, names of `sim.board.INJECTIONS`
     buffer_bytes : size of the u-dma-buf
     memory : how DDR behaves
@@ -89,7 +90,7 @@ class SimulatedBoard:
         self.buffer_memory = self.engine.memory[MARGIN_BYTES : MARGIN_BYTES + buffer_bytes]
         self.wanted_mhz = self._paced_mhz = float(parameters.clock_mhz)
         tree.write_tree(self.root, parameters, (self.buffer_address, buffer_bytes), injected)
-        self.slcr = SlcrModel(injected)
+        self.slcr = SlcrModel(parameters.target.clocks, injected)
         self.caches: CachedView | None = None
         self._configured = False
         self._wedged = False
@@ -220,7 +221,7 @@ class SimulatedBoard:
     def power_cycle(self) -> None:
         """Off and on again: nothing is configured, and what Linux kept for this boot is gone."""
         self._configured = self._wedged = self._locked = False
-        self.slcr = SlcrModel(self.injected)
+        self.slcr = SlcrModel(self._parameters.target.clocks, self.injected)
         shutil.rmtree(self._place("/run"))
         self._place("/run").mkdir()
         self._place(f"{tree.MANAGER}/state").write_text("unknown\n", encoding="utf-8")

@@ -19,7 +19,10 @@ from fractrain.host.board.clock import (
 )
 from fractrain.host.board.linux import LinuxSystem
 from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
-from fractrain.sim.board.slcr import FDIV, IO_PLL, SlcrModel
+from fractrain.hw.targets.registry import targets
+from fractrain.sim.board.slcr import IO_PLL, SlcrModel
+
+CLOCKS = targets()["zc706"].clocks
 
 
 class Sleeper:
@@ -47,7 +50,7 @@ class Recorded(SlcrModel):
 
 
 def configured(*injected: str, locked: bool = False) -> Recorded:
-    model = Recorded(injected, locked=locked)
+    model = Recorded(CLOCKS, injected, locked=locked)
     model.configured()
     return model
 
@@ -104,7 +107,7 @@ def test_a_held_reset_is_released() -> None:
 
 
 def test_nothing_is_changed_while_the_fpga_is_not_configured() -> None:
-    model = Recorded()
+    model = Recorded(CLOCKS)
     with pytest.raises(MachineError, match="not configured: LVL_SHFTR_EN reads 0x0"):
         set_to(model, 200)
     assert model.written == []
@@ -153,7 +156,7 @@ def test_frequencies_that_no_pll_gives() -> None:
 
 def test_a_bypassed_pll_gives_the_oscillator() -> None:
     model = configured()
-    model.write(IO_PLL // 4, FDIV[IO_PLL] << 12 | 1 << 4)
+    model.write(IO_PLL // 4, CLOCKS.io_multiplier << 12 | 1 << 4)
     assert Slcr(model, 100 / 3).clock().pll_mhz == pytest.approx(100 / 3)
 
 

@@ -31,7 +31,7 @@ from tests.sim.cosim.convolution_stand_in import (
 TINY = load_parameters("tiny")
 MEMORY_BYTES = 1 << 16
 LIMIT = 20_000
-DDR = MemoryModel.ddr(200)
+DDR = MemoryModel.ddr(TINY)
 STALLS = {
     "never": BusStalls(),
     "half": BusStalls.everywhere(0.5),
