@@ -184,8 +184,8 @@ class SlidingWork:
         start = chunk.row * grid.row_step - rows.first
         command = Convolve(
             **self.precisions.header,
-            row_signed=self.precisions.operand.signed,
-            column_signed=self.precisions.partner.signed,
+            row_signed=self.precisions.signed[0],
+            column_signed=self.precisions.signed[1],
             pattern=0,
             pairs=0,
             address=address + start * layout.width_blocks,
@@ -238,9 +238,7 @@ class SlidingWork:
 
         key = (
             self.kernels.key,
-            precisions.slot,
-            precisions.operand,
-            precisions.partner,
+            precisions.key,
             (sliding, group, first, count),
         )
         return builder.columns(key, count * layout.digits, loads, layout.digits)

@@ -19,12 +19,12 @@ def random_operands(program: Program, rng: np.random.Generator) -> dict[str, NDA
     made = {step.result for step in program.steps}
     operands = {}
     for step in program.steps:
-        for name, shape, operand, bits in (
-            (step.row, step.row_shape, step.pass_.row, step.stored_bits[0]),
-            (step.column, step.column_shape, step.pass_.column, step.stored_bits[1]),
+        for name, shape, signed, bits in (
+            (step.row, step.row_shape, step.signed[0], step.stored_bits[0]),
+            (step.column, step.column_shape, step.signed[1], step.stored_bits[1]),
         ):
             if name not in made and name not in operands:
-                low, high = value_range(bits, operand.signed)
+                low, high = value_range(bits, signed)
                 operands[name] = rng.integers(low, high, shape, endpoint=True)
     return operands
 
