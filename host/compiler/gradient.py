@@ -7,7 +7,7 @@ chunks it is summed in the gradient memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,7 @@ class GradientWork:
         assert isinstance(rows.layout, PixelLayout) and isinstance(columns.layout, PixelLayout)
         self.a, self.e = rows.layout, columns.layout
         self.plan = GradientPlan(parameters, grid, form, self.a, self.e, image_groups)
+        self._patterns: dict[Hashable, tuple[Pattern, ...]] = {}
 
     def cut(self) -> Cut:
         """The plan's; `TooLarge` if nothing fits."""
@@ -162,7 +163,19 @@ class GradientWork:
     def _pattern(
         self, entries: Pair, shape: Rectangle, stride: int, image_words: int
     ) -> tuple[Pattern, ...]:
-        """Reads of the window of one slice."""
+        """Reads of the window of one slice; those of other chunks are mostly the same."""
+        rows, columns = (
+            (shape.row, shape.down, shape.height),
+            (shape.column, shape.beside, shape.width),
+        )
+        key = entries, shape.images, rows, columns, stride, image_words
+        if key not in self._patterns:
+            self._patterns[key] = self._new_pattern(entries, shape, stride, image_words)
+        return self._patterns[key]
+
+    def _new_pattern(
+        self, entries: Pair, shape: Rectangle, stride: int, image_words: int
+    ) -> tuple[Pattern, ...]:
         grid = self.grid
         edges = Edges(
             grid,
