@@ -12,7 +12,7 @@ from fractrain.host.cli.options import add_config
 from fractrain.host.optional import needs_extra
 from fractrain.host.training.stopping import StopSignals
 from fractrain.hw.contract.errors import MissingToolError, ParameterError
-from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_engine
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.values import Whole
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     for name in ("jobs", "attempts", "tolerate"):
         if (given := getattr(args, name)) and args.flow != "vivado":
             raise ParameterError(f"--{name}", given, "with --flow vivado only")
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.bitstream import build
         from fractrain.gen.bitstream.flow import Request

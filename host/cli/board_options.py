@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fractrain.host.cli.options import add_config
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.parameters import load_parameters
 
 if TYPE_CHECKING:
     from fractrain.host.board.system import System
@@ -45,7 +45,7 @@ def open_system(args: argparse.Namespace, injected: tuple[str, ...] = ()) -> Ite
         return
     from fractrain.host.optional import needs_extra
 
-    parameters = load_engine(args.config or "tiny")
+    parameters = load_parameters(args.config or "tiny")
     with needs_extra("hardware"):
         from fractrain.sim.board import SimulatedBoard
 

@@ -29,7 +29,7 @@ from fractrain.host.simulation.step import (
 )
 from fractrain.host.training.recipe_rules import SEED
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import Parameters, load_engine
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
 from fractrain.sim.memory_model import MemoryModel
 
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     check_files(args.out)
     if args.run is not None:
         return calibrate_run(args)
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     for text in args.precisions:
         if is_skip(PRECISION.read("--precisions", text)):
             raise ParameterError("--precisions", text, "at least 1 bit of each operand")

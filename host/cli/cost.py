@@ -19,7 +19,7 @@ from fractrain.host.networks.resnet import ResNet, build_network, depth_of
 from fractrain.host.random_streams import Stream, generator
 from fractrain.host.reports.units import BYTES, JOULES, SECONDS
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import Parameters, load_engine
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
 from fractrain.hw.contract.values import Several, Whole
 
@@ -106,7 +106,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Model, print, write."""
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     for text in args.precisions:
         parse_blocks(text, 1)
     for name in args.networks:

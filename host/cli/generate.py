@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fractrain.host.cli.options import add_config
 from fractrain.host.optional import needs_extra
-from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_engine
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.sim.progress import activity
 
 EPILOG = """\
@@ -42,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, and say what was written."""
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.build import generate
         from fractrain.gen.designs import Flavour

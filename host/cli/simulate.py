@@ -30,7 +30,7 @@ from fractrain.host.simulation.roofline import roofline, roofs_of
 from fractrain.host.simulation.step import check_step, parse_blocks, record_training_step
 from fractrain.host.training.recipe_rules import SEED
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
 from fractrain.sim.memory_model import MemoryModel
 
@@ -123,7 +123,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the table, write figures and picture."""
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     precision: Precision = args.precision
     blocks = None if args.blocks is None else parse_blocks(args.blocks)
     _check(args, blocks)

@@ -9,7 +9,7 @@ from fractrain.host.cli.options import add_config
 from fractrain.host.cli.output import check_files, write_json
 from fractrain.host.optional import needs_extra
 from fractrain.hw.contract.errors import MismatchError
-from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_engine
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.sim.progress import activity
 
 PARTS = ("array", "engine", "top")
@@ -55,7 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Synthesize, print the table, compare."""
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.synthesis.budget import excesses, read_budget
         from fractrain.gen.synthesis.figures import synthesize_part

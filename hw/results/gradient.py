@@ -7,8 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.memory.block_memory import BlockMemory
-from fractrain.hw.results.layouts import SUM_BITS
 from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["GradientMemory", "GradientSum", "SumPart"]

@@ -6,9 +6,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.ram_style import ram_style
-from fractrain.hw.results.layouts import SUM_BITS, array_beat, excess_bits
+from fractrain.hw.results.layouts import array_beat, excess_bits
 from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["FIFO_SLACK", "BeatQueue", "QueuePart"]

@@ -62,7 +62,6 @@ class ResultStage(wiring.Component):
     """
 
     def __init__(self, parameters: Parameters):
-        parameters.require_engine()
         self.parameters = parameters
         super().__init__(
             {

@@ -13,7 +13,7 @@ from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.engine_fault import EngineFault
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.precision import SUM_BITS, Precision
 from fractrain.hw.contract.registers import (
     ADDRESS_BITS,
     CAUSE,
@@ -390,7 +390,7 @@ def _constants(parameters: Parameters) -> dict[str, int]:
     return {
         "MEMORY_PORTS": parameters.memory.ports,
         "RESULTS_PER_BEAT": parameters.results_per_beat,
-        "ACCUMULATOR_BITS": parameters.precision.accumulator_bits,
+        "ACCUMULATOR_BITS": SUM_BITS,
     }
 
 

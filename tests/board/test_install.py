@@ -176,7 +176,10 @@ def test_a_bitstream_says_whose_overlay_it_takes(tmp_path: Path) -> None:
     stream = bitstream(tmp_path / "bitstream", target="zedboard")
     assert overlay(tmp_path, stream) == "100000000"
     firmware = tmp_path / "root" / FIRMWARE
-    assert {each.name for each in firmware.iterdir()} == {"bitstream.json", "fractrain_zedboard.bin"}
+    assert {each.name for each in firmware.iterdir()} == {
+        "bitstream.json",
+        "fractrain_zedboard.bin",
+    }
 
 
 def test_without_a_bitstream_the_target_must_be_said(tmp_path: Path) -> None:

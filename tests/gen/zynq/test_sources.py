@@ -9,7 +9,6 @@ from fractrain.gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
 from fractrain.gen.zynq.sources import sources
 from fractrain.hw.mac.flavour import Flavour
 from tests.hw.machines import machine
-from tests.hw.refusals import assert_refused
 
 TINY = machine()
 
@@ -22,8 +21,3 @@ def test_files() -> None:
     shown = hash_register(build_hash(TINY))
     assert f"32'd{shown}".encode() in files[f"{ACCELERATOR_NAME}.v"]
     assert sources(TINY, Flavour.SIMULATION, bare=True) == files
-
-
-def test_a_machine_that_cannot_be_is_refused() -> None:
-    odd = machine(array__rows=32, array__cluster_rows=8)
-    assert_refused(lambda: sources(odd), match="2 \\* block.channels")

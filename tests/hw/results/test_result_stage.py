@@ -4,8 +4,7 @@ import pytest
 
 from fractrain.hw.results.stage import ResultStage
 from tests.harness import run_bench
-from tests.hw.machines import machine, small_machine
-from tests.hw.refusals import assert_refused
+from tests.hw.machines import machine
 
 MODULE = "tests.hw.results.bench_result_stage"
 
@@ -53,8 +52,3 @@ def test_planes_side_by_side_and_other_clusters(planes: int, columns: int) -> No
         array__cluster_columns=columns,
         array__accumulator="behavioural",
     )
-
-
-def test_sizes_that_the_engine_cannot_do_are_refused() -> None:
-    sizes = r"array\.rows|block\.channels|array\.columns"
-    assert_refused(lambda: ResultStage(small_machine(1)), sizes)
