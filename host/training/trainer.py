@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.arithmetic import Arithmetic
 from fractrain.host.datasets.dataset import Dataset, Images, Labels
+from fractrain.host.methods.method import Method
 from fractrain.host.networks.classifier import softmax_cross_entropy
 from fractrain.host.networks.effective_macs import EffectiveMacs
 from fractrain.host.networks.execution import UNQUANTIZED, Execution, Training
@@ -20,7 +21,6 @@ from fractrain.host.networks.gates import Gates
 from fractrain.host.networks.parameter import Parameter
 from fractrain.host.networks.resnet import ResNet
 from fractrain.host.networks.selection import Choice
-from fractrain.host.training.methods import Method
 from fractrain.host.training.optimizer import LEARNING_RATES, MomentumSgd
 from fractrain.hw.contract.errors import FractrainError, ParameterError
 from fractrain.hw.contract.precision import Operand, check_bits
@@ -161,7 +161,7 @@ class Trainer:
     def evaluate(self, limit: int | None = None) -> float:
         """Fraction of the test images (the first ``limit`` of them) classified right."""
         images, labels = self.dataset.test_images[:limit], self.dataset.test_labels[:limit]
-        self.method.before_step()
+        self.method.before_step(self.step)
         execution = Execution(self.arithmetic, self.method.selector)
         right = 0
         for start in range(0, len(images), EVALUATION_BATCH):
@@ -189,7 +189,7 @@ class Trainer:
         }
         document = {
             "step": self.step,
-            "method": self.method.progression.state(),
+            "method": self.method.state(),
             "effective_macs": self.costs.state(),
             "machine": [[each.cycles, each.seconds, each.joules] for each in self.machine],
         }
@@ -222,7 +222,7 @@ class Trainer:
                 statistic.value = None if value is None else place(value)
         document = state.document
         self.step = document["step"]
-        self.method.progression.load(document["method"])
+        self.method.load(document["method"])
         self.costs.load(document["effective_macs"])
         chosen, baseline = (MachineCost(*each) for each in document["machine"])
         self.machine = (chosen, baseline)
@@ -231,8 +231,8 @@ class Trainer:
 
     def _step(self, epoch: int, images: Images, labels: Labels) -> StepReport:
         step, costs, rate = self.step, EffectiveMacs(), self._learning_rate()
-        stage, target = len(self.method.progression.stages) - 1, self.method.target_cp
-        self.method.before_step()
+        stage, target = len(self.method.stages) - 1, self.method.target_cp
+        self.method.before_step(step)
         elementwise = self.accelerator.elementwise
         training = Training(elementwise.rounding(self.plan.seed, step), costs)
         execution = Execution(self.arithmetic, self.method.selector, training)
