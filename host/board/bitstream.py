@@ -54,7 +54,7 @@ def find_bitstream(system: System) -> Bitstream:
     if not path.exists():
         raise DataError(
             f"no bitstream: there is no {path}; `make bitstream` makes the folder, "
-            f"board/zc706/install.sh puts it there, and {FOLDER_VARIABLE} names another one"
+            f"board/zynq/install.sh puts it there, and {FOLDER_VARIABLE} names another one"
         )
     return Bitstream(folder, read_bitstream_manifest(path))
 
