@@ -19,6 +19,7 @@ from fractrain.host.board.clock import (
 )
 from fractrain.host.board.linux import LinuxSystem
 from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
+from fractrain.hw.targets import zynq
 from fractrain.hw.targets.registry import targets
 from fractrain.sim.board.slcr import IO_PLL, SlcrModel
 
@@ -158,6 +159,18 @@ def test_a_bypassed_pll_gives_the_oscillator() -> None:
     model = configured()
     model.write(IO_PLL // 4, CLOCKS.io_multiplier << 12 | 1 << 4)
     assert Slcr(model, 100 / 3).clock().pll_mhz == pytest.approx(100 / 3)
+
+
+@pytest.mark.parametrize(("oscillator_mhz", "io_multiplier"), [(100 / 3, 30), (50, 20)])
+def test_boards_with_other_oscillators_get_the_same_clock(
+    oscillator_mhz: float, io_multiplier: int
+) -> None:
+    clocks = zynq.clocks(oscillator_mhz=oscillator_mhz, io_multiplier=io_multiplier)
+    model = Recorded(clocks)
+    model.configured()
+    done = set_clock(Sleeper(), Slcr(model, oscillator_mhz), 100)  # type: ignore[arg-type]
+    assert model.clock_mhz == pytest.approx(100)
+    assert "IO PLL 1000 MHz / 10 / 1" in done[1]
 
 
 def test_another_oscillator_is_another_clock() -> None:
