@@ -17,29 +17,31 @@ from typing import Any
 from fractrain.gen.manifest import FileEntry
 from fractrain.hw.contract.errors import DataError
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.targets.target import Target
 
 __all__ = [
-    "BIN_NAME",
     "BITSTREAM_MANIFEST_NAME",
-    "BIT_NAME",
     "FLOWS",
-    "XSA_NAME",
     "BitstreamManifest",
     "Slack",
     "Utilization",
+    "output_name",
     "read_bitstream_manifest",
 ]
 
 BITSTREAM_MANIFEST_NAME = "bitstream.json"
-BIT_NAME = "fractrain_zc706.bit"
-"""The bitstream as the tools write it, with its header: JTAG, ``fpga loadb`` of U-Boot."""
-BIN_NAME = "fractrain_zc706.bin"
-"""The same for Linux's FPGA manager: no header, the bytes of each word turned round."""
-XSA_NAME = "fractrain_zc706.xsa"
-"""The hardware platform; Vivado's flow only."""
-
 FORMAT = "fractrain-bitstream/1"
 FLOWS = ("vivado", "openxc7")
+
+
+def output_name(target: Target, suffix: str) -> str:
+    """Name of a file for ``target``, by what it is.
+
+    ``.bit``: the bitstream as the tools write it, with its header, for JTAG and ``fpga loadb`` of
+    U-Boot. ``.bin``: the same for Linux's FPGA manager, without header, the bytes of each word
+    turned round. ``.xsa``: the hardware platform, of Vivado's flow only.
+    """
+    return f"fractrain_{target.name}{suffix}"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ class BitstreamManifest:
     files: tuple[FileEntry, ...]
     resources: dict[str, dict[str, float | None]] = field(default_factory=dict)
     strategy: str = ""
+
+    @property
+    def bin_name(self) -> str:
+        """The file for Linux's FPGA manager."""
+        return output_name(self.parameters.target, ".bin")
 
     @property
     def build_hash_register(self) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fractrain.gen.synthesis.budget import Budget
-from fractrain.gen.synthesis.device import Device
 from fractrain.gen.synthesis.figures import Figures
+from fractrain.hw.targets.target import Part
 
 __all__ = ["document", "table"]
 
@@ -27,9 +27,10 @@ ROWS = {
     "loads_of_any_net": ("loads of any net, at most", False),
 }
 MODULES_SHOWN = 12
+DEVICE_FIGURES = ("luts", "flip_flops", "dsps", "bram36", "memory_luts")
 
 
-def table(results: Mapping[str, Figures], device: Device, budget: Budget | None) -> str:
+def table(results: Mapping[str, Figures], device: Part, budget: Budget | None) -> str:
     """The figures of all parts, then what fills each part and where its limits are."""
     lines = [_header(results, device, budget)]
     for figure, (label, on_device) in ROWS.items():
@@ -45,22 +46,23 @@ def table(results: Mapping[str, Figures], device: Device, budget: Budget | None)
     return "\n".join(lines)
 
 
-def document(results: Mapping[str, Figures], config: str, device: Device) -> dict[str, Any]:
+def document(results: Mapping[str, Figures], config: str, device: Part) -> dict[str, Any]:
     """The same as plain data, for JSON."""
     return {
         "config": config,
-        "device": dataclasses.asdict(device),
+        "device": {"name": device.device}
+        | {each: getattr(device, each) for each in DEVICE_FIGURES},
         "parts": {part: dataclasses.asdict(figures) for part, figures in results.items()},
     }
 
 
-def _header(results: Mapping[str, Figures], device: Device, budget: Budget | None) -> str:
+def _header(results: Mapping[str, Figures], device: Part, budget: Budget | None) -> str:
     line = " " * 36
     for part in results:
         line += f"{part:>11}{'':>9}"
         if budget is not None:
             line += f"{'budget':>11}"
-    return line + f"{device.name:>11}"
+    return line + f"{device.device:>11}"
 
 
 def _cell(value: float | None, total: float | None) -> str:

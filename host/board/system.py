@@ -16,7 +16,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SharedMemory", "System", "UioDevice", "Words"]
+__all__ = ["LOCAL", "SIMULATED", "SharedMemory", "System", "UioDevice", "Words"]
+
+LOCAL, SIMULATED = "local", "simulated"
+"""Which system, as ``--device`` has it: this computer is the board, or a simulated one."""
 
 
 class Words(Protocol):

@@ -90,7 +90,7 @@ BY_FAULT: Mapping[Fault, tuple[str, ...]] = {
     ),
 }
 
-RIGHTS = ("run as root once; board/zc706/install.sh gives a group the rights that training needs",)
+RIGHTS = ("run as root once; board/zynq/install.sh gives a group the rights that training needs",)
 
 
 SET_UP = (

@@ -1,4 +1,4 @@
-"""`fractrain bitstream`: configuration → bitstream of the ZC706."""
+"""`fractrain bitstream`: configuration → bitstream of its target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fractrain.host.plugins.option import Form, Option
 from fractrain.host.process.stopping import StopSignals
 from fractrain.hw.contract.errors import MissingToolError, ParameterError
 from fractrain.hw.contract.installation import needs_extra
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.values import Choice, Whole
 
 if TYPE_CHECKING:
@@ -30,35 +30,37 @@ ATTEMPTS = Whole(1, 6, "each takes another strategy")
 
 BY_HAND = {"vivado": "vivado -mode batch -source build.tcl", "openxc7": "sh build.sh"}
 
-EPILOG = """\
-OUT gets fractrain_zc706.bit, .bin (for Linux's FPGA manager) and .xsa (Vivado), reports/ and
+EPILOG = f"""\
+OUT gets fractrain_TARGET.bit, .bin (for Linux's FPGA manager) and .xsa (Vivado), reports/ and
 bitstream.json: build hash, tool, actual clock, utilization (beside the budget, and the figures of
 the last `fractrain synth` of this machine), slacks, checksums. It is written whole, after all
 checks, or not at all: an earlier bitstream in OUT is removed before the tools start, and what a
 failed build leaves is OUT-failed: logs, reports and the routed design, without anything to load.
 Without tools, OUT gets what they need.
 
-vivado   2020.1 or newer, with a licence for the Z-7045; the variable VIVADO or PATH says where. The
-         build fails if timing is not met, anything is unconstrained or a critical warning appears.
-         Close to the clock, --attempts N implements N times, each time by another strategy.
+vivado   2020.1 or newer; an XC7Z045 needs a licence, for an XC7Z020 the free edition will do. The
+         variable VIVADO or PATH says where it is. The build fails if timing is not met, anything is
+         unconstrained or a critical warning appears. Close to the clock, --attempts N
+         implements N times, each time by another strategy.
 openxc7  yosys, nextpnr-xilinx, fasm2frames, xc7frames2bit on PATH; the variables CHIPDB and
          PRJXRAY_DB_DIR name their databases. Its timing is no evidence that the clock is met.
 
 examples:
-  fractrain bitstream                            the ZC706 machine, build/bitstream-zc706
+  fractrain bitstream                    the machine {DEFAULT_PRESET}
+  fractrain bitstream --config z7020     in build/bitstream-z7020, for the ZedBoard
   fractrain bitstream --config tiny --flow openxc7
-  fractrain bitstream --generate-only            Verilog, constraints and Tcl in build/vivado-zc706
+  fractrain bitstream --generate-only    Verilog, constraints and Tcl only
   VIVADO=/tools/Vivado/2023.2/bin/vivado fractrain bitstream --jobs 8
 
 exit codes:
   1  a tool failed, or what it made did not pass a check
-  2  a wrong option, or a machine that the ZC706 cannot carry
+  2  a wrong option, or a machine that its target cannot carry
   3  a file cannot be read or written
   4  a tool is missing; everything up to it has been generated
   130, 143  interrupted, terminated: no bitstream, nothing left behind"""
 
 OPTIONS = (
-    config_option("zc706"),
+    config_option(DEFAULT_PRESET),
     Option("flow", "the tools", Choice(FLOWS), "vivado"),
     Option(
         "out",
@@ -92,7 +94,7 @@ OPTIONS = (
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``bitstream`` and its options."""
-    description = "Make the bitstream of a machine for the ZC706."
+    description = "Make the bitstream of a machine for its target."
     add_command(subparsers, "bitstream", description, EPILOG, OPTIONS)
 
 
@@ -139,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
         _print_files(project_folder, {name: len(content) for name, content in project.items()})
         return 0
     try:
-        flow.find_tools()
+        flow.find_tools(parameters.target)
     except MissingToolError as missing:
         build.write_project(project_folder, project)
         raise MissingToolError(_without_tools(str(missing), project_folder, args.flow)) from missing
@@ -179,14 +181,13 @@ def _print_files(folder: Path, sizes: dict[str, int]) -> None:
 
 def _summary(manifest: BitstreamManifest) -> str:
     """What the tools reported, in three lines."""
-    from fractrain.gen.synthesis.device import XC7Z045
-
+    part = manifest.parameters.target.part
     used, slack = manifest.utilization, manifest.slack_ns
     shares = (
-        ("LUT", used.lut, XC7Z045.luts),
-        ("FF", used.ff, XC7Z045.flip_flops),
-        ("BRAM36", used.bram36, XC7Z045.bram36),
-        ("DSP48", used.dsp, XC7Z045.dsps),
+        ("LUT", used.lut, part.luts),
+        ("FF", used.ff, part.flip_flops),
+        ("BRAM36", used.bram36, part.bram36),
+        ("DSP48", used.dsp, part.dsps),
     )
     timing = (
         "no evidence that the clock is met: this flow places with default delays"

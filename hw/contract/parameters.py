@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -20,8 +20,13 @@ from fractrain.hw.contract.configuration_checks import check_combinations
 from fractrain.hw.contract.documents import Section, read_document
 from fractrain.hw.contract.errors import ParameterError, did_you_mean
 from fractrain.hw.contract.precision import MAX_BITS, SUM_BITS
-from fractrain.hw.contract.values import OneOf, Real, Unquoted, Whole
+from fractrain.hw.contract.values import Keyed, OneOf, Real, Unquoted, Whole
 from fractrain.hw.contract.yaml_files import read_yaml
+from fractrain.hw.targets.registry import targets
+from fractrain.hw.targets.target import Target
+
+DEFAULT_PRESET = "zc706"
+"""The machine of commands that are not told one."""
 
 CHANNELS = (8, 16)
 """Of a block: whole 64-bit beats of memory, and a whole number of blocks to a burst."""
@@ -44,6 +49,10 @@ def _real(low: float, high: float) -> Any:
 
 def _choice(*options: object) -> Any:
     return field(metadata={"rule": OneOf(options)})
+
+
+def _named(values: Callable[[], Mapping[str, object]]) -> Any:
+    return field(metadata={"rule": Keyed(values)})
 
 
 def _follows(source: str) -> Any:
@@ -140,7 +149,7 @@ class MemoryParameters:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Everything that is fixed when a machine is generated.
+    """Everything that is fixed when a machine is generated: a core, and the target that carries it.
 
     Build one with `load_parameters` or `parse_parameters`; a combination of values that the
     hardware cannot do raises `ParameterError`, and so does, however it is made, an array whose
@@ -154,6 +163,7 @@ class Parameters:
     buffers: BufferParameters
     queues: QueueParameters
     memory: MemoryParameters
+    target: Target = _named(targets)
     clock_mhz: float = _real(1, 1000)
 
     def __post_init__(self) -> None:
@@ -217,7 +227,7 @@ class Parameters:
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain nested dictionary, as the configuration file has it."""
-        document = dataclasses.asdict(self)
+        document = dataclasses.asdict(self) | {"target": self.target.name}
         for name in _FOLLOWS:
             del document["array"][name]
         return document
@@ -301,8 +311,9 @@ def _parse(document: object, source: str) -> Parameters:
     _refuse_deleted(document, source)
     values = read_document(document, _schema(Parameters), source)
     kinds = typing.get_type_hints(Parameters)
-    for name in (name for name in values if name not in ("array", "clock_mhz")):
-        values[name] = kinds[name](**values[name])
+    for each in dataclasses.fields(Parameters):
+        if not each.metadata and each.name != "array":
+            values[each.name] = kinds[each.name](**values[each.name])
     array = values["array"] | _array_of(values["block"], values["precision"])
     return Parameters(**(values | {"array": ArrayParameters(**array)}))
 

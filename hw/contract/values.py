@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +134,22 @@ class OneOf(Rule):
         if not any(given == each and type(given) is type(each) for each in self.values):
             raise ValueError
         return given
+
+
+@dataclass(frozen=True)
+class Keyed(Rule):
+    """A word that stands for a value: a key of what ``values`` gives."""
+
+    values: Callable[[], Mapping[str, object]]
+
+    @property
+    def allowed(self) -> str:
+        return " or ".join(self.values())
+
+    def convert(self, given: object) -> object:
+        if not isinstance(given, str) or given not in self.values():
+            raise ValueError
+        return self.values()[given]
 
 
 class Anything(Rule):

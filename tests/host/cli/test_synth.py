@@ -176,4 +176,4 @@ def test_committed_budget_holds_the_targets() -> None:
 
 
 def test_budgets_are_no_presets() -> None:
-    assert preset_names() == ["tiny", "zc706"]
+    assert preset_names() == ["tiny", "z7020", "zc706"]
