@@ -26,8 +26,8 @@ LIMITED = tuple(
 
 
 BUDGET = Section(
-    dict.fromkeys(PARTS, Section(dict.fromkeys(LIMITED, Unquoted(Real(0, 1e12))), complete=False)),
-    complete=False,
+    dict.fromkeys(PARTS, Section(dict.fromkeys(LIMITED, Unquoted(Real(0, 1e12))), needed=())),
+    needed=(),
 )
 
 

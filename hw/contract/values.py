@@ -152,6 +152,25 @@ class Keyed(Rule):
         return self.values()[given]
 
 
+@dataclass(frozen=True)
+class Text(Rule):
+    """A text that ``pattern`` matches as a whole; ``words`` say what that is."""
+
+    pattern: str = "(?s).*"
+    words: str = "a text"
+
+    @property
+    def allowed(self) -> str:
+        return self.words
+
+    def convert(self, given: object) -> str:
+        if not isinstance(given, str):
+            raise TypeError
+        if not re.fullmatch(self.pattern, given):
+            raise ValueError
+        return given
+
+
 class Anything(Rule):
     """What is looked at elsewhere."""
 

@@ -10,7 +10,7 @@ from fractrain.hw.contract.values import Choice, Real, Whole
 
 SIZES = Section({"rows": Whole(1, 8), "style": Choice(("plain", "fancy"))})
 SCHEMA = Section({"sizes": SIZES, "files": ListOf(Section({"bytes": Whole(0, 9)})), "more": SIZES})
-FREE = Section({"sizes": SIZES, "weights": TableOf(Real(0, 1))}, complete=False)
+FREE = Section({"sizes": SIZES, "weights": TableOf(Real(0, 1))}, needed=())
 RIGHT = {"rows": 3, "style": "plain"}
 
 
