@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from fractrain.gen.bitstream.manifest import FLOWS
 from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import FLAG, config_option
+from fractrain.host.displays.stages import StageLines
 from fractrain.host.plugins.option import Form, Option
 from fractrain.host.process.stopping import StopSignals
-from fractrain.hw.contract.errors import MissingToolError, ParameterError
+from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.values import Choice, Whole
 
-if TYPE_CHECKING:
-    from fractrain.gen.bitstream.manifest import BitstreamManifest
-
-# As in gen.bitstream.build, which needs Amaranth to be imported.
-FLOWS = ("vivado", "openxc7")
 JOBS, USUAL_JOBS = Whole(1, 256), 4
 """The processors of the largest machines that run Vivado."""
 
 ATTEMPTS = Whole(1, 6, "each takes another strategy")
 """As many as `gen.bitstream.strategies` has."""
-
-BY_HAND = {"vivado": "vivado -mode batch -source build.tcl", "openxc7": "sh build.sh"}
 
 EPILOG = f"""\
 OUT gets fractrain_TARGET.bit, .bin (for Linux's FPGA manager) and .xsa (Vivado), reports/ and
@@ -105,14 +97,11 @@ def run(args: argparse.Namespace) -> int:
             raise ParameterError(f"--{name}", given, "with --flow vivado only")
     parameters = load_parameters(args.config)
     with needs_extra("hardware"):
-        from fractrain.gen.bitstream import build
         from fractrain.gen.bitstream.flow import Request
-        from fractrain.gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
+        from fractrain.gen.bitstream.making import Order, make, prepare, summary
         from fractrain.gen.bitstream.messages import check_message_id
-        from fractrain.gen.publish import check_replaceable
         from fractrain.gen.synthesis.budget import preset_budget
         from fractrain.gen.synthesis.kept_figures import kept_figures
-    name = Path(args.config).stem
     request = Request(
         parameters,
         args.jobs or USUAL_JOBS,
@@ -121,83 +110,17 @@ def run(args: argparse.Namespace) -> int:
         budget=preset_budget(args.config, "top"),
         modelled=kept_figures(parameters, "top"),
     )
-    flow = build.FLOWS[args.flow]
-    project_folder = args.out or Path("build", f"{args.flow}-{name}")
-    out = args.out or Path("build", f"bitstream-{name}")
-    if args.generate_only:
-        check_replaceable(project_folder)
-    else:
-        # What tools that were missing left to be done there is done now.
-        check_replaceable(out, build.kind_of(out) or BITSTREAM_MANIFEST_NAME)
-        flow.check_place(out)
-        if build.kind_of(project_folder) == BITSTREAM_MANIFEST_NAME:
-            project_folder = out.with_name(f"{out.name}-{args.flow}")
-    say = _StageLines()
-    say("Verilog")
-    with needs_extra("hardware"):
-        project = build.prepare_project(flow, request)
-    if args.generate_only:
-        build.write_project(project_folder, project)
-        _print_files(project_folder, {name: len(content) for name, content in project.items()})
-        return 0
-    try:
-        flow.find_tools(parameters.target)
-    except MissingToolError as missing:
-        build.write_project(project_folder, project)
-        raise MissingToolError(_without_tools(str(missing), project_folder, args.flow)) from missing
-    with StopSignals():
-        manifest = build.make_bitstream(flow, request, project, name, out, say)
-    _print_files(out, {each.path: each.size_bytes for each in manifest.files})
-    print(_summary(manifest))
+    order = Order(request, args.flow, Path(args.config).stem, args.out)
+    with StopSignals(), needs_extra("hardware"):
+        if args.generate_only:
+            _print_files(*prepare(order, StageLines()))
+            return 0
+        manifest = make(order, StageLines())
+    _print_files(order.folder, {each.path: each.size_bytes for each in manifest.files})
+    print(summary(manifest))
     return 0
-
-
-class _StageLines:
-    """One line a stage on standard error, with the time since the beginning."""
-
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-
-    def __call__(self, stage: str) -> None:
-        seconds = int(time.monotonic() - self.started)
-        minutes, seconds = divmod(seconds, 60)
-        print(f"{minutes:4d}:{seconds:02d}  {stage} ...", file=sys.stderr, flush=True)
-
-
-def _without_tools(missing: str, folder: Path, flow: str) -> str:
-    """What is missing, what was done nevertheless, and what else can be done, in one line."""
-    other = "; --flow openxc7 needs open tools only" if flow == "vivado" else ""
-    return (
-        f"{missing}. Everything up to it is in {folder}: run this command, or `{BY_HAND[flow]}` in "
-        f"that folder, on a machine that has it{other}; `fractrain simulate`, `synth` and `train` "
-        "need none of it"
-    )
 
 
 def _print_files(folder: Path, sizes: dict[str, int]) -> None:
     for name, size in sorted(sizes.items()):
         print(f"{folder / name}  {size:,} bytes")
-
-
-def _summary(manifest: BitstreamManifest) -> str:
-    """What the tools reported, in three lines."""
-    part = manifest.parameters.target.part
-    used, slack = manifest.utilization, manifest.slack_ns
-    shares = (
-        ("LUT", used.lut, part.luts),
-        ("FF", used.ff, part.flip_flops),
-        ("BRAM36", used.bram36, part.bram36),
-        ("DSP48", used.dsp, part.dsps),
-    )
-    timing = (
-        "no evidence that the clock is met: this flow places with default delays"
-        if slack.setup is None or slack.hold is None
-        else f"met, slack {slack.setup:.3f} ns (setup), {slack.hold:.3f} ns (hold)"
-    )
-    return "\n".join(
-        [
-            ", ".join(f"{name} {count:,g} ({count / of:.1%})" for name, count, of in shares),
-            f"timing at {manifest.clock_mhz:g} MHz: {timing}",
-            f"build hash {manifest.build_hash[:8]}, {manifest.tool}",
-        ]
-    )
