@@ -9,19 +9,19 @@ from fractrain.hw.contract.parameters import Parameters
 
 BEAT_BYTES = 8
 CREDIT_UNIT = 1 << 16
-"""Parts of a byte in which the DDR's budget is counted, so that it is exact integers."""
+"""Parts of a byte in which the DDR's budget is counted: exact integers."""
 
 
 @dataclass(frozen=True)
 class MemoryModel:
     """A DDR memory with a budget that all ports share.
 
-    Every port takes an address and a write beat per cycle, and gives a read beat, as long as it
-    has room: ``accepted_bursts`` in each direction, ``write_buffer_beats`` of data. The DDR
-    earns ``bytes_per_cycle`` in every cycle (None: no limit); moving a beat of 8 bytes costs
-    8 / efficiency, where the efficiency is that of reads, of writes, or the mixed one if in this
-    cycle there are beats of both kinds to move. Ports and directions take turns. A budget that
-    nobody uses is lost, all but the rest that is too small for a beat.
+    Every port takes an address and a write beat per cycle and gives a read beat, as long as it has
+    room: ``accepted_bursts`` in each direction, ``write_buffer_beats`` of data. The budget grows by
+    ``bytes_per_cycle`` in every cycle (None: no limit). Moving a beat of 8 bytes costs
+    8 / efficiency: the efficiency of reads, of writes, or the mixed one in a cycle with beats of
+    both kinds to move. Ports and directions take turns. Unused budget is lost, except for a rest
+    too small for a beat.
 
     The first beat of a read is on the port at least ``read_latency_cycles`` after its address was
     taken; latencies of several bursts overlap, and a port answers in order. A write is answered
@@ -78,7 +78,7 @@ class MemoryModel:
 
     @property
     def earned_credit(self) -> int:
-        """What the DDR earns per cycle, in parts of a byte; 0 for no limit."""
+        """The budget's growth per cycle, in parts of a byte; 0 for no limit."""
         return 0 if self.bytes_per_cycle is None else round(self.bytes_per_cycle * CREDIT_UNIT)
 
     @property

@@ -1,6 +1,7 @@
-"""AXI3 as a Zynq-7000 speaks it: 32-bit addresses, and the widths of its HP ports, which memory is
-behind (64-bit data, 6-bit IDs), or of its GP master, which software is behind (32-bit data, 12-bit
-IDs)."""
+"""AXI3 of a Zynq-7000: 32-bit addresses; 64-bit data and 6-bit IDs at the HP ports, which lead to
+memory; 32-bit data and 12-bit IDs at the GP master, which carries out what software reads and
+writes.
+"""
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
