@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.gen.manifest import FileEntry
-from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.errors import DataError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
 from fractrain.hw.targets.target import Target
 
@@ -152,7 +152,8 @@ def read_bitstream_manifest(path: Path) -> BitstreamManifest:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is not a manifest of a bitstream ({FORMAT})") from error
+        why = f": {error}" if isinstance(error, ParameterError) else ""
+        raise DataError(f"{path} is not a manifest of a bitstream ({FORMAT}){why}") from error
 
 
 def _check(manifest: BitstreamManifest) -> None:
