@@ -85,10 +85,10 @@ class BeatQueue(wiring.Component):
     step, wanted : In(1)          with both, the oldest claimed beat leaves: it is at ``data`` from
                                   the next cycle on, until the next one leaves
     data : Out
-    clear : In(1)                 forget all beats
+    clear : In(1)                 forget all beats; reset the rest with it
 
-    Timing: a beat is ``available`` in the cycle after the array gave it, one later with
-    ``spatial_bits`` > 1. One claim and one beat out per cycle.
+    Timing: a beat is ``available`` `latency_cycles` after the array gave it. One claim and one beat
+    out per cycle.
     """
 
     def __init__(self, parameters: Parameters):
@@ -107,6 +107,11 @@ class BeatQueue(wiring.Component):
                 "clear": In(1),
             }
         )
+
+    @property
+    def latency_cycles(self) -> int:
+        """From the array's beat to ``available``."""
+        return 1 + (self.parameters.array.spatial_bits > 1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
