@@ -76,6 +76,14 @@ def test_damaged_missing_and_unlisted_files_are_named(folder: Path) -> None:
         MANIFEST.content(folder, BIN)
 
 
+def test_an_older_machine_says_what_it_lacks(tmp_path: Path) -> None:
+    document = json.loads(MANIFEST.to_json())
+    assert document["parameters"].pop("target") == "zc706"
+    (tmp_path / BITSTREAM_MANIFEST_NAME).write_text(json.dumps(document))
+    with pytest.raises(DataError, match="missing key: got 'target'"):
+        read_bitstream_manifest(tmp_path / BITSTREAM_MANIFEST_NAME)
+
+
 def test_missing_manifest(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
         read_bitstream_manifest(tmp_path / BITSTREAM_MANIFEST_NAME)
