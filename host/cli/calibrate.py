@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     say = progress()
     rows = []
-    models = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(parameters.clock_mhz)}
+    models = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(parameters)}
     machines: dict[str, Accelerator] = {
         name: CosimAccelerator(parameters, memory=model) for name, model in models.items()
     }

@@ -74,7 +74,7 @@ def calibrate_run(args: argparse.Namespace) -> int:
     source = config.get("measured_as") or "of a machine"
     memory = args.memory or ("ideal" if source == "RTL cycles" else "ddr")
     programs = read_programs(folder / PROGRAMS)
-    models = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(parameters.clock_mhz)}
+    models = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(parameters)}
     say = progress()
     rows = []
     errors: dict[str, float] = {}

@@ -132,9 +132,7 @@ def run(args: argparse.Namespace) -> int:
     precision: Precision = args.precision
     blocks = None if args.blocks is None else parse_blocks(args.blocks)
     _check(args, blocks)
-    memory = (
-        MemoryModel.ideal() if args.memory == "ideal" else MemoryModel.ddr(parameters.clock_mhz)
-    )
+    memory = MemoryModel.ideal() if args.memory == "ideal" else MemoryModel.ddr(parameters)
     waveform = open_waveform(args)
     prepare_folder(args.out)
     check_files(args.out / FIGURES, args.out / ROOFLINE)

@@ -101,12 +101,11 @@ def predict_program(
     from fractrain.sim.cycles import predict
     from fractrain.sim.memory_model import MemoryModel
 
-    clock = program.parameters.clock_mhz
     found = predict(
         program.parameters,
         program.decoded,
         precisions,
-        MemoryModel.ddr(clock) if memory == "ddr" else MemoryModel.ideal(),
+        MemoryModel.ddr(program.parameters) if memory == "ddr" else MemoryModel.ideal(),
         program_address=program.program_address,
     )
     moved = found.total("BYTES_READ") + found.total("BYTES_WRITTEN")

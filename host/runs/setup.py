@@ -162,7 +162,7 @@ def _steps_of(epochs: int, per_epoch: int) -> int:
 
 
 def _cost_model(network: ResNet, size: tuple[int, int], batch: int) -> CostModel | None:
-    """Of the ZC706; None for images so large that evaluating it would take minutes."""
+    """None for images so large that evaluating it would take minutes."""
     return RunCosts(network, size, batch) if max(size) <= LARGEST_MODELLED else None
 
 

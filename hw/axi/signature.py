@@ -7,7 +7,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["AXI3", "AXI3_GP", "AXI3_READ", "AXI3_WRITE", "join_channels"]
+__all__ = ["AXI3", "AXI3_GP", "AXI3_READ", "AXI3_WRITE", "axi3", "join_channels"]
 
 SIZE_8_BYTES = 3
 BURST_FIXED, BURST_INCR = 0, 1
@@ -61,6 +61,13 @@ def _write_channels(data_bits: int, id_bits: int) -> dict[str, wiring.Member]:
     }
 
 
+def axi3(data_bits: int, id_bits: int) -> wiring.Signature:
+    """A port of these widths, seen by its master."""
+    return wiring.Signature(
+        _read_channels(data_bits, id_bits) | _write_channels(data_bits, id_bits)
+    )
+
+
 _READ, _WRITE = _read_channels(64, 6), _write_channels(64, 6)
 
 AXI3_READ = wiring.Signature(_READ)
@@ -69,7 +76,7 @@ AXI3_WRITE = wiring.Signature(_WRITE)
 """The write channels of a port, seen by its master."""
 AXI3 = wiring.Signature(_READ | _WRITE)
 """One port, seen by its master: a port member ``hp0`` has the Verilog names ``hp0__araddr`` ..."""
-AXI3_GP = wiring.Signature(_read_channels(32, 12) | _write_channels(32, 12))
+AXI3_GP = axi3(32, 12)
 """M_AXI_GP0 of the processing system, seen by its master, which is the processing system."""
 
 

@@ -1,4 +1,4 @@
-"""The picture of the architecture: drawn by the script, of things that exist, inside its page."""
+"""The picture of the architecture is what its script draws, and shows what there is in the tree."""
 
 import re
 from pathlib import Path

@@ -64,7 +64,7 @@ def test_the_program_costs_what_recorded_training_costs(memory: str) -> None:
     recorded = record_training_step("resnet8", images, PARAMETERS, BITS, seed=0)
     form = ResultForm.PORT if memory == "port" else ResultForm.PLANES
     job = make_job(PARAMETERS, recorded, recorded.calls, form)
-    model = MemoryModel.ideal() if memory == "port" else MemoryModel.ddr(PARAMETERS.clock_mhz)
+    model = MemoryModel.ideal() if memory == "port" else MemoryModel.ddr(PARAMETERS)
     wanted = predict(
         PARAMETERS,
         job.program.decoded,
