@@ -14,7 +14,8 @@ from fractrain.host.accelerator import open_accelerator
 from fractrain.host.arithmetic import IntegerArithmetic
 from fractrain.host.cli.blas import single_threaded_blas
 from fractrain.host.datasets.dataset import Dataset
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.graph.step import build_outline
+from fractrain.host.networks.registry import build_network
 from fractrain.host.random_streams import Stream, generator
 from fractrain.host.training.optimizer import MOMENTUM, WEIGHT_DECAY
 from fractrain.host.training.recipe import Recipe
@@ -109,10 +110,11 @@ def _step(trainer: Trainer) -> float:
 
 def _trainer(model: str, accelerator: Any, recipe: Recipe) -> Trainer:
     network = build_network(model, channels=3, classes=CLASSES, rng=generator(0, Stream.WEIGHTS))
+    outline = build_outline(network, (3, SIZE, SIZE))
     method = recipe.build(
         steps_per_epoch=1,
-        widths=[block.channels for block in network.blocks],
-        macs=network.block_macs((SIZE, SIZE)),
+        widths=[block.channels for block in outline.blocks],
+        macs=[outline.block_macs(block.number) for block in outline.blocks],
         per_sample=False,
         rng=generator(0, Stream.GATES),
     )

@@ -6,8 +6,8 @@ import pytest
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.arithmetic import PublishedArithmetic
 from fractrain.host.cli.torch_reference import ReferenceTraining
-from fractrain.host.networks.classifier import softmax_cross_entropy
-from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.execution.loss import softmax_cross_entropy
+from fractrain.host.graph.effective_macs import EffectiveMacs
 from fractrain.host.networks.execution import Execution, Training
 from fractrain.host.networks.resnet import ResNet, build_network
 from fractrain.host.networks.selection import FixedSelector

@@ -15,7 +15,7 @@ from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedAr
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.datasets.dataset import Dataset
 from fractrain.host.networks.parameter import weights_sha256
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.real_convolutions import RealConvolutions
 from fractrain.host.training.recipe import Recipe
 from fractrain.host.training.summary import summarize

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.graph.effective_macs import EffectiveMacs
 from fractrain.host.networks.execution import Execution
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.hw.contract.precision import Pass, Precision
 
 
