@@ -25,8 +25,9 @@ class Values:
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
 
-    def __len__(self) -> int:
-        return len(self._values)
+    def names(self) -> list[str]:
+        """Of all tensors that there are."""
+        return list(self._values)
 
     def put(self, name: str, value: Any, *, lent: bool = False) -> None:
         """Enter a tensor; ``lent``: its memory is somebody else's, or no memory of its own."""

@@ -286,13 +286,13 @@ def test_another_distance_of_evaluations_from_now_on(tmp_path: Path) -> None:
 def test_counters_are_of_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that counts: as many cycles as without an interruption."""
 
-    forward = GoldenAccelerator._forward
+    convolve = GoldenAccelerator._convolve
 
     def counting(self: GoldenAccelerator, *args: Any) -> Any:
         self._counters = replace(self._counters, cycles=self._counters.cycles + 1)
-        return forward(self, *args)
+        return convolve(self, *args)
 
-    monkeypatch.setattr(GoldenAccelerator, "_forward", counting)
+    monkeypatch.setattr(GoldenAccelerator, "_convolve", counting)
     whole = part(tmp_path / "whole")
     assert whole["counters"]["cycles"] > 7
     with pytest.raises(Power):
