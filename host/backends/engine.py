@@ -47,7 +47,6 @@ class EngineAccelerator(Accelerator):
     """Where the memory begins that programs of single convolutions are made for."""
 
     def __init__(self, parameters: Parameters) -> None:
-        parameters.require_engine()
         super().__init__(parameters)
         self._work = MachineWork()
         self._single = lru_cache(KEPT_PROGRAMS)(self._compile)

@@ -70,7 +70,6 @@ class Compilation:
     """
 
     def __init__(self, parameters: Parameters, steps: Sequence[Step], base: int) -> None:
-        parameters.require_engine()
         check_steps(steps, parameters)
         self.parameters = parameters
         self.log: list[Sent] = []

@@ -18,7 +18,7 @@ from fractrain.host.graph.effective_macs import EffectiveMacs
 from fractrain.host.networks.execution import Execution, Training
 from fractrain.host.networks.resnet import ResNet, build_network, depth_of
 from fractrain.host.networks.selection import FixedSelector
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand, Precision

@@ -244,5 +244,3 @@ def test_refusals(tmp_path: Path) -> None:
     eight = StepModel(machine(precision__max_bits=8), ONE, 1, folder=tmp_path)
     with pytest.raises(ParameterError, match=r"weight bits of one: got 9, .*0\.\.8"):
         eight.cost([Precision(8, 9, 8)])
-    with pytest.raises(ParameterError, match="array"):
-        StepModel(machine(array__columns=4), ONE, 1, folder=tmp_path)
