@@ -1,4 +1,4 @@
-"""A network of one's own, through the public seams: convolutions, batch norm, rectifier, pooling."""
+"""A network of one's own: convolutions, batch norm, rectifier, pooling."""
 
 import numpy as np
 
