@@ -18,7 +18,7 @@ from fractrain.host.cli.simulate_report import STALLS, Measured
 from fractrain.host.cli.simulate_run import measure
 from fractrain.host.counters import Counters
 from fractrain.host.files.outputs import check_files, progress, write_text
-from fractrain.host.networks.selection import is_skip
+from fractrain.host.graph.choice import is_skip
 from fractrain.host.numerics.random_streams import SEED, Stream, generator
 from fractrain.host.simulation.programs import ResultForm, make_job
 from fractrain.host.simulation.step import (

@@ -28,7 +28,7 @@ from fractrain.host.files.outputs import (
     write_json,
     write_text,
 )
-from fractrain.host.networks.selection import is_skip
+from fractrain.host.graph.choice import is_skip
 from fractrain.host.numerics.random_streams import SEED, Stream, generator
 from fractrain.host.simulation.programs import ResultForm
 from fractrain.host.simulation.roofline import roofline, roofs_of

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.runs import setup
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.backends.golden import GoldenAccelerator
+from fractrain.host.graph.choice import Choice
 from fractrain.host.methods.recipe import make_recipe
-from fractrain.host.networks.selection import Choice
 from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.training import run as module
 from fractrain.host.training.run import Cadence, Run
@@ -286,13 +286,13 @@ def test_another_distance_of_evaluations_from_now_on(tmp_path: Path) -> None:
 def test_counters_are_of_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that counts: as many cycles as without an interruption."""
 
-    forward = GoldenAccelerator._forward
+    convolve = GoldenAccelerator._convolve
 
     def counting(self: GoldenAccelerator, *args: Any) -> Any:
         self._counters = replace(self._counters, cycles=self._counters.cycles + 1)
-        return forward(self, *args)
+        return convolve(self, *args)
 
-    monkeypatch.setattr(GoldenAccelerator, "_forward", counting)
+    monkeypatch.setattr(GoldenAccelerator, "_convolve", counting)
     whole = part(tmp_path / "whole")
     assert whole["counters"]["cycles"] > 7
     with pytest.raises(Power):
