@@ -12,13 +12,13 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from fractrain.host import compiler, modelling
-from fractrain.host.compiler import Geometry, Program, compile_program
+from fractrain.host.compiler import Geometry, compile_program
 from fractrain.host.modelling.layers import check_memory, make_step
+from fractrain.host.modelling.predictions import predict_program
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision
 
@@ -92,25 +92,6 @@ class PassCosts:
         # nothing reads the third operand
         precision = Precision(*(widths.get(operand, 1) for operand in Operand))
         return predict_program(compile_program(self.parameters, steps), {0: precision}, self.memory)
-
-
-def predict_program(
-    program: Program, precisions: Mapping[int, Precision], memory: str
-) -> tuple[int, int, int]:
-    """Cycles, busy cycles and bytes (both ways) of ``program`` on the cycle model."""
-    from fractrain.sim.cycles import predict
-    from fractrain.sim.memory_model import MemoryModel
-
-    clock = program.parameters.clock_mhz
-    found = predict(
-        program.parameters,
-        program.decoded,
-        precisions,
-        MemoryModel.ddr(clock) if memory == "ddr" else MemoryModel.ideal(),
-        program_address=program.program_address,
-    )
-    moved = found.total("BYTES_READ") + found.total("BYTES_WRITTEN")
-    return found.cycles, found.total("BUSY"), moved
 
 
 def _key(pass_: Pass, geometry: Geometry, bits: tuple[int, int]) -> str:

@@ -11,7 +11,8 @@ from fractrain.host.compiler import compile_program
 from fractrain.host.modelling import LayerShape, StepCost, StepModel, layer_precisions, layer_shapes
 from fractrain.host.modelling.energy import joules
 from fractrain.host.modelling.layers import make_step, training_program
-from fractrain.host.modelling.pass_costs import PassCosts, predict_program
+from fractrain.host.modelling.pass_costs import PassCosts
+from fractrain.host.modelling.predictions import predict_program
 from fractrain.host.networks.resnet import build_network
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import load_parameters

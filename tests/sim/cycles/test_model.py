@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fractrain.host.backends.cosim import CosimAccelerator
-from fractrain.host.cli.simulate_run import measure
+from fractrain.host.simulation.measuring import STALLS, measure
 from fractrain.host.simulation.programs import ResultForm, make_job
 from fractrain.host.simulation.step import TrainingStep, record_training_step
 from fractrain.hw.contract.parameters import load_parameters
@@ -15,7 +15,6 @@ from fractrain.sim.memory_model import MemoryModel
 
 PARAMETERS = load_parameters("tiny")
 MODELS = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(PARAMETERS.clock_mhz)}
-STALLS = ("operand", "result", "memory", "token")
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -42,7 +41,7 @@ def test_whole_steps(
     accelerator, model = machine
     training = record(precision)
     job = make_job(PARAMETERS, training, training.calls, form)
-    measured = measure(accelerator, job, training, model)
+    measured = measure(accelerator, job, dict(enumerate(training.precisions)), model)
     found, predicted = measured.counters, measured.predicted
     assert predicted.total("BUSY") == found.busy_cycles
     assert predicted.total("BYTES_READ") == found.bytes_in

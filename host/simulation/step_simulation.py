@@ -1,18 +1,17 @@
-"""What `fractrain simulate` runs: every convolution of a step alone, then all as one program."""
+"""Every convolution of a training step on the RTL, alone, then all of them as one program."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fractrain.host.accelerator import Accelerator
 from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.backends.recording import RecordedCall
-from fractrain.host.cli.simulate_report import Measured, Report
+from fractrain.host.simulation.measuring import Measured, measure
 from fractrain.host.simulation.programs import Job, ResultForm, make_job
+from fractrain.host.simulation.report import Report
 from fractrain.host.simulation.step import TrainingStep
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cosim.waveform import Waveform
-from fractrain.sim.cycles import predict
 from fractrain.sim.memory_model import MemoryModel
 
 WHOLE = "the whole step"
@@ -66,24 +65,7 @@ class StepSimulation:
         self._say(what)
 
     def _measure(self, machine: CosimAccelerator, job: Job) -> Measured:
-        return measure(machine, job, self._training, self._memory)
+        return measure(machine, job, dict(enumerate(self._training.precisions)), self._memory)
 
     def _watch(self, cycles: int) -> None:
         self._say(f"{self._what}: {cycles:,} cycles so far")
-
-
-def measure(
-    machine: Accelerator, job: Job, training: TrainingStep, memory: MemoryModel
-) -> Measured:
-    """Run ``job``, compare its results, and ask the cycle model what it expects."""
-    precisions = dict(enumerate(training.precisions))
-    before = machine.counters
-    job.check(machine.run(job.program, job.operands, precisions))
-    predicted = predict(
-        machine.parameters,
-        job.program.decoded,
-        precisions,
-        memory,
-        program_address=job.program.program_address,
-    )
-    return Measured(machine.counters - before, predicted)

@@ -1,4 +1,4 @@
-"""What `fractrain simulate` shows: measured cycles beside predicted ones."""
+"""What the simulation of a step showed: measured cycles beside predicted ones."""
 
 from __future__ import annotations
 
@@ -7,31 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fractrain.host.backends.recording import RecordedCall
-from fractrain.host.cli.model_errors import model_errors_text
-from fractrain.host.cli.output import table
 from fractrain.host.counters import Counters
 from fractrain.host.reports.units import BYTES, SECONDS
-from fractrain.host.simulation.roofline import Point
+from fractrain.host.simulation.measuring import STALLS, Measured
+from fractrain.host.simulation.model_errors import model_errors_text
+from fractrain.host.simulation.roofline import Point, roofline, roofs_of
 from fractrain.host.simulation.step import geometry_text, useful_bit_products
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass
-from fractrain.sim.cycles import Prediction
+from fractrain.hw.contract.tables import terminal_table
 from fractrain.sim.memory_model import BEAT_BYTES, MemoryModel
-
-STALLS = ("operand", "result", "memory", "token")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Counters of the RTL, and what the cycle model says of the same program."""
-
-    counters: Counters
-    predicted: Prediction
-
-    @property
-    def model_error(self) -> float:
-        """Relative error of the predicted cycles."""
-        return self.predicted.cycles / self.counters.cycles - 1
 
 
 @dataclass(frozen=True)
@@ -72,7 +57,7 @@ class Report:
             )
         heads = ["layer", "pass", "geometry", "bits", "cycles", "utilization", "GOPS"]
         heads += ["KiB in", "KiB out", *(f"{name} stalls" for name in STALLS)]
-        return table([*heads, "model", "error"], lines)
+        return terminal_table([*heads, "model", "error"], lines)
 
     def geometries(self) -> list[dict[str, Any]]:
         """Convolutions of one geometry together: all passes, then each; the costliest first.
@@ -121,7 +106,7 @@ class Report:
             for each in self.geometries()
         ]
         heads = ["geometry", "pass", "convolutions", "cycles", "utilization"]
-        return table([*heads, "useful of busy", "of all busy"], lines)
+        return terminal_table([*heads, "useful of busy", "of all busy"], lines)
 
     def _cells(self, measured: Measured, figures: dict[str, float]) -> list[str]:
         counters = measured.counters
@@ -186,6 +171,13 @@ class Report:
         if memory.bytes_per_cycle is None:
             return float(ports)
         return min(ports, memory.bytes_per_cycle * memory.mixed_efficiency)
+
+    def picture(self, title: str, memory: MemoryModel) -> str:
+        """The roofline of a machine with ``memory``, as an SVG file."""
+        limited = memory.bytes_per_cycle is not None
+        name = "DDR3, modelled" if limited else "ports, ideal memory"
+        roofs = roofs_of(self.parameters, self.bytes_per_cycle(memory), name)
+        return roofline(self.points(), self.step_point(), roofs, title)
 
     def document(self) -> dict[str, Any]:
         """Everything, for the JSON file."""
