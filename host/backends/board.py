@@ -16,8 +16,8 @@ from fractrain.host.board.linux import LinuxSystem
 from fractrain.host.board.system import System
 from fractrain.host.compiler import Program
 from fractrain.host.machine_work import program_work
-from fractrain.host.optional import needs_extra
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import Precision
 

@@ -12,8 +12,8 @@ from fractrain.host.backends.cycle_limit import cycle_limit, port_beats
 from fractrain.host.backends.engine import EngineAccelerator, Outcome
 from fractrain.host.compiler import Program
 from fractrain.host.machine_work import program_work
-from fractrain.host.optional import needs_extra
 from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.hw.contract.registers import BUILD_HASH, ID, IDENTITY

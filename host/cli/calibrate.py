@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fractrain.host.cli.options import BATCH, add_config
-from fractrain.host.cli.output import check_files, progress, write_text
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import BATCH, FLAG, SEVERAL, config_option, file_option
+from fractrain.host.files.outputs import check_files, progress, write_text
+from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.host.reports.run import find_run
 from fractrain.host.simulation import calibration, logged_programs
@@ -15,6 +17,7 @@ from fractrain.host.training.recipe_rules import SEED
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import load_engine
 from fractrain.hw.contract.tables import markdown_table, terminal_table
+from fractrain.hw.contract.values import Choice
 
 NETWORKS = ("resnet8", "resnet20", "resnet38")
 PRECISIONS = ("8,8,8", "4,4,8", "4,4,6", "3,3,6")
@@ -42,25 +45,24 @@ examples:
   fractrain calibrate --run runs/latest"""
 
 
+OPTIONS = (
+    config_option(None, shown="zc706; with --run the run's"),
+    Option("networks", "", form=SEVERAL, metavar="NAME", shown=" ".join(NETWORKS)),
+    Option("precisions", "", form=SEVERAL, metavar="A,W,E", shown=" ".join(PRECISIONS)),
+    Option("batch", "images", BATCH, metavar="N", shown=str(IMAGES)),
+    Option("uniform", "one precision for all layers", form=FLAG),
+    Option("seed", "of images and weights", SEED, metavar="N", shown="0"),
+    file_option("out", "write the table there, as Markdown"),
+    Option("run", "the folder of a run, or its name in --runs", metavar="RUN"),
+    Option("runs", "where --run is looked for", Path, metavar="FOLDER", shown="runs"),
+    Option("memory", "of the model, with --run", Choice(MEMORIES), shown="as the run's"),
+)
+
+
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``calibrate`` and its options."""
-    parser = subparsers.add_parser(
-        "calibrate",
-        description="Compare the cycle model with the RTL on whole training steps.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    option = parser.add_argument
-    add_config(parser, default=None, shown="zc706; with --run the run's")
-    option("--networks", nargs="+", metavar="NAME", help=f"(default: {' '.join(NETWORKS)})")
-    option("--precisions", nargs="+", metavar="A,W,E", help=f"(default: {' '.join(PRECISIONS)})")
-    option("--batch", type=BATCH, metavar="N", help=f"images (default: {IMAGES})")
-    option("--uniform", action="store_true", help="one precision for all layers")
-    option("--seed", type=SEED, metavar="N", help="of images and weights (default: 0)")
-    option("--out", type=Path, metavar="FILE", help="write the table there, as Markdown")
-    option("--run", metavar="RUN", help="the folder of a run, or its name in --runs")
-    option("--runs", type=Path, metavar="FOLDER", help="where --run is looked for (default: runs)")
-    option("--memory", choices=MEMORIES, help="of the model, with --run (default: as the run's)")
+    description = "Compare the cycle model with the RTL on whole training steps."
+    add_command(subparsers, "calibrate", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:

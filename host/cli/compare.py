@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from fractrain.host.cli.options import add_runs
-from fractrain.host.cli.output import check_files, progress, table, write_json, write_text
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import RUNS, file_option
+from fractrain.host.files.outputs import check_files, progress, write_json, write_text
 from fractrain.host.reports.document import comparison_document
 from fractrain.host.reports.headline import headline
 from fractrain.host.reports.measured_table import measured_table
@@ -23,6 +23,7 @@ from fractrain.host.reports.tables import (
     results_table,
 )
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.tables import terminal_table
 
 EPILOG = """\
 A sentence says what was saved at what accuracy. Every figure in the tables says where it is from:
@@ -35,20 +36,17 @@ examples:
   fractrain compare static8 pfq fractrain
   fractrain compare runs/static8 runs/pfq --json comparison.json --html comparison.html"""
 
+OPTIONS = (
+    *RUNS,
+    file_option("json", "write all figures, too"),
+    file_option("html", "write the page of `fractrain report`, too"),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``compare`` and its options."""
-    parser = subparsers.add_parser(
-        "compare",
-        description="Show training runs side by side: accuracy, cost, savings, settings.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_runs(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, too")
-    parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="write the page of `fractrain report`, too"
-    )
+    description = "Show training runs side by side: accuracy, cost, savings, settings."
+    add_command(subparsers, "compare", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,7 +89,9 @@ def _tables(runs: Sequence[Run]) -> list[Table]:
 def _text(shown: Table) -> str:
     """Title, rows, remarks; long settings are cut, the page and the JSON file have them whole."""
     rows = [[row.name, row.source.value, *map(cut, row.cells)] for row in shown.rows]
-    return "\n".join([shown.title, table(["", "", *heads(shown.heads)], rows), *shown.remarks])
+    return "\n".join(
+        [shown.title, terminal_table(["", "", *heads(shown.heads)], rows), *shown.remarks]
+    )
 
 
 def _remarks(runs: Sequence[Run]) -> list[str]:

@@ -6,22 +6,24 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
 
-from fractrain.host.cli.options import BATCH, add_config
-from fractrain.host.cli.output import check_files, progress, write_json, write_text
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import BATCH, FLAG, SEVERAL, config_option, file_option
+from fractrain.host.files.outputs import check_files, progress, write_json, write_text
 from fractrain.host.modelling.layers import MEMORIES
 from fractrain.host.modelling.tables import host_table, step_table
 from fractrain.host.modelling.tables.case import BLOCKS, Case
 from fractrain.host.networks.resnet import ResNet, build_network, depth_of
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
+from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_engine
 from fractrain.hw.contract.tables import markdown_table, terminal_table
-from fractrain.hw.contract.values import Whole
+from fractrain.hw.contract.values import Choice, Whole
 
 CHANNELS, CLASSES, SIZE = 3, 10, 32
+PRECISIONS = ["8,8,8", "4,4,6", "3,3,6"]
 LARGEST = 96
 """Rows and columns of images; 128 take the cycle model minutes."""
 
@@ -50,40 +52,33 @@ examples:
   fractrain cost --host --networks resnet20 resnet38 --precisions 8,8,8 --json host.json"""
 
 
+PIXELS = Whole(1, LARGEST, "the cycle model takes half a minute for larger ones")
+OPTIONS = (
+    config_option("zc706"),
+    Option("networks", "", None, ["resnet20"], SEVERAL, "NAME", shown="resnet20"),
+    Option(
+        "precisions",
+        "of the residual blocks",
+        default=PRECISIONS,
+        form=SEVERAL,
+        metavar="A,W,E[+A,W,E]",
+        shown=" ".join(PRECISIONS),
+    ),
+    Option("batch", "images", BATCH, [128], SEVERAL, "N", shown="128"),
+    Option("size", "rows and columns", PIXELS, SIZE, metavar="PIXELS"),
+    Option("memory", "", Choice(MEMORIES), ["port"], SEVERAL, shown="port"),
+    Option("check", "compare with whole steps on the cycle model", form=FLAG),
+    Option("host", "count the work of the host, too", form=FLAG),
+    Option("gates", "with --host: gates choose the precisions", form=FLAG),
+    file_option("json", "with --host: write all figures there"),
+    file_option("out", "write the table there, as Markdown"),
+)
+
+
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``cost`` and its options."""
-    parser = subparsers.add_parser(
-        "cost",
-        description="Say what a training step costs on a machine (modelled).",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    option = parser.add_argument
-    add_config(parser, default="zc706")
-    option("--networks", nargs="+", default=["resnet20"], metavar="NAME")
-    option(
-        "--precisions",
-        nargs="+",
-        default=["8,8,8", "4,4,6", "3,3,6"],
-        metavar="A,W,E[+A,W,E]",
-        help="of the residual blocks (default: 8,8,8 4,4,6 3,3,6)",
-    )
-    option(
-        "--batch", nargs="+", type=BATCH, default=[128], metavar="N", help="images (default: 128)"
-    )
-    option(
-        "--size",
-        type=Whole(1, LARGEST, "the cycle model takes half a minute for larger ones"),
-        default=SIZE,
-        metavar="PIXELS",
-        help="rows and columns (default: 32)",
-    )
-    option("--memory", nargs="+", default=["port"], choices=MEMORIES)
-    option("--check", action="store_true", help="compare with whole steps on the cycle model")
-    option("--host", action="store_true", help="count the work of the host, too")
-    option("--gates", action="store_true", help="with --host: gates choose the precisions")
-    option("--json", type=Path, metavar="FILE", help="with --host: write all figures there")
-    option("--out", type=Path, metavar="FILE", help="write the table there, as Markdown")
+    description = "Say what a training step costs on a machine (modelled)."
+    add_command(subparsers, "cost", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from types import ModuleType
 
 from fractrain import __version__
 from fractrain.host.cli.command_line import CommandLineParser
-from fractrain.host.cli.streams import steady_streams
+from fractrain.host.process.streams import steady_streams
 from fractrain.hw.contract.errors import DataError, FractrainError, shortened
 from fractrain.sim.progress import abandon
 

@@ -6,8 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from fractrain.host.cli.options import add_runs
-from fractrain.host.cli.output import check_files, prepare_folder, progress, write_text
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import RUNS, file_option
+from fractrain.host.files.outputs import check_files, prepare_folder, progress, write_text
+from fractrain.host.plugins.option import Option
 from fractrain.host.reports.page import render_page
 from fractrain.host.reports.run import Run, load_runs
 from fractrain.host.reports.standalone import standalone_figures
@@ -23,25 +25,23 @@ examples:
   fractrain report runs/latest
   fractrain report static8 pfq fractrain --out comparison.html"""
 
+OPTIONS = (
+    *RUNS,
+    Option(
+        "out",
+        "the page",
+        Path,
+        metavar="FILE",
+        shown="report.html, in the folder of the run if there is only one",
+    ),
+    file_option("figures", "write every figure as an SVG file, too", "FOLDER"),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``report`` and its options."""
-    parser = subparsers.add_parser(
-        "report",
-        description="Show one or several training runs as one self-contained HTML page.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_runs(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="the page (default: report.html, in the folder of the run if there is only one)",
-    )
-    parser.add_argument(
-        "--figures", type=Path, metavar="FOLDER", help="write every figure as an SVG file, too"
-    )
+    description = "Show one or several training runs as one self-contained HTML page."
+    add_command(subparsers, "report", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:

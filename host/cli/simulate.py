@@ -9,9 +9,17 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.cli.options import BATCH, add_config
-from fractrain.host.cli.output import check_files, prepare_folder, progress, write_json, write_text
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import BATCH, FLAG, config_option, file_option
+from fractrain.host.files.outputs import (
+    check_files,
+    prepare_folder,
+    progress,
+    write_json,
+    write_text,
+)
 from fractrain.host.networks.selection import is_skip
+from fractrain.host.plugins.option import Option
 from fractrain.host.simulation.images import IMAGES, training_images
 from fractrain.host.simulation.measuring import MEMORIES, memory_model
 from fractrain.host.simulation.programs import ResultForm
@@ -22,6 +30,7 @@ from fractrain.host.training.recipe_rules import SEED
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import load_engine
 from fractrain.hw.contract.precision import PRECISION, Precision
+from fractrain.hw.contract.values import Choice
 
 FIGURES, ROOFLINE = "figures.json", "roofline.svg"
 
@@ -52,72 +61,55 @@ examples:
   fractrain simulate --model resnet38 --config zc706 --blocks 0..2 --memory ddr --results raw"""
 
 
+OPTIONS = (
+    config_option("tiny"),
+    Option("model", "resnet8, resnet14, resnet20, …", default="resnet8"),
+    Option(
+        "blocks",
+        "only residual blocks I to J of the network, from 0 (default: all layers)",
+        metavar="I..J",
+    ),
+    Option("batch", "images", BATCH, 2, metavar="N"),
+    Option(
+        "precision",
+        "bits of activations, weights and errors in the blocks",
+        PRECISION,
+        Precision(4, 4, 6),
+        metavar="A,W,E",
+        shown="4,4,6",
+    ),
+    Option(
+        "uniform",
+        "that precision for the first convolution and the shortcuts, too (default: 8,8,8)",
+        form=FLAG,
+    ),
+    Option(
+        "data",
+        "images: random 3 x 32 x 32 ones, or the bundled digits",
+        Choice(IMAGES),
+        "random",
+    ),
+    Option("memory", "how the memory behaves", Choice(MEMORIES), "ideal"),
+    Option("results", "how results leave", Choice([each.value for each in ResultForm]), "port"),
+    Option("seed", "of images, weights and rounding", SEED, 0),
+    Option("out", "for figures.json and roofline.svg", Path, Path("simulation"), metavar="FOLDER"),
+    file_option(
+        "trace",
+        "record all signals, for Surfer or GTKWave; FILE.vcd: as text, much larger",
+        "FILE.fst",
+    ),
+    Option(
+        "trace_cycles",
+        "only cycles FROM to TO - 1, either may be left out (default: all)",
+        metavar="FROM:TO",
+    ),
+)
+
+
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``simulate`` and its options."""
-    parser = subparsers.add_parser(
-        "simulate",
-        description="Run the convolutions of a training step on the generated RTL and check them.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    option = parser.add_argument
-    add_config(parser, default="tiny")
-    option("--model", default="resnet8", help="resnet8, resnet14, resnet20, … (default: resnet8)")
-    option(
-        "--blocks",
-        metavar="I..J",
-        help="only residual blocks I to J of the network, from 0 (default: all layers)",
-    )
-    option("--batch", type=BATCH, default=2, metavar="N", help="images (default: 2)")
-    option(
-        "--precision",
-        type=PRECISION,
-        default=Precision(4, 4, 6),
-        metavar="A,W,E",
-        help="bits of activations, weights and errors in the blocks (default: 4,4,6)",
-    )
-    option(
-        "--uniform",
-        action="store_true",
-        help="that precision for the first convolution and the shortcuts, too (default: 8,8,8)",
-    )
-    option(
-        "--data",
-        default="random",
-        choices=IMAGES,
-        help="images: random 3 x 32 x 32 ones, or the bundled digits (default: random)",
-    )
-    option(
-        "--memory",
-        default="ideal",
-        choices=MEMORIES,
-        help="how the memory behaves (default: ideal)",
-    )
-    option(
-        "--results",
-        default="port",
-        choices=[form.value for form in ResultForm],
-        help="how results leave (default: port)",
-    )
-    option("--seed", type=SEED, default=0, help="of images, weights and rounding (default: 0)")
-    option(
-        "--out",
-        type=Path,
-        default=Path("simulation"),
-        metavar="FOLDER",
-        help="for figures.json and roofline.svg (default: simulation)",
-    )
-    option(
-        "--trace",
-        type=Path,
-        metavar="FILE.fst",
-        help="record all signals, for Surfer or GTKWave; FILE.vcd: as text, much larger",
-    )
-    option(
-        "--trace-cycles",
-        metavar="FROM:TO",
-        help="only cycles FROM to TO - 1, either may be left out (default: all)",
-    )
+    description = "Run the convolutions of a training step on the generated RTL and check them."
+    add_command(subparsers, "simulate", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:

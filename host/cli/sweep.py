@@ -8,9 +8,12 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from fractrain.host.cli.output import progress, table, write_json, write_text
+from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.sweep_options import Resolver, vocabulary
 from fractrain.host.cli.sweep_progress import open_display
+from fractrain.host.files.outputs import progress, write_json, write_text
+from fractrain.host.plugins.option import Form, Option
+from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.reports.sweep_page import Grid, SweepPage, render_sweep_page
 from fractrain.host.sweeps.campaign import Campaign, Engine, only_one
 from fractrain.host.sweeps.cluster import ClusterEngine
@@ -27,8 +30,8 @@ from fractrain.host.sweeps.results import (
     remarks,
     seeds_table,
 )
-from fractrain.host.training.stopping import Stopped, StopSignals
 from fractrain.hw.contract.errors import FractrainError
+from fractrain.hw.contract.tables import terminal_table
 from fractrain.hw.contract.values import Whole
 
 MOST_WORKERS = 1024
@@ -59,38 +62,37 @@ OUT has a folder for each run, as `fractrain train` makes it, what the runs prin
 and at the end sweep.json and, with the extra `report`, sweep.html. Failed runs do not stop the
 others; the exit code is 1 then."""
 
+OPTIONS = (
+    Option("sweep", "what to run", Path, form=Form.ARGUMENT, metavar="SWEEP.yaml"),
+    Option(
+        "out",
+        "where the runs are kept",
+        Path,
+        metavar="FOLDER",
+        shown="runs/ and the name of the file",
+    ),
+    (
+        Option(
+            "workers",
+            "runs at a time on this machine, which share its cores",
+            Whole(1, MOST_WORKERS),
+            metavar="N",
+            shown="one a core",
+        ),
+        Option(
+            "scheduler",
+            "of a running Dask scheduler, whose workers run them; they have this program and share "
+            "the file system that --out is on",
+            metavar="ADDRESS",
+        ),
+    ),
+    Option("dry_run", "check everything, list the runs, run nothing", form=Form.FLAG),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``sweep`` and its options."""
-    parser = subparsers.add_parser(
-        "sweep",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("sweep", type=Path, metavar="SWEEP.yaml", help="what to run")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="where the runs are kept (default: runs/ and the name of the file)",
-    )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--workers",
-        type=Whole(1, MOST_WORKERS),
-        metavar="N",
-        help="runs at a time on this machine, which share its cores (default: one a core)",
-    )
-    where.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="of a running Dask scheduler, whose workers run them; they have this program and "
-        "share the file system that --out is on",
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="check everything, list the runs, run nothing"
-    )
+    add_command(subparsers, "sweep", DESCRIPTION, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -175,7 +177,7 @@ def _show(results: Sequence[Result]) -> None:
     grids: list[Grid | None] = [points_table(results), seeds_table(results)]
     for grid in grids:
         if grid is not None:
-            print(f"\n{table(grid.heads, grid.rows)}")
+            print(f"\n{terminal_table(grid.heads, grid.rows)}")
     for remark in remarks(results):
         print(f"\n{remark}")
     failed = [result for result in results if result.state == "failed"]

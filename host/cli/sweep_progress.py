@@ -7,7 +7,7 @@ import time
 from contextlib import AbstractContextManager
 from typing import Any
 
-from fractrain.host.regular_files import read_object
+from fractrain.host.files.regular import read_object
 from fractrain.host.reports.quantities import percent
 from fractrain.host.sweeps.job import Job, Outcome
 from fractrain.host.sweeps.points import Point

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.accelerator import Accelerator, open_accelerator
-from fractrain.host.cli.blas import single_threaded_blas
-from fractrain.host.cli.output import progress
 from fractrain.host.cli.report import as_seen_from_here, write_report
 from fractrain.host.cli.run_name import run_name
 from fractrain.host.cli.train_checks import check_options
@@ -30,11 +28,13 @@ from fractrain.host.cli.train_setup import (
 )
 from fractrain.host.datasets import Dataset, load_dataset
 from fractrain.host.datasets.wording import shown
+from fractrain.host.files.outputs import progress
+from fractrain.host.process.blas import single_threaded_blas
+from fractrain.host.process.stopping import StopSignals
 from fractrain.host.training.meter import Meter
 from fractrain.host.training.run import Run
 from fractrain.host.training.run_directory import CONFIG, SUMMARY, RunDirectory
 from fractrain.host.training.run_record import describe
-from fractrain.host.training.stopping import StopSignals
 from fractrain.host.training.trainer import Trainer
 from fractrain.hw.contract.errors import FractrainError
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.accelerator import BACKENDS
+from fractrain.host.board.power.sampler import RATE
 from fractrain.host.cli.command_line import CommandLineParser
-from fractrain.host.cli.options import BATCH, RATE, add_config
+from fractrain.host.cli.options import BATCH, config_option
 from fractrain.host.datasets import BUNDLED
 from fractrain.host.numerics.quantization import WeightLevels
 from fractrain.host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
@@ -101,9 +102,8 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
         "generated RTL, slow, same weights as golden; board: a ZC706, same weights, too "
         "(default: %(default)s)",
     )
-    add_config(
-        group, default=None, shown="tiny; with --backend board that of the installed bitstream"
-    )
+    config = config_option(None, shown="tiny; with --backend board that of the installed bitstream")
+    group.add_argument("--config", metavar=config.metavar, help=config.help)
     group.add_argument(
         "--device",
         choices=("cpu", "cuda", "zc706", "simulated"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fractrain.host.cli.output import table
 from fractrain.host.reports.units import COUNTS, JOULES, SECONDS
+from fractrain.hw.contract.tables import terminal_table
 
 
 def results(summary: dict[str, Any]) -> str:
@@ -56,7 +56,7 @@ def savings(summary: dict[str, Any]) -> str:
         scale = units.scale((chosen, baseline))
         rows.append((name, scale.text(chosen), scale.text(baseline), f"{saved:.1f} %"))
     heads = ("convolutions of training", "this run", "FW8/BW8", "saved")
-    return "\n".join(f"  {line}" for line in table(heads, rows).split("\n"))
+    return "\n".join(f"  {line}" for line in terminal_table(heads, rows).split("\n"))
 
 
 def _describe(stage: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from fractrain.host.datasets import BUNDLED, Dataset
 from fractrain.host.modelling.run_costs import RunCosts
 from fractrain.host.networks.resnet import ResNet, build_network
 from fractrain.host.numerics.quantization import WeightLevels
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.training.methods import Method
 from fractrain.host.training.recipe import OF_METHODS, Recipe, plain, read_recipe
 from fractrain.host.training.recipe_rules import METHODS, MOST_STEPS, RULES

@@ -30,7 +30,7 @@ from fractrain.host.networks.resnet import ResNet
 from fractrain.host.networks.selection import Choice, Path, Selector
 from fractrain.host.numerics.elementwise import Elementwise, Normalized
 from fractrain.host.numerics.quantization import Array, Quantized, WeightLevels
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.training.optimizer import MomentumSgd
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters

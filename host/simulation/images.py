@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.datasets import load_dataset
-from fractrain.host.optional import needs_extra
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
+from fractrain.hw.contract.installation import needs_extra
 
 IMAGES = ("random", "digits")
 """Random pixels, or the bundled digits."""

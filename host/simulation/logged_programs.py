@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.host.files.regular import read_object
 from fractrain.host.modelling.predictions import predicted
-from fractrain.host.regular_files import read_object
 from fractrain.host.reports.records import needed_number, read_lines
 from fractrain.host.reports.run import CONFIG
 from fractrain.host.simulation.measuring import STALLS, memory_model

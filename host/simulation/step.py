@@ -17,7 +17,7 @@ from fractrain.host.networks.effective_macs import EffectiveMacs
 from fractrain.host.networks.execution import UNQUANTIZED, Execution, Training
 from fractrain.host.networks.resnet import ResNet, build_network, depth_of
 from fractrain.host.networks.selection import FixedSelector
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand, Precision

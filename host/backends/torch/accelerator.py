@@ -24,9 +24,9 @@ from fractrain.host.backends.torch.known import KnownRanges
 from fractrain.host.backends.torch.probe import check_exactness, to_device
 from fractrain.host.backends.torch.settings import exact_float32, refuse_reduced_precision
 from fractrain.host.compiler import Step
-from fractrain.host.optional import needs_extra
 from fractrain.host.real_convolutions import RealConvolutions
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.layout import check_values
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision, value_range

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host import atomic_files
+from fractrain.host.benchmarks.benches import Benchmark, Figures
 from fractrain.host.cli import bench, sweep
-from fractrain.host.cli.benches import Benchmark, Figures
 from fractrain.host.cli.main import main
+from fractrain.host.files import atomic as atomic_files
 from fractrain.hw.contract.errors import DataError
 from tests.host.reports.synthetic import write_run
 

@@ -13,12 +13,12 @@ import pytest
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.networks.selection import Choice
+from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.training import run as module
 from fractrain.host.training.recipe import Recipe
 from fractrain.host.training.run import Cadence, Run
 from fractrain.host.training.run_directory import RunDirectory
 from fractrain.host.training.run_record import describe
-from fractrain.host.training.stopping import Stopped, StopSignals
 from fractrain.host.training.trainer import (
     CostModel,
     DivergenceError,

@@ -1,4 +1,4 @@
-"""Packages that only some commands and backends need: what to say when one is missing."""
+"""Matplotlib as figures need it, whatever the user's settings say."""
 
 from __future__ import annotations
 
@@ -8,24 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fractrain.hw.contract.errors import MissingToolError, shortened
-from fractrain.hw.contract.installation import install_extra
+from fractrain.hw.contract.installation import needs_extra
 
-__all__ = ["needs_extra", "plain_matplotlib"]
-
-
-@contextmanager
-def needs_extra(extra: str) -> Iterator[None]:
-    """Around lazy imports: a missing package raises `MissingToolError` naming ``extra``."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package == "fractrain":
-            raise  # a mistake of ours, not an installation that lacks something
-        raise MissingToolError(
-            f"the Python package {package} is not installed; it is needed here: "
-            f"{install_extra(extra)}"
-        ) from error
+__all__ = ["plain_matplotlib"]
 
 
 @contextmanager

@@ -12,10 +12,10 @@ import numpy as np
 
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.arithmetic import IntegerArithmetic
-from fractrain.host.cli.blas import single_threaded_blas
 from fractrain.host.datasets.dataset import Dataset
 from fractrain.host.networks.resnet import build_network
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
+from fractrain.host.process.blas import single_threaded_blas
 from fractrain.host.training.optimizer import MOMENTUM, WEIGHT_DECAY
 from fractrain.host.training.recipe import Recipe
 from fractrain.host.training.trainer import Plan, Trainer
@@ -124,7 +124,7 @@ def _trainer(model: str, accelerator: Any, recipe: Recipe) -> Trainer:
 
 def _float32_step(model: str) -> Callable[[], float]:
     """Seconds of a step of the same network in plain PyTorch."""
-    from fractrain.host.cli.torch_reference import ReferenceTraining
+    from fractrain.host.benchmarks.torch_reference import ReferenceTraining
 
     reference = ReferenceTraining(model, channels=3, classes=CLASSES)
     data = _random_images()

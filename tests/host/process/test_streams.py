@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.cli.streams import Stream
+from fractrain.host.process.streams import Stream
 from fractrain.sim.progress import can_overwrite
 
 PROBE = """

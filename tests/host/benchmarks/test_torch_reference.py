@@ -5,7 +5,7 @@ import pytest
 
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.arithmetic import PublishedArithmetic
-from fractrain.host.cli.torch_reference import ReferenceTraining
+from fractrain.host.benchmarks.torch_reference import ReferenceTraining
 from fractrain.host.networks.classifier import softmax_cross_entropy
 from fractrain.host.networks.effective_macs import EffectiveMacs
 from fractrain.host.networks.execution import Execution, Training

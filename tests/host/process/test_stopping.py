@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from fractrain.host.training.stopping import Stopped, StopSignals
+from fractrain.host.process.stopping import Stopped, StopSignals
 
 
 def send(signum: int) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host import atomic_files
-from fractrain.host.atomic_files import check_writable, make_folder, remove_temporaries, write_whole
+from fractrain.host.files import atomic as atomic_files
+from fractrain.host.files.atomic import check_writable, make_folder, remove_temporaries, write_whole
 from fractrain.hw.contract.errors import DataError
 
 

@@ -1,8 +1,8 @@
 """The same network in plain PyTorch, in float32 with autograd: what our training is compared with.
 
-It shares nothing with `host.networks` but the architecture (`tests/host/cli/test_torch_reference`
-compares logits and gradients), and is written as one would write it for speed on a CPU: memory
-format ``channels_last``, rectifiers in place, PyTorch's own optimizer.
+It shares nothing with `host.networks` but the architecture (`test_torch_reference` in
+`tests/host/benchmarks` compares logits and gradients), and is written as one would write it for
+speed on a CPU: memory format ``channels_last``, rectifiers in place, PyTorch's own optimizer.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.networks.resnet import PIXEL_SCALE, STAGE_FILTERS, ResNet, depth_of
-from fractrain.host.optional import needs_extra
 from fractrain.host.training.optimizer import MOMENTUM, WEIGHT_DECAY
+from fractrain.hw.contract.installation import needs_extra
 
 Tensor = Any
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.regular_files import open_regular, read_regular
+from fractrain.host.files.regular import open_regular, read_regular
 
 
 def test_plain_files_and_links_to_them(tmp_path: Path) -> None:

@@ -5,28 +5,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.atomic_files import check_writable, failures_named, write_whole
+from fractrain.host.files.atomic import check_writable, failures_named, write_whole
 from fractrain.hw.contract.errors import DataError, ParameterError
 from fractrain.sim.progress import work
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they must be; those that hold numbers in the first row to the right."""
-    right = [bool(rows) and rows[0][i].lstrip("-")[:1].isdigit() for i in range(len(heads))]
-    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-
-    def line(cells: Sequence[str]) -> str:
-        aligned = (
-            cell.rjust(width) if numeric else cell.ljust(width)
-            for cell, width, numeric in zip(cells, widths, right, strict=True)
-        )
-        return "  ".join(aligned).rstrip()
-
-    return "\n".join([line(heads), line(["-" * width for width in widths]), *map(line, rows)])
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from fractrain.host.cli.blas import single_threaded_blas
+from fractrain.host.process.blas import single_threaded_blas
 
 
 def test_limit() -> None:

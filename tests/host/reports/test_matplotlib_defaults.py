@@ -10,7 +10,7 @@ import pytest
 PROBE = """
 import logging, sys
 from fractrain.hw.contract.errors import MissingToolError
-from fractrain.host.optional import plain_matplotlib
+from fractrain.host.reports.matplotlib_defaults import plain_matplotlib
 try:
     with plain_matplotlib("report"):
         import io, matplotlib

@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.cli.bench_training import training_steps
+import fractrain
+from fractrain.host.benchmarks.training import training_steps
 from fractrain.host.compiler import Geometry, Port, Program, Raw, Step, compile_program
-from fractrain.host.optional import needs_extra
 from fractrain.hw.contract.errors import FractrainError
+from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision, value_range
 
@@ -133,7 +134,7 @@ def _train(steps: int, folder: Path) -> tuple[float, int]:
     """Seconds and peak bytes of one training process."""
     command = [sys.executable, "-m", "fractrain", "train", "--steps", str(steps)]
     command += ["--name", "bench", "--overwrite"]
-    root = Path(__file__).resolve().parents[2]
+    root = Path(fractrain.__file__).parent.parent
     environment = os.environ | {"PYTHONPATH": str(root)}
     with (folder / "output").open("w+") as output:
         start = time.perf_counter()

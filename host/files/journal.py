@@ -7,15 +7,16 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.atomic_files import failures_named, sync_folder
-from fractrain.host.regular_files import open_regular, read_regular
+from fractrain.host.files.atomic import failures_named, sync_folder
+from fractrain.host.files.regular import open_regular, read_regular
 from fractrain.hw.contract.errors import DataError
 
-__all__ = ["EMPTY", "Journal", "Mark"]
+__all__ = ["EMPTY", "Journal", "Mark", "put_aside"]
 
 
 @dataclass(frozen=True)
@@ -166,3 +167,14 @@ def _object(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def put_aside(journal: Journal, damage: str, note: Callable[[str], None]) -> None:
+    """Go on without what ``journal`` holds, and say so."""
+    if not journal.path.exists():
+        note(f"{journal.path} {damage}: what was measured so far is lost")
+        return
+    note(
+        f"{journal.path} {damage}: what was measured so far is left out; it is now "
+        f"{journal.put_aside()}"
+    )

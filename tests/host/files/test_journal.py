@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.training.journal import EMPTY, Journal, Mark
+from fractrain.host.files.journal import EMPTY, Journal, Mark
 from fractrain.hw.contract.errors import DataError
 
 
