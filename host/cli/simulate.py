@@ -18,7 +18,7 @@ from fractrain.host.files.outputs import (
     write_json,
     write_text,
 )
-from fractrain.host.networks.selection import is_skip
+from fractrain.host.graph.choice import is_skip
 from fractrain.host.plugins.option import Option
 from fractrain.host.simulation.images import IMAGES, training_images
 from fractrain.host.simulation.measuring import MEMORIES, memory_model
