@@ -4,16 +4,15 @@ the host does for it."""
 from __future__ import annotations
 
 import argparse
-import itertools
 from collections.abc import Sequence
 
 from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import BATCH, FLAG, SEVERAL, config_option, file_option
 from fractrain.host.files.outputs import check_files, progress, write_json, write_text
-from fractrain.host.modelling.layers import MEMORIES
+from fractrain.host.modelling.step_programs import MEMORIES
 from fractrain.host.modelling.tables import host_table, step_table
 from fractrain.host.modelling.tables.case import BLOCKS, Case
-from fractrain.host.networks.resnet import ResNet, build_network, depth_of
+from fractrain.host.networks.resnet import ResNet, build_network
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
@@ -29,9 +28,6 @@ LARGEST = 96
 
 MOST_COUNTED = 8192 * 32**2
 """Images x pixels with --host, whose programs are compiled: tensors far within 4 GB."""
-
-MOST_CHECKED = 110 * 128 * 32**2
-"""Layers x images x pixels of a step that is simulated whole, which takes some minutes then."""
 
 EPILOG = """\
 All figures are modelled; docs/step_model.md has the formulas, the sources of the energy model's
@@ -86,18 +82,18 @@ def run(args: argparse.Namespace) -> int:
     parameters = load_engine(args.config)
     for text in args.precisions:
         BLOCKS.read("--precisions", text)
-    for name in args.networks:
-        depth_of(name)
+    networks = [_network(name) for name in args.networks]
     _check_options(args)
     check_files(args.out, args.json)
-    size = (args.size, args.size)
     cases = [
-        Case(network, size, blocks, memory, batch, args.gates)
-        for network in map(_network, args.networks)
+        Case(network, (batch, CHANNELS, args.size, args.size), blocks, memory, args.gates)
+        for network in networks
         for memory in args.memory
         for batch in args.batch
         for blocks in args.precisions
     ]
+    for case in cases if args.check else ():
+        step_table.check_whole(case)
     show = _show_host if args.host else _show_steps
     page = show(args, parameters, cases)
     if args.out:
@@ -161,12 +157,6 @@ def _check_options(args: argparse.Namespace) -> None:
         if batch * args.size**2 > MOST_COUNTED:
             allowed = f"at most {MOST_COUNTED // args.size**2} images of that size with --host"
             raise ParameterError("--batch", batch, allowed)
-    if not args.check:
-        return
-    for name, batch in itertools.product(args.networks, args.batch):
-        if (work := depth_of(name) * batch * args.size**2) > MOST_CHECKED:
-            allowed = f"at most {batch * MOST_CHECKED // work} images of {name} with --check"
-            raise ParameterError("--batch", batch, allowed, hint="a whole step takes minutes then")
 
 
 def _network(name: str) -> ResNet:

@@ -31,7 +31,7 @@ def predicted(
 def predict_program(
     program: Program, precisions: Mapping[int, Precision], memory: str
 ) -> tuple[int, int, int]:
-    """Cycles, busy cycles and bytes (both ways) with the ``memory`` of `layers.MEMORIES`."""
+    """Cycles, busy cycles and bytes (both ways) with the ``memory`` of `step_programs.MEMORIES`."""
     from fractrain.sim.memory_model import MemoryModel
 
     model = (

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractrain.host.modelling import processor
-from fractrain.host.modelling.host_kinds import GROUPS, KINDS, Kind
-from fractrain.host.modelling.host_work import HostWork, count_host_work
-from fractrain.host.modelling.layers import layer_precisions, layer_shapes
+from fractrain.host.modelling.host_kinds import GROUPS, KINDS, HostWork, Kind
+from fractrain.host.modelling.host_work import count_host_work, gates_of
 from fractrain.host.modelling.step_model import StepModel
 from fractrain.host.modelling.tables.case import Case
 from fractrain.host.reports.units import BYTES, COUNTS, SECONDS
@@ -86,7 +85,7 @@ class HostStep:
         case, whole = self.case, self.lines[-1]
         return {
             "network": case.network.name,
-            "batch": case.batch,
+            "batch": case.step.batch,
             "blocks": [str(each) for each in case.precisions],
             "gates": case.gates,
             "memory": case.memory,
@@ -103,13 +102,10 @@ class HostStep:
 
 def host_step(case: Case, parameters: Parameters) -> HostStep:
     """Count and model ``case`` on the machine ``parameters``."""
-    blocks = case.precisions
-    work = count_host_work(
-        case.network, case.size, case.batch, blocks, parameters, gates=case.gates
-    )
-    layers = layer_shapes(case.network, case.size)
-    model = StepModel(parameters, layers, case.batch, case.memory)
-    return HostStep(case, work, model.cost(layer_precisions(case.network, blocks)).seconds)
+    gates = gates_of(case.step, case.step.options.precisions) if case.gates else None
+    work = count_host_work(case.step, case.choices, parameters, gates)
+    model = StepModel(parameters, case.step, case.memory)
+    return HostStep(case, work, model.cost(case.choices).seconds)
 
 
 def host_document(steps: Sequence[HostStep]) -> dict[str, Any]:
