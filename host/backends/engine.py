@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator, Integers
 from fractrain.host.compiler import Geometry, Program, Results, Step, compile_program
+from fractrain.host.graph.convolution import Convolution
 from fractrain.host.machine_work import MachineWork, ProgramRun
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
@@ -88,80 +89,15 @@ class EngineAccelerator(Accelerator):
 
     # -- single convolutions -------------------------------------------------------------------
 
-    def _forward(
-        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int, padding: int
-    ) -> NDArray[np.int64]:
-        filters, channels, *kernel = w.shape
-        geometry = _geometry((len(a), channels, filters), a.shape[2:], kernel, stride, padding)
-        return self._convolve(Pass.FORWARD, geometry, a, w, bits)
-
-    def _forward_top(
-        self,
-        a: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        stored: int,
-    ) -> NDArray[np.int64]:
-        filters, channels, *kernel = w.shape
-        geometry = _geometry((len(a), channels, filters), a.shape[2:], kernel, stride, padding)
-        return self._convolve(Pass.FORWARD, geometry, a, w, bits, (stored, bits[1]))
-
-    def _gradient_top(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-        stored: int,
-    ) -> NDArray[np.int64]:
-        counts = len(a), a.shape[1], e.shape[1]
-        geometry = _geometry(counts, a.shape[2:], kernel_size, stride, padding)
-        return self._convolve(Pass.GRADIENT, geometry, a, e, bits, (stored, bits[1]))
-
-    def _error(
-        self,
-        e: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        input_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        filters, channels, *kernel = w.shape
-        geometry = _geometry((len(e), channels, filters), input_size, kernel, stride, padding)
-        return self._convolve(Pass.ERROR, geometry, e, w, bits)
-
-    def _gradient(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        counts = len(a), a.shape[1], e.shape[1]
-        geometry = _geometry(counts, a.shape[2:], kernel_size, stride, padding)
-        return self._convolve(Pass.GRADIENT, geometry, a, e, bits)
-
     def _convolve(
-        self,
-        pass_: Pass,
-        geometry: Geometry,
-        row: Integers,
-        column: Integers,
-        bits: tuple[int, int],
-        stored: tuple[int, int] | None = None,
+        self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
         """The table names ``bits``; in memory the operands have ``stored``, or as many.
 
         A program knows only what is stored, so one serves all precisions that are read of it.
         """
-        program = self._single(pass_, geometry, stored or bits)
+        pass_, bits = convolution.pass_, convolution.bits
+        program = self._single(pass_, convolution.geometry, convolution.stored)
         widths = {pass_.row: bits[0], pass_.column: bits[1]}
         # nothing reads the third operand
         precision = Precision(*(widths.get(operand, 1) for operand in Operand))
@@ -178,22 +114,3 @@ def _in_order(result: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
     """The same in C order, as golden's results are: the order in which NumPy adds up floats, and so
     the last bits of what is trained, depends on how an array lies in memory."""
     return None if result is None else np.ascontiguousarray(result)
-
-
-def _geometry(
-    counts: tuple[int, int, int],
-    size: tuple[int, ...],
-    kernel: tuple[int, ...] | list[int],
-    stride: int,
-    padding: int,
-) -> Geometry:
-    images, channels, filters = counts
-    return Geometry(
-        images,
-        channels,
-        filters,
-        (size[0], size[1]),
-        (kernel[0], kernel[1]),
-        stride,
-        padding,
-    )

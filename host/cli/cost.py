@@ -12,7 +12,8 @@ from fractrain.host.files.outputs import check_files, progress, write_json, writ
 from fractrain.host.modelling.step_programs import MEMORIES
 from fractrain.host.modelling.tables import host_table, step_table
 from fractrain.host.modelling.tables.case import BLOCKS, Case
-from fractrain.host.networks.resnet import ResNet, build_network
+from fractrain.host.networks.network import Network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
@@ -159,5 +160,5 @@ def _check_options(args: argparse.Namespace) -> None:
             raise ParameterError("--batch", batch, allowed)
 
 
-def _network(name: str) -> ResNet:
+def _network(name: str) -> Network:
     return build_network(name, channels=CHANNELS, classes=CLASSES, rng=generator(0, Stream.WEIGHTS))

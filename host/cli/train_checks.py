@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 
 from fractrain.host.accelerator import Accelerator, find_backend
-from fractrain.host.networks.resnet import depth_of
+from fractrain.host.networks.registry import check_model
 from fractrain.hw.contract.errors import ParameterError
 
 MACHINES = ("cosim", "board")
@@ -20,7 +20,7 @@ def option(name: str) -> str:
 
 def check_options(args: argparse.Namespace) -> None:
     """Raise `ParameterError` for the first option that does not go with another one."""
-    depth_of(args.model)
+    check_model(args.model)
     for name, allowed in _contradictions(args):
         raise ParameterError(option(name), getattr(args, name), allowed)
 

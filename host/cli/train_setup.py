@@ -13,8 +13,10 @@ from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedAr
 from fractrain.host.cli.train_checks import option
 from fractrain.host.cli.train_options import COSIM_TEST_IMAGES, DEFAULT_EPOCHS, DEFAULT_LEVELS
 from fractrain.host.datasets import BUNDLED, Dataset
+from fractrain.host.graph.step import build_outline
 from fractrain.host.modelling.run_costs import RunCosts
-from fractrain.host.networks.resnet import ResNet, build_network
+from fractrain.host.networks.network import Network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.quantization import WeightLevels
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.training.methods import Method
@@ -104,7 +106,7 @@ class Work:
     args: argparse.Namespace
     recipe: Recipe
     dataset: Dataset
-    network: ResNet
+    network: Network
     method: Method
     plan: Plan
     cadence: Cadence
@@ -123,10 +125,11 @@ def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
     )
     per_epoch = dataset.steps_per_epoch(args.batch)
     height, width = dataset.train_images.shape[2:]
+    outline = build_outline(network, (dataset.channels, height, width))
     method = recipe.build(
         steps_per_epoch=per_epoch,
-        widths=[block.channels for block in network.blocks],
-        macs=network.block_macs((height, width)),
+        widths=[block.channels for block in outline.blocks],
+        macs=[outline.block_macs(block.number) for block in outline.blocks],
         per_sample=args.mode == "reference",
         rng=generator(args.seed, Stream.GATES),
     )
@@ -148,7 +151,7 @@ def prepare(args: argparse.Namespace, recipe: Recipe, dataset: Dataset) -> Work:
         method,
         plan,
         _cadence(args, plan.steps),
-        _cost_model(network, (height, width), args.batch),
+        _cost_model(height, width),
     )
 
 
@@ -159,9 +162,9 @@ def _steps_of(epochs: int, per_epoch: int) -> int:
     return epochs * per_epoch
 
 
-def _cost_model(network: ResNet, size: tuple[int, int], batch: int) -> CostModel | None:
-    """Of the ZC706; None for images so large that evaluating it would take minutes."""
-    return RunCosts(network, size, batch) if max(size) <= LARGEST_MODELLED else None
+def _cost_model(height: int, width: int) -> CostModel | None:
+    """Of the usual machine; None for images so large that evaluating it would take minutes."""
+    return RunCosts() if max(height, width) <= LARGEST_MODELLED else None
 
 
 def _augmented(dataset: Dataset, args: argparse.Namespace) -> Dataset:

@@ -18,7 +18,6 @@ from fractrain.host.simulation.step import (
     TrainingStep,
     check_step,
     record_training_step,
-    useful_bit_products,
 )
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
@@ -81,9 +80,8 @@ class Calibration:
             for number, (network, precision, memory, form) in enumerate(cases, 1):
                 say(f"{number} of {len(cases)}: {network}, {precision}, {memory}")
                 step = self._record(network, precision, parameters)
-                job = make_job(parameters, step, step.calls, form)
-                slots = dict(enumerate(step.precisions))
-                measured = measure(machines[memory], job, slots, models[memory])
+                job = make_job(parameters, step, step.convolutions, form)
+                measured = measure(machines[memory], job, step.table, models[memory])
                 case = [network, precision, memory, form.value]
                 rows.append(case + _figures(step, measured, parameters))
         return rows
@@ -101,8 +99,8 @@ class Calibration:
 
 def _figures(step: TrainingStep, measured: Measured, parameters: Parameters) -> list[str]:
     found, model = measured.counters, measured.predicted
-    useful = sum(useful_bit_products(call) for call in step.calls)
-    macs = sum(call.macs for call in step.calls)
+    useful = sum(each.bit_products for each in step.convolutions)
+    macs = sum(each.macs for each in step.convolutions)
     seconds = found.cycles / (parameters.clock_mhz * 1e6)
     stalls = [
         _percent(model.total(f"STALL_{name.upper()}") - getattr(found, f"stall_{name}"), found)

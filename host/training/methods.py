@@ -107,8 +107,7 @@ class ScheduledMethod(Method):
     selector: FixedSelector
 
     def __init__(self, name: str, progression: Progression) -> None:
-        selector = FixedSelector(progression.current)
-        selector.precisions = progression.values
+        selector = FixedSelector(progression.current, progression.values)
         super().__init__(name, selector, progression)
 
     def before_step(self) -> None:

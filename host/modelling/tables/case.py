@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 from fractrain.host.graph.choice import Choice, fixed_choices
 from fractrain.host.graph.options import StepOptions
-from fractrain.host.graph.step import Emitter, ImageShape, StepGraph, build_step
+from fractrain.host.graph.step import ImageShape, StepGraph, build_step
 from fractrain.host.modelling.host_work import STORED_BITS
+from fractrain.host.networks.network import Network
 from fractrain.hw.contract.precision import PRECISION, Precision
 from fractrain.hw.contract.values import Several
 
 BLOCKS = Several(PRECISION, 1, 600, "precisions A,W,E joined by +", "3,3,6+8,8,8", separator="+")
-
-
-class NamedNetwork(Emitter, Protocol):
-    """A network, as far as tables know it."""
-
-    name: str
 
 
 @dataclass(frozen=True)
@@ -30,7 +24,7 @@ class Case:
     those that gates choose, else known before.
     """
 
-    network: NamedNetwork
+    network: Network
     images: ImageShape
     blocks: str
     memory: str

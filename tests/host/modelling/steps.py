@@ -10,7 +10,7 @@ from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.step import StepGraph, build_step
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.parameter import Parameter, Statistic
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.hw.contract.precision import Precision
 
 CHANNELS = 8

@@ -25,7 +25,7 @@ from fractrain.host.modelling.host_work import (
     gates_of,
 )
 from fractrain.host.networks.parameter import Parameter
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Quantized, StochasticRounding, WeightLevels
 from fractrain.host.training.optimizer import MomentumSgd
@@ -271,9 +271,9 @@ def work_on(e: Elementwise) -> dict[Kind, Callable[[], Any]]:
 def step() -> None:
     parameter = Parameter("w", seen())
     optimizer = MomentumSgd([parameter])
-    parameter.gradient, optimizer.velocity = seen(), [seen()]
+    parameter.gradient, optimizer.velocity = seen(), {"w": seen()}
     Seen.log.clear()
-    optimizer.step(0.1)
+    optimizer.update(parameter, 0.1)
     np.sum(parameter.value)  # as the trainer looks whether all are finite
 
 

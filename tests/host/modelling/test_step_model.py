@@ -223,7 +223,7 @@ from fractrain.host.graph.choice import fixed_choices
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.step import build_step
 from fractrain.host.modelling import StepModel
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Precision
 network = build_network("resnet8", channels=3, classes=10, rng=np.random.default_rng(0))

@@ -34,9 +34,9 @@ def test_the_program_costs_what_recorded_training_costs(memory: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 16, 16), dtype=np.uint8)
     recorded = record_training_step("resnet8", images, PARAMETERS, BITS, seed=0)
     form = ResultForm.PORT if memory == "port" else ResultForm.PLANES
-    job = make_job(PARAMETERS, recorded, recorded.calls, form)
+    job = make_job(PARAMETERS, recorded, recorded.convolutions, form)
     model = memory_model("ideal" if memory == "port" else "ddr", PARAMETERS)
-    wanted = predicted(job.program, dict(enumerate(recorded.precisions)), model)
+    wanted = predicted(job.program, recorded.table, model)
     step = resnet8_step((2, 3, 16, 16))
     program, slots = training_program(PARAMETERS, step, fixed_choices([BITS] * 3), memory)
     cycles, busy, moved = predict_program(program, slots, memory)

@@ -1,13 +1,13 @@
 """Classifier and loss: values by hand, gradients against finite differences."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
-from fractrain.host.networks.classifier import Classifier, softmax_cross_entropy
-from fractrain.host.networks.execution import Execution
-from tests.host.networks.finite_differences import numerical_gradient
+from fractrain.host.arithmetic import IntegerArithmetic
+from fractrain.host.execution.loss import softmax_cross_entropy
+from fractrain.host.networks.classifier import Classifier
+from tests.host.execution.alone import carry_out
+from tests.host.execution.finite_differences import numerical_gradient
 
 
 def test_loss_by_hand() -> None:
@@ -37,23 +37,21 @@ def test_loss_stays_in_float32() -> None:
     assert (loss.dtype, error.dtype) == (np.float32, np.float32)
 
 
-def test_classifier_gradients(training: Callable[..., Execution], rng: np.random.Generator) -> None:
+def test_classifier_gradients(integers: IntegerArithmetic, rng: np.random.Generator) -> None:
     layer = Classifier(3, 4, rng)
     layer.weight.value = layer.weight.value.astype(np.float64)
     layer.bias.value = rng.normal(size=4)
     x, e = rng.normal(size=(2, 3, 2, 5)), rng.normal(size=(2, 4))
 
     def loss() -> float:
-        return float((layer.forward(x, training()) * e).sum())
+        return float((carry_out(layer.emit, x, integers, layer).y * e).sum())
 
-    assert layer.forward(x, training()) == pytest.approx(
-        x.mean(axis=(2, 3)) @ layer.weight.value.T + layer.bias.value
-    )
+    there = carry_out(layer.emit, x, integers, layer)
+    assert there.y == pytest.approx(x.mean(axis=(2, 3)) @ layer.weight.value.T + layer.bias.value)
     expected = [
         numerical_gradient(loss, each) for each in (x, layer.weight.value, layer.bias.value)
     ]
-    loss()
-    dx = layer.backward(e, training())
+    dx = there.back(e)
     for result, truth in zip(
         (dx, layer.weight.gradient, layer.bias.gradient), expected, strict=True
     ):

@@ -9,6 +9,12 @@ on the accelerator (batch norm, classifier).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from fractrain.host.graph.choice import Choice
+from fractrain.host.graph.operations import width
+from fractrain.host.graph.skipping import is_skipped
+from fractrain.host.graph.step import StepGraph
 from fractrain.hw.contract.precision import Pass, Precision
 
 BASELINE_BITS = 8
@@ -67,6 +73,22 @@ class EffectiveMacs:
         if not self._chosen_baseline:
             return 0.0
         return 100 * BASELINE_BITS**2 / 1024 * self._chosen_executed / self._chosen_baseline
+
+    def add_step(self, graph: StepGraph, choices: Sequence[Choice]) -> None:
+        """Count a training step of ``graph`` after the ``choices`` of its blocks.
+
+        A skipped convolution would be one at FW8/BW8; the second product of odd weights would not.
+        Where images take different paths, each path counts for its images.
+        """
+        table = graph.table(choices)
+        for each in graph.convolutions:
+            slot = graph.slots[each.slot or 0]
+            choice = None if slot.block is None else choices[slot.block]
+            macs = each.geometry.macs // graph.batch * slot.images(choice, graph.batch)
+            products = 0
+            if not is_skipped(each, table):
+                products = macs * width(each.bits[0], table) * width(each.bits[1], table)
+            self.add_bit_products(products, 0 if each.ones else macs, chosen=slot.chosen)
 
     def __add__(self, other: EffectiveMacs) -> EffectiveMacs:
         total = EffectiveMacs()
