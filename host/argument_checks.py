@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 
-from fractrain.host.shapes import output_size
+from fractrain.host.graph.geometry import output_size
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Pass, check_bits
 

@@ -18,7 +18,7 @@ from fractrain.host.cli.output import check_files, progress, table, write_text
 from fractrain.host.cli.simulate_report import STALLS, Measured
 from fractrain.host.cli.simulate_run import measure
 from fractrain.host.counters import Counters
-from fractrain.host.networks.selection import is_skip
+from fractrain.host.graph.choice import is_skip
 from fractrain.host.random_streams import Stream, generator
 from fractrain.host.simulation.programs import ResultForm, make_job
 from fractrain.host.simulation.step import (

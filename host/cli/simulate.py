@@ -22,7 +22,7 @@ from fractrain.host.cli.simulate_trace import (
     trace_text,
 )
 from fractrain.host.datasets import load_dataset
-from fractrain.host.networks.selection import is_skip
+from fractrain.host.graph.choice import is_skip
 from fractrain.host.optional import needs_extra
 from fractrain.host.random_streams import Stream, generator
 from fractrain.host.simulation.programs import ResultForm

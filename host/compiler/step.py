@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fractrain.host.compiler.geometry import Geometry
 from fractrain.host.compiler.results import Destination, Planes, Raw
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass, check_bits

@@ -20,6 +20,7 @@ from fractrain.host.accelerator import Accelerator, Integers
 from fractrain.host.arithmetic import IntegerArithmetic
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.modelling import host_kinds as kinds
 from fractrain.host.modelling.host_kinds import KINDS, Kind
 from fractrain.host.networks.classifier import softmax_cross_entropy
@@ -27,7 +28,7 @@ from fractrain.host.networks.effective_macs import EffectiveMacs
 from fractrain.host.networks.execution import Execution, Training
 from fractrain.host.networks.gates import GateRules, Gates
 from fractrain.host.networks.resnet import ResNet
-from fractrain.host.networks.selection import Choice, Path, Selector
+from fractrain.host.networks.selection import Selector
 from fractrain.host.numerics.elementwise import Elementwise, Normalized
 from fractrain.host.numerics.quantization import Array, Quantized, WeightLevels
 from fractrain.host.random_streams import Stream, generator

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fractrain.host.compiler import Geometry, Planes, Port, Program, Raw, Step, compile_program
+from fractrain.host.graph.choice import UNQUANTIZED, is_skip
 from fractrain.host.networks.convolution import NormalizedConvolution
-from fractrain.host.networks.execution import UNQUANTIZED
 from fractrain.host.networks.resnet import ResNet
-from fractrain.host.networks.selection import is_skip
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fractrain.host.graph.choice import UNQUANTIZED, Choice
 from fractrain.host.modelling.layers import layer_shapes
 from fractrain.host.modelling.step_model import StepCost, StepModel
 from fractrain.host.networks.effective_macs import BASELINE_BITS
-from fractrain.host.networks.execution import UNQUANTIZED
 from fractrain.host.networks.resnet import ResNet
-from fractrain.host.networks.selection import Choice
 from fractrain.host.training.trainer import MachineCost
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Precision

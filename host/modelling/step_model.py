@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from fractrain.host.graph.choice import is_skip
 from fractrain.host.modelling.energy import joules
 from fractrain.host.modelling.layers import LayerShape, check_precisions
 from fractrain.host.modelling.pass_costs import PassCost, PassCosts
-from fractrain.host.networks.selection import is_skip
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision, check_bits

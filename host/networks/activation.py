@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fractrain.host.graph.builder import Builder
+from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.execution import Execution
 from fractrain.host.networks.parameter import Statistic
 from fractrain.host.numerics.quantization import Array
@@ -38,6 +40,10 @@ class ActivationRange:
 
     def __init__(self, name: str) -> None:
         self.running = Statistic(f"{name}.range")
+
+    def emit(self, builder: Builder, x: Tensor, slot: int | None = None) -> Tensor:
+        """The range for ``x``."""
+        return builder.measure(self.running.name, x, self.running, slot)
 
     def observe(self, x: Array, execution: Execution) -> Array:
         """The range for ``x``; in training, ``x`` joins the running mean."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fractrain.host.graph.builder import Builder
+from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.execution import Execution
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.numerics.elementwise import elements
@@ -41,7 +43,7 @@ class BatchNorm:
         self.beta = Parameter(f"{name}.beta", np.zeros(shape, np.float32))
         self.mean = Statistic(f"{name}.mean", np.zeros(shape, np.float32))
         self.variance = Statistic(f"{name}.variance", np.ones(shape, np.float32))
-        self._group = group
+        self.name, self._group = name, group
         self._saved: list[list[Any]] = []
 
     def parameters(self) -> list[Parameter]:
@@ -49,6 +51,11 @@ class BatchNorm:
 
     def statistics(self) -> list[Statistic]:
         return [self.mean, self.variance]
+
+    def emit(self, builder: Builder, x: Tensor, slot: int | None = None) -> Tensor:
+        """``x`` normalized."""
+        scale, running = (self.gamma, self.beta), (self.mean, self.variance)
+        return builder.batch_norm(self.name, x, scale, running, self._group, slot)
 
     def forward(self, x: Array, execution: Execution) -> Array:
         """Normalize ``x[N,C,H,W]``, whose memory is reused."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fractrain.host.graph.builder import Builder
+from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.execution import Execution
 from fractrain.host.networks.parameter import Parameter
 from fractrain.host.numerics.quantization import Array
@@ -27,6 +29,10 @@ class Classifier:
 
     def parameters(self) -> list[Parameter]:
         return [self.weight, self.bias]
+
+    def emit(self, builder: Builder, x: Tensor) -> Tensor:
+        """Logits ``[N, classes]`` of ``x[N,C,H,W]``."""
+        return builder.linear("classifier", builder.pool("pool", x), self.weight, self.bias)
 
     def forward(self, x: Array, execution: Execution) -> Array:
         """Logits ``[N, classes]`` of ``x[N,C,H,W]``."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fractrain.host.arithmetic.arithmetic import Operand
+from fractrain.host.graph.builder import Builder, Slots
+from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.batch_norm import BatchNorm
 from fractrain.host.networks.execution import Execution
 from fractrain.host.networks.parameter import Parameter, Statistic
@@ -82,6 +84,17 @@ class Convolution:
     def quantizes(self, execution: Execution) -> bool:
         """Whether this layer is quantized in this arithmetic."""
         return self.shape.chosen or execution.arithmetic.quantizes_all
+
+    def slot(self, slots: Slots) -> int:
+        """The one of ``slots`` that this layer's precision is in."""
+        return slots.chosen if self.shape.chosen else slots.others
+
+    def emit(self, builder: Builder, a: Tensor, slots: Slots) -> Tensor:
+        """The convolution of ``a``, quantized for this layer, in real numbers."""
+        shape = self.shape
+        return builder.convolve(
+            self.name, a, self.weight, shape.stride, shape.padding, self.slot(slots)
+        )
 
     def forward(
         self,
@@ -158,6 +171,15 @@ class NormalizedConvolution:
 
     def statistics(self) -> list[Statistic]:
         return self.norm.statistics()
+
+    def slot(self, slots: Slots) -> int:
+        """As `Convolution.slot`."""
+        return self.convolution.slot(slots)
+
+    def emit(self, builder: Builder, a: Tensor, slots: Slots) -> Tensor:
+        """As `Convolution.emit`, normalized."""
+        y = self.convolution.emit(builder, a, slots)
+        return self.norm.emit(builder, y, self.slot(slots))
 
     def forward(
         self,

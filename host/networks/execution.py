@@ -6,15 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fractrain.host.arithmetic import Arithmetic
+from fractrain.host.graph.choice import UNQUANTIZED
 from fractrain.host.networks.effective_macs import EffectiveMacs
 from fractrain.host.networks.selection import Selector
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.hw.contract.precision import Precision
-
-UNQUANTIZED = Precision(8, 8, 8)
-"""Of the layers that FracTrain leaves in floating point (first convolution, shortcuts): here they
-run on the array like the others, at 8 bits whatever the precision of the blocks. In reference mode
-they run in float32, and are counted as if at this precision."""
 
 
 @dataclass(frozen=True)

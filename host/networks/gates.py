@@ -38,8 +38,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.networks.parameter import Parameter, Statistic
-from fractrain.host.networks.selection import Choice, Path, Selector
+from fractrain.host.networks.selection import Selector
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Array
 from fractrain.hw.contract.precision import Pass, Precision

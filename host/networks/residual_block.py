@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from fractrain.host.graph.builder import Builder, Slots
+from fractrain.host.graph.choice import Choice, Path, is_skip
+from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.activation import ActivationRange, ReLU
 from fractrain.host.networks.convolution import NormalizedConvolution, Shape
 from fractrain.host.networks.execution import Execution
 from fractrain.host.networks.parameter import Parameter, Statistic
-from fractrain.host.networks.selection import Choice, Path, is_skip
 from fractrain.host.numerics.quantization import Array
 from fractrain.hw.contract.precision import Pass
 
@@ -91,6 +93,29 @@ class ResidualBlock:
         """Multiply-accumulates of one pass over one image, without the shortcut."""
         first, second = self.first.convolution.shape, self.second.convolution.shape
         return first.macs(size) + second.macs(self.output_size(size))
+
+    def emit(self, builder: Builder, x: Tensor) -> Tensor:
+        """The output for ``x`` ≥ 0."""
+        extent = self._input_range.emit(builder, x)
+        return builder.block(
+            self.name, x, lambda x, slots: self._emit_path(builder, x, extent, slots)
+        )
+
+    def _emit_path(self, builder: Builder, x: Tensor, extent: Tensor, slots: Slots) -> Tensor:
+        name, slot = self.name, slots.chosen
+        a = builder.activations(f"{name}.first.a", x, extent, slot)
+        inner = self.first.emit(builder, a, slots)
+        inner = builder.rectify(f"{name}.first.relu", inner, slot)
+        inner_extent = self._inner_range.emit(builder, inner, slot)
+        a = builder.activations(f"{name}.second.a", inner, inner_extent, slot)
+        residual = builder.share(f"{name}.share", self.second.emit(builder, a, slots), slot)
+        around = x
+        if self.shortcut is not None:
+            a = builder.activations(f"{name}.shortcut.a", x, extent, slots.others)
+            around = self.shortcut.emit(builder, a, slots)
+        y = builder.add(f"{name}.add", residual, around)
+        # skipped, an identity is left, which is ≥ 0 already
+        return builder.rectify(f"{name}.relu", y, slot if self.shortcut is None else None)
 
     def forward(self, x: Array, choice: Choice, execution: Execution) -> Array:
         """Output of ``x`` ≥ 0; ``x`` is left as it is."""

@@ -6,13 +6,15 @@ import re
 
 import numpy as np
 
+from fractrain.host.graph.builder import Builder
+from fractrain.host.graph.choice import Choice
+from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.activation import ReLU
 from fractrain.host.networks.classifier import Classifier
 from fractrain.host.networks.convolution import NormalizedConvolution, Shape
 from fractrain.host.networks.execution import Execution
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.networks.residual_block import ResidualBlock
-from fractrain.host.networks.selection import Choice
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Array
 from fractrain.hw.contract.errors import ParameterError
@@ -86,6 +88,15 @@ class ResNet:
             macs.append(block.macs(size))
             size = block.output_size(size)
         return macs
+
+    def emit(self, builder: Builder) -> Tensor:
+        """Logits ``[N, classes]`` of unsigned 8-bit images."""
+        pixels = builder.pixels(PIXEL_BITS, float(PIXEL_SCALE))
+        x = self.first.emit(builder, pixels, builder.outside)
+        x = builder.rectify("first.relu", x)
+        for block in self.blocks:
+            x = block.emit(builder, x)
+        return self.classifier.emit(builder, x)
 
     def forward(self, images: Array, execution: Execution) -> Array:
         """Logits ``[N, classes]`` of unsigned 8-bit ``images[N,C,H,W]``."""

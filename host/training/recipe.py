@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from fractrain.host.graph.choice import is_skip
 from fractrain.host.networks.gates import GateRules, Gates
-from fractrain.host.networks.selection import is_skip
 from fractrain.host.training.indicator import TurningPointIndicator
 from fractrain.host.training.methods import GatedMethod, Method, Progression, ScheduledMethod
 from fractrain.host.training.recipe_rules import RULES

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.arithmetic import Arithmetic
 from fractrain.host.datasets.dataset import Dataset, Images, Labels
+from fractrain.host.graph.choice import UNQUANTIZED, Choice
 from fractrain.host.networks.classifier import softmax_cross_entropy
 from fractrain.host.networks.effective_macs import EffectiveMacs
-from fractrain.host.networks.execution import UNQUANTIZED, Execution, Training
+from fractrain.host.networks.execution import Execution, Training
 from fractrain.host.networks.gates import Gates
 from fractrain.host.networks.parameter import Parameter
 from fractrain.host.networks.resnet import ResNet
-from fractrain.host.networks.selection import Choice
 from fractrain.host.training.methods import Method
 from fractrain.host.training.optimizer import LEARNING_RATES, MomentumSgd
 from fractrain.hw.contract.errors import FractrainError, ParameterError

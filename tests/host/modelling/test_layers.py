@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from fractrain.host.graph.choice import UNQUANTIZED
 from fractrain.host.modelling import LayerShape, layer_precisions, layer_shapes
 from fractrain.host.modelling.layers import training_program
 from fractrain.host.modelling.pass_costs import predict_program
-from fractrain.host.networks.execution import UNQUANTIZED
 from fractrain.host.networks.resnet import ResNet, build_network
 from fractrain.host.simulation.programs import ResultForm, make_job
 from fractrain.host.simulation.step import record_training_step

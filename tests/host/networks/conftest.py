@@ -6,8 +6,9 @@ import pytest
 
 from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.arithmetic import IntegerArithmetic
+from fractrain.host.graph.choice import UNQUANTIZED
 from fractrain.host.networks.effective_macs import EffectiveMacs
-from fractrain.host.networks.execution import UNQUANTIZED, Execution, Training
+from fractrain.host.networks.execution import Execution, Training
 from fractrain.host.networks.selection import FixedSelector
 from fractrain.hw.contract.precision import Precision
 

@@ -8,9 +8,9 @@ import pytest
 
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.arithmetic import PublishedArithmetic
+from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.networks.execution import Execution
 from fractrain.host.networks.residual_block import ResidualBlock
-from fractrain.host.networks.selection import Choice, Path
 from fractrain.hw.contract.precision import Precision
 
 SKIP = Precision(0, 0, 0)

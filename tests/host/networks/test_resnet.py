@@ -6,8 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from fractrain.host.graph.choice import UNQUANTIZED
 from fractrain.host.networks.classifier import softmax_cross_entropy
-from fractrain.host.networks.execution import UNQUANTIZED, Execution
+from fractrain.host.networks.execution import Execution
 from fractrain.host.networks.parameter import Parameter, weights_sha256
 from fractrain.host.networks.resnet import PIXEL_BITS, PIXEL_SCALE, ResNet, build_network
 from fractrain.hw.contract.errors import ParameterError

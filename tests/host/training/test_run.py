@@ -12,7 +12,7 @@ import pytest
 
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.backends.golden import GoldenAccelerator
-from fractrain.host.networks.selection import Choice
+from fractrain.host.graph.choice import Choice
 from fractrain.host.training import run as module
 from fractrain.host.training.recipe import Recipe
 from fractrain.host.training.run import Cadence, Run
