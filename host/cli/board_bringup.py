@@ -49,7 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Bring the board up and tell each stage; raises what failed, with its exit code."""
-    from fractrain.host.board.bringup import STAGES, StageResult, bring_up
+    from fractrain.host.bringup.stages import STAGES, StageResult, bring_up
 
     if args.inject and args.device != SIMULATED:
         raise ParameterError("--inject", args.inject[0], f"with --device {SIMULATED} only")

@@ -23,8 +23,8 @@ from fractrain.hw.contract.values import Real
 
 if TYPE_CHECKING:
     from fractrain.host.board.device import BoardDevice
-    from fractrain.host.board.power.workload import Workload
     from fractrain.host.board.system import System
+    from fractrain.host.bringup.workload import Workload
 
 AS_IT_IS = "now"
 RATE_HZ = 20.0
@@ -165,7 +165,7 @@ def _measured(
 def _running(
     device: BoardDevice, sampler: PowerSampler, seconds: float
 ) -> tuple[PhaseResult, Workload]:
-    from fractrain.host.board.power.workload import Workload
+    from fractrain.host.bringup.workload import Workload
 
     device.map_buffer()
     run_seconds = SIMULATED_RUN_SECONDS if device.system.simulated else RUN_SECONDS

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fractrain.host.board import bringup_checks as checks
 from fractrain.host.board.device import BoardDevice
-from fractrain.host.board.diagnosis import causes
 from fractrain.host.board.system import System
+from fractrain.host.bringup import checks
+from fractrain.host.bringup.diagnosis import causes
 from fractrain.hw.contract.errors import FractrainError
 from fractrain.hw.contract.registers import IDENTITY
 

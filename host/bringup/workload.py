@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fractrain.host.backends.board import BoardAccelerator
-from fractrain.host.backends.cycle_limit import cycle_limit
+from fractrain.host.backends.cycle_limit import launch
 from fractrain.host.board.device import BoardDevice
 from fractrain.host.compiler import Geometry, Program, Step, compile_program
 from fractrain.hw.contract.parameters import Parameters
@@ -63,18 +63,15 @@ class Workload:
         return cls(device, program, images * MACS_PER_IMAGE)
 
     def __call__(self) -> None:
-        """One run; raises as `host.board.runner.ProgramRunner.run` does."""
-        program, first = self.program, self.program.base_address
-        window = first, first + program.memory_bytes - 1
-        limit = cycle_limit(program, PRECISIONS)
-        runner = self.device.runner
-        self.seconds += runner.run(program.program_address, len(program.commands), window, limit)
+        """One run; raises as `host.driver.Driver.run` does."""
+        ended = self.device.driver.run(launch(self.program, PRECISIONS))
+        self.seconds += ended.most / self.device.clock_hz
         self.runs += 1
 
     @property
     def cycles_per_run(self) -> int:
         """Of the last run, by the machine's counters: each run clears them."""
-        return self.device.runner.counted_cycles()
+        return self.device.driver.counted_cycles()
 
 
 def _images(parameters: Parameters, about_cycles: int) -> int:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from fractrain.host.backends.board import BoardAccelerator
 from fractrain.host.backends.golden import GoldenAccelerator
+from fractrain.host.board.cache_guard import StaleCaches
 from fractrain.host.board.device import BoardDevice
-from fractrain.host.board.diagnosis import StaleCaches
 from fractrain.host.compiler import Geometry, Planes, Program, Results, Step, compile_program
+from fractrain.host.driver import Launch
 from fractrain.hw.contract.commands import COMMAND_BYTES, End, encode_all
 from fractrain.hw.contract.errors import MachineError, MismatchError
 from fractrain.hw.contract.parameters import Parameters
@@ -54,7 +55,7 @@ def check_registers(device: BoardDevice) -> str:
 
     Reads must not disturb: each register is read again after all others have been written.
     """
-    registers = device.registers
+    registers, table = device.driver.registers, device.driver.table
     count = 0
     for pattern in PATTERNS:
         written = {each: pattern ^ each.address for each in WORDS}
@@ -63,14 +64,14 @@ def check_registers(device: BoardDevice) -> str:
         for register, value in written.items():
             _expect(register, value, registers.read(register))
             count += 1
-    for slot in range(registers.map.slots):
-        registers.write_precision(slot, _slot(device.parameters, slot))
-    for slot in range(registers.map.slots):
+    for slot in range(table.slots):
+        table.write(slot, _slot(device.parameters, slot))
+    for slot in range(table.slots):
         wanted = _encoded(_slot(device.parameters, slot))
-        _expect(f"precision slot {slot}", wanted, registers.read(registers.map.table_address(slot)))
+        _expect(f"precision slot {slot}", wanted, table.read(slot))
     registers.write(INTERRUPT_ENABLE, 0)
     status = registers.read(STATUS)
-    return f"{count} patterns held, {registers.map.slots} slots of the table, STATUS 0x{status:08X}"
+    return f"{count} patterns held, {table.slots} slots of the table, STATUS 0x{status:08X}"
 
 
 def _slot(parameters: Parameters, slot: int) -> Precision:
@@ -100,10 +101,11 @@ def check_interrupt(device: BoardDevice) -> str:
     image[:COMMAND_BYTES] = commands.reshape(-1)
     buffer.write(image)
     window = buffer.address, buffer.address + PROGRAM_BYTES - 1
+    launch = Launch(buffer.address, len(commands), window, END_CYCLES)
     times = []
     for _ in range(2):
-        times.append(device.runner.run(buffer.address, len(commands), window, END_CYCLES))
-        if not device.runner.stays_quiet(QUIET_SECONDS):
+        times.append(device.driver.run(launch).most / device.clock_hz)
+        if not device.driver.stays_quiet(QUIET_SECONDS * device.clock_hz):
             raise MachineError(
                 "the interrupt comes again although it was cleared: the line must be level "
                 "sensitive, active high (interrupts = <0 29 4>)"

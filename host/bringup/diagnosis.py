@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fractrain.host.board.cache_guard import StaleCaches
 from fractrain.host.board.clock import ClockChanged
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.engine_fault import EngineFault
-from fractrain.hw.contract.errors import DataError, MismatchError, MissingToolError, ParameterError
+from fractrain.hw.contract.errors import DataError, MissingToolError, ParameterError
 
-__all__ = ["StaleCaches", "causes"]
-
-
-class StaleCaches(MismatchError):
-    """What is wrong through the caches is right past them."""
-
+__all__ = ["causes"]
 
 CACHES = (
     "dma-coherent in the buffer's node of the device tree: u-dma-buf then leaves the caches alone",
