@@ -36,8 +36,8 @@ class Outcome:
 class EngineAccelerator(Accelerator):
     """Base of the backends behind which the engine runs.
 
-    Such a backend implements `_execute`: it writes the table, starts the program and waits for its
-    end; and `_memory`, where it is not to copy the memory image.
+    Such a backend implements `_memory`, and `_execute`: it writes the table, starts the program and
+    waits for its end.
     """
 
     reads_planes = True
@@ -50,7 +50,6 @@ class EngineAccelerator(Accelerator):
         super().__init__(parameters)
         self._work = MachineWork()
         self.programs = Programs(parameters, lambda: self.base_address)
-        self._image = np.zeros(0, np.uint8)
 
     @property
     def work(self) -> MachineWork:
@@ -61,13 +60,12 @@ class EngineAccelerator(Accelerator):
     def _execute(
         self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
     ) -> Outcome:
-        """Run ``program`` on ``image``, the memory from ``program.base_address`` on."""
+        """Run ``program`` on ``image``, which `_memory` gave for it and which is packed."""
 
+    @abstractmethod
     def _memory(self, program: Program) -> NDArray[np.uint8]:
-        """Where ``program`` is packed: the same memory for all programs, one after the other."""
-        if len(self._image) < program.memory_bytes:
-            self._image = np.zeros(program.memory_bytes, np.uint8)
-        return self._image[: program.memory_bytes]
+        """Where ``program`` is packed, the memory from ``program.base_address`` on: the same for
+        all programs, one after the other. Raises `ParameterError` if there is too little."""
 
     def _run(
         self,

@@ -30,12 +30,11 @@ ROW, COLUMN, RESULT = "row", "column", "result"
 class PieceProgram:
     """A piece on the machine: ``program``, in the slots of its graph.
 
-    ``shape``: the program of all pieces of this shape. ``names``: from tensors of the graph to
-    those of the program. ``bits``: what decides those of its operands.
+    ``names``: from tensors of the graph to those of the program. ``bits``: what decides those of
+    its operands.
     """
 
     program: Program
-    shape: Program
     names: Mapping[str, str]
     bits: Mapping[str, Bits]
 
@@ -109,7 +108,7 @@ class Programs:
             tensor.stored for each in piece.convolutions for tensor in (each.row, each.column)
         ]
         bits = {tensor.name: tensor.bits for tensor in operands if tensor.bits is not None}
-        return PieceProgram(program, shape, work.names, bits)
+        return PieceProgram(program, work.names, bits)
 
     def of_convolution(self, convolution: Convolution) -> tuple[Program, Precision]:
         """A program whose slot 0 has the precision; the same one for all bits that are read of

@@ -16,7 +16,14 @@ from fractrain.sim.functional import FunctionalMachine
 
 
 class EmulatedAccelerator(EngineAccelerator):
-    """The engine without its time."""
+    """The engine without its time. Memory keeps what earlier programs left."""
+
+    image = np.zeros(0, np.uint8)
+
+    def _memory(self, program: Program) -> NDArray[np.uint8]:
+        if len(self.image) < program.memory_bytes:
+            self.image = np.full(program.memory_bytes, 0xA5, np.uint8)
+        return self.image[: program.memory_bytes]
 
     def _execute(
         self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]

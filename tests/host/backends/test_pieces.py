@@ -139,14 +139,15 @@ def test_pieces_of_one_shape_share_a_program(engine: EmulatedAccelerator) -> Non
     engine.prepare(step)
     pieces = list(step.pieces)
     programs = [engine.programs.of_piece(piece) for piece in pieces]
-    shapes = {id(each.shape) for each in programs}
+    shapes = {id(each.program.template) for each in programs}
     assert engine.programs.compilations == len(shapes) < len(pieces)
     first, second = (
         engine.programs.of_piece(piece)
         for piece in pieces
         if piece.name in ("stage0.block0.first.forward", "stage0.block0.second.forward")
     )
-    assert first.shape is second.shape
+    assert first.program.template is second.program.template
+    assert first.program.slots == {0: 1} == second.program.slots
     engine.prepare(make_step(*CANDIDATES))  # of another network
     assert engine.programs.compilations == len(shapes)
 
