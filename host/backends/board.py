@@ -15,8 +15,8 @@ from fractrain.host.board.linux import LinuxSystem
 from fractrain.host.board.system import System
 from fractrain.host.compiler import Program
 from fractrain.host.driver import Driver
-from fractrain.host.optional import needs_extra
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 
 __all__ = ["DEVICES", "BoardAccelerator", "open_system"]

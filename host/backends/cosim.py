@@ -15,8 +15,8 @@ from fractrain.host.backends.engine import Outcome
 from fractrain.host.backends.simulated_bus import CycleClock, SimulatedBus
 from fractrain.host.compiler import Program
 from fractrain.host.driver import Driver
-from fractrain.host.optional import needs_extra
 from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cosim.convolution import ConvolutionSimulation

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator, Integers
 from fractrain.host.backends.programs import COLUMN, RESULT, ROW, Programs
-from fractrain.host.compiler import Geometry, Program, Results
+from fractrain.host.compiler import Program, Results
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine_work import MachineWork, ProgramRun
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Pass, Precision
+from fractrain.hw.contract.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,6 @@ class EngineAccelerator(Accelerator):
     """Where the memory begins that programs are made for."""
 
     def __init__(self, parameters: Parameters) -> None:
-        parameters.require_engine()
         super().__init__(parameters)
         self._work = MachineWork()
         self.programs = Programs(parameters, lambda: self.base_address)
@@ -135,80 +134,6 @@ class EngineAccelerator(Accelerator):
 
     # -- single convolutions -------------------------------------------------------------------
 
-    def _forward(
-        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int, padding: int
-    ) -> NDArray[np.int64]:
-        filters, channels, *kernel = w.shape
-        geometry = _geometry((len(a), channels, filters), a.shape[2:], kernel, stride, padding)
-        return self._single(Pass.FORWARD, geometry, a, w, bits)
-
-    def _forward_top(
-        self,
-        a: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        stored: int,
-    ) -> NDArray[np.int64]:
-        filters, channels, *kernel = w.shape
-        geometry = _geometry((len(a), channels, filters), a.shape[2:], kernel, stride, padding)
-        return self._single(Pass.FORWARD, geometry, a, w, bits, (stored, bits[1]))
-
-    def _gradient_top(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-        stored: int,
-    ) -> NDArray[np.int64]:
-        counts = len(a), a.shape[1], e.shape[1]
-        geometry = _geometry(counts, a.shape[2:], kernel_size, stride, padding)
-        return self._single(Pass.GRADIENT, geometry, a, e, bits, (stored, bits[1]))
-
-    def _error(
-        self,
-        e: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        input_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        filters, channels, *kernel = w.shape
-        geometry = _geometry((len(e), channels, filters), input_size, kernel, stride, padding)
-        return self._single(Pass.ERROR, geometry, e, w, bits)
-
-    def _gradient(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        counts = len(a), a.shape[1], e.shape[1]
-        geometry = _geometry(counts, a.shape[2:], kernel_size, stride, padding)
-        return self._single(Pass.GRADIENT, geometry, a, e, bits)
-
-    def _single(
-        self,
-        pass_: Pass,
-        geometry: Geometry,
-        row: Integers,
-        column: Integers,
-        bits: tuple[int, int],
-        stored: tuple[int, int] | None = None,
-    ) -> NDArray[np.int64]:
-        signed = pass_.row.signed, pass_.column.signed
-        return self._convolve(
-            Convolution(pass_, geometry, bits, stored or bits, signed), row, column
-        )
-
     def _convolve(
         self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
@@ -223,22 +148,3 @@ def _in_order(result: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
     """The same in C order, as golden's results are: the order in which NumPy adds up floats, and so
     the last bits of what is trained, depends on how an array lies in memory."""
     return None if result is None else np.ascontiguousarray(result)
-
-
-def _geometry(
-    counts: tuple[int, int, int],
-    size: tuple[int, ...],
-    kernel: tuple[int, ...] | list[int],
-    stride: int,
-    padding: int,
-) -> Geometry:
-    images, channels, filters = counts
-    return Geometry(
-        images,
-        channels,
-        filters,
-        (size[0], size[1]),
-        (kernel[0], kernel[1]),
-        stride,
-        padding,
-    )

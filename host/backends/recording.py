@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator, Integers
+from fractrain.host.graph.convolution import Convolution
 from fractrain.hw.contract.precision import Pass
 
 
@@ -57,59 +58,25 @@ class RecordingAccelerator(Accelerator):
         self._names = iter(names)
         self.calls: list[RecordedCall] = []
 
-    def _forward(
-        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int, padding: int
+    def _convolve(
+        self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
-        y = self._reference.forward(a, w, bits=bits, stride=stride, padding=padding)
-        name, shape = next(self._names), _four(w.shape)
-        size = (a.shape[2], a.shape[3])
-        call = RecordedCall(name, Pass.FORWARD, a, w, bits, shape, size, stride, padding, y)
-        self.calls.append(call)
-        return y
-
-    def _error(
-        self,
-        e: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        input_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        dx = self._reference.error(
-            e, w, bits=bits, stride=stride, padding=padding, input_size=input_size
-        )
-        name = next(each.name for each in self._forwards() if each.columns is w)
-        shape = _four(w.shape)
-        call = RecordedCall(name, Pass.ERROR, e, w, bits, shape, input_size, stride, padding, dx)
-        self.calls.append(call)
-        return dx
-
-    def _gradient(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        dw = self._reference.gradient(
-            a, e, bits=bits, stride=stride, padding=padding, kernel_size=kernel_size
-        )
-        name = next(each.name for each in self._forwards() if each.rows is a)
-        size, shape = (a.shape[2], a.shape[3]), _four(dw.shape)
-        call = RecordedCall(name, Pass.GRADIENT, a, e, bits, shape, size, stride, padding, dw)
-        self.calls.append(call)
-        return dw
+        result = self._reference.convolve(convolution, row, column)
+        if convolution.pass_ is Pass.FORWARD:
+            name = next(self._names)
+        elif convolution.pass_ is Pass.ERROR:
+            name = next(each.name for each in self._forwards() if each.columns is column)
+        else:
+            name = next(each.name for each in self._forwards() if each.rows is row)
+        geometry, bits = convolution.geometry, convolution.bits
+        kernels = (geometry.filters, geometry.channels, *geometry.kernel)
+        at = geometry.size, geometry.stride, geometry.padding
+        operands = row, column, bits, kernels
+        self.calls.append(RecordedCall(name, convolution.pass_, *operands, *at, result))
+        return result
 
     def _forwards(self) -> list[RecordedCall]:
         return [call for call in self.calls if call.pass_ is Pass.FORWARD]
 
     def _close(self) -> None:
         self._reference.close()
-
-
-def _four(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    first, second, third, fourth = shape
-    return first, second, third, fourth

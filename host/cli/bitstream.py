@@ -8,12 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fractrain.host.cli.options import add_config
-from fractrain.host.optional import needs_extra
-from fractrain.host.training.stopping import StopSignals
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import FLAG, config_option
+from fractrain.host.plugins.option import Form, Option
+from fractrain.host.process.stopping import StopSignals
 from fractrain.hw.contract.errors import MissingToolError, ParameterError
-from fractrain.hw.contract.parameters import load_engine
-from fractrain.hw.contract.values import Whole
+from fractrain.hw.contract.installation import needs_extra
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.values import Choice, Whole
 
 if TYPE_CHECKING:
     from fractrain.gen.bitstream.manifest import BitstreamManifest
@@ -55,52 +57,43 @@ exit codes:
   4  a tool is missing; everything up to it has been generated
   130, 143  interrupted, terminated: no bitstream, nothing left behind"""
 
+OPTIONS = (
+    config_option("zc706"),
+    Option("flow", "the tools", Choice(FLOWS), "vivado"),
+    Option(
+        "out",
+        "folder to write",
+        Path,
+        metavar="FOLDER",
+        shown="build/bitstream-CONFIG; with --generate-only, or without the tools, "
+        "build/FLOW-CONFIG",
+    ),
+    Option("generate_only", "write what the tools need, and run none of them", form=FLAG),
+    Option("jobs", "processes that Vivado may use", JOBS, metavar="N", shown=f"{USUAL_JOBS}"),
+    Option(
+        "attempts",
+        "implementations by Vivado, each by another strategy; the one with the most slack of "
+        "those that pass all checks is taken",
+        ATTEMPTS,
+        metavar="N",
+        shown="1",
+    ),
+    Option(
+        "tolerate",
+        'a critical warning of Vivado\'s that you have judged, such as "Synth 8-689", which shall '
+        "not end the build; may be given more than once",
+        default=(),
+        form=Form.REPEATED,
+        metavar="ID",
+        shown="",
+    ),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``bitstream`` and its options."""
-    parser = subparsers.add_parser(
-        "bitstream",
-        description="Make the bitstream of a machine for the ZC706.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_config(parser, default="zc706")
-    parser.add_argument(
-        "--flow", choices=FLOWS, default="vivado", help="the tools (default: vivado)"
-    )
-    parser.add_argument(
-        "--out",
-        metavar="FOLDER",
-        type=Path,
-        help="folder to write (default: build/bitstream-CONFIG; with --generate-only, or without "
-        "the tools, build/FLOW-CONFIG)",
-    )
-    parser.add_argument(
-        "--generate-only",
-        action="store_true",
-        help="write what the tools need, and run none of them",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=JOBS,
-        metavar="N",
-        help=f"processes that Vivado may use (default: {USUAL_JOBS})",
-    )
-    parser.add_argument(
-        "--attempts",
-        type=ATTEMPTS,
-        metavar="N",
-        help="implementations by Vivado, each by another strategy; the one with the most slack of "
-        "those that pass all checks is taken (default: 1)",
-    )
-    parser.add_argument(
-        "--tolerate",
-        action="append",
-        default=[],
-        metavar="ID",
-        help='a critical warning of Vivado\'s that you have judged, such as "Synth 8-689", which '
-        "shall not end the build; may be given more than once",
-    )
+    description = "Make the bitstream of a machine for the ZC706."
+    add_command(subparsers, "bitstream", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     for name in ("jobs", "attempts", "tolerate"):
         if (given := getattr(args, name)) and args.flow != "vivado":
             raise ParameterError(f"--{name}", given, "with --flow vivado only")
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.bitstream import build
         from fractrain.gen.bitstream.flow import Request

@@ -14,12 +14,12 @@ from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.cli.calibrate_run import MEMORIES, calibrate_run
 from fractrain.host.cli.model_errors import REASON
 from fractrain.host.cli.options import BATCH, add_config
-from fractrain.host.cli.output import check_files, progress, table, write_text
 from fractrain.host.cli.simulate_report import STALLS, Measured
 from fractrain.host.cli.simulate_run import measure
 from fractrain.host.counters import Counters
+from fractrain.host.files.outputs import check_files, progress, write_text
 from fractrain.host.graph.choice import is_skip
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import SEED, Stream, generator
 from fractrain.host.simulation.programs import ResultForm, make_job
 from fractrain.host.simulation.step import (
     TrainingStep,
@@ -27,10 +27,10 @@ from fractrain.host.simulation.step import (
     record_training_step,
     useful_bit_products,
 )
-from fractrain.host.training.recipe_rules import SEED
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import Parameters, load_engine
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
+from fractrain.hw.contract.tables import terminal_table
 from fractrain.sim.memory_model import MemoryModel
 
 NETWORKS = ("resnet8", "resnet20", "resnet38")
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     check_files(args.out)
     if args.run is not None:
         return calibrate_run(args)
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     for text in args.precisions:
         if is_skip(PRECISION.read("--precisions", text)):
             raise ParameterError("--precisions", text, "at least 1 bit of each operand")
@@ -136,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
     say("")
     for machine in machines.values():
         machine.close()
-    print(table(HEADS, rows))
+    print(terminal_table(HEADS, rows))
     print(ABOUT_ERRORS)
     if args.out:
         write_text(args.out, _markdown(args, rows))

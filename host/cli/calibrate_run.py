@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.cli.model_errors import model_errors_text
-from fractrain.host.cli.output import progress, table, write_text
 from fractrain.host.compiler import Geometry, Step, compile_program
-from fractrain.host.regular_files import read_object
+from fractrain.host.files.outputs import progress, write_text
+from fractrain.host.files.regular import read_object
 from fractrain.host.reports.records import needed_number, read_lines
 from fractrain.host.reports.run import CONFIG, find_run
 from fractrain.host.training.run_directory import PROGRAMS
 from fractrain.hw.contract.errors import DataError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision
+from fractrain.hw.contract.tables import terminal_table
 from fractrain.sim.cycles import predict
 from fractrain.sim.memory_model import MemoryModel
 
@@ -91,7 +92,7 @@ def calibrate_run(args: argparse.Namespace) -> int:
         rows.append(_row(kind, "all", "", cycles))
     whole = sum(totals.values(), start=Cycles())
     rows.append(_row("all", "all", "", whole))
-    print(table(HEADS, rows))
+    print(terminal_table(HEADS, rows))
     remark = (
         f"Cycles of a program, measured ({source}), and as the cycle model has "
         f"them with {memory} memory; means over the programs of a row. Stalled: of all cycles. "

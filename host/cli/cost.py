@@ -11,16 +11,17 @@ from pathlib import Path
 
 from fractrain.host.cli.cost_host import HostCase, host_report
 from fractrain.host.cli.options import BATCH, add_config
-from fractrain.host.cli.output import check_files, progress, table, write_text
+from fractrain.host.files.outputs import check_files, progress, write_text
 from fractrain.host.modelling import StepModel, layer_precisions, layer_shapes
 from fractrain.host.modelling.layers import MEMORIES, training_program
 from fractrain.host.modelling.pass_costs import predict_program
 from fractrain.host.networks.resnet import ResNet, build_network, depth_of
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.reports.units import BYTES, JOULES, SECONDS
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import Parameters, load_engine
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
+from fractrain.hw.contract.tables import terminal_table
 from fractrain.hw.contract.values import Several, Whole
 
 CHANNELS, CLASSES, SIZE = 3, 10, 32
@@ -106,7 +107,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Model, print, write."""
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     for text in args.precisions:
         parse_blocks(text, 1)
     for name in args.networks:
@@ -131,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
         rows.append(_row(case, parameters, args.size, check=args.check))
     say("")
     heads = (*HEADS, *CHECK_HEADS) if args.check else HEADS
-    print(table(heads, rows))
+    print(terminal_table(heads, rows))
     print("all figures modelled, convolutions only")
     if args.out:
         write_text(args.out, _markdown(args, heads, rows))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fractrain.host.cli.output import progress, table, write_json, write_text
+from fractrain.host.files.outputs import progress, write_json, write_text
 from fractrain.host.modelling import StepModel, layer_precisions, layer_shapes, processor
 from fractrain.host.modelling.host_kinds import GROUPS, KINDS, Kind
 from fractrain.host.modelling.host_work import HostWork, count_host_work
@@ -15,6 +15,7 @@ from fractrain.host.networks.resnet import ResNet
 from fractrain.host.reports.units import BYTES, COUNTS, SECONDS
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.tables import terminal_table
 
 HEADS = ("work", "elements", "operations", "moved", "at best", "left", "as written", "NumPy calls")
 KIND_HEADS = ("kind", "per", "formula", "operations", "bytes read, written", "as written")
@@ -75,7 +76,8 @@ def host_report(
         array = StepModel(parameters, layers, case.batch, case.memory).cost(precisions).seconds
         lines = group_lines(work)
         say("")
-        print(f"{case.title}\n{table(HEADS, list(_cells(lines)))}\n{_beside(case, lines, array)}\n")
+        shown = terminal_table(HEADS, list(_cells(lines)))
+        print(f"{case.title}\n{shown}\n{_beside(case, lines, array)}\n")
         documents.append(_document(case, work, lines, array))
         texts.append(_markdown_case(case, lines, array))
     print(REMARK)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.cli.options import BATCH, add_config
-from fractrain.host.cli.output import check_files, prepare_folder, progress, write_json, write_text
 from fractrain.host.cli.simulate_run import WHOLE, StepSimulation
 from fractrain.host.cli.simulate_trace import (
     add_trace,
@@ -22,15 +21,21 @@ from fractrain.host.cli.simulate_trace import (
     trace_text,
 )
 from fractrain.host.datasets import load_dataset
+from fractrain.host.files.outputs import (
+    check_files,
+    prepare_folder,
+    progress,
+    write_json,
+    write_text,
+)
 from fractrain.host.graph.choice import is_skip
-from fractrain.host.optional import needs_extra
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import SEED, Stream, generator
 from fractrain.host.simulation.programs import ResultForm
 from fractrain.host.simulation.roofline import roofline, roofs_of
 from fractrain.host.simulation.step import check_step, parse_blocks, record_training_step
-from fractrain.host.training.recipe_rules import SEED
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.installation import needs_extra
+from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
 from fractrain.sim.memory_model import MemoryModel
 
@@ -123,7 +128,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the table, write figures and picture."""
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     precision: Precision = args.precision
     blocks = None if args.blocks is None else parse_blocks(args.blocks)
     _check(args, blocks)

@@ -8,13 +8,13 @@ from typing import Any
 
 from fractrain.host.backends.recording import RecordedCall
 from fractrain.host.cli.model_errors import model_errors_text
-from fractrain.host.cli.output import table
 from fractrain.host.counters import Counters
 from fractrain.host.reports.units import BYTES, SECONDS
 from fractrain.host.simulation.roofline import Point
 from fractrain.host.simulation.step import geometry_text, useful_bit_products
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass
+from fractrain.hw.contract.tables import terminal_table
 from fractrain.sim.cycles import Prediction
 from fractrain.sim.memory_model import BEAT_BYTES, MemoryModel
 
@@ -72,7 +72,7 @@ class Report:
             )
         heads = ["layer", "pass", "geometry", "bits", "cycles", "utilization", "GOPS"]
         heads += ["KiB in", "KiB out", *(f"{name} stalls" for name in STALLS)]
-        return table([*heads, "model", "error"], lines)
+        return terminal_table([*heads, "model", "error"], lines)
 
     def geometries(self) -> list[dict[str, Any]]:
         """Convolutions of one geometry together: all passes, then each; the costliest first.
@@ -121,7 +121,7 @@ class Report:
             for each in self.geometries()
         ]
         heads = ["geometry", "pass", "convolutions", "cycles", "utilization"]
-        return table([*heads, "useful of busy", "of all busy"], lines)
+        return terminal_table([*heads, "useful of busy", "of all busy"], lines)
 
     def _cells(self, measured: Measured, figures: dict[str, float]) -> list[str]:
         counters = measured.counters

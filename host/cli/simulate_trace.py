@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.atomic_files import writing
-from fractrain.host.cli.output import check_files
+from fractrain.host.files.atomic import writing
+from fractrain.host.files.outputs import check_files
 from fractrain.host.reports.units import BYTES
 from fractrain.hw.contract.errors import DataError, FractrainError, ParameterError
 from fractrain.hw.contract.parameters import Parameters

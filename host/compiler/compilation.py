@@ -23,7 +23,6 @@ class Compilation:
     """
 
     def __init__(self, parameters: Parameters, steps: Sequence[Step], base: int) -> None:
-        parameters.require_engine()
         check_steps(steps, parameters)
         self.log: list[Sent] = []
         self.compiled, self.tensors = Choice(parameters, steps).settle()

@@ -34,17 +34,9 @@ class Path:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a block: one path for the whole batch, or several that share it.
-
-    ``learns``: the selector wants to know, for each path, how the loss would change with the share
-    that the path has of the output (`Selector.backward`). ``stored_bits``: the block's input was
-    quantized to so many bits before the choice, and is read as its top planes; None if the choice
-    was known in time.
-    """
+    """What was chosen for a block: one path for the whole batch, or several that share it."""
 
     paths: tuple[Path, ...]
-    learns: bool = False
-    stored_bits: int | None = None
 
     def bits(self, images: int) -> tuple[float, float, float]:
         """Bits of activations, weights and errors, averaged over the ``images`` of the batch."""

@@ -56,3 +56,12 @@ def operand_shapes(pass_: Pass, geometry: Geometry) -> tuple[Shape, Shape, Shape
     if pass_ is Pass.ERROR:
         return geometry.errors, geometry.weights, geometry.activations
     return geometry.activations, geometry.errors, geometry.weights
+
+
+def usual_convolution(
+    pass_: Pass, geometry: Geometry, bits: tuple[int, int], stored: int | None = None
+) -> Convolution:
+    """One of unsigned activations, signed weights and errors; ``stored`` of the row operand, as
+    many as ``bits`` by default."""
+    in_memory = bits[0] if stored is None else stored, bits[1]
+    return Convolution(pass_, geometry, bits, in_memory, (pass_.row.signed, pass_.column.signed))

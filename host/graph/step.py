@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.backward import derive
-from fractrain.host.graph.builder import Block, Builder
-from fractrain.host.graph.choice import SKIP, Choice
+from fractrain.host.graph.builder import Block, Builder, Named
+from fractrain.host.graph.choice import SKIP, UNQUANTIZED, Choice
 from fractrain.host.graph.operations import Convolve, Operation
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.pieces import Piece, cut
@@ -40,23 +40,26 @@ class Emitter(Protocol):
 class StepGraph:
     """The operations of a step, in the order in which they are carried out.
 
-    ``forward`` ends with the loss in training, with ``logits`` in an evaluation, in which
-    ``backward`` and ``updates`` are empty. ``slots``: the precision table. ``blocks``: the parts
-    whose precision is chosen.
+    ``forward`` ends with the ``loss`` in training, with ``logits`` in an evaluation, in which
+    ``loss`` is None, and ``backward`` and ``updates`` are empty. ``slots``: the precision table.
+    ``blocks``: the parts whose precision is chosen.
     """
 
     options: StepOptions
+    training: bool
     images: Tensor
     logits: Tensor
+    loss: Tensor | None
     forward: tuple[Operation, ...]
     backward: tuple[Operation, ...]
-    updates: tuple[Operation, ...]
+    updates: tuple[ops.Update, ...]
     slots: tuple[Slot, ...]
     blocks: tuple[Block, ...]
 
     @property
-    def training(self) -> bool:
-        return bool(self.updates)
+    def results(self) -> tuple[Tensor, ...]:
+        """What whoever carries the step out looks at in the end."""
+        return (self.logits,) if self.loss is None else (self.logits, self.loss)
 
     @property
     def batch(self) -> int:
@@ -134,32 +137,44 @@ def build_step(
     """
     builder = Builder(options, images, training=training)
     logits = network.emit(builder)
-    if training:
-        labels = Tensor("labels", images[:1], Kind.LABELS)
-        loss = builder.tensor("loss", ())
-        error = builder.tensor("loss.error", logits.shape)
-        builder.emit(ops.Loss("loss", None, logits, labels, loss, error))
-    return finish(builder, network, logits, error if training else None)
+    if not training:
+        return finish(builder, logits)
+    labels = Tensor("labels", images[:1], Kind.LABELS)
+    loss, error = builder.tensor("loss", ()), builder.tensor("loss.error", logits.shape)
+    builder.emit(ops.Loss("loss", None, logits, labels, loss, error))
+    return finish(builder, logits, error, network.parameters(), loss)
 
 
-def finish(builder: Builder, network: Emitter, output: Tensor, error: Tensor | None) -> StepGraph:
-    """The graph of what ``builder`` has collected, and of the way back from ``error`` at
-    ``output``, if it is given."""
+def build_outline(network: Emitter, image: tuple[int, int, int]) -> StepGraph:
+    """``network`` on one ``image`` [C,H,W], before anybody has said how it is trained: its blocks
+    and convolutions."""
+    return build_step(network, (1, *image), StepOptions((UNQUANTIZED,)), training=False)
+
+
+def finish(
+    builder: Builder,
+    output: Tensor,
+    error: Tensor | None = None,
+    parameters: Sequence[Named] = (),
+    loss: Tensor | None = None,
+) -> StepGraph:
+    """The graph of what ``builder`` has collected; with the way back from ``error`` at ``output``,
+    if it is given, and the updates of ``parameters``."""
     _only_where_read(builder)
     forward = tuple(builder.operations)
     _check_skips(builder, output)
-    updates: tuple[Operation, ...] = ()
     if error is not None:
         derive(builder, output, error)
-        parameters = map(builder.parameter, network.parameters())
-        updates = tuple(ops.Update(f"{each.name}.update", None, each) for each in parameters)
+    updates = (builder.parameter(each) for each in parameters)
     return StepGraph(
         builder.options,
+        builder.training,
         builder.images,
         output,
+        loss,
         forward,
         tuple(builder.operations[len(forward) :]),
-        updates,
+        tuple(ops.Update(f"{each.name}.update", None, each) for each in updates),
         tuple(builder.slots),
         tuple(builder.blocks),
     )

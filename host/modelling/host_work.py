@@ -20,18 +20,19 @@ from fractrain.host.accelerator import Accelerator, Integers
 from fractrain.host.arithmetic import IntegerArithmetic
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.host.execution.loss import softmax_cross_entropy
 from fractrain.host.graph.choice import Choice, Path
+from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.effective_macs import EffectiveMacs
 from fractrain.host.modelling import host_kinds as kinds
 from fractrain.host.modelling.host_kinds import KINDS, Kind
-from fractrain.host.networks.classifier import softmax_cross_entropy
-from fractrain.host.networks.effective_macs import EffectiveMacs
 from fractrain.host.networks.execution import Execution, Training
 from fractrain.host.networks.gates import GateRules, Gates
 from fractrain.host.networks.resnet import ResNet
 from fractrain.host.networks.selection import Selector
 from fractrain.host.numerics.elementwise import Elementwise, Normalized
 from fractrain.host.numerics.quantization import Array, Quantized, WeightLevels
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.training.optimizer import MomentumSgd
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
@@ -294,63 +295,8 @@ class RecordingHost(Accelerator):
         self._golden = GoldenAccelerator(parameters)
         self.programs: Counter[Program] = Counter()
 
-    def _forward(
-        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int, padding: int
+    def _convolve(
+        self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
-        return self._forward_top(a, w, bits, stride, padding, bits[0])
-
-    def _forward_top(
-        self,
-        a: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        stored: int,
-    ) -> NDArray[np.int64]:
-        size, kernel = (a.shape[2], a.shape[3]), (w.shape[2], w.shape[3])
-        geometry = Geometry(len(a), a.shape[1], len(w), size, kernel, stride, padding)
-        self.programs[Pass.FORWARD, geometry, (stored, bits[1])] += 1
-        return self._golden.forward(a, w, bits, stride, padding, stored=stored)
-
-    def _error(
-        self,
-        e: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        input_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        kernel = (w.shape[2], w.shape[3])
-        geometry = Geometry(len(e), w.shape[1], len(w), input_size, kernel, stride, padding)
-        self.programs[Pass.ERROR, geometry, bits] += 1
-        return self._golden.error(e, w, bits, stride, padding, input_size=input_size)
-
-    def _gradient(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        return self._gradient_top(a, e, bits, stride, padding, kernel_size, bits[0])
-
-    def _gradient_top(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-        stored: int,
-    ) -> NDArray[np.int64]:
-        size = (a.shape[2], a.shape[3])
-        geometry = Geometry(len(a), a.shape[1], e.shape[1], size, kernel_size, stride, padding)
-        self.programs[Pass.GRADIENT, geometry, (stored, bits[1])] += 1
-        return self._golden.gradient(
-            a, e, bits, stride, padding, kernel_size=kernel_size, stored=stored
-        )
+        self.programs[convolution.pass_, convolution.geometry, convolution.stored] += 1
+        return self._golden.convolve(convolution, row, column)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from fractrain.host.compiler import Geometry, Planes, Port, Program, Raw, Step, compile_program
 from fractrain.host.graph.choice import UNQUANTIZED, is_skip
-from fractrain.host.networks.convolution import NormalizedConvolution
-from fractrain.host.networks.resnet import ResNet
+from fractrain.host.graph.step import build_outline
+from fractrain.host.graph.tensor import Kind
+from fractrain.host.networks.network import Network
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision
@@ -61,49 +62,36 @@ class LayerShape:
         return tuple(each for each in Pass if each is not Pass.ERROR or self.needs_error)
 
 
-def layer_shapes(network: ResNet, size: tuple[int, int]) -> list[LayerShape]:
-    """The convolutions of ``network`` for images of ``size`` (rows, columns), in forward order:
-    the first; of each block: first, second, shortcut."""
-    shapes = [_shape(network.first, size, needs_error=False)]
-    for block in network.blocks:
-        inner = block.output_size(size)
-        for layer in block.layers():
-            shapes.append(_shape(layer, inner if layer is block.second else size))
-        size = inner
+def layer_shapes(network: Network, image: tuple[int, int, int]) -> list[LayerShape]:
+    """The convolutions of ``network`` for an ``image`` [C,H,W], in forward order."""
+    shapes = []
+    for each in build_outline(network, image).convolutions:
+        g = each.geometry
+        needs_error = each.row.kind is not Kind.PIXELS
+        at = g.size, g.kernel, g.stride, g.padding
+        shapes.append(LayerShape(each.layer, g.channels, g.filters, *at, needs_error))
     return shapes
 
 
-def _shape(
-    layer: NormalizedConvolution, size: tuple[int, int], *, needs_error: bool = True
-) -> LayerShape:
-    shape = layer.convolution.shape
-    return LayerShape(
-        layer.convolution.name,
-        shape.channels,
-        shape.filters,
-        size,
-        (shape.kernel, shape.kernel),
-        shape.stride,
-        shape.padding,
-        needs_error,
-    )
-
-
 def layer_precisions(
-    network: ResNet, blocks: Sequence[Precision], others: Precision = UNQUANTIZED
+    network: Network,
+    image: tuple[int, int, int],
+    blocks: Sequence[Precision],
+    others: Precision = UNQUANTIZED,
 ) -> list[Precision]:
     """One for each of `layer_shapes`: its block's; ``others`` for first convolution and shortcuts.
 
     Raises `ParameterError` unless there is one of ``blocks`` for each block of ``network``.
     """
-    if len(blocks) != len(network.blocks):
+    outline = build_outline(network, image)
+    if len(blocks) != len(outline.blocks):
         raise ParameterError(
-            "blocks", len(blocks), f"{len(network.blocks)} precisions, one for each residual block"
+            "blocks", len(blocks), f"{len(outline.blocks)} precisions, one for each residual block"
         )
-    found = [others]
-    for block, precision in zip(network.blocks, blocks, strict=True):
-        layers = [each.convolution.shape for each in block.layers()]
-        found += [precision if shape.chosen else others for shape in layers]
+    found = []
+    for each in outline.convolutions:
+        slot = outline.slots[each.slot or 0]
+        found.append(others if slot.block is None else blocks[slot.block])
     return found
 
 

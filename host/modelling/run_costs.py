@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fractrain.host.graph.choice import UNQUANTIZED, Choice
+from fractrain.host.graph.effective_macs import BASELINE_BITS
+from fractrain.host.graph.step import build_outline
 from fractrain.host.modelling.layers import layer_shapes
 from fractrain.host.modelling.step_model import StepCost, StepModel
-from fractrain.host.networks.effective_macs import BASELINE_BITS
-from fractrain.host.networks.resnet import ResNet
+from fractrain.host.networks.network import Network
 from fractrain.host.training.trainer import MachineCost
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Precision
@@ -29,25 +30,27 @@ class RunCosts:
     """
 
     def __init__(
-        self, network: ResNet, size: tuple[int, int], batch: int, machine: str = MACHINE
+        self, network: Network, image: tuple[int, int, int], batch: int, machine: str = MACHINE
     ) -> None:
-        layers, parameters = layer_shapes(network, size), load_parameters(machine)
+        layers, parameters = layer_shapes(network, image), load_parameters(machine)
         self.machine, self.clock_hz = machine, parameters.clock_mhz * 1e6
         self._model = StepModel(parameters, layers, batch)
-        self._blocks = [len(block.layers()) for block in network.blocks]
+        outline = build_outline(network, image)
+        slots = [outline.slots[each.slot or 0] for each in outline.convolutions]
+        self._blocks = [slot.block for slot in slots]
         self._batch = batch
         self._baseline = _machine_cost(self._model.cost([BASELINE] * len(layers)))
 
     def __call__(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]:
         """Costs of a step with these choices of its blocks, and of one at FW8/BW8."""
-        unquantized: Shares = ((UNQUANTIZED, 1.0),)
-        layers: list[Shares] = [unquantized]
-        for count, choice in zip(self._blocks, choices, strict=True):
+        layers: list[Shares] = []
+        for block in self._blocks:
+            paths = () if block is None else choices[block].paths
             shares = tuple(
                 (path.precision, 1.0 if path.images is None else path.images / self._batch)
-                for path in choice.paths
+                for path in paths
             )
-            layers += [shares, shares, *[unquantized] * (count - 2)]
+            layers.append(shares or ((UNQUANTIZED, 1.0),))
         return _machine_cost(self._model.shared_cost(layers)), self._baseline
 
 

@@ -65,7 +65,6 @@ class StepModel:
             raise ParameterError("batch", batch, "at least 1 image")
         if not layers:
             raise ParameterError("layers", [], "at least one, for example layer_shapes(network)")
-        parameters.require_engine()
         self.parameters, self.layers, self.batch = parameters, tuple(layers), batch
         self._costs = PassCosts(parameters, memory, folder)
         # layers of the same shape share what they cost

@@ -15,10 +15,16 @@ from fractrain.hw.contract.precision import Precision
 class Selector(ABC):
     """Chooses for each block in turn, first to last, and goes back through the choices.
 
-    ``precisions`` are all that it can choose.
+    ``precisions`` are all that it can choose; ``stored_bits`` those of the inputs that it looks at
+    before they are quantized for its choice (None: they are quantized afterwards).
+    ``per_sample``: each image takes a path of its own, one for each of ``precisions``, in their
+    order. ``learns``: `backward` is to be called. None of these changes while it is used.
     """
 
     precisions: Sequence[Precision]
+    stored_bits: int | None = None
+    per_sample: bool = False
+    learns: bool = False
 
     def begin(self, *, training: bool) -> None:  # noqa: B027  most have nothing to prepare
         """Start a pass through the network."""
@@ -29,12 +35,13 @@ class Selector(ABC):
 
     def backward(
         self, index: int, shares: Array, shape: tuple[int, ...], elementwise: Elementwise
-    ) -> Array | None:
-        """The error that the choice causes at the block's input of ``shape``, to be added.
+    ) -> Array:
+        """The error that the choice causes at the block's input of ``shape``, to be added; where
+        it is the same for all pixels or images, they may have one.
 
-        ``shares``: ∂loss/∂share of each path, [paths] or [paths, N].
+        ``shares``: ∂loss/∂share of the only path, [1], or of each path, [paths, N].
         """
-        return None
+        raise NotImplementedError("a selector that does not learn is not gone back through")
 
     def parameters(self) -> list[Parameter]:
         """What it learns with."""
@@ -46,11 +53,11 @@ class Selector(ABC):
 
 
 class FixedSelector(Selector):
-    """The same precision for every block; it may be set between steps."""
+    """The same precision for every block: the first of ``precisions``, until another one of them
+    is set as ``precision`` between steps."""
 
-    def __init__(self, precision: Precision) -> None:
-        self.precision = precision
-        self.precisions = [precision]
+    def __init__(self, *precisions: Precision) -> None:
+        self.precision, self.precisions = precisions[0], precisions
 
     def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
         return Choice((Path(self.precision),))

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.arithmetic import IntegerArithmetic
 from fractrain.host.backends.recording import RecordedCall, RecordingAccelerator
+from fractrain.host.execution.loss import softmax_cross_entropy
 from fractrain.host.graph.choice import UNQUANTIZED
-from fractrain.host.networks.classifier import softmax_cross_entropy
-from fractrain.host.networks.effective_macs import EffectiveMacs
+from fractrain.host.graph.effective_macs import EffectiveMacs
 from fractrain.host.networks.execution import Execution, Training
 from fractrain.host.networks.resnet import ResNet, build_network, depth_of
 from fractrain.host.networks.selection import FixedSelector
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand, Precision

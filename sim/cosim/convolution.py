@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.registers import ADDRESS_BITS, CONTROL, RESET
 from fractrain.sim.cosim import convolution_library as library
 from fractrain.sim.cosim.compile import Design, compile_model
@@ -247,5 +248,5 @@ def _constants(parameters: Parameters) -> dict[str, int]:
     return {
         "MEMORY_PORTS": parameters.memory.ports,
         "RESULTS_PER_BEAT": parameters.results_per_beat,
-        "ACCUMULATOR_BITS": parameters.precision.accumulator_bits,
+        "ACCUMULATOR_BITS": SUM_BITS,
     }

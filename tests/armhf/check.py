@@ -38,10 +38,10 @@ TESTS = (
     *("tests/hw/contract", "tests/sim/golden", "tests/sim/functional"),
     *("tests/host/numerics", "tests/host/networks", "tests/host/board", "tests/host/driver"),
     "tests/host/datasets",
-    *("tests/host/training/test_checkpoint.py", "tests/host/training/test_journal.py"),
+    *("tests/host/training/test_checkpoint.py", "tests/host/files/test_journal.py"),
     *("tests/host/training/test_optimizer.py", "tests/host/training/test_recipe.py"),
-    *("tests/host/test_accelerator.py", "tests/host/test_atomic_files.py"),
-    "tests/host/test_regular_files.py",
+    *("tests/host/test_accelerator.py", "tests/host/files/test_atomic.py"),
+    "tests/host/files/test_regular.py",
     "tests/host/compiler/test_program.py::test_a_network_is_one_program",
     "tests/host/compiler/test_program.py::test_refusals",
 )

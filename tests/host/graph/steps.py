@@ -4,7 +4,7 @@ import numpy as np
 
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.step import StepGraph, build_step
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.hw.contract.precision import Precision
 
 COARSE, SKIP = Precision(3, 3, 6), Precision(0, 0, 0)

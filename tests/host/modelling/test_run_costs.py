@@ -6,7 +6,7 @@ import pytest
 from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.modelling import StepModel, layer_shapes
 from fractrain.host.modelling.run_costs import RunCosts
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Precision
 

@@ -12,7 +12,7 @@ from fractrain.host.modelling import LayerShape, StepCost, StepModel, layer_prec
 from fractrain.host.modelling.energy import joules
 from fractrain.host.modelling.layers import make_step, training_program
 from fractrain.host.modelling.pass_costs import PassCosts, predict_program
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
@@ -244,5 +244,3 @@ def test_refusals(tmp_path: Path) -> None:
     eight = StepModel(machine(precision__max_bits=8), ONE, 1, folder=tmp_path)
     with pytest.raises(ParameterError, match=r"weight bits of one: got 9, .*0\.\.8"):
         eight.cost([Precision(8, 9, 8)])
-    with pytest.raises(ParameterError, match="array"):
-        StepModel(machine(array__columns=4), ONE, 1, folder=tmp_path)

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract import registers
 from fractrain.hw.contract.commands import Fault, Tag
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.sim.cosim.convolution_ports import AXI_LITE_WIDTHS
 from tests.sim.cosim.stand_in_mover import AXI3, Flaw, Mode, Mover, signature
 
@@ -39,9 +40,7 @@ class ConvolutionStandIn(wiring.Component):
         self._parameters = parameters
         beat = data.StructLayout(
             {
-                "data": data.ArrayLayout(
-                    parameters.precision.accumulator_bits, parameters.results_per_beat
-                ),
+                "data": data.ArrayLayout(SUM_BITS, parameters.results_per_beat),
                 "last": 1,
             }
         )
@@ -180,7 +179,7 @@ class ConvolutionStandIn(wiring.Component):
         held = Signal()
         waiting = Signal()
         payload = Signal.like(port.payload.as_value())
-        width = self._parameters.precision.accumulator_bits
+        width = SUM_BITS
         m.d.comb += [
             mover.hold.eq(waiting),
             port.valid.eq(waiting & ~(held & (self._flaw == Flaw.PORT_DROPS))),
