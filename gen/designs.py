@@ -7,7 +7,6 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.engine.engine import ConvolutionEngine
 from fractrain.hw.mac.array import MacArray
 from fractrain.hw.mac.flavour import Flavour
-from fractrain.hw.mac.unit import UnitParameters
 from fractrain.hw.zynq.accelerator import ZynqAccelerator
 
 __all__ = ["ENGINE_NAME", "Flavour", "make_accelerator", "make_array", "make_engine"]
@@ -18,25 +17,16 @@ ENGINE_NAME = "fractrain_engine"
 
 def make_engine(parameters: Parameters, flavour: Flavour) -> ConvolutionEngine:
     """The convolution engine of ``parameters``; its BUILD_HASH register shows their build hash."""
-    _require(parameters, flavour)
     digest = hash_register(build_hash(parameters))
     return ConvolutionEngine(parameters, flavour=flavour, build_hash=digest)
 
 
 def make_accelerator(parameters: Parameters, flavour: Flavour) -> ZynqAccelerator:
     """The engine of ``parameters`` behind the ports of a Zynq; BUILD_HASH as `make_engine`."""
-    _require(parameters, flavour)
     digest = hash_register(build_hash(parameters))
     return ZynqAccelerator(parameters, flavour=flavour, build_hash=digest)
 
 
 def make_array(parameters: Parameters, flavour: Flavour) -> MacArray:
     """The MAC array of ``parameters`` alone."""
-    return MacArray(parameters, flavour=flavour)
-
-
-def _require(parameters: Parameters, flavour: Flavour) -> None:
-    """Refuse what no engine can be before any part of one is made: of parts that are never used
-    Amaranth warns, on lines of its own."""
-    parameters.require_engine()
-    UnitParameters.of(parameters, flavour)
+    return MacArray(parameters.array, flavour=flavour)

@@ -125,6 +125,7 @@ class BitstreamManifest:
         document = {"format": FORMAT} | {
             each.name: getattr(self, each.name) for each in dataclasses.fields(self)
         }
+        document["parameters"] = self.parameters.to_mapping()
         return json.dumps(document, indent=2, default=dataclasses.asdict) + "\n"
 
 

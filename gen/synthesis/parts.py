@@ -43,7 +43,7 @@ def _component(top: str, make: Callable[[Parameters], wiring.Component]) -> Call
 
 
 def _array(parameters: Parameters) -> wiring.Component:
-    return MacArray(parameters, flavour=Flavour.SYNTHESIS)
+    return MacArray(parameters.array, flavour=Flavour.SYNTHESIS)
 
 
 def _engine(parameters: Parameters) -> wiring.Component:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.backends.cycle_limit import cycle_limit, port_beats
-from fractrain.host.backends.engine import EngineAccelerator, Outcome
+from fractrain.host.backends.cycle_limit import port_beats
+from fractrain.host.backends.driven import DrivenAccelerator
 from fractrain.host.board.bitstream import find_bitstream
 from fractrain.host.board.device import BoardDevice
 from fractrain.host.board.linux import LinuxSystem
 from fractrain.host.board.system import System
 from fractrain.host.compiler import Program
-from fractrain.host.machine_work import program_work
+from fractrain.host.driver import Driver
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import Parameters, load_parameters
-from fractrain.hw.contract.precision import Precision
 
 __all__ = ["DEVICES", "BoardAccelerator", "open_system"]
 
@@ -44,7 +42,7 @@ def open_system(device: str | None, parameters: Parameters | None = None) -> Sys
         return SimulatedBoard(parameters or load_parameters("tiny"))
 
 
-class BoardAccelerator(EngineAccelerator):
+class BoardAccelerator(DrivenAccelerator):
     """The convolution engine of a ZC706, through the driver in `host.board`.
 
     ``device`` is ``zc706``, the default: this computer is the board; or ``simulated``: the same
@@ -125,32 +123,21 @@ class BoardAccelerator(EngineAccelerator):
         """The board itself."""
         return self._device
 
-    def _execute(
-        self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
-    ) -> Outcome:
-        self._check(program)
-        device, size = self._device, len(image)
-        device.check_clock()
-        device.runner.require_idle()
-        for slot, precision in precisions.items():
-            device.registers.write_precision(slot, precision)
-        device.buffer.write(image)
-        seconds = device.runner.run(
-            program.program_address,
-            len(program.commands),
-            # the windows of memory that the machine may touch: the program's, nothing else
-            (self.base_address, self.base_address + size - 1),
-            cycle_limit(program, precisions),
-        )
-        memory = device.buffer.read(size)
-        counters = device.registers.counters()
-        work = program_work(counters, seconds=0.0 if device.system.simulated else seconds)
-        device.check_pace(work.total.cycles, seconds)
-        beats = np.zeros((0, self.parameters.results_per_beat), np.int64)
-        return Outcome(memory, beats, work)
+    @property
+    def driver(self) -> Driver:
+        return self._device.driver
+
+    def _room(self, program: Program) -> NDArray[np.uint8]:
+        return self._device.buffer.room(program.memory_bytes)
+
+    def _written(self, program: Program) -> None:
+        self._device.buffer.written(program.memory_bytes)
+
+    def _read(self, program: Program) -> NDArray[np.uint8]:
+        return self._device.buffer.read(program.memory_bytes)
 
     def _check(self, program: Program) -> None:
-        """Raise `ParameterError` for a program that is not for this board."""
+        self._device.check_clock()  # since a change of it there is no driver
         buffer = self._device.buffer
         if program.base_address != buffer.address:
             raise ParameterError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fractrain.host.accelerator import USUAL_CONFIG
 from fractrain.hw.contract.installation import needs_extra
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.parameters import load_parameters
 
 if TYPE_CHECKING:
     from fractrain.host.board.system import System
@@ -35,7 +35,7 @@ def open_system(
             BoardAccelerator.find_parameters(config, device)
         yield LinuxSystem()
         return
-    parameters = load_engine(config or USUAL_CONFIG)
+    parameters = load_parameters(config or USUAL_CONFIG)
     with needs_extra("hardware"):
         from fractrain.sim.board import SimulatedBoard
 

@@ -14,20 +14,21 @@ from fractrain.host.accelerator import open_accelerator
 from fractrain.host.arithmetic import IntegerArithmetic
 from fractrain.host.datasets.dataset import Dataset
 from fractrain.host.graph.step import build_outline
+from fractrain.host.methods.method import Task
+from fractrain.host.methods.recipe import Recipe, make_recipe
 from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.process.blas import single_threaded_blas
 from fractrain.host.training.optimizer import MOMENTUM, WEIGHT_DECAY
-from fractrain.host.training.recipe import Recipe
 from fractrain.host.training.trainer import Plan, Trainer
 from fractrain.hw.contract.precision import Precision
 
 BATCH = 128
 SIZE, CLASSES = 32, 10
 PRECISIONS = {
-    "fw8bw8": Recipe("static"),
-    "4/4/6": Recipe("static", precision=Precision(4, 4, 6)),
-    "fractrain": Recipe("fractrain"),
+    "fw8bw8": make_recipe("static"),
+    "4/4/6": make_recipe("static", precision=Precision(4, 4, 6)),
+    "fractrain": make_recipe("fractrain"),
 }
 
 QUANTIZATION = (
@@ -111,13 +112,14 @@ def _step(trainer: Trainer) -> float:
 def _trainer(model: str, accelerator: Any, recipe: Recipe) -> Trainer:
     network = build_network(model, channels=3, classes=CLASSES, rng=generator(0, Stream.WEIGHTS))
     outline = build_outline(network, (3, SIZE, SIZE))
-    method = recipe.build(
+    task = Task(
         steps_per_epoch=1,
         widths=[block.channels for block in outline.blocks],
         macs=[outline.block_macs(block.number) for block in outline.blocks],
         per_sample=False,
         rng=generator(0, Stream.GATES),
     )
+    method = recipe.build(task)
     plan = Plan(10**6, BATCH, 0, 0.1, "constant", MOMENTUM, WEIGHT_DECAY)
     return Trainer(
         network, _random_images(), accelerator, method, plan, IntegerArithmetic(accelerator)

@@ -14,7 +14,7 @@ from fractrain.host.plugins.option import Form, Option
 from fractrain.host.process.stopping import StopSignals
 from fractrain.hw.contract.errors import MissingToolError, ParameterError
 from fractrain.hw.contract.installation import needs_extra
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.values import Choice, Whole
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     for name in ("jobs", "attempts", "tolerate"):
         if (given := getattr(args, name)) and args.flow != "vivado":
             raise ParameterError(f"--{name}", given, "with --flow vivado only")
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.bitstream import build
         from fractrain.gen.bitstream.flow import Request

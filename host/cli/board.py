@@ -11,7 +11,7 @@ import importlib
 from types import ModuleType
 
 SUBCOMMANDS = {
-    "bringup": "prove the board stage by stage, from its clock to a ResNet block",
+    "bringup": "prove the board stage by stage, from its clock to a residual block",
     "status": "show clock, machine, counters and buffer, and change nothing",
     "load": "load the bitstream, set its clock, and check both",
     "power": "measure power: accelerator idle, clocked and running",

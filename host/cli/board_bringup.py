@@ -22,7 +22,7 @@ WIDTH = 100
 EPILOG = """\
 stages: bitstream, FCLK0 (before the first register access), ID, build hash, registers, interrupt,
 4 KB loopback (a 1 x 1 convolution with the identity: the machine has no copy), cached and
-uncached, one convolution (three passes), the convolutions of a ResNet block as one program. What
+uncached, one convolution (three passes), the convolutions of a residual block as one program. What
 comes out is compared with the golden model, bit for bit. The first stage that fails is the last.
 
 The exit code is that of what failed: 2 a value, 3 a file or right missing, 4 a kernel module or
@@ -51,7 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Bring the board up and tell each stage; raises what failed, with its exit code."""
-    from fractrain.host.board.bringup import STAGES, StageResult, bring_up
+    from fractrain.host.bringup.stages import STAGES, StageResult, bring_up
 
     if args.inject and args.device != SIMULATED:
         raise ParameterError("--inject", args.inject[0], f"with --device {SIMULATED} only")

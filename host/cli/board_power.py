@@ -7,11 +7,11 @@ import contextlib
 import json
 import signal
 
-from fractrain.host.board.power.phases import AS_IT_IS, measured_phases, parse_phases
 from fractrain.host.board.power.protocol import PHASES
 from fractrain.host.board.power.record import measurement_lines, what_is_known
 from fractrain.host.board.power.sampler import RATE, PowerSampler
-from fractrain.host.board.power.tables import channels_text, phase_text
+from fractrain.host.bringup.power_phases import AS_IT_IS, measured_phases, parse_phases
+from fractrain.host.bringup.power_tables import channels_text, phase_text
 from fractrain.host.cli.board import SUBCOMMANDS
 from fractrain.host.cli.board_options import DEVICE_OPTIONS, open_system
 from fractrain.host.cli.command_line import add_command

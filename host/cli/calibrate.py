@@ -8,14 +8,14 @@ from pathlib import Path
 from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import BATCH, FLAG, SEVERAL, config_option, file_option
 from fractrain.host.files.outputs import check_files, progress, write_text
+from fractrain.host.numerics.random_streams import SEED
 from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.host.reports.run import find_run
 from fractrain.host.simulation import calibration, logged_programs
 from fractrain.host.simulation.measuring import MEMORIES
-from fractrain.host.training.recipe_rules import SEED
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
 from fractrain.hw.contract.values import Choice
 
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         title = f"Programs of the run {folder.name}, measured beside modelled"
         command = f"calibrate --run {args.run} --out {args.out}"
     else:
-        parameters = load_engine(args.config)
+        parameters = load_parameters(args.config)
         cases = (args.networks, args.precisions, args.batch, args.seed, args.uniform)
         rows = calibration.Calibration(*cases).rows(parameters, say)
         heads, remark = calibration.HEADS, calibration.ABOUT_ERRORS

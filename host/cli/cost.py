@@ -18,7 +18,7 @@ from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import Parameters, load_engine
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
 from fractrain.hw.contract.values import Choice, Whole
 
@@ -80,7 +80,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Model, print, write."""
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     for text in args.precisions:
         BLOCKS.read("--precisions", text)
     networks = [_network(name) for name in args.networks]

@@ -9,7 +9,7 @@ from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import config_option
 from fractrain.host.plugins.option import Option
 from fractrain.hw.contract.installation import needs_extra
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.values import Choice
 from fractrain.sim.progress import activity
 
@@ -46,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate, and say what was written."""
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.build import generate
         from fractrain.gen.designs import Flavour

@@ -56,7 +56,7 @@ accelerator also runs as an exact model (golden) and as its own RTL (cosim)."""
 
 EPILOG = """\
 examples:
-  fractrain train                               a ResNet on handwritten digits, in minutes
+  fractrain train                               a network on handwritten digits, in minutes
   fractrain train --backend cosim --steps 2     the same, every product computed by the RTL
   fractrain report runs/latest                  what came of it, as one HTML page
   fractrain generate --config zc706 --out build/zc706

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from fractrain.host.cli.command_line import add_options
 from fractrain.host.plugins.option import Form, Option
+from fractrain.host.runs.options import BATCH
 from fractrain.hw.contract.parameters import preset_names
-from fractrain.hw.contract.values import Whole
+
+__all__ = ["BATCH", "FLAG", "RUNS", "add_config", "config_option", "file_option"]
 
 FLAG, SEVERAL = Form.FLAG, Form.SEVERAL
-
-BATCH = Whole(1, 65_536)
-"""Twice the largest batches that networks have been trained with."""
 
 RUNS = (
     Option(

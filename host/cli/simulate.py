@@ -19,6 +19,7 @@ from fractrain.host.files.outputs import (
     write_text,
 )
 from fractrain.host.graph.choice import is_skip
+from fractrain.host.numerics.random_streams import SEED
 from fractrain.host.plugins.option import Option
 from fractrain.host.simulation.images import IMAGES, training_images
 from fractrain.host.simulation.measuring import MEMORIES, memory_model
@@ -26,9 +27,8 @@ from fractrain.host.simulation.programs import ResultForm
 from fractrain.host.simulation.step import check_step, parse_blocks, record_training_step
 from fractrain.host.simulation.step_simulation import WHOLE, StepSimulation
 from fractrain.host.simulation.trace import open_waveform, saving, trace_document, trace_text
-from fractrain.host.training.recipe_rules import SEED
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
 from fractrain.hw.contract.values import Choice
 
@@ -114,7 +114,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the table, write figures and picture."""
-    parameters, blocks = load_engine(args.config), None
+    parameters, blocks = load_parameters(args.config), None
     if args.blocks is not None:
         blocks = parse_blocks(args.blocks)
     if is_skip(args.precision):

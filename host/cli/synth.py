@@ -10,7 +10,7 @@ from fractrain.host.files.outputs import check_files, write_json
 from fractrain.host.plugins.option import Option
 from fractrain.hw.contract.errors import MismatchError
 from fractrain.hw.contract.installation import needs_extra
-from fractrain.hw.contract.parameters import load_engine
+from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.values import Choice
 from fractrain.sim.progress import activity
 
@@ -47,7 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Synthesize, print the table, compare."""
-    parameters = load_engine(args.config)
+    parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.synthesis.budget import excesses, read_budget
         from fractrain.gen.synthesis.device import XC7Z045

@@ -80,7 +80,6 @@ class StepModel:
         memory: str = "port",
         folder: Path | None = None,
     ) -> None:
-        parameters.require_engine()
         for each in step.operations:
             ON_MACHINE.of(each)
         self.parameters, self.step = parameters, step

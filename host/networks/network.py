@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from fractrain.host.graph.builder import Builder
@@ -29,6 +31,17 @@ class Network(Protocol):
     def emit(self, builder: Builder) -> Tensor:
         """Emit all operations from ``builder.images`` to the logits [N, classes]."""
         ...
+
+
+@dataclass(frozen=True)
+class NetworkFamily:
+    """Networks of one kind. ``models``: what they are called, for errors; ``knows``: whether one is
+    called so; ``build``: the one of a name, with the arguments of `registry.build_network`."""
+
+    name: str
+    models: str
+    knows: Callable[[str], bool]
+    build: Callable[..., Network]
 
 
 def place(network: Network, elementwise: Elementwise) -> None:

@@ -1,39 +1,26 @@
-"""All networks, by the names that users give them. One line for each family."""
+"""All networks, by the names that users give them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
-from fractrain.host.networks import resnet
-from fractrain.host.networks.network import Network
+from fractrain.host.networks.network import Network, NetworkFamily
+from fractrain.host.plugins.registry import Registry
 from fractrain.hw.contract.errors import ParameterError
 
+__all__ = ["NETWORKS", "build_network", "check_model"]
 
-@dataclass(frozen=True)
-class Family:
-    """Networks of one kind: what their ``names`` are, whether a name is one of them, and the one
-    of a name."""
-
-    names: str
-    knows: Callable[[str], bool]
-    build: Callable[..., Network]
+NETWORKS: Registry[NetworkFamily] = Registry(
+    "fractrain.host.networks", "NETWORK", "network", order=lambda family: family.name
+)
 
 
-FAMILIES = [
-    Family(resnet.NAMES, resnet.knows, resnet.build),
-]
-"""A network of one's own is appended here."""
-
-
-def check_model(model: str) -> Family:
+def check_model(model: str) -> NetworkFamily:
     """The family of the network named ``model``; `ParameterError` if there is none."""
-    for family in FAMILIES:
+    for family in NETWORKS:
         if family.knows(model):
             return family
-    raise ParameterError("model", model, " or ".join(family.names for family in FAMILIES))
+    raise ParameterError("model", model, " or ".join(family.models for family in NETWORKS))
 
 
 def build_network(

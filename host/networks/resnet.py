@@ -11,6 +11,7 @@ from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.classifier import Classifier
 from fractrain.host.networks.convolution import NormalizedConvolution, Shape
+from fractrain.host.networks.network import NetworkFamily
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.networks.residual_block import ResidualBlock
 from fractrain.hw.contract.errors import ParameterError
@@ -78,7 +79,7 @@ class ResNet:
         return self.classifier.emit(builder, x)
 
 
-NAMES = f"resnet8, resnet14, resnet20, … resnet{DEEPEST} (6n+2 layers)"
+MODELS = f"resnet8, resnet14, resnet20, … resnet{DEEPEST} (6n+2 layers)"
 
 
 def depth_of(model: str) -> int:
@@ -89,7 +90,7 @@ def depth_of(model: str) -> int:
     match = re.fullmatch(r"resnet([1-9][0-9]{0,3})", model)
     depth = int(match.group(1)) if match else 0
     if not 8 <= depth <= DEEPEST or depth % 6 != 2:
-        raise ParameterError("model", model, NAMES)
+        raise ParameterError("model", model, MODELS)
     return depth
 
 
@@ -104,3 +105,6 @@ def knows(model: str) -> bool:
 def build(model: str, **settings: Any) -> ResNet:
     """The network named ``model``; errors as of `depth_of`, ``settings`` as of `ResNet`."""
     return ResNet(depth_of(model), **settings)
+
+
+NETWORK = NetworkFamily("resnet", MODELS, knows, build)

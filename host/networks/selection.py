@@ -53,12 +53,11 @@ class Selector(ABC):
 
 
 class FixedSelector(Selector):
-    """The same ``precision`` for every block; it may be set between steps, to another one of
-    ``precisions`` (by default, there is none)."""
+    """The same precision for every block: the first of ``precisions``, until another one of them
+    is set as ``precision`` between steps."""
 
-    def __init__(self, precision: Precision, precisions: Sequence[Precision] = ()) -> None:
-        self.precision = precision
-        self.precisions = tuple(precisions) or (precision,)
+    def __init__(self, *precisions: Precision) -> None:
+        self.precision, self.precisions = precisions[0], precisions
 
     def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
         return Choice((Path(self.precision),))

@@ -6,6 +6,11 @@ import enum
 
 import numpy as np
 
+from fractrain.hw.contract.values import Whole
+
+SEED = Whole(0, 2**63 - 1)
+"""What signed 64 bits hold, as most programs that could read a run's record have it."""
+
 
 class Stream(enum.IntEnum):
     """What the numbers are for. The values are part of the results: do not renumber."""

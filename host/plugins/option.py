@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from fractrain.hw.contract.precision import Precision
 from fractrain.hw.contract.values import Rule
 
-__all__ = ["Form", "Option", "as_text", "option", "option_name", "options_of", "plain"]
+__all__ = ["Checked", "Form", "Option", "as_text", "option", "option_name", "options_of", "plain"]
 
 
 class Form(enum.Enum):
@@ -56,6 +57,7 @@ class Option:
     aliases : other spellings on the command line
     bare : the value of ``--name`` alone (`Form.BARE`)
     group : the heading in `--help` that it stands under
+    in_name : what the name of a run says of its value, empty for what is usual
     """
 
     name: str
@@ -68,13 +70,21 @@ class Option:
     aliases: tuple[str, ...] = ()
     bare: Any = None
     group: str = ""
+    in_name: Callable[[Any], str] | None = None
+
+    @property
+    def default_text(self) -> str:
+        """The default in words; empty if there is none."""
+        if self.shown is not None:
+            return self.shown
+        if self.default is None or self.form is Form.FLAG:
+            return ""
+        return _word(as_text(self.default))
 
     @property
     def help(self) -> str:
         """``about``, and the default if there is one."""
-        shown = self.shown
-        if shown is None and self.default is not None and self.form is not Form.FLAG:
-            shown = _word(as_text(self.default))
+        shown = self.default_text
         return f"{self.about} (default: {shown})".strip() if shown else self.about
 
     @property
@@ -96,6 +106,19 @@ def options_of(kind: type) -> tuple[Option, ...]:
         for each in dataclasses.fields(kind)
         if "option" in each.metadata
     )
+
+
+class Checked:
+    """Base of a dataclass of options: its values are those that their rules allow.
+
+    Raises `ParameterError` for one that is not.
+    """
+
+    def __post_init__(self) -> None:
+        for each in options_of(type(self)):
+            value = getattr(self, each.name)
+            if isinstance(each.rule, Rule) and not isinstance(value, Precision):
+                each.rule.read(each.name, value)  # a Precision has checked itself
 
 
 def option_name(name: str) -> str:

@@ -28,8 +28,8 @@ from fractrain.host.training.trainer import StepReport, Trainer
 CHECKPOINT_SECONDS = 10
 """Between checkpoints, where no number of steps is given: a crash loses so much, or one step.
 
-Measured on an ext4 disk (SHA-256, write, fsync of file and folder): 20 ms for ResNet-8, 30 ms for
-ResNet-38; that is less than half a percent of the time."""
+Measured on an ext4 disk (SHA-256, write, fsync of file and folder): 20 ms for resnet8, 30 ms for
+resnet38; that is less than half a percent of the time."""
 
 
 @dataclass(frozen=True)

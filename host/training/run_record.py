@@ -49,7 +49,7 @@ def describe(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
         "model": trainer.network.name,
         "method": trainer.method.name,
         "mode": trainer.arithmetic.mode,
-        "machine": dataclasses.asdict(trainer.accelerator.parameters),
+        "machine": trainer.accelerator.parameters.to_mapping(),
         "measured_as": trainer.accelerator.measured_as,
         "seed": trainer.plan.seed,
         "plan": dataclasses.asdict(trainer.plan),

@@ -17,9 +17,9 @@ from fractrain.host.execution import Executor, step_options
 from fractrain.host.graph.choice import UNQUANTIZED, Choice
 from fractrain.host.graph.effective_macs import EffectiveMacs
 from fractrain.host.graph.step import ImageShape, StepGraph, build_step
+from fractrain.host.methods.method import Method
 from fractrain.host.networks.network import Network, place
 from fractrain.host.networks.parameter import Parameter
-from fractrain.host.training.methods import Method
 from fractrain.host.training.optimizer import LEARNING_RATES, MomentumSgd
 from fractrain.hw.contract.errors import FractrainError, ParameterError
 from fractrain.hw.contract.precision import Operand, check_bits
@@ -167,7 +167,7 @@ class Trainer:
     def evaluate(self, limit: int | None = None) -> float:
         """Fraction of the test images (the first ``limit`` of them) classified right."""
         images, labels = self.dataset.test_images[:limit], self.dataset.test_labels[:limit]
-        self.method.before_step()
+        self.method.before_step(self.step)
         right = 0
         for start in range(0, len(images), EVALUATION_BATCH):
             part = images[start : start + EVALUATION_BATCH]
@@ -196,7 +196,7 @@ class Trainer:
         }
         document = {
             "step": self.step,
-            "method": self.method.progression.state(),
+            "method": self.method.state(),
             "effective_macs": self.costs.state(),
             "machine": [[each.cycles, each.seconds, each.joules] for each in self.machine],
         }
@@ -229,7 +229,7 @@ class Trainer:
                 statistic.value = None if value is None else place(value)
         document = state.document
         self.step = document["step"]
-        self.method.progression.load(document["method"])
+        self.method.load(document["method"])
         self.costs.load(document["effective_macs"])
         chosen, baseline = (MachineCost(*each) for each in document["machine"])
         self.machine = (chosen, baseline)
@@ -239,8 +239,8 @@ class Trainer:
     def _step(self, epoch: int, images: Images, labels: Labels) -> StepReport:
         step, costs, rate = self.step, EffectiveMacs(), self._learning_rate()
         rounding = self.accelerator.elementwise.rounding(self.plan.seed, step)
-        stage, target = len(self.method.progression.stages) - 1, self.method.target_cp
-        self.method.before_step()
+        stage, target = len(self.method.stages) - 1, self.method.target_cp
+        self.method.before_step(step)
         executor = self._executor(len(images), training=True)
         given = {"images": self._from_host(images), "labels": self._from_host(labels)}
         # An overflow is found by the checks; NumPy's warnings would only double their message.

@@ -58,7 +58,6 @@ class BlockReader(wiring.Component):
     WORD_LATENCY_CYCLES = 3
 
     def __init__(self, parameters: Parameters):
-        parameters.require_engine()
         self.shape = BurstShape(parameters.word_bytes)
         self.port_count = parameters.memory.ports
         outstanding = parameters.memory.outstanding

@@ -56,7 +56,6 @@ class BlockWriter(wiring.Component):
     store has not counted yet, and two while its flag becomes ``blocks.ready``."""
 
     def __init__(self, parameters: Parameters):
-        parameters.require_engine()
         self.shape = BurstShape(parameters.block_bytes)
         self.port_count = parameters.memory.ports
         outstanding = parameters.memory.outstanding

@@ -21,7 +21,7 @@ Require = Callable[[bool, str, object, str], None]
 
 def check_combinations(parameters: Parameters, source: str) -> None:
     """Raise `ParameterError` for sizes that do not fit each other, or no convolution."""
-    array, block = parameters.array, parameters.block
+    array = parameters.array
 
     def require(condition: bool, path: str, value: object, allowed: str) -> None:
         if not condition:
@@ -33,49 +33,14 @@ def check_combinations(parameters: Parameters, source: str) -> None:
         )
 
     require_multiple("array.rows", array.rows, "array.cluster_rows", array.cluster_rows)
-    require_multiple("array.rows", array.rows, "array.columns", array.columns)
     require_multiple("array.columns", array.columns, "array.cluster_columns", array.cluster_columns)
-    require_multiple("array.lanes", array.lanes, "block.channels", block.channels)
-    require(
-        parameters.block_bits % 8 == 0,
-        "block.channels",
-        block.channels,
-        f"channels * rows a whole number of bytes (rows is {array.rows})",
-    )
     require(
         parameters.precision.max_bits % array.spatial_bits == 0,
         "precision.max_bits",
         parameters.precision.max_bits,
         f"a multiple of array.spatial_bits, which is {array.spatial_bits}",
     )
-    widest = parameters.precision.max_bits
-    needed = 2 * widest + (array.lanes - 1).bit_length() + 1
-    require(
-        parameters.precision.accumulator_bits >= needed,
-        "precision.accumulator_bits",
-        parameters.precision.accumulator_bits,
-        f"at least {needed}, one slice of {array.lanes} lanes at {widest} x {widest} bits",
-    )
-    _check_dsp(parameters, require)
     _check_buffers(parameters, require)
-
-
-def _check_dsp(parameters: Parameters, require: Require) -> None:
-    """A DSP48E1 multiplies totals of 25 bits with sign by 2^16 at most (UG479); the rest of a
-    pass's shift must fit into the bits that a total leaves free."""
-    array = parameters.array
-    if array.accumulator != "dsp48e1":
-        return
-    largest = array.lanes * (2**array.spatial_bits - 1) ** 2
-    spare = min(16, 25 - (largest.bit_length() + 1))
-    shift = 2 * (parameters.precision.max_bits - array.spatial_bits)
-    require(
-        0 <= spare and shift <= 16 + spare,
-        "array.lanes",
-        array.lanes,
-        f"fewer lanes, a smaller precision.max_bits (now {parameters.precision.max_bits}) or "
-        "array.accumulator: behavioural; a DSP48E1 cannot shift sums of this width that far",
-    )
 
 
 def _check_buffers(parameters: Parameters, require: Require) -> None:

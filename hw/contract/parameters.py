@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -17,8 +18,15 @@ from typing import Any
 
 from fractrain.hw.contract.configuration_checks import check_combinations
 from fractrain.hw.contract.errors import ParameterError, did_you_mean
+from fractrain.hw.contract.precision import MAX_BITS, SUM_BITS
 from fractrain.hw.contract.values import Real, Rule, Whole
 from fractrain.hw.contract.yaml_files import read_yaml
+
+CHANNELS = (8, 16)
+"""Of a block: whole 64-bit beats of memory, and a whole number of blocks to a burst."""
+
+TAPS = 9
+"""Taps of a 3 x 3 window: lane groups, each of a block's channels."""
 
 SPATIAL_BITS = (1, 2, 4, 8)
 DOT_STYLES = ("lut6", "inferred")
@@ -37,33 +45,63 @@ def _choice(*options: object) -> Any:
     return field(metadata={"options": options})
 
 
+def _follows(source: str) -> Any:
+    """A value that no file gives: it is ``source``, of others."""
+    return field(metadata={"follows": source})
+
+
 @dataclass(frozen=True)
 class ArrayParameters:
-    """The MAC array: ``rows`` x ``columns`` units (M x N) of ``lanes`` (K) bit-products each."""
+    """The MAC array: ``rows`` x ``columns`` units (M x N) of ``lanes`` (K) bit-products for each
+    pair of planes, for operands of up to ``max_bits``, ``spatial_bits`` planes of each at a time.
 
-    rows: int = _number(1, 256)
-    columns: int = _number(1, 256)
-    lanes: int = _number(1, 1024)
+    The first four follow from the other parameters of a machine; an array on its own, in a test
+    bench, may have any.
+    """
+
+    rows: int = _follows("2 * block.channels")
+    columns: int = _follows("block.channels")
+    lanes: int = _follows(f"{TAPS} * block.channels, a 3 x 3 window")
+    max_bits: int = _follows("precision.max_bits")
     spatial_bits: int = _choice(*SPATIAL_BITS)
     cluster_rows: int = _number(1, 16)
     cluster_columns: int = _number(1, 16)
     dot: str = _choice(*DOT_STYLES)
     accumulator: str = _choice(*ACCUMULATOR_STYLES)
 
+    @property
+    def column_clusters(self) -> int:
+        """Clusters along the columns."""
+        return self.columns // self.cluster_columns
+
+    @property
+    def results_per_beat(self) -> int:
+        """Results that leave in one cycle: one column of every cluster."""
+        return self.rows * self.column_clusters
+
+    @property
+    def beats_per_tile(self) -> int:
+        """Cycles in which the results of a tile leave."""
+        return self.cluster_columns
+
+    @property
+    def max_shift(self) -> int:
+        """Greatest shift of a pass: of the most significant digits of the widest operands."""
+        return 2 * (self.max_bits - self.spatial_bits)
+
 
 @dataclass(frozen=True)
 class BlockParameters:
     """The unit of storage and transfer: ``channels`` lanes x ``array.rows`` pixels x one plane."""
 
-    channels: int = _number(1, 256)
+    channels: int = _choice(*CHANNELS)
 
 
 @dataclass(frozen=True)
 class PrecisionParameters:
     """Limits of run-time precision, and the size of the table that holds it."""
 
-    max_bits: int = _number(1, 16)
-    accumulator_bits: int = _number(16, 48)
+    max_bits: int = _number(1, MAX_BITS)
     slots: int = _number(1, 256)
 
 
@@ -104,7 +142,9 @@ class Parameters:
     """Everything that is fixed when a machine is generated.
 
     Build one with `load_parameters` or `parse_parameters`; a combination of values that the
-    hardware cannot do raises `ParameterError`.
+    hardware cannot do raises `ParameterError`, and so does, however it is made, an array whose
+    sizes do not follow from the rest: the feeders know 3 x 3 taps of one block each, tiles of one
+    block of output channels, and two pairs of (tap, channels) beside each other in the gradient.
     """
 
     array: ArrayParameters
@@ -115,12 +155,19 @@ class Parameters:
     memory: MemoryParameters
     clock_mhz: float = _real(1, 1000)
 
+    def __post_init__(self) -> None:
+        for name, value in _array_of(self.block, self.precision).items():
+            given = getattr(self.array, name)
+            if given != value:
+                allowed = f"{value}, which is {_FOLLOWS[name]}"
+                raise ParameterError(f"array.{name}", given, allowed)
+
     # -- derived sizes, each used by hardware and software alike ---------------------------
 
     @property
     def lane_groups(self) -> int:
         """Blocks side by side in one plane of a slice: ``lanes / channels``."""
-        return self.array.lanes // self.block.channels
+        return TAPS
 
     @property
     def block_bits(self) -> int:
@@ -145,17 +192,17 @@ class Parameters:
     @property
     def column_clusters(self) -> int:
         """Clusters along the columns of the array."""
-        return self.array.columns // self.array.cluster_columns
+        return self.array.column_clusters
 
     @property
     def results_per_beat(self) -> int:
         """Results that leave in one cycle: one column of every cluster."""
-        return self.array.rows * self.column_clusters
+        return self.array.results_per_beat
 
     @property
     def beats_per_tile(self) -> int:
         """Cycles in which the results of a tile leave: ``cluster_columns``."""
-        return self.array.cluster_columns
+        return self.array.beats_per_tile
 
     @property
     def bit_products_per_cycle(self) -> int:
@@ -167,36 +214,42 @@ class Parameters:
         """Buffer words of a ``bits``-wide operand per slice: ``ceil(bits / spatial_bits)``."""
         return -(-bits // self.array.spatial_bits)
 
-    def require_engine(self, source: str = "") -> None:
-        """Raise `ParameterError` unless the convolution engine can be built with these sizes,
-        which are from the configuration ``source``.
-
-        Its feeders know 3 x 3 taps of one block each, tiles of one block of output channels, and
-        two pairs of (tap, channels) beside each other in the gradient.
-        """
-        array, channels = self.array, self.block.channels
-        for path, value, wanted, why in (
-            ("array.columns", array.columns, channels, "block.channels"),
-            ("array.rows", array.rows, 2 * channels, "2 * block.channels"),
-            ("array.lanes", array.lanes, 9 * channels, "9 * block.channels, a 3 x 3 window"),
-        ):
-            if value != wanted:
-                raise _refused(path, value, f"{wanted}, which is {why}", source)
-        if channels % 4 or self.block_bytes % 8 or 128 % self.block_bytes:
-            allowed = "8 or 16: blocks of whole 64-bit beats, whole per burst"
-            raise _refused("block.channels", channels, allowed, source)
-        if self.precision.accumulator_bits != 48:
-            given = self.precision.accumulator_bits
-            raise _refused("precision.accumulator_bits", given, "48", source)
-
     def to_mapping(self) -> dict[str, Any]:
         """Plain nested dictionary, as the configuration file has it."""
-        return dataclasses.asdict(self)
+        document = dataclasses.asdict(self)
+        for name in _FOLLOWS:
+            del document["array"][name]
+        return document
+
+
+_FOLLOWS: Mapping[str, str] = {
+    each.name: each.metadata["follows"]
+    for each in dataclasses.fields(ArrayParameters)
+    if "follows" in each.metadata
+}
+"""Fields of the array that no file gives → from what they follow."""
+
+_DELETED: Mapping[str, str] = {
+    **{f"array.{name}": f"it is always {source}" for name, source in _FOLLOWS.items()},
+    "precision.accumulator_bits": f"it is always {SUM_BITS}",
+}
+"""Fields that older files have, and why they are not asked for any more."""
+
+
+def _array_of(block: BlockParameters, precision: PrecisionParameters) -> dict[str, int]:
+    """The fields of the array that follow from the rest."""
+    channels = block.channels
+    return {
+        "rows": 2 * channels,
+        "columns": channels,
+        "lanes": TAPS * channels,
+        "max_bits": precision.max_bits,
+    }
 
 
 def parse_parameters(document: object, *, source: str = "configuration") -> Parameters:
     """Validate a parsed YAML ``document``; errors carry the YAML path and ``source``."""
-    parameters = _parse(Parameters, document, path="", source=source)
+    parameters = _parse(document, source)
     check_combinations(parameters, source)
     return parameters
 
@@ -239,25 +292,52 @@ def _read(path: Traversable, source: str) -> Parameters:
     return parse_parameters(document, source=source)
 
 
-def load_engine(config: str | Path) -> Parameters:
-    """As `load_parameters`, for what builds or models the convolution engine: `ParameterError` for
-    sizes that it does not have, too."""
-    parameters = load_parameters(config)
-    parameters.require_engine(str(config))
-    return parameters
-
-
-def _refused(path: str, value: object, allowed: str, source: str) -> ParameterError:
-    return ParameterError(path, value, allowed, where=f"{path} in {source}" if source else "")
-
-
 # -- validation -----------------------------------------------------------------------------
 
 
-def _parse(kind: type, document: object, *, path: str, source: str) -> Any:
-    """Build the dataclass ``kind`` from a mapping that has exactly its fields."""
+def _parse(document: object, source: str) -> Parameters:
+    """Build `Parameters` from a mapping that has exactly what a file is asked for."""
+    _refuse_deleted(document, source)
+    kinds = typing.get_type_hints(Parameters)
+    sections: dict[str, Any] = {
+        name: kind for name, kind in kinds.items() if dataclasses.is_dataclass(kind)
+    }
+    values = _mapping(Parameters, document, path="", source=source)
+    for name, kind in sections.items():
+        values[name] = _mapping(kind, values[name], path=name, source=source)
+        if name != "array":
+            values[name] = kind(**values[name])
+    array = values["array"] | _array_of(values["block"], values["precision"])
+    return Parameters(**(values | {"array": ArrayParameters(**array)}))
+
+
+def _refuse_deleted(document: object, source: str) -> None:
+    """Name at once all that an older file has and that is not asked for any more."""
+    found = {}
+    for path in _DELETED:
+        section, _, key = path.partition(".")
+        inner = document.get(section) if isinstance(document, Mapping) else None
+        if isinstance(inner, Mapping) and key in inner:
+            found[path] = inner[key]
+    for path, given in found.items():
+        raise ParameterError(
+            path,
+            given,
+            f"nothing, as {_DELETED[path]}",
+            where=f"{path} in {source}",
+            hint=f"delete {', '.join(found)}",
+        )
+
+
+def _mapping(kind: type, document: object, *, path: str, source: str) -> dict[str, Any]:
+    """The checked values of a mapping that has exactly the fields of ``kind`` that are asked for;
+    sections of it as they are."""
     where = f"{path or 'top level'} in {source}"
-    fields = {each.name: each for each in dataclasses.fields(kind)}
+    fields = {
+        each.name: each.metadata
+        for each in dataclasses.fields(kind)
+        if "follows" not in each.metadata
+    }
     if not isinstance(document, Mapping):
         raise ParameterError(
             path or "configuration", document, f"a mapping with {', '.join(fields)}", where=where
@@ -268,25 +348,15 @@ def _parse(kind: type, document: object, *, path: str, source: str) -> Any:
     for key in fields:
         if key not in document:
             raise ParameterError("missing key", key, f"all of {', '.join(fields)}", where=where)
-    sections = {
-        "array": ArrayParameters,
-        "block": BlockParameters,
-        "precision": PrecisionParameters,
-        "buffers": BufferParameters,
-        "queues": QueueParameters,
-        "memory": MemoryParameters,
+    return {
+        key: _leaf(metadata, document[key], f"{path}.{key}" if path else key, source)
+        if metadata
+        else document[key]
+        for key, metadata in fields.items()
     }
-    values = {}
-    for key, each in fields.items():
-        inner = f"{path}.{key}" if path else key
-        if kind is Parameters and key in sections:
-            values[key] = _parse(sections[key], document[key], path=inner, source=source)
-        else:
-            values[key] = _parse_leaf(each.metadata, document[key], inner, source)
-    return kind(**values)
 
 
-def _parse_leaf(metadata: Mapping[str, Any], value: object, path: str, source: str) -> object:
+def _leaf(metadata: Mapping[str, Any], value: object, path: str, source: str) -> object:
     where = f"{path} in {source}"
     if "options" in metadata:
         options = metadata["options"]

@@ -11,6 +11,9 @@ from fractrain.hw.contract.values import Several, Whole
 MAX_BITS = 16
 """Widest operand of any machine; a configuration may allow less (``precision.max_bits``)."""
 
+SUM_BITS = 48
+"""Of a sum: the accumulator of a DSP48E1, results, gradient memory. Sums are modulo ``2**48``."""
+
 
 class Operand(enum.IntEnum):
     """The three kinds of tensor that a precision slot gives bits for.

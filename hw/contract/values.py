@@ -104,6 +104,26 @@ class Real(Rule):
 
 
 @dataclass(frozen=True)
+class Number(Real):
+    """A `Real` that a document has as a number, not as text; whole ones come as `int`."""
+
+    def convert(self, given: object) -> float:
+        if isinstance(given, str):  # in quotes it is a word
+            raise TypeError
+        value = super().convert(given)
+        return int(value) if value == int(value) else value
+
+
+class Anything(Rule):
+    """What is looked at elsewhere."""
+
+    allowed = "anything"
+
+    def convert(self, given: object) -> object:
+        return given
+
+
+@dataclass(frozen=True)
 class Choice(Rule):
     """One of some words."""
 

@@ -44,9 +44,12 @@ class CommandDecoder(wiring.Component):
     taken and forgotten; if it ends without one (or is empty), that is PROGRAM, with ``index`` the
     number of commands there were.
 
-    Timing: four cycles from command to task, a command every four cycles. A wrong command is not
-    passed on and blocks those behind it until reset.
+    Timing: a task is on offer ``latency_cycles`` after its command, a command is taken in every
+    `INTERVAL_CYCLES`. A wrong command is not passed on and blocks those behind it until reset.
     """
+
+    latency_cycles = 4
+    INTERVAL_CYCLES = 4
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters

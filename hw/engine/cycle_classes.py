@@ -30,8 +30,10 @@ class CycleClasses(wiring.Component):
     Of the tags that a cycle may belong to, that of the pass at hand comes first, then that of the
     task which is held back, then of the last that came in.
 
-    Timing: ``cycle`` is two cycles behind.
+    Timing: ``cycle`` is `LATENCY_CYCLES` behind.
     """
+
+    LATENCY_CYCLES = 2
 
     def __init__(self) -> None:
         super().__init__(

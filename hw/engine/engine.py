@@ -62,7 +62,6 @@ class ConvolutionEngine(wiring.Component):
         flavour: Flavour,
         build_hash: int = 0,
     ):
-        parameters.require_engine()
         self.parameters = parameters
         self.registers = RegisterFile(parameters, build_hash=build_hash)
         self.memory = MemorySystem(parameters)

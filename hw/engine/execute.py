@@ -65,9 +65,8 @@ class ExecuteStage(wiring.Component):
         flavour: Flavour,
         feeder: wiring.Component | None = None,
     ):
-        parameters.require_engine()
         self.parameters = parameters
-        self.array = MacArray(parameters, flavour=flavour)
+        self.array = MacArray(parameters.array, flavour=flavour)
         self.columns = ColumnMemory(parameters)
         primitives = flavour is Flavour.SYNTHESIS
         self.feeder = feeder or WindowFeeder(parameters, primitives=primitives)

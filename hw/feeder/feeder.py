@@ -56,7 +56,6 @@ class WindowFeeder(wiring.Component):
     ROWS_LATENCY_CYCLES = WindowRegister.LATENCY_CYCLES
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
-        parameters.require_engine()
         self.parameters = parameters
         self.walk = PlaceWalk(parameters)
         self.issue = PairIssue(parameters, bank_address_bits(parameters))

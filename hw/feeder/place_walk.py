@@ -83,7 +83,9 @@ class PlaceWalk(wiring.Component):
 
     @property
     def latency_cycles(self) -> int:
-        return sum(loop.latency_cycles + 1 for loop in self.loops.values())
+        return sum(
+            loop.latency_cycles + StreamRegister.latency_cycles for loop in self.loops.values()
+        )
 
     def _make_loops(self) -> dict[str, Expander]:
         """The expanders by the name of their count, the outermost first.

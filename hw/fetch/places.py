@@ -80,8 +80,11 @@ class LoadPlaces(wiring.Component):
     targets : In(stream of `load_target`)
     places : Out(stream of `load_place`)
 
-    Timing: a place per cycle, eight cycles after its target, without a gap between targets.
+    Timing: a place per cycle, ``latency_cycles`` after its target, without a gap between targets.
     """
+
+    LOOPS = 3
+    latency_cycles = LOOPS * (Expander.latency_cycles + StreamRegister.latency_cycles) + 2
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters

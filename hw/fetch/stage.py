@@ -60,7 +60,6 @@ class FetchStage(wiring.Component):
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        parameters.require_engine()
         self.parameters = parameters
         super().__init__(
             {

@@ -4,7 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import ArrayParameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.mac.cluster import Cluster, pass_control_layout
 from fractrain.hw.mac.flavour import Flavour
 from fractrain.hw.mac.pipeline import delayed
@@ -13,18 +14,18 @@ from fractrain.hw.shared_module import SharedModule
 __all__ = ["Flavour", "MacArray", "results_layout"]
 
 
-def results_layout(parameters: Parameters) -> data.StructLayout:
+def results_layout(array: ArrayParameters) -> data.StructLayout:
     """One beat of results: ``data``, ``valid``, and ``last`` for the last beat of a tile.
 
     Beat ``b`` carries at ``data[m * clusters + c]`` the value of row ``m`` and column
     ``c * cluster_columns + b``, with ``clusters = columns / cluster_columns``.
     """
-    value = signed(parameters.precision.accumulator_bits)
+    value = signed(SUM_BITS)
     return data.StructLayout(
         {
             "valid": 1,
             "last": 1,
-            "data": data.ArrayLayout(value, parameters.results_per_beat),
+            "data": data.ArrayLayout(value, array.results_per_beat),
         }
     )
 
@@ -41,38 +42,37 @@ class MacArray(wiring.Component):
 
     Members
     -------
-    control : In(pass_control_layout(parameters))
+    control : In(pass_control_layout(array))
     rows : In(ArrayLayout(S * K, M)), columns : In(ArrayLayout(S * K, N))
         the operands, in the same cycle as ``control``
-    results : Out(results_layout(parameters))
+    results : Out(results_layout(array))
 
     Timing: a pass per cycle; cycles with ``valid=0`` change nothing. No back-pressure. Beat 0 of
     a tile is on ``results`` ``latency_cycles`` after the operands of its ``last`` pass, the other
     ``beats_per_tile - 1`` follow in the next cycles. ``last`` passes must be at least
     ``beats_per_tile`` cycles apart; ``first`` of the next tile may follow ``last`` at once.
     Reset clears ``results.valid`` and ``last``, nothing else: values are defined by ``first``.
-    Numbers: exact, modulo ``2**accumulator_bits``.
+    Numbers: exact, modulo ``2**48``.
 
     ``flavour`` says in which form the units are emitted; it changes neither ports nor timing.
     Errors: `ParameterError` for a combination of ``lanes``, ``spatial_bits`` and widths that
     the chosen accumulator cannot do.
     """
 
-    def __init__(self, parameters: Parameters, *, flavour: Flavour) -> None:
-        array = parameters.array
-        self.parameters = parameters
+    def __init__(self, array: ArrayParameters, *, flavour: Flavour) -> None:
+        self.array = array
         self.flavour = flavour
         self._clusters = [
-            [Cluster(parameters, flavour) for _ in range(parameters.column_clusters)]
+            [Cluster(array, flavour) for _ in range(array.column_clusters)]
             for _ in range(array.rows // array.cluster_rows)
         ]
         operand = array.spatial_bits * array.lanes
         super().__init__(
             {
-                "control": In(pass_control_layout(parameters)),
+                "control": In(pass_control_layout(array)),
                 "rows": In(data.ArrayLayout(operand, array.rows)),
                 "columns": In(data.ArrayLayout(operand, array.columns)),
-                "results": Out(results_layout(parameters)),
+                "results": Out(results_layout(array)),
             }
         )
 
@@ -83,11 +83,11 @@ class MacArray(wiring.Component):
 
     @property
     def beats_per_tile(self) -> int:
-        return self.parameters.beats_per_tile
+        return self.array.beats_per_tile
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        array = self.parameters.array
+        array = self.array
         height, width = array.cluster_rows, array.cluster_columns
         results: list[list[Value]] = [[] for _ in range(array.rows)]
         for row, clusters in enumerate(self._clusters):

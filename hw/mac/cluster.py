@@ -4,7 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import ArrayParameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.mac.accumulator import AccumulatorTiming
 from fractrain.hw.mac.drain import RowDrain
 from fractrain.hw.mac.flavour import Flavour
@@ -15,7 +16,7 @@ from fractrain.hw.shared_module import SharedModule
 __all__ = ["Cluster", "pass_control_layout"]
 
 
-def pass_control_layout(parameters: Parameters) -> data.StructLayout:
+def pass_control_layout(array: ArrayParameters) -> data.StructLayout:
     """What one pass does, beside the operands that it multiplies.
 
     valid : a pass is issued in this cycle
@@ -25,13 +26,13 @@ def pass_control_layout(parameters: Parameters) -> data.StructLayout:
     row_negative, column_negative : bit ``s``: plane ``s`` has negative weight; only plane 0, the
         most significant, can have it in two's complement, so bits other than 0 must be zero
     """
-    planes = parameters.array.spatial_bits
+    planes = array.spatial_bits
     return data.StructLayout(
         {
             "valid": 1,
             "first": 1,
             "last": 1,
-            "shift": range(2 * (parameters.precision.max_bits - planes) + 1),
+            "shift": range(array.max_shift + 1),
             "row_enable": planes,
             "row_negative": planes,
             "column_enable": planes,
@@ -45,10 +46,10 @@ class Cluster(wiring.Component):
 
     Members
     -------
-    control : In(pass_control_layout(parameters))
+    control : In(pass_control_layout(array))
     rows : In(ArrayLayout(S * K, cluster_rows)), columns : In(ArrayLayout(S * K, cluster_columns))
         operands of the pass, in the same cycle as ``control``
-    results : Out(ArrayLayout(signed(accumulator_bits), cluster_rows))
+    results : Out(ArrayLayout(signed(SUM_BITS), cluster_rows))
         beat ``b`` of a tile is column ``b`` of every row of units
 
     Timing: beat 0 comes ``latency_cycles`` after the operands of the ``last`` pass, the others
@@ -56,16 +57,14 @@ class Cluster(wiring.Component):
     Loads of one bit of a row's operand register: ``2 * S * cluster_columns`` (a column's: rows).
     """
 
-    def __init__(self, parameters: Parameters, flavour: Flavour) -> None:
-        array = parameters.array
-        self.parameters = parameters
-        self.unit = UnitParameters.of(parameters, flavour)
+    def __init__(self, array: ArrayParameters, flavour: Flavour) -> None:
+        self.unit = UnitParameters.of(array, flavour)
         self.name = f"mac_cluster_{array.cluster_rows}x{array.cluster_columns}_of_{self.unit.name}"
         operand = array.spatial_bits * array.lanes
-        result = signed(self.unit.accumulator_bits)
+        result = signed(SUM_BITS)
         super().__init__(
             {
-                "control": In(pass_control_layout(parameters)),
+                "control": In(pass_control_layout(array)),
                 "rows": In(data.ArrayLayout(operand, array.cluster_rows)),
                 "columns": In(data.ArrayLayout(operand, array.cluster_columns)),
                 "results": Out(data.ArrayLayout(result, array.cluster_rows)),
@@ -146,8 +145,7 @@ class Cluster(wiring.Component):
         return unit.captured
 
     def _drain(self, m: Module, row: int, captured: list[Value], start: Value) -> None:
-        columns, bits = len(captured), self.unit.accumulator_bits
-        part = RowDrain(columns, bits, primitives=self.unit.dot == "lut6")
+        part = RowDrain(len(captured), SUM_BITS, primitives=self.unit.dot == "lut6")
         drain = SharedModule(part, part.name)
         m.submodules[f"drain_{row}"] = drain
         m.d.comb += [

@@ -7,7 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import ArrayParameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.mac.accumulator import (
     AccumulatorSignature,
     AccumulatorTiming,
@@ -37,7 +38,6 @@ class UnitParameters:
 
     lanes, spatial_bits : K and S
     max_shift : greatest shift of a pass
-    accumulator_bits : width of the value
     dot : style of `PlaneDot`; accumulator : ``dsp48e1`` or ``behavioural``
 
     Errors: `ParameterError` for an unknown accumulator and for what the accumulator cannot do.
@@ -46,7 +46,6 @@ class UnitParameters:
     lanes: int
     spatial_bits: int
     max_shift: int
-    accumulator_bits: int
     dot: str
     accumulator: str
 
@@ -57,14 +56,12 @@ class UnitParameters:
             self.shift_plan.require_multiplier()
 
     @classmethod
-    def of(cls, parameters: Parameters, flavour: Flavour) -> "UnitParameters":
-        array = parameters.array
+    def of(cls, array: ArrayParameters, flavour: Flavour) -> "UnitParameters":
         simulation = flavour is Flavour.SIMULATION
         return cls(
             lanes=array.lanes,
             spatial_bits=array.spatial_bits,
-            max_shift=2 * (parameters.precision.max_bits - array.spatial_bits),
-            accumulator_bits=parameters.precision.accumulator_bits,
+            max_shift=array.max_shift,
             dot="words" if simulation else array.dot,
             accumulator="behavioural" if simulation else array.accumulator,
         )
@@ -74,7 +71,7 @@ class UnitParameters:
         """A module name that says all of it."""
         return (
             f"mac_unit_k{self.lanes}_s{self.spatial_bits}_shift{self.max_shift}"
-            f"_acc{self.accumulator_bits}_{self.dot}_{self.accumulator}"
+            f"_acc{SUM_BITS}_{self.dot}_{self.accumulator}"
         )
 
     @property
@@ -113,7 +110,7 @@ class MacUnit(wiring.Component):
         (the signs at ``UnitParameters.signs_cycle``)
     control : as `AccumulatorSignature` has it, relative to ``UnitParameters.total_cycle``
     capture : In(1)     keep the value of this pass (at ``UnitParameters.capture_cycle``)
-    captured : Out(signed(accumulator_bits))    stays until the next capture
+    captured : Out(signed(SUM_BITS))    stays until the next capture
 
     At ``spatial_bits=1`` the dot product is a count without sign: ``control.negate`` has it.
 
@@ -122,7 +119,7 @@ class MacUnit(wiring.Component):
 
     def __init__(self, parameters: UnitParameters) -> None:
         self.parameters = p = parameters
-        accumulator = AccumulatorSignature(p.shift_plan, p.accumulator_bits)
+        accumulator = AccumulatorSignature(p.shift_plan, SUM_BITS)
         super().__init__(
             {
                 "rows": In(p.spatial_bits * p.lanes),
@@ -131,7 +128,7 @@ class MacUnit(wiring.Component):
                 "column_negative": In(1),
                 "control": accumulator.members["control"],
                 "capture": In(1),
-                "captured": Out(signed(p.accumulator_bits)),
+                "captured": Out(signed(SUM_BITS)),
             }
         )
 
@@ -140,7 +137,7 @@ class MacUnit(wiring.Component):
         p = self.parameters
         m.submodules.dot = dot = RecursiveDot(p.lanes, p.spatial_bits, p.dot)
         m.submodules.accumulator = accumulator = _ACCUMULATORS[p.accumulator](
-            p.shift_plan, p.accumulator_bits
+            p.shift_plan, SUM_BITS
         )
         m.d.comb += [
             dot.rows.eq(self.rows),

@@ -86,7 +86,6 @@ class ColumnMemory(wiring.Component):
     LATENCY_CYCLES = ColumnPart.LATENCY_CYCLES
 
     def __init__(self, parameters: Parameters):
-        parameters.require_engine()
         self.parameters = parameters
         array = parameters.array
         lanes = array.spatial_bits * array.lanes

@@ -25,10 +25,14 @@ class StoreDecoder(wiring.Component):
     decoded : Out(stream of `store_task`)
     empty : Out(1)     nothing is held
 
-    Timing: three cycles of latency, a task every second cycle.
+    Timing: ``latency_cycles`` from a task to what is derived from it; a task in every
+    `INTERVAL_CYCLES` cycles.
     Fields beyond their range (``bits`` of 0 or more than 16, an unknown format, counts of 0) are
     refused before they come here.
     """
+
+    INTERVAL_CYCLES = 2
+    latency_cycles = 3
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters

@@ -7,8 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.memory.block_memory import BlockMemory
-from fractrain.hw.results.layouts import SUM_BITS
 from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["GradientMemory", "GradientSum", "SumPart"]
@@ -94,14 +94,15 @@ class GradientSum(wiring.Component):
     step : In(`steps`)      the pipeline moves on; all bits are equal, each for a part
     address, use : In       of the word to be added; a step later: whether it is
     data : In               the beat, two steps after its address
-    sums : Out              the sums, three steps after the address
+    sums : Out              the sums, `LATENCY_STEPS` after the address
     keep : In(1), keep_address : In    write ``sums`` into the memory
 
     Timing: `LOOP_STEPS` steps after an address is read, its sum can be read again, if it was kept
     in the cycle in which it came.
     """
 
-    LOOP_STEPS = 4
+    LATENCY_STEPS = GradientMemory.LATENCY_STEPS + 1
+    LOOP_STEPS = LATENCY_STEPS + 1
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters

@@ -4,12 +4,12 @@ from amaranth.hdl import signed
 from amaranth.lib import data
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = [
     "ADDRESS_BITS",
     "NARROW_BITS",
-    "SUM_BITS",
     "array_beat",
     "beat_facts",
     "excess_bits",
@@ -18,7 +18,6 @@ __all__ = [
     "store_task",
 ]
 
-SUM_BITS = 48
 NARROW_BITS = 16
 ADDRESS_BITS = 32
 

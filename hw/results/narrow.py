@@ -4,8 +4,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.results.choice import choose
-from fractrain.hw.results.layouts import NARROW_BITS, SUM_BITS
+from fractrain.hw.results.layouts import NARROW_BITS
 from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["Narrower", "NarrowPart"]

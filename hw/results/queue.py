@@ -6,9 +6,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.ram_style import ram_style
-from fractrain.hw.results.layouts import SUM_BITS, array_beat, excess_bits
+from fractrain.hw.results.layouts import array_beat, excess_bits
 from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["FIFO_SLACK", "BeatQueue", "QueuePart"]
@@ -84,10 +85,10 @@ class BeatQueue(wiring.Component):
     step, wanted : In(1)          with both, the oldest claimed beat leaves: it is at ``data`` from
                                   the next cycle on, until the next one leaves
     data : Out
-    clear : In(1)                 forget all beats
+    clear : In(1)                 forget all beats; reset the rest with it
 
-    Timing: a beat is ``available`` in the cycle after the array gave it, one later with
-    ``spatial_bits`` > 1. One claim and one beat out per cycle.
+    Timing: a beat is ``available`` `latency_cycles` after the array gave it. One claim and one beat
+    out per cycle.
     """
 
     def __init__(self, parameters: Parameters):
@@ -106,6 +107,11 @@ class BeatQueue(wiring.Component):
                 "clear": In(1),
             }
         )
+
+    @property
+    def latency_cycles(self) -> int:
+        """From the array's beat to ``available``."""
+        return 1 + (self.parameters.array.spatial_bits > 1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -31,7 +31,7 @@ class BlockSender(wiring.Component):
 
     Members
     -------
-    issue : In(1), item : In(`item_layout`)     only while ``room``
+    issue : In(1), item : In(`item_layout`)     only while ``room``, or in the cycle after
     planes, raw : In        the item's bits, a cycle later: the OR of all of these
     room, room_next : Out(1)      the latter is ``room`` of the next cycle
     blocks : Out(stream of `write_block`)
@@ -42,9 +42,11 @@ class BlockSender(wiring.Component):
     halt : In(1)            offer nothing more
     empty : Out(1)          nothing is held
 
-    Timing: an item per cycle; a block is offered five cycles after it was issued. A task that
+    Timing: an item per cycle; a block is offered `latency_cycles` after it was issued. A task that
     gives tokens ends when the writer is idle, and no later block is offered before that.
     """
+
+    latency_cycles = 4
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters

@@ -53,16 +53,17 @@ class ResultStage(wiring.Component):
     blocks_sent : Out(1), tag : Out(2), sent_index : Out    a block was taken, and whose it was
     clear : In(1)                 forget the queue's contents; with it, reset the rest
 
-    Timing: a beat per cycle, through tiles and tasks of one format without a bubble; it is offered
-    at the port `latency_cycles` after the array gave it if nothing waits before it. What does not
-    become planes waits until all planes before it have been issued. RAW32 and RAW48 take
-    ``32 / beats_per_tile`` and ``48 / beats_per_tile`` cycles for a beat, PLANES as many as there
-    are planes for a tile, or its beats if these are more. A task comes in every second cycle, one
-    that is skipped too. The gradient memory keeps what it has over a reset.
+    Timing: a beat per cycle, through tiles and tasks of one format without a bubble. If nothing
+    waits before it, a beat is offered at the port `latency_cycles` after the array gave it, its
+    first raw block `raw_latency_cycles` after, and a tile's first plane `planes_latency_cycles`
+    after the tile's last beat. What does not become planes waits until all planes before it have
+    been issued. RAW32 and RAW48 take ``32 / beats_per_tile`` and ``48 / beats_per_tile`` cycles for
+    a beat, PLANES as many as there are planes for a tile, or its beats if these are more. A task
+    comes in every `task_interval_cycles`, one that is skipped too. The gradient memory keeps what
+    it has over a reset.
     """
 
     def __init__(self, parameters: Parameters):
-        parameters.require_engine()
         self.parameters = parameters
         super().__init__(
             {
@@ -90,6 +91,7 @@ class ResultStage(wiring.Component):
         facts = beat_facts(parameters)
         self.reading, self.read, self.summed = Signal(facts), Signal(facts), Signal(facts)
         self.reading_valid, self.read_valid, self.summed_valid = Signal(), Signal(), Signal()
+        self.queue = BeatQueue(parameters)
         self.sums = GradientSum(parameters)
         # Bit 0 moves the facts, each other one a part of the sums. All are equal, and each comes
         # from registers of its own: one net could not drive them all.
@@ -111,12 +113,28 @@ class ResultStage(wiring.Component):
 
     @property
     def latency_cycles(self) -> int:
-        """From the array's beat to the port: into the queue, and four steps to the sum."""
-        return (1 if self.parameters.array.spatial_bits > 1 else 0) + 5
+        """From the array's beat to the port: into the queue, and out of it to the sum."""
+        return self.queue.latency_cycles + StreamRegister.latency_cycles + GradientSum.LATENCY_STEPS
+
+    @property
+    def raw_latency_cycles(self) -> int:
+        """From the array's beat to its first block of raw sums, if nothing waits before it."""
+        return self.latency_cycles + BlockSender.latency_cycles
+
+    @property
+    def planes_latency_cycles(self) -> int:
+        """From a tile's last beat to its first plane, if nothing waits before it."""
+        narrow, turn = Narrower.LATENCY_STEPS, CornerTurn.latency_cycles
+        return self.latency_cycles + narrow + turn + BlockSender.latency_cycles
+
+    @property
+    def task_interval_cycles(self) -> int:
+        """Between two tasks, where their tiles take no longer."""
+        return StoreDecoder.INTERVAL_CYCLES
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.queue = queue = BeatQueue(self.parameters)
+        m.submodules.queue = queue = self.queue
         m.submodules.walker = walker = TileWalker(self.parameters)
         m.submodules.sums = sums = self.sums
         m.submodules.sender = sender = BlockSender(self.parameters)

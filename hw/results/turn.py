@@ -34,8 +34,11 @@ class CornerTurn(wiring.Component):
     busy : Out(1)       planes are waiting to leave
 
     Timing: a beat per cycle in, a block per cycle out; the last beat of a tile is taken when the
-    last block of the tile before is issued. The first block of a tile follows a cycle later.
+    last block of the tile before is issued. The first block of a tile follows it by
+    `latency_cycles`.
     """
+
+    latency_cycles = 1
 
     def __init__(self, parameters: Parameters, steps: int):
         self.parameters, self.steps = parameters, steps

@@ -24,13 +24,16 @@ class TileWalker(wiring.Component):
                              be skipped, which has no beat and is the end of its task
     busy : Out(1)            a task is at work
 
-    Timing: a beat per cycle, also from tile to tile and from task to task.
+    Timing: a task's first beat is on offer `latency_cycles` after the task; a beat per cycle, also
+    from tile to tile and from task to task.
 
     Sums are added to the gradient memory several beats after it was read. Inside a task no word
     comes twice, and if all tasks begin at a multiple of that distance, and have at least as many
     beats, no word comes again too early. A task that adds, and of which (or of a task before which)
     this is not known (``odd``), begins only when the pipeline is empty: a few cycles' bubble.
     """
+
+    latency_cycles = 1
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.sim.cosim.compile import Design, compile_model
 from fractrain.sim.cosim.simulation import Simulation
 
@@ -194,7 +195,7 @@ def _constants(design: Design, parameters: Parameters, results: Any) -> dict[str
         "RESULTS_LAST_BIT": results["last"].offset,
         "RESULTS_DATA_BIT": results["data"].offset,
         "RESULTS_PER_BEAT": parameters.results_per_beat,
-        "ACCUMULATOR_BITS": parameters.precision.accumulator_bits,
+        "ACCUMULATOR_BITS": SUM_BITS,
     }
 
 

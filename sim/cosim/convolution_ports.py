@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 
 _REQUEST = {
     "addr": 32,
@@ -39,5 +40,5 @@ def convolution_ports(parameters: Parameters) -> dict[str, int]:
     widths |= {f"axi_lite__{name}": width for name, width in AXI_LITE_WIDTHS.items()}
     for port in range(parameters.memory.ports):
         widths |= {f"hp{port}__{name}": width for name, width in AXI3_WIDTHS.items()}
-    beat = parameters.results_per_beat * parameters.precision.accumulator_bits + 1
+    beat = parameters.results_per_beat * SUM_BITS + 1
     return widths | {"port__payload": beat, "port__valid": 1, "port__ready": 1}

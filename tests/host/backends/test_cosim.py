@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fractrain.host.backends import cosim
 from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.compiler import Geometry, Planes, Port, Step, compile_program, planning
 from fractrain.host.counters import Counters
+from fractrain.host.driver import driver
 from fractrain.hw.contract.commands import Fault, Tag
 from fractrain.hw.contract.engine_fault import EngineFault
 from fractrain.hw.contract.errors import MachineError, ParameterError
@@ -213,16 +215,16 @@ def test_a_program_beyond_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("module", "name", "value", "message"),
     [
-        ("build_hash", lambda parameters: "0" * 64, "were not generated together"),
-        ("IDENTITY", 1, "no FracTrain engine"),
+        (cosim, "build_hash", lambda parameters: "0" * 64, "were not generated together"),
+        (driver, "IDENTITY", 1, "no FracTrain engine"),
     ],
 )
 def test_another_machine_is_refused(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: object, message: str
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, value: object, message: str
 ) -> None:
-    monkeypatch.setattr(cosim, name, value)
+    monkeypatch.setattr(module, name, value)
     with pytest.raises(MachineError, match=message):
         CosimAccelerator(TINY)
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fractrain.host.cli import sweep_progress
 from fractrain.host.cli.main import main
-from fractrain.host.cli.sweep_options import Resolver, vocabulary
-from fractrain.host.cli.sweep_progress import Bars, Lines, open_display
+from fractrain.host.cli.train import parse_options
+from fractrain.host.displays import sweep as sweep_progress
+from fractrain.host.displays.sweep import Bars, Lines, open_display
 from fractrain.host.sweeps.job import Job, Outcome
 from fractrain.host.sweeps.plan import read_sweep
 from fractrain.host.sweeps.points import Point, Resolved, resolve_points
+from fractrain.host.sweeps.resolving import Resolver, vocabulary
 from fractrain.host.training.run_lock import is_locked
 from fractrain.hw.contract.errors import UsageError
 
@@ -206,7 +207,7 @@ def test_options_are_those_of_train() -> None:
 
 
 def test_settings_have_the_defaults_and_how_long() -> None:
-    resolve = Resolver()
+    resolve = Resolver(parse_options)
     given = resolve({"epochs": 2, "method": "pfq", "recipe": "bw12", "checkpoint_every": 7})
     same = resolve({"steps": 44, "method": "pfq", "schedule_backward": [6, 8, 10, 12]})
     assert given.settings == same.settings
@@ -216,12 +217,12 @@ def test_settings_have_the_defaults_and_how_long() -> None:
 
 def test_seeds_are_resolved_once() -> None:
     """What differs in the seed only is as if each had been resolved alone."""
-    resolve, options = Resolver(), {"steps": 1, "method": "static"}
+    resolve, options = Resolver(parse_options), {"steps": 1, "method": "static"}
     with pytest.MonkeyPatch.context() as patch:
         first = resolve({**options, "seed": 3})
         patch.setattr(resolve, "_resolve", lambda options: pytest.fail("resolved again"))
         second = resolve({**options, "seed": 4})
-    assert second == Resolver()({**options, "seed": 4})
+    assert second == Resolver(parse_options)({**options, "seed": 4})
     assert first.settings["seed"] == 3 and second.arguments[-1] == "--seed=4"
     assert resolve(options).settings["seed"] == 0
 
@@ -231,7 +232,7 @@ def test_paths_are_the_same_from_any_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "r.yaml").write_text("alpha: 0.3")
-    resolved = Resolver()({"steps": 1, "recipe": "r.yaml"})
+    resolved = Resolver(parse_options)({"steps": 1, "recipe": "r.yaml"})
     assert resolved.arguments == ("--steps=1", f"--recipe={tmp_path / 'r.yaml'}")
     assert resolved.settings["alpha"] == 0.3
 
@@ -239,7 +240,7 @@ def test_paths_are_the_same_from_any_folder(
 @pytest.mark.parametrize(("name", "runs"), [("laptop", 7), ("ablation", 102)])
 def test_sweeps_that_come_with_the_project(name: str, runs: int, project_root: Path) -> None:
     path = project_root / "configs" / "sweeps" / f"{name}.yaml"
-    assert len(resolve_points(read_sweep(path, vocabulary()), Resolver())) == runs
+    assert len(resolve_points(read_sweep(path, vocabulary()), Resolver(parse_options))) == runs
 
 
 POINT = Point("a-1", {"alpha": "0.3"}, Resolved((), {}, 10))
@@ -293,4 +294,4 @@ def test_bars_on_a_terminal(
 
 def test_an_option_that_trains_parser_does_not_know_is_an_error() -> None:
     with pytest.raises(UsageError, match="unknown option: --colour"):
-        Resolver()({"colour": "red"})
+        Resolver(parse_options)({"colour": "red"})

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.cli import train as command
-from fractrain.host.cli import train_progress, train_setup
 from fractrain.host.cli.main import main
-from fractrain.host.cli.train_progress import BarProgress, LineProgress, open_progress
+from fractrain.host.displays import training as train_progress
+from fractrain.host.displays.training import BarProgress, LineProgress, open_progress
 from fractrain.host.graph.effective_macs import EffectiveMacs
+from fractrain.host.runs import running as command
+from fractrain.host.runs import setup as train_setup
 from fractrain.host.training.trainer import StepReport, Trainer
 from fractrain.hw.contract.precision import Pass, Precision
 

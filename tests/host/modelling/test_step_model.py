@@ -251,5 +251,3 @@ def test_refusals(tmp_path: Path) -> None:
     eight = StepModel(machine(precision__max_bits=8), step, folder=tmp_path)
     with pytest.raises(ParameterError, match=r"weight bits of layer1: got 9, .*0\.\.8"):
         cost_of(eight, "8,8,8", "8,9,8")
-    with pytest.raises(ParameterError, match="array"):
-        StepModel(machine(array__columns=4), step, folder=tmp_path)

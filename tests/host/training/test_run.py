@@ -14,9 +14,9 @@ from fractrain.host.accelerator import open_accelerator
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.graph.choice import Choice
 from fractrain.host.graph.step import StepGraph
+from fractrain.host.methods.recipe import make_recipe
 from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.training import run as module
-from fractrain.host.training.recipe import Recipe
 from fractrain.host.training.run import Cadence, Run
 from fractrain.host.training.run_directory import RunDirectory
 from fractrain.host.training.run_record import describe
@@ -29,17 +29,17 @@ from fractrain.host.training.trainer import (
 )
 from fractrain.hw.contract.errors import DataError
 from fractrain.hw.contract.precision import Precision
-from tests.host.training.test_trainer import GATED, PLAN, STATIC, trainer_of
+from tests.host.training.test_trainer import GATED, PLAN, STATIC, gated, trainer_of
 
 CADENCE = Cadence(checkpoint_every=2, evaluate_every=3, test_images=10)
 
 RECIPES = {
     "static": (STATIC, "hardware"),
-    "fw8bw8": (Recipe("static", precision=Precision(8, 8, 8)), "hardware"),
-    "pfq": (Recipe("pfq", interval=1, epsilon=1e9), "hardware"),
-    "dfq": (replace(GATED, method="dfq"), "hardware"),
+    "fw8bw8": (make_recipe("static", precision=Precision(8, 8, 8)), "hardware"),
+    "pfq": (make_recipe("pfq", interval=1, epsilon=1e9), "hardware"),
+    "dfq": (make_recipe("dfq", candidates=((0, 0), (3, 6), (6, 8))), "hardware"),
     "fractrain": (GATED, "hardware"),
-    "published": (replace(GATED, candidates=((3, 6), (6, 8))), "reference"),
+    "published": (gated(candidates=((3, 6), (6, 8))), "reference"),
 }
 
 

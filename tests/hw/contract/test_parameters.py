@@ -1,12 +1,13 @@
 """Configurations: presets pinned, and every kind of mistake named with its path."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fractrain.hw.contract.errors import DataError, ParameterError
 from fractrain.hw.contract.parameters import (
-    load_engine,
     load_parameters,
     parse_parameters,
     preset_names,
@@ -14,7 +15,7 @@ from fractrain.hw.contract.parameters import (
 
 
 def document(**changes: object) -> dict:
-    """The tiny preset as a mapping, with changes such as ``array__rows=7``; None removes."""
+    """The tiny preset as a mapping, with changes such as ``block__channels=16``; None removes."""
     result = load_parameters("tiny").to_mapping()
     for path, value in changes.items():
         *sections, key = path.split("__")
@@ -35,36 +36,53 @@ def test_presets() -> None:
     assert zc706.bit_products_per_cycle == 73_728
     assert zc706.block_bytes == 64 and zc706.results_per_beat == 64 and zc706.lane_groups == 9
     assert (tiny.array.rows, tiny.block.channels, tiny.block_bytes) == (16, 8, 16)
-    for preset in (zc706, tiny):
-        preset.require_engine()
+    assert (tiny.array.columns, tiny.array.lanes, tiny.lane_groups) == (8, 72, 9)
 
 
-def test_an_engine_names_the_file_that_says_otherwise(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text(
-        Path("configs/tiny.yaml").read_text().replace("lanes: 72", "lanes: 80")
+OLDER = {"array__rows": 16, "array__lanes": 64, "precision__accumulator_bits": 48}
+"""What configurations had when arrays were asked for."""
+
+
+def test_older_files_hear_what_to_delete(tmp_path: Path) -> None:
+    """All of it in one line, whatever value it has."""
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(document(**OLDER)))
+    wanted = (
+        r"array\.rows: got 16, allowed: nothing, as it is always 2 \* block\.channels "
+        r"\(array\.rows in .*mine\.yaml\); "
+        r"delete array\.rows, array\.lanes, precision\.accumulator_bits$"
     )
-    assert load_parameters(tmp_path / "mine.yaml").array.lanes == 80
-    with pytest.raises(ParameterError, match=r"allowed: 72.*array\.lanes in .*mine\.yaml"):
-        load_engine(tmp_path / "mine.yaml")
-    assert load_engine("tiny") == load_parameters("tiny")
+    with pytest.raises(ParameterError, match=wanted):
+        load_parameters(tmp_path / "mine.yaml")
+    for path, value in OLDER.items():
+        with pytest.raises(ParameterError, match=rf"delete {path.replace('__', '.')}$"):
+            parse_parameters(document(**{path: value}))
 
 
-CLOCK = r"clock_mhz: got .*, allowed: a number, at least 1, at most 1000 \(clock_mhz in"
+def test_the_array_follows_from_the_rest() -> None:
+    machine = parse_parameters(document(block__channels=16, precision__max_bits=8))
+    array = machine.array
+    assert (array.rows, array.columns, array.lanes, array.max_bits) == (32, 16, 144, 8)
+    assert not {"rows", "columns", "lanes", "max_bits"} & machine.to_mapping()["array"].keys()
+    assert parse_parameters(machine.to_mapping()) == machine
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"array__columns": 16, "array__rows": 32}, r"array\.columns: got 16, allowed: 8"),
-        ({"array__rows": 32}, r"array\.rows: got 32, allowed: 16, which is 2 \* block"),
-        ({"array__lanes": 80}, r"array\.lanes: got 80, allowed: 72, which is 9 \* block"),
-        ({"precision__accumulator_bits": 47}, r"accumulator_bits: got 47, allowed: 48"),
+        ({"rows": 32}, r"array\.rows: got 32, allowed: 16, which is 2 \* block\.channels"),
+        ({"columns": 16}, r"array\.columns: got 16, allowed: 8, which is block\.channels"),
+        ({"lanes": 80}, r"array\.lanes: got 80, allowed: 72, which is 9 \* block\.channels"),
+        ({"max_bits": 8}, r"array\.max_bits: got 8, allowed: 16, which is precision\.max_bits"),
     ],
 )
-def test_the_engine_needs_its_shape(changes: dict, message: str) -> None:
-    parameters = parse_parameters(document(**changes), source="here")
+def test_no_machine_has_another_array(changes: dict, message: str) -> None:
+    tiny = load_parameters("tiny")
+    array = dataclasses.replace(tiny.array, **changes)
     with pytest.raises(ParameterError, match=message):
-        parameters.require_engine()
+        dataclasses.replace(tiny, array=array)
+
+
+CLOCK = r"clock_mhz: got .*, allowed: a number, at least 1, at most 1000 \(clock_mhz in"
 
 
 def test_a_file_is_read_like_a_preset(tmp_path: Path) -> None:
@@ -76,14 +94,21 @@ def test_a_file_is_read_like_a_preset(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"array__rows": 0}, r"array\.rows: got 0, allowed: a whole number, 1\.\.256"),
-        ({"array__rows": "8"}, r"array\.rows: got '8'"),
-        ({"array__rows": True}, r"array\.rows: got True"),
+        ({"array__cluster_rows": 0}, r"cluster_rows: got 0, allowed: a whole number, 1\.\.16"),
+        ({"array__cluster_rows": "8"}, r"array\.cluster_rows: got '8'"),
+        ({"array__cluster_rows": True}, r"array\.cluster_rows: got True"),
+        *(
+            ({"block__channels": wrong}, r"block\.channels: got .*, allowed: 8 or 16 \(block")
+            for wrong in (4, 24, 32, 8.0, "8")
+        ),
         ({"array__spatial_bits": 3}, r"array\.spatial_bits: got 3, allowed: 1 or 2 or 4 or 8"),
         ({"array__spatial_bits": True}, r"array\.spatial_bits: got True"),
         ({"array__spatial_bits": 2.0}, r"array\.spatial_bits: got 2\.0"),
         ({"array__dot": "luts"}, r"array\.dot: got 'luts', allowed: lut6 or inferred"),
-        ({"array__speed": 1}, r"unknown key: got 'speed', allowed: rows, columns.*array in here"),
+        (
+            {"array__speed": 1},
+            r"unknown key: got 'speed', allowed: spatial.*array in here",
+        ),
         *(
             (
                 {"clock_mhz": wrong},
@@ -92,25 +117,11 @@ def test_a_file_is_read_like_a_preset(tmp_path: Path) -> None:
             for wrong in ("200", True, 0.999, 1000.5, float("nan"), float("inf"), [200])
         ),
         ({"clock_mhz": None}, r"missing key: got 'clock_mhz'.*top level in here"),
-        ({"array": 5}, r"array: got 5, allowed: a mapping with rows"),
+        ({"array": 5}, r"array: got 5, allowed: a mapping with spatial_bits"),
         ({"array__cluster_rows": 3}, r"array\.rows: got 16, allowed: a multiple of .*cluster_row"),
         ({"array__cluster_columns": 3}, r"array\.columns: got 8, allowed: a multiple"),
-        ({"array__lanes": 35}, r"array\.lanes: got 35, allowed: a multiple of block\.channels"),
-        ({"array__rows": 24, "array__columns": 16}, r"array\.rows: got 24, .*array\.columns"),
-        ({"precision__accumulator_bits": 37}, r"accumulator_bits: got 37, allowed: at least 40"),
-        ({"array__lanes": 1024}, r"array\.lanes: got 1024, allowed: fewer lanes"),
         ({"buffers__column_words": 31}, r"buffers\.column_words: got 31, allowed: at least 32"),
         ({"precision__max_bits": 15, "array__spatial_bits": 2}, r"precision\.max_bits: got 15"),
-        (
-            {
-                "block__channels": 3,
-                "array__rows": 4,
-                "array__cluster_rows": 4,
-                "array__columns": 4,
-                "array__cluster_columns": 4,
-            },
-            r"block\.channels: got 3, .*whole number of b",
-        ),
     ],
 )
 def test_mistakes_are_named(changes: dict, message: str) -> None:
@@ -129,8 +140,6 @@ def accepted(**changes: object) -> bool:
 @pytest.mark.parametrize(
     ("path", "low", "high", "others"),
     [
-        # 40: 2 * 16 bits, 7 for 72 lanes, a sign
-        ("precision__accumulator_bits", 40, 48, {}),
         ("precision__slots", 1, 256, {}),
         ("queues__commands", 2, 256, {}),
         ("queues__result_tiles", 2, 64, {}),
@@ -150,17 +159,6 @@ def accepted(**changes: object) -> bool:
 def test_bounds_themselves_are_allowed(path: str, low: int, high: int, others: dict) -> None:
     for value, allowed in ((low - 1, False), (low, True), (high, True), (high + 1, False)):
         assert accepted(**{path: value, **others}) is allowed, value
-
-
-@pytest.mark.parametrize(("spatial_bits", "most"), [(2, 455), (4, 291), (8, 258)])
-def test_as_many_lanes_as_a_dsp48e1_can_shift(spatial_bits: int, most: int) -> None:
-    """A total of t bits with its sign, shifted by 2 (16 - S) <= 16 + (25 - t)."""
-    for lanes in (most - 1, most, most + 1):
-        changes = {"array__spatial_bits": spatial_bits, "array__lanes": lanes}
-        # a lane group of its own for each lane: many, so large buffers
-        changes |= {"block__channels": 1, "buffers__plane_words": 65536}
-        assert accepted(**changes) is (lanes <= most)
-        assert accepted(**changes, array__accumulator="behavioural")
 
 
 def test_a_clock_need_not_be_a_whole_number() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from fractrain.hw.contract.commands import Convolve
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.flow.writes import column_write, plane_write
 from fractrain.hw.mac.array import results_layout
 from tests.harness import Bench
@@ -116,9 +117,9 @@ class Player:
 
     def tiles(self) -> Iterator[np.ndarray]:
         """The beats as matrices [M, N]; their cycles are checked."""
-        layout = results_layout(self.parameters)
+        layout = results_layout(self.parameters.array)
         array, count = self.parameters.array, self.parameters.beats_per_tile
-        width, offset = self.parameters.precision.accumulator_bits, layout["data"].offset
+        width, offset = SUM_BITS, layout["data"].offset
         clusters = self.parameters.column_clusters
         latency = self.bench.parameters["latency_cycles"]
         assert len(self.beats) == count * len(self.finishes)

@@ -2,11 +2,9 @@
 
 import pytest
 
-from fractrain.hw.feeder.feeder import WindowFeeder
 from tests.harness import run_bench
 from tests.hw.feeder.taking_feeder import TakingFeeder
-from tests.hw.machines import machine, small_machine
-from tests.hw.refusals import assert_refused
+from tests.hw.machines import machine
 
 
 @pytest.mark.parametrize(("spatial_bits", "words"), [(1, 288), (2, 151)])
@@ -27,7 +25,3 @@ def test_feeder(spatial_bits: int, words: int) -> None:
             "latency_cycles": feeder.feeder.latency_cycles,
         },
     )
-
-
-def test_other_sizes_are_refused() -> None:
-    assert_refused(lambda: WindowFeeder(small_machine(1)), "array.rows")

@@ -5,7 +5,6 @@ import pytest
 from fractrain.hw.fetch.stage import FetchStage
 from tests.harness import run_bench
 from tests.hw.machines import machine
-from tests.hw.refusals import assert_refused
 
 
 # depths that are no powers of two in the second
@@ -25,7 +24,3 @@ def test_fetch_stage(spatial_bits: int, plane_words: int, column_words: int) -> 
         "tests.hw.fetch.bench_fetch_stage",
         parameters=parameters.to_mapping(),
     )
-
-
-def test_other_machines_are_refused() -> None:
-    assert_refused(lambda: FetchStage(machine(array__lanes=64)), r"array\.lanes")

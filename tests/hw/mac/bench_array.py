@@ -3,7 +3,7 @@
 import cocotb
 import numpy as np
 
-from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.contract.parameters import ArrayParameters
 from tests.harness import Bench, testbench
 from tests.hw.mac.passes import Operand, Stimulus, Tile, read_tiles
 
@@ -11,9 +11,8 @@ TILES = 25
 MAX_BITS = 6
 
 
-def random_tiles(bench: Bench, parameters: Parameters, count: int) -> list[Tile]:
+def random_tiles(bench: Bench, array: ArrayParameters, count: int) -> list[Tile]:
     rng = np.random.default_rng(bench.random.getrandbits(64))
-    array = parameters.array
 
     def operand(slices: int, vectors: int) -> Operand:
         bits, signed = int(rng.integers(1, MAX_BITS + 1)), bool(rng.integers(2))
@@ -41,22 +40,22 @@ async def play(bench: Bench, stimulus: Stimulus) -> np.ndarray:
     return np.frombuffer(b"".join(results), np.uint8).reshape(-1, size)
 
 
-def stimulus_of(bench: Bench, parameters: Parameters, bubbles: float) -> Stimulus:
-    return Stimulus(parameters, np.random.default_rng(bench.random.getrandbits(64)), bubbles)
+def stimulus_of(bench: Bench, array: ArrayParameters, bubbles: float) -> Stimulus:
+    return Stimulus(array, np.random.default_rng(bench.random.getrandbits(64)), bubbles)
 
 
 async def check_products(bench: Bench, count: int, bubbles: float) -> None:
-    parameters = parse_parameters(bench.parameters["machine"])
+    array = ArrayParameters(**bench.parameters["array"])
     latency = bench.parameters["latency_cycles"]
-    tiles = random_tiles(bench, parameters, count)
-    stimulus = stimulus_of(bench, parameters, bubbles)
+    tiles = random_tiles(bench, array, count)
+    stimulus = stimulus_of(bench, array, bubbles)
     for tile in tiles:
         stimulus.add(tile)
-    stimulus.drain(latency + parameters.beats_per_tile)
+    stimulus.drain(latency + array.beats_per_tile)
     results = await play(bench, stimulus)
     starts = [cycle + latency for cycle in stimulus.last_cycles]
-    for tile, got in zip(tiles, read_tiles(parameters, results, starts), strict=True):
-        assert np.array_equal(got, tile.product(parameters.array.spatial_bits)), tile
+    for tile, got in zip(tiles, read_tiles(array, results, starts), strict=True):
+        assert np.array_equal(got, tile.product(array.spatial_bits)), tile
 
 
 @testbench(cycle_limit=40_000)
@@ -69,13 +68,13 @@ async def products_with_bubbles(bench: Bench, bubbles: float) -> None:
 @testbench(cycle_limit=10_000)
 async def reset_silences_results(bench: Bench) -> None:
     """What was on its way at a reset never comes out; what is issued after it does."""
-    parameters = parse_parameters(bench.parameters["machine"])
-    stimulus = stimulus_of(bench, parameters, bubbles=0)
-    for tile in random_tiles(bench, parameters, 3):
+    array = ArrayParameters(**bench.parameters["array"])
+    stimulus = stimulus_of(bench, array, bubbles=0)
+    for tile in random_tiles(bench, array, 3):
         stimulus.add(tile)
     await play(bench, stimulus)
     await bench.reset()
-    quiet = stimulus_of(bench, parameters, bubbles=0)
+    quiet = stimulus_of(bench, array, bubbles=0)
     quiet.drain(2 * bench.parameters["latency_cycles"])
-    read_tiles(parameters, await play(bench, quiet), [])
+    read_tiles(array, await play(bench, quiet), [])
     await check_products(bench, 5, bubbles=0.3)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.parameters import ArrayParameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.mac.array import results_layout
 from fractrain.hw.mac.cluster import pass_control_layout
 from tests.hw.mac.digits import pack, planes_of
@@ -60,8 +61,8 @@ class Tile:
 class Stimulus:
     """Cycles of control, rows and columns, to be played into an array; grows tile by tile."""
 
-    def __init__(self, parameters: Parameters, rng: np.random.Generator, bubbles: float) -> None:
-        self._parameters, self._rng, self._bubbles = parameters, rng, bubbles
+    def __init__(self, array: ArrayParameters, rng: np.random.Generator, bubbles: float) -> None:
+        self._array, self._rng, self._bubbles = array, rng, bubbles
         self._fields: list[dict[str, int]] = []
         self._rows: list[np.ndarray] = []
         self._columns: list[np.ndarray] = []
@@ -69,7 +70,7 @@ class Stimulus:
         self.last_cycles: list[int] = []
 
     def add(self, tile: Tile) -> None:
-        planes = self._parameters.array.spatial_bits
+        planes = self._array.spatial_bits
         rows, row_enable, row_negative, _ = tile.rows.digits(planes)
         columns, column_enable, column_negative, _ = tile.columns.digits(planes)
         slices, row_digits, column_digits = len(rows), rows.shape[1], columns.shape[1]
@@ -90,7 +91,7 @@ class Stimulus:
             }
             self._append(fields, rows[part, i], columns[part, j], absent=True)
         self.last_cycles.append(len(self) - 1)
-        self._idle_until = len(self) - 1 + self._parameters.beats_per_tile
+        self._idle_until = len(self) - 1 + self._array.beats_per_tile
 
     def drain(self, cycles: int) -> None:
         for _ in range(cycles):
@@ -100,7 +101,7 @@ class Stimulus:
         return len(self._fields)
 
     def ports(self) -> dict[str, np.ndarray]:
-        layout = pass_control_layout(self._parameters)
+        layout = pass_control_layout(self._array)
         control = np.zeros(len(self), np.int64)
         for name, field in layout:
             control |= np.array([int(each[name]) << field.offset for each in self._fields])
@@ -112,10 +113,10 @@ class Stimulus:
 
     def _bubble(self) -> None:
         """A cycle without a pass: everything but ``valid`` is anything."""
-        array = self._parameters.array
+        array = self._array
         fields = {
             name: int(self._rng.integers(0, 1 << field.width))
-            for name, field in pass_control_layout(self._parameters)
+            for name, field in pass_control_layout(self._array)
         }
         shape = (array.spatial_bits, array.lanes)
         rows, columns = (
@@ -144,30 +145,30 @@ class Stimulus:
 
 
 def read_tiles(
-    parameters: Parameters, results: np.ndarray, starts: Iterable[int]
+    array: ArrayParameters, results: np.ndarray, starts: Iterable[int]
 ) -> list[np.ndarray]:
     """Matrices [M, N] of the tiles whose beat 0 is in the cycles ``starts``.
 
     Fails unless ``valid`` and ``last`` are set in the cycles in which they must be and in no
     other.
     """
-    layout = results_layout(parameters)
+    layout = results_layout(array)
     if results.ndim == 1:  # a port of one word
         results = results[:, None].view(np.uint8)
     bits = np.unpackbits(results, axis=1, bitorder="little")
-    beats = parameters.beats_per_tile
+    beats = array.beats_per_tile
     starts = np.fromiter(starts, np.int64)
     busy = (starts[:, None] + np.arange(beats)).ravel()
     assert np.array_equal(np.flatnonzero(bits[:, layout["valid"].offset]), busy)
     ends = np.flatnonzero(bits[:, layout["valid"].offset] & bits[:, layout["last"].offset])
     assert np.array_equal(ends, starts + beats - 1)
 
-    width = parameters.precision.accumulator_bits
-    offset, count = layout["data"].offset, parameters.results_per_beat
+    width = SUM_BITS
+    offset, count = layout["data"].offset, array.results_per_beat
     fields = bits[busy, offset : offset + count * width].reshape(-1, beats, count, width)
     values = fields.astype(np.int64) @ (1 << np.arange(width))
     values = (values << (64 - width)) >> (64 - width)
     # [tile, beat, row, cluster] → [tile, row, cluster, beat]: columns are clusters of beats
-    values = values.reshape(-1, beats, parameters.array.rows, parameters.column_clusters)
-    matrix = (parameters.array.rows, parameters.array.columns)
+    values = values.reshape(-1, beats, array.rows, array.column_clusters)
+    matrix = (array.rows, array.columns)
     return list(values.transpose(0, 2, 3, 1).reshape(-1, *matrix))

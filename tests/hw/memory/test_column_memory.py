@@ -5,7 +5,6 @@ import pytest
 from fractrain.hw.memory.column_memory import ColumnMemory
 from tests.harness import run_bench
 from tests.hw.machines import machine
-from tests.hw.refusals import assert_refused
 
 
 @pytest.mark.parametrize("spatial_bits", [1, 4])
@@ -17,7 +16,3 @@ def test_reads_and_writes(spatial_bits: int) -> None:
         "tests.hw.memory.bench_column_memory",
         parameters={"machine": parameters.to_mapping()},
     )
-
-
-def test_other_geometries_are_refused() -> None:
-    assert_refused(lambda: ColumnMemory(machine(array__lanes=64)), r"array\.lanes")

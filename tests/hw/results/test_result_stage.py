@@ -4,8 +4,7 @@ import pytest
 
 from fractrain.hw.results.stage import ResultStage
 from tests.harness import run_bench
-from tests.hw.machines import machine, small_machine
-from tests.hw.refusals import assert_refused
+from tests.hw.machines import machine
 
 MODULE = "tests.hw.results.bench_result_stage"
 
@@ -22,6 +21,9 @@ def run(testcase: str, stores: int = 24, **changes: object) -> None:
             "machine": parameters.to_mapping(),
             "stores": stores,
             "latency": stage.latency_cycles,
+            "raw_latency": stage.raw_latency_cycles,
+            "planes_latency": stage.planes_latency_cycles,
+            "task_interval": stage.task_interval_cycles,
         },
         testcase=testcase,
     )
@@ -53,8 +55,3 @@ def test_planes_side_by_side_and_other_clusters(planes: int, columns: int) -> No
         array__cluster_columns=columns,
         array__accumulator="behavioural",
     )
-
-
-def test_sizes_that_the_engine_cannot_do_are_refused() -> None:
-    sizes = r"array\.rows|block\.channels|array\.columns"
-    assert_refused(lambda: ResultStage(small_machine(1)), sizes)

@@ -65,7 +65,7 @@ def _machines() -> Iterator[WrongInput]:
         "clock too fast": ("clock_mhz: 200", "clock_mhz: 333.333", "clock_mhz: got 333.333"),
         "clock of no PLL": ("clock_mhz: 200", "clock_mhz: 180", "nearest: 166.667, 200"),
         "clock that stands": ("clock_mhz: 200", "clock_mhz: 0", "clock_mhz: got 0"),
-        "rows": ("rows: 16\n", "rows: 32\n", "array.rows: got 32"),
+        "rows": ("array:\n", "array:\n  rows: 16\n", "array.rows: got 16, .*delete array.rows"),
         "no number": ("plane_words: 512", "plane_words: many", "buffers.plane_words: got 'many'"),
     }
     for name, (old, new, says) in changes.items():

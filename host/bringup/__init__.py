@@ -1,0 +1,1 @@
+"""The board proved stage by stage, by programs whose results are known."""
