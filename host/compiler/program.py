@@ -34,7 +34,7 @@ class Program:
     """Steps as a command stream, and the memory that it works on.
 
     Members: ``steps``; ``commands[n, 32]`` bytes, at ``program_address``; ``base_address`` of the
-    memory, ``memory_bytes`` its size.
+    memory, ``memory_bytes`` its size; ``slots`` of the precision table, by those of `template`.
 
     Tensors are laid out for ``stored_bits`` of the steps. What is in memory may have fewer bits, a
     slot of the precision table may say still fewer, and both may change from run to run: a program
@@ -50,27 +50,38 @@ class Program:
         size = made.end + len(self.commands) * COMMAND_BYTES - base_address
         self.memory_bytes = align(parameters, size)
         self._compiled, self._tensors, self._log = made.compiled, made.tensors, made.log
-        self._as_compiled = made.commands
-        self._slots: Mapping[int, int] = {}
+        self._as_compiled = tuple(made.commands)
+        self._template: Program | None = None
+        self.slots: Mapping[int, int] = {step.slot: step.slot for step in steps}
 
     def in_slots(self, slots: Mapping[int, int]) -> Program:
-        """The same program with other entries of the precision table: old number → new number."""
+        """The same program with other entries of the precision table: old number → new number.
+
+        Its `template` is this program.
+        """
         for number in slots.values():
             check_slot("slots", number, self.parameters)
         other = copy.copy(self)
-        other._slots = {step.slot: slots.get(step.slot, step.slot) for step in self.steps}
-        other.steps = tuple(replace(step, slot=other._slots[step.slot]) for step in self.steps)
+        other._template = self
+        other.slots = {slot: slots.get(slot, slot) for slot in self.slots}
+        other.steps = tuple(replace(step, slot=other.slots[step.slot]) for step in self.steps)
         other.commands = self.commands.copy()
-        for before, after in other._slots.items():
+        for before, after in other.slots.items():
             other.commands[self.commands[:, SLOT_BYTE] == before, SLOT_BYTE] = after
         return other
 
     @property
+    def template(self) -> Program:
+        """The program that this one is in other slots, or itself; ``slots`` of it are these."""
+        return self._template or self
+
+    @property
     def decoded(self) -> tuple[Command, ...]:
         """``commands`` as objects."""
+        if self._template is None:
+            return self._as_compiled
         return tuple(
-            replace(each, slot=self._slots.get(each.slot, each.slot)) if self._slots else each
-            for each in self._as_compiled
+            replace(each, slot=self.slots.get(each.slot, each.slot)) for each in self._as_compiled
         )
 
     @property

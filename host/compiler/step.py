@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fractrain.host.compiler.geometry import Geometry
 from fractrain.host.compiler.results import Destination, Planes, Raw
+from fractrain.host.graph.convolution import operand_shapes
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass, check_bits
@@ -41,25 +42,21 @@ class Step:
     @property
     def row_shape(self) -> tuple[int, ...]:
         """Of the first operand."""
-        return self.geometry.errors if self.pass_ is Pass.ERROR else self.geometry.activations
+        return operand_shapes(self.pass_, self.geometry)[0]
 
     @property
     def column_shape(self) -> tuple[int, ...]:
         """Of the second."""
-        return self.geometry.errors if self.pass_ is Pass.GRADIENT else self.geometry.weights
+        return operand_shapes(self.pass_, self.geometry)[1]
 
     @property
     def result_shape(self) -> tuple[int, ...]:
-        if self.pass_ is Pass.FORWARD:
-            return self.geometry.errors
-        return self.geometry.activations if self.pass_ is Pass.ERROR else self.geometry.weights
+        return operand_shapes(self.pass_, self.geometry)[2]
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates, those with padding included."""
-        g = self.geometry
-        height, width = g.output
-        return g.images * height * width * g.filters * g.channels * g.kernel[0] * g.kernel[1]
+        return self.geometry.macs
 
 
 def check_steps(steps: Sequence[Step], parameters: Parameters) -> None:
@@ -67,6 +64,9 @@ def check_steps(steps: Sequence[Step], parameters: Parameters) -> None:
     bits: dict[str, tuple[int, bool]] = {}
     for step in steps:
         check_slot("step.slot", step.slot, parameters)
+        if step.geometry.groups > 1:
+            allowed = "1: the machine multiplies every channel with every filter"
+            raise ParameterError(f"groups of {step.result}", step.geometry.groups, allowed)
         names = step.row, step.column
         for name, width, signed in zip(names, step.stored_bits, step.signed, strict=True):
             check_bits("step.stored_bits", width, maximum=parameters.precision.max_bits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fractrain.host.accelerator import Accelerator, find_backend
-from fractrain.host.networks.resnet import depth_of
+from fractrain.host.networks.registry import check_model
 from fractrain.host.plugins.option import option_name
 from fractrain.host.runs.options import RunOptions
 from fractrain.hw.contract.errors import ParameterError
@@ -16,7 +16,7 @@ DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("local", "simulated")}
 
 def check_options(given: RunOptions) -> None:
     """Raise `ParameterError` for the first option that does not go with another one."""
-    depth_of(given.model)
+    check_model(given.model)
     for name, allowed in _contradictions(given):
         value = given.method_options.get(name, getattr(given, name, None))
         raise ParameterError(option_name(name), value, allowed)
