@@ -39,6 +39,7 @@ from fractrain.host.graph.convolution import Convolution, usual_convolution
 from fractrain.host.graph.geometry import Geometry
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.skipping import is_skipped
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine_work import MachineWork, ProgramRun
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Quantized
@@ -243,6 +244,12 @@ class Accelerator(ABC):
         return self._multiply(convolution, *operands)
 
     # -- whole steps of training -----------------------------------------------------------
+
+    def prepare(self, graph: StepGraph) -> None:  # noqa: B027  most have nothing to do
+        """Get ready for the pieces of ``graph``, which is going to be carried out.
+
+        Raises `ParameterError` for a step that this machine cannot do.
+        """
 
     def run_piece(
         self, piece: Piece, operands: Mapping[str, Integers], table: Sequence[Precision]

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fractrain.host.graph.pieces import Piece
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Array
 from fractrain.hw.contract.precision import Precision
@@ -60,6 +61,12 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def errors(self, x: Array, bits: int | None, rounding: Any) -> Operand: ...
+
+    def prepare(self, graph: StepGraph) -> None:  # noqa: B027  most have nothing to do
+        """Get ready for the pieces of ``graph``, which is going to be carried out.
+
+        Raises `ParameterError` for a step that what multiplies cannot do.
+        """
 
     @abstractmethod
     def run_piece(

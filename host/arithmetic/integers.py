@@ -20,6 +20,7 @@ import numpy as np
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.arithmetic.arithmetic import Arithmetic
 from fractrain.host.graph.pieces import Piece
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.numerics.quantization import (
     WIDEST_NARROW_WEIGHT,
     Array,
@@ -68,6 +69,9 @@ class IntegerArithmetic(Arithmetic):
 
     def errors(self, x: Array, bits: int | None, rounding: Any) -> Quantized:
         return self.elementwise.quantize_errors(x, _known(bits), rounding)
+
+    def prepare(self, graph: StepGraph) -> None:
+        self._accelerator.prepare(graph)
 
     def run_piece(
         self, piece: Piece, operands: Mapping[str, Quantized], table: Sequence[Precision]

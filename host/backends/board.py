@@ -127,8 +127,11 @@ class BoardAccelerator(DrivenAccelerator):
     def driver(self) -> Driver:
         return self._device.driver
 
-    def _write(self, program: Program, image: NDArray[np.uint8]) -> None:
-        self._device.buffer.write(image)
+    def _room(self, program: Program) -> NDArray[np.uint8]:
+        return self._device.buffer.room(program.memory_bytes)
+
+    def _written(self, program: Program) -> None:
+        self._device.buffer.written(program.memory_bytes)
 
     def _read(self, program: Program) -> NDArray[np.uint8]:
         return self._device.buffer.read(program.memory_bytes)

@@ -125,6 +125,7 @@ class DmaBuffer:
                 f"{UNCACHED_MODE} for a mapping past the caches (sync-mode in the device tree)",
             )
         self._memory = self._map(cached)
+        self._staged = np.zeros(0, np.uint8)
         self._past: SharedMemory | None = None
         self._guard: CacheGuard | None = None
         if cached and place.sync_mode & 3 == UNCACHED_MODE:
@@ -162,13 +163,33 @@ class DmaBuffer:
     def size(self) -> int:
         return self.place.size
 
+    def room(self, size: int) -> NDArray[np.uint8]:
+        """The first ``size`` bytes, to be filled; the device sees them from `written` on.
+
+        Past the caches it is ordinary memory, which `written` copies in one go: that memory takes
+        no unaligned access, and whoever fills it makes some.
+        """
+        if self.cached:
+            return self.data[:size]
+        if len(self._staged) < size:
+            self._staged = np.zeros(size, np.uint8)
+        return self._staged[:size]
+
     def write(self, image: NDArray[np.uint8]) -> None:
         """Put ``image`` at the beginning of the buffer, where the device sees it from now on.
 
+        Raises as `written` does.
+        """
+        self.room(len(image))[:] = image
+        self.written(len(image))
+
+    def written(self, size: int) -> None:
+        """`room` of ``size`` has been filled.
+
         Raises `StaleCaches` if memory has something else then.
         """
-        size = len(image)
-        self.data[:size] = image
+        if not self.cached:
+            self.data[:size] = self._staged[:size]
         if self._guard is None:
             self.for_device(0, size)
             return
@@ -177,7 +198,7 @@ class DmaBuffer:
         self._guard.check_written(size)
 
     def read(self, size: int) -> NDArray[np.uint8]:
-        """The first ``size`` bytes as the device has left them; valid until the next `write`.
+        """The first ``size`` bytes as the device has left them; valid until the next `room`.
 
         Past the caches it is a copy, made in one go: that memory takes no unaligned access, and
         whoever takes results apart makes some. Raises `StaleCaches` if memory has something else

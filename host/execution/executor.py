@@ -86,7 +86,8 @@ class Executor:
     longer; its memory is used again where that reader can (`Run.own`). Convolutions between which
     there is nothing to do go to the arithmetic together.
 
-    Raises `ParameterError` for an operation that it does not know.
+    Raises `ParameterError` for an operation that it does not know, and for a step that the
+    arithmetic's machine cannot do.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Executor:
     ) -> None:
         self.graph, self.arithmetic, self.selector = graph, arithmetic, selector
         self._observer = observer
+        arithmetic.prepare(graph)
         self._parameters = {each.name: each for each in network.parameters()}
         self._statistics = {each.name: each for each in network.statistics()}
         forward, backward = graph.forward_pieces, graph.backward_pieces

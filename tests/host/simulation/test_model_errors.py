@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.cli.calibrate import ABOUT_ERRORS
-from fractrain.host.cli.model_errors import REASON, model_errors_text
+from fractrain.host.simulation.calibration import ABOUT_ERRORS
+from fractrain.host.simulation.model_errors import REASON, model_errors_text
 
 
 def test_small_errors_need_no_reason() -> None:

@@ -1,8 +1,7 @@
-"""`fractrain simulate --trace`: the signals of the simulation, in a file for viewers."""
+"""The signals of a simulation, in a file for viewers."""
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.files.atomic import writing
-from fractrain.host.files.outputs import check_files
 from fractrain.host.reports.units import BYTES
 from fractrain.hw.contract.errors import DataError, FractrainError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
@@ -19,35 +17,18 @@ from fractrain.sim.cosim.waveform import Form, Waveform
 CYCLES = re.compile(r"([0-9]{0,12}):([0-9]{0,12})")
 
 
-def add_trace(parser: argparse._ActionsContainer) -> None:
-    """``--trace`` and ``--trace-cycles``."""
-    parser.add_argument(
-        "--trace",
-        type=Path,
-        metavar="FILE.fst",
-        help="record all signals, for Surfer or GTKWave; FILE.vcd: as text, much larger",
-    )
-    parser.add_argument(
-        "--trace-cycles",
-        metavar="FROM:TO",
-        help="only cycles FROM to TO - 1, either may be left out (default: all)",
-    )
+def open_waveform(path: Path | None, cycles: str | None) -> Waveform | None:
+    """What records the signals of ``cycles`` (``FROM:TO``, None: all) for the file ``path``; None
+    without one.
 
-
-def open_waveform(args: argparse.Namespace) -> Waveform | None:
-    """What records the signals, if that was asked for.
-
-    Raises `ParameterError` for a file or cycles that cannot be meant, `DataError` if nothing can
-    be written there, `MissingToolError` if the format needs a package that is not installed.
+    Raises `ParameterError` for a file or cycles that cannot be meant, `MissingToolError` if the
+    format needs a package that is not installed.
     """
-    if args.trace is None:
-        if args.trace_cycles is not None:
-            raise ParameterError("trace-cycles", args.trace_cycles, "with --trace FILE only")
+    if path is None:
+        if cycles is not None:
+            raise ParameterError("trace-cycles", cycles, "with --trace FILE only")
         return None
-    form, first, end = Form.of(args.trace), 0, None
-    if args.trace_cycles is not None:
-        first, end = _parse_cycles(args.trace_cycles)
-    check_files(args.trace)
+    form, (first, end) = Form.of(path), (0, None) if cycles is None else _parse_cycles(cycles)
     return Waveform(form, first, end)
 
 

@@ -1,18 +1,16 @@
-"""What `fractrain simulate` runs: every convolution of a step alone, then all as one program."""
+"""Every convolution of a training step on the RTL, alone, then all of them as one program."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fractrain.host.accelerator import Accelerator
 from fractrain.host.backends.cosim import CosimAccelerator
-from fractrain.host.backends.recording import RecordedCall
-from fractrain.host.cli.simulate_report import Measured, Report
+from fractrain.host.simulation.measuring import Measured, measure
 from fractrain.host.simulation.programs import Job, ResultForm, make_job
-from fractrain.host.simulation.step import TrainingStep
+from fractrain.host.simulation.report import Report
+from fractrain.host.simulation.step import Executed, TrainingStep
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cosim.waveform import Waveform
-from fractrain.sim.cycles import predict
 from fractrain.sim.memory_model import MemoryModel
 
 WHOLE = "the whole step"
@@ -41,24 +39,24 @@ class StepSimulation:
 
     def run(self, waveform: Waveform | None) -> Report:
         """Simulate; the waveform is complete afterwards."""
-        calls, rows = self._training.calls, []
+        convolutions, rows = self._training.convolutions, []
         self._say("compiling the programs and, unless it is cached, the RTL")
-        whole = self._job(calls)
+        whole = self._job(convolutions)
         machine = CosimAccelerator(
             self._parameters, memory=self._memory, waveform=waveform, watch=self._watch
         )
         with machine:
-            for number, call in enumerate(calls, 1):
-                name = f"{call.name}, {call.pass_.label}"
-                self._begin(machine, name, f"{number} of {len(calls)}: {name}")
-                rows.append((call, self._measure(machine, self._job([call]))))
+            for number, executed in enumerate(convolutions, 1):
+                name = f"{executed.layer}, {executed.pass_.label}"
+                self._begin(machine, name, f"{number} of {len(convolutions)}: {name}")
+                rows.append((executed, self._measure(machine, self._job([executed]))))
             self._begin(machine, WHOLE, f"{WHOLE} in one command stream")
             total = self._measure(machine, whole)
             self.cycles = machine.clock_cycles
         return Report(self._parameters, rows, total)
 
-    def _job(self, calls: Sequence[RecordedCall]) -> Job:
-        return make_job(self._parameters, self._training, calls, self._form)
+    def _job(self, convolutions: Sequence[Executed]) -> Job:
+        return make_job(self._parameters, self._training, convolutions, self._form)
 
     def _begin(self, machine: CosimAccelerator, name: str, what: str) -> None:
         self.begins[name] = machine.clock_cycles
@@ -66,24 +64,7 @@ class StepSimulation:
         self._say(what)
 
     def _measure(self, machine: CosimAccelerator, job: Job) -> Measured:
-        return measure(machine, job, self._training, self._memory)
+        return measure(machine, job, self._training.table, self._memory)
 
     def _watch(self, cycles: int) -> None:
         self._say(f"{self._what}: {cycles:,} cycles so far")
-
-
-def measure(
-    machine: Accelerator, job: Job, training: TrainingStep, memory: MemoryModel
-) -> Measured:
-    """Run ``job``, compare its results, and ask the cycle model what it expects."""
-    precisions = dict(enumerate(training.precisions))
-    before = machine.counters
-    job.check(machine.run(job.program, job.operands, precisions))
-    predicted = predict(
-        machine.parameters,
-        job.program.decoded,
-        precisions,
-        memory,
-        program_address=job.program.program_address,
-    )
-    return Measured(machine.counters - before, predicted)

@@ -1,32 +1,28 @@
-"""`fractrain calibrate --run`: the programs that a training run logged, beside the cycle model."""
+"""The programs that a training run logged, as measured, beside the cycle model."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.cli.model_errors import model_errors_text
 from fractrain.host.compiler import Geometry, Step, compile_program
-from fractrain.host.files.outputs import progress, write_text
 from fractrain.host.files.regular import read_object
+from fractrain.host.modelling.predictions import predicted
 from fractrain.host.reports.records import needed_number, read_lines
-from fractrain.host.reports.run import CONFIG, find_run
+from fractrain.host.reports.run import CONFIG
+from fractrain.host.simulation.measuring import STALLS, memory_model
+from fractrain.host.simulation.model_errors import model_errors_text
 from fractrain.host.training.run_directory import PROGRAMS
 from fractrain.hw.contract.errors import DataError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision
-from fractrain.hw.contract.tables import terminal_table
-from fractrain.sim.cycles import predict
 from fractrain.sim.memory_model import MemoryModel
 
-MEMORIES = ("ideal", "ddr")
-STALLS = ("operand", "result", "memory", "token")
-HEADS = (
+HEADS: Sequence[str] = (
     *("pass", "layer", "bits", "programs", "measured", "modelled", "error"),
     *("stalled, measured", "modelled"),
 )
@@ -66,43 +62,47 @@ class Logged:
         self.cycles += Cycles(1, needed_number(entry, "cycles", where), stalls)
 
 
-def calibrate_run(args: argparse.Namespace) -> int:
-    """Read, model, print, write."""
-    folder = find_run(args.run, args.runs)
+@dataclass(frozen=True)
+class Comparison:
+    """``rows`` of the table under `HEADS`, and what to read beside it."""
+
+    rows: list[list[str]]
+    remark: str
+
+
+def compare_run(folder: Path, memory: str | None, say: Callable[[str], None]) -> Comparison:
+    """The programs that the run in ``folder`` logged: as measured, and on the cycle model.
+
+    ``memory``: one of `measuring.MEMORIES`; None: as the run's machine has it.
+
+    Raises `DataError` for a run that logged none, or whose files are damaged.
+    """
     config = read_object(folder / CONFIG)
     parameters = parse_parameters(config.get("machine"), source=str(folder / CONFIG))
     source = config.get("measured_as") or "of a machine"
-    memory = args.memory or ("ideal" if source == "RTL cycles" else "ddr")
+    memory = memory or ("ideal" if source == "RTL cycles" else "ddr")
     programs = read_programs(folder / PROGRAMS)
-    models = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(parameters.clock_mhz)}
-    say = progress()
+    model = memory_model(memory, parameters)
     rows = []
     errors: dict[str, float] = {}
     totals: dict[str, Cycles] = defaultdict(Cycles)
     for number, logged in enumerate(programs, 1):
         say(f"{number} of {len(programs)}")
-        cycles = _with_model(logged, parameters, models[memory])
+        cycles = _with_model(logged, parameters, model)
         kind = " + ".join(step.pass_.label for step in logged.steps)
         totals[kind] += cycles
         layer, bits = _described(logged)
         errors[f"{kind}, {layer}"] = cycles.error
         rows.append(_row(kind, layer, bits, cycles))
-    say("")
-    for kind, cycles in totals.items():
-        rows.append(_row(kind, "all", "", cycles))
+    rows += [_row(kind, "all", "", cycles) for kind, cycles in totals.items()]
     whole = sum(totals.values(), start=Cycles())
     rows.append(_row("all", "all", "", whole))
-    print(terminal_table(HEADS, rows))
     remark = (
         f"Cycles of a program, measured ({source}), and as the cycle model has "
         f"them with {memory} memory; means over the programs of a row. Stalled: of all cycles. "
         + model_errors_text(errors, whole.error, "all programs together,")
     )
-    print(remark)
-    if args.out:
-        write_text(args.out, _markdown(args, folder, remark, rows))
-        print(f"\ntable: {args.out}")
-    return 0
+    return Comparison(rows, remark)
 
 
 def read_programs(path: Path) -> list[Logged]:
@@ -148,13 +148,7 @@ def _logged(convolutions: Any, where: str) -> Logged:
 def _with_model(logged: Logged, parameters: Parameters, memory: MemoryModel) -> Cycles:
     """What was measured, and the same programs on the cycle model."""
     program = compile_program(parameters, logged.steps)
-    found = predict(
-        parameters,
-        program.decoded,
-        logged.precisions,
-        memory,
-        program_address=program.program_address,
-    )
+    found = predicted(program, logged.precisions, memory)
     stalled = sum(found.total(f"STALL_{name.upper()}") for name in STALLS)
     programs = logged.cycles.programs
     modelled = Cycles(modelled=programs * found.cycles, modelled_stalled=programs * stalled)
@@ -186,21 +180,3 @@ def _row(kind: str, layer: str, bits: str, cycles: Cycles) -> list[str]:
         f"{100 * cycles.stalled / cycles.measured:.1f} %",
         f"{100 * cycles.modelled_stalled / cycles.modelled:.1f} %",
     ]
-
-
-def _markdown(
-    args: argparse.Namespace, folder: Path, remark: str, rows: Sequence[Sequence[str]]
-) -> str:
-    lines = [
-        f"# Programs of the run {folder.name}, measured beside modelled",
-        "",
-        f"{remark} Made by",
-        "",
-        f"    fractrain calibrate --run {args.run} --out {args.out}",
-        "",
-        "| " + " | ".join(HEADS) + " |",
-        "|" + "---|" * len(HEADS),
-        *("| " + " | ".join(row) + " |" for row in rows),
-        "",
-    ]
-    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What `fractrain simulate` shows: measured cycles beside predicted ones."""
+"""What the simulation of a step showed: measured cycles beside predicted ones."""
 
 from __future__ import annotations
 
@@ -6,32 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fractrain.host.backends.recording import RecordedCall
-from fractrain.host.cli.model_errors import model_errors_text
 from fractrain.host.counters import Counters
 from fractrain.host.reports.units import BYTES, SECONDS
-from fractrain.host.simulation.roofline import Point
-from fractrain.host.simulation.step import geometry_text, useful_bit_products
+from fractrain.host.simulation.measuring import STALLS, Measured
+from fractrain.host.simulation.model_errors import model_errors_text
+from fractrain.host.simulation.roofline import Point, roofline, roofs_of
+from fractrain.host.simulation.step import Executed
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass
 from fractrain.hw.contract.tables import terminal_table
-from fractrain.sim.cycles import Prediction
 from fractrain.sim.memory_model import BEAT_BYTES, MemoryModel
-
-STALLS = ("operand", "result", "memory", "token")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Counters of the RTL, and what the cycle model says of the same program."""
-
-    counters: Counters
-    predicted: Prediction
-
-    @property
-    def model_error(self) -> float:
-        """Relative error of the predicted cycles."""
-        return self.predicted.cycles / self.counters.cycles - 1
 
 
 @dataclass(frozen=True)
@@ -39,34 +23,34 @@ class Report:
     """``rows``: every convolution alone; ``total``: all of them in one command stream."""
 
     parameters: Parameters
-    rows: Sequence[tuple[RecordedCall, Measured]]
+    rows: Sequence[tuple[Executed, Measured]]
     total: Measured
 
-    def _figures(self, calls: Sequence[RecordedCall], measured: Measured) -> dict[str, float]:
+    def _figures(self, convolutions: Sequence[Executed], measured: Measured) -> dict[str, float]:
         """Utilization and GOPS (two operations a MAC) at the configured clock."""
         cycles = measured.counters.cycles
-        useful = sum(useful_bit_products(call) for call in calls)
+        useful = sum(executed.bit_products for executed in convolutions)
         seconds = cycles / (self.parameters.clock_mhz * 1e6)
         return {
             "utilization": useful / (cycles * self.parameters.bit_products_per_cycle),
-            "gops": 2 * sum(call.macs for call in calls) / seconds / 1e9,
+            "gops": 2 * sum(executed.macs for executed in convolutions) / seconds / 1e9,
         }
 
     @property
-    def calls(self) -> list[RecordedCall]:
-        return [call for call, _ in self.rows]
+    def convolutions(self) -> list[Executed]:
+        return [executed for executed, _ in self.rows]
 
     def table(self) -> str:
         """One line for each convolution."""
         lines = []
-        for call, measured in self.rows:
-            figures = self._figures([call], measured)
+        for executed, measured in self.rows:
+            figures = self._figures([executed], measured)
             lines.append(
                 [
-                    call.name,
-                    call.pass_.label,
-                    geometry_text(call),
-                    f"{call.bits[0]}x{call.bits[1]}",
+                    executed.layer,
+                    executed.pass_.label,
+                    executed.geometry_text,
+                    f"{executed.bits[0]}x{executed.bits[1]}",
                     *self._cells(measured, figures),
                 ]
             )
@@ -82,9 +66,9 @@ class Report:
             tiles that are not full leave of it
         share : of all busy cycles
         """
-        groups: dict[str, list[tuple[RecordedCall, Measured]]] = {}
+        groups: dict[str, list[tuple[Executed, Measured]]] = {}
         for row in self.rows:
-            groups.setdefault(geometry_text(row[0]), []).append(row)
+            groups.setdefault(row[0].geometry_text, []).append(row)
         found = []
         for geometry, rows in sorted(groups.items(), key=lambda group: -_busy(group[1])):
             found.append({"geometry": geometry, "pass": "all", **self._together(rows)})
@@ -95,8 +79,8 @@ class Report:
                     found.append({"geometry": geometry, "pass": pass_.label, **each})
         return found
 
-    def _together(self, rows: Sequence[tuple[RecordedCall, Measured]]) -> dict[str, Any]:
-        useful = sum(useful_bit_products(call) for call, _ in rows)
+    def _together(self, rows: Sequence[tuple[Executed, Measured]]) -> dict[str, Any]:
+        useful = sum(executed.bit_products for executed, _ in rows)
         cycles, busy = sum(measured.counters.cycles for _, measured in rows), _busy(rows)
         per_cycle = self.parameters.bit_products_per_cycle
         return {
@@ -139,7 +123,7 @@ class Report:
     def summary(self, config: str, seconds: float) -> str:
         """The whole step, in words."""
         counters, clock = self.total.counters, self.parameters.clock_mhz
-        figures = self._figures(self.calls, self.total)
+        figures = self._figures(self.convolutions, self.total)
         stalls = ", ".join(f"{getattr(counters, f'stall_{name}'):,} {name}" for name in STALLS)
         return (
             f"\n{len(self.rows)} convolutions on {config} equal the golden model bit for bit, "
@@ -157,7 +141,7 @@ class Report:
 
     def model_errors(self) -> str:
         """How to read the column of errors in `table`."""
-        layers = {f"{call.name} {call.pass_.label}": each.model_error for call, each in self.rows}
+        layers = {executed.name: each.model_error for executed, each in self.rows}
         return model_errors_text(
             layers, self.total.model_error, "the whole step in one stream, for which it is made,"
         )
@@ -166,19 +150,19 @@ class Report:
         """For the roofline."""
         return [
             _point(
-                f"{call.name} {call.pass_.label}",
-                f"{geometry_text(call)}, {call.bits[0]} x {call.bits[1]} bits",
-                call.pass_,
-                [call],
+                executed.name,
+                f"{executed.geometry_text}, {executed.bits[0]} x {executed.bits[1]} bits",
+                executed.pass_,
+                [executed],
                 measured.counters,
             )
-            for call, measured in self.rows
+            for executed, measured in self.rows
         ]
 
     def step_point(self) -> Point:
         """For the roofline: all convolutions as one command stream."""
         about = f"{len(self.rows)} convolutions in one command stream"
-        return _point("whole step", about, None, self.calls, self.total.counters)
+        return _point("whole step", about, None, self.convolutions, self.total.counters)
 
     def bytes_per_cycle(self, memory: MemoryModel) -> float:
         """What the memory can move in a cycle, both ways together."""
@@ -187,32 +171,39 @@ class Report:
             return float(ports)
         return min(ports, memory.bytes_per_cycle * memory.mixed_efficiency)
 
+    def picture(self, title: str, memory: MemoryModel) -> str:
+        """The roofline of a machine with ``memory``, as an SVG file."""
+        limited = memory.bytes_per_cycle is not None
+        name = "DDR3, modelled" if limited else "ports, ideal memory"
+        roofs = roofs_of(self.parameters, self.bytes_per_cycle(memory), name)
+        return roofline(self.points(), self.step_point(), roofs, title)
+
     def document(self) -> dict[str, Any]:
         """Everything, for the JSON file."""
         return {
             "source": "cycles and bytes measured in RTL co-simulation; model: cycle model",
             "clock_mhz": self.parameters.clock_mhz,
-            "step": self._entry(self.calls, self.total),
+            "step": self._entry(self.convolutions, self.total),
             "convolutions": [
                 {
-                    "layer": call.name,
-                    "pass": call.pass_.label,
-                    "geometry": geometry_text(call),
-                    "bits": list(call.bits),
-                    **self._entry([call], measured),
+                    "layer": executed.layer,
+                    "pass": executed.pass_.label,
+                    "geometry": executed.geometry_text,
+                    "bits": list(executed.bits),
+                    **self._entry([executed], measured),
                 }
-                for call, measured in self.rows
+                for executed, measured in self.rows
             ],
             "geometries": self.geometries(),
         }
 
-    def _entry(self, calls: Sequence[RecordedCall], measured: Measured) -> dict[str, Any]:
+    def _entry(self, convolutions: Sequence[Executed], measured: Measured) -> dict[str, Any]:
         predicted = measured.predicted
         return {
-            "macs": sum(call.macs for call in calls),
-            "bit_products": sum(useful_bit_products(call) for call in calls),
+            "macs": sum(executed.macs for executed in convolutions),
+            "bit_products": sum(executed.bit_products for executed in convolutions),
             **asdict(measured.counters),
-            **self._figures(calls, measured),
+            **self._figures(convolutions, measured),
             "model": {
                 "cycles": predicted.cycles,
                 "busy_cycles": predicted.total("BUSY"),
@@ -224,13 +215,13 @@ class Report:
 
 
 def _point(
-    name: str, about: str, pass_: Pass | None, calls: Sequence[RecordedCall], counters: Counters
+    name: str, about: str, pass_: Pass | None, convolutions: Sequence[Executed], counters: Counters
 ) -> Point:
-    useful = sum(useful_bit_products(call) for call in calls)
+    useful = sum(executed.bit_products for executed in convolutions)
     return Point(
         name, about, pass_, useful, counters.bytes_in + counters.bytes_out, counters.cycles
     )
 
 
-def _busy(rows: Sequence[tuple[RecordedCall, Measured]]) -> int:
+def _busy(rows: Sequence[tuple[Executed, Measured]]) -> int:
     return sum(measured.counters.busy_cycles for _, measured in rows)

@@ -1,4 +1,4 @@
-"""What the errors of the cycle model mean, said where they are printed."""
+"""What the errors of the cycle model mean, said wherever they are shown."""
 
 from __future__ import annotations
 
