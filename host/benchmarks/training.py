@@ -83,7 +83,7 @@ def training_steps(
         accelerator = stack.enter_context(open_accelerator(backend))
         trainer = _trainer(model, accelerator, PRECISIONS[precision])
         watch = Stopwatch()
-        watch.watch(accelerator, ("forward", "error", "gradient"), "convolutions")
+        watch.watch(accelerator, ("run_piece",), "convolutions")
         watch.watch(accelerator.elementwise, QUANTIZATION, "quantization")
         watch.watch(accelerator.elementwise, LAYERS, "batch norm, ReLU, additions")
         watch.watch(trainer.method.selector, ("choose", "backward"), "gates")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fractrain.host.arithmetic import Arithmetic
-from fractrain.host.execution.kernels import KERNELS, Kernel
+from fractrain.host.execution.kernels import KERNELS
 from fractrain.host.execution.run import Run
-from fractrain.host.graph.choice import UNQUANTIZED
+from fractrain.host.graph.choice import UNQUANTIZED, is_skip
 from fractrain.host.graph.operations import Operation
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.pieces import Piece
-from fractrain.host.graph.skipping import is_skipped, lacks
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.network import Network
@@ -40,12 +39,39 @@ def step_options(
     )
 
 
-@dataclass(frozen=True)
 class _Planned:
-    """One operation or piece, what is done for it, and the tensors that nobody reads after it."""
+    """An operation, what is done for it, and what it reads but parameters, by name."""
 
-    item: Operation | Piece
-    kernel: Kernel | None
+    def __init__(self, operation: Operation, parameters: Container[str]) -> None:
+        def names(tensors: Iterable[Tensor]) -> tuple[str, ...]:
+            return tuple(each.name for each in tensors if each.name not in parameters)
+
+        self.operation, self.kernel = operation, KERNELS.of(operation)
+        self.slot, self.bypass = operation.slot, operation.bypass
+        self.needed, self.inputs = names(operation.needed), names(operation.inputs)
+        self.any_will_do = not operation.needed and len(self.inputs) == len(operation.inputs) > 0
+
+    def runs(self, run: Run) -> bool:
+        """Whether it is carried out (`host.graph.skipping` has the rules); if not, what it is
+        bypassed by is passed on."""
+        values = run.values
+        if self.slot is not None and is_skip(run.table[self.slot]):
+            around = run.optional(self.bypass)
+            if around is not None:
+                run.put(self.operation.outputs[0], around)
+            return False
+        if self.any_will_do:
+            return any(name in values for name in self.inputs)
+        return all(name in values for name in self.needed)
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What is done at one go: one operation, or the convolutions of a ``piece``; and the tensors
+    that nobody reads after it."""
+
+    planned: tuple[_Planned, ...]
+    piece: Piece | None
     dying: frozenset[str]
 
 
@@ -78,8 +104,8 @@ class Executor:
         self._parameters = {each.name: each for each in network.parameters()}
         self._statistics = {each.name: each for each in network.statistics()}
         forward, backward = graph.forward_pieces, graph.backward_pieces
-        planned = _plan((*forward, *backward), graph.results)
-        self._forward, self._backward = planned[: len(forward)], planned[len(forward) :]
+        turns = _plan((*forward, *backward), graph.results, self._parameters)
+        self._forward, self._backward = turns[: len(forward)], turns[len(forward) :]
 
     def forward(self, given: Mapping[str, Any], rounding: Any = None) -> Run:
         """The step up to its loss, or to the logits of an evaluation.
@@ -106,49 +132,38 @@ class Executor:
         for each in self.graph.updates:
             optimizer(self._parameters[each.parameter.name])
 
-    def _carry_out(self, planned: Sequence[_Planned], run: Run) -> None:
-        for each in planned:
-            run.dying = each.dying
-            if isinstance(each.item, Piece):
-                self._convolve(each.item, run)
-            elif self._runs(each.item, run):
-                assert each.kernel is not None
-                each.kernel(run, each.item)
-                self._tell(each.item, run)
-            run.values.free(each.dying)
+    def _carry_out(self, turns: Sequence[_Turn], run: Run) -> None:
+        for turn in turns:
+            run.dying = turn.dying
+            running = [each for each in turn.planned if each.runs(run)]
+            if running and turn.piece is not None:
+                self._convolve(turn.piece, running, run)
+            for each in running:
+                each.kernel(run, each.operation)
+                if self._observer is not None:
+                    self._observer(each.operation, run)
+            run.values.free(turn.dying)
 
-    def _runs(self, operation: Operation, run: Run) -> bool:
-        """Whether it is carried out; if not, pass on what it is bypassed by."""
-        if is_skipped(operation, run.table):
-            around = run.optional(operation.bypass)
-            if around is not None:
-                run.put(operation.outputs[0], around)
-            return False
-        return not lacks(operation, run.missing)
-
-    def _convolve(self, piece: Piece, run: Run) -> None:
-        running = [each for each in piece.convolutions if self._runs(each, run)]
-        if not running:
-            return
-        operands = {tensor.name: run.value(tensor) for each in running for tensor in each.inputs}
-        results = self.arithmetic.run_piece(piece, operands, run.table)
-        for each in running:
-            run.put(each.result, results.pop(each.result.name))
-            self._tell(each, run)
-
-    def _tell(self, operation: Operation, run: Run) -> None:
-        if self._observer is not None:
-            self._observer(operation, run)
+    def _convolve(self, piece: Piece, running: Sequence[_Planned], run: Run) -> None:
+        """Have the results of the convolutions that are ``running`` where their kernel finds
+        them."""
+        operands = {
+            tensor.name: run.value(tensor) for each in running for tensor in each.operation.inputs
+        }
+        run.sums = self.arithmetic.run_piece(piece, operands, run.table)
 
 
-def _plan(items: Sequence[Operation | Piece], results: Iterable[Tensor]) -> list[_Planned]:
+def _plan(
+    items: Sequence[Operation | Piece], results: Iterable[Tensor], parameters: Container[str]
+) -> list[_Turn]:
     """``items`` with their kernels; ``results`` are never forgotten."""
     seen = {each.name for each in results}
-    planned = []
+    turns = []
     for item in reversed(items):
-        operations = item.convolutions if isinstance(item, Piece) else (item,)
+        piece = item if isinstance(item, Piece) else None
+        operations = (item,) if isinstance(item, Operation) else item.convolutions
         names = {tensor.name for each in operations for tensor in (*each.inputs, *each.outputs)}
-        kernel = None if isinstance(item, Piece) else KERNELS.of(item)
-        planned.append(_Planned(item, kernel, frozenset(names - seen)))
+        planned = tuple(_Planned(each, parameters) for each in operations)
+        turns.append(_Turn(planned, piece, frozenset(names - seen)))
         seen |= names
-    return planned[::-1]
+    return turns[::-1]

@@ -37,9 +37,10 @@ class Run:
         self.graph, self.arithmetic, self.selector = graph, arithmetic, selector
         self.rounding = rounding
         self.values = Values()
-        self.missing = _Missing(self.values, held[0])
         self.choices: dict[int, Choice] = {}
         self.table: list[Precision] = [slot.precisions[0] for slot in graph.slots]
+        self.sums: dict[str, Array] = {}
+        """Results of the piece that is being carried out, before they are tensors."""
         self.dying: frozenset[str] = frozenset()
         """Names of the tensors that nothing reads after the current operation."""
         self._parameters, self._statistics = held
@@ -77,9 +78,10 @@ class Run:
 
     def optional(self, tensor: Tensor | None) -> Any:
         """Of a tensor that may be missing: then None."""
-        if tensor is None or tensor.name in self.missing:
+        if tensor is None:
             return None
-        return self.value(tensor)
+        there = tensor.name in self.values or tensor.name in self._parameters
+        return self.value(tensor) if there else None
 
     def owns(self, tensor: Tensor) -> bool:
         """Whether the current operation may overwrite it: nothing else needs it."""
@@ -128,13 +130,3 @@ class Run:
         for slot in slots:
             if slot.block == number:
                 self.table[slot.number] = slot.precision(choice)
-
-
-class _Missing:
-    """The names of all tensors that there are not."""
-
-    def __init__(self, values: Values, parameters: Mapping[str, Parameter]) -> None:
-        self._values, self._parameters = values, parameters
-
-    def __contains__(self, name: object) -> bool:
-        return name not in self._values and name not in self._parameters

@@ -45,7 +45,7 @@ class WayBack:
 
 Rule = Callable[[WayBack, Any, Tensor], Errors]
 
-RULES: Dispatch[tuple[tuple[str, ...], Rule]] = Dispatch("the way back")
+RULES: Dispatch[tuple[tuple[str, ...], Rule]] = Dispatch("the way back", "host/graph/backward.py")
 """For each operation, through which of its fields errors go back, and the rule."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,3 +51,8 @@ class Choice:
             for operand in Operand
         )
         return activation, weight, error
+
+
+def fixed_choices(precisions: Sequence[Precision]) -> list[Choice]:
+    """One way through each block for the whole batch, at these precisions."""
+    return [Choice((Path(precision),)) for precision in precisions]

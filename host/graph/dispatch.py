@@ -12,13 +12,13 @@ Handler = TypeVar("Handler")
 
 
 class Dispatch(Generic[Handler]):
-    """What ``reader`` (of graphs) does with each class of operation.
+    """What ``reader`` (of graphs) does with each class of operation; ``where``: in which module.
 
     A new operation is made known to a reader by ``@dispatch.register(NewOperation)``.
     """
 
-    def __init__(self, reader: str) -> None:
-        self._reader = reader
+    def __init__(self, reader: str, where: str = "") -> None:
+        self._reader, self._where = reader, where
         self._handlers: dict[type[Operation], Handler] = {}
 
     def register(self, *classes: type[Operation]) -> Callable[[Handler], Handler]:
@@ -38,6 +38,6 @@ class Dispatch(Generic[Handler]):
                 f"operation {operation.name}",
                 type(operation).__name__,
                 f"one that {self._reader} knows",
-                hint=f"register it: docs/extending.md, {self._reader}",
+                hint=f"{self._where} has the others" if self._where else "",
             )
         return handler

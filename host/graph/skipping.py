@@ -15,11 +15,11 @@ def is_skipped(operation: Operation, table: Sequence[Precision]) -> bool:
 
 
 def lacks(operation: Operation, missing: Container[str]) -> bool:
-    """Whether it cannot be carried out without the tensors ``missing``: it needs one of them, or
-    has nothing else to read."""
-    if any(each.name in missing for each in operation.needed):
-        return True
-    inputs = operation.inputs
+    """Whether it cannot be carried out without the tensors ``missing``: it needs one of them, or,
+    where it needs none, has nothing else to read."""
+    needed, inputs = operation.needed, operation.inputs
+    if needed:
+        return any(each.name in missing for each in needed)
     return bool(inputs) and all(each.name in missing for each in inputs)
 
 

@@ -42,7 +42,8 @@ class StepGraph:
 
     ``forward`` ends with the ``loss`` in training, with ``logits`` in an evaluation, in which
     ``loss`` is None, and ``backward`` and ``updates`` are empty. ``slots``: the precision table.
-    ``blocks``: the parts whose precision is chosen.
+    ``blocks``: the parts whose precision is chosen; ``members``: the number of the block that an
+    operation of the forward half is in.
     """
 
     options: StepOptions
@@ -55,6 +56,7 @@ class StepGraph:
     updates: tuple[ops.Update, ...]
     slots: tuple[Slot, ...]
     blocks: tuple[Block, ...]
+    members: Mapping[Operation, int]
 
     @property
     def results(self) -> tuple[Tensor, ...]:
@@ -177,6 +179,7 @@ def finish(
         tuple(ops.Update(f"{each.name}.update", None, each) for each in updates),
         tuple(builder.slots),
         tuple(builder.blocks),
+        dict(builder.members),
     )
 
 

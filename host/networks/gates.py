@@ -139,6 +139,13 @@ class Gates(Selector):
     def statistics(self) -> list[Statistic]:
         return self._baselines
 
+    def weights_of(self, index: int) -> int:
+        """How many numbers of `parameters` a choice for block ``index`` multiplies with."""
+        first, second = self._embeddings[index]
+        used = [*first.parameters(), *second.parameters()]
+        used += [*self._lstm.parameters(), *self._decide.parameters()]
+        return sum(each.value.size for each in used)
+
     # -- forward ---------------------------------------------------------------------------
 
     def begin(self, *, training: bool) -> None:

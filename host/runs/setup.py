@@ -153,7 +153,7 @@ def prepare(given: RunOptions, recipe: Recipe, dataset: Dataset) -> Work:
         method,
         plan,
         _cadence(given, plan.steps),
-        _cost_model(network, (image[0], image[1], image[2]), given.batch),
+        _cost_model(image[1], image[2]),
     )
 
 
@@ -164,9 +164,9 @@ def _steps_of(epochs: int, per_epoch: int) -> int:
     return epochs * per_epoch
 
 
-def _cost_model(network: Network, image: tuple[int, int, int], batch: int) -> CostModel | None:
-    """Of the ZC706; None for images so large that evaluating it would take minutes."""
-    return RunCosts(network, image, batch) if max(image[1:]) <= LARGEST_MODELLED else None
+def _cost_model(height: int, width: int) -> CostModel | None:
+    """Of the usual machine; None for images so large that evaluating it would take minutes."""
+    return RunCosts() if max(height, width) <= LARGEST_MODELLED else None
 
 
 def _augmented(dataset: Dataset, given: RunOptions) -> Dataset:

@@ -30,14 +30,13 @@ class MomentumSgd:
         self._momentum, self._weight_decay = momentum, weight_decay
 
     def update(self, parameter: Parameter, rate: float) -> None:
-        """One update by the gradient that the parameter holds, and then no more."""
+        """One update by the gradient that the parameter holds."""
         change = self._weight_decay * parameter.value
         if parameter.gradient is not None:
             change = parameter.gradient + change
         velocity = self._momentum * self.velocity[parameter.name] + change
         self.velocity[parameter.name] = velocity
         parameter.value = parameter.value - rate * velocity
-        parameter.gradient = None
 
 
 def constant(progress: float) -> float:

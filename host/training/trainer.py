@@ -16,7 +16,7 @@ from fractrain.host.datasets.dataset import Dataset, Images, Labels
 from fractrain.host.execution import Executor, step_options
 from fractrain.host.graph.choice import UNQUANTIZED, Choice
 from fractrain.host.graph.effective_macs import EffectiveMacs
-from fractrain.host.graph.step import ImageShape, build_step
+from fractrain.host.graph.step import ImageShape, StepGraph, build_step
 from fractrain.host.methods.method import Method
 from fractrain.host.networks.network import Network, place
 from fractrain.host.networks.parameter import Parameter
@@ -61,7 +61,7 @@ class MachineCost:
 
 
 class CostModel(Protocol):
-    """Models what a step costs whose blocks run as ``choices`` say, and the same at FW8/BW8.
+    """Models what ``step`` costs with its blocks as ``choices`` say, and the same at FW8/BW8.
 
     ``machine`` is the configuration that is modelled, at a clock of ``clock_hz``.
     """
@@ -69,7 +69,9 @@ class CostModel(Protocol):
     machine: str
     clock_hz: float
 
-    def __call__(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]: ...
+    def __call__(
+        self, step: StepGraph, choices: Sequence[Choice]
+    ) -> tuple[MachineCost, MachineCost]: ...
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,7 @@ class Trainer:
             bits=[choice.bits(len(images)) for choice in choices],
             target_cp=target,
             costs=costs,
-            machine=self._machine_cost(choices),
+            machine=self._machine_cost(executor.graph, choices),
         )
 
     def _executor(self, images: int, *, training: bool) -> Executor:
@@ -288,10 +290,12 @@ class Trainer:
         for parameter in self.method.selector.parameters():
             update(parameter)
 
-    def _machine_cost(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost] | None:
+    def _machine_cost(
+        self, step: StepGraph, choices: Sequence[Choice]
+    ) -> tuple[MachineCost, MachineCost] | None:
         if self.cost_model is None:
             return None
-        chosen, baseline = self.cost_model(choices)
+        chosen, baseline = self.cost_model(step, choices)
         self.machine = (self.machine[0] + chosen, self.machine[1] + baseline)
         return chosen, baseline
 

@@ -62,7 +62,13 @@ def _minus_ones(run: Run, step: ops.MinusOnes) -> None:
     run.put(step.q, run.arithmetic.minus_ones(step.q.shape))
 
 
-# -- what is made of sums ------------------------------------------------------------------
+# -- convolutions --------------------------------------------------------------------------
+
+
+@KERNELS.register(ops.Convolve)
+def _convolve(run: Run, step: ops.Convolve) -> None:
+    """Its sums are there: pieces are convolved as a whole."""
+    run.put(step.result, run.sums.pop(step.result.name))
 
 
 @KERNELS.register(ops.OddSums)

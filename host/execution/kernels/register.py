@@ -11,4 +11,4 @@ from fractrain.host.graph.dispatch import Dispatch
 Kernel = Callable[[Run, Any], None]
 """Reads the inputs of an operation from the run, and puts its outputs there."""
 
-KERNELS: Dispatch[Kernel] = Dispatch("the executor")
+KERNELS: Dispatch[Kernel] = Dispatch("the executor", "host/execution/kernels")

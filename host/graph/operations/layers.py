@@ -172,7 +172,8 @@ class AddGradient(Operation):
 class Update(Operation):
     """v ← momentum·v + ∂loss/∂parameter + decay·parameter;   parameter ← parameter − rate·v
 
-    with the constants of the run's optimizer; then ∂loss/∂parameter ← 0.
+    with the constants of the run's optimizer. ∂loss/∂parameter is 0 again when the next way back
+    begins.
     """
 
     parameter: Tensor

@@ -13,6 +13,7 @@ import pytest
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.graph.choice import Choice
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.methods.recipe import make_recipe
 from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.training import run as module
@@ -242,7 +243,9 @@ def test_modelled_costs_go_on(tmp_path: Path) -> None:
     class Model:
         machine, clock_hz = "board", 1e8
 
-        def __call__(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]:
+        def __call__(
+            self, step: StepGraph, choices: Sequence[Choice]
+        ) -> tuple[MachineCost, MachineCost]:
             bits = sum(choice.bits(8)[0] for choice in choices)
             return MachineCost(100 * bits, bits / 3, bits / 7), MachineCost(2400, 8.0, 24 / 7)
 
