@@ -14,10 +14,11 @@ from fractrain.host.arithmetic import IntegerArithmetic
 from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.graph.choice import SKIP, Choice, Path
 from fractrain.host.methods.method import Method
+from fractrain.host.networks.parameter import weights_sha256
 from fractrain.host.networks.registry import build_network
 from fractrain.host.networks.selection import Selector
 from fractrain.host.numerics.elementwise import Elementwise
-from fractrain.host.numerics.quantization import Array
+from fractrain.host.numerics.quantization import Array, WeightLevels
 from fractrain.host.training.trainer import Plan, StepReport, Trainer
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
@@ -60,11 +61,16 @@ class Changing(Method):
         return {}
 
 
-def trainer_on(accelerator: Accelerator, stored_bits: int | None = None) -> Trainer:
+def trainer_on(
+    accelerator: Accelerator,
+    stored_bits: int | None = None,
+    levels: WeightLevels = WeightLevels.MAX,
+) -> Trainer:
     plan = Plan(**{**vars(PLAN), "steps": len(SCHEDULE), "batch": 4})
     network = build_network("resnet8", channels=1, classes=2, rng=np.random.default_rng(1))
     method = Changing("changing", Scheduled(stored_bits))
-    return Trainer(network, stripes(), accelerator, method, plan, IntegerArithmetic(accelerator))
+    arithmetic = IntegerArithmetic(accelerator, levels)
+    return Trainer(network, stripes(), accelerator, method, plan, arithmetic)
 
 
 def entries_to_write() -> Iterator[int]:
@@ -136,3 +142,16 @@ def test_a_network_of_more_blocks_than_slots() -> None:
         pytest.raises(ParameterError, match="precision slots of the network: got '4, .*at most 3"),
     ):
         trainer_on(accelerator)
+
+
+def test_odd_levels(simulated: CosimAccelerator) -> None:
+    """With their kernels of ones, in slots of their own, which come and go with the bits."""
+    found = []
+    with open_accelerator("golden", machine()) as golden:
+        for accelerator in (simulated, golden):
+            trainer = trainer_on(accelerator, levels=WeightLevels.ODD)
+            compiled = simulated.programs.compilations
+            trainer.train(lambda report: None, until=3)
+            assert simulated.programs.compilations == compiled
+            found.append(weights_sha256(trainer.parameters()))
+    assert found[0] == found[1]
