@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.sim.board import tree
 from fractrain.sim.board.caches import TO_DEVICE, CachedView
+from fractrain.sim.board.tree import UDMABUF
 
 __all__ = ["MappedBuffer", "SharedBuffer"]
 
@@ -25,7 +25,7 @@ class SharedBuffer:
 
     def map(self, path: str, size: int, *, cached: bool) -> MappedBuffer:
         """Map the device ``path``, through the caches or past them."""
-        if path != f"/dev/{tree.UDMABUF.rpartition('/')[2]}" or size > len(self.memory):
+        if path != f"/dev/{UDMABUF.rpartition('/')[2]}" or size > len(self.memory):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
         if not cached:
             return MappedBuffer(self.memory[:size])
@@ -56,7 +56,7 @@ class SharedBuffer:
         word = int(text, 0)
         first, size, direction = word >> 32, word & 0xFFFF_FFF0, word >> 2 & 3
         if not word & 1 or first + size > len(self.memory):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), tree.UDMABUF)
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), UDMABUF)
         half = f"half-{'written' if direction == TO_DEVICE else 'stale'}-caches"
         return first, size // 2 if half in self._injected else size, direction
 
