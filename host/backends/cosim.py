@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,11 +67,20 @@ class CosimAccelerator(DrivenAccelerator):
     def driver(self) -> Driver:
         return self._driver
 
+    def _memory(self, program: Program) -> NDArray[np.uint8]:
+        with self._mended():
+            return super()._memory(program)
+
     def _execute(
         self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
     ) -> Outcome:
-        try:
+        with self._mended():
             return super()._execute(program, image, precisions)
+
+    @contextmanager
+    def _mended(self) -> Iterator[None]:
+        try:
+            yield
         except MachineError:
             # whatever the driver could not mend: a broken rule, memory that does not answer
             self._machine.reset()
@@ -86,8 +96,10 @@ class CosimAccelerator(DrivenAccelerator):
                 f"at most {len(self._machine.memory)} bytes; run fewer steps or images at a time",
             )
 
-    def _write(self, program: Program, image: NDArray[np.uint8]) -> None:
-        self._read(program)[:] = image
+    def _room(self, program: Program) -> NDArray[np.uint8]:
+        return self._read(program)
+
+    def _written(self, program: Program) -> None:
         self._machine.collect(port_beats(program))
 
     def _read(self, program: Program) -> NDArray[np.uint8]:

@@ -38,15 +38,16 @@ def port_beats(program: Program) -> int:
 
 def cycle_limit(program: Program, precisions: Mapping[int, Precision]) -> int:
     """Far more than any program needs whose machine has not stopped."""
-    digits, bounds = program.parameters.digits, _bounds(program)
+    bounds = _bounds(program)
+
+    def digits(slot: int, operand: Operand) -> int:
+        return program.parameters.digits(precisions[program.slots[slot]].bits(operand))
+
     passes = sum(
-        count * digits(precisions[slot].bits(row)) * digits(precisions[slot].bits(column))
+        count * digits(slot, row) * digits(slot, column)
         for (slot, row, column), count in bounds.passes.items()
     )
-    loaded = sum(
-        count * digits(precisions[slot].bits(operand))
-        for (slot, operand), count in bounds.loaded.items()
-    )
+    loaded = sum(count * digits(slot, operand) for (slot, operand), count in bounds.loaded.items())
     return (
         START_CYCLES
         + CYCLES_PER_PASS * passes
@@ -59,7 +60,8 @@ def cycle_limit(program: Program, precisions: Mapping[int, Precision]) -> int:
 class Bounds:
     """What a program's commands ask for, whatever the precisions are.
 
-    passes : of the array for each digit of one operand and the other, by slot and operands
+    passes : of the array for each digit of one operand and the other, by slot (of the template)
+        and operands
     loaded : bytes for each digit of an operand, by slot and operand
     stored : bytes at most
     port_beats : at the result port
@@ -72,13 +74,15 @@ class Bounds:
 
 
 _BOUNDS: WeakKeyDictionary[Program, Bounds] = WeakKeyDictionary()
-"""A program runs often and its commands never change, so they are looked at once."""
+"""Of templates: a program runs often, in many slots, and its commands never change, so they are
+looked at once."""
 
 
 def _bounds(program: Program) -> Bounds:
-    found = _BOUNDS.get(program)
+    template = program.template
+    found = _BOUNDS.get(template)
     if found is None:
-        found = _BOUNDS[program] = _count(program)
+        found = _BOUNDS[template] = _count(template)
     return found
 
 

@@ -30,23 +30,30 @@ class DrivenAccelerator(EngineAccelerator):
         """Raise `ParameterError` for a program that this machine or its memory cannot run."""
 
     @abstractmethod
-    def _write(self, program: Program, image: NDArray[np.uint8]) -> None:
-        """Put ``image`` where the machine sees it from ``program.base_address`` on."""
+    def _room(self, program: Program) -> NDArray[np.uint8]:
+        """Where ``program`` is packed: if possible, the memory that the machine sees."""
+
+    @abstractmethod
+    def _written(self, program: Program) -> None:
+        """What is in `_room` is where the machine sees it, from ``program.base_address`` on."""
 
     @abstractmethod
     def _read(self, program: Program) -> NDArray[np.uint8]:
-        """The memory of ``program`` as the machine has left it; valid until the next `_write`."""
+        """The memory of ``program`` as the machine has left it; valid until the next `_room`."""
 
     def _beats(self, program: Program) -> NDArray[np.int64]:
         """What ``program`` has sent to the result port."""
         return np.zeros((0, self.parameters.results_per_beat), np.int64)
 
+    def _memory(self, program: Program) -> NDArray[np.uint8]:
+        self._check(program)
+        self.driver.require_idle()  # or it might still touch the memory
+        return self._room(program)
+
     def _execute(
         self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
     ) -> Outcome:
-        self._check(program)
-        self.driver.require_idle()  # or it might still touch the memory
         self.driver.table.set(precisions)
-        self._write(program, image)
+        self._written(program)
         work = self.driver.execute(launch(program, precisions))
         return Outcome(self._read(program), self._beats(program), work)

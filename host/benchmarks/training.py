@@ -13,9 +13,10 @@ import numpy as np
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.arithmetic import IntegerArithmetic
 from fractrain.host.datasets.dataset import Dataset
+from fractrain.host.graph.step import build_outline
 from fractrain.host.methods.method import Task
 from fractrain.host.methods.recipe import Recipe, make_recipe
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.process.blas import single_threaded_blas
 from fractrain.host.training.optimizer import MOMENTUM, WEIGHT_DECAY
@@ -82,7 +83,7 @@ def training_steps(
         accelerator = stack.enter_context(open_accelerator(backend))
         trainer = _trainer(model, accelerator, PRECISIONS[precision])
         watch = Stopwatch()
-        watch.watch(accelerator, ("forward", "error", "gradient"), "convolutions")
+        watch.watch(accelerator, ("run_piece",), "convolutions")
         watch.watch(accelerator.elementwise, QUANTIZATION, "quantization")
         watch.watch(accelerator.elementwise, LAYERS, "batch norm, ReLU, additions")
         watch.watch(trainer.method.selector, ("choose", "backward"), "gates")
@@ -110,10 +111,11 @@ def _step(trainer: Trainer) -> float:
 
 def _trainer(model: str, accelerator: Any, recipe: Recipe) -> Trainer:
     network = build_network(model, channels=3, classes=CLASSES, rng=generator(0, Stream.WEIGHTS))
+    outline = build_outline(network, (3, SIZE, SIZE))
     task = Task(
         steps_per_epoch=1,
-        widths=[block.channels for block in network.blocks],
-        macs=network.block_macs((SIZE, SIZE)),
+        widths=[block.channels for block in outline.blocks],
+        macs=[outline.block_macs(block.number) for block in outline.blocks],
         per_sample=False,
         rng=generator(0, Stream.GATES),
     )

@@ -53,8 +53,8 @@ CELL_BYTES = 4
 SHIFTERS_ON = 0xF
 
 PS_CLOCK_PROPERTY = "/proc/device-tree/*/slcr@f8000000/clkc@100/ps-clk-frequency"
-"""What the device tree says of the oscillator at PS_CLK, in Hz: a board's own (33.333 MHz on the
-ZC706, 50 MHz on others). Linux's ``clkc.c`` reads the same, and guesses where it is missing."""
+"""What the device tree says of the oscillator at PS_CLK, in Hz: a board's own (33.333 MHz on
+many, 50 MHz on some). Linux's ``clkc.c`` reads the same, and guesses where it is missing."""
 
 TOLERANCE = 1e-3
 """Relative: far below the next divider, far above how figures are rounded."""
@@ -119,8 +119,8 @@ def ps_clock_mhz(system: System) -> float:
         what = "has a damaged" if found else "has no"
         raise DataError(
             f"the device tree {what} ps-clk-frequency at its clkc@100, by which FCLK0 is known: "
-            "boot with that of the board (zynq-zc706.dts has &clkc { ps-clk-frequency = "
-            "<33333333>; })"
+            "boot with that of the board (mainline's have &clkc { ps-clk-frequency = "
+            "<33333333>; } or another)"
         )
     return hertz / 1e6
 
@@ -279,5 +279,5 @@ def _dividers(slcr: Slcr, wanted_mhz: float, source: str) -> tuple[str, tuple[in
         "FCLK0 in MHz",
         wanted_mhz,
         f"what a PLL divided by whole numbers gives; nearest are {nearest}",
-        hint="the boot loader must set the IO PLL to 1000 MHz, as the ZC706's U-Boot does",
+        hint="the boot loader must set the IO PLL to what the machine was made for, as U-Boot does",
     )

@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 from fractrain.host.driver import Words
 
-__all__ = ["MappedWords", "SharedMemory", "System", "UioDevice"]
+__all__ = ["LOCAL", "SIMULATED", "MappedWords", "SharedMemory", "System", "UioDevice"]
+
+LOCAL, SIMULATED = "local", "simulated"
+"""Which system, as ``--device`` has it: this computer is the board, or a simulated one."""
 
 
 class MappedWords(Words, Protocol):

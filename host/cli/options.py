@@ -12,7 +12,7 @@ from fractrain.hw.contract.parameters import preset_names
 
 __all__ = ["BATCH", "FLAG", "RUNS", "add_config", "config_option", "file_option"]
 
-FLAG = Form.FLAG
+FLAG, SEVERAL = Form.FLAG, Form.SEVERAL
 
 RUNS = (
     Option(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fractrain.host.graph.choice import is_skip
 from fractrain.host.methods.method import Method, MethodKind, Task
 from fractrain.host.methods.progression import Progression
 from fractrain.host.methods.scheduled import ScheduledMethod
-from fractrain.host.networks.selection import is_skip
 from fractrain.host.plugins.option import Checked, option
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import MAX_BITS, PRECISION, Precision

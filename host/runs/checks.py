@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fractrain.host.accelerator import Accelerator, find_backend
-from fractrain.host.networks.resnet import depth_of
+from fractrain.host.networks.registry import check_model
 from fractrain.host.plugins.option import option_name
 from fractrain.host.runs.options import RunOptions
 from fractrain.hw.contract.errors import ParameterError
 
 MACHINES = ("cosim", "board")
-DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("zc706", "simulated")}
+DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("local", "simulated")}
 
 
 def check_options(given: RunOptions) -> None:
     """Raise `ParameterError` for the first option that does not go with another one."""
-    depth_of(given.model)
+    check_model(given.model)
     for name, allowed in _contradictions(given):
         value = given.method_options.get(name, getattr(given, name, None))
         raise ParameterError(option_name(name), value, allowed)
@@ -27,7 +27,7 @@ def _contradictions(given: RunOptions) -> Iterator[tuple[str, str]]:
     if given.power is not None and given.backend != "board":
         yield "power", "with --backend board only: no other has sensors"
     if given.power is not None and given.device == "simulated":
-        yield "power", "with --device zc706 only: a simulated board has no watts to be measured"
+        yield "power", "with --device local only: a simulated board has no watts to be measured"
     if given.overwrite and given.name is None:
         yield "overwrite", "together with --name only"
     if given.bn_group is not None and given.batch % given.bn_group:

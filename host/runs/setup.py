@@ -10,12 +10,14 @@ from typing import Any
 from fractrain.host.accelerator import Accelerator, find_backend
 from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
 from fractrain.host.datasets import Dataset, bundled
+from fractrain.host.graph.step import build_outline
 from fractrain.host.methods.method import Method, Task
 from fractrain.host.methods.recipe import Recipe, make_recipe, read_recipe
 from fractrain.host.methods.registry import methods_that_read
 from fractrain.host.methods.rules import MOST_STEPS
 from fractrain.host.modelling.run_costs import RunCosts
-from fractrain.host.networks.resnet import ResNet, build_network
+from fractrain.host.networks.network import Network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.quantization import WeightLevels
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import as_text, option_name
@@ -105,7 +107,7 @@ class Work:
     given: RunOptions
     recipe: Recipe
     dataset: Dataset
-    network: ResNet
+    network: Network
     method: Method
     plan: Plan
     cadence: Cadence
@@ -123,11 +125,12 @@ def prepare(given: RunOptions, recipe: Recipe, dataset: Dataset) -> Work:
         group=given.bn_group,
     )
     per_epoch = dataset.steps_per_epoch(given.batch)
-    height, width = dataset.train_images.shape[2:]
+    _, *image = dataset.train_images.shape
+    outline = build_outline(network, (image[0], image[1], image[2]))
     task = Task(
         steps_per_epoch=per_epoch,
-        widths=[block.channels for block in network.blocks],
-        macs=network.block_macs((height, width)),
+        widths=[block.channels for block in outline.blocks],
+        macs=[outline.block_macs(block.number) for block in outline.blocks],
         per_sample=given.mode == "reference",
         rng=generator(given.seed, Stream.GATES),
     )
@@ -150,7 +153,7 @@ def prepare(given: RunOptions, recipe: Recipe, dataset: Dataset) -> Work:
         method,
         plan,
         _cadence(given, plan.steps),
-        _cost_model(network, (height, width), given.batch),
+        _cost_model(image[1], image[2]),
     )
 
 
@@ -161,9 +164,9 @@ def _steps_of(epochs: int, per_epoch: int) -> int:
     return epochs * per_epoch
 
 
-def _cost_model(network: ResNet, size: tuple[int, int], batch: int) -> CostModel | None:
-    """Of the ZC706; None for images so large that evaluating it would take minutes."""
-    return RunCosts(network, size, batch) if max(size) <= LARGEST_MODELLED else None
+def _cost_model(height: int, width: int) -> CostModel | None:
+    """Of the usual machine; None for images so large that evaluating it would take minutes."""
+    return RunCosts() if max(height, width) <= LARGEST_MODELLED else None
 
 
 def _augmented(dataset: Dataset, given: RunOptions) -> Dataset:

@@ -1,4 +1,4 @@
-"""A simulated ZC706 under Linux: the board driver's system, with the generated RTL behind it.
+"""A simulated board under Linux: the board driver's system, with the generated RTL behind it.
 
 Everything that is a plain file on the board is one here, in a folder of its own; registers, the
 interrupt, the buffer and the processor's control registers are models.
@@ -39,8 +39,9 @@ SHORT_BUFFER_BYTES = 8 << 10
 class SimulatedBoard:
     """The driver's system (`host.board.system.System`) on a board that is simulated.
 
-    parameters : of the machine in the FPGA; the manifest of its bitstream lies where one is
-        installed. It is not loaded at first, and FCLK0 is at 50 MHz, as after U-Boot
+    parameters : of the machine in the FPGA, whose target is the board; the manifest of its
+        bitstream lies where one is installed. It is not loaded at first, and FCLK0 is as after
+        U-Boot
     injected : what is wrong with the board, names of `sim.board.INJECTIONS`
     buffer_bytes : size of the u-dma-buf
     memory : how DDR behaves

@@ -50,7 +50,8 @@ class Fpga:
             parameters, memory_bytes=memory_bytes, base_address=base_address
         )
         self.engine.configure(memory)
-        self.slcr = SlcrModel(injected)
+        self._clocks = parameters.target.clocks
+        self.slcr = SlcrModel(self._clocks, injected)
         self.wanted_mhz = self._paced_mhz = float(parameters.clock_mhz)
         self.running = False
         self._configured = self._wedged = False
@@ -78,7 +79,7 @@ class Fpga:
     def power_cycle(self) -> None:
         """Off and on again: nothing is configured."""
         self._configured = self._wedged = False
-        self.slcr = SlcrModel(self._injected)
+        self.slcr = SlcrModel(self._clocks, self._injected)
 
     def _bus_faults(self) -> BusFaults:
         everything = 0, (1 << 32) - 1

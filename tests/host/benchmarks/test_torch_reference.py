@@ -6,10 +6,10 @@ import pytest
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.arithmetic import PublishedArithmetic
 from fractrain.host.benchmarks.torch_reference import ReferenceTraining
-from fractrain.host.networks.classifier import softmax_cross_entropy
-from fractrain.host.networks.effective_macs import EffectiveMacs
-from fractrain.host.networks.execution import Execution, Training
-from fractrain.host.networks.resnet import ResNet, build_network
+from fractrain.host.execution import Executor, step_options
+from fractrain.host.graph.step import build_step
+from fractrain.host.networks.network import Network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.networks.selection import FixedSelector
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Array
@@ -33,7 +33,7 @@ class RealArithmetic(PublishedArithmetic):
 
 
 @pytest.fixture
-def network(rng: np.random.Generator) -> ResNet:
+def network(rng: np.random.Generator) -> Network:
     """With statistics and scales that are not those of the beginning."""
     network = build_network("resnet8", channels=3, classes=5, rng=rng)
     for each in [*network.parameters(), *network.statistics()]:
@@ -45,7 +45,7 @@ def network(rng: np.random.Generator) -> ResNet:
 
 
 def test_logits_and_gradients_are_those_of_our_network(
-    network: ResNet, rng: np.random.Generator
+    network: Network, rng: np.random.Generator
 ) -> None:
     images = rng.integers(0, 256, (6, 3, 12, 12), np.uint8)
     labels = np.arange(6) % 5
@@ -53,19 +53,24 @@ def test_logits_and_gradients_are_those_of_our_network(
     reference.load(network)
     with open_accelerator("golden") as accelerator:
         arithmetic, selector = RealArithmetic(accelerator), FixedSelector(Precision(8, 8, 8))
-        ours = network.forward(images, Execution(arithmetic, selector))
+
+        def executor(*, training: bool) -> Executor:
+            options = step_options(selector, arithmetic)
+            graph = build_step(network, (6, 3, 12, 12), options, training=training)
+            return Executor(graph, network, arithmetic, selector)
+
+        ours = executor(training=False).forward({"images": images}).logits
         reference.module.eval()
         theirs = reference.logits(images).detach().numpy()
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
-        training = Training(Elementwise().rounding(0, 0), EffectiveMacs())
-        execution = Execution(arithmetic, selector, training)
-        loss, error = softmax_cross_entropy(np, network.forward(images, execution), labels)
-        network.backward(error, execution)
+        step = executor(training=True)
+        run = step.forward({"images": images, "labels": labels}, Elementwise().rounding(0, 0))
+        step.backward(run)
     reference.module.train()
     their_loss = reference.loss(images, labels)
     their_loss.backward()
-    assert float(loss) == pytest.approx(float(their_loss.detach()), rel=1e-4)
+    assert run.loss == pytest.approx(float(their_loss.detach()), rel=1e-4)
     for mine, other in zip(network.parameters(), reference.module.parameters(), strict=True):
         gradient = other.grad.numpy().reshape(mine.value.shape)
         largest = float(abs(gradient).max())

@@ -12,8 +12,9 @@ import pytest
 
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.backends.golden import GoldenAccelerator
+from fractrain.host.graph.choice import Choice
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.methods.recipe import make_recipe
-from fractrain.host.networks.selection import Choice
 from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.training import run as module
 from fractrain.host.training.run import Cadence, Run
@@ -242,7 +243,9 @@ def test_modelled_costs_go_on(tmp_path: Path) -> None:
     class Model:
         machine, clock_hz = "board", 1e8
 
-        def __call__(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]:
+        def __call__(
+            self, step: StepGraph, choices: Sequence[Choice]
+        ) -> tuple[MachineCost, MachineCost]:
             bits = sum(choice.bits(8)[0] for choice in choices)
             return MachineCost(100 * bits, bits / 3, bits / 7), MachineCost(2400, 8.0, 24 / 7)
 
@@ -286,13 +289,13 @@ def test_another_distance_of_evaluations_from_now_on(tmp_path: Path) -> None:
 def test_counters_are_of_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that counts: as many cycles as without an interruption."""
 
-    forward = GoldenAccelerator._forward
+    convolve = GoldenAccelerator._convolve
 
     def counting(self: GoldenAccelerator, *args: Any) -> Any:
         self._counters = replace(self._counters, cycles=self._counters.cycles + 1)
-        return forward(self, *args)
+        return convolve(self, *args)
 
-    monkeypatch.setattr(GoldenAccelerator, "_forward", counting)
+    monkeypatch.setattr(GoldenAccelerator, "_convolve", counting)
     whole = part(tmp_path / "whole")
     assert whole["counters"]["cycles"] > 7
     with pytest.raises(Power):

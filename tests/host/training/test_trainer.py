@@ -15,10 +15,11 @@ from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.datasets.dataset import Dataset
+from fractrain.host.graph.step import build_outline
 from fractrain.host.methods.method import Task
 from fractrain.host.methods.recipe import Recipe, make_recipe
 from fractrain.host.networks.parameter import weights_sha256
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.real_convolutions import RealConvolutions
 from fractrain.host.training.summary import summarize
 from fractrain.host.training.trainer import DivergenceError, Plan, StepReport, Trainer, TrainerState
@@ -70,11 +71,12 @@ def trainer_of(
         rng=np.random.default_rng(plan.seed),
         group=plan.bn_group,
     )
+    outline = build_outline(network, (1, 8, 8))
     method = recipe.build(
         Task(
             steps_per_epoch=dataset.steps_per_epoch(plan.batch),
-            widths=[block.channels for block in network.blocks],
-            macs=network.block_macs((8, 8)),
+            widths=[block.channels for block in outline.blocks],
+            macs=[outline.block_macs(block.number) for block in outline.blocks],
             per_sample=mode == "reference",
             rng=np.random.default_rng(1),
         )
@@ -114,7 +116,7 @@ def test_blocks_are_skipped_while_training(recipe: Recipe) -> None:
     weights, earlier = (
         {each.name: each.value for each in one.network.parameters()} for one in (trainer, before)
     )
-    name = trainer.network.blocks[0].first.convolution.weight.name
+    name = "stage0.block0.first.weight"
     ratio = weights[name] / earlier[name]
     assert np.ptp(ratio) < 1e-6 and 0.999 < ratio.mean() < 1
     assert np.ptp(weights["first.weight"] / earlier["first.weight"]) > 1e-3

@@ -25,7 +25,7 @@ from tests.sim.cosim.stand_in_mover import GRANULE, Flaw, Mode
 TINY = load_parameters("tiny")
 MEMORY_BYTES = 1 << 16
 LIMIT = 20_000
-DDR = MemoryModel.ddr(200)
+DDR = MemoryModel.ddr(TINY)
 STALLS = {
     "never": BusStalls(),
     "half": BusStalls.everywhere(0.5),
