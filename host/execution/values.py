@@ -10,8 +10,8 @@ from typing import Any
 class Values:
     """Values by the name of their tensor, and which tensors share an array.
 
-    One array may be the value of several tensors (what is skipped passes it on, an operation may
-    keep its result for the way back): it must not be overwritten while another one is alive.
+    One array may be the value of several tensors (a skipped operation passes it on, an operation
+    may keep its result for the way back): it must not be overwritten while another one is alive.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Values:
         return list(self._values)
 
     def put(self, name: str, value: Any, *, lent: bool = False) -> None:
-        """Enter a tensor; ``lent``: its memory is somebody else's, or no memory of its own."""
+        """Enter a tensor; ``lent``: its memory belongs to another tensor or to the caller."""
         self._values[name] = value
         self._holders[id(value)] += 1
         if lent:

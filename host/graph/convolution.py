@@ -1,4 +1,4 @@
-"""One pass of one convolution, as a value: what backends, compiler and cost models are asked."""
+"""One pass of one convolution, as a value: for backends, compiler and cost models."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Convolution:
     with the stride t, the padding d, and in the error pass all p, q, r, s with p·t+r−d = h and
     q·t+s−d = w.
 
-    ``bits``: what is multiplied. ``stored``: what the operand has in memory, of which the most
-    significant ``bits`` are read; at least as many. ``signed``: two's complement, else unsigned.
+    ``bits``: of the multiplied operands. ``stored``: of the operands in memory, at least as many;
+    the most significant ``bits`` are read. ``signed``: two's complement, else unsigned.
     """
 
     pass_: Pass

@@ -1,4 +1,5 @@
-"""Shapes of a convolution: the one formula for its output, and the one for its work."""
+"""Shapes of a convolution: the formulas for its output size and its work, each in this place
+only."""
 
 from __future__ import annotations
 
@@ -71,5 +72,5 @@ class Geometry:
 
     @property
     def direct(self) -> bool:
-        """The engine's windows know this kernel and stride."""
+        """Whether the engine has windows for this kernel and stride."""
         return self.kernel in ((1, 1), (3, 3)) and self.stride in (1, 2)

@@ -1,4 +1,4 @@
-"""Convolutions, and what makes real numbers of their sums."""
+"""Convolutions, and the operations that make real numbers of their sums."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Convolve(Operation):
 
     Exact integers of integers; of real tensors, real numbers. ``bits`` are those of the operands;
     real ones count as if they had them. ``layer``: the layer that the weights belong to.
-    ``ones``: the second product of odd weights; it costs, but is none of the layer's own
+    ``ones``: the second product of odd weights; it costs, but does not count as the layer's own
     multiply-accumulates.
     """
 
