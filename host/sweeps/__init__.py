@@ -8,7 +8,7 @@
     cluster      jobs as tasks of a Dask scheduler that is there already
     campaign     all points, one after the other through either; stops without losing anything
     results      what came of it: tables, sweep.json
-
-Nothing here knows the options of `fractrain train`: the command line resolves them
-(`host.sweeps.resolving`).
+    resolving    options checked as `fractrain train` would
+    running      all of that, from the file to the results
+    display      what is seen of it while it goes on
 """
