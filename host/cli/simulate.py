@@ -11,13 +11,8 @@ from typing import Any
 
 from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import BATCH, FLAG, config_option, file_option
-from fractrain.host.files.outputs import (
-    check_files,
-    prepare_folder,
-    progress,
-    write_json,
-    write_text,
-)
+from fractrain.host.files.atomic import write_whole
+from fractrain.host.files.outputs import check_files, prepare_folder, write_json
 from fractrain.host.graph.choice import is_skip
 from fractrain.host.numerics.random_streams import SEED
 from fractrain.host.plugins.option import Option
@@ -31,6 +26,7 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
 from fractrain.hw.contract.values import Choice
+from fractrain.sim.progress import work
 
 FIGURES, ROOFLINE = "figures.json", "roofline.svg"
 
@@ -125,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
     prepare_folder(args.out)
     figures, picture = args.out / FIGURES, args.out / ROOFLINE
     check_files(figures, picture)
-    say = progress()
+    say = work()
     say("recording a training step on the golden model")
     images = training_images(args.data, args.batch, args.seed)
     step = {"seed": args.seed, "blocks": blocks, "uniform": args.uniform}
@@ -144,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
     trace = trace_document(waveform, args.trace, simulation.begins)
     write_json(figures, _settings(args) | report.document() | trace)
     title = f"{args.model} on {args.config}, batch {args.batch}, precision {args.precision}"
-    write_text(picture, report.picture(f"Roofline: {title}", memory))
+    write_whole(picture, report.picture(f"Roofline: {title}", memory))
     print(f"figures and picture: {figures}, {picture}")
     return 0
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fractrain.host.counters import Counters
+from fractrain.host.machine.counters import Counters
 from fractrain.host.reports.units import BYTES, SECONDS
 from fractrain.host.simulation.measuring import STALLS, Measured
 from fractrain.host.simulation.model_errors import model_errors_text
