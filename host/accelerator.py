@@ -266,7 +266,7 @@ class Accelerator(ABC):
             convolution, row, column = each.convolution(table), each.row, each.column
             if self.reads_planes:
                 row, column = row.stored, column.stored
-            else:
+            elif convolution.stored != convolution.bits:
                 convolution = replace(convolution, stored=convolution.bits)
             results[each.result.name] = self.convolve(
                 convolution, operands[row.name], operands[column.name]
