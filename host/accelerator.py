@@ -33,7 +33,7 @@ from fractrain.host.argument_checks import (
     pair,
     whole,
 )
-from fractrain.host.compiler import Program, Step, narrowed, skipped
+from fractrain.host.compiler import Program, run_stepwise
 from fractrain.host.counters import Counters
 from fractrain.host.graph.convolution import Convolution, usual_convolution
 from fractrain.host.graph.geometry import Geometry
@@ -371,30 +371,7 @@ class Accelerator(ABC):
         precisions: Mapping[int, Precision],
     ) -> dict[str, NDArray[np.int64] | None]:
         """One step after the other; a backend that has a machine gives it the whole program."""
-        results: dict[str, NDArray[np.int64] | None] = {}
-        values: dict[str, Integers] = dict(operands)
-        for step in program.steps:
-            result = None
-            if not skipped(step, precisions):
-                result = narrowed(step, self._step(step, values, precisions[step.slot]))
-            results[step.result] = result
-            nothing: Integers = np.zeros(step.result_shape, np.int64)
-            values[step.result] = nothing if result is None else result
-        return results
-
-    def _step(
-        self, step: Step, values: Mapping[str, Integers], precision: Precision
-    ) -> NDArray[np.int64]:
-        """The sums of one step."""
-        pass_ = step.pass_
-        bits = precision.bits(pass_.row), precision.bits(pass_.column)
-        row, column = (
-            values[name] >> (stored - width)
-            for name, stored, width in zip(
-                (step.row, step.column), step.stored_bits, bits, strict=True
-            )
-        )
-        return self._convolve(usual_convolution(pass_, step.geometry, bits), row, column)
+        return run_stepwise(program, operands, precisions, self._convolve)
 
     def _close(self) -> None:  # noqa: B027  a backend that holds nothing has nothing to do
         """Release what the backend holds."""

@@ -1,8 +1,9 @@
 """The compiler: convolutions to buffers and a command stream of the engine, and results back."""
 
-from fractrain.host.compiler.program import Program, Results, compile_program, narrowed, skipped
+from fractrain.host.compiler.program import Program, Results, compile_program
 from fractrain.host.compiler.results import Planes, Port, Raw
 from fractrain.host.compiler.step import Step
+from fractrain.host.compiler.stepwise import run_stepwise
 from fractrain.host.graph.geometry import Geometry
 
 __all__ = [
@@ -14,6 +15,5 @@ __all__ = [
     "Results",
     "Step",
     "compile_program",
-    "narrowed",
-    "skipped",
+    "run_stepwise",
 ]

@@ -85,7 +85,7 @@ class Elementwise:
         fractions = None if rounding is None else rounding.fractions(tuple(x.shape))
         return affine.quantize(self.xp, x, bits, extent, fractions)
 
-    # -- batch norm in training (`host.networks.batch_norm` has the formulas) ---------------
+    # -- batch norm in training (`host.graph.operations` has the formulas) ---------------
 
     def normalize(self, x: Array, gamma: Array, beta: Array, epsilon: float) -> Normalized:
         """y = γ·x̂ + β by the statistics of ``x``, whose memory is reused."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.compiler import Planes, Program, Step, compile_program, skipped
+from fractrain.host.compiler import Planes, Program, Step, compile_program
+from fractrain.host.compiler.program import skipped
 from fractrain.hw.contract.commands import Format, Store, Tag
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters

@@ -17,7 +17,7 @@ from fractrain.host.backends.torch.kernels import DirectKernels, Kernels, Matrix
 from fractrain.host.backends.torch.known import KnownRanges
 from fractrain.host.backends.torch.probe import check_exactness, to_device
 from fractrain.host.backends.torch.settings import exact_float32, refuse_reduced_precision
-from fractrain.host.compiler import Step
+from fractrain.host.compiler import Program, Results, run_stepwise
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.real_convolutions import RealConvolutions
 from fractrain.hw.contract.errors import ParameterError
@@ -80,10 +80,18 @@ class TorchAccelerator(Accelerator):
     def real_convolutions(self) -> RealConvolutions:
         return _RealConvolutions(self._kernels, self.device.type)
 
-    def _step(self, step: Step, values: Mapping[str, Integers], precision: Precision) -> Any:
+    def _run(
+        self,
+        program: Program,
+        operands: Mapping[str, Integers],
+        precisions: Mapping[int, Precision],
+    ) -> Results:
         """Programs go from host to host: NumPy arrays in and out."""
-        sums: Tensor = super()._step(step, values, precision)
-        return sums.to(self._torch.int64).cpu().numpy()
+
+        def convolve(convolution: Convolution, row: Integers, column: Integers) -> Any:
+            return self._convolve(convolution, row, column).to(self._torch.int64).cpu().numpy()
+
+        return run_stepwise(program, operands, precisions, convolve)
 
     def _top(self, a: Any, stored: int, bits: int) -> Any:
         """Of an operand: it has been checked and converted already."""
