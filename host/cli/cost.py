@@ -37,8 +37,8 @@ shortcuts run at 8/8/8.
 
 A precision is that of all residual blocks, or several for the blocks in turn, joined by +; 0,0,0
 skips a block. --memory port is array time: ideal memory, results leave at the port. ddr is the
-target's memory, with results narrowed to 16 bits. --check simulates the whole step on the cycle model,
-too, in up to a minute each, and says how far the sum of passes is off.
+target's memory, with results narrowed to 16 bits. --check simulates the whole step on the cycle
+model, too, in up to a minute each, and says how far the sum of passes is off.
 
 --host counts what the host does around the convolutions of such a step, kind by kind, and models
 how long the board's processor takes for it (docs/host_work.md); --gates with what gates add.

@@ -58,7 +58,7 @@ examples:
   fractrain simulate --model resnet8 --config tiny --blocks 0
   fractrain simulate --model resnet8 --config tiny --blocks 0 --trace wave.fst
   fractrain simulate --model resnet20 --config {DEFAULT_PRESET} --batch 16 --precision 4,4,6
-  fractrain simulate --model resnet38 --config {DEFAULT_PRESET} --blocks 0..2 --memory ddr --results raw"""
+  fractrain simulate --model resnet38 --config {DEFAULT_PRESET} --blocks 0..2 --memory ddr"""
 
 
 OPTIONS = (
