@@ -11,9 +11,10 @@ from fractrain.hw.contract.parameters import load_parameters
 from fractrain.sim.progress import activity
 
 EPILOG = """\
-OUT gets three files: fractrain_engine.v (the machine; its top module is fractrain_engine),
-registers.md (the register reference) and manifest.json (parameters, ports, latencies, build
-hash, checksums). The same configuration and sources always give the same bytes."""
+OUT gets four files: fractrain_engine.v (the machine; its top module is fractrain_engine),
+registers.md and commands.md (what drivers and compilers need) and manifest.json (parameters,
+ports, latencies, build hash, checksums). The same configuration and sources always give the
+same bytes."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

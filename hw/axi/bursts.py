@@ -7,6 +7,7 @@ from amaranth.lib import data, wiring
 
 from fractrain.hw.axi.signature import BURST_INCR, CACHE_BUFFERABLE, SIZE_8_BYTES
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.flow.layouts import ADDRESS_BITS
 
 __all__ = ["BEAT_BYTES", "BURST_BYTES", "BurstShape"]
 
@@ -50,7 +51,7 @@ class BurstShape:
     @property
     def address_bits(self) -> int:
         """Width of the address of a part."""
-        return 32 - _bits(self.part_bytes)
+        return ADDRESS_BITS - _bits(self.part_bytes)
 
     @property
     def place_bits(self) -> int:

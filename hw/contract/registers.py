@@ -15,6 +15,7 @@ from fractrain.hw.contract.commands import Fault, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 
+WORD_BITS = 32
 ADDRESS_BITS = 10
 IDENTITY = int.from_bytes(b"FRC2", "big")
 COUNTER_BASE = 64

@@ -1,6 +1,6 @@
 """Event counters: 64 bits each, for every tag, in LUT memories."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -13,7 +13,7 @@ from fractrain.hw.flow.ram_style import DISTRIBUTED
 __all__ = ["NUMBER_BITS", "CounterMemory", "EventCounters", "count_layout"]
 
 COUNTER_BITS = 64
-TAG_BITS = max(Tag).bit_length()
+TAG_BITS = Shape.cast(Tag).width
 NUMBER_BITS = 3
 CYCLE_COUNTERS = 6
 """The first of `COUNTERS`, of which one counts in every cycle."""
@@ -22,7 +22,7 @@ CYCLE_COUNTERS = 6
 def count_layout(kind: str) -> data.StructLayout:
     """An event: ``valid``, its ``tag``, and for the ``kind`` "cycle" the counter's ``number``."""
     number = {"number": NUMBER_BITS} if kind == "cycle" else {}
-    return data.StructLayout({"valid": 1, **number, "tag": TAG_BITS})
+    return data.StructLayout({"valid": 1, **number, "tag": Tag})
 
 
 class CounterMemory(wiring.Component):
@@ -110,7 +110,7 @@ class EventCounters(wiring.Component):
                 "cycle": In(count_layout("cycle")),
                 "read": In(count_layout("read")),
                 "written": In(count_layout("written")),
-                "tag": In(TAG_BITS),
+                "tag": In(Tag),
                 "number": In(NUMBER_BITS),
                 "value": Out(COUNTER_BITS),
                 "clear": In(1),

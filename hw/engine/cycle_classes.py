@@ -11,7 +11,6 @@ from fractrain.hw.control.counters import count_layout
 __all__ = ["CycleClasses"]
 
 NUMBERS = {counter.name: counter.number for counter in COUNTERS}
-TAG_BITS = max(Tag).bit_length()
 
 
 class CycleClasses(wiring.Component):
@@ -43,8 +42,8 @@ class CycleClasses(wiring.Component):
                         *("idle", "passed", "held", "blocked", "for_load"),
                     )
                 },
-                "tag": In(TAG_BITS),
-                "gate_tag": In(TAG_BITS),
+                "tag": In(Tag),
+                "gate_tag": In(Tag),
                 "cycle": Out(count_layout("cycle")),
             }
         )
@@ -56,10 +55,10 @@ class CycleClasses(wiring.Component):
             if name != "cycle":
                 seen[name] = Signal(member.shape, name=f"seen_{name}")
                 m.d.sync += seen[name].eq(getattr(self, name))
-        last_tag = Signal(TAG_BITS)
+        last_tag = Signal(Tag)
         with m.If(self.passed):
             m.d.sync += last_tag.eq(self.gate_tag)
-        number, tag = Signal.like(self.cycle.number), Signal(TAG_BITS)
+        number, tag = Signal.like(self.cycle.number), Signal(Tag)
         with m.If(seen["issued"]):
             m.d.comb += number.eq(NUMBERS["BUSY"])
         with m.Elif(seen["blocked_operand"]):

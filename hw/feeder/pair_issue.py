@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import Fault, Variant
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.window import SLOT_COLUMNS
 from fractrain.hw.feeder.pattern_table import ENTRY, PatternTable, pattern_write
 from fractrain.hw.feeder.place_walk import PLACE_BITS, pair_item
 from fractrain.hw.flow.stream_register import StreamRegister
@@ -17,9 +18,6 @@ PIXEL_CLASSES = 3
 """Pixels of a quarter that are written alike: the first, those in the middle, the last."""
 FIRST, MIDDLE, LAST = range(PIXEL_CLASSES)
 
-COLUMNS = 3
-"""Slots ``s`` with equal ``s % 3`` share a variant."""
-
 ADDRESS_BITS = PLACE_BITS + 1
 """Of a read, with the sign that an offset may give it."""
 
@@ -29,7 +27,7 @@ def _read_layout() -> data.StructLayout:
     read = ENTRY["a"].shape
     return data.StructLayout(
         {
-            "pixels": COLUMNS * PIXEL_CLASSES,
+            "pixels": SLOT_COLUMNS * PIXEL_CLASSES,
             "quarters": read["quarters"].shape,
             "rotations": read["rotations"].shape,
         }
@@ -71,7 +69,7 @@ class PairIssue(wiring.Component):
     steps : Out(stream(read_step(parameters)))
         one step per pair; two, A first, if both reads need the same bank
     halt : In(1)             no more steps
-    fault : Out(8), fault_index : Out(32)
+    fault : Out(Fault), fault_index : Out(32)
         for one cycle: a read outside the plane memory; its step and all after it are not made,
         until reset
     done : Out(1)            the last pair of a command has been looked up
@@ -93,7 +91,7 @@ class PairIssue(wiring.Component):
                 "pairs": In(stream.Signature(pair)),
                 "steps": Out(stream.Signature(self.step)),
                 "halt": In(1),
-                "fault": Out(8),
+                "fault": Out(Fault),
                 "fault_index": Out(INDEX_BITS),
                 "done": Out(1),
                 "busy": Out(1),
@@ -120,7 +118,7 @@ class PairIssue(wiring.Component):
     def _stage_layout(self) -> data.StructLayout:
         read = data.StructLayout(
             {
-                "pixels": COLUMNS * PIXEL_CLASSES,
+                "pixels": SLOT_COLUMNS * PIXEL_CLASSES,
                 "memory": 1,
                 "address": signed(ADDRESS_BITS),
                 "variants": ENTRY["a"].shape["variants"].shape,
@@ -259,7 +257,7 @@ class PairIssue(wiring.Component):
 def _pixels(read: data.View) -> Value:
     """Which pixels of a quarter are written, for each class of slots; see `_read_layout`."""
     bits = []
-    for column in range(COLUMNS):
+    for column in range(SLOT_COLUMNS):
         variant = read.variants[3 * column : 3 * column + 3]
         from_left, from_right = variant == Variant.FROM_LEFT, variant == Variant.FROM_RIGHT
         written = {FIRST: ~from_right, MIDDLE: ~from_left & ~from_right, LAST: ~from_left}

@@ -5,10 +5,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.window import QUARTERS, SLOTS
 from fractrain.hw.feeder.pair_issue import PIXEL_CLASSES, read_step
-from fractrain.hw.feeder.variants import QUARTERS, SHOWN, BlockVariants
-from fractrain.hw.feeder.window import ADVANCES, SLOTS, WRITES, window_write
-from fractrain.hw.flow.writes import plane_write
+from fractrain.hw.feeder.variants import SHOWN, BlockVariants
+from fractrain.hw.feeder.window import ADVANCES, WRITES, window_write
+from fractrain.hw.flow.layouts import plane_write
 from fractrain.hw.memory.plane_memory import BANKS, PlaneMemory, bank_address_bits
 
 __all__ = ["WindowReader"]

@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import RowPixels, Variant
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.window import QUARTERS
 
-__all__ = ["QUARTERS", "SHOWN", "BlockVariants"]
+__all__ = ["SHOWN", "BlockVariants"]
 
-QUARTERS = 4
 SHOWN = 3
 """Variants of a block at a time: one for each column of slots."""
 

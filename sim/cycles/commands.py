@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from fractrain.hw.contract.commands import (
     COMMAND_BYTES,
     Command,
-    Convolve,
-    End,
-    Load,
     Pattern,
     Stage,
-    Store,
+    opcode_of,
 )
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
@@ -35,13 +32,6 @@ QUEUE_SLACK = {
 }
 """Commands beside those in the queue that have been decoded and not begun: one in the decoder, one
 in the gate, and those that the stage takes ahead."""
-
-_STAGES = {
-    Load: Stage.FETCH,
-    Convolve: Stage.EXECUTE,
-    Pattern: Stage.EXECUTE,
-    Store: Stage.RESULT,
-}
 
 
 @dataclass(frozen=True)
@@ -135,9 +125,10 @@ class Dispatcher:
                 yield self._change
             self._used = (number + 1) * COMMAND_BYTES
             self._change.notify()
-            if not isinstance(command, End):
+            stage = opcode_of(command).stage
+            if stage is not None:  # END belongs to none
                 yield self._kernel.now + DECODE_CYCLES if number == 0 else self._kernel.now
-                yield from self.queues[_STAGES[type(command)]].put(self._task(command))
+                yield from self.queues[stage].put(self._task(command))
             yield self._kernel.now + DECODE_INTERVAL
         self.end_time = self._kernel.now
         for queue in self.queues.values():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fractrain.hw.contract.commands import Convolve, Fault, Pattern
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.window import SLOTS
 from fractrain.sim.functional import window
 from fractrain.sim.functional.decoding import Task
 from fractrain.sim.functional.fault import require
@@ -135,7 +136,7 @@ class ExecuteStage:
     ) -> NDArray[np.float64]:
         """Values ``[place, unit row, lane]`` of slice ``step``."""
         p = self.parameters
-        shape = (len(places.address), window.SLOTS, p.array.rows, p.block.channels)
+        shape = (len(places.address), SLOTS, p.array.rows, p.block.channels)
         slots = np.full(shape, float(self._unwritten))
         base = places.address + step * command.slice_stride
         for read in reads:
