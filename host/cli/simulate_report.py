@@ -13,10 +13,11 @@ from fractrain.host.counters import Counters
 from fractrain.host.reports.units import BYTES, SECONDS
 from fractrain.host.simulation.roofline import Point
 from fractrain.host.simulation.step import geometry_text, useful_bit_products
+from fractrain.hw.contract.bursts import BEAT_BYTES
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass
 from fractrain.sim.cycles import Prediction
-from fractrain.sim.memory_model import BEAT_BYTES, MemoryModel
+from fractrain.sim.memory_model import MemoryModel
 
 STALLS = ("operand", "result", "memory", "token")
 

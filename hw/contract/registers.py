@@ -134,18 +134,19 @@ class Counter:
         return COUNTER_BASE + tag * COUNTER_TAG_STRIDE + 2 * self.number
 
 
-# While a program runs, every cycle is counted in exactly one of the first six, under the tag of
+# While a program runs, every cycle is counted in exactly one of these, under the tag of
 # the command that the execute stage has at work or waiting (OTHER if it has none).
-COUNTERS = (
+CYCLE_COUNTERS = (
     Counter("BUSY", 0, "cycles in which the array was given a pass"),
     Counter("STALL_OPERAND", 1, "cycles in which a pass waited for its window"),
     Counter("STALL_RESULT", 2, "cycles in which a pass waited for room for its tile's results"),
     Counter("STALL_MEMORY", 3, "cycles in which a command waited for a LOAD that is at work"),
     Counter("STALL_TOKEN", 4, "cycles in which a command waited for any other token"),
     Counter("OTHER_CYCLES", 5, "all others: no command for the array, or one on its way"),
-    Counter("BYTES_READ", 6, "bytes read by LOAD, or of the command stream (tag OTHER)"),
-    Counter("BYTES_WRITTEN", 7, "bytes written by STORE"),
 )
+BYTES_READ = Counter("BYTES_READ", 6, "bytes read by LOAD, or of the command stream (tag OTHER)")
+BYTES_WRITTEN = Counter("BYTES_WRITTEN", 7, "bytes written by STORE")
+COUNTERS = (*CYCLE_COUNTERS, BYTES_READ, BYTES_WRITTEN)
 
 
 class RegisterMap:

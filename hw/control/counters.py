@@ -7,16 +7,14 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.registers import COUNTERS
+from fractrain.hw.contract.registers import BYTES_READ, BYTES_WRITTEN, COUNTERS
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["NUMBER_BITS", "CounterMemory", "EventCounters", "count_layout"]
 
 COUNTER_BITS = 64
 TAG_BITS = Shape.cast(Tag).width
-NUMBER_BITS = 3
-CYCLE_COUNTERS = 6
-"""The first of `COUNTERS`, of which one counts in every cycle."""
+NUMBER_BITS = (len(COUNTERS) - 1).bit_length()
 
 
 def count_layout(kind: str) -> data.StructLayout:
@@ -96,7 +94,7 @@ class EventCounters(wiring.Component):
 
     Members
     -------
-    cycle : In        ``valid``: one of the first six counts, the one with ``number``
+    cycle : In        ``valid``: one of `CYCLE_COUNTERS` counts, the one with ``number``
     read : In         ``valid``: a word was read; counts ``word_bytes``
     written : In      ``valid``: a block was written; counts ``block_bytes``
     tag, number : In, value : Out(64)    what a counter stands at, three cycles later
@@ -134,9 +132,9 @@ class EventCounters(wiring.Component):
         for memory, event in ((cycles, self.cycle), (read, self.read), (written, self.written)):
             m.d.comb += [memory.count.eq(event.valid), memory.clear.eq(self.clear)]
         with m.Switch(self.number):
-            with m.Case(CYCLE_COUNTERS):
+            with m.Case(BYTES_READ.number):
                 m.d.sync += self.value.eq(_times(read.value, parameters.word_bytes))
-            with m.Case(CYCLE_COUNTERS + 1):
+            with m.Case(BYTES_WRITTEN.number):
                 m.d.sync += self.value.eq(_times(written.value, parameters.block_bytes))
             with m.Default():
                 m.d.sync += self.value.eq(cycles.value)
@@ -146,6 +144,3 @@ class EventCounters(wiring.Component):
 def _times(count: Value, bytes_each: int) -> Value:
     """A shift: blocks of the engine are powers of two."""
     return (count * bytes_each)[:COUNTER_BITS]
-
-
-assert len(COUNTERS) == CYCLE_COUNTERS + 2, "EventCounters knows eight counters"

@@ -5,16 +5,16 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import Tag
-from fractrain.hw.contract.registers import COUNTERS
+from fractrain.hw.contract.registers import CYCLE_COUNTERS
 from fractrain.hw.control.counters import count_layout
 
 __all__ = ["CycleClasses"]
 
-NUMBERS = {counter.name: counter.number for counter in COUNTERS}
+NUMBERS = {counter.name: counter.number for counter in CYCLE_COUNTERS}
 
 
 class CycleClasses(wiring.Component):
-    """Puts every cycle under one of the first six of `hw.contract.registers.COUNTERS`.
+    """Puts every cycle under one of `hw.contract.registers.CYCLE_COUNTERS`.
 
     Members
     -------

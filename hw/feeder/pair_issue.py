@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import Fault, Variant
+from fractrain.hw.contract.commands import VARIANT_BITS, Fault, Variant
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.window import SLOT_COLUMNS
 from fractrain.hw.feeder.pattern_table import ENTRY, PatternTable, pattern_write
@@ -23,7 +23,8 @@ ADDRESS_BITS = PLACE_BITS + 1
 
 
 def _read_layout() -> data.StructLayout:
-    """Where a read is written: ``pixels`` has bit ``3 * (s % 3) + class``."""
+    """Where a read is written: ``pixels`` has a bit for each class of pixels of each column of
+    slots, bit ``PIXEL_CLASSES * (s % SLOT_COLUMNS) + class``."""
     read = ENTRY["a"].shape
     return data.StructLayout(
         {
@@ -258,7 +259,7 @@ def _pixels(read: data.View) -> Value:
     """Which pixels of a quarter are written, for each class of slots; see `_read_layout`."""
     bits = []
     for column in range(SLOT_COLUMNS):
-        variant = read.variants[3 * column : 3 * column + 3]
+        variant = read.variants.word_select(column, VARIANT_BITS)
         from_left, from_right = variant == Variant.FROM_LEFT, variant == Variant.FROM_RIGHT
         written = {FIRST: ~from_right, MIDDLE: ~from_left & ~from_right, LAST: ~from_left}
         bits += [read.enable & written[each] for each in range(PIXEL_CLASSES)]

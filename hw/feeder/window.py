@@ -5,7 +5,13 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.window import QUARTERS, SLOT_COLUMNS, SLOTS
+from fractrain.hw.contract.window import (
+    GRADIENT_BLOCKS,
+    QUARTERS,
+    SLOT_COLUMNS,
+    SLOTS,
+    gradient_slot,
+)
 from fractrain.hw.feeder.pair_issue import PIXEL_CLASSES
 from fractrain.hw.flow.copies import copies, copy_to
 from fractrain.hw.flow.layouts import row_operand
@@ -192,14 +198,12 @@ class WindowRegister(wiring.Component):
         """Unit row j*C + c, lane b*P + i: pixel i, channel c of block b of pair j."""
         size, block_bits = self.channels, self.channels * self.pixels
         pair, channel = divmod(row, size)
-        rest = Const(0, SLOTS * size - 4 * self.pixels)
+        rest = Const(0, SLOTS * size - GRADIENT_BLOCKS * self.pixels)
         return Cat(
             Cat(
                 Cat(
-                    slots[3 * block + pair if block < 3 else 2 + 3 * pair][
-                        plane * block_bits + pixel * size + channel
-                    ]
-                    for block in range(4)
+                    slots[gradient_slot(pair, block)][plane * block_bits + pixel * size + channel]
+                    for block in range(GRADIENT_BLOCKS)
                     for pixel in range(self.pixels)
                 ),
                 rest,

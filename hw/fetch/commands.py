@@ -4,6 +4,7 @@ from amaranth.hdl import Cat, Elaboratable, Module, Mux, ResetInserter, Signal, 
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from fractrain.hw.contract.bursts import BURST_BYTES
 from fractrain.hw.contract.commands import COMMAND_BITS, COMMAND_BYTES
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.fetch.requests import word_shift
@@ -13,7 +14,6 @@ from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["CommandFetcher", "CommandRequests", "CommandWords", "program_command"]
 
-BURST_BYTES = 128
 LATENCY_COMMANDS = 64
 """Commands that are asked for ahead, at least: more than memory takes cycles to answer."""
 

@@ -18,6 +18,9 @@ __all__ = ["BeatQueue", "QueuePart"]
 class QueuePart(wiring.Component):
     """First in, first out: ``width`` bits, ``depth`` items.
 
+    Not Amaranth's FIFO: the parts of a beat share one count of items, which `BeatQueue` has, and
+    an item stays at the output until the next one leaves.
+
     Members
     -------
     write, write_data : In       only while fewer than ``depth`` items are inside

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fractrain.hw.contract.bursts import BURST_BYTES
 from fractrain.hw.contract.commands import (
     COMMAND_BYTES,
     Command,
@@ -16,7 +17,7 @@ from fractrain.hw.contract.commands import (
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
-from fractrain.sim.cycles.memory import GRANULE_BYTES, granules
+from fractrain.sim.cycles.memory import granules
 from fractrain.sim.cycles.reader import Reader, Request
 
 START_CYCLES = 14
@@ -98,7 +99,7 @@ class Dispatcher:
         self._change = Change(kernel)
         self._room = max(
             max(PREFETCHED_COMMANDS, 2 * parameters.queues.commands) * COMMAND_BYTES,
-            2 * max(GRANULE_BYTES, word),
+            2 * max(BURST_BYTES, word),
         )
 
     def start(self) -> None:

@@ -85,7 +85,7 @@ def _check_counts(command: Load | Convolve | Store, parameters: Parameters) -> N
                 command.words <= parameters.column_word_parts, Fault.COUNT, f"{command.words} words"
             )
             for half in range(2 * command.words):
-                group = command.groups >> (4 * half) & 15
+                group = command.group(half)
                 exists = group < parameters.lane_groups or group == NO_GROUP
                 require(exists, Fault.COUNT, f"lane group {group}")
         return

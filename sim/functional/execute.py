@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from fractrain.hw.contract.commands import Convolve, Fault, Pattern
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.window import SLOTS
+from fractrain.hw.contract.precision import SUM_BITS
+from fractrain.hw.contract.window import GRADIENT_BLOCKS, GRADIENT_PAIRS, SLOTS, gradient_slot
 from fractrain.sim.functional import window
 from fractrain.sim.functional.decoding import Task
 from fractrain.sim.functional.fault import require
@@ -23,7 +24,6 @@ from fractrain.sim.functional.words import ChipMemories, Digits
 PLACES_AT_ONCE = 64
 """Places of a run that are worked on together, so that memory stays bounded."""
 
-PIXEL_BLOCKS = 4
 
 Integers = NDArray[np.int64]
 
@@ -198,9 +198,9 @@ class ExecuteStage:
         p = self.parameters
         rows = np.zeros((len(slots), p.array.rows, p.array.lanes))
         channels, pixels = p.block.channels, p.array.rows
-        for pair in range(2):
-            for block in range(PIXEL_BLOCKS):
-                slot = 3 * block + pair if block < 3 else 2 + 3 * pair
+        for pair in range(GRADIENT_PAIRS):
+            for block in range(GRADIENT_BLOCKS):
+                slot = gradient_slot(pair, block)
                 units = slice(pair * channels, (pair + 1) * channels)
                 lanes = slice(block * pixels, (block + 1) * pixels)
                 rows[:, units, lanes] = slots[:, slot].transpose(0, 2, 1)
@@ -209,7 +209,7 @@ class ExecuteStage:
 
 def wrap48(values: Integers) -> Integers:
     """``values`` as 48-bit accumulators hold them."""
-    return (values << 16) >> 16
+    return (values << 64 - SUM_BITS) >> 64 - SUM_BITS
 
 
 def _places(command: Convolve) -> Places:

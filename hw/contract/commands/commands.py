@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fractrain.hw.contract.commands.enums import Format, Memory, RowPixels, Tag
+from fractrain.hw.contract.commands.fields import GROUP_BITS
 from fractrain.hw.contract.precision import Operand
 
 
@@ -53,6 +54,10 @@ class Load:
     tag: Tag = Tag.OTHER
     wait: int = 0
     signal: int = 0
+
+    def group(self, half: int) -> int:
+        """Lane group of half-block ``half``, or `NO_GROUP`."""
+        return self.groups >> GROUP_BITS * half & (1 << GROUP_BITS) - 1
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from amaranth.lib.wiring import In
 
 from fractrain.hw.axi.block_check import BlockCheck
 from fractrain.hw.axi.burst_collector import BurstCollector
-from fractrain.hw.axi.bursts import BEAT_BYTES, BURST_BYTES, BurstShape
+from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.run_check import RunCheck
 from fractrain.hw.axi.run_splitter import RunSplitter
+from fractrain.hw.contract.bursts import BEAT_BYTES, BURST_BYTES
 from fractrain.hw.flow.layouts import client_request, write_block
 
 __all__ = ["LEGAL", "ReadMonitor", "WriteMonitor", "burst_is_legal"]
