@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,7 +24,9 @@ from numpy.typing import NDArray
 
 from fractrain.host.argument_checks import (
     check_bit_pair,
+    check_convolution,
     check_equal,
+    check_operand,
     check_output,
     check_stored,
     check_windows,
@@ -32,12 +35,16 @@ from fractrain.host.argument_checks import (
 )
 from fractrain.host.compiler import Program, Step, narrowed, skipped
 from fractrain.host.counters import Counters
+from fractrain.host.graph.convolution import Convolution, usual_convolution
+from fractrain.host.graph.geometry import Geometry
+from fractrain.host.graph.pieces import Piece
+from fractrain.host.graph.skipping import is_skipped
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine_work import MachineWork, ProgramRun
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Quantized
 from fractrain.host.real_convolutions import RealConvolutions
 from fractrain.hw.contract.errors import MachineError, ParameterError
-from fractrain.hw.contract.layout import check_values
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
 
@@ -62,7 +69,7 @@ def open_accelerator(
 
     ``config`` is the name of a preset, the path of a YAML file, or the parameters themselves; by
     default the preset ``tiny``, on the board the machine of its bitstream.
-    ``device`` is for backends that have a choice (torch: ``cpu``, ``cuda``; board: ``zc706``,
+    ``device`` is for backends that have a choice (torch: ``cpu``, ``cuda``; board: ``local``,
     ``simulated``).
 
     Raises `ParameterError` for an unknown backend and for what is wrong in the configuration,
@@ -89,7 +96,7 @@ def find_backend(name: str) -> type[Accelerator]:
 
 
 class Accelerator(ABC):
-    """Base of all backends: checks every argument, then calls the backend's method of the pass.
+    """Base of all backends: checks every argument, then calls the backend's `_convolve`.
 
     Activations are unsigned, weights and errors signed (two's complement); ``bits`` are those of
     the operands in the order of the arguments. ``stride`` ≥ 1 and ``padding`` ≥ 0 hold for both
@@ -98,8 +105,9 @@ class Accelerator(ABC):
     float32 where no partial sum can exceed 2^24 in magnitude, else float64 where none can exceed
     2^53, else int64, so that ``y.to(torch.int64)`` is the same everywhere.
 
-    A backend implements `_forward`, `_error` and `_gradient` for arguments that are known to be
-    right, adds what a call cost to ``self._counters``, and releases what it holds in ``_close``.
+    A backend implements `_convolve` for arguments that are known to be right, adds what a call cost
+    to ``self._counters``, and releases what it holds in ``_close``. One with a machine runs whole
+    programs (`_run`) and pieces of a step (`run_piece`), too.
 
     Raises `ParameterError` for wrong arguments and `MachineError` after `close`.
     """
@@ -159,9 +167,9 @@ class Accelerator(ABC):
         w = self._operand("w", w, "[K,C,R,S]", bits[1], signed=True)
         check_equal("w.shape[1], input channels", w.shape[1], a.shape[1], "as a has channels")
         check_windows(a.shape[2:], w.shape[2:], stride, padding)
-        if stored > bits[0]:
-            return self._forward_top(a, w, bits, stride, padding, stored)
-        return self._forward(a, w, bits, stride, padding)
+        shape = a.shape[0], a.shape[1], w.shape[0]
+        geometry = Geometry(*shape, _two(a.shape), _two(w.shape), stride, padding)
+        return self._multiply(usual_convolution(Pass.FORWARD, geometry, bits, stored), a, w)
 
     def error(
         self,
@@ -184,7 +192,9 @@ class Accelerator(ABC):
         check_equal("w.shape[0], output channels", w.shape[0], e.shape[1], "as e has channels")
         windows = check_windows(size, w.shape[2:], stride, padding)
         check_output(e.shape[2:], windows, f"input_size {size}")
-        return self._error(e, w, bits, stride, padding, size)
+        shape = e.shape[0], w.shape[1], w.shape[0]
+        geometry = Geometry(*shape, size, _two(w.shape), stride, padding)
+        return self._multiply(usual_convolution(Pass.ERROR, geometry, bits), e, w)
 
     def gradient(
         self,
@@ -209,11 +219,61 @@ class Accelerator(ABC):
         check_equal("e.shape[0], images", e.shape[0], a.shape[0], "as a has images")
         windows = check_windows(a.shape[2:], kernel, stride, padding)
         check_output(e.shape[2:], windows, f"a of {tuple(a.shape[2:])}")
-        if stored > bits[0]:
-            return self._gradient_top(a, e, bits, stride, padding, kernel, stored)
-        return self._gradient(a, e, bits, stride, padding, kernel)
+        shape = a.shape[0], a.shape[1], e.shape[1]
+        geometry = Geometry(*shape, _two(a.shape), kernel, stride, padding)
+        return self._multiply(usual_convolution(Pass.GRADIENT, geometry, bits, stored), a, e)
+
+    def convolve(
+        self, convolution: Convolution, row: Integers, column: Integers
+    ) -> NDArray[np.int64]:
+        """Any of them, as a value; ``row`` and ``column`` have its ``stored`` bits."""
+        if not self._open:
+            raise MachineError(
+                f"{convolution.pass_.label}: the accelerator is closed; open it again"
+            )
+        check_convolution(convolution, self.parameters.precision.max_bits)
+        names = (each.name.lower() for each in (convolution.pass_.row, convolution.pass_.column))
+        shapes = convolution.row_shape, convolution.column_shape
+        operands = []
+        for name, values, shape, bits, signed in zip(
+            names, (row, column), shapes, convolution.stored, convolution.signed, strict=True
+        ):
+            operand = self._operand(name, values, str(shape), bits, signed=signed)
+            check_equal(f"{name}.shape", tuple(operand.shape), shape, "as the convolution says")
+            operands.append(operand)
+        return self._multiply(convolution, *operands)
 
     # -- whole steps of training -----------------------------------------------------------
+
+    def prepare(self, graph: StepGraph) -> None:  # noqa: B027  most have nothing to do
+        """Get ready for the pieces of ``graph``, which is going to be carried out.
+
+        Raises `ParameterError` for a step that this machine cannot do.
+        """
+
+    def run_piece(
+        self, piece: Piece, operands: Mapping[str, Integers], table: Sequence[Precision]
+    ) -> dict[str, NDArray[np.int64]]:
+        """Results, by name, of the convolutions of ``piece`` that are not skipped where the slots
+        have the precisions of ``table``.
+
+        ``operands`` by the names of the tensors that are in memory (`Tensor.stored`), with the
+        bits that those have; of a backend that does not read planes, by their own names, with the
+        bits that are multiplied.
+        """
+        results = {}
+        for each in piece.convolutions:
+            if is_skipped(each, table):
+                continue
+            convolution, row, column = each.convolution(table), each.row, each.column
+            if self.reads_planes:
+                row, column = row.stored, column.stored
+            else:
+                convolution = replace(convolution, stored=convolution.bits)
+            results[each.result.name] = self.convolve(
+                convolution, operands[row.name], operands[column.name]
+            )
+        return results
 
     def run(
         self,
@@ -278,56 +338,27 @@ class Accelerator(ABC):
     # -- what a backend does ---------------------------------------------------------------
 
     @abstractmethod
-    def _forward(
-        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int, padding: int
-    ) -> NDArray[np.int64]: ...
-
-    @abstractmethod
-    def _error(
-        self,
-        e: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        input_size: tuple[int, int],
-    ) -> NDArray[np.int64]: ...
-
-    @abstractmethod
-    def _gradient(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-    ) -> NDArray[np.int64]: ...
-
-    def _forward_top(
-        self,
-        a: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        stored: int,
+    def _convolve(
+        self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
-        """As `_forward`, of the top planes of ``a``; a machine that stores planes reads fewer."""
-        return self._forward(self._top(a, stored, bits[0]), w, bits, stride, padding)
+        """The sums of ``convolution``. Of a backend that does not read planes, ``stored`` is
+        ``bits``."""
 
-    def _gradient_top(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-        stored: int,
+    def _multiply(
+        self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
-        """As `_gradient`, of the top planes of ``a``."""
-        return self._gradient(self._top(a, stored, bits[0]), e, bits, stride, padding, kernel_size)
+        """The sums, of operands that have been checked."""
+        if convolution.geometry.groups != 1:
+            raise ParameterError("groups", convolution.geometry.groups, "1: no backend has more")
+        if not self.reads_planes and convolution.stored != convolution.bits:
+            row, column = (
+                values if stored == bits else self._top(values, stored, bits)
+                for values, stored, bits in zip(
+                    (row, column), convolution.stored, convolution.bits, strict=True
+                )
+            )
+            convolution = replace(convolution, stored=convolution.bits)
+        return self._convolve(convolution, row, column)
 
     def _top(self, a: Integers, stored: int, bits: int) -> Integers:
         top: Integers = self.elementwise.top_planes(Quantized(a, 1.0, stored), bits).integers
@@ -355,7 +386,7 @@ class Accelerator(ABC):
         self, step: Step, values: Mapping[str, Integers], precision: Precision
     ) -> NDArray[np.int64]:
         """The sums of one step."""
-        g, pass_ = step.geometry, step.pass_
+        pass_ = step.pass_
         bits = precision.bits(pass_.row), precision.bits(pass_.column)
         row, column = (
             values[name] >> (stored - width)
@@ -363,11 +394,7 @@ class Accelerator(ABC):
                 (step.row, step.column), step.stored_bits, bits, strict=True
             )
         )
-        if pass_ is Pass.FORWARD:
-            return self._forward(row, column, bits, g.stride, g.padding)
-        if pass_ is Pass.ERROR:
-            return self._error(row, column, bits, g.stride, g.padding, g.size)
-        return self._gradient(row, column, bits, g.stride, g.padding, g.kernel)
+        return self._convolve(usual_convolution(pass_, step.geometry, bits), row, column)
 
     def _close(self) -> None:  # noqa: B027  a backend that holds nothing has nothing to do
         """Release what the backend holds."""
@@ -387,15 +414,9 @@ class Accelerator(ABC):
         self, name: str, values: object, axes: str, bits: int, *, signed: bool
     ) -> Integers:
         """``values`` as an array of integers that fit, or a `ParameterError` that says why not."""
-        if isinstance(values, np.ma.MaskedArray):
-            raise ParameterError(name, type(values).__name__, "an array without a mask")
-        try:
-            array = np.asarray(values)
-        except ValueError:  # rows of different lengths
-            raise ParameterError(name, type(values).__name__, f"an array {axes}") from None
-        if array.dtype.kind not in "iu":
-            raise ParameterError(f"{name}.dtype", str(array.dtype), "an integer type")
-        if array.ndim != 4 or 0 in array.shape:
-            raise ParameterError(f"{name}.shape", array.shape, f"four axes {axes}, each at least 1")
-        check_values(name, array, bits, signed)
-        return array
+        return check_operand(name, values, axes, bits, signed=signed)
+
+
+def _two(shape: Sequence[int]) -> tuple[int, int]:
+    """Height and width of a tensor [.,.,H,W]."""
+    return shape[2], shape[3]

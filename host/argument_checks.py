@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import operator
 
-from fractrain.host.shapes import output_size
+import numpy as np
+from numpy.typing import NDArray
+
+from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.geometry import output_size
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.layout import check_values
 from fractrain.hw.contract.precision import Pass, check_bits
 
 LARGEST_SIZE = 65535
@@ -30,7 +35,23 @@ def pair(name: str, value: object) -> tuple[int, int]:
     return whole(f"{name}[0]", both[0], 1), whole(f"{name}[1]", both[1], 1)
 
 
-def check_equal(name: str, given: int, wanted: int, why: str) -> None:
+def check_operand(name: str, values: object, axes: str, bits: int, *, signed: bool) -> NDArray:
+    """``values`` as an array of integers that fit, or a `ParameterError` that says why not."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise ParameterError(name, type(values).__name__, "an array without a mask")
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        raise ParameterError(name, type(values).__name__, f"an array {axes}") from None
+    if array.dtype.kind not in "iu":
+        raise ParameterError(f"{name}.dtype", str(array.dtype), "an integer type")
+    if array.ndim != 4 or 0 in array.shape:
+        raise ParameterError(f"{name}.shape", array.shape, f"four axes {axes}, each at least 1")
+    check_values(name, array, bits, signed)
+    return array
+
+
+def check_equal(name: str, given: object, wanted: object, why: str) -> None:
     if given != wanted:
         raise ParameterError(name, given, f"{wanted}, {why}")
 
@@ -81,3 +102,11 @@ def check_windows(
             "kernel size", tuple(kernel), f"at most {padded}, the input with its padding"
         )
     return windows
+
+
+def check_convolution(convolution: Convolution, maximum: int) -> None:
+    """Bits that the machine has, of operands that have as many in memory."""
+    which = convolution.pass_
+    bits = check_bit_pair(which, convolution.bits, maximum)
+    for stored, read in zip(convolution.stored, bits, strict=True):
+        check_stored(stored, read, maximum)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from fractrain.host.compiler import Program
 from fractrain.host.counters import Counters
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.precision import Precision
+
+if TYPE_CHECKING:
+    from fractrain.host.compiler import Program
 
 CYCLE_CAUSES = (
     *("BUSY", "STALL_OPERAND", "STALL_RESULT", "STALL_MEMORY", "STALL_TOKEN", "OTHER_CYCLES"),

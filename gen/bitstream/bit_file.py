@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fractrain.gen.bitstream.board import PART
 from fractrain.hw.contract.errors import DataError
+from fractrain.hw.targets.target import Target
 
 __all__ = ["SYNC_WORD", "BitFile", "parse_bit", "to_bin"]
 
@@ -26,11 +26,6 @@ SYNC_WORD = bytes.fromhex("aa995566")
 MAGIC = bytes.fromhex("0009 0ff00ff00ff00ff000 0001")
 TEXTS = {"a": "design", "b": "part", "c": "date", "d": "time"}
 WORD_BYTES = 4
-
-# Vivado writes the part without "xc" and speed grade, Project X-Ray as it was given on its
-# command line.
-FAMILY_AND_PACKAGE = PART.removeprefix("xc").partition("-")[0]
-SAME_PART = re.compile(rf"(xc)?{FAMILY_AND_PACKAGE}(-\d\w*)?")
 
 
 @dataclass(frozen=True)
@@ -69,16 +64,17 @@ def parse_bit(content: bytes, source: str) -> BitFile:
     return BitFile(data=data, **texts)
 
 
-def to_bin(content: bytes, source: str) -> bytes:
+def to_bin(content: bytes, target: Target, source: str) -> bytes:
     """The .bin for Linux's FPGA manager of the .bit file ``content``.
 
-    Raises `DataError` as `parse_bit` does, and for a .bit file of another part than the ZC706's.
+    Raises `DataError` as `parse_bit` does, and for a .bit file of another part than ``target``'s.
     """
     bit = parse_bit(content, source)
-    if not SAME_PART.fullmatch(bit.part):
-        raise DataError(
-            f"{source} is for the part {bit.part!r}; the ZC706 has a {FAMILY_AND_PACKAGE}"
-        )
+    # Vivado writes the part without "xc" and speed grade, Project X-Ray as it was given on its
+    # command line.
+    part = target.part.device_and_package
+    if not re.fullmatch(rf"(xc)?{part}(-\d\w*)?", bit.part):
+        raise DataError(f"{source} is for the part {bit.part!r}; the {target.title} has a {part}")
     return np.frombuffer(bit.data, dtype="<u4").byteswap().tobytes()
 
 

@@ -11,17 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fractrain.gen.bitstream.bit_file import to_bin
-from fractrain.gen.bitstream.board import require_board
 from fractrain.gen.bitstream.flow import Flow, Made, Request
 from fractrain.gen.bitstream.manifest import (
-    BIN_NAME,
-    BIT_NAME,
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
+    output_name,
 )
 from fractrain.gen.bitstream.openxc7 import OpenFlow
 from fractrain.gen.bitstream.resources import beside_each_other, check_budget
 from fractrain.gen.bitstream.script_runs import Say
+from fractrain.gen.bitstream.target_checks import require_target
 from fractrain.gen.bitstream.vivado import VivadoFlow
 from fractrain.gen.build import TOOLS
 from fractrain.gen.build_hash import build_hash
@@ -53,9 +52,9 @@ def prepare_project(flow: Flow, request: Request) -> dict[str, bytes]:
     """Everything that ``flow`` needs, with reference pages and a manifest of a build.
 
     Name → content. Needs no tool of the flow's; the same request and sources give the same bytes.
-    Raises `ParameterError` for a machine that the ZC706 cannot carry.
+    Raises `ParameterError` for a machine that its target cannot carry.
     """
-    require_board(request.parameters)
+    require_target(request.parameters)
     files = flow.prepare(request)
     files |= reference_pages(request.parameters)
     return files | {MANIFEST_NAME: _project_manifest(request.parameters, files).encode()}
@@ -81,7 +80,7 @@ def make_bitstream(
     made does not pass the checks, and what `Flow.find_tools` and `publish` raise, before anything
     is removed.
     """
-    flow.find_tools()
+    flow.find_tools(request.parameters.target)
     withdraw(out, kind_of(out) or BITSTREAM_MANIFEST_NAME)
     with _working_folder(out, flow, project) as work:
         say(f"{flow.name} in {work}")
@@ -113,7 +112,9 @@ def _bitstream(
     request: Request, config: str, flow: Flow, made: Made, digest: str
 ) -> tuple[BitstreamManifest, dict[str, bytes]]:
     """Manifest and all files of the bitstream's folder."""
-    files = {BIT_NAME: made.bit, BIN_NAME: to_bin(made.bit, BIT_NAME), **made.others}
+    target = request.parameters.target
+    bit_name, bin_name = (output_name(target, suffix) for suffix in (".bit", ".bin"))
+    files = {bit_name: made.bit, bin_name: to_bin(made.bit, target, bit_name), **made.others}
     manifest = BitstreamManifest(
         config=config,
         build_hash=digest,

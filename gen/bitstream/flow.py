@@ -10,6 +10,7 @@ from typing import Protocol
 from fractrain.gen.bitstream.manifest import Slack, Utilization
 from fractrain.gen.bitstream.script_runs import Say
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.targets.target import Target
 
 __all__ = ["Flow", "Made", "Request"]
 
@@ -68,8 +69,8 @@ class Flow(Protocol):
     def prepare(self, request: Request) -> dict[str, bytes]:
         """Name → content of everything that the tools need; needs none of them itself."""
 
-    def find_tools(self) -> None:
-        """Raise `MissingToolError` naming everything that is missing."""
+    def find_tools(self, target: Target) -> None:
+        """Raise `MissingToolError` naming everything that is missing for ``target``."""
 
     def check_place(self, out: Path) -> None:
         """Raise `ParameterError` if the tools are there and cannot work beside ``out``."""

@@ -1,7 +1,7 @@
 """The open flow: Yosys, nextpnr-xilinx and Project X-Ray, on the same RTL with a bare PS7.
 
 Nothing in it times the design with delays of the device, so it gives no slack, and a bitstream of
-it is an experiment: Project X-Ray's database covers the Z-7045, but nobody has reported it on one.
+it is an experiment: nobody has reported one of this core on a board.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from importlib import resources
 from pathlib import Path
 
 from fractrain.gen.bitstream.bit_file import to_bin
-from fractrain.gen.bitstream.board import PART
 from fractrain.gen.bitstream.constraints import BARE_CLOCK, bare_constraints
 from fractrain.gen.bitstream.flow import Made, Request
-from fractrain.gen.bitstream.manifest import BIT_NAME, Slack, Utilization
+from fractrain.gen.bitstream.manifest import Slack, Utilization, output_name
 from fractrain.gen.bitstream.script_runs import Say, run_script
 from fractrain.gen.bitstream.template import fill
 from fractrain.gen.synthesis.area import area_of_cells
@@ -25,6 +24,7 @@ from fractrain.gen.synthesis.cells import cell_kind
 from fractrain.gen.zynq.names import BARE_NAME
 from fractrain.gen.zynq.sources import sources
 from fractrain.hw.contract.errors import DataError, FractrainError, MissingToolError
+from fractrain.hw.targets.target import Target
 
 __all__ = ["OpenFlow"]
 
@@ -48,16 +48,20 @@ class OpenFlow:
     loadable: tuple[str, ...] = ("outputs", "frames.txt", "routed.fasm")
 
     def prepare(self, request: Request) -> dict[str, bytes]:
+        target = request.parameters.target
         verilog = sources(request.parameters, bare=True)
         template = resources.files("fractrain.gen.bitstream") / "templates" / TEMPLATE
         script = fill(
             template.read_text(encoding="utf-8"),
             TEMPLATE,
-            part=PART,
+            title=target.title,
+            part=target.part.name,
+            family=target.primitives.yosys_family,
+            xray_database=target.primitives.xray_database,
             top=BARE_NAME,
             sources=" ".join(verilog),
             constraints=BARE_CLOCK,
-            bit_name=BIT_NAME,
+            bit_name=output_name(target, ".bit"),
         )
         return {
             **verilog,
@@ -65,14 +69,16 @@ class OpenFlow:
             SCRIPT_NAME: script.encode(),
         }
 
-    def find_tools(self) -> None:
+    def find_tools(self, target: Target) -> None:
         missing = [name for name in TOOLS if shutil.which(name) is None]
         database = os.environ.get(DATABASE)
-        part = Path(database or ".", "zynq7", PART, "part.yaml")
+        folder = target.primitives.xray_database
+        part = Path(database or ".", folder, target.part.name, "part.yaml")
         if not Path(os.environ.get(CHIPDB) or "/nowhere").is_file():
-            missing.append(f"{CHIPDB} (variable: nextpnr-xilinx's chip database of the xc7z045)")
+            device = target.part.device.lower()
+            missing.append(f"{CHIPDB} (variable: nextpnr-xilinx's chip database of the {device})")
         if not database:
-            missing.append(f"{DATABASE} (variable: Project X-Ray's database, which has zynq7/)")
+            missing.append(f"{DATABASE} (variable: Project X-Ray's database, which has {folder}/)")
         elif not part.is_file():
             missing.append(f"{part} ({DATABASE} names no database with this part)")
         if missing:
@@ -93,8 +99,10 @@ class OpenFlow:
             say=say,
             environment=absolute,
         )
-        bit = _read(folder / "outputs" / BIT_NAME)
-        to_bin(bit, BIT_NAME)
+        target = request.parameters.target
+        name = output_name(target, ".bit")
+        bit = _read(folder / "outputs" / name)
+        to_bin(bit, target, name)
         reports = {f"reports/{name}": _read(folder / "reports" / name) for name in REPORTS}
         reports[f"reports/{self.log}"] = _read(folder / self.log)
         reports[f"reports/{SCRIPT_NAME}"] = _read(folder / SCRIPT_NAME)

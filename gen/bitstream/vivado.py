@@ -7,20 +7,21 @@ import math
 import os
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from fractrain.gen.bitstream.bit_file import parse_bit, to_bin
 from fractrain.gen.bitstream.constraints import VIVADO, vivado_constraints
 from fractrain.gen.bitstream.flow import Made, Request
-from fractrain.gen.bitstream.manifest import BIT_NAME, XSA_NAME, Slack, Utilization
+from fractrain.gen.bitstream.manifest import Slack, Utilization, output_name
 from fractrain.gen.bitstream.messages import first_fatal
 from fractrain.gen.bitstream.script_runs import RUN, Say, run_script
 from fractrain.gen.bitstream.vivado_script import SCRIPT_NAME, vivado_script
 from fractrain.gen.plain_paths import is_plain
 from fractrain.gen.zynq.sources import sources
 from fractrain.hw.contract.errors import DataError, FractrainError, MissingToolError, ParameterError
+from fractrain.hw.targets.target import Target
 
 __all__ = ["REPORTS", "VivadoFlow"]
 
@@ -54,11 +55,11 @@ class VivadoFlow:
         )
         return {
             **verilog,
-            VIVADO: vivado_constraints().encode(),
+            VIVADO: vivado_constraints(request.parameters.target).encode(),
             SCRIPT_NAME: script.encode(),
         }
 
-    def find_tools(self) -> None:
+    def find_tools(self, target: Target) -> None:
         given = os.environ.get("VIVADO")
         if _vivado() is None:
             where = f"VIVADO is {given!r}, no program" if given else "no vivado on PATH"
@@ -83,10 +84,11 @@ class VivadoFlow:
         result = _read_result(folder / RESULT_NAME)
         _check_figures(result, request)
         _check_messages(folder, result["run"], request)
-        bit = _read(folder / "outputs" / BIT_NAME)
-        platform = _read(folder / "outputs" / XSA_NAME)
-        to_bin(bit, BIT_NAME)
-        _check_platform(platform, bit)
+        target = request.parameters.target
+        names = [output_name(target, suffix) for suffix in (".bit", ".xsa")]
+        bit, platform = (_read(folder / "outputs" / name) for name in names)
+        to_bin(bit, target, names[0])
+        _check_platform(platform, bit, names)
         used = Utilization(
             lut=int(result["lut"]),
             ff=int(result["ff"]),
@@ -101,7 +103,7 @@ class VivadoFlow:
             utilization=used,
             strategy=result["strategy"],
             slack_ns=Slack(result["setup_slack_ns"], result["hold_slack_ns"]),
-            others={XSA_NAME: platform, **_reports(folder)},
+            others={names[1]: platform, **_reports(folder)},
         )
 
 
@@ -163,16 +165,17 @@ def _lines_about(lines: Iterable[str], run: str) -> Iterator[str]:
             yield line
 
 
-def _check_platform(platform: bytes, bit: bytes) -> None:
-    """`FractrainError` unless the .xsa holds this very bitstream."""
+def _check_platform(platform: bytes, bit: bytes, names: Sequence[str]) -> None:
+    """`FractrainError` unless the .xsa holds this very bitstream; ``names`` of .bit and .xsa."""
+    bit_name, xsa_name = names
     try:
         with zipfile.ZipFile(io.BytesIO(platform)) as archive:
             bits = [archive.read(name) for name in archive.namelist() if name.endswith(".bit")]
-        inside = [parse_bit(each, XSA_NAME).data for each in bits]
+        inside = [parse_bit(each, xsa_name).data for each in bits]
     except (zipfile.BadZipFile, DataError) as error:
-        raise FractrainError(f"{XSA_NAME} is damaged: {error}") from error
-    if parse_bit(bit, BIT_NAME).data not in inside:
-        raise FractrainError(f"{XSA_NAME} does not hold the bitstream {BIT_NAME}")
+        raise FractrainError(f"{xsa_name} is damaged: {error}") from error
+    if parse_bit(bit, bit_name).data not in inside:
+        raise FractrainError(f"{xsa_name} does not hold the bitstream {bit_name}")
 
 
 def _reports(folder: Path) -> dict[str, bytes]:

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from fractrain.gen.synthesis.figures import Figures
 from fractrain.gen.synthesis.parts import PARTS
-from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.documents import Section, read_document
+from fractrain.hw.contract.values import Real, Unquoted
 from fractrain.hw.contract.yaml_files import read_yaml
 
 __all__ = ["Budget", "excesses", "preset_budget", "read_budget"]
@@ -22,6 +22,12 @@ LIMITED = tuple(
     each.name
     for each in dataclasses.fields(Figures)
     if each.name not in ("notes", "paths", "modules")
+)
+
+
+BUDGET = Section(
+    dict.fromkeys(PARTS, Section(dict.fromkeys(LIMITED, Unquoted(Real(0, 1e12))), needed=())),
+    needed=(),
 )
 
 
@@ -37,7 +43,8 @@ def read_budget(config: str, file: Path | None = None) -> Budget:
         takes=", ".join(PARTS),
         advice=f": no budget for {config}; run without --check, or give a file with --budget",
     )
-    return _parse(document, source)
+    budget: Budget = read_document(document, BUDGET, source)
+    return budget
 
 
 def preset_budget(config: str, part: str) -> Mapping[str, float] | None:
@@ -45,26 +52,6 @@ def preset_budget(config: str, part: str) -> Mapping[str, float] | None:
     if not (resources.files("fractrain.configs") / "budgets" / f"{config}.yaml").is_file():
         return None
     return read_budget(config).get(part)
-
-
-def _parse(document: Any, source: str) -> Budget:
-    _require_keys(document, tuple(PARTS), source, source)
-    for part, limits in document.items():
-        _require_keys(limits, LIMITED, part, source)
-        for figure, limit in limits.items():
-            if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0:
-                path = f"{part}.{figure}"
-                raise ParameterError(path, limit, "a number, 0 or more", where=source)
-    budget: Budget = document
-    return budget
-
-
-def _require_keys(document: Any, allowed: tuple[str, ...], path: str, source: str) -> None:
-    if not isinstance(document, Mapping):
-        raise ParameterError(path, document, f"a mapping of {', '.join(allowed)}", where=source)
-    for key in document:
-        if key not in allowed:
-            raise ParameterError(f"{path}: key", key, ", ".join(allowed), where=source)
 
 
 def excesses(results: Mapping[str, Figures], budget: Budget) -> list[str]:

@@ -141,7 +141,7 @@ def _links(interfaces: Sequence[Interface], pins: Mapping[str, Port]) -> list[_L
 
 def _pin(pins: Mapping[str, Port], name: str) -> Port:
     if name not in pins:
-        raise DataError(f"the PS7 of this cell library has no pin {name}")
+        raise DataError(f"the PS7 has no pin {name}")
     return pins[name]
 
 

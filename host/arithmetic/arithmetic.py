@@ -1,18 +1,21 @@
-"""The interface between the layers of a network and what multiplies for them.
+"""The interface between the operations of a step and what multiplies for them.
 
-A layer has real tensors. It asks its `Arithmetic` to quantize them to a number of bits, and gets
-operands that mean something to this arithmetic only; it hands them back for the three passes and
-gets real tensors again.
+What carries out a step has real tensors. It asks its `Arithmetic` to quantize them to a number of
+bits, and gets operands that mean something to this arithmetic only; it hands them back for
+convolutions, and gets real tensors again.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fractrain.host.graph.pieces import Piece
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Array
-from fractrain.hw.contract.precision import Pass
+from fractrain.hw.contract.precision import Precision
 
 Operand = Any
 """A quantized tensor, as an arithmetic holds it."""
@@ -28,8 +31,11 @@ class Arithmetic(ABC):
     mode: str
     """Name, as ``--mode`` has it."""
 
-    quantizes_all: bool
-    """Whether every layer is quantized, those too that the papers leave as they are."""
+    real: bool
+    """Whether convolutions multiply real numbers (`StepOptions.real`)."""
+
+    odd_weights: tuple[int, ...] = ()
+    """Widths at which its weights are odd levels, 2q + 1."""
 
     def __init__(self, elementwise: Elementwise) -> None:
         self.elementwise = elementwise
@@ -56,23 +62,27 @@ class Arithmetic(ABC):
     @abstractmethod
     def errors(self, x: Array, bits: int | None, rounding: Any) -> Operand: ...
 
-    @abstractmethod
-    def forward(self, a: Operand, w: Operand, stride: int, padding: int) -> Array:
-        """y[N,K,P,Q]."""
+    def prepare(self, graph: StepGraph) -> None:  # noqa: B027  most have nothing to do
+        """Get ready for the pieces of ``graph``, which is going to be carried out.
+
+        Raises `ParameterError` for a step that what multiplies cannot do.
+        """
 
     @abstractmethod
-    def error(
-        self, e: Operand, w: Operand, stride: int, padding: int, input_size: tuple[int, int]
-    ) -> Array:
-        """dx[N,C,H,W]."""
+    def run_piece(
+        self, piece: Piece, operands: Mapping[str, Operand], table: Sequence[Precision]
+    ) -> dict[str, Array]:
+        """Results, by name, of the convolutions of ``piece`` that are not skipped where the slots
+        have the precisions of ``table``; ``operands`` by name."""
 
-    @abstractmethod
-    def gradient(self, a: Operand, e: Operand, stride: int, padding: int, kernel: int) -> Array:
-        """dw[K,C,R,S]."""
+    def minus_ones(self, shape: tuple[int, ...]) -> Operand:
+        """The kernel of ones, as a 1-bit operand: −1 everywhere."""
+        raise RuntimeError(f"{self.mode} mode has no odd weights")
 
-    def extra_bit_products(
-        self, which: Pass, macs: int, shape: tuple[int, ...], x: Operand, w: Operand
-    ) -> int:
-        """Bit products that a pass of ``macs`` multiply-accumulates costs on top of its own, with
-        weights of ``shape``; ``x`` is the other operand."""
-        return 0
+    def odd_sums(self, sums: Array, minus: Array) -> Array:
+        """2·sums − minus."""
+        return 2 * sums - minus
+
+    def dequantize(self, sums: Array, row: Operand, column: Operand) -> Array:
+        """The real value of ``sums`` of these operands, in the memory of ``sums`` if possible."""
+        raise RuntimeError(f"{self.mode} mode has no integers")

@@ -11,6 +11,7 @@ values are 0 and −1: it holds −1, and the sum is subtracted.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,21 +19,33 @@ import numpy as np
 
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.arithmetic.arithmetic import Arithmetic
-from fractrain.host.numerics.quantization import Array, Quantized, WeightLevels
-from fractrain.hw.contract.precision import Pass
+from fractrain.host.graph.pieces import Piece
+from fractrain.host.graph.step import StepGraph
+from fractrain.host.numerics.quantization import (
+    WIDEST_NARROW_WEIGHT,
+    Array,
+    Quantized,
+    WeightLevels,
+)
+from fractrain.hw.contract.precision import Precision
 
 
 class IntegerArithmetic(Arithmetic):
     """Symmetric integers of a scale per tensor, on ``accelerator``; nothing is unquantized."""
 
     mode = "hardware"
-    quantizes_all = True
+    real = False
 
     def __init__(
         self, accelerator: Accelerator, weight_levels: WeightLevels = WeightLevels.MAX
     ) -> None:
         super().__init__(accelerator.elementwise)
         self._accelerator, self._weight_levels = accelerator, weight_levels
+        self.odd_weights = tuple(
+            bits
+            for bits in range(1, WIDEST_NARROW_WEIGHT + 1)
+            if weight_levels.at(bits) is WeightLevels.ODD
+        )
 
     def measure(self, x: Array) -> Array:
         """The greatest value: the range is 0 .. that."""
@@ -57,63 +70,29 @@ class IntegerArithmetic(Arithmetic):
     def errors(self, x: Array, bits: int | None, rounding: Any) -> Quantized:
         return self.elementwise.quantize_errors(x, _known(bits), rounding)
 
-    def forward(self, a: Quantized, w: Quantized, stride: int, padding: int) -> Array:
-        integers, stored = self._in_memory(a)
+    def prepare(self, graph: StepGraph) -> None:
+        self._accelerator.prepare(graph)
 
-        def multiply(weights: Array, bits: int) -> Array:
-            return self._accelerator.forward(
-                integers, weights, (a.bits, bits), stride, padding, stored=stored
-            )
+    def run_piece(
+        self, piece: Piece, operands: Mapping[str, Quantized], table: Sequence[Precision]
+    ) -> dict[str, Array]:
+        """On the accelerator; where it reads only the planes that it needs, activations as they
+        are stored."""
+        planes, integers = self._accelerator.reads_planes, {}
+        for each in piece.convolutions:
+            for tensor in (each.row, each.column):
+                if tensor.name in operands:
+                    q = operands[tensor.name]
+                    q = q.stored if planes and q.stored is not None else q
+                    integers[tensor.stored.name if planes else tensor.name] = q.integers
+        return self._accelerator.run_piece(piece, integers, table)
 
-        result = multiply(w.integers, w.bits)
-        if w.odd:
-            result = 2 * result - multiply(self._minus_ones((1, *w.integers.shape[1:])), 1)
-        return self.elementwise.dequantize(result, a, w)
+    def minus_ones(self, shape: tuple[int, ...]) -> Quantized:
+        ones = self.elementwise.from_host(np.full(shape, -1, np.int32))
+        return Quantized(ones, np.float32(1), 1)
 
-    def error(
-        self, e: Quantized, w: Quantized, stride: int, padding: int, input_size: tuple[int, int]
-    ) -> Array:
-        def multiply(weights: Array, bits: int) -> Array:
-            return self._accelerator.error(
-                e.integers, weights, (e.bits, bits), stride, padding, input_size=input_size
-            )
-
-        result = multiply(w.integers, w.bits)
-        if w.odd:
-            filters, _, *kernel = w.integers.shape
-            result = 2 * result - multiply(self._minus_ones((filters, 1, *kernel)), 1)
-        return self.elementwise.dequantize(result, e, w)
-
-    def gradient(self, a: Quantized, e: Quantized, stride: int, padding: int, kernel: int) -> Array:
-        integers, stored = self._in_memory(a)
-        result = self._accelerator.gradient(
-            integers,
-            e.integers,
-            (a.bits, e.bits),
-            stride,
-            padding,
-            kernel_size=kernel,
-            stored=stored,
-        )
-        return self.elementwise.dequantize(result, a, e)
-
-    def _in_memory(self, a: Quantized) -> tuple[Array, int | None]:
-        """Activations as they are stored, and with how many bits, where the accelerator reads only
-        what it needs of them."""
-        if a.stored is None or not self._accelerator.reads_planes:
-            return a.integers, None
-        return a.stored.integers, a.stored.bits
-
-    def extra_bit_products(
-        self, which: Pass, macs: int, shape: tuple[int, ...], x: Quantized, w: Quantized
-    ) -> int:
-        """Those of the kernel of ones: one filter forward, one channel in the error pass."""
-        if not w.odd or which is Pass.GRADIENT:
-            return 0
-        return macs // shape[0 if which is Pass.FORWARD else 1] * x.bits
-
-    def _minus_ones(self, shape: tuple[int, ...]) -> Array:
-        return self.elementwise.from_host(np.full(shape, -1, np.int32))
+    def dequantize(self, sums: Array, row: Quantized, column: Quantized) -> Array:
+        return self.elementwise.dequantize(sums, row, column)
 
 
 def _known(bits: int | None) -> int:

@@ -6,12 +6,16 @@ first convolution and shortcuts stay unquantized, as in the authors' code.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.arithmetic.arithmetic import Arithmetic
+from fractrain.host.graph.pieces import Piece
+from fractrain.host.graph.skipping import is_skipped, lacks
 from fractrain.host.numerics import affine
 from fractrain.host.numerics.quantization import Array
+from fractrain.hw.contract.precision import Precision
 
 
 class PublishedArithmetic(Arithmetic):
@@ -23,7 +27,7 @@ class PublishedArithmetic(Arithmetic):
     """
 
     mode = "reference"
-    quantizes_all = False
+    real = True
 
     def __init__(self, accelerator: Accelerator, *, published_range: bool = False) -> None:
         super().__init__(accelerator.elementwise)
@@ -54,13 +58,16 @@ class PublishedArithmetic(Arithmetic):
         extent = affine.tensor_range(self.elementwise.xp, x)
         return self.elementwise.quantize_affine(x, bits, extent, rounding)
 
-    def forward(self, a: Array, w: Array, stride: int, padding: int) -> Array:
-        return self._convolutions.forward(a, w, stride, padding)
-
-    def error(
-        self, e: Array, w: Array, stride: int, padding: int, input_size: tuple[int, int]
-    ) -> Array:
-        return self._convolutions.error(e, w, stride, padding, input_size)
-
-    def gradient(self, a: Array, e: Array, stride: int, padding: int, kernel: int) -> Array:
-        return self._convolutions.gradient(a, e, stride, padding, (kernel, kernel))
+    def run_piece(
+        self, piece: Piece, operands: Mapping[str, Array], table: Sequence[Precision]
+    ) -> dict[str, Array]:
+        missing = {
+            tensor.name for each in piece.convolutions for tensor in each.inputs
+        } - operands.keys()
+        return {
+            each.result.name: self._convolutions.convolve(
+                each.convolution(table), operands[each.row.name], operands[each.column.name]
+            )
+            for each in piece.convolutions
+            if not is_skipped(each, table) and not lacks(each, missing)
+        }

@@ -1,30 +1,27 @@
-"""The ZC706 behind the accelerator's interface: what trains in simulation trains on the board."""
+"""A board behind the accelerator's interface: what trains in simulation trains on the board."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.backends.cycle_limit import cycle_limit, port_beats
-from fractrain.host.backends.engine import EngineAccelerator, Outcome
+from fractrain.host.backends.cycle_limit import port_beats
+from fractrain.host.backends.driven import DrivenAccelerator
 from fractrain.host.board.bitstream import find_bitstream
 from fractrain.host.board.device import BoardDevice
 from fractrain.host.board.linux import LinuxSystem
-from fractrain.host.board.system import System
+from fractrain.host.board.system import LOCAL, SIMULATED, System
 from fractrain.host.compiler import Program
-from fractrain.host.machine_work import program_work
-from fractrain.host.optional import needs_extra
+from fractrain.host.driver import Driver
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import Parameters, load_parameters
-from fractrain.hw.contract.precision import Precision
 
 __all__ = ["DEVICES", "BoardAccelerator", "open_system"]
 
-ZC706, SIMULATED = "zc706", "simulated"
-DEVICES = (ZC706, SIMULATED)
+DEVICES = (LOCAL, SIMULATED)
 
 
 def open_system(device: str | None, parameters: Parameters | None = None) -> System:
@@ -34,7 +31,7 @@ def open_system(device: str | None, parameters: Parameters | None = None) -> Sys
     driver's only until its ``close``. Raises `ParameterError` for another device,
     `MissingToolError` without what simulates.
     """
-    if device is None or device == ZC706:
+    if device is None or device == LOCAL:
         return LinuxSystem()
     if device != SIMULATED:
         raise ParameterError("device", device, " or ".join(DEVICES))
@@ -44,10 +41,10 @@ def open_system(device: str | None, parameters: Parameters | None = None) -> Sys
         return SimulatedBoard(parameters or load_parameters("tiny"))
 
 
-class BoardAccelerator(EngineAccelerator):
-    """The convolution engine of a ZC706, through the driver in `host.board`.
+class BoardAccelerator(DrivenAccelerator):
+    """The convolution engine of a board, through the driver in `host.board`.
 
-    ``device`` is ``zc706``, the default: this computer is the board; or ``simulated``: the same
+    ``device`` is ``local``, the default: this computer is the board; or ``simulated``: the same
     driver on the RTL. The machine is the one in the installed bitstream; ``parameters`` must be
     its, as a program is made for one machine.
 
@@ -125,32 +122,21 @@ class BoardAccelerator(EngineAccelerator):
         """The board itself."""
         return self._device
 
-    def _execute(
-        self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
-    ) -> Outcome:
-        self._check(program)
-        device, size = self._device, len(image)
-        device.check_clock()
-        device.runner.require_idle()
-        for slot, precision in precisions.items():
-            device.registers.write_precision(slot, precision)
-        device.buffer.write(image)
-        seconds = device.runner.run(
-            program.program_address,
-            len(program.commands),
-            # the windows of memory that the machine may touch: the program's, nothing else
-            (self.base_address, self.base_address + size - 1),
-            cycle_limit(program, precisions),
-        )
-        memory = device.buffer.read(size)
-        counters = device.registers.counters()
-        work = program_work(counters, seconds=0.0 if device.system.simulated else seconds)
-        device.check_pace(work.total.cycles, seconds)
-        beats = np.zeros((0, self.parameters.results_per_beat), np.int64)
-        return Outcome(memory, beats, work)
+    @property
+    def driver(self) -> Driver:
+        return self._device.driver
+
+    def _room(self, program: Program) -> NDArray[np.uint8]:
+        return self._device.buffer.room(program.memory_bytes)
+
+    def _written(self, program: Program) -> None:
+        self._device.buffer.written(program.memory_bytes)
+
+    def _read(self, program: Program) -> NDArray[np.uint8]:
+        return self._device.buffer.read(program.memory_bytes)
 
     def _check(self, program: Program) -> None:
-        """Raise `ParameterError` for a program that is not for this board."""
+        self._device.check_clock()  # since a change of it there is no driver
         buffer = self._device.buffer
         if program.base_address != buffer.address:
             raise ParameterError(
@@ -170,7 +156,7 @@ class BoardAccelerator(EngineAccelerator):
                 program.memory_bytes,
                 f"at most {buffer.size}, the size of {buffer.place.device}",
                 hint="a smaller --batch, or a larger size of the buffer's node in the device tree "
-                "(board/zc706)",
+                "(board/zynq/system.dtsi)",
             )
 
     def _close(self) -> None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import itertools
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator, Integers
-from fractrain.host.compiler import Geometry, Program, Results, Step, compile_program
+from fractrain.host.backends.programs import COLUMN, RESULT, ROW, Programs
+from fractrain.host.compiler import Program, Results
+from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.pieces import Piece
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine_work import MachineWork, ProgramRun
-from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand, Pass, Precision
-
-KEPT_PROGRAMS = 256
-"""Programs of single convolutions that are kept: training asks for the same ones every step."""
+from fractrain.hw.contract.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class Outcome:
 class EngineAccelerator(Accelerator):
     """Base of the backends behind which the engine runs.
 
-    Such a backend implements `_execute`: it writes the table, puts the image into memory, starts
-    the program and waits for its end.
+    Such a backend implements `_memory`, and `_execute`: it writes the table, starts the program and
+    waits for its end.
     """
 
     reads_planes = True
 
     base_address = 0
-    """Where the memory begins that programs of single convolutions are made for."""
+    """Where the memory begins that programs are made for."""
 
     def __init__(self, parameters: Parameters) -> None:
         super().__init__(parameters)
         self._work = MachineWork()
-        self._single = lru_cache(KEPT_PROGRAMS)(self._compile)
+        self.programs = Programs(parameters, lambda: self.base_address)
 
     @property
     def work(self) -> MachineWork:
@@ -59,7 +59,12 @@ class EngineAccelerator(Accelerator):
     def _execute(
         self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
     ) -> Outcome:
-        """Run ``program`` on ``image``, the memory from ``program.base_address`` on."""
+        """Run ``program`` on ``image``, which `_memory` gave for it and which is packed."""
+
+    @abstractmethod
+    def _memory(self, program: Program) -> NDArray[np.uint8]:
+        """Where ``program`` is packed, the memory from ``program.base_address`` on: the same for
+        all programs, one after the other. Raises `ParameterError` if there is too little."""
 
     def _run(
         self,
@@ -67,10 +72,22 @@ class EngineAccelerator(Accelerator):
         operands: Mapping[str, Integers],
         precisions: Mapping[int, Precision],
     ) -> Results:
+        return self._run_checked(program, operands, precisions, {})
+
+    def _run_checked(
+        self,
+        program: Program,
+        operands: Mapping[str, Integers],
+        precisions: Mapping[int, Precision],
+        widths: Mapping[str, int],
+    ) -> Results:
+        """Results of ``program`` on ``operands`` that are right, of ``widths`` in memory where they
+        have not all the bits that it is laid out for."""
         if program.parameters != self.parameters:
             raise ParameterError("program", program.parameters, "one for this accelerator's config")
         times = [time.perf_counter()]
-        image = program.pack(operands)
+        image = self._memory(program)
+        program.fill(image, operands, widths)
         times.append(time.perf_counter())
         outcome = self._execute(program, image, precisions)
         times.append(time.perf_counter())
@@ -85,114 +102,49 @@ class EngineAccelerator(Accelerator):
             self.program_observer(ProgramRun(program, precisions, outcome.work, *took))
         return results
 
+    # -- pieces of a step ----------------------------------------------------------------------
+
+    def prepare(self, graph: StepGraph) -> None:
+        """Compile ``graph``, for all precisions that it can have.
+
+        Raises `ParameterError` if the machine has fewer slots, or does not know an operation.
+        """
+        self.programs.prepare(graph)
+
+    def run_piece(
+        self, piece: Piece, operands: Mapping[str, Integers], table: Sequence[Precision]
+    ) -> dict[str, NDArray[np.int64]]:
+        """Results of the convolutions of a graph's ``piece`` that no slot skips, by name.
+
+        ``operands``: the tensors that are in memory, with the bits that they have by ``table``, the
+        precisions of all slots of the graph.
+        """
+        if not self._open:
+            raise MachineError("run_piece: the accelerator is closed; open it again")
+        found = self.programs.of_piece(piece)
+        precisions, widths = found.precisions(table), found.widths(table)
+        given = {found.names[name]: values for name, values in operands.items()}
+        given = {name: values for name, values in given.items() if name in widths}
+        found.program.check_operands(given, widths, precisions)
+        found.program.check_precisions(precisions, widths)
+        results = self._run_checked(found.program, given, precisions, widths)
+        made = {each.result.name for each in piece.convolutions}
+        named = {name: results[found.names[name]] for name in made}
+        return {name: values for name, values in named.items() if values is not None}
+
     # -- single convolutions -------------------------------------------------------------------
 
-    def _forward(
-        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int, padding: int
-    ) -> NDArray[np.int64]:
-        filters, channels, *kernel = w.shape
-        geometry = _geometry((len(a), channels, filters), a.shape[2:], kernel, stride, padding)
-        return self._convolve(Pass.FORWARD, geometry, a, w, bits)
-
-    def _forward_top(
-        self,
-        a: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        stored: int,
-    ) -> NDArray[np.int64]:
-        filters, channels, *kernel = w.shape
-        geometry = _geometry((len(a), channels, filters), a.shape[2:], kernel, stride, padding)
-        return self._convolve(Pass.FORWARD, geometry, a, w, bits, (stored, bits[1]))
-
-    def _gradient_top(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-        stored: int,
-    ) -> NDArray[np.int64]:
-        counts = len(a), a.shape[1], e.shape[1]
-        geometry = _geometry(counts, a.shape[2:], kernel_size, stride, padding)
-        return self._convolve(Pass.GRADIENT, geometry, a, e, bits, (stored, bits[1]))
-
-    def _error(
-        self,
-        e: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        input_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        filters, channels, *kernel = w.shape
-        geometry = _geometry((len(e), channels, filters), input_size, kernel, stride, padding)
-        return self._convolve(Pass.ERROR, geometry, e, w, bits)
-
-    def _gradient(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        counts = len(a), a.shape[1], e.shape[1]
-        geometry = _geometry(counts, a.shape[2:], kernel_size, stride, padding)
-        return self._convolve(Pass.GRADIENT, geometry, a, e, bits)
-
     def _convolve(
-        self,
-        pass_: Pass,
-        geometry: Geometry,
-        row: Integers,
-        column: Integers,
-        bits: tuple[int, int],
-        stored: tuple[int, int] | None = None,
+        self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
-        """The table names ``bits``; in memory the operands have ``stored``, or as many.
-
-        A program knows only what is stored, so one serves all precisions that are read of it.
-        """
-        program = self._single(pass_, geometry, stored or bits)
-        widths = {pass_.row: bits[0], pass_.column: bits[1]}
-        # nothing reads the third operand
-        precision = Precision(*(widths.get(operand, 1) for operand in Operand))
-        result = self._run(program, {"row": row, "column": column}, {0: precision})["result"]
+        """By a program that knows only what is stored: one serves all bits that are read of it."""
+        program, precision = self.programs.of_convolution(convolution)
+        result = self._run(program, {ROW: row, COLUMN: column}, {0: precision})[RESULT]
         assert result is not None
         return result
-
-    def _compile(self, pass_: Pass, geometry: Geometry, stored: tuple[int, int]) -> Program:
-        step = Step(pass_, geometry, 0, "row", "column", "result", stored)
-        return compile_program(self.parameters, [step], self.base_address)
 
 
 def _in_order(result: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
     """The same in C order, as golden's results are: the order in which NumPy adds up floats, and so
     the last bits of what is trained, depends on how an array lies in memory."""
     return None if result is None else np.ascontiguousarray(result)
-
-
-def _geometry(
-    counts: tuple[int, int, int],
-    size: tuple[int, ...],
-    kernel: tuple[int, ...] | list[int],
-    stride: int,
-    padding: int,
-) -> Geometry:
-    images, channels, filters = counts
-    return Geometry(
-        images,
-        channels,
-        filters,
-        (size[0], size[1]),
-        (kernel[0], kernel[1]),
-        stride,
-        padding,
-    )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator, Integers
+from fractrain.host.graph.convolution import Convolution
 from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.hw.contract.precision import Pass
 from fractrain.sim import golden
 
 
@@ -17,34 +21,20 @@ class GoldenAccelerator(Accelerator):
     parameters only ``precision.max_bits`` matters.
     """
 
-    def _forward(
-        self, a: Integers, w: Integers, bits: tuple[int, int], stride: int, padding: int
+    def _convolve(
+        self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
-        return golden.forward(a, w, bits=bits, stride=stride, padding=padding)
-
-    def _error(
-        self,
-        e: Integers,
-        w: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        input_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        return golden.error(e, w, bits=bits, stride=stride, padding=padding, input_size=input_size)
-
-    def _gradient(
-        self,
-        a: Integers,
-        e: Integers,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        return golden.gradient(
-            a, e, bits=bits, stride=stride, padding=padding, kernel_size=kernel_size
-        )
+        geometry = convolution.geometry
+        how: dict[str, Any] = {
+            "bits": convolution.bits,
+            "stride": geometry.stride,
+            "padding": geometry.padding,
+        }
+        if convolution.pass_ is Pass.FORWARD:
+            return golden.forward(row, column, **how)
+        if convolution.pass_ is Pass.ERROR:
+            return golden.error(row, column, **how, input_size=geometry.size)
+        return golden.gradient(row, column, **how, kernel_size=geometry.kernel)
 
     def real_convolutions(self) -> RealConvolutions:
         return _GoldenReals()
@@ -53,15 +43,11 @@ class GoldenAccelerator(Accelerator):
 class _GoldenReals(RealConvolutions):
     """`sim.golden.real`: how a sum is rounded depends on BLAS and its number of threads."""
 
-    def forward(self, a: NDArray, w: NDArray, stride: int, padding: int) -> NDArray:
-        return golden.real.forward(a, w, stride, padding)
-
-    def error(
-        self, e: NDArray, w: NDArray, stride: int, padding: int, input_size: tuple[int, int]
-    ) -> NDArray:
-        return golden.real.error(e, w, stride, padding, input_size)
-
-    def gradient(
-        self, a: NDArray, e: NDArray, stride: int, padding: int, kernel_size: tuple[int, int]
-    ) -> NDArray:
-        return golden.real.gradient(a, e, stride, padding, kernel_size)
+    def convolve(self, convolution: Convolution, row: NDArray, column: NDArray) -> NDArray:
+        geometry = convolution.geometry
+        at = geometry.stride, geometry.padding
+        if convolution.pass_ is Pass.FORWARD:
+            return golden.real.forward(row, column, *at)
+        if convolution.pass_ is Pass.ERROR:
+            return golden.real.error(row, column, *at, geometry.size)
+        return golden.real.gradient(row, column, *at, geometry.kernel)

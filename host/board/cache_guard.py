@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.board.diagnosis import StaleCaches
+from fractrain.hw.contract.errors import MismatchError
 
-__all__ = ["GUARD_BYTES", "CacheGuard"]
+__all__ = ["GUARD_BYTES", "CacheGuard", "StaleCaches"]
 
 GUARD_BYTES = 64
 """A line of the caches, or two."""
@@ -25,6 +25,10 @@ GUARD_BYTES = 64
 SAMPLES = 32
 STRIDE = 0.618034
 """Of a turn: where the samples of one look lie between those of the one before."""
+
+
+class StaleCaches(MismatchError):
+    """What is wrong through the caches is right past them."""
 
 
 class CacheGuard:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TypeVar
@@ -17,6 +17,7 @@ from fractrain.host.board.bitstream import (
     read_note,
     write_note,
 )
+from fractrain.host.board.bus import BoardBus, BoardClock
 from fractrain.host.board.clock import (
     SHIFTERS_ON,
     SLCR_ADDRESS,
@@ -29,10 +30,9 @@ from fractrain.host.board.clock import (
 )
 from fractrain.host.board.dma_buffer import DmaBuffer, find_buffer
 from fractrain.host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
-from fractrain.host.board.registers import EngineRegisters
-from fractrain.host.board.runner import ProgramRunner
-from fractrain.host.board.system import System, UioDevice, Words
+from fractrain.host.board.system import MappedWords, System, UioDevice
 from fractrain.host.board.uio import open_uio
+from fractrain.host.driver import Driver
 from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.registers import ID, IDENTITY
@@ -40,9 +40,6 @@ from fractrain.hw.contract.registers import ID, IDENTITY
 __all__ = ["BoardDevice"]
 
 Kind = TypeVar("Kind")
-
-PACE_TOLERANCE = 0.02
-"""For two clocks that are counted against each other; relative."""
 
 
 class BoardDevice:
@@ -56,10 +53,10 @@ class BoardDevice:
     def __init__(self, system: System) -> None:
         self.system = system
         self._uio: UioDevice | None = None
-        self._slcr: Words | None = None
+        self._slcr: MappedWords | None = None
         self._ps_mhz = 0.0
         self._bitstream: Bitstream | None = None
-        self._registers: EngineRegisters | None = None
+        self._driver: Driver | None = None
         self._buffer: DmaBuffer | None = None
 
     @classmethod
@@ -102,7 +99,7 @@ class BoardDevice:
             return "loaded before, since this boot"
         if configured and note is not None:
             self._come_to_rest(note)
-        self._registers = None
+        self._driver = None
         try:
             after = load(self.system, self.bitstream)
         except (MissingToolError, DataError) as error:
@@ -120,11 +117,10 @@ class BoardDevice:
             return  # and `load` will be refused, too
         if not clock.lets_through(note.clock_mhz):
             return
-        registers = EngineRegisters(self.uio.words, self.parameters)
-        if registers.read(ID) != IDENTITY:
+        driver = self._drive(note.clock_mhz * 1e6)
+        if driver.registers.read(ID) != IDENTITY:
             return
-        trouble = ProgramRunner(self.system, registers, self.uio, note.clock_mhz * 1e6).reset()
-        if trouble:
+        if trouble := driver.reset():
             raise MachineError(f"the bitstream was not loaded: the present machine is {trouble}")
 
     def _loaded_at_boot(self, manager: FpgaManager | None, error: Exception) -> bool:
@@ -162,8 +158,12 @@ class BoardDevice:
             drop_note(self.system)
             done = set_clock(self.system, slcr, manifest.clock_mhz, reset_once=unknown)
             write_note(self.system, wanted)
-        self._registers = EngineRegisters(self.uio.words, self.parameters)
+        self._driver = self._drive(self.clock_hz, self.check_clock)
         return done
+
+    def _drive(self, hz: float, check_clock: Callable[[], None] = lambda: None) -> Driver:
+        clock = BoardClock(self.system, hz, check_clock)
+        return Driver(BoardBus(self.uio, hz), clock, self.parameters)
 
     def stop_clock(self) -> None:
         """Stop FCLK0, to see what power the FPGA takes then; `set_clock` starts it again, and the
@@ -172,7 +172,7 @@ class BoardDevice:
 
         Raises `MachineError` while the machine runs, `DataError` without the right to.
         """
-        self.runner.require_idle()
+        self.driver.require_idle()
         try:
             slcr = self._open_slcr()
         except PermissionError as error:
@@ -180,7 +180,7 @@ class BoardDevice:
                 "no permission to open /dev/mem, through which FCLK0 is stopped: run as root"
             ) from error
         drop_note(self.system)
-        self._registers = None
+        self._driver = None
         stop_clock(slcr)
 
     def check_clock(self) -> None:
@@ -195,7 +195,7 @@ class BoardDevice:
         clock = Slcr(self._slcr, self._ps_mhz).clock()
         if clock.lets_through(wanted):
             return
-        self._registers = None
+        self._driver = None
         with suppress(DataError):
             drop_note(self.system)
         also = ", the FPGA's reset is held" if clock.in_reset else ""
@@ -206,22 +206,6 @@ class BoardDevice:
             "changed it since the board was opened, and what the machine computed meanwhile is not "
             "used; `fractrain board load` sets it"
         )
-
-    def check_pace(self, cycles: int, seconds: float) -> None:
-        """Raise `ClockChanged` if the machine counted more ``cycles`` than fit into the ``seconds``
-        of the processor's clock that they took at most.
-
-        Needs no rights, and finds a clock that is too fast only: there results may be wrong. (One
-        that is too slow looks like a processor that was late.)
-        """
-        wanted = self.bitstream.manifest.clock_mhz
-        if cycles > 1e6 * wanted * seconds * (1 + PACE_TOLERANCE):
-            raise ClockChanged(
-                f"the machine counted {cycles:,} cycles within {1e6 * seconds:.0f} microseconds: "
-                f"FCLK0 is at {1e-6 * cycles / seconds:.4g} MHz at least, the bitstream is made "
-                f"for {wanted:g} MHz, and what was computed is not used; `sudo fractrain board "
-                "load` sets it"
-            )
 
     def _open_slcr(self) -> Slcr:
         if self._slcr is None:
@@ -246,20 +230,19 @@ class BoardDevice:
         """
         self.check_identity()
         self.check_build()
-        if trouble := self.runner.reset():
-            raise MachineError(f"the machine is {trouble}")
+        self.driver.stop()
         return f"build hash 0x{self.bitstream.manifest.build_hash_register:08X}"
 
     def check_identity(self) -> None:
         """Raise `MachineError` unless a FracTrain engine answers."""
         with self._not_noted_if_wrong():
-            self.registers.check_identity()
+            self.driver.check_identity()
 
     def check_build(self) -> None:
         """Raise `MachineError` unless the machine is the manifest's."""
         wanted = self.bitstream.manifest.build_hash_register
         with self._not_noted_if_wrong():
-            self.registers.check_build(wanted, str(self.bitstream.folder / BITSTREAM_MANIFEST_NAME))
+            self.driver.check_build(wanted, str(self.bitstream.folder / BITSTREAM_MANIFEST_NAME))
 
     @contextmanager
     def _not_noted_if_wrong(self) -> Iterator[None]:
@@ -298,18 +281,13 @@ class BoardDevice:
         return _opened(self._uio, "UIO device")
 
     @property
-    def registers(self) -> EngineRegisters:
-        return _opened(self._registers, "registers")
+    def driver(self) -> Driver:
+        """Once `set_clock` has succeeded, until the clock changes."""
+        return _opened(self._driver, "registers")
 
     @property
     def buffer(self) -> DmaBuffer:
         return _opened(self._buffer, "buffer")
-
-    @property
-    def runner(self) -> ProgramRunner:
-        return ProgramRunner(
-            self.system, self.registers, self.uio, self.clock_hz, check_clock=self.check_clock
-        )
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -318,7 +296,7 @@ class BoardDevice:
         for each in (self._buffer, self._slcr, self._uio):
             if each is not None:
                 each.close()
-        self._buffer = self._slcr = self._uio = self._registers = None
+        self._buffer = self._slcr = self._uio = self._driver = None
 
     def __enter__(self) -> BoardDevice:
         return self

@@ -89,12 +89,13 @@ def _missing(system: System, name: str) -> str:
     if present:
         return (
             f"no u-dma-buf is named {name}, there are {', '.join(present)}: give the buffer's node "
-            f'device-name = "{BUFFER_NAME}" (board/zc706), or set {NAME_VARIABLE} to one of them'
+            f'device-name = "{BUFFER_NAME}" (board/zynq/system.dtsi), or set {NAME_VARIABLE} to '
+            "one of them"
         )
     return (
         f"no buffer to share with the FPGA: {CLASSES[0]} is missing or empty; the module u-dma-buf "
         "must be loaded (modprobe u-dma-buf; docs/board.md says how to build it) and the device "
-        f"tree must have the node of {name} (board/zc706), with enough memory for it (cma=)"
+        f"tree must have the node of {name} (board/zynq/system.dtsi), with enough memory (cma=)"
     )
 
 
@@ -125,6 +126,7 @@ class DmaBuffer:
                 f"{UNCACHED_MODE} for a mapping past the caches (sync-mode in the device tree)",
             )
         self._memory = self._map(cached)
+        self._staged = np.zeros(0, np.uint8)
         self._past: SharedMemory | None = None
         self._guard: CacheGuard | None = None
         if cached and place.sync_mode & 3 == UNCACHED_MODE:
@@ -138,7 +140,7 @@ class DmaBuffer:
         except PermissionError as error:
             raise DataError(
                 f"no permission to open {place.device}: run as root, or give your group the right "
-                "by a rule of udev (board/zc706/install.sh installs one)"
+                "by a rule of udev (board/zynq/install.sh installs one)"
             ) from error
         except FileNotFoundError as error:
             raise MissingToolError(
@@ -162,13 +164,33 @@ class DmaBuffer:
     def size(self) -> int:
         return self.place.size
 
+    def room(self, size: int) -> NDArray[np.uint8]:
+        """The first ``size`` bytes, to be filled; the device sees them from `written` on.
+
+        Past the caches it is ordinary memory, which `written` copies in one go: that memory takes
+        no unaligned access, and whoever fills it makes some.
+        """
+        if self.cached:
+            return self.data[:size]
+        if len(self._staged) < size:
+            self._staged = np.zeros(size, np.uint8)
+        return self._staged[:size]
+
     def write(self, image: NDArray[np.uint8]) -> None:
         """Put ``image`` at the beginning of the buffer, where the device sees it from now on.
 
+        Raises as `written` does.
+        """
+        self.room(len(image))[:] = image
+        self.written(len(image))
+
+    def written(self, size: int) -> None:
+        """`room` of ``size`` has been filled.
+
         Raises `StaleCaches` if memory has something else then.
         """
-        size = len(image)
-        self.data[:size] = image
+        if not self.cached:
+            self.data[:size] = self._staged[:size]
         if self._guard is None:
             self.for_device(0, size)
             return
@@ -177,7 +199,7 @@ class DmaBuffer:
         self._guard.check_written(size)
 
     def read(self, size: int) -> NDArray[np.uint8]:
-        """The first ``size`` bytes as the device has left them; valid until the next `write`.
+        """The first ``size`` bytes as the device has left them; valid until the next `room`.
 
         Past the caches it is a copy, made in one go: that memory takes no unaligned access, and
         whoever takes results apart makes some. Raises `StaleCaches` if memory has something else
@@ -213,7 +235,7 @@ class DmaBuffer:
         except PermissionError as error:
             raise DataError(
                 f"no permission to write {path}: run as root, or give your group the right "
-                "(board/zc706/install.sh installs a rule of udev for it)"
+                "(board/zynq/install.sh installs a rule of udev for it)"
             ) from error
         except OSError as error:
             raise MachineError(f"cannot write 0x{command:016X} to {path}: {error}") from error

@@ -14,9 +14,9 @@ from fractrain.host.board.clock import (
 )
 from fractrain.host.board.dma_buffer import find_buffer
 from fractrain.host.board.fpga_manager import find_manager
-from fractrain.host.board.registers import EngineRegisters
 from fractrain.host.board.system import System
 from fractrain.host.board.uio import open_uio
+from fractrain.host.driver import EngineRegisters
 from fractrain.host.machine_work import CYCLE_CAUSES
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.errors import DataError, FractrainError
@@ -101,7 +101,7 @@ def _machine(system: System, wanted: BitstreamManifest) -> dict[str, str]:
     except FractrainError as error:
         return {"machine": f"{NOTHING}{error}"}
     try:
-        registers = EngineRegisters(uio.words, wanted.parameters)
+        registers = EngineRegisters(uio.words)
         identity, build, status = (registers.read(each) for each in (ID, BUILD_HASH, STATUS))
         if identity != IDENTITY:
             return {"machine": f"ID 0x{identity:08X}: not ours"}

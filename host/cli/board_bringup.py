@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import textwrap
 import time
-from pathlib import Path
 from typing import Any
 
+from fractrain.host.board.system import SIMULATED
 from fractrain.host.cli.board import SUBCOMMANDS
-from fractrain.host.cli.board_options import SIMULATED, add_device, open_system
-from fractrain.host.cli.output import check_files, write_json
+from fractrain.host.cli.board_options import DEVICE_OPTIONS, open_system
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import file_option
+from fractrain.host.files.outputs import check_files, write_json
+from fractrain.host.plugins.option import Form, Option
 from fractrain.hw.contract.errors import ParameterError
 
 FORMAT = "fractrain-bringup/1"
@@ -19,37 +22,36 @@ WIDTH = 100
 EPILOG = """\
 stages: bitstream, FCLK0 (before the first register access), ID, build hash, registers, interrupt,
 4 KB loopback (a 1 x 1 convolution with the identity: the machine has no copy), cached and
-uncached, one convolution (three passes), the convolutions of a ResNet block as one program. What
+uncached, one convolution (three passes), the convolutions of a residual block as one program. What
 comes out is compared with the golden model, bit for bit. The first stage that fails is the last.
 
 The exit code is that of what failed: 2 a value, 3 a file or right missing, 4 a kernel module or
 tool missing, 5 the machine, 6 bits that differ."""
 
+OPTIONS = (
+    *DEVICE_OPTIONS,
+    file_option("json", "write the results there, too"),
+    Option(
+        "inject",
+        "with --device simulated: break the board like that, to see what is said of it; may be "
+        "given several times; an unknown NAME lists all",
+        default=(),
+        form=Form.REPEATED,
+        metavar="NAME",
+        shown="",
+    ),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``bringup`` and its options."""
-    parser = subparsers.add_parser(
-        "bringup",
-        help=SUBCOMMANDS["bringup"],
-        description="Prove the board stage by stage.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_device(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
-    parser.add_argument(
-        "--inject",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="with --device simulated: break the board like that, to see what is said of it; may "
-        "be given several times; an unknown NAME lists all",
-    )
+    description = "Prove the board stage by stage."
+    add_command(subparsers, "bringup", description, EPILOG, OPTIONS, help=SUBCOMMANDS["bringup"])
 
 
 def run(args: argparse.Namespace) -> int:
     """Bring the board up and tell each stage; raises what failed, with its exit code."""
-    from fractrain.host.board.bringup import STAGES, StageResult, bring_up
+    from fractrain.host.bringup.stages import STAGES, StageResult, bring_up
 
     if args.inject and args.device != SIMULATED:
         raise ParameterError("--inject", args.inject[0], f"with --device {SIMULATED} only")

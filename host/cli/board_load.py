@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 
 from fractrain.host.cli.board import SUBCOMMANDS
-from fractrain.host.cli.board_options import add_device, open_system
+from fractrain.host.cli.board_options import DEVICE_OPTIONS, open_system
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import FLAG
+from fractrain.host.plugins.option import Option
 
 EPILOG = """\
 The bitstream is that in /lib/firmware/fractrain, or in the folder FRACTRAIN_BITSTREAM. Needs root,
@@ -13,20 +16,16 @@ and a kernel that loads bitstreams (the vendor's linux-xlnx; mainline Linux does
 does). Leaves a note in /run/fractrain, by which users without root know what is loaded and that
 FCLK0 is right."""
 
+OPTIONS = (
+    *DEVICE_OPTIONS,
+    Option("again", "load it even if it has been loaded since boot", form=FLAG),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``load`` and its options."""
-    parser = subparsers.add_parser(
-        "load",
-        help=SUBCOMMANDS["load"],
-        description="Load the bitstream, set its clock, and check both.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_device(parser)
-    parser.add_argument(
-        "--again", action="store_true", help="load it even if it has been loaded since boot"
-    )
+    description = "Load the bitstream, set its clock, and check both."
+    add_command(subparsers, "load", description, EPILOG, OPTIONS, help=SUBCOMMANDS["load"])
 
 
 def run(args: argparse.Namespace) -> int:

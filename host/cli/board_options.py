@@ -3,52 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from fractrain.host.cli.options import add_config
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.host.backends import board_system
+from fractrain.host.board.system import LOCAL, SIMULATED
+from fractrain.host.cli.options import config_option
+from fractrain.host.plugins.option import Option
+from fractrain.hw.contract.values import Choice
 
 if TYPE_CHECKING:
     from fractrain.host.board.system import System
 
-SIMULATED = "simulated"
-DEVICES = ("zc706", SIMULATED)
+DEVICES = (LOCAL, SIMULATED)
+
+DEVICE_OPTIONS = (
+    Option(
+        "device",
+        "local: this computer is the board; simulated: the same driver on a simulated board "
+        "around the generated RTL",
+        Choice(DEVICES),
+        DEVICES[0],
+    ),
+    config_option(None, shown="that of the installed bitstream; simulated: tiny"),
+)
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """``--device`` and ``--config``."""
-    parser.add_argument(
-        "--device",
-        choices=DEVICES,
-        default=DEVICES[0],
-        help="zc706: this computer is the board; simulated: the same driver on a simulated board "
-        "around the generated RTL (default: %(default)s)",
-    )
-    add_config(parser, default=None, shown="that of the installed bitstream; simulated: tiny")
-
-
-@contextlib.contextmanager
-def open_system(args: argparse.Namespace, injected: tuple[str, ...] = ()) -> Iterator[System]:
-    """The system that the options name, closed in the end; ``injected`` into a simulated board.
-
-    Raises `ParameterError` if ``--config`` is not the machine of the installed bitstream.
-    """
-    if args.device != SIMULATED:
-        from fractrain.host.backends.board import BoardAccelerator
-        from fractrain.host.board.linux import LinuxSystem
-
-        if args.config is not None:
-            BoardAccelerator.find_parameters(args.config, args.device)
-        yield LinuxSystem()
-        return
-    from fractrain.host.optional import needs_extra
-
-    parameters = load_parameters(args.config or "tiny")
-    with needs_extra("hardware"):
-        from fractrain.sim.board import SimulatedBoard
-
-        board = SimulatedBoard(parameters, injected)
-    with board:
-        yield board
+def open_system(
+    args: argparse.Namespace, injected: tuple[str, ...] = ()
+) -> AbstractContextManager[System]:
+    """As `board_system.open_system`, of `DEVICE_OPTIONS`."""
+    return board_system.open_system(args.device, args.config, injected)

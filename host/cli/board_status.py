@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import textwrap
 
+from fractrain.host.board.system import SIMULATED
 from fractrain.host.cli.board import SUBCOMMANDS
-from fractrain.host.cli.board_options import SIMULATED, add_device, open_system
+from fractrain.host.cli.board_options import DEVICE_OPTIONS, open_system
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import FLAG
+from fractrain.host.plugins.option import Option
 
 WIDTH = 100
 
@@ -16,23 +20,21 @@ clock the access might never end. And only if `fractrain board load` has noted s
 design in it is this bitstream's: another one may not answer either.
 A simulated board is new each time, so it is loaded first."""
 
+OPTIONS = (
+    *DEVICE_OPTIONS,
+    Option(
+        "loaded_by_boot",
+        "read registers without such a note: U-Boot has loaded this very bitstream (of another "
+        "design the processor may wait for ever)",
+        form=FLAG,
+    ),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``status`` and its options."""
-    parser = subparsers.add_parser(
-        "status",
-        help=SUBCOMMANDS["status"],
-        description="Show clock, machine, counters and buffer, and change nothing.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_device(parser)
-    parser.add_argument(
-        "--loaded-by-boot",
-        action="store_true",
-        help="read registers without such a note: U-Boot has loaded this very bitstream (of "
-        "another design the processor may wait for ever)",
-    )
+    description = "Show clock, machine, counters and buffer, and change nothing."
+    add_command(subparsers, "status", description, EPILOG, OPTIONS, help=SUBCOMMANDS["status"])
 
 
 def run(args: argparse.Namespace) -> int:

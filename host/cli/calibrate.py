@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from fractrain.host.accelerator import Accelerator
-from fractrain.host.backends.cosim import CosimAccelerator
-from fractrain.host.cli.calibrate_run import MEMORIES, calibrate_run
-from fractrain.host.cli.model_errors import REASON
-from fractrain.host.cli.options import BATCH, add_config
-from fractrain.host.cli.output import check_files, progress, table, write_text
-from fractrain.host.cli.simulate_report import STALLS, Measured
-from fractrain.host.cli.simulate_run import measure
-from fractrain.host.counters import Counters
-from fractrain.host.networks.selection import is_skip
-from fractrain.host.random_streams import Stream, generator
-from fractrain.host.simulation.programs import ResultForm, make_job
-from fractrain.host.simulation.step import (
-    TrainingStep,
-    check_step,
-    record_training_step,
-    useful_bit_products,
-)
-from fractrain.host.training.recipe_rules import SEED
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import BATCH, FLAG, SEVERAL, config_option, file_option
+from fractrain.host.files.outputs import check_files, progress, write_text
+from fractrain.host.numerics.random_streams import SEED
+from fractrain.host.plugins.option import Option
+from fractrain.host.reports.markdown_page import markdown_page
+from fractrain.host.reports.run import find_run
+from fractrain.host.simulation import calibration, logged_programs
+from fractrain.host.simulation.measuring import MEMORIES
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import Parameters, load_parameters
-from fractrain.hw.contract.precision import PRECISION, Precision
-from fractrain.sim.memory_model import MemoryModel
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.tables import markdown_table, terminal_table
+from fractrain.hw.contract.values import Choice
 
 NETWORKS = ("resnet8", "resnet20", "resnet38")
 PRECISIONS = ("8,8,8", "4,4,8", "4,4,6", "3,3,6")
@@ -59,89 +45,60 @@ examples:
   fractrain calibrate --run runs/latest"""
 
 
-ABOUT_ERRORS = (
-    "RTL cycles, utilization and GOPS are measured in co-simulation, the model's cycles are "
-    "modelled; the columns behind them are the model's errors: of cycles, busy and stall cycles in "
-    "percent of all RTL cycles, of bytes in percent of the bytes. All are of whole training steps "
-    "in one command stream, which the model is made for; a convolution alone may be off by tens "
-    f"of percent. {REASON}"
+OPTIONS = (
+    config_option(None, shown="zc706; with --run the run's"),
+    Option("networks", "", form=SEVERAL, metavar="NAME", shown=" ".join(NETWORKS)),
+    Option("precisions", "", form=SEVERAL, metavar="A,W,E", shown=" ".join(PRECISIONS)),
+    Option("batch", "images", BATCH, metavar="N", shown=str(IMAGES)),
+    Option("uniform", "one precision for all layers", form=FLAG),
+    Option("seed", "of images and weights", SEED, metavar="N", shown="0"),
+    file_option("out", "write the table there, as Markdown"),
+    Option("run", "the folder of a run, or its name in --runs", metavar="RUN"),
+    Option("runs", "where --run is looked for", Path, metavar="FOLDER", shown="runs"),
+    Option("memory", "of the model, with --run", Choice(MEMORIES), shown="as the run's"),
 )
-
-
-@dataclass(frozen=True)
-class Case:
-    """One line of the table."""
-
-    network: str
-    precision: str
-    memory: str
-    form: ResultForm
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``calibrate`` and its options."""
-    parser = subparsers.add_parser(
-        "calibrate",
-        description="Compare the cycle model with the RTL on whole training steps.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    option = parser.add_argument
-    add_config(parser, default=None, shown="zc706; with --run the run's")
-    option("--networks", nargs="+", metavar="NAME", help=f"(default: {' '.join(NETWORKS)})")
-    option("--precisions", nargs="+", metavar="A,W,E", help=f"(default: {' '.join(PRECISIONS)})")
-    option("--batch", type=BATCH, metavar="N", help=f"images (default: {IMAGES})")
-    option("--uniform", action="store_true", help="one precision for all layers")
-    option("--seed", type=SEED, metavar="N", help="of images and weights (default: 0)")
-    option("--out", type=Path, metavar="FILE", help="write the table there, as Markdown")
-    option("--run", metavar="RUN", help="the folder of a run, or its name in --runs")
-    option("--runs", type=Path, metavar="FOLDER", help="where --run is looked for (default: runs)")
-    option("--memory", choices=MEMORIES, help="of the model, with --run (default: as the run's)")
+    description = "Compare the cycle model with the RTL on whole training steps."
+    add_command(subparsers, "calibrate", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write."""
     _check_options(args)
     check_files(args.out)
-    if args.run is not None:
-        return calibrate_run(args)
-    parameters = load_parameters(args.config)
-    for text in args.precisions:
-        if is_skip(PRECISION.read("--precisions", text)):
-            raise ParameterError("--precisions", text, "at least 1 bit of each operand")
-    for network in args.networks:
-        check_step(network, args.batch)
-    cases = [
-        Case(network, precision, memory, form)
-        for network in args.networks
-        for precision in args.precisions
-        for memory, form in (
-            ("ideal", ResultForm.PORT),
-            ("ddr", ResultForm.RAW),
-            ("ddr", ResultForm.PLANES),
-        )
-    ]
     say = progress()
-    rows = []
-    models = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(parameters.clock_mhz)}
-    machines: dict[str, Accelerator] = {
-        name: CosimAccelerator(parameters, memory=model) for name, model in models.items()
-    }
-    for number, case in enumerate(cases, 1):
-        say(f"{number} of {len(cases)}: {case.network}, {case.precision}, {case.memory}")
-        training = _record(args, case, parameters)
-        job = make_job(parameters, training, training.calls, case.form)
-        measured = measure(machines[case.memory], job, training, models[case.memory])
-        rows.append(_row(case, training, measured, parameters))
+    if args.run is not None:
+        folder = find_run(args.run, args.runs)
+        found = logged_programs.compare_run(folder, args.memory, say)
+        heads, rows, remark = logged_programs.HEADS, found.rows, found.remark
+        title = f"Programs of the run {folder.name}, measured beside modelled"
+        command = f"calibrate --run {args.run} --out {args.out}"
+    else:
+        parameters = load_parameters(args.config)
+        cases = (args.networks, args.precisions, args.batch, args.seed, args.uniform)
+        rows = calibration.Calibration(*cases).rows(parameters, say)
+        heads, remark = calibration.HEADS, calibration.ABOUT_ERRORS
+        uniform = ", one precision for all layers" if args.uniform else ""
+        title, command = f"Cycle model against RTL{uniform}", _command(args)
     say("")
-    for machine in machines.values():
-        machine.close()
-    print(table(HEADS, rows))
-    print(ABOUT_ERRORS)
+    print(f"{terminal_table(heads, rows)}\n{remark}")
     if args.out:
-        write_text(args.out, _markdown(args, rows))
+        write_text(args.out, markdown_page(title, remark, command, markdown_table(heads, rows)))
         print(f"\ntable: {args.out}")
     return 0
+
+
+def _command(args: argparse.Namespace) -> str:
+    """The line that makes the table again."""
+    networks, precisions = " ".join(args.networks), " ".join(args.precisions)
+    return (
+        f"calibrate --config {args.config} --batch {args.batch}"
+        f"{' --uniform' if args.uniform else ''} --seed {args.seed} "
+        f"--networks {networks} --precisions {precisions} --out {args.out}"
+    )
 
 
 def _check_options(args: argparse.Namespace) -> None:
@@ -154,74 +111,3 @@ def _check_options(args: argparse.Namespace) -> None:
     for name, default in (DEFAULTS | {"runs": Path("runs")}).items():
         if getattr(args, name) is None:
             setattr(args, name, default)
-
-
-def _record(args: argparse.Namespace, case: Case, parameters: Parameters) -> TrainingStep:
-    numbers = generator(args.seed, Stream.DATA)
-    return record_training_step(
-        case.network,
-        numbers.integers(0, 256, (args.batch, 3, 32, 32), dtype=np.uint8),
-        parameters,
-        Precision.parse(case.precision),
-        seed=args.seed,
-        uniform=args.uniform,
-    )
-
-
-HEADS = [
-    *("network", "precision", "memory", "results", "RTL cycles", "model", "cycles", "busy"),
-    *(f"{name} stalls" for name in STALLS),
-    *("bytes", "utilization", "GOPS"),
-]
-
-
-def _row(
-    case: Case, training: TrainingStep, measured: Measured, parameters: Parameters
-) -> list[str]:
-    found, model = measured.counters, measured.predicted
-    useful = sum(useful_bit_products(call) for call in training.calls)
-    macs = sum(call.macs for call in training.calls)
-    seconds = found.cycles / (parameters.clock_mhz * 1e6)
-    stalls = [
-        _percent(model.total(f"STALL_{name.upper()}") - getattr(found, f"stall_{name}"), found)
-        for name in STALLS
-    ]
-    moved = found.bytes_in + found.bytes_out
-    predicted = model.total("BYTES_READ") + model.total("BYTES_WRITTEN")
-    return [
-        case.network,
-        case.precision,
-        case.memory,
-        case.form.value,
-        f"{found.cycles:,}",
-        f"{model.cycles:,}",
-        _percent(model.cycles - found.cycles, found),
-        _percent(model.total("BUSY") - found.busy_cycles, found),
-        *stalls,
-        f"{100 * (predicted / moved - 1):+.2f} %",
-        f"{100 * useful / found.cycles / parameters.bit_products_per_cycle:.1f} %",
-        f"{2 * macs / seconds / 1e9:,.0f}",
-    ]
-
-
-def _percent(difference: int, found: Counters) -> str:
-    return f"{100 * difference / found.cycles:+.2f} %"
-
-
-def _markdown(args: argparse.Namespace, rows: Sequence[Sequence[str]]) -> str:
-    networks, precisions = " ".join(args.networks), " ".join(args.precisions)
-    lines = [
-        f"# Cycle model against RTL{', one precision for all layers' if args.uniform else ''}",
-        "",
-        f"{ABOUT_ERRORS} Made by",
-        "",
-        f"    fractrain calibrate --config {args.config} --batch {args.batch}"
-        f"{' --uniform' if args.uniform else ''} --seed {args.seed} "
-        f"--networks {networks} --precisions {precisions} --out {args.out}",
-        "",
-        "| " + " | ".join(HEADS) + " |",
-        "|" + "---|" * len(HEADS),
-        *("| " + " | ".join(row) + " |" for row in rows),
-        "",
-    ]
-    return "\n".join(lines)

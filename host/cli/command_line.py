@@ -1,8 +1,9 @@
-"""The parser of the command line: what argparse refuses, in one line and in our errors' words.
+"""The parser of the command line: options as data in, what argparse refuses in our errors' words.
 
-An option whose ``type`` is a `hw.contract.values.Rule` is read by it, and what it refuses is a
-`ParameterError` that names the option. All else that argparse complains about is a `UsageError`.
-Options are not abbreviated: an abbreviation means something else as soon as there is a new option.
+A command's options are `host.plugins.option.Option` values, given to `add_command`. An option with
+a `hw.contract.values.Rule` is read by it, and what it refuses is a `ParameterError` that names the
+option. All else that argparse complains about is a `UsageError`. Options are not abbreviated: an
+abbreviation means something else as soon as there is a new option.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from fractrain.host.plugins.option import Form, Option, option_name
 from fractrain.hw.contract.errors import ParameterError, UsageError, did_you_mean, shortened
 from fractrain.hw.contract.values import Choice, Rule
 
@@ -61,6 +63,70 @@ class CommandLineParser(argparse.ArgumentParser):
         known = list(map(str, action.choices))
         hint = did_you_mean(str(value), known)
         raise ParameterError(_shown(action), value, ", ".join(known), hint=hint)
+
+
+Options = Sequence[Option | tuple[Option, ...]]
+"""A tuple holds options that exclude each other."""
+
+
+def add_command(
+    subparsers: argparse._SubParsersAction,
+    name: str,
+    description: str,
+    epilog: str,
+    options: Options,
+    **more: Any,
+) -> argparse.ArgumentParser:
+    """The parser of the command ``name``; ``more`` as `argparse.ArgumentParser`."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **more,
+    )
+    add_options(parser, options)
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser, options: Options) -> None:
+    """Add ``options`` to ``parser``, under the headings of their groups."""
+    headings: dict[str, argparse._ActionsContainer] = {"": parser}
+    for each in options:
+        alternatives = each if isinstance(each, tuple) else (each,)
+        heading = alternatives[0].group
+        if heading not in headings:
+            headings[heading] = parser.add_argument_group(heading)
+        container = headings[heading]
+        if len(alternatives) > 1:
+            container = container.add_mutually_exclusive_group()
+        for alternative in alternatives:
+            container.add_argument(*_spellings(alternative), **_keywords(alternative))
+
+
+def _spellings(given: Option) -> list[str]:
+    return [given.name] if given.of_argument else [option_name(given.name), *given.aliases]
+
+
+def _keywords(given: Option) -> dict[str, Any]:
+    """Of `argparse.ArgumentParser.add_argument`."""
+    keywords: dict[str, Any] = {"help": given.help.replace("%", "%%") or None}
+    if given.form is Form.FLAG:
+        return keywords | {"action": "store_true"}
+    if given.form is Form.EITHER:
+        return keywords | {"action": argparse.BooleanOptionalAction, "default": given.default}
+    keywords |= {"metavar": given.metavar} if given.metavar else {}
+    if isinstance(given.rule, Choice):
+        keywords["choices"] = tuple(given.rule.words)
+    elif given.rule is not None:
+        keywords["type"] = given.rule
+    if given.form in (Form.SEVERAL, Form.ARGUMENTS):
+        keywords["nargs"] = "+"
+    elif given.form is Form.BARE:
+        keywords |= {"nargs": "?", "const": given.bare}
+    elif given.form is Form.REPEATED:
+        return keywords | {"action": "append", "default": list(given.default)}
+    return keywords if given.of_argument else keywords | {"default": given.default}
 
 
 def _shown(action: argparse.Action) -> str:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
 
-from fractrain.host.cli.options import add_runs
-from fractrain.host.cli.output import check_files, progress, table, write_json, write_text
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import RUNS, file_option
+from fractrain.host.files.atomic import write_whole
+from fractrain.host.files.outputs import check_files, write_json
 from fractrain.host.reports.document import comparison_document
-from fractrain.host.reports.headline import headline
-from fractrain.host.reports.measured_table import measured_table
-from fractrain.host.reports.names import cut, heads
 from fractrain.host.reports.page import render_page
-from fractrain.host.reports.published import published_tables
-from fractrain.host.reports.run import Run, load_runs
-from fractrain.host.reports.savings import at_equal_accuracy, caveats
-from fractrain.host.reports.tables import (
-    Table,
-    different_settings_table,
-    equal_accuracy_table,
-    results_table,
-)
+from fractrain.host.reports.run import load_runs
+from fractrain.host.reports.terminal import comparison
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.sim.progress import work
 
 EPILOG = """\
 A sentence says what was saved at what accuracy. Every figure in the tables says where it is from:
@@ -35,20 +26,17 @@ examples:
   fractrain compare static8 pfq fractrain
   fractrain compare runs/static8 runs/pfq --json comparison.json --html comparison.html"""
 
+OPTIONS = (
+    *RUNS,
+    file_option("json", "write all figures, too"),
+    file_option("html", "write the page of `fractrain report`, too"),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``compare`` and its options."""
-    parser = subparsers.add_parser(
-        "compare",
-        description="Show training runs side by side: accuracy, cost, savings, settings.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_runs(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, too")
-    parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="write the page of `fractrain report`, too"
-    )
+    description = "Show training runs side by side: accuracy, cost, savings, settings."
+    add_command(subparsers, "compare", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,43 +46,17 @@ def run(args: argparse.Namespace) -> int:
             "RUN", " ".join(args.run), "two runs or more", hint="one run alone: fractrain report"
         )
     check_files(args.json, args.html)
-    say = progress()
+    say = work()
     say("reading the runs")
     try:
         runs = load_runs(args.run, args.runs)
     finally:
         say("")
-    print(f"{headline(runs)}\n")
-    print("\n\n".join(_text(each) for each in _tables(runs)))
-    for remark in _remarks(runs):
-        print(f"\n{remark}")
+    print(comparison(runs))
     if args.json is not None:
         write_json(args.json, comparison_document(runs))
         print(f"\n{args.json}")
     if args.html is not None:
-        write_text(args.html, render_page(runs))
+        write_whole(args.html, render_page(runs))
         print(f"\n{args.html}")
     return 0
-
-
-def _tables(runs: Sequence[Run]) -> list[Table]:
-    measured = measured_table(runs)
-    return [
-        results_table(runs),
-        *([] if measured is None else [measured]),
-        *(equal_accuracy_table(each) for each in at_equal_accuracy(runs)),
-        *published_tables(runs),
-        different_settings_table(runs),
-    ]
-
-
-def _text(shown: Table) -> str:
-    """Title, rows, remarks; long settings are cut, the page and the JSON file have them whole."""
-    rows = [[row.name, row.source.value, *map(cut, row.cells)] for row in shown.rows]
-    return "\n".join([shown.title, table(["", "", *heads(shown.heads)], rows), *shown.remarks])
-
-
-def _remarks(runs: Sequence[Run]) -> list[str]:
-    notes = [f"{run.name}: {note}" for run in runs for note in run.notes]
-    unfinished = [f"{run.name} has not ended." for run in runs if run.summary is None]
-    return [*caveats(runs), *unfinished, *notes]

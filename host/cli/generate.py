@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fractrain.host.cli.options import add_config
-from fractrain.host.optional import needs_extra
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import config_option
+from fractrain.host.plugins.option import Option
+from fractrain.hw.contract.installation import needs_extra
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
+from fractrain.hw.contract.values import Choice
 from fractrain.sim.progress import activity
 
 EPILOG = """\
@@ -16,28 +19,29 @@ registers.md and commands.md (what drivers and compilers need) and manifest.json
 ports, latencies, build hash, checksums). The same configuration and sources always give the
 same bytes."""
 
+OPTIONS = (
+    config_option(DEFAULT_PRESET),
+    Option(
+        "out",
+        "folder to write; an earlier build in it is replaced",
+        Path,
+        metavar="FOLDER",
+        shown="build/CONFIG",
+    ),
+    Option(
+        "flavour",
+        "synthesis: as the configuration says, for the FPGA; simulation: the same behaviour "
+        "written for speed under Verilator",
+        Choice(("synthesis", "simulation")),
+        "synthesis",
+    ),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``generate`` and its options."""
-    parser = subparsers.add_parser(
-        "generate",
-        description="Write the Verilog of a machine and its manifest.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_config(parser, default="zc706")
-    parser.add_argument(
-        "--out",
-        metavar="FOLDER",
-        type=Path,
-        help="folder to write; an earlier build in it is replaced (default: build/CONFIG)",
-    )
-    parser.add_argument(
-        "--flavour",
-        choices=("synthesis", "simulation"),
-        default="synthesis",
-        help="synthesis: as the configuration says, for the FPGA; simulation: the same behaviour "
-        "written for speed under Verilator (default: synthesis)",
+    add_command(
+        subparsers, "generate", "Write the Verilog of a machine and its manifest.", EPILOG, OPTIONS
     )
 
 

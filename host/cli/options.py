@@ -5,40 +5,41 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fractrain.host.board.power.sampler import HIGHEST_RATE_HZ
+from fractrain.host.cli.command_line import add_options
+from fractrain.host.plugins.option import Form, Option
+from fractrain.host.runs.options import BATCH
 from fractrain.hw.contract.parameters import preset_names
-from fractrain.hw.contract.values import Real, Whole
 
-BATCH = Whole(1, 65_536)
-"""Twice the largest batches that networks have been trained with."""
+__all__ = ["BATCH", "FLAG", "RUNS", "add_config", "config_option", "file_option"]
 
-RATE = Real(0, HIGHEST_RATE_HZ, above=True)
-"""Samples of sensors in a second."""
+FLAG, SEVERAL = Form.FLAG, Form.SEVERAL
+
+RUNS = (
+    Option(
+        "run",
+        "the folder of a run, or its name in --runs",
+        form=Form.ARGUMENTS,
+        metavar="RUN",
+    ),
+    Option("runs", "where runs are looked for by name", Path, Path("runs"), metavar="FOLDER"),
+)
+"""Training runs, by folder or by name."""
+
+
+def config_option(default: str | None, *, shown: str | None = None) -> Option:
+    """``--config``: the machine, by preset or by file. ``shown``: the default in words, where it
+    depends on other options."""
+    about = f"the machine: a preset ({', '.join(preset_names())}) or a YAML file"
+    return Option("config", about, None, default, metavar="NAME|FILE", shown=shown)
+
+
+def file_option(name: str, about: str, metavar: str = "FILE") -> Option:
+    """A file (or folder) to write."""
+    return Option(name, about, Path, metavar=metavar)
 
 
 def add_config(
-    parser: argparse._ActionsContainer, *, default: str | None, shown: str | None = None
+    parser: argparse.ArgumentParser, *, default: str | None, shown: str | None = None
 ) -> None:
-    """``--config``: the machine, by preset or by file. ``shown``: the default in words, where it
-    depends on other options."""
-    parser.add_argument(
-        "--config",
-        default=default,
-        metavar="NAME|FILE",
-        help=f"the machine: a preset ({', '.join(preset_names())}) or a YAML file "
-        f"(default: {shown or default})",
-    )
-
-
-def add_runs(parser: argparse._ActionsContainer) -> None:
-    """``RUN…`` and ``--runs``: training runs by folder or by name."""
-    parser.add_argument(
-        "run", nargs="+", metavar="RUN", help="the folder of a run, or its name in --runs"
-    )
-    parser.add_argument(
-        "--runs",
-        type=Path,
-        default=Path("runs"),
-        metavar="FOLDER",
-        help="where runs are looked for by name (default: runs)",
-    )
+    """`config_option`, added to ``parser``."""
+    add_options(parser, [config_option(default, shown=shown)])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from fractrain.host.cli.options import add_runs
-from fractrain.host.cli.output import check_files, prepare_folder, progress, write_text
-from fractrain.host.reports.page import render_page
-from fractrain.host.reports.run import Run, load_runs
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import RUNS, file_option
+from fractrain.host.files.atomic import write_whole
+from fractrain.host.files.outputs import check_files, prepare_folder
+from fractrain.host.plugins.option import Option
+from fractrain.host.reports.page_file import as_seen_from_here, write_page
+from fractrain.host.reports.run import load_runs
 from fractrain.host.reports.standalone import standalone_figures
 
 EPILOG = """\
@@ -23,25 +25,23 @@ examples:
   fractrain report runs/latest
   fractrain report static8 pfq fractrain --out comparison.html"""
 
+OPTIONS = (
+    *RUNS,
+    Option(
+        "out",
+        "the page",
+        Path,
+        metavar="FILE",
+        shown="report.html, in the folder of the run if there is only one",
+    ),
+    file_option("figures", "write every figure as an SVG file, too", "FOLDER"),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``report`` and its options."""
-    parser = subparsers.add_parser(
-        "report",
-        description="Show one or several training runs as one self-contained HTML page.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_runs(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="the page (default: report.html, in the folder of the run if there is only one)",
-    )
-    parser.add_argument(
-        "--figures", type=Path, metavar="FOLDER", help="write every figure as an SVG file, too"
-    )
+    description = "Show one or several training runs as one self-contained HTML page."
+    add_command(subparsers, "report", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,37 +49,9 @@ def run(args: argparse.Namespace) -> int:
     check_files(args.out)
     if args.figures is not None:
         prepare_folder(args.figures)
-    print(as_seen_from_here(write_report(args.run, args.runs, args.out)))
+    print(as_seen_from_here(write_page(args.run, args.runs, args.out)))
     if args.figures is not None:
         for name, svg in standalone_figures(load_runs(args.run, args.runs)):
-            write_text(args.figures / name, svg)
+            write_whole(args.figures / name, svg)
             print(as_seen_from_here(args.figures / name))
     return 0
-
-
-def write_report(names: Sequence[str], folder: Path, target: Path | None = None) -> Path:
-    """Write the page of the runs ``names`` in ``folder``; where it is.
-
-    Raises as `load_runs` does, `MissingToolError` without what draws it, `DataError` if it cannot
-    be written.
-    """
-    say = progress()
-    say("reading the runs")
-    try:
-        runs = load_runs(names, folder)
-        target = target or _default(runs)
-        check_files(target)
-        write_text(target, render_page(runs, say))
-    finally:
-        say("")
-    return target
-
-
-def _default(runs: list[Run]) -> Path:
-    return (runs[0].path if len(runs) == 1 else Path()) / "report.html"
-
-
-def as_seen_from_here(path: Path) -> Path:
-    """Relative, if it is in the current folder."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -7,32 +7,30 @@ import argparse
 import time
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fractrain.host.cli.options import BATCH, add_config
-from fractrain.host.cli.output import check_files, prepare_folder, progress, write_json, write_text
-from fractrain.host.cli.simulate_run import WHOLE, StepSimulation
-from fractrain.host.cli.simulate_trace import (
-    add_trace,
-    open_waveform,
-    saving,
-    trace_document,
-    trace_text,
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import BATCH, FLAG, config_option, file_option
+from fractrain.host.files.outputs import (
+    check_files,
+    prepare_folder,
+    progress,
+    write_json,
+    write_text,
 )
-from fractrain.host.datasets import load_dataset
-from fractrain.host.networks.selection import is_skip
-from fractrain.host.optional import needs_extra
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.graph.choice import is_skip
+from fractrain.host.numerics.random_streams import SEED
+from fractrain.host.plugins.option import Option
+from fractrain.host.simulation.images import IMAGES, training_images
+from fractrain.host.simulation.measuring import MEMORIES, memory_model
 from fractrain.host.simulation.programs import ResultForm
-from fractrain.host.simulation.roofline import roofline, roofs_of
 from fractrain.host.simulation.step import check_step, parse_blocks, record_training_step
-from fractrain.host.training.recipe_rules import SEED
+from fractrain.host.simulation.step_simulation import WHOLE, StepSimulation
+from fractrain.host.simulation.trace import open_waveform, saving, trace_document, trace_text
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
-from fractrain.sim.memory_model import MemoryModel
+from fractrain.hw.contract.values import Choice
 
 FIGURES, ROOFLINE = "figures.json", "roofline.svg"
 
@@ -63,130 +61,101 @@ examples:
   fractrain simulate --model resnet38 --config zc706 --blocks 0..2 --memory ddr --results raw"""
 
 
+OPTIONS = (
+    config_option("tiny"),
+    Option("model", "resnet8, resnet14, resnet20, …", default="resnet8"),
+    Option(
+        "blocks",
+        "only residual blocks I to J of the network, from 0 (default: all layers)",
+        metavar="I..J",
+    ),
+    Option("batch", "images", BATCH, 2, metavar="N"),
+    Option(
+        "precision",
+        "bits of activations, weights and errors in the blocks",
+        PRECISION,
+        Precision(4, 4, 6),
+        metavar="A,W,E",
+        shown="4,4,6",
+    ),
+    Option(
+        "uniform",
+        "that precision for the first convolution and the shortcuts, too (default: 8,8,8)",
+        form=FLAG,
+    ),
+    Option(
+        "data",
+        "images: random 3 x 32 x 32 ones, or the bundled digits",
+        Choice(IMAGES),
+        "random",
+    ),
+    Option("memory", "how the memory behaves", Choice(MEMORIES), "ideal"),
+    Option("results", "how results leave", Choice([each.value for each in ResultForm]), "port"),
+    Option("seed", "of images, weights and rounding", SEED, 0),
+    Option("out", "for figures.json and roofline.svg", Path, Path("simulation"), metavar="FOLDER"),
+    file_option(
+        "trace",
+        "record all signals, for Surfer or GTKWave; FILE.vcd: as text, much larger",
+        "FILE.fst",
+    ),
+    Option(
+        "trace_cycles",
+        "only cycles FROM to TO - 1, either may be left out (default: all)",
+        metavar="FROM:TO",
+    ),
+)
+
+
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``simulate`` and its options."""
-    parser = subparsers.add_parser(
-        "simulate",
-        description="Run the convolutions of a training step on the generated RTL and check them.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    option = parser.add_argument
-    add_config(parser, default="tiny")
-    option("--model", default="resnet8", help="resnet8, resnet14, resnet20, … (default: resnet8)")
-    option(
-        "--blocks",
-        metavar="I..J",
-        help="only residual blocks I to J of the network, from 0 (default: all layers)",
-    )
-    option("--batch", type=BATCH, default=2, metavar="N", help="images (default: 2)")
-    option(
-        "--precision",
-        type=PRECISION,
-        default=Precision(4, 4, 6),
-        metavar="A,W,E",
-        help="bits of activations, weights and errors in the blocks (default: 4,4,6)",
-    )
-    option(
-        "--uniform",
-        action="store_true",
-        help="that precision for the first convolution and the shortcuts, too (default: 8,8,8)",
-    )
-    option(
-        "--data",
-        default="random",
-        choices=("random", "digits"),
-        help="images: random 3 x 32 x 32 ones, or the bundled digits (default: random)",
-    )
-    option(
-        "--memory",
-        default="ideal",
-        choices=("ideal", "ddr"),
-        help="how the memory behaves (default: ideal)",
-    )
-    option(
-        "--results",
-        default="port",
-        choices=[form.value for form in ResultForm],
-        help="how results leave (default: port)",
-    )
-    option("--seed", type=SEED, default=0, help="of images, weights and rounding (default: 0)")
-    option(
-        "--out",
-        type=Path,
-        default=Path("simulation"),
-        metavar="FOLDER",
-        help="for figures.json and roofline.svg (default: simulation)",
-    )
-    add_trace(parser)
+    description = "Run the convolutions of a training step on the generated RTL and check them."
+    add_command(subparsers, "simulate", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the table, write figures and picture."""
-    parameters = load_parameters(args.config)
-    precision: Precision = args.precision
-    blocks = None if args.blocks is None else parse_blocks(args.blocks)
-    _check(args, blocks)
-    memory = (
-        MemoryModel.ideal() if args.memory == "ideal" else MemoryModel.ddr(parameters.clock_mhz)
-    )
-    waveform = open_waveform(args)
+    parameters, blocks = load_parameters(args.config), None
+    if args.blocks is not None:
+        blocks = parse_blocks(args.blocks)
+    if is_skip(args.precision):
+        raise ParameterError("--precision", _shown(args), "at least 1 bit of each operand")
+    check_step(args.model, args.batch, blocks)
+    check_files(args.trace)
+    waveform = open_waveform(args.trace, args.trace_cycles)
     prepare_folder(args.out)
-    check_files(args.out / FIGURES, args.out / ROOFLINE)
+    figures, picture = args.out / FIGURES, args.out / ROOFLINE
+    check_files(figures, picture)
     say = progress()
     say("recording a training step on the golden model")
-    training = record_training_step(
-        args.model,
-        _images(args),
-        parameters,
-        precision,
-        seed=args.seed,
-        blocks=blocks,
-        uniform=args.uniform,
-    )
+    images = training_images(args.data, args.batch, args.seed)
+    step = {"seed": args.seed, "blocks": blocks, "uniform": args.uniform}
+    training = record_training_step(args.model, images, parameters, args.precision, **step)
+    memory, form = memory_model(args.memory, parameters), ResultForm(args.results)
     started = time.monotonic()
     with saving(waveform, args.trace):
-        simulation = StepSimulation(parameters, training, ResultForm(args.results), memory, say)
+        simulation = StepSimulation(parameters, training, form, memory, say)
         report = simulation.run(waveform)
     say("")
-    print(report.table())
-    print(f"\n{report.geometry_table()}")
+    print(f"{report.table()}\n\n{report.geometry_table()}")
     print(report.summary(args.config, time.monotonic() - started))
     if waveform:
         begin, cycles = simulation.begins[WHOLE], simulation.cycles
         print(trace_text(waveform, args.trace, parameters, begin, cycles))
-    document = {
-        name: getattr(args, name)
-        for name in ("config", "model", "blocks", "batch", "uniform", "data")
-    }
-    document["precision"] = ",".join(map(str, astuple(precision)))
-    document |= {"memory": args.memory, "results": args.results, "seed": args.seed}
-    document |= report.document()
-    document |= trace_document(waveform, args.trace, simulation.begins)
-    write_json(args.out / FIGURES, document)
-    roofs = roofs_of(
-        parameters,
-        report.bytes_per_cycle(memory),
-        "ports, ideal memory" if args.memory == "ideal" else "DDR3, modelled",
-    )
-    title = f"Roofline: {args.model} on {args.config}, batch {args.batch}, precision {precision}"
-    picture = roofline(report.points(), report.step_point(), roofs, title)
-    write_text(args.out / ROOFLINE, picture)
-    print(f"figures and picture: {args.out / FIGURES}, {args.out / ROOFLINE}")
+    trace = trace_document(waveform, args.trace, simulation.begins)
+    write_json(figures, _settings(args) | report.document() | trace)
+    title = f"{args.model} on {args.config}, batch {args.batch}, precision {args.precision}"
+    write_text(picture, report.picture(f"Roofline: {title}", memory))
+    print(f"figures and picture: {figures}, {picture}")
     return 0
 
 
-def _check(args: argparse.Namespace, blocks: range | None) -> None:
-    if is_skip(args.precision):
-        given = ",".join(map(str, astuple(args.precision)))
-        raise ParameterError("--precision", given, "at least 1 bit of each operand")
-    check_step(args.model, args.batch, blocks)
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What was simulated, for the file of figures."""
+    names = ("config", "model", "blocks", "batch", "uniform", "data")
+    settings = {name: getattr(args, name) for name in names}
+    last = {"memory": args.memory, "results": args.results, "seed": args.seed}
+    return settings | {"precision": _shown(args)} | last
 
 
-def _images(args: argparse.Namespace) -> NDArray[np.uint8]:
-    if args.data == "random":
-        numbers = generator(args.seed, Stream.DATA)
-        return numbers.integers(0, 256, (args.batch, 3, 32, 32), dtype=np.uint8)
-    with needs_extra("train"):
-        images, _ = next(iter(load_dataset("digits").epoch(args.batch, seed=args.seed, epoch=0)))
-    return images
+def _shown(args: argparse.Namespace) -> str:
+    return ",".join(map(str, astuple(args.precision)))

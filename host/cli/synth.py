@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from fractrain.host.cli.options import add_config
-from fractrain.host.cli.output import check_files, write_json
-from fractrain.host.optional import needs_extra
+from fractrain.host.cli.command_line import add_command
+from fractrain.host.cli.options import FLAG, config_option, file_option
+from fractrain.host.files.outputs import check_files, write_json
+from fractrain.host.plugins.option import Option
 from fractrain.hw.contract.errors import MismatchError
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.installation import needs_extra
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
+from fractrain.hw.contract.values import Choice
 from fractrain.sim.progress import activity
 
 PARTS = ("array", "engine", "top")
@@ -26,31 +28,21 @@ Every figure is of Yosys's synth_xilinx and modelled: nothing was placed or rout
 counts as one LUT. Results are kept in build/synth; only what changed is synthesized again, which
 takes minutes for a large machine."""
 
+OPTIONS = (
+    config_option(DEFAULT_PRESET),
+    Option("part", "what to map", Choice((*PARTS, "all")), "all", shown="all but engine"),
+    file_option("json", "write the figures there, too"),
+    Option(
+        "check", "end with code 6 if a figure is beyond its budget in configs/budgets", form=FLAG
+    ),
+    file_option("budget", "compare with this budget instead"),
+)
+
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``synth`` and its options."""
-    parser = subparsers.add_parser(
-        "synth",
-        description="Map a machine to the FPGA's cells; report area, logic depth and fan-out.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_config(parser, default="zc706")
-    parser.add_argument(
-        "--part",
-        choices=(*PARTS, "all"),
-        default="all",
-        help="what to map (default: all but engine)",
-    )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures there, too")
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="end with code 6 if a figure is beyond its budget in configs/budgets",
-    )
-    parser.add_argument(
-        "--budget", metavar="FILE", type=Path, help="compare with this budget instead"
-    )
+    description = "Map a machine to the FPGA's cells; report area, logic depth and fan-out."
+    add_command(subparsers, "synth", description, EPILOG, OPTIONS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +50,6 @@ def run(args: argparse.Namespace) -> int:
     parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.synthesis.budget import excesses, read_budget
-        from fractrain.gen.synthesis.device import XC7Z045
         from fractrain.gen.synthesis.figures import synthesize_part
         from fractrain.gen.synthesis.kept_figures import CACHE, keep_figures
         from fractrain.gen.synthesis.report import document, table
@@ -69,9 +60,9 @@ def run(args: argparse.Namespace) -> int:
         with activity(f"synthesizing {part}") as tell:
             results[part] = synthesize_part(part, parameters, CACHE, tell)
         keep_figures(parameters, part, results[part])
-    print(table(results, XC7Z045, budget))
+    print(table(results, parameters.target.part, budget))
     if args.json:
-        write_json(args.json, document(results, args.config, XC7Z045))
+        write_json(args.json, document(results, args.config, parameters.target.part))
     if budget is not None:
         if found := excesses(results, budget):
             raise MismatchError("beyond the budget: " + "; ".join(found))

@@ -3,164 +3,71 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from fractrain.host.accelerator import Accelerator, open_accelerator
-from fractrain.host.cli.blas import single_threaded_blas
-from fractrain.host.cli.output import progress
-from fractrain.host.cli.report import as_seen_from_here, write_report
-from fractrain.host.cli.run_name import run_name
-from fractrain.host.cli.train_checks import check_options
-from fractrain.host.cli.train_options import DESCRIPTION, EPILOG, add_options
-from fractrain.host.cli.train_progress import open_progress
-from fractrain.host.cli.train_results import results, savings
-from fractrain.host.cli.train_resume import compare, restore
-from fractrain.host.cli.train_setup import (
-    Work,
-    build_arithmetic,
-    build_recipe,
-    choose_config,
-    prepare,
-    recipe_fields,
-    record,
-    unused_fields,
-)
-from fractrain.host.datasets import Dataset, load_dataset
-from fractrain.host.datasets.wording import shown
-from fractrain.host.training.meter import Meter
-from fractrain.host.training.run import Run
-from fractrain.host.training.run_directory import CONFIG, SUMMARY, RunDirectory
-from fractrain.host.training.run_record import describe
-from fractrain.host.training.stopping import StopSignals
-from fractrain.host.training.trainer import Trainer
-from fractrain.hw.contract.errors import FractrainError
+from fractrain.host.cli.command_line import CommandLineParser, add_command, add_options
+from fractrain.host.process.stopping import StopSignals
+from fractrain.host.runs.options import RunOptions, run_options
+from fractrain.host.runs.running import begin, go_on
+
+DESCRIPTION = """\
+Train a residual network through the accelerator: every convolution, forward and backward, is
+an exact integer product of operands with a few bits, as the hardware computes it. With no
+options, resnet8 learns handwritten digits by FracTrain in about a minute."""
+
+EPILOG = """\
+examples:
+  fractrain train                                      digits, FracTrain, the golden model
+  fractrain train --method static --precision 8,8,8    the FW8/BW8 baseline
+  fractrain train --epsilon 0.05 --alpha 0.3           wait longer before each stage
+  fractrain train --model resnet20 --epochs 40 --seed 1 --name deep
+  fractrain train --backend cosim --steps 2 --batch 2  every product computed by the RTL
+  fractrain train --resume deep                        go on with the run of that name
+
+OUT/NAME holds the run: config.json, log.jsonl (every step), measured.jsonl (the time of every step,
+and what the machine counted in it), evaluations.jsonl, checkpoints and, at the end, summary.json.
+In it, test_accuracy is in percent; saving is the fraction of the effective MACs that was saved
+against the same steps at FW8/BW8. OUT/latest points at the run that began or ended last. The same
+options and seed give the same weights_sha256, interrupted or not.
+
+SIGINT and SIGTERM end a run after its current step, with a checkpoint (exit codes 130, 143); a
+second signal ends it at once."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``train`` and its options."""
-    parser = subparsers.add_parser(
-        "train",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_options(parser)
+    add_command(subparsers, "train", DESCRIPTION, EPILOG, run_options())
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, or go on training; show the results, keep them."""
+    given = RunOptions.of(vars(args), args.arguments)
     with StopSignals() as stop:
-        return _begin(args, stop) if args.resume is None else _resume(args, stop)
-
-
-def _begin(args: argparse.Namespace, stop: StopSignals) -> int:
-    check_options(args)
-    choose_config(args)
-    given = recipe_fields(args)
-    recipe = build_recipe(args, given)
-    if unused := unused_fields(args, given):
-        _note(f"--method {args.method} does not read {', '.join(unused)} of recipe {args.recipe}")
-    work = prepare(args, recipe, _load(args.dataset))
-    with contextlib.closing(_reserve(work)) as directory:
-        return _train(work, directory, stop)
-
-
-def _resume(args: argparse.Namespace, stop: StopSignals) -> int:
-    with contextlib.closing(RunDirectory.reopen(args.resume, args.out)) as directory:
-        config = directory.read_config()
-        recipe = restore(args, config, directory.path / CONFIG)
-        check_options(args)
-        if directory.finished:
-            print(f"{directory.path} is finished: nothing is left to do")
-            return 0
-        if (directory.path / SUMMARY).exists():
-            _note(f"{directory.path / SUMMARY} is damaged: it is written anew")
-        work = prepare(args, recipe, _load(args.dataset))
-        return _train(work, directory, stop, config)
-
-
-def _train(
-    work: Work, directory: RunDirectory, stop: StopSignals, recorded: dict[str, Any] | None = None
-) -> int:
-    """Train from the beginning, or where the run ``recorded`` in the directory was left."""
-    args, plan = work.args, work.plan
-    with open_accelerator(args.backend, config=args.config, device=args.device) as accelerator:
-        arithmetic = build_arithmetic(args, accelerator)
-        trainer = Trainer(
-            work.network, work.dataset, accelerator, work.method, plan, arithmetic, work.cost_model
-        )
-        config = describe(trainer, record(work))
-        if recorded is not None:
-            for note in compare(recorded, config, directory.path / CONFIG):
-                _note(note)
-        training = Run(
-            trainer,
-            directory,
-            recorded or config,
-            work.cadence,
-            stop,
-            log_programs=args.log_programs,
-            meter=_meter(args, accelerator),
-        )
-        if recorded is not None:
-            training.resume(_note)
-            print(f"going on after {trainer.step} of {plan.steps} steps", flush=True)
-        with single_threaded_blas(), open_progress(plan.steps, trainer.step) as shown:
-            summary = training.execute(shown)
-    print(f"\n{results(summary)}\n\n{savings(summary)}\n\n{directory.path / SUMMARY}")
-    if page := _report(directory.path):
-        print(as_seen_from_here(page))
+        if given.resume is None:
+            begin(given, stop)
+        else:
+            command = args.arguments.index("train")
+            go_on(given, said_options(args.arguments[command + 1 :]), stop)
     return 0
 
 
-def _meter(args: argparse.Namespace, accelerator: Accelerator) -> Meter | None:
-    """What measures power, if that was asked for."""
-    if args.power is None:
-        return None
-    from fractrain.host.backends.board import BoardAccelerator
-    from fractrain.host.board.power.log import PowerLog
-    from fractrain.host.board.power.record import what_is_known
-    from fractrain.host.board.power.sampler import PowerSampler
-
-    assert isinstance(accelerator, BoardAccelerator), "train_checks.check_options has seen to it"
-    sampler = PowerSampler(accelerator.device.system, args.power)
-    if not sampler.rails:
-        _note(f"power: {what_is_known(sampler.channels, sampler.rails)}")
-    return PowerLog(sampler)
+def said_options(arguments: Sequence[str]) -> dict[str, Any]:
+    """What ``arguments`` say themselves, without what is default, by the options' names."""
+    parser = option_parser()
+    parser.set_defaults(**dict.fromkeys(vars(parser.parse_args([]))))
+    said = vars(parser.parse_args(arguments))
+    return {name: value for name, value in said.items() if value is not None}
 
 
-def _load(name: str) -> Dataset:
-    say = progress()
-    say(f"reading {shown(name)}")
-    try:
-        dataset = load_dataset(name)
-    finally:
-        say("")
-    for each in dataset.notes:
-        _note(f"{shown(name)}: {each}")
-    return dataset
+def parse_options(arguments: Sequence[str]) -> RunOptions:
+    """The options of a run from its ``arguments``, without the command's name."""
+    args = option_parser().parse_args(arguments)
+    return RunOptions.of(vars(args), ["train", *arguments])
 
 
-def _reserve(work: Work) -> RunDirectory:
-    args = work.args
-    if args.name is not None:
-        return RunDirectory.reserve(args.out, args.name, overwrite=args.overwrite)
-    return RunDirectory.reserve_similar(args.out, run_name(args, work.recipe, work.dataset.name))
-
-
-def _note(text: str) -> None:
-    print(f"fractrain: note: {text}", file=sys.stderr)
-
-
-def _report(folder: Path) -> Path | None:
-    """Write the run's HTML page; None, and a line that says why, if that cannot be: the results
-    are in the folder already."""
-    try:
-        # by its path: a folder of the same name may be here
-        return write_report([str(folder.absolute())], folder.parent)
-    except FractrainError as error:
-        _note(f"no HTML report: {error}")
-        return None
+def option_parser() -> CommandLineParser:
+    """Of the options of `fractrain train` alone."""
+    parser = CommandLineParser(prog="fractrain train", add_help=False)
+    add_options(parser, run_options())
+    return parser

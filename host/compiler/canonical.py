@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.compiler.geometry import Axis, Geometry, Pair, forward_axis, parity_axis
+from fractrain.host.compiler.geometry import Axis, forward_axis, parity_axis
 from fractrain.host.compiler.unfolding import flip, pixels_by_channels, unfold, unfold_errors
+from fractrain.host.graph.geometry import Geometry, Pair
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass
 

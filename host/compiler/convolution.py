@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 
 from fractrain.host.compiler.planning import (
@@ -70,6 +70,7 @@ class SlidingWork:
     ) -> None:
         self.parameters, self.precisions, self.grid = parameters, precisions, grid
         self.rows, self.kernels, self.runs = rows, kernels, runs
+        self._known_patterns: dict[Hashable, tuple[Pattern, ...]] = {}
         assert isinstance(rows.layout, PixelLayout) and isinstance(kernels.layout, KernelLayout)
         self.layout, self.kernel_layout = rows.layout, kernels.layout
         self.pieces = {
@@ -184,8 +185,8 @@ class SlidingWork:
         start = chunk.row * grid.row_step - rows.first
         command = Convolve(
             **self.precisions.header,
-            row_signed=self.precisions.operand.signed,
-            column_signed=self.precisions.partner.signed,
+            row_signed=self.precisions.signed[0],
+            column_signed=self.precisions.signed[1],
             pattern=0,
             pairs=0,
             address=address + start * layout.width_blocks,
@@ -238,9 +239,7 @@ class SlidingWork:
 
         key = (
             self.kernels.key,
-            precisions.slot,
-            precisions.operand,
-            precisions.partner,
+            precisions.key,
             (sliding, group, first, count),
         )
         return builder.columns(key, count * layout.digits, loads, layout.digits)
@@ -285,6 +284,15 @@ class SlidingWork:
         )
 
     def _patterns(
+        self, sliding: Sliding, output: Output, chunk: Chunk, stride: int
+    ) -> tuple[Pattern, ...]:
+        """Reads of the window; those of other chunks of images are mostly the same."""
+        key = sliding, output.tiles.columns, chunk.row, chunk.rows, stride
+        if key not in self._known_patterns:
+            self._known_patterns[key] = self._new_patterns(sliding, output, chunk, stride)
+        return self._known_patterns[key]
+
+    def _new_patterns(
         self, sliding: Sliding, output: Output, chunk: Chunk, stride: int
     ) -> tuple[Pattern, ...]:
         grid, layout = self.grid, self.layout

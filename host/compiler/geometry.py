@@ -12,53 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fractrain.host.shapes import output_size
-from fractrain.hw.contract.errors import ParameterError
-
-Pair = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Shape of a convolution: ``a[images, channels, *size]``, ``w[filters, channels, *kernel]``."""
-
-    images: int
-    channels: int
-    filters: int
-    size: Pair
-    kernel: Pair
-    stride: int = 1
-    padding: int = 0
-
-    def __post_init__(self) -> None:
-        counts = (self.images, self.channels, self.filters, *self.size, *self.kernel, self.stride)
-        if min(counts) < 1 or self.padding < 0:
-            raise ParameterError("geometry", self, "numbers of at least 1, padding at least 0")
-        if min(self.output) < 1:
-            raise ParameterError("geometry", self, "a kernel that fits into the padded input")
-
-    @property
-    def output(self) -> Pair:
-        """Height and width of the output."""
-        return output_size(self.size, self.kernel, self.stride, self.padding)
-
-    @property
-    def activations(self) -> tuple[int, ...]:
-        return (self.images, self.channels, *self.size)
-
-    @property
-    def errors(self) -> tuple[int, ...]:
-        return (self.images, self.filters, *self.output)
-
-    @property
-    def weights(self) -> tuple[int, ...]:
-        return (self.filters, self.channels, *self.kernel)
-
-    @property
-    def direct(self) -> bool:
-        """The engine's windows know this kernel and stride."""
-        return self.kernel in ((1, 1), (3, 3)) and self.stride in (1, 2)
-
 
 @dataclass(frozen=True)
 class Axis:

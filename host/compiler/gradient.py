@@ -7,7 +7,7 @@ chunks it is summed in the gradient memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fractrain.host.compiler.canonical import Canonical
 from fractrain.host.compiler.gradient_plan import Cut, GradientPlan, Round
 from fractrain.host.compiler.planning import Chunk, odd
-from fractrain.host.compiler.results import TileRegion
+from fractrain.host.compiler.results import TileRegion, Tiles, matrices
 from fractrain.host.compiler.schedule import Builder
 from fractrain.host.compiler.slices import (
     Pair,
@@ -56,6 +56,7 @@ class GradientWork:
         assert isinstance(rows.layout, PixelLayout) and isinstance(columns.layout, PixelLayout)
         self.a, self.e = rows.layout, columns.layout
         self.plan = GradientPlan(parameters, grid, form, self.a, self.e, image_groups)
+        self._patterns: dict[Hashable, tuple[Pattern, ...]] = {}
 
     def cut(self) -> Cut:
         """The plan's; `TooLarge` if nothing fits."""
@@ -123,8 +124,8 @@ class GradientWork:
             start += shape.image * image_words + shape.column * grid.column_step
             command = Convolve(
                 **self.precisions.header,
-                row_signed=self.precisions.operand.signed,
-                column_signed=self.precisions.partner.signed,
+                row_signed=self.precisions.signed[0],
+                column_signed=self.precisions.signed[1],
                 pattern=0,
                 pairs=0,
                 address=base + start,
@@ -163,7 +164,19 @@ class GradientWork:
     def _pattern(
         self, entries: Pair, shape: Rectangle, stride: int, image_words: int
     ) -> tuple[Pattern, ...]:
-        """Reads of the window of one slice."""
+        """Reads of the window of one slice; those of other chunks are mostly the same."""
+        rows, columns = (
+            (shape.row, shape.down, shape.height),
+            (shape.column, shape.beside, shape.width),
+        )
+        key = entries, shape.images, rows, columns, stride, image_words
+        if key not in self._patterns:
+            self._patterns[key] = self._new_pattern(entries, shape, stride, image_words)
+        return self._patterns[key]
+
+    def _new_pattern(
+        self, entries: Pair, shape: Rectangle, stride: int, image_words: int
+    ) -> tuple[Pattern, ...]:
         grid = self.grid
         edges = Edges(
             grid,
@@ -207,9 +220,7 @@ class GradientWork:
         precisions = self.precisions
         key = (
             self.columns.key,
-            precisions.slot,
-            precisions.operand,
-            precisions.partner,
+            precisions.key,
             (chunk, filters),
         )
         words = digits * sum(shape.slices for shape in shapes)
@@ -261,13 +272,13 @@ class GradientWork:
 
     # -- results -------------------------------------------------------------------------------
 
-    def assemble(self, tiles: NDArray[np.int64]) -> NDArray[np.int64]:
+    def assemble(self, tiles: Tiles) -> NDArray[np.int64]:
         """``[filter, channel, ky, kx]`` (groups filled up) of a region's tiles."""
         p = self.parameters
         channels = p.block.channels
         shape = (self.e.groups, channels, self.plan.groups, channels, *self.plan.kernel)
         result = np.zeros(shape, np.int64)
-        split = tiles.reshape(self.e.groups, len(self.plan.pairs), 2, channels, channels)
+        split = matrices(tiles).reshape(self.e.groups, len(self.plan.pairs), 2, channels, channels)
         for number, entries in enumerate(self.plan.pairs):
             for half, entry in enumerate(entries):
                 if entry is not None:

@@ -2,58 +2,93 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.compiler.compilation import Compilation, Compiled
-from fractrain.host.compiler.convolution import Output
-from fractrain.host.compiler.keys import KernelKey, PixelKey
-from fractrain.host.compiler.results import Planes, Port, Sent, TileRegion, tiles_of
-from fractrain.host.compiler.step import Step
+from fractrain.host.compiler.compilation import Compilation
+from fractrain.host.compiler.compiled import Compiled
+from fractrain.host.compiler.keys import Key, PixelKey
+from fractrain.host.compiler.layouts import align
+from fractrain.host.compiler.reading import assemble, read_memory, sort_tiles
+from fractrain.host.compiler.results import Planes, Port, TileRegion, tiles_of
+from fractrain.host.compiler.step import Step, check_slot
 from fractrain.host.compiler.tensors import KernelLayout, PixelLayout
-from fractrain.hw.contract.commands import COMMAND_BYTES, encode_all
+from fractrain.hw.contract.commands import COMMAND_BYTES, HEADER, Command, encode_all
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.layout import check_values
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand, Pass, Precision
+from fractrain.hw.contract.precision import Precision, check_bits
+
+SLOT_BYTE = HEADER["slot"].offset // 8
+"""Where in a command its entry of the precision table is."""
 
 Integers = NDArray[np.integer]
 Results = dict[str, NDArray[np.int64] | None]
 
 
 class Program:
-    """Steps as a command stream and a memory image.
+    """Steps as a command stream, and the memory that it works on.
 
-    Members: ``steps``; ``commands[n, 32]`` bytes, at ``program_address``, and ``decoded``, the
-    same as objects; ``base_address`` of the memory image, ``memory_bytes`` its size.
+    Members: ``steps``; ``commands[n, 32]`` bytes, at ``program_address``; ``base_address`` of the
+    memory, ``memory_bytes`` its size; ``slots`` of the precision table, by those of `template`.
+
+    Tensors are laid out for ``stored_bits`` of the steps. What is in memory may have fewer bits, a
+    slot of the precision table may say still fewer, and both may change from run to run: a program
+    is compiled once for all of them.
     """
 
     def __init__(self, parameters: Parameters, steps: Sequence[Step], base_address: int) -> None:
         made = Compilation(parameters, steps, base_address)
         self.parameters, self.steps = parameters, tuple(steps)
         self.base_address = base_address
-        self.decoded = tuple(made.commands)
         self.commands = encode_all(made.commands)
         self.program_address = made.end
         size = made.end + len(self.commands) * COMMAND_BYTES - base_address
-        self.memory_bytes = made.align(size)
+        self.memory_bytes = align(parameters, size)
         self._compiled, self._tensors, self._log = made.compiled, made.tensors, made.log
+        self._as_compiled = tuple(made.commands)
+        self._template: Program | None = None
+        self.slots: Mapping[int, int] = {step.slot: step.slot for step in steps}
+
+    def in_slots(self, slots: Mapping[int, int]) -> Program:
+        """The same program with other entries of the precision table: old number → new number.
+
+        Its `template` is this program.
+        """
+        for number in slots.values():
+            check_slot("slots", number, self.parameters)
+        other = copy.copy(self)
+        other._template = self
+        other.slots = {slot: slots.get(slot, slot) for slot in self.slots}
+        other.steps = tuple(replace(step, slot=other.slots[step.slot]) for step in self.steps)
+        other.commands = self.commands.copy()
+        for before, after in other.slots.items():
+            other.commands[self.commands[:, SLOT_BYTE] == before, SLOT_BYTE] = after
+        return other
 
     @property
-    def operands(self) -> dict[str, Operand]:
-        """Kinds of the tensors that `pack` needs."""
+    def template(self) -> Program:
+        """The program that this one is in other slots, or itself; ``slots`` of it are these."""
+        return self._template or self
+
+    @property
+    def decoded(self) -> tuple[Command, ...]:
+        """``commands`` as objects."""
+        if self._template is None:
+            return self._as_compiled
+        return tuple(
+            replace(each, slot=self.slots.get(each.slot, each.slot)) for each in self._as_compiled
+        )
+
+    @property
+    def operands(self) -> set[str]:
+        """The tensors that `pack` needs."""
         made = {step.result for step in self.steps}
-        return {
-            name: operand
-            for step in self.steps
-            for name, operand in (
-                (step.row, step.pass_.row),
-                (step.column, step.pass_.column),
-            )
-            if name not in made
-        }
+        return {name for step in self.steps for name in (step.row, step.column)} - made
 
     @property
     def packed(self) -> list[PixelLayout | KernelLayout]:
@@ -73,16 +108,29 @@ class Program:
 
     # -- in ------------------------------------------------------------------------------------
 
-    def check_operands(self, operands: Mapping[str, Integers]) -> None:
-        """Raise `ParameterError` unless ``operands`` are what the steps read."""
+    def check_operands(
+        self,
+        operands: Mapping[str, Integers],
+        bits: Mapping[str, int] | None = None,
+        precisions: Mapping[int, Precision] | None = None,
+    ) -> None:
+        """Raise `ParameterError` unless ``operands`` are what the steps read.
+
+        ``bits`` of those that have fewer than memory has room for. What only steps read that are
+        skipped with ``precisions`` may be missing.
+        """
+        needed, bits = self.operands, bits or {}
         for step in self.steps:
+            if precisions is not None and skipped(step, precisions):
+                continue
             pairs = (
-                (step.row, step.pass_.row, step.row_shape, step.stored_bits[0]),
-                (step.column, step.pass_.column, step.column_shape, step.stored_bits[1]),
+                (step.row, step.row_shape, step.stored_bits[0], step.signed[0]),
+                (step.column, step.column_shape, step.stored_bits[1], step.signed[1]),
             )
-            for name, operand, shape, bits in pairs:
-                if name not in self.operands:
+            for name, shape, stored, signed in pairs:
+                if name not in needed:
                     continue
+                needed.remove(name)
                 if name not in operands:
                     raise ParameterError("operands", sorted(operands), f"one named {name}")
                 values = np.asarray(operands[name])
@@ -90,132 +138,92 @@ class Program:
                     raise ParameterError(f"{name}.dtype", str(values.dtype), "an integer type")
                 if values.shape != shape:
                     raise ParameterError(f"{name}.shape", values.shape, str(shape))
-                check_values(name, values, bits, operand.signed)
+                width = bits.get(name, stored)
+                check_bits(f"bits of {name}", width, maximum=stored)
+                check_values(name, values, width, signed)
 
-    def check_precisions(self, precisions: Mapping[int, Precision]) -> None:
+    def check_precisions(
+        self, precisions: Mapping[int, Precision], bits: Mapping[str, int] | None = None
+    ) -> None:
         """Raise `ParameterError` unless every slot has bits that its tensors have in memory."""
+        bits = bits or {}
         for step in self.steps:
             if step.slot not in precisions:
                 raise ParameterError("precisions", sorted(precisions), f"slot {step.slot}, too")
-            for operand, stored in zip(
-                (step.pass_.row, step.pass_.column), step.stored_bits, strict=True
+            for name, operand, room in zip(
+                (step.row, step.column),
+                (step.pass_.row, step.pass_.column),
+                step.stored_bits,
+                strict=True,
             ):
-                bits = precisions[step.slot].bits(operand)
-                if bits > stored:
+                stored, found = bits.get(name, room), precisions[step.slot].bits(operand)
+                if found > stored:
                     raise ParameterError(
                         f"{operand.name.lower()} bits of slot {step.slot}",
-                        bits,
+                        found,
                         f"at most {stored}, as {step.result} is made of so many",
                     )
 
-    def pack(self, operands: Mapping[str, Integers]) -> NDArray[np.uint8]:
-        """The memory image: operands, commands, and zeros where results will be."""
-        self.check_operands(operands)
+    def pack(
+        self, operands: Mapping[str, Integers], bits: Mapping[str, int] | None = None
+    ) -> NDArray[np.uint8]:
+        """New memory with all that the program needs to run, the rest zeros."""
+        self.check_operands(operands, bits)
         memory = np.zeros(self.memory_bytes, np.uint8)
+        self.fill(memory, operands, bits)
+        return memory
+
+    def fill(
+        self,
+        memory: NDArray[np.uint8],
+        operands: Mapping[str, Integers],
+        bits: Mapping[str, int] | None = None,
+    ) -> None:
+        """Write commands and ``operands``, which must be right, into ``memory``.
+
+        It may hold anything before, and does between what is written: results of earlier programs,
+        planes of wider tensors.
+        """
+        bits = bits or {}
         made = {step.result for step in self.steps}
         for key, tensor in self._tensors.items():
-            if key.name not in operands or key.name in made:
-                continue
-            values = np.asarray(operands[key.name])
-            layout = tensor.layout
-            if isinstance(key, PixelKey):
-                assert isinstance(layout, PixelLayout)
-                data = layout.pack(key.use.form.prepare(values))
-            else:
-                assert isinstance(layout, KernelLayout)
-                data = layout.pack(_kernels(key, values))
-            start = tensor.address - self.base_address
-            memory[start : start + len(data)] = data
+            layout, start = tensor.layout, tensor.address - self.base_address
+            place = memory[start : start + layout.words * self.parameters.word_bytes]
+            if key.name in made:
+                place[:] = 0  # of a step that is skipped, the next one reads zeros
+            elif key.name in operands:
+                values = _prepared(key, np.asarray(operands[key.name]))
+                layout.pack(values, place, bits.get(key.name))
         start = self.program_address - self.base_address
         memory[start : start + self.commands.size] = self.commands.reshape(-1)
-        return memory
 
     # -- out -----------------------------------------------------------------------------------
 
     def unpack(self, memory: NDArray[np.uint8], precisions: Mapping[int, Precision]) -> Results:
         """Results in memory, after the program has run; None for steps that were skipped."""
         results: Results = {}
-        for each in self._compiled:
-            if isinstance(each.step.destination, Port):
+        for step, each in zip(self.steps, self._compiled, strict=True):
+            if isinstance(step.destination, Port):
                 continue
-            if skipped(each.step, precisions):
-                results[each.step.result] = None
-                continue
-            tiles = {id(region): self._tiles(memory, region) for region in each.regions}
-            results[each.step.result] = self._assemble(each, tiles, memory)
+            results[step.result] = None
+            if not skipped(step, precisions):
+                results[step.result] = read_memory(each, memory, self.base_address)
         return results
 
     def unpack_port(self, beats: NDArray[np.int64], precisions: Mapping[int, Precision]) -> Results:
         """Results that left at the port as ``beats[n, results_per_beat]``."""
         results: Results = {}
-        owners: dict[int, Compiled] = {}
-        for each in self._compiled:
-            if isinstance(each.step.destination, Port):
-                results[each.step.result] = None
-                owners |= {id(region): each for region in each.regions}
-        ran = [sent for sent in self._log if not skipped(owners[id(sent.region)].step, precisions)]
-        tiles = self._sort(tiles_of(beats, self.parameters), ran)
-        for each in self._compiled:
-            port = isinstance(each.step.destination, Port)
-            if port and not skipped(each.step, precisions):
-                results[each.step.result] = self._assemble(each, tiles, np.zeros(0, np.uint8))
+        ran: dict[int, Compiled] = {}
+        for step, each in zip(self.steps, self._compiled, strict=True):
+            if isinstance(step.destination, Port):
+                results[step.result] = None
+                if not skipped(step, precisions):
+                    ran |= {id(region): each for region in each.regions}
+        sent = [sent for sent in self._log if id(sent.region) in ran]
+        tiles = sort_tiles(tiles_of(beats, self.parameters), sent)
+        for each in {id(each): each for each in ran.values()}.values():
+            results[each.step.result] = assemble(each, tiles)
         return results
-
-    def _tiles(self, memory: NDArray[np.uint8], region: TileRegion) -> NDArray[np.int64]:
-        start = region.address - self.base_address
-        return region.from_memory(memory[start : start + region.bytes])
-
-    def _sort(self, tiles: NDArray[np.int64], sent: list[Sent]) -> dict[int, NDArray[np.int64]]:
-        """Tiles by region, from the order in which they left."""
-        result: dict[int, NDArray[np.int64]] = {}
-        position = 0
-        for each in sent:
-            place = result.setdefault(
-                id(each.region), np.zeros((each.region.count, *tiles.shape[1:]), np.int64)
-            )
-            place[each.first : each.first + each.count] = tiles[position : position + each.count]
-            position += each.count
-        return result
-
-    def _assemble(
-        self, each: Compiled, tiles: dict[int, NDArray[np.int64]], memory: NDArray[np.uint8]
-    ) -> NDArray[np.int64]:
-        step = each.step
-        if each.gradient is not None:
-            work = each.gradient
-            total = sum(
-                (work.assemble(tiles[id(region)]) for region in work.regions),
-                start=np.int64(0),
-            )
-            gradient = np.asarray(total)[: each.form.filters, : each.form.channels]
-            return gradient.reshape(step.result_shape)
-        parts = {
-            sliding.parity: self._output(output, tiles, memory) for sliding, output in each.outputs
-        }
-        if each.form.pass_ is Pass.ERROR:
-            return _interleave(each, parts)
-        result = parts[None]
-        if each.form.kernels is None:
-            return result
-        images, channels, height, width = step.result_shape
-        flat = result.transpose(0, 2, 3, 1).reshape(-1, channels)[: images * height * width]
-        return np.ascontiguousarray(
-            flat.reshape(images, height, width, channels).transpose(0, 3, 1, 2)
-        )
-
-    def _output(
-        self, output: Output, tiles: dict[int, NDArray[np.int64]], memory: NDArray[np.uint8]
-    ) -> NDArray[np.int64]:
-        if output.region is not None:
-            return output.tiles.assemble(tiles[id(output.region)])
-        assert output.tensor is not None and output.narrowing is not None
-        layout = output.tensor.layout
-        assert isinstance(layout, PixelLayout)
-        start = output.tensor.address - self.base_address
-        data = memory[start : start + layout.words * self.parameters.word_bytes]
-        values = layout.unpack(data, signed=output.narrowing.signed)
-        (top, left), (height, width) = output.tiles.crop, output.tiles.size
-        return values[:, :, top : top + height, left : left + width]
 
 
 def compile_program(
@@ -242,18 +250,8 @@ def narrowed(step: Step, sums: NDArray[np.int64]) -> NDArray[np.int64]:
     return sums
 
 
-def _kernels(key: KernelKey, values: Integers) -> Integers:
+def _prepared(key: Key, values: Integers) -> Integers:
+    """``values`` as the layout of ``key`` takes them."""
+    if isinstance(key, PixelKey):
+        return key.use.form.prepare(values)
     return values if key.form is None else key.form.matrix(values)
-
-
-def _interleave(
-    each: Compiled, parts: Mapping[tuple[int, int] | None, NDArray[np.int64]]
-) -> NDArray[np.int64]:
-    """The error at the input from those at pixels of each parity."""
-    images, channels, height, width = each.step.result_shape
-    (top, left) = each.form.crop
-    full = np.zeros((images, channels, top + height, left + width), np.int64)
-    for parity, values in parts.items():
-        assert parity is not None
-        full[:, :, parity[0] :: 2, parity[1] :: 2] = values
-    return full[:, :, top:, left:]

@@ -11,7 +11,10 @@ from fractrain.hw.contract.commands import Format, Store
 from fractrain.hw.contract.parameters import Parameters
 
 SUM_BYTES = {Format.RAW32: 4, Format.RAW48: 6}
-Sums = NDArray[np.int64]
+Sums = NDArray[np.signedinteger]
+Tiles = NDArray[np.signedinteger]
+"""Sums as they leave the machine: ``[tile, beat, row, cluster]``; column ``cluster * beats + beat``
+of the tile is in a beat's place ``cluster``."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Planes:
     shift: int = 0
     signed: bool = False
 
-    def narrow(self, sums: Sums) -> Sums:
+    def narrow(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
         """What the machine makes of ``sums``."""
         if self.shift:
             sums = ((sums >> (self.shift - 1)) + 1) >> 1
@@ -79,14 +82,15 @@ class TileRegion:
             tile_stride=self.tile_words,
         )
 
-    def from_memory(self, data: NDArray[np.uint8]) -> Sums:
-        """The tiles ``[count, row, column]`` from the region's bytes."""
-        size = SUM_BYTES[self.format]
-        raw = np.zeros((len(data) // size, 8), np.uint8)
-        raw[:, :size] = data.reshape(-1, size)
-        unused = 64 - 8 * size
-        sums = (raw.view("<i8").reshape(-1) << unused) >> unused
-        return tiles_of(sums.astype(np.int64), self.parameters)
+    def from_memory(self, data: NDArray[np.uint8]) -> Tiles:
+        """The tiles in the region's bytes ``data``; of 32 bits, they are read where they are."""
+        if self.format is Format.RAW32:
+            return tiles_of(data.view("<i4"), self.parameters)
+        parts = data.view("<u2").reshape(-1, 3)
+        sums = parts[:, 2].view("<i2").astype(np.int64) << 32
+        sums |= parts[:, 1].astype(np.int64) << 16
+        sums |= parts[:, 0]
+        return tiles_of(sums, self.parameters)
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,16 @@ class Sent:
     count: int
 
 
-def tiles_of(sums: Sums, parameters: Parameters) -> Sums:
-    """Beats as tiles ``[tile, row, column]``."""
+def tiles_of(sums: Sums, parameters: Parameters) -> Tiles:
+    """Beats as tiles."""
     p = parameters
-    beats = sums.reshape(-1, p.beats_per_tile, p.array.rows, p.column_clusters)
-    return beats.transpose(0, 2, 3, 1).reshape(-1, p.array.rows, p.array.columns)
+    return sums.reshape(-1, p.beats_per_tile, p.array.rows, p.column_clusters)
+
+
+def matrices(tiles: Tiles) -> Sums:
+    """``tiles`` as ``[tile, row, column]``."""
+    count, _, rows, _ = tiles.shape
+    return tiles.transpose(0, 2, 3, 1).reshape(count, rows, -1)
 
 
 @dataclass(frozen=True)
@@ -129,21 +138,27 @@ class TileGrid:
         """Of the first tile of a row of tiles."""
         return ((group * self.images + image) * self.rows + row) * self.columns
 
-    def assemble(self, tiles: Sums) -> Sums:
-        """``[image, channel, height, width]`` of ``tiles[count, pixel, channel]``."""
-        pixels, channels = tiles.shape[1:]
+    def assemble(self, tiles: Tiles) -> NDArray[np.int64]:
+        """``[image, channel, height, width]``, rows of tiles being pixels, columns channels."""
+        _, beats, pixels, clusters = tiles.shape
         lines = max(1, pixels // self.width)
         split = tiles.reshape(
             self.groups,
             self.images,
             self.rows,
             self.columns,
+            beats,
             lines,
             pixels // lines,
-            channels,
-        )
-        images = split.transpose(1, 0, 6, 2, 4, 3, 5).reshape(
-            self.images, self.groups * channels, self.rows * lines, -1
+            clusters,
+        ).transpose(1, 0, 7, 4, 2, 5, 3, 6)
+        whole = np.empty(split.shape, np.int64)
+        whole[...] = split  # all that is copied
+        images = whole.reshape(
+            self.images,
+            self.groups * beats * clusters,
+            self.rows * lines,
+            self.columns * pixels // lines,
         )
         (top, left), (height, width) = self.crop, self.size
         return images[:, : self.channels, top : top + height, left : left + width]

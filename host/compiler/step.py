@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fractrain.host.compiler.geometry import Geometry
 from fractrain.host.compiler.results import Destination, Planes, Raw
+from fractrain.host.graph.convolution import operand_shapes
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass, check_bits
@@ -17,8 +18,10 @@ class Step:
     """One pass of one convolution, at the precision of ``slot``.
 
     ``row`` and ``column`` name its operands in the order of the pass (`Pass.row`, `Pass.column`),
-    ``result`` what it makes; ``stored_bits`` are those of the operands in memory. A slot may say
-    fewer: then the operands are what is left of their ``stored_bits`` bits, shifted right.
+    ``result`` what it makes. ``stored_bits``: how many bits of the operands memory has room for.
+    What is in it may have fewer, and the slot may say fewer still: then the most significant bits
+    of what is there are multiplied. ``signs``: which operands are two's complement, by default the
+    usual ones of the pass (activations are not).
     """
 
     pass_: Pass
@@ -29,49 +32,51 @@ class Step:
     result: str
     stored_bits: tuple[int, int] = (8, 8)
     destination: Destination = field(default_factory=Raw)
+    signs: tuple[bool, bool] | None = None
+
+    @property
+    def signed(self) -> tuple[bool, bool]:
+        """Which operands are two's complement."""
+        return self.signs or (self.pass_.row.signed, self.pass_.column.signed)
 
     @property
     def row_shape(self) -> tuple[int, ...]:
         """Of the first operand."""
-        return self.geometry.errors if self.pass_ is Pass.ERROR else self.geometry.activations
+        return operand_shapes(self.pass_, self.geometry)[0]
 
     @property
     def column_shape(self) -> tuple[int, ...]:
         """Of the second."""
-        return self.geometry.errors if self.pass_ is Pass.GRADIENT else self.geometry.weights
+        return operand_shapes(self.pass_, self.geometry)[1]
 
     @property
     def result_shape(self) -> tuple[int, ...]:
-        if self.pass_ is Pass.FORWARD:
-            return self.geometry.errors
-        return self.geometry.activations if self.pass_ is Pass.ERROR else self.geometry.weights
+        return operand_shapes(self.pass_, self.geometry)[2]
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates, those with padding included."""
-        g = self.geometry
-        height, width = g.output
-        return g.images * height * width * g.filters * g.channels * g.kernel[0] * g.kernel[1]
+        return self.geometry.macs
 
 
 def check_steps(steps: Sequence[Step], parameters: Parameters) -> None:
     """Raise `ParameterError` for steps that contradict each other or the machine."""
     bits: dict[str, tuple[int, bool]] = {}
-    made: dict[str, Step] = {}
     for step in steps:
-        if not 0 <= step.slot < parameters.precision.slots:
-            raise ParameterError("step.slot", step.slot, f"0..{parameters.precision.slots - 1}")
-        operands = (step.row, step.pass_.row), (step.column, step.pass_.column)
-        for (name, operand), width in zip(operands, step.stored_bits, strict=True):
+        check_slot("step.slot", step.slot, parameters)
+        if step.geometry.groups > 1:
+            allowed = "1: the machine multiplies every channel with every filter"
+            raise ParameterError(f"groups of {step.result}", step.geometry.groups, allowed)
+        names = step.row, step.column
+        for name, width, signed in zip(names, step.stored_bits, step.signed, strict=True):
             check_bits("step.stored_bits", width, maximum=parameters.precision.max_bits)
-            known = bits.setdefault(name, (width, operand.signed))
-            if known != (width, operand.signed):
+            known = bits.setdefault(name, (width, signed))
+            if known != (width, signed):
                 raise ParameterError(
-                    f"bits and sign of {name}", (width, operand.signed), f"{known}, as before"
+                    f"bits and sign of {name}", (width, signed), f"{known}, as before"
                 )
         if step.result in bits:
             raise ParameterError("step.result", step.result, "the name of a tensor not used before")
-        made[step.result] = step
         if isinstance(step.destination, Planes):
             _check_planes(step, step.destination)
             bits[step.result] = step.destination.bits, step.destination.signed
@@ -79,6 +84,12 @@ def check_steps(steps: Sequence[Step], parameters: Parameters) -> None:
             bits[step.result] = 0, True
     if not steps:
         raise ParameterError("steps", [], "at least one")
+
+
+def check_slot(name: str, slot: int, parameters: Parameters) -> None:
+    """Raise `ParameterError` unless the precision table has ``slot``."""
+    if not 0 <= slot < parameters.precision.slots:
+        raise ParameterError(name, slot, f"0..{parameters.precision.slots - 1}")
 
 
 def _check_planes(step: Step, planes: Planes) -> None:

@@ -1,7 +1,8 @@
 """How tensors lie in memory: words of S planes, most significant first.
 
-Both layouts are ordered by digit first, so that a reader of few bits reads a prefix, and then so
-that what is loaded together lies together.
+Both layouts are ordered by digit first, so that a tensor of few bits fills a prefix of a layout
+for more, and a reader of few bits reads a prefix; and then so that what is loaded together lies
+together.
 """
 
 from __future__ import annotations
@@ -78,12 +79,16 @@ class PixelLayout:
         """Number of a word of digit 0."""
         return group * self.group_stride + image * self.blocks + block
 
-    def pack(self, values: Integers) -> NDArray[np.uint8]:
-        """The bytes of ``values``, which must fit into ``bits``."""
+    def pack(self, values: Integers, out: NDArray[np.uint8], bits: int | None = None) -> None:
+        """Write ``values`` of ``bits``, by default all that are stored, to the tensor's bytes
+        ``out``: they are the first planes there. What lies behind these stays as it is.
+        """
         p, channels = self.parameters, self.parameters.block.channels
+        bits = bits or self.bits
+        kind = _narrowest(bits)
         height = self.block_rows * self.rows_per_block
-        padded = np.zeros((self.images, self.groups * channels, height, self.row_width), np.uint16)
-        padded[:, : self.channels, : self.size[0], : self.size[1]] = values.astype(np.uint16)
+        padded = np.zeros((self.images, self.groups * channels, height, self.row_width), kind)
+        padded[:, : self.channels, : self.size[0], : self.size[1]] = values.astype(kind)
         width = min(self.row_width, p.array.rows)
         split = padded.reshape(
             self.images,
@@ -95,10 +100,10 @@ class PixelLayout:
             width,
         )
         blocks = split.transpose(1, 0, 3, 5, 4, 6, 2).reshape(-1, p.block_bits)
-        return _planes(blocks, self.bits, p)
+        _write_planes(blocks, bits, out, p)
 
     def unpack(self, data: NDArray[np.uint8], *, signed: bool) -> NDArray[np.int64]:
-        """Inverse of `pack`."""
+        """Inverse of `pack`, of all planes that are stored."""
         p = self.parameters
         values = _values(data, self.bits, p, signed=signed)
         width = min(self.row_width, p.array.rows)
@@ -172,24 +177,26 @@ class KernelLayout:
         """Number of the first word of slice ``part`` in digit 0."""
         return (filter_group * self.slices + part) * self.slice_words
 
-    def pack(self, values: Integers) -> NDArray[np.uint8]:
-        """The bytes of ``values``, which must fit into ``bits``."""
+    def pack(self, values: Integers, out: NDArray[np.uint8], bits: int | None = None) -> None:
+        """As `PixelLayout.pack`."""
         p, channels = self.parameters, self.parameters.block.channels
+        bits = bits or self.bits
+        kind = _narrowest(bits)
         inner = self.slices * self.groups_per_slice
-        padded = np.zeros((self.filter_groups * channels, inner * channels, self.taps), np.uint16)
+        padded = np.zeros((self.filter_groups * channels, inner * channels, self.taps), kind)
         padded[: self.filters, : self.channels] = values.reshape(
             self.filters, self.channels, self.taps
-        ).astype(np.uint16)
+        ).astype(kind)
         split = padded.reshape(
             self.filter_groups, channels, self.slices, self.groups_per_slice, channels, self.taps
         )
         halves = np.zeros(
-            (self.filter_groups, self.slices, 2 * self.slice_words, channels, channels), np.uint16
+            (self.filter_groups, self.slices, 2 * self.slice_words, channels, channels), kind
         )
         halves[:, :, : self.halves] = split.transpose(0, 2, 3, 5, 1, 4).reshape(
             self.filter_groups, self.slices, self.halves, channels, channels
         )
-        return _planes(halves.reshape(-1, p.block_bits), self.bits, p)
+        _write_planes(halves.reshape(-1, p.block_bits), bits, out, p)
 
 
 def slices_of(groups: int, most: int) -> tuple[int, int]:
@@ -198,21 +205,28 @@ def slices_of(groups: int, most: int) -> tuple[int, int]:
     return slices, -(-groups // slices)
 
 
-def _planes(blocks: NDArray[np.uint16], bits: int, p: Parameters) -> NDArray[np.uint8]:
-    """``blocks[n, block_bits]`` of values as words, digit by digit."""
-    spatial, digits = p.array.spatial_bits, p.digits(bits)
-    out = np.zeros((digits, len(blocks), spatial, p.block_bytes), np.uint8)
+def _narrowest(bits: int) -> type[np.unsignedinteger]:
+    """What holds a value of ``bits``, of whose two's complement the lowest are taken."""
+    return np.uint8 if bits <= 8 else np.uint16
+
+
+def _write_planes(
+    blocks: NDArray[np.unsignedinteger], bits: int, out: NDArray[np.uint8], p: Parameters
+) -> None:
+    """``blocks[n, block_bits]`` of values of ``bits`` as words, digit by digit, into ``out``."""
+    spatial = p.array.spatial_bits
+    words = out.reshape(-1, len(blocks), spatial, p.block_bytes)
     for plane in range(bits):
-        bit = np.uint16(1 << (bits - 1 - plane))
-        packed = np.packbits((blocks & bit) != 0, axis=-1, bitorder="little")
-        out[plane // spatial, :, plane % spatial] = packed
-    return out.reshape(-1)
+        bit = blocks.dtype.type(1 << (bits - 1 - plane))
+        words[plane // spatial, :, plane % spatial] = np.packbits(
+            (blocks & bit) != 0, axis=-1, bitorder="little"
+        )
 
 
 def _values(
     data: NDArray[np.uint8], bits: int, p: Parameters, *, signed: bool
 ) -> NDArray[np.int64]:
-    """Inverse of `_planes`."""
+    """Inverse of `_write_planes`, of all planes that are stored."""
     spatial = p.array.spatial_bits
     words = data.reshape(p.digits(bits), -1, spatial, p.block_bytes)
     total = np.zeros((words.shape[1], p.block_bits), np.int64)

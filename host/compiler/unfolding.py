@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from fractrain.host.compiler.geometry import Geometry, Pair
+from fractrain.host.graph.geometry import Geometry, Pair
 
 Integers = NDArray[np.integer]
 

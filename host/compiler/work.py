@@ -39,12 +39,14 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Precisions:
-    """How a step's commands name their precision; ``bits`` as stored, of operand and partner."""
+    """How a step's commands name their precision: the entry of the table, and whose bits in it.
+
+    ``operands`` and ``signed``: of the tensor on the rows and of the one on the columns.
+    """
 
     slot: int
-    operand: Operand
-    partner: Operand
-    bits: tuple[int, int]
+    operands: tuple[Operand, Operand]
+    signed: tuple[bool, bool]
     tag: Tag
 
     @property
@@ -52,15 +54,20 @@ class Precisions:
         """Fields of commands that read the operand on the rows."""
         return {
             "slot": self.slot,
-            "operand": self.operand,
-            "partner": self.partner,
+            "operand": self.operands[0],
+            "partner": self.operands[1],
             "tag": self.tag,
         }
 
     @property
     def column_header(self) -> dict[str, Any]:
         """Fields of commands that read the operand on the columns."""
-        return self.header | {"operand": self.partner, "partner": self.operand}
+        return self.header | {"operand": self.operands[1], "partner": self.operands[0]}
+
+    @property
+    def key(self) -> tuple[int, tuple[Operand, Operand]]:
+        """What decides how many planes a load brings, and which commands it is skipped with."""
+        return self.slot, self.operands
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ def bring_rows(builder: Builder, precisions: Precisions, tensor: Tensor, rows: R
             for image in range(0, chunk.images, step)
         ]
 
-    key = (tensor.key, precisions.slot, precisions.operand, precisions.partner, rows)
+    key = (tensor.key, precisions.key, rows)
     written = tensor.written_by(chunk.image, chunk.images)
     return builder.planes(key, words, loads, layout.digits, written)
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from fractrain.host.datasets.archive import list_files
-from fractrain.host.datasets.cifar import CifarVersion, find_cifar, is_certain, load_cifar
 from fractrain.host.datasets.dataset import Dataset
-from fractrain.host.datasets.digits import load_digits
-from fractrain.host.datasets.image_folder import load_images
-from fractrain.host.datasets.image_roots import find_roots
-from fractrain.host.datasets.no_dataset import KINDS, no_dataset
+from fractrain.host.datasets.kinds import Found, bundled, formats
+from fractrain.host.datasets.listing import Listing
+from fractrain.host.datasets.no_dataset import no_dataset, what_is_taken
 from fractrain.host.datasets.wording import shown
 from fractrain.hw.contract.errors import DataError, ParameterError
-
-BUNDLED = {"digits": load_digits}
 
 
 def load_dataset(name: str) -> Dataset:
@@ -24,33 +21,35 @@ def load_dataset(name: str) -> Dataset:
 
     Raises `ParameterError` if there is neither, `DataError` for what is damaged or no data set.
     """
-    if name in BUNDLED:
-        dataset = BUNDLED[name]()
+    if kind := bundled().get(name):
+        dataset = kind.load()
         other = f"a file or folder {name} is here, too: ./{name} would be that"
         return replace(dataset, notes=(other,)) if os.path.exists(name) else dataset
     path = Path(name)
     _check_exists(name)
     listing = list_files(path)
-    cifar, roots = find_cifar(listing.files), find_roots(listing)
-    if roots:  # files called train and test may be lists of images
-        cifar = [each for each in cifar if is_certain(*each, listing.files)]
-    if len(cifar) + len(roots) > 1:
-        raise _several(path, cifar, sorted(roots))
-    if cifar:
-        return load_cifar(path, listing, *cifar[0])
-    for root, splits in roots.items():
-        return load_images(path, listing, root, splits)
-    raise no_dataset(path, listing)
+    found = _find(path, listing)
+    if len(found) > 1:
+        raise _several(path, found)
+    if not found:
+        raise no_dataset(path, listing)
+    return found[0].load()
 
 
-def _several(path: Path, cifar: list[tuple[CifarVersion, str]], roots: list[str]) -> DataError:
-    found = [f"{shown(folder or './')} ({version.title})" for version, folder in cifar]
-    found += [f"{shown(root or '.')}/" for root in roots]
+def _find(path: Path, listing: Listing) -> list[Found]:
+    """The data sets in ``path``: files that may be something else are none beside those of another
+    format."""
+    by_format = [each.find(path, listing) for each in formats()]
+    several = sum(map(bool, by_format)) > 1
+    return [each for found in by_format for each in found if each.certain or not several]
+
+
+def _several(path: Path, found: Sequence[Found]) -> DataError:
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     unpack = "" if path.is_dir() else "unpack it, and "
     return DataError(
-        f"{shown(path)} holds several data sets, in {' and '.join(found[:3])}{more}: "
-        f"{unpack}give the folder of one"
+        f"{shown(path)} holds several data sets, in "
+        f"{' and '.join(each.where for each in found[:3])}{more}: {unpack}give the folder of one"
     )
 
 
@@ -67,7 +66,7 @@ def _check_exists(name: str) -> None:
         raise ParameterError(
             "dataset",
             name,
-            f"{', '.join(BUNDLED)}, or the path of a folder or archive with {KINDS}",
+            f"{', '.join(bundled())}, or the path of a folder or archive with {what_is_taken()}",
             hint=_hint(name),
         ) from error
 
@@ -80,4 +79,4 @@ def _hint(name: str) -> str:
     return ""
 
 
-__all__ = ["BUNDLED", "Dataset", "load_dataset"]
+__all__ = ["Dataset", "bundled", "load_dataset"]

@@ -10,6 +10,7 @@ import pickle
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 
 from fractrain.host.datasets.archive import read_files
 from fractrain.host.datasets.dataset import Dataset, Images, Labels
+from fractrain.host.datasets.kinds import Format, Found
 from fractrain.host.datasets.listing import Listing
 from fractrain.host.datasets.wording import cause, counted, examples, shown
 from fractrain.hw.contract.errors import DataError
 
-__all__ = ["FILES", "CifarVersion", "find_cifar", "incomplete", "is_certain", "load_cifar"]
+__all__ = ["DATASET", "FILES", "CifarVersion", "find_cifar", "load_cifar"]
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
@@ -76,9 +78,17 @@ FILES = frozenset(name for version in VERSIONS for name in version.files)
 SURPLUS = re.compile(r"data_batch_\d+(\.bin)?")
 
 
-def find_cifar(names: Sequence[str]) -> list[tuple[CifarVersion, str]]:
-    """Which versions ``names`` are the files of, with their folders (``""`` or with its ``/``)."""
-    return [(version, folder) for version, folder, missing in _parts(names) if not missing]
+def find_cifar(path: Path, listing: Listing) -> list[Found]:
+    """The versions that ``path`` has the files of."""
+    return [
+        Found(
+            f"{shown(folder or './')} ({version.title})",
+            partial(load_cifar, path, listing, version, folder),
+            is_certain(version, folder, listing.files),
+        )
+        for version, folder, missing in _parts(listing.files)
+        if not missing
+    ]
 
 
 def is_certain(version: CifarVersion, folder: str, names: Sequence[str]) -> bool:
@@ -224,3 +234,8 @@ def _check_range(what: str, values: NDArray[Any], largest: int) -> None:
         raise DataError(f"{what} of type {values.dtype}, not {allowed}: store them as integers")
     if not 0 <= values.min() <= values.max() <= largest:
         raise DataError(f"{what} outside 0..{largest}: they are {values.min()} to {values.max()}")
+
+
+DATASET = Format(
+    "cifar", "CIFAR-10 or CIFAR-100 as published (Python or binary version)", find_cifar, incomplete
+)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.hw.contract.errors import ParameterError
 
 Images = NDArray[np.uint8]

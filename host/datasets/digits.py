@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.datasets.dataset import Dataset, Images, stratified_split
+from fractrain.host.datasets.kinds import Bundled
 from fractrain.hw.contract.errors import MissingToolError
 from fractrain.hw.contract.installation import install_extra
 
@@ -58,3 +59,6 @@ def resize(images: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     weights[np.arange(size), left + 1] = positions - left
     resized: NDArray[np.float64] = weights @ images @ weights.T
     return resized
+
+
+DATASET = Bundled("digits", "1,797 handwritten digits that come with scikit-learn", load_digits)

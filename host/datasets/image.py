@@ -12,8 +12,8 @@ import numpy as np
 from fractrain.host.datasets.content import HEAD, identify
 from fractrain.host.datasets.dataset import Images
 from fractrain.host.datasets.wording import cause
-from fractrain.host.optional import needs_extra
 from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.installation import needs_extra
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,13 @@ from fractrain.host.datasets.archive import read_files
 from fractrain.host.datasets.dataset import Dataset, Images, Labels
 from fractrain.host.datasets.image import decode
 from fractrain.host.datasets.image_layout import arrange
+from fractrain.host.datasets.image_roots import find_roots
+from fractrain.host.datasets.kinds import Format, Found
 from fractrain.host.datasets.listing import Listing
 from fractrain.host.datasets.wording import counted, examples, shown
 from fractrain.hw.contract.errors import DataError, shortened
 
-__all__ = ["load_images"]
+__all__ = ["DATASET", "find_images", "load_images"]
 
 CROP_PADDING = 4
 
@@ -26,6 +29,14 @@ LONGEST_NAME = 120
 """Characters of a data set's name, as it stands in records and reports."""
 
 ARCHIVE = re.compile(r"\.(tar(\.\w+)?|t[bgx]z2?)$", re.IGNORECASE)
+
+
+def find_images(path: Path, listing: Listing) -> list[Found]:
+    """The data sets of images in ``path``."""
+    return [
+        Found(f"{shown(root or '.')}/", partial(load_images, path, listing, root, names))
+        for root, names in sorted(find_roots(listing).items())
+    ]
 
 
 def load_images(path: Path, listing: Listing, root: str, names: Sequence[str]) -> Dataset:
@@ -119,3 +130,6 @@ def _name(path: Path) -> str:
     last = Path(os.path.abspath(path)).name
     name = ARCHIVE.sub("", last)
     return shortened(name, len(name))[:LONGEST_NAME] or "images"  # escaped only: it is no message
+
+
+DATASET = Format("images", "images in train/<class>/ and test/<class>/", find_images)

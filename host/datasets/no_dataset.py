@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fractrain.host.datasets.cifar import incomplete
 from fractrain.host.datasets.image import FORMATS
 from fractrain.host.datasets.image_roots import is_image
+from fractrain.host.datasets.kinds import formats
 from fractrain.host.datasets.listing import Listing
 from fractrain.host.datasets.splits import split_of
 from fractrain.host.datasets.wording import counted, examples, shown
 from fractrain.hw.contract.errors import DataError
 
-__all__ = ["KINDS", "no_dataset"]
-
-KINDS = (
-    "CIFAR-10 or CIFAR-100 as published (Python or binary version), or images in "
-    "train/<class>/ and test/<class>/"
-)
+__all__ = ["no_dataset", "what_is_taken"]
 
 ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst")
 
@@ -27,14 +22,20 @@ TABLES = (
 )
 
 
+def what_is_taken() -> str:
+    """The formats that are recognized."""
+    return ", or ".join(each.about for each in formats())
+
+
 def no_dataset(path: Path, listing: Listing) -> DataError:
     """The error for ``path`` with the files ``listing``: the likely cause, and what to do."""
     names = listing.files
     where = shown(path)
-    if missing := incomplete(names, listing.unusable):
-        return DataError(f"{where} is incomplete: {missing}; fetch it again")
+    for each in formats():
+        if missing := each.missing(names, listing.unusable):
+            return DataError(f"{where} is incomplete: {missing}; fetch it again")
     if not names:
-        return DataError(f"{where} {_emptiness(listing)}: no data set, which is {KINDS}")
+        return DataError(f"{where} {_emptiness(listing)}: no data set, which is {what_is_taken()}")
     if images := [name for name in names if is_image(name)]:
         return DataError(f"{where} has {_unsorted(path, images)}")
     for kinds, advice in (
@@ -44,7 +45,7 @@ def no_dataset(path: Path, listing: Listing) -> DataError:
         if found := [name for name in names if name.casefold().endswith(kinds)]:
             return DataError(f"{where} is no data set; it holds {examples(found)}: {advice}")
     return DataError(
-        f"{where} has {counted(len(names), 'file')}, but no data set: it takes {KINDS}"
+        f"{where} has {counted(len(names), 'file')}, but no data set: it takes {what_is_taken()}"
     )
 
 

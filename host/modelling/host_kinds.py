@@ -11,7 +11,8 @@ it writes, the bytes of its elements (``b``: one bit). ``44>1`` compares two flo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 SIZES = {"1": 1.0, "2": 2.0, "4": 4.0, "8": 8.0, "b": 1 / 8}
 """Bytes of an element, by its symbol."""
@@ -139,6 +140,17 @@ RANDOM = Kind(
     calls=(">4",),
     scalar_cycles=RANDOM_CYCLES,
 )
+ODD_SUMS = Kind(
+    "odd levels",
+    "dequantize",
+    "2 · s − m, of sums",
+    operations=2,
+    bytes_read=16,
+    bytes_written=8,
+    calls=("8>8", "88>8"),
+    lane_bytes=8,
+    integer=True,
+)
 DEQUANTIZE = Kind("dequantize", "dequantize", "to float32, · scales", 2, 8, 4, calls=("8>4", "4>4"))
 CHECK = Kind(
     "check values",
@@ -246,9 +258,26 @@ DATA = Kind(
 )
 
 KINDS = (
-    *(CHECK, TO_BLOCKS, TO_PLANES, TO_BUFFER, FROM_TILES, DEQUANTIZE),
+    *(CHECK, TO_BLOCKS, TO_PLANES, TO_BUFFER, FROM_TILES, ODD_SUMS, DEQUANTIZE),
     *(NORMALIZE, NORMALIZE_BACKWARD, RECTIFY, RECTIFY_BACKWARD, ADD),
     *(RANGE, QUANTIZE_ACTIVATIONS, TOP_PLANES, QUANTIZE_WEIGHTS, QUANTIZE_ERRORS, RANDOM),
     *(INNER_PRODUCTS, POOL_GATES, ADD_GATES, GATE_NETWORK, POOL, LOSS, OPTIMIZER, DATA),
 )
 GROUPS = tuple(dict.fromkeys(kind.group for kind in KINDS))
+
+
+@dataclass
+class HostWork:
+    """Elements of each kind of work, and how often it was called."""
+
+    elements: Counter[Kind] = field(default_factory=Counter)
+    calls: Counter[Kind] = field(default_factory=Counter)
+
+    def add(self, kind: Kind, elements: float, calls: float = 1) -> None:
+        """Count ``calls`` calls of work on ``elements`` together."""
+        self.elements[kind] += elements  # type: ignore[assignment]  # of bytes of images, in eights
+        self.calls[kind] += calls  # type: ignore[assignment]
+
+    def numpy_calls(self, kind: Kind) -> float:
+        """Calls of NumPy, as it is written."""
+        return self.calls[kind] * len(kind.calls)

@@ -12,15 +12,15 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from fractrain.host import compiler, modelling
-from fractrain.host.compiler import Geometry, Program, compile_program
-from fractrain.host.modelling.layers import check_memory, make_step
+from fractrain.host import compiler, graph, modelling
+from fractrain.host.compiler import compile_program
+from fractrain.host.graph.convolution import Convolution
+from fractrain.host.modelling.predictions import predict_program
+from fractrain.host.modelling.step_programs import check_memory, make_step, one_slot
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand, Pass, Precision
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class PassCost:
 
 
 class PassCosts:
-    """Costs on the machine ``parameters`` with the model ``memory`` (`layers.MEMORIES`).
+    """Costs on the machine ``parameters`` with the model ``memory`` (`step_programs.MEMORIES`).
 
     They are kept in a file in ``folder``, or where everything generated is (``$FRACTRAIN_BUILD``,
     else ``build``), named for all that they depend on: the parameters, and the sources of the
@@ -52,11 +52,11 @@ class PassCosts:
         self._known = _read(self.file)
         self._unsaved = False
 
-    def get(self, pass_: Pass, geometry: Geometry, bits: tuple[int, int]) -> PassCost:
-        """Of ``pass_`` over ``geometry`` with operands of ``bits`` (row, column)."""
-        key = _key(pass_, geometry, bits)
+    def get(self, convolution: Convolution) -> PassCost:
+        """Of ``convolution``, in a program that is laid out for exactly its bits."""
+        key = _key(convolution)
         if key not in self._known:
-            self._known[key] = self._evaluate(pass_, geometry, bits)
+            self._known[key] = self._evaluate(convolution)
             self._unsaved = True
         return self._known[key]
 
@@ -76,49 +76,27 @@ class PassCosts:
                 temporary.unlink(missing_ok=True)
         self._unsaved = False
 
-    def _evaluate(self, pass_: Pass, geometry: Geometry, bits: tuple[int, int]) -> PassCost:
-        once, twice = (self._predict(pass_, geometry, bits, copies) for copies in (1, 2))
+    def _evaluate(self, convolution: Convolution) -> PassCost:
+        once, twice = (self._predict(convolution, copies) for copies in (1, 2))
         cycles, busy, moved = (after - before for before, after in zip(once, twice, strict=True))
         return PassCost(cycles, busy, moved, once[0] - cycles)
 
-    def _predict(
-        self, pass_: Pass, geometry: Geometry, bits: tuple[int, int], copies: int
-    ) -> tuple[int, int, int]:
+    def _predict(self, convolution: Convolution, copies: int) -> tuple[int, int, int]:
         """Of ``copies`` passes with tensors of their own."""
         steps = [
-            make_step(pass_, geometry, 0, bits, self.memory, str(copy)) for copy in range(copies)
+            make_step(convolution, 0, self.memory, (f"row{copy}", f"column{copy}", f"result{copy}"))
+            for copy in range(copies)
         ]
-        widths = {pass_.row: bits[0], pass_.column: bits[1]}
-        # nothing reads the third operand
-        precision = Precision(*(widths.get(operand, 1) for operand in Operand))
-        return predict_program(compile_program(self.parameters, steps), {0: precision}, self.memory)
+        program = compile_program(self.parameters, steps)
+        return predict_program(program, one_slot(convolution), self.memory)
 
 
-def predict_program(
-    program: Program, precisions: Mapping[int, Precision], memory: str
-) -> tuple[int, int, int]:
-    """Cycles, busy cycles and bytes (both ways) of ``program`` on the cycle model."""
-    from fractrain.sim.cycles import predict
-    from fractrain.sim.memory_model import MemoryModel
-
-    clock = program.parameters.clock_mhz
-    found = predict(
-        program.parameters,
-        program.decoded,
-        precisions,
-        MemoryModel.ddr(clock) if memory == "ddr" else MemoryModel.ideal(),
-        program_address=program.program_address,
-    )
-    moved = found.total("BYTES_READ") + found.total("BYTES_WRITTEN")
-    return found.cycles, found.total("BUSY"), moved
-
-
-def _key(pass_: Pass, geometry: Geometry, bits: tuple[int, int]) -> str:
-    g = geometry
+def _key(convolution: Convolution) -> str:
+    g, bits = convolution.geometry, convolution.bits
     return (
-        f"{pass_.label} {bits[0]}x{bits[1]} bits, {g.channels} -> {g.filters}, "
+        f"{convolution.pass_.label} {bits[0]}x{bits[1]} bits, {g.channels} -> {g.filters}, "
         f"{g.kernel[0]}x{g.kernel[1]}/{g.stride}+{g.padding}, {g.size[0]}x{g.size[1]}, "
-        f"{g.images} images"
+        f"{g.images} images, {g.groups} groups"
     )
 
 
@@ -139,7 +117,7 @@ def _digest(parameters: Parameters) -> str:
     from fractrain.sim import cycles, memory_model
     from fractrain.sim.cosim.cache import content_hash
 
-    packages = (compiler, modelling, contract, cycles)
+    packages = (compiler, graph, modelling, contract, cycles)
     folders = [Path(str(package.__file__)).parent for package in packages]
     files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
     files.append(Path(str(memory_model.__file__)))

@@ -4,52 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fractrain.host.modelling.layers import layer_shapes
+from fractrain.host.graph.choice import UNQUANTIZED, Choice
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.modelling.step_model import StepCost, StepModel
-from fractrain.host.networks.effective_macs import BASELINE_BITS
-from fractrain.host.networks.execution import UNQUANTIZED
-from fractrain.host.networks.resnet import ResNet
-from fractrain.host.networks.selection import Choice
 from fractrain.host.training.trainer import MachineCost
 from fractrain.hw.contract.parameters import load_parameters
-from fractrain.hw.contract.precision import Precision
 
 MACHINE = "zc706"
 
-BASELINE = Precision(BASELINE_BITS, BASELINE_BITS, BASELINE_BITS)
-
-Shares = tuple[tuple[Precision, float], ...]
+BASELINE = UNQUANTIZED
+"""FW8/BW8: all layers at 8 bits."""
 
 
 class RunCosts:
-    """A `host.training.trainer.CostModel`: ``network`` with ``batch`` images of ``size`` (rows,
-    columns) on the preset ``machine``.
+    """A `host.training.trainer.CostModel`: steps on the preset ``machine``.
 
-    First convolution and shortcuts run at `UNQUANTIZED`; the baseline is everything at 8/8/8.
-    Where images of a batch took different paths, each is taken to cost its share.
+    Layers outside the blocks run at the precision that the step has for them; the baseline is
+    everything at `BASELINE`. Where images of a batch took different paths, each is taken to cost
+    its share.
     """
 
-    def __init__(
-        self, network: ResNet, size: tuple[int, int], batch: int, machine: str = MACHINE
-    ) -> None:
-        layers, parameters = layer_shapes(network, size), load_parameters(machine)
-        self.machine, self.clock_hz = machine, parameters.clock_mhz * 1e6
-        self._model = StepModel(parameters, layers, batch)
-        self._blocks = [len(block.layers()) for block in network.blocks]
-        self._batch = batch
-        self._baseline = _machine_cost(self._model.cost([BASELINE] * len(layers)))
+    def __init__(self, machine: str = MACHINE) -> None:
+        self._parameters = load_parameters(machine)
+        self.machine, self.clock_hz = machine, self._parameters.clock_mhz * 1e6
+        self._models: dict[StepGraph, tuple[StepModel, MachineCost]] = {}
 
-    def __call__(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]:
-        """Costs of a step with these choices of its blocks, and of one at FW8/BW8."""
-        unquantized: Shares = ((UNQUANTIZED, 1.0),)
-        layers: list[Shares] = [unquantized]
-        for count, choice in zip(self._blocks, choices, strict=True):
-            shares = tuple(
-                (path.precision, 1.0 if path.images is None else path.images / self._batch)
-                for path in choice.paths
-            )
-            layers += [shares, shares, *[unquantized] * (count - 2)]
-        return _machine_cost(self._model.shared_cost(layers)), self._baseline
+    def __call__(
+        self, step: StepGraph, choices: Sequence[Choice]
+    ) -> tuple[MachineCost, MachineCost]:
+        """Costs of ``step`` with these choices of its blocks, and of the same at FW8/BW8."""
+        if step not in self._models:
+            model = StepModel(self._parameters, step)
+            self._models[step] = model, _machine_cost(model.uniform_cost(BASELINE))
+        model, baseline = self._models[step]
+        return _machine_cost(model.cost(choices)), baseline
 
 
 def _machine_cost(cost: StepCost) -> MachineCost:

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
+from fractrain.host.graph import operations as ops
+from fractrain.host.graph.choice import SKIP, Choice, is_skip
+from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.dispatch import Dispatch
+from fractrain.host.graph.skipping import carried_out
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.modelling.energy import joules
-from fractrain.host.modelling.layers import LayerShape, check_precisions
 from fractrain.host.modelling.pass_costs import PassCost, PassCosts
-from fractrain.host.networks.selection import is_skip
-from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand, Pass, Precision, check_bits
+from fractrain.hw.contract.precision import Precision, check_bits
 
 REFERENCE_IMAGES = (4, 8)
 """Batches that the cycle model is asked for; the cost of a larger one is a straight line through
 theirs. What does not grow with the batch (weights read, gradients written) is so kept apart from
 what does."""
+
+
+ON_MACHINE: Dispatch[bool] = Dispatch("the step model")
+"""Whether the machine carries an operation out, and so has a cost here; else the host does."""
+
+ON_MACHINE.register(ops.Convolve)(True)
+ON_MACHINE.register(
+    *(ops.QuantizePixels, ops.MeasureRange, ops.QuantizeActivations, ops.TopPlanes),
+    *(ops.QuantizeWeights, ops.QuantizeErrors, ops.MinusOnes, ops.OddSums, ops.Dequantize),
+    *(ops.BatchNorm, ops.BatchNormBackward, ops.Rectify, ops.RectifyBackward, ops.Add),
+    *(ops.Pool, ops.PoolBackward, ops.Linear, ops.LinearBackward, ops.Loss),
+    *(ops.AddGradient, ops.Update, ops.ChoosePrecision, ops.ChooseBackward, ops.TakePath),
+    *(ops.Share, ops.ShareBackward, ops.Mix, ops.MixBackward, ops.MaskBackward),
+)(False)
 
 
 @dataclass(frozen=True)
@@ -40,98 +58,113 @@ class StepCost:
 
 
 class StepModel:
-    """Costs of training steps of ``layers`` on ``batch`` images, on the machine ``parameters``.
+    """Costs of the convolutions of ``step`` on the machine ``parameters``.
 
-        cycles = start + Σ_layers Σ_passes cycles(pass, geometry, bits, batch)
+        cycles = start + Σ_convolutions cycles(pass, geometry, bits)
 
     and the same sum of busy cycles and bytes; ``start`` is what the first pass cannot hide. What a
     pass costs depends on its neighbours a little, which the sum leaves out; docs/step_model.md has
-    the error against whole steps on the cycle model. ``memory``: see `layers.MEMORIES`. With
+    the error against whole steps on the cycle model. ``memory``: see `step_programs.MEMORIES`. With
     ``port``, results do not go to memory: bytes are those of operands and commands only.
 
     Each distinct (geometry, pass, bits) is evaluated when it is first asked for, 10 to 500 ms, and
     kept in a file in ``folder`` (`PassCosts`); from then on `cost` only looks up and adds.
+
+    Raises `ParameterError` for an operation of which nobody has said who carries it out.
     """
 
     def __init__(
         self,
         parameters: Parameters,
-        layers: Sequence[LayerShape],
-        batch: int,
+        step: StepGraph,
         memory: str = "port",
         folder: Path | None = None,
     ) -> None:
-        if batch < 1:
-            raise ParameterError("batch", batch, "at least 1 image")
-        if not layers:
-            raise ParameterError("layers", [], "at least one, for example layer_shapes(network)")
-        self.parameters, self.layers, self.batch = parameters, tuple(layers), batch
+        for each in step.operations:
+            ON_MACHINE.of(each)
+        self.parameters, self.step = parameters, step
         self._costs = PassCosts(parameters, memory, folder)
-        # layers of the same shape share what they cost
-        kinds = [(layer.geometry(1), layer.needs_error) for layer in self.layers]
-        self._kinds = [kinds.index(each) for each in kinds]
-        self._known: dict[tuple[int, Precision], PassCost] = {}
+        self._known: dict[Convolution, PassCost] = {}
+        self._running = lru_cache(maxsize=1024)(self._find_running)
 
     @property
     def memory(self) -> str:
-        """How memory is modelled, one of `layers.MEMORIES`."""
+        """How memory is modelled, one of `step_programs.MEMORIES`."""
         return self._costs.memory
 
-    def cost(self, precisions: Sequence[Precision]) -> StepCost:
-        """Of a step with one of ``precisions`` for each layer; one with 0 bits skips its layer.
+    def cost(self, choices: Sequence[Choice]) -> StepCost:
+        """Of the step after these choices of its blocks.
 
-        Raises `ParameterError` for another number of them, and for bits that the machine has not.
+        Where images of a batch take several paths, a pass over a share of them is taken to cost
+        that share of its cost.
+
+        Raises `ParameterError` unless there is a choice for each block, and for bits that the
+        machine does not support.
         """
-        check_precisions(self.layers, precisions)
-        return self.shared_cost([((precision, 1.0),) for precision in precisions])
+        step, table = self.step, self.step.table(choices)
+        shares = [
+            slot.images(None if slot.block is None else choices[slot.block], step.batch)
+            / step.batch
+            for slot in step.slots
+        ]
+        return self._sum(table, shares)
 
-    def shared_cost(self, layers: Sequence[Sequence[tuple[Precision, float]]]) -> StepCost:
-        """Of a step in which images differ: for each layer, precisions and their shares of the
-        batch. A pass over a share of the images is taken to cost that share of its cost."""
+    def uniform_cost(self, precision: Precision) -> StepCost:
+        """Of the same step with all layers at ``precision``, those outside the blocks, too."""
+        slots = self.step.slots
+        table = [SKIP if slot.ones else precision for slot in slots]
+        return self._sum(table, [0.0 if slot.path else 1.0 for slot in slots])
+
+    def _sum(self, table: Sequence[Precision], shares: Sequence[float]) -> StepCost:
         start = cycles = busy = moved = 0.0
-        for kind, shares in zip(self._kinds, layers, strict=True):
-            for precision, share in shares:
-                layer = self._layer_cost(kind, precision)
-                start = start or layer.start_cycles  # of the first that is not skipped
-                cycles += share * layer.cycles
-                busy += share * layer.busy_cycles
-                moved += share * layer.bytes_moved
+        for each in self._running(tuple(map(is_skip, table))):
+            assert each.slot is not None
+            if share := shares[each.slot]:
+                cost = self._cost(each, table)
+                start = start or cost.start_cycles  # of the first that is not skipped
+                cycles += share * cost.cycles
+                busy += share * cost.busy_cycles
+                moved += share * cost.bytes_moved
         self._costs.save()
-        return self._step_cost(start + cycles, busy, moved)
+        cycles += start
+        seconds = cycles / (self.parameters.clock_mhz * 1e6)
+        energy = joules(self.parameters, cycles, busy, moved)
+        return StepCost(cycles, busy, moved, seconds, energy)
 
-    def _layer_cost(self, kind: int, precision: Precision) -> PassCost:
-        known = self._known.get((kind, precision))
+    def _find_running(self, skipped: tuple[bool, ...]) -> tuple[ops.Convolve, ...]:
+        """The convolutions that are carried out where those slots are ``skipped``."""
+        table = [SKIP if each else Precision(1, 1, 1) for each in skipped]
+        operations = carried_out(self.step.operations, table)
+        return tuple(each for each in operations if isinstance(each, ops.Convolve))
+
+    def _cost(self, operation: ops.Convolve, table: Sequence[Precision]) -> PassCost:
+        convolution = operation.convolution(table)
+        exact = replace(convolution, stored=convolution.bits)
+        known = self._known.get(exact)
         if known is None:
-            known = self._known[kind, precision] = self._layer(self.layers[kind], precision)
+            self._check(exact, operation.layer)
+            known = self._known[exact] = self._of_batch(exact)
         return known
 
-    def _step_cost(self, cycles: float, busy: float, moved: float) -> StepCost:
-        seconds = cycles / (self.parameters.clock_mhz * 1e6)
-        return StepCost(cycles, busy, moved, seconds, joules(self.parameters, cycles, busy, moved))
+    def _check(self, convolution: Convolution, layer: str) -> None:
+        """Raise `ParameterError` for bits that the machine does not support."""
+        most, pass_ = self.parameters.precision.max_bits, convolution.pass_
+        for operand, bits in zip((pass_.row, pass_.column), convolution.bits, strict=True):
+            name = f"{operand.name.lower()} bits of {layer}"
+            check_bits(name, bits, maximum=most, allow_skip=True)
 
-    def _layer(self, layer: LayerShape, precision: Precision) -> PassCost:
-        """All passes of ``layer``; ``start_cycles`` are those of its first."""
-        for operand in Operand:
-            check_bits(
-                f"{operand.name.lower()} bits of {layer.name}",
-                precision.bits(operand),
-                maximum=self.parameters.precision.max_bits,
-                allow_skip=True,
-            )
-        if is_skip(precision):
-            return PassCost(0.0, 0.0, 0.0, 0.0)
-        passes = [self._pass(layer, pass_, precision) for pass_ in layer.passes]
-        cycles, busy, moved, _ = (sum(each) for each in zip(*map(astuple, passes), strict=True))
-        return PassCost(cycles, busy, moved, passes[0].start_cycles)
-
-    def _pass(self, layer: LayerShape, pass_: Pass, precision: Precision) -> PassCost:
+    def _of_batch(self, convolution: Convolution) -> PassCost:
         """Of the whole batch: as evaluated, or on the straight line through the references."""
-        bits = precision.bits(pass_.row), precision.bits(pass_.column)
         few, many = REFERENCE_IMAGES
-        if self.batch <= many:
-            return self._costs.get(pass_, layer.geometry(self.batch), bits)
-        low, high = (self._costs.get(pass_, layer.geometry(images), bits) for images in (few, many))
-        more = (self.batch - many) / (many - few)
+        if self.step.batch <= many:
+            return self._costs.get(convolution)
+
+        def of(images: int) -> PassCost:
+            geometry = replace(convolution.geometry, images=images)
+            return self._costs.get(replace(convolution, geometry=geometry))
+
+        low, high = of(few), of(many)
+        more = (self.step.batch - many) / (many - few)
         cycles, busy, moved = (
             after + more * (after - before)
             for before, after in zip(astuple(low)[:3], astuple(high)[:3], strict=True)

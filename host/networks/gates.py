@@ -38,8 +38,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.networks.parameter import Parameter, Statistic
-from fractrain.host.networks.selection import Choice, Path, Selector
+from fractrain.host.networks.selection import Selector
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Array
 from fractrain.hw.contract.precision import Pass, Precision
@@ -98,6 +99,8 @@ class Gates(Selector):
     ``target`` (cp in percent) may be set between steps.
     """
 
+    learns = True
+
     def __init__(
         self,
         rules: GateRules,
@@ -108,7 +111,8 @@ class Gates(Selector):
         target: float,
     ) -> None:
         self.rules, self.target = rules, target
-        self.precisions = rules.candidates
+        self.precisions, self.per_sample = rules.candidates, rules.per_sample
+        self.stored_bits = None if rules.per_sample else rules.stored_bits
         self.costs = np.array([candidate_cost(each) for each in rules.candidates], np.float32)
         self._weights = np.array(macs, np.float64) / sum(macs)
         self._embeddings = [
@@ -122,7 +126,6 @@ class Gates(Selector):
         self._decide = Linear("gates.decide", HIDDEN, len(rules.candidates), rng)
         self._decide.bias.value[np.abs(self.costs - target).argmin()] += np.float32(HEAD_START)
         self._baselines = [Statistic(f"gate{index}.baseline") for index in range(len(widths))]
-        self._training = False
         self._state: tuple[Floats, Floats] | None = None
         self._steps: list[_Step] = []
         self._error: tuple[Floats, Floats] | None = None
@@ -136,10 +139,17 @@ class Gates(Selector):
     def statistics(self) -> list[Statistic]:
         return self._baselines
 
+    def weights_of(self, index: int) -> int:
+        """How many numbers of `parameters` a choice for block ``index`` multiplies with."""
+        first, second = self._embeddings[index]
+        used = [*first.parameters(), *second.parameters()]
+        used += [*self._lstm.parameters(), *self._decide.parameters()]
+        return sum(each.value.size for each in used)
+
     # -- forward ---------------------------------------------------------------------------
 
     def begin(self, *, training: bool) -> None:
-        self._training, self._state, self._error = training, None, None
+        self._state, self._error = None, None
         self._steps = []
         if training:
             for parameter in self.parameters():
@@ -160,15 +170,14 @@ class Gates(Selector):
         return self._choice(onehot, elementwise)
 
     def _choice(self, onehot: Floats, elementwise: Elementwise) -> Choice:
-        candidates, stored = self.rules.candidates, self.rules.stored_bits
+        candidates = self.rules.candidates
         if not self.rules.per_sample:
-            path = Path(candidates[int(onehot[0].argmax())])
-            return Choice((path,), learns=self._training, stored_bits=stored)
+            return Choice((Path(candidates[int(onehot[0].argmax())]),))
         paths = tuple(
             Path(candidate, int(mask.sum()), elementwise.from_host(np.ascontiguousarray(mask)))
             for candidate, mask in zip(candidates, onehot.T, strict=True)
         )
-        return Choice(paths, learns=self._training)
+        return Choice(paths)
 
     @property
     def chosen(self) -> NDArray[np.float64]:

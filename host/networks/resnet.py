@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 
-from fractrain.host.networks.activation import ReLU
+from fractrain.host.graph.builder import Builder
+from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.classifier import Classifier
 from fractrain.host.networks.convolution import NormalizedConvolution, Shape
-from fractrain.host.networks.execution import Execution
+from fractrain.host.networks.network import NetworkFamily
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.networks.residual_block import ResidualBlock
-from fractrain.host.networks.selection import Choice
-from fractrain.host.numerics.elementwise import Elementwise
-from fractrain.host.numerics.quantization import Array
 from fractrain.hw.contract.errors import ParameterError
 
 STAGE_FILTERS = (16, 32, 64)
@@ -60,8 +59,6 @@ class ResNet:
                 )
                 width = filters
         self.classifier = Classifier(width, classes, rng)
-        self._relu = ReLU()
-        self.choices: list[Choice] = []  # of the last pass, one for each block
 
     def parameters(self) -> list[Parameter]:
         blocks = [each for block in self.blocks for each in block.parameters()]
@@ -72,67 +69,17 @@ class ResNet:
         blocks = [each for block in self.blocks for each in block.statistics()]
         return self.first.statistics() + blocks
 
-    def place(self, elementwise: Elementwise) -> None:
-        """Move parameters and statistics to where ``elementwise`` works."""
-        held: list[Parameter | Statistic] = [*self.parameters(), *self.statistics()]
-        for each in held:
-            if each.value is not None:
-                each.value = elementwise.from_host(each.value)
-
-    def block_macs(self, size: tuple[int, int]) -> list[int]:
-        """Multiply-accumulates of each block, as `ResidualBlock.macs`, of images of ``size``."""
-        macs = []
+    def emit(self, builder: Builder) -> Tensor:
+        """Logits ``[N, classes]`` of unsigned 8-bit images."""
+        pixels = builder.pixels(PIXEL_BITS, float(PIXEL_SCALE))
+        x = self.first.emit(builder, pixels, builder.outside)
+        x = builder.rectify("first.relu", x)
         for block in self.blocks:
-            macs.append(block.macs(size))
-            size = block.output_size(size)
-        return macs
-
-    def forward(self, images: Array, execution: Execution) -> Array:
-        """Logits ``[N, classes]`` of unsigned 8-bit ``images[N,C,H,W]``."""
-        x = self._first(images, execution)
-        execution.selector.begin(training=execution.training is not None)
-        self.choices = []
-        for index, block in enumerate(self.blocks):
-            choice = execution.selector.choose(index, x, execution.elementwise)
-            self.choices.append(choice)
-            x = block.forward(x, choice, execution)
-        return self.classifier.forward(x, execution)
-
-    def backward(self, e: Array, execution: Execution) -> None:
-        """Leave the gradient of every parameter, given the error at the logits."""
-        for parameter in self.parameters():
-            parameter.gradient = None
-        e = self.classifier.backward(e, execution)
-        for index in reversed(range(len(self.blocks))):
-            e, shares = self.blocks[index].backward(e, execution)
-            caused = execution.selector.backward(
-                index, shares, tuple(e.shape), execution.elementwise
-            )
-            if caused is not None:
-                e = execution.elementwise.add(e, caused, keep=True)
-        self.first.backward_weights(self._relu.backward(e, execution), execution)
-
-    def _first(self, images: Array, execution: Execution) -> Array:
-        unquantized = execution.unquantized
-        quantized = self.first.convolution.quantizes(execution)
-        pixels = execution.arithmetic.pixels(
-            images, unquantized.activation if quantized else None, PIXEL_BITS, PIXEL_SCALE
-        )
-        size = (images.shape[2], images.shape[3])
-        x = self.first.forward(pixels, size, images.shape[0], unquantized, execution)
-        return self._relu.forward(x, execution)
+            x = block.emit(builder, x)
+        return self.classifier.emit(builder, x)
 
 
-def build_network(
-    model: str,
-    *,
-    channels: int,
-    classes: int,
-    rng: np.random.Generator,
-    group: int | None = None,
-) -> ResNet:
-    """The network named ``model``, batch norm over ``group`` images; errors as of `depth_of`."""
-    return ResNet(depth_of(model), channels=channels, classes=classes, rng=rng, group=group)
+MODELS = f"resnet8, resnet14, resnet20, … resnet{DEEPEST} (6n+2 layers)"
 
 
 def depth_of(model: str) -> int:
@@ -143,7 +90,21 @@ def depth_of(model: str) -> int:
     match = re.fullmatch(r"resnet([1-9][0-9]{0,3})", model)
     depth = int(match.group(1)) if match else 0
     if not 8 <= depth <= DEEPEST or depth % 6 != 2:
-        raise ParameterError(
-            "model", model, f"resnet8, resnet14, resnet20, … resnet{DEEPEST} (6n+2 layers)"
-        )
+        raise ParameterError("model", model, MODELS)
     return depth
+
+
+def knows(model: str) -> bool:
+    """Whether it is one of these."""
+    try:
+        return depth_of(model) > 0
+    except ParameterError:
+        return False
+
+
+def build(model: str, **settings: Any) -> ResNet:
+    """The network named ``model``; errors as of `depth_of`, ``settings`` as of `ResNet`."""
+    return ResNet(depth_of(model), **settings)
+
+
+NETWORK = NetworkFamily("resnet", MODELS, knows, build)

@@ -49,6 +49,10 @@ class Elementwise:
         """One of our arrays as a NumPy array."""
         return np.asarray(array)
 
+    def copy(self, array: Array) -> Array:
+        """One of our arrays, in memory of its own."""
+        return array.copy()
+
     # -- quantization (`host.numerics.quantization` has the formulas) -----------------------
 
     def rounding(self, seed: int, step: int) -> Any:

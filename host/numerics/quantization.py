@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
 
 Array = Any
 """An array of the namespace in use."""

@@ -1,9 +1,9 @@
 """What the FracTrain paper reports for the same task, to hold runs against.
 
 Fu et al., "FracTrain: Fractionally Squeezing Bit Savings Both Temporally and Spatially for
-Efficient DNN Training", NeurIPS 2020: CIFAR, ResNet-38 and ResNet-74. Energy and latency there are
-simulated by the authors with Bit Fusion. The MACs imply trainings of different lengths, so their
-ratios mean more than their values.
+Efficient DNN Training", NeurIPS 2020: CIFAR, networks of 38 and 74 layers. Energy and latency there
+are simulated by the authors with Bit Fusion. The MACs imply trainings of different lengths, so
+their ratios mean more than their values.
 """
 
 from __future__ import annotations

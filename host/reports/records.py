@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.regular_files import read_regular
+from fractrain.host.files.regular import read_regular
 from fractrain.hw.contract.errors import DataError
 
 Record = Mapping[str, Any]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.regular_files import read_object
+from fractrain.host.files.regular import read_object
 from fractrain.host.reports.measured import MEASURED, Measured, read_measured
 from fractrain.host.reports.quantities import (
     EFFECTIVE_MACS,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fractrain.host.optional import plain_matplotlib
+from fractrain.host.reports.matplotlib_defaults import plain_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fractrain import __version__
-from fractrain.host.optional import needs_extra
 from fractrain.host.reports.names import heads
 from fractrain.host.reports.svg import marker_sample, sample
+from fractrain.hw.contract.installation import needs_extra
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 

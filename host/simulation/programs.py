@@ -1,4 +1,4 @@
-"""Programs of recorded convolutions: what to run, and what must come out."""
+"""Programs of convolutions of a step: what to run, and what must come out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Integers
-from fractrain.host.backends.recording import RecordedCall
-from fractrain.host.compiler import Geometry, Planes, Port, Program, Raw, Step, compile_program
-from fractrain.host.simulation.step import TrainingStep
+from fractrain.host.compiler import Planes, Port, Program, Raw, Step, compile_program
+from fractrain.host.simulation.step import Executed, TrainingStep
 from fractrain.hw.contract.errors import MismatchError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass
@@ -59,62 +58,47 @@ class Job:
 def make_job(
     parameters: Parameters,
     training: TrainingStep,
-    calls: Sequence[RecordedCall],
+    convolutions: Sequence[Executed],
     form: ResultForm,
 ) -> Job:
-    """One program of ``calls``. An operand that several of them read is stored once.
+    """One program of ``convolutions``. An operand that several of them read is stored once.
 
     With `ResultForm.PLANES`, sums of the forward and error passes are narrowed to 16 bits, shifted
     by no more than the largest of them needs; gradients leave raw.
     """
-    names: dict[int, str] = {}
     operands: dict[str, Integers] = {}
-
-    def name_of(values: Integers) -> str:
-        if id(values) not in names:
-            names[id(values)] = f"operand{len(names)}"
-            operands[names[id(values)]] = values
-        return names[id(values)]
-
-    steps = []
     expected: dict[str, NDArray[np.int64]] = {}
     labels: dict[str, str] = {}
-    for number, call in enumerate(calls):
-        filters, channels, height, width = call.kernels
-        destination = _destination(call, form)
-        result = f"result{number}"
+    steps = []
+    for each in convolutions:
+        operation, convolution = each.operation, each.convolution
+        row, column, result = operation.row.name, operation.column.name, operation.result.name
+        operands |= {row: each.rows, column: each.columns}
+        destination = _destination(each, form)
         steps.append(
             Step(
-                call.pass_,
-                Geometry(
-                    call.images,
-                    channels,
-                    filters,
-                    call.size,
-                    (height, width),
-                    call.stride,
-                    call.padding,
-                ),
-                training.slots[call.name],
-                name_of(call.rows),
-                name_of(call.columns),
+                convolution.pass_,
+                convolution.geometry,
+                training.slots[each.precision],
+                row,
+                column,
                 result,
-                call.bits,
+                convolution.stored,
                 destination,
             )
         )
-        expected[result] = call.result
+        expected[result] = each.result
         if isinstance(destination, Planes):
-            expected[result] = destination.narrow(call.result)
-        labels[result] = f"{call.name}, {call.pass_.label}, {call.bits[0]} x {call.bits[1]} bits"
+            expected[result] = destination.narrow(each.result)
+        labels[result] = f"{each.layer}, {each.pass_.label}, {each.bits[0]} x {each.bits[1]} bits"
     return Job(compile_program(parameters, steps), operands, expected, labels)
 
 
-def _destination(call: RecordedCall, form: ResultForm) -> Raw | Port | Planes:
+def _destination(executed: Executed, form: ResultForm) -> Raw | Port | Planes:
     if form is ResultForm.PORT:
         return Port()
-    if form is ResultForm.RAW or call.pass_ is Pass.GRADIENT:
+    if form is ResultForm.RAW or executed.pass_ is Pass.GRADIENT:
         return Raw()
-    largest = int(np.abs(call.result).max())
+    largest = int(np.abs(executed.result).max())
     shift = max(0, largest.bit_length() - (PLANE_BITS - 1))
     return Planes(PLANE_BITS, shift, signed=True)

@@ -3,41 +3,98 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.accelerator import open_accelerator
+from fractrain.host.accelerator import Integers, open_accelerator
 from fractrain.host.arithmetic import IntegerArithmetic
-from fractrain.host.backends.recording import RecordedCall, RecordingAccelerator
-from fractrain.host.networks.classifier import softmax_cross_entropy
-from fractrain.host.networks.effective_macs import EffectiveMacs
-from fractrain.host.networks.execution import UNQUANTIZED, Execution, Training
-from fractrain.host.networks.resnet import ResNet, build_network, depth_of
+from fractrain.host.execution import Executor, Run, step_options
+from fractrain.host.graph.choice import UNQUANTIZED
+from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.operations import Convolve, Operation
+from fractrain.host.graph.step import StepGraph, build_outline, build_step
+from fractrain.host.networks.registry import build_network
 from fractrain.host.networks.selection import FixedSelector
-from fractrain.host.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Stream, generator
+from fractrain.host.simulation.images import RANDOM_SHAPE
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand, Precision
+from fractrain.hw.contract.precision import Pass, Precision
 
 CLASSES = 10
 
-MOST_CONVOLUTIONS = 38 * 128
-"""Layers x images of a step: ResNet-38 with 128 images, gigabytes of operands, hours of RTL."""
+MOST_CONVOLUTIONS = 39 * 128
+"""Forward convolutions x images of a step: ResNet-38 with 128 images, gigabytes of operands, hours
+of RTL."""
+
+
+@dataclass(frozen=True)
+class Executed:
+    """One convolution that was carried out: ``operation``, in the step, with the values of its
+    operands (row, column) and its exact ``result``."""
+
+    operation: Convolve
+    convolution: Convolution
+    precision: Precision
+    rows: Integers
+    columns: Integers
+    result: NDArray[np.int64]
+
+    @property
+    def layer(self) -> str:
+        return self.operation.layer
+
+    @property
+    def name(self) -> str:
+        """Layer and pass."""
+        return f"{self.layer} {self.pass_.label}"
+
+    @property
+    def pass_(self) -> Pass:
+        return self.convolution.pass_
+
+    @property
+    def bits(self) -> tuple[int, int]:
+        """Of the operands."""
+        return self.convolution.bits
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, those with padding included."""
+        return self.convolution.macs
+
+    @property
+    def bit_products(self) -> int:
+        """One-bit multiply-adds that the convolution is made of: MACs x bits x bits."""
+        return self.macs * self.bits[0] * self.bits[1]
+
+    @property
+    def geometry_text(self) -> str:
+        """For example ``16 -> 32, 3x3/2, 32x32``."""
+        g = self.convolution.geometry
+        kernel, size = ("x".join(map(str, each)) for each in (g.kernel, g.size))
+        return f"{g.channels} -> {g.filters}, {kernel}/{g.stride}, {size}"
 
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """``calls`` in their order, and the ``precisions`` that their layers have.
+    """``convolutions`` in their order."""
 
-    ``slots[name]`` is the number of the precision of layer ``name``.
-    """
+    convolutions: list[Executed]
 
-    calls: list[RecordedCall]
-    precisions: list[Precision]
-    slots: dict[str, int]
+    @cached_property
+    def slots(self) -> dict[Precision, int]:
+        """Numbers of the precisions that there are, for the table of a program."""
+        known = dict.fromkeys(each.precision for each in self.convolutions)
+        return {precision: slot for slot, precision in enumerate(known)}
+
+    @property
+    def table(self) -> dict[int, Precision]:
+        """The precision of each of `slots`."""
+        return {slot: precision for precision, slot in self.slots.items()}
 
 
 def record_training_step(
@@ -52,9 +109,9 @@ def record_training_step(
 ) -> TrainingStep:
     """Train ``model`` for one step on ``images[N,C,H,W]``, golden, and keep its convolutions.
 
-    ``precision`` is that of the residual blocks. With ``blocks``, only the convolutions of those
-    residual blocks are kept (0 is the first of the network). ``uniform``: the layers that
-    FracTrain leaves unquantized (first convolution, shortcuts) have the same precision.
+    ``precision`` is that of the blocks. With ``blocks``, only the convolutions of those are kept (0
+    is the first of the network). ``uniform``: the layers that FracTrain leaves unquantized have the
+    same precision.
 
     Raises `ParameterError` for an unknown model and for blocks that it does not have.
     """
@@ -65,38 +122,64 @@ def record_training_step(
         classes=CLASSES,
         rng=generator(seed, Stream.WEIGHTS),
     )
-    names = [
-        each.name.removesuffix(".weight")
-        for each in network.parameters()
-        if each.name.endswith(".weight") and each.value.ndim == 4
-    ]
-    wanted = _layers_of(network, blocks, names)
     labels = generator(seed, Stream.DATA, 1).integers(0, CLASSES, len(images))
-    reference = open_accelerator("golden", parameters)
-    accelerator = RecordingAccelerator(reference, names)
-    with accelerator:
-        training = Training(accelerator.elementwise.rounding(seed, 0), EffectiveMacs())
-        others = precision if uniform else UNQUANTIZED
+    selector = FixedSelector(precision)
+    found: list[Executed] = []
+    with open_accelerator("golden", parameters) as accelerator:
         arithmetic = IntegerArithmetic(accelerator)
-        execution = Execution(arithmetic, FixedSelector(precision), training, others)
-        logits = network.forward(images, execution)
-        _, error = softmax_cross_entropy(execution.xp, logits, labels)
-        network.backward(error, execution)
-    calls = [call for call in accelerator.calls if call.name in wanted]
-    return _with_slots(calls)
+        options = step_options(selector, arithmetic, precision if uniform else UNQUANTIZED)
+        count, channels, height, width = images.shape
+        graph = build_step(network, (count, channels, height, width), options)
+        wanted = _layers_of(graph, blocks)
+
+        def observe(operation: Operation, run: Run) -> None:
+            if isinstance(operation, Convolve) and operation.layer in wanted:
+                found.append(_executed(operation, run))
+
+        executor = Executor(graph, network, arithmetic, selector, observe)
+        rounding = accelerator.elementwise.rounding(seed, 0)
+        run = executor.forward({"images": images, "labels": labels}, rounding)
+        executor.backward(run)
+    return TrainingStep(found)
+
+
+def _executed(operation: Convolve, run: Run) -> Executed:
+    assert operation.slot is not None
+    return Executed(
+        operation,
+        operation.convolution(run.table),
+        run.table[operation.slot],
+        run.value(operation.row).integers,
+        run.value(operation.column).integers,
+        run.value(operation.result),
+    )
+
+
+def _layers_of(graph: StepGraph, blocks: range | None) -> set[str]:
+    """Names of the layers with a convolution in ``blocks``."""
+    return {
+        each.layer
+        for each in graph.convolutions
+        if blocks is None or graph.members.get(each) in blocks
+    }
 
 
 def check_step(model: str, images: int, blocks: range | None = None) -> None:
     """Raise `ParameterError` for an unknown model, for blocks that it does not have, and for a step
     that is too large to simulate."""
-    depth = depth_of(model)
-    most, count = MOST_CONVOLUTIONS // depth, (depth - 2) // 2
+    network = build_network(
+        model, channels=RANDOM_SHAPE[0], classes=CLASSES, rng=generator(0, Stream.WEIGHTS)
+    )
+    outline = build_outline(network, RANDOM_SHAPE)
+    most = MOST_CONVOLUTIONS // len(list(outline.convolutions))
     if images > most:
         raise ParameterError(
             "--batch", images, f"at most {most} images of {model}: more take days and gigabytes"
         )
+    count = len(outline.blocks)
     if blocks is not None and blocks.stop > count:
-        raise ParameterError("--blocks", blocks.stop - 1, f"0..{count - 1}, {model} has no more")
+        allowed = f"0..{count - 1}, {model} has no more" if count else f"none, {model} has no block"
+        raise ParameterError("--blocks", blocks.stop - 1, allowed)
 
 
 def parse_blocks(text: str) -> range:
@@ -106,39 +189,3 @@ def parse_blocks(text: str) -> range:
         allowed = "the number of a residual block, or 0..2 for 0, 1, 2"
         raise ParameterError("--blocks", text, allowed)
     return range(int(match[1]), int(match[2] or match[1]) + 1)
-
-
-def _layers_of(network: ResNet, blocks: range | None, names: list[str]) -> set[str]:
-    if blocks is None:
-        return set(names)
-    kept = (network.blocks[number].parameters() for number in blocks)
-    return {each.name.removesuffix(".weight") for block in kept for each in block}
-
-
-def _with_slots(calls: Iterable[RecordedCall]) -> TrainingStep:
-    """Find each layer's precision from the bits of its calls; equal ones share a slot."""
-    bits: dict[str, dict[Operand, int]] = {}
-    calls = list(calls)
-    for call in calls:
-        known = bits.setdefault(call.name, {})
-        known[call.pass_.row], known[call.pass_.column] = call.bits
-    precisions: list[Precision] = []
-    slots: dict[str, int] = {}
-    for name, known in bits.items():
-        each = Precision(*(known.get(operand, 1) for operand in Operand))
-        if each not in precisions:
-            precisions.append(each)
-        slots[name] = precisions.index(each)
-    return TrainingStep(calls, precisions, slots)
-
-
-def geometry_text(call: RecordedCall) -> str:
-    """For example ``16 -> 32, 3x3/2, 32x32``."""
-    filters, channels, height, width = call.kernels
-    rows, columns = call.size
-    return f"{channels} -> {filters}, {height}x{width}/{call.stride}, {rows}x{columns}"
-
-
-def useful_bit_products(call: RecordedCall) -> int:
-    """One-bit multiply-adds that the convolution is made of: MACs x bits x bits."""
-    return call.macs * call.bits[0] * call.bits[1]

@@ -10,5 +10,5 @@
     results      what came of it: tables, sweep.json
 
 Nothing here knows the options of `fractrain train`: the command line resolves them
-(`host.cli.sweep_options`).
+(`host.sweeps.resolving`).
 """

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from fractrain.host.atomic_files import failures_named
+from fractrain.host.files.atomic import failures_named
+from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.sweeps.job import Job, Outcome
 from fractrain.host.sweeps.points import Point
 from fractrain.host.training.run_lock import RunLock
-from fractrain.host.training.stopping import Stopped, StopSignals
 from fractrain.hw.contract.errors import DataError, FractrainError
 
 POLL_SECONDS = 0.25

@@ -18,9 +18,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.optional import needs_extra
 from fractrain.host.sweeps.job import Job, Outcome, available_cores
 from fractrain.hw.contract.errors import DataError, FractrainError, MissingToolError, ParameterError
+from fractrain.hw.contract.installation import needs_extra
 
 CONNECT_SECONDS = 10
 BEAT_SECONDS = 5

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import fractrain
-from fractrain.host.regular_files import open_regular
+from fractrain.host.files.regular import open_regular
 from fractrain.host.training.run_directory import CONFIG, LOG, has_summary
 from fractrain.hw.contract.errors import DataError
 

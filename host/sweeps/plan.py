@@ -22,9 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.training.recipe_rules import SEED
+from fractrain.host.numerics.random_streams import SEED
+from fractrain.hw.contract.documents import Section, read_document
 from fractrain.hw.contract.errors import DataError, ParameterError, did_you_mean
-from fractrain.hw.contract.values import Whole
+from fractrain.hw.contract.values import Anything, Whole
 from fractrain.hw.contract.yaml_files import read_yaml
 
 FIELDS = ("base", "grid", "points", "seeds", "repeats")
@@ -84,10 +85,7 @@ def expand(document: Any, source: str, vocabulary: Vocabulary) -> list[Entry]:
     """The runs that ``document``, read from ``source``, asks for; errors as `read_sweep`."""
     if not isinstance(document, Mapping):
         raise DataError(f"{source} holds no fields; it takes {', '.join(FIELDS)}")
-    for name in document:
-        if name not in FIELDS:
-            hint = did_you_mean(name, FIELDS)
-            raise ParameterError(f"field in {source}", name, ", ".join(FIELDS), hint=hint)
+    read_document(document, Section(dict.fromkeys(FIELDS, Anything()), needed=()), source)
     base = _options(document.get("base") or {}, f"base in {source}", vocabulary)
     entries = [
         Entry(base | own, tuple(own), where)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.regular_files import read_object
+from fractrain.host.files.regular import read_object
 from fractrain.host.reports.quantities import (
     EFFECTIVE_MACS,
     QUANTITIES,

@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from fractrain.host.atomic_files import make_folder, remove_temporaries, write_whole
-from fractrain.host.regular_files import read_regular
+from fractrain.host.files.atomic import make_folder, remove_temporaries, write_whole
+from fractrain.host.files.regular import read_regular
 from fractrain.host.training.trainer import TrainerState
 from fractrain.hw.contract.errors import DataError
 

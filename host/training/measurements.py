@@ -17,8 +17,8 @@ from typing import Any
 
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.counters import Counters
+from fractrain.host.files.journal import EMPTY, Journal, Mark, put_aside
 from fractrain.host.machine_work import MachineWork, ProgramRun
-from fractrain.host.training.journal import EMPTY, Journal, Mark
 from fractrain.host.training.run_directory import MEASURED, PROGRAMS
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.errors import ParameterError
@@ -136,17 +136,6 @@ class Measurements:
         for number, entry in enumerate(self._pending):
             self._programs.append({"step": step, "phase": phase, "program": number, **entry})
         self._pending.clear()
-
-
-def put_aside(journal: Journal, damage: str, note: Callable[[str], None]) -> None:
-    """Go on without what ``journal`` holds, and say so."""
-    if not journal.path.exists():
-        note(f"{journal.path} {damage}: what was measured so far is lost")
-        return
-    note(
-        f"{journal.path} {damage}: what was measured so far is left out; it is now "
-        f"{journal.put_aside()}"
-    )
 
 
 def _work(work: MachineWork, clock_hz: float) -> dict[str, Any]:

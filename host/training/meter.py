@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["Meter"]
+__all__ = ["Meter", "NoMeter"]
 
 
-class Meter:
-    """Is told when steps begin and end, and keeps what it measures in the run's folder. This one
-    measures nothing; others override what they need.
+class Meter(Protocol):
+    """Is told when steps begin and end, and keeps what it measures in the run's folder.
 
     What is between a step's end and the next one's beginning (logs, checkpoints, evaluations) is
     no part of either. Nothing that a meter does may change a bit of the training.
@@ -40,4 +39,24 @@ class Meter:
 
     def summary(self, folder: Path) -> dict[str, Any]:
         """What the run's summary says of it, after `close`."""
+
+
+class NoMeter(Meter):
+    """Measures nothing."""
+
+    def resume(self, folder: Path, note: Callable[[str], None]) -> None: ...
+
+    def start(self) -> None: ...
+
+    def begin_step(self) -> None: ...
+
+    def end_step(self, step: int) -> None: ...
+
+    def write(self, folder: Path) -> None: ...
+
+    def sync(self) -> None: ...
+
+    def close(self, folder: Path | None) -> None: ...
+
+    def summary(self, folder: Path) -> dict[str, Any]:
         return {}

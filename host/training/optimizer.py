@@ -15,7 +15,8 @@ WEIGHT_DECAY = 1e-4
 class MomentumSgd:
     """v ← momentum·v + gradient + decay·value;   value ← value − rate·v,   all in float32.
 
-    The gradient of what was skipped in a step is zero.
+    The gradient of what was skipped in a step is zero. ``velocity``: v of each parameter, by its
+    name.
     """
 
     def __init__(
@@ -25,18 +26,17 @@ class MomentumSgd:
         momentum: float = MOMENTUM,
         weight_decay: float = WEIGHT_DECAY,
     ) -> None:
-        self._parameters = list(parameters)
-        self.velocity: list[Any] = [0 * each.value for each in self._parameters]
+        self.velocity: dict[str, Any] = {each.name: 0 * each.value for each in parameters}
         self._momentum, self._weight_decay = momentum, weight_decay
 
-    def step(self, rate: float) -> None:
-        """One update by the gradients that the parameters hold."""
-        for index, parameter in enumerate(self._parameters):
-            change = self._weight_decay * parameter.value
-            if parameter.gradient is not None:
-                change = parameter.gradient + change
-            self.velocity[index] = self._momentum * self.velocity[index] + change
-            parameter.value = parameter.value - rate * self.velocity[index]
+    def update(self, parameter: Parameter, rate: float) -> None:
+        """One update by the gradient that the parameter holds."""
+        change = self._weight_decay * parameter.value
+        if parameter.gradient is not None:
+            change = parameter.gradient + change
+        velocity = self._momentum * self.velocity[parameter.name] + change
+        self.velocity[parameter.name] = velocity
+        parameter.value = parameter.value - rate * velocity
 
 
 def constant(progress: float) -> float:

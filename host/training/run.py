@@ -15,21 +15,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fractrain.host.counters import Counters
+from fractrain.host.files.journal import EMPTY, Journal, Mark
+from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.training.checkpoint import Checkpoint, Checkpoints, UnusableError
-from fractrain.host.training.journal import EMPTY, Journal, Mark
 from fractrain.host.training.measurements import Measurements
-from fractrain.host.training.meter import Meter
+from fractrain.host.training.meter import Meter, NoMeter
 from fractrain.host.training.run_directory import CHECKPOINTS, EVALUATIONS, LOG, RunDirectory
 from fractrain.host.training.run_record import evaluation_line, fingerprint, step_line
-from fractrain.host.training.stopping import Stopped, StopSignals
 from fractrain.host.training.summary import summarize
 from fractrain.host.training.trainer import StepReport, Trainer
 
 CHECKPOINT_SECONDS = 10
 """Between checkpoints, where no number of steps is given: a crash loses so much, or one step.
 
-Measured on an ext4 disk (SHA-256, write, fsync of file and folder): 20 ms for ResNet-8, 30 ms for
-ResNet-38; that is less than half a percent of the time."""
+Measured on an ext4 disk (SHA-256, write, fsync of file and folder): 20 ms for resnet8, 30 ms for
+resnet38; that is less than half a percent of the time."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Run:
         self._measurements = Measurements(
             directory.path, trainer.accelerator, log_programs=log_programs
         )
-        self._meter = meter or Meter()
+        self._meter = meter or NoMeter()
         self._begun = self._evaluate_first = False
         self._counters = Counters()
         self._clock = Clock()

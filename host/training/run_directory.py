@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.atomic_files import (
+from fractrain.host.files.atomic import (
     failures_named,
     make_folder,
     remove_temporaries,
@@ -31,7 +31,7 @@ from fractrain.host.atomic_files import (
     sync_folder,
     write_whole,
 )
-from fractrain.host.regular_files import read_object
+from fractrain.host.files.regular import read_object
 from fractrain.host.training.run_lock import LOCK, RunLock, is_locked
 from fractrain.host.training.run_names import LATEST, RunName
 from fractrain.hw.contract.errors import DataError, ParameterError

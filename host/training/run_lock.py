@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from fractrain.host.atomic_files import failures_named
+from fractrain.host.files.atomic import failures_named
 from fractrain.hw.contract.errors import FractrainError
 
 LOCK = ".lock"

@@ -53,7 +53,7 @@ def describe(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
         "measured_as": trainer.accelerator.measured_as,
         "seed": trainer.plan.seed,
         "plan": dataclasses.asdict(trainer.plan),
-        "blocks": [block.name for block in trainer.network.blocks],
+        "blocks": [block.name for block in trainer.step_graph.blocks],
         **{name: value for name, value in given.items() if name != "command"},
         "versions": versions(),
         "units": UNITS,

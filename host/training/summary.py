@@ -26,8 +26,8 @@ def summarize(
 ) -> dict[str, Any]:
     """The results of a finished run.
 
-    ``weights_sha256`` is over all parameters in the network's order (`ResNet.parameters`), each
-    as little-endian float32 in C order.
+    ``weights_sha256`` is over all parameters in the order of `Trainer.parameters`, each as
+    little-endian float32 in C order.
     """
     plan, costs = trainer.plan, trainer.costs
     per_epoch = trainer.dataset.steps_per_epoch(plan.batch)
@@ -53,9 +53,9 @@ def summarize(
                 "first_step": stage.first_step,
                 "first_epoch": stage.first_step // per_epoch,
             }
-            for stage in trainer.method.progression.stages
+            for stage in trainer.method.stages
         ],
-        "stages_planned": len(trainer.method.progression.values),
+        "stages_planned": trainer.method.stages_planned,
         "plan": dataclasses.asdict(plan),
         "counters": dataclasses.asdict(trainer.accelerator.counters),
         "versions": versions(),

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.arithmetic import Arithmetic
 from fractrain.host.datasets.dataset import Dataset, Images, Labels
-from fractrain.host.networks.classifier import softmax_cross_entropy
-from fractrain.host.networks.effective_macs import EffectiveMacs
-from fractrain.host.networks.execution import UNQUANTIZED, Execution, Training
-from fractrain.host.networks.gates import Gates
+from fractrain.host.execution import Executor, step_options
+from fractrain.host.graph.choice import UNQUANTIZED, Choice
+from fractrain.host.graph.effective_macs import EffectiveMacs
+from fractrain.host.graph.step import ImageShape, StepGraph, build_step
+from fractrain.host.methods.method import Method
+from fractrain.host.networks.network import Network, place
 from fractrain.host.networks.parameter import Parameter
-from fractrain.host.networks.resnet import ResNet
-from fractrain.host.networks.selection import Choice
-from fractrain.host.training.methods import Method
 from fractrain.host.training.optimizer import LEARNING_RATES, MomentumSgd
 from fractrain.hw.contract.errors import FractrainError, ParameterError
 from fractrain.hw.contract.precision import Operand, check_bits
@@ -62,7 +61,7 @@ class MachineCost:
 
 
 class CostModel(Protocol):
-    """Models what a step costs whose blocks run as ``choices`` say, and the same at FW8/BW8.
+    """Models what ``step`` costs with its blocks as ``choices`` say, and the same at FW8/BW8.
 
     ``machine`` is the configuration that is modelled, at a clock of ``clock_hz``.
     """
@@ -70,7 +69,9 @@ class CostModel(Protocol):
     machine: str
     clock_hz: float
 
-    def __call__(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]: ...
+    def __call__(
+        self, step: StepGraph, choices: Sequence[Choice]
+    ) -> tuple[MachineCost, MachineCost]: ...
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,16 @@ class Trainer:
 
     Everything random is drawn from generators that are seeded by the plan's seed and the step or
     the epoch, so a run gives the same weights whenever it is repeated, and wherever it was
-    interrupted and continued from a `state`.
+    interrupted and continued from a `state`. Steps are graphs, made when a number of images is
+    first trained, or evaluated, and kept.
 
-    Raises `ParameterError` for a precision that the machine does not have.
+    Raises `ParameterError` for a precision that the machine does not have, and for a network that
+    does not go with the images or the method.
     """
 
     def __init__(
         self,
-        network: ResNet,
+        network: Network,
         dataset: Dataset,
         accelerator: Accelerator,
         method: Method,
@@ -130,7 +133,10 @@ class Trainer:
         self.machine = (MachineCost(), MachineCost())
         self.step = 0
         """Steps done."""
-        self.network.place(accelerator.elementwise)
+        self._executors: dict[tuple[ImageShape, bool], Executor] = {}
+        place(self.network, accelerator.elementwise)
+        self.step_graph = self._executor(plan.batch, training=True).graph
+        """A step of the plan's batch."""
         self._optimizer = MomentumSgd(
             self.parameters(), momentum=plan.momentum, weight_decay=plan.weight_decay
         )
@@ -161,13 +167,14 @@ class Trainer:
     def evaluate(self, limit: int | None = None) -> float:
         """Fraction of the test images (the first ``limit`` of them) classified right."""
         images, labels = self.dataset.test_images[:limit], self.dataset.test_labels[:limit]
-        self.method.before_step()
-        execution = Execution(self.arithmetic, self.method.selector)
+        self.method.before_step(self.step)
         right = 0
         for start in range(0, len(images), EVALUATION_BATCH):
-            part = slice(start, start + EVALUATION_BATCH)
-            logits = self.network.forward(self._from_host(images[part]), execution)
-            right += self._count_right(logits, labels[part])
+            part = images[start : start + EVALUATION_BATCH]
+            executor = self._executor(len(part), training=False)
+            run = executor.forward({"images": self._from_host(part)})
+            logits = run.logits
+            right += self._count_right(logits, labels[start : start + EVALUATION_BATCH])
         return right / len(images)
 
     # -- state -----------------------------------------------------------------------------
@@ -179,8 +186,8 @@ class Trainer:
             f"parameter/{each.name}": to_host(each.value).copy() for each in self.parameters()
         }
         arrays |= {
-            f"velocity/{each.name}": to_host(value).copy()
-            for each, value in zip(self.parameters(), self._optimizer.velocity, strict=True)
+            f"velocity/{each.name}": to_host(self._optimizer.velocity[each.name]).copy()
+            for each in self.parameters()
         }
         arrays |= {
             f"statistic/{each.name}": np.array(to_host(each.value))
@@ -189,7 +196,7 @@ class Trainer:
         }
         document = {
             "step": self.step,
-            "method": self.method.progression.state(),
+            "method": self.method.state(),
             "effective_macs": self.costs.state(),
             "machine": [[each.cycles, each.seconds, each.joules] for each in self.machine],
         }
@@ -209,10 +216,10 @@ class Trainer:
             )
         from_host = self.accelerator.elementwise.from_host
         network = {each.name for each in self.network.parameters()}
-        for index, each in enumerate(parameters):
+        for each in parameters:
             place = from_host if each.name in network else np.asarray
             each.value = place(state.arrays[f"parameter/{each.name}"])
-            self._optimizer.velocity[index] = place(state.arrays[f"velocity/{each.name}"])
+            self._optimizer.velocity[each.name] = place(state.arrays[f"velocity/{each.name}"])
         for statistics, place in (
             (self.network.statistics(), from_host),
             (self.method.selector.statistics(), np.asarray),
@@ -222,7 +229,7 @@ class Trainer:
                 statistic.value = None if value is None else place(value)
         document = state.document
         self.step = document["step"]
-        self.method.progression.load(document["method"])
+        self.method.load(document["method"])
         self.costs.load(document["effective_macs"])
         chosen, baseline = (MachineCost(*each) for each in document["machine"])
         self.machine = (chosen, baseline)
@@ -231,39 +238,64 @@ class Trainer:
 
     def _step(self, epoch: int, images: Images, labels: Labels) -> StepReport:
         step, costs, rate = self.step, EffectiveMacs(), self._learning_rate()
-        stage, target = len(self.method.progression.stages) - 1, self.method.target_cp
-        self.method.before_step()
-        elementwise = self.accelerator.elementwise
-        training = Training(elementwise.rounding(self.plan.seed, step), costs)
-        execution = Execution(self.arithmetic, self.method.selector, training)
+        rounding = self.accelerator.elementwise.rounding(self.plan.seed, step)
+        stage, target = len(self.method.stages) - 1, self.method.target_cp
+        self.method.before_step(step)
+        executor = self._executor(len(images), training=True)
+        given = {"images": self._from_host(images), "labels": self._from_host(labels)}
         # An overflow is found by the checks; NumPy's warnings would only double their message.
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = self.network.forward(self._from_host(images), execution)
-            loss, error = softmax_cross_entropy(execution.xp, logits, self._from_host(labels))
-            self._check_finite("the loss", float(loss))
-            self.network.backward(error, execution)
-            self._optimizer.step(rate)
+            run = executor.forward(given, rounding)
+            loss = run.loss
+            self._check_finite("the loss", loss)
+            executor.backward(run)
+            self._update(executor, rate)
             self._check_parameters()
+        choices = [run.choices[block.number] for block in executor.graph.blocks]
+        costs.add_step(executor.graph, choices)
         self.costs = self.costs + costs
-        self.method.after_step(step, float(loss))
-        choices = self.network.choices
+        self.method.after_step(step, loss)
+        logits = run.logits
         return StepReport(
             step=step,
             epoch=epoch,
-            loss=float(loss),
+            loss=loss,
             accuracy=self._count_right(logits, labels) / len(labels),
             learning_rate=rate,
             stage=stage,
             bits=[choice.bits(len(images)) for choice in choices],
             target_cp=target,
             costs=costs,
-            machine=self._machine_cost(choices),
+            machine=self._machine_cost(executor.graph, choices),
         )
 
-    def _machine_cost(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost] | None:
+    def _executor(self, images: int, *, training: bool) -> Executor:
+        """Of steps, or evaluations, on so many images."""
+        _, *shape = self.dataset.train_images.shape
+        key = (images, *shape), training
+        if key not in self._executors:
+            selector = self.method.selector
+            options = step_options(selector, self.arithmetic)
+            graph = build_step(self.network, key[0], options, training=training)
+            self._executors[key] = Executor(graph, self.network, self.arithmetic, selector)
+        return self._executors[key]
+
+    def _update(self, executor: Executor, rate: float) -> None:
+        """Of the network, then of what chooses."""
+
+        def update(parameter: Parameter) -> None:
+            self._optimizer.update(parameter, rate)
+
+        executor.update(update)
+        for parameter in self.method.selector.parameters():
+            update(parameter)
+
+    def _machine_cost(
+        self, step: StepGraph, choices: Sequence[Choice]
+    ) -> tuple[MachineCost, MachineCost] | None:
         if self.cost_model is None:
             return None
-        chosen, baseline = self.cost_model(choices)
+        chosen, baseline = self.cost_model(step, choices)
         self.machine = (self.machine[0] + chosen, self.machine[1] + baseline)
         return chosen, baseline
 
@@ -291,9 +323,8 @@ class Trainer:
                     maximum=maximum,
                     allow_skip=True,
                 )
-        selector = self.method.selector
-        if isinstance(selector, Gates) and selector.rules.stored_bits is not None:
-            check_bits("stored activation bits", selector.rules.stored_bits, maximum=maximum)
+        if self.method.selector.stored_bits is not None:
+            check_bits("stored activation bits", self.method.selector.stored_bits, maximum=maximum)
 
     def _check_parameters(self) -> None:
         """One number comes to the host; only if it is not finite, which parameter it was."""

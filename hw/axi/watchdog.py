@@ -10,7 +10,8 @@ __all__ = ["Watchdog"]
 
 
 class Watchdog(wiring.Component):
-    """Pulses ``expired`` when something has been awaited for ``limit`` cycles without progress.
+    """Pulses ``expired`` when something has been awaited for more than ``limit`` cycles without
+    progress.
 
     Members
     -------
@@ -19,8 +20,11 @@ class Watchdog(wiring.Component):
     limit : In(32)       cycles; 0: wait for ever
     expired : Out(1)     once; again only after ``waiting`` or ``progress`` has changed
 
-    Timing: 4 cycles late, as every step is a register.
+    Timing: `LATENCY_CYCLES` after the cycle that was too many, as every step is a register. A new
+    ``limit`` counts two cycles later.
     """
+
+    LATENCY_CYCLES = 3
 
     def __init__(self) -> None:
         super().__init__({"waiting": In(1), "progress": In(1), "limit": In(32), "expired": Out(1)})

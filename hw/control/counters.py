@@ -26,8 +26,8 @@ def count_layout(kind: str) -> data.StructLayout:
 class CounterMemory(wiring.Component):
     """``2**bits`` counters of which one can count in every cycle.
 
-    The counter that counted last is in a register and goes back into the memory when another one
-    counts; as a program stays with one pass for long, this hardly ever happens.
+    The counter that counted last is in a register; it returns to the memory when another one
+    counts. A program stays with one pass for long, so this is rare.
 
     Members
     -------

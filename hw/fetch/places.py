@@ -26,7 +26,7 @@ COUNTS = ("runs", "words")
 
 
 def load_target(parameters: Parameters) -> data.StructLayout:
-    """What the write side must know of a LOAD before its words arrive."""
+    """What the write side needs of a LOAD before its words arrive."""
     names = ("destination", *STRIDES, *COUNTS, "memory", "transposed", "groups")
     return data.StructLayout(
         {
@@ -83,8 +83,11 @@ class LoadPlaces(wiring.Component):
     targets : In(stream of `load_target`)
     places : Out(stream of `load_place`)
 
-    Timing: a place per cycle, eight cycles after its target, without a gap between targets.
+    Timing: a place per cycle, ``latency_cycles`` after its target, without a gap between targets.
     """
+
+    LOOPS = 3
+    latency_cycles = LOOPS * (Expander.latency_cycles + StreamRegister.latency_cycles) + 2
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
@@ -202,7 +205,7 @@ class LoadPlaces(wiring.Component):
     def _check(self, m: Module, found: StreamRegister, leaving: StreamRegister) -> None:
         """A register behind the comparisons, then the verdict.
 
-        A word of which nothing is kept may be anywhere.
+        A word without kept halves may be anywhere.
         """
         buffers = self.parameters.buffers
         checked, place = Signal(self.unchecked), leaving.i.payload

@@ -62,8 +62,8 @@ def write_block(bits: int) -> data.StructLayout:
 
 
 def plane_write(parameters: Parameters) -> data.StructLayout:
-    """A word (``spatial_bits`` planes of a block, the most significant first) for a place of the
-    plane memory."""
+    """A word (``spatial_bits`` planes of a block, the most significant first) for the plane
+    memory."""
     return data.StructLayout(
         {"valid": 1, "address": CHIP_ADDRESS_BITS, "data": 8 * parameters.word_bytes}
     )
@@ -100,7 +100,7 @@ def excess_bits(parameters: Parameters) -> int:
 
 
 def pass_control(array: ArrayParameters) -> data.StructLayout:
-    """What one pass does, beside the operands that it multiplies.
+    """What a pass does with its operands.
 
     valid : a pass is issued in this cycle
     first, last : accumulators start from zero; results are captured after this pass
@@ -127,14 +127,14 @@ def pass_control(array: ArrayParameters) -> data.StructLayout:
 def array_pass(parameters: Parameters) -> data.StructLayout:
     """One pass of the array: the digit in the window against a digit of the columns.
 
-    empty : no pass, but the place in the order of a command that has none: ``new_window`` and
-        ``last`` are 0, and only ``ends``, ``signal``, ``index`` and ``tag`` mean something
-    ends : the last of its command; ``signal``: which then gives a token to the fetch stage
-    index : commands of the program before this one; ``tag``: to which its cycles are counted
+    empty : stands for a command without passes: ``new_window`` and ``last`` are 0, and only
+        ``ends``, ``signal``, ``index`` and ``tag`` have a meaning
+    ends : the last of its command; ``signal``: the command then gives a token to the fetch stage
+    index : number of the command in its program; ``tag``: its cycles are counted under
     new_window : the first pass of the next window
     column_address : word of the column memory; ``groups``: lane groups that are not zeroed
-    excess : absent planes in the last digits of both operands, by which the sums of the tile
-        are too far left
+    excess : absent planes in the last digits of both operands: the tile's sums are shifted left
+        by so many bits
 
     and all of `pass_control` but ``valid``, which is that it is issued.
     """

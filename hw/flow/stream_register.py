@@ -18,11 +18,12 @@ class StreamRegister(wiring.Component):
     i : In(stream), o : Out(stream)
     empty : Out(1)     nothing is held
 
-    Timing: one cycle of latency, one transfer per cycle. Two items are held at most: one on
-    offer, and one that was on its way when the receiver stopped.
+    Timing: ``latency_cycles`` from ``i`` to ``o``, one transfer per cycle. Two items are held at
+    most: one on offer, and one that was on its way when the receiver stopped.
     """
 
     CAPACITY = 2
+    latency_cycles = 1
 
     def __init__(self, layout: Layout | Shape):
         super().__init__(

@@ -17,9 +17,9 @@ __all__ = ["BlockSender"]
 ITEMS = 16
 """Items that may be between their issue and their exit."""
 UNSEEN = 4
-"""Of them: those that were issued before `BlockSender.room` could follow."""
+"""Of them: items issued before `BlockSender.room` follows."""
 SETTLE_CYCLES = 2
-"""After a block was handed over, and a cycle more: until the writer is sure to be not idle."""
+"""After a block was handed over, and a cycle more: then ``writer_idle`` is low."""
 
 
 class BlockSender(wiring.Component):
@@ -27,7 +27,7 @@ class BlockSender(wiring.Component):
 
     Members
     -------
-    issue : In(1), item : In(`item_layout`)     only while ``room``
+    issue : In(1), item : In(`item_layout`)     only while ``room``, or in the cycle after
     planes, raw : In        the item's bits, a cycle later: the OR of all of these
     room, room_next : Out(1)      the latter is ``room`` of the next cycle
     blocks : Out(stream of `write_block`)
@@ -38,9 +38,11 @@ class BlockSender(wiring.Component):
     halt : In(1)            offer nothing more
     empty : Out(1)          nothing is held
 
-    Timing: an item per cycle; a block is offered five cycles after it was issued. A task that
+    Timing: an item per cycle; a block is offered `latency_cycles` after it was issued. A task that
     gives tokens ends when the writer is idle, and no later block is offered before that.
     """
+
+    latency_cycles = 4
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
@@ -103,9 +105,9 @@ class BlockSender(wiring.Component):
             m.d.sync += self.held.eq(self.held - 1)
 
     def _offer(self, m: Module, front: data.View, there: Value) -> Value:
-        """The item at the front: its block is taken, then its end is waited for."""
+        """The item at the front: its block is taken, then its task may end."""
         item = front.item
-        handed = Signal()  # the block of an item whose end is still to come
+        handed = Signal()  # the block is taken, the end is still to come
         fresh = Signal(SETTLE_CYCLES)
         settled, offered = Signal(), Signal()
         leaves, taken = Signal(), Signal()

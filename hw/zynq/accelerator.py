@@ -24,7 +24,7 @@ class ZynqAccelerator(wiring.Component):
 
     Members
     -------
-    gp0 : In(`AXI3_GP`)       its registers, at `hw.contract.zynq.REGISTERS_BASE`
+    gp0 : In(`AXI3_GP`)       its registers, at `hw.targets.zynq.REGISTERS_BASE`
     hp0 .. : Out(`AXI3`)      ``memory.ports`` ports to memory
     interrupt : Out(1)        high while the register INTERRUPT says so
 

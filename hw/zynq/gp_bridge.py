@@ -5,8 +5,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.axi.signature import AXI3_GP, BURST_INCR, DECERR, OKAY, SLVERR
-from fractrain.hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
+from fractrain.hw.contract.registers import REGISTERS_BYTES
 from fractrain.hw.control.axi_lite import AXI_LITE
+from fractrain.hw.targets.zynq import REGISTERS_BASE
 
 __all__ = ["GpBridge"]
 

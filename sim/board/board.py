@@ -1,8 +1,7 @@
-"""A simulated ZC706 under Linux: the board driver's system, with the generated RTL behind it.
+"""A simulated board under Linux: the board driver's system, with the generated RTL behind it.
 
 Everything that is a plain file on the board is one here, in a folder of its own; registers, the
-interrupt, the buffer and the processor's control registers are models. Time is the machine's:
-nobody waits for a clock on the wall.
+interrupt, the buffer and the processor's control registers are models.
 """
 
 from __future__ import annotations
@@ -17,16 +16,14 @@ from pathlib import Path
 
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.registers import DRAINING, IDLE, STATUS
 from fractrain.sim.board import tree
-from fractrain.sim.board.caches import TO_DEVICE, CachedView
-from fractrain.sim.board.devices import MappedBuffer, UioDevice
-from fractrain.sim.board.hang import BusHang
+from fractrain.sim.board.buffer import MappedBuffer, SharedBuffer
+from fractrain.sim.board.devices import UioDevice
+from fractrain.sim.board.fpga import Fpga
 from fractrain.sim.board.injections import INJECTIONS
 from fractrain.sim.board.sensors import POWER, modelled_watts
 from fractrain.sim.board.slcr import SLCR_ADDRESS, SLCR_BYTES, SlcrModel
 from fractrain.sim.cosim.convolution import ConvolutionSimulation
-from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from fractrain.sim.memory_model import MemoryModel
 
 __all__ = ["SimulatedBoard"]
@@ -37,26 +34,20 @@ MARGIN_BYTES = 1 << 20
 
 BUFFER_BYTES = 64 << 20
 SHORT_BUFFER_BYTES = 8 << 10
-FIRST_CHUNK_CYCLES, CHUNK_CYCLES = 1 << 6, 1 << 16
-"""Between two looks at whether the machine has anything to do."""
-
-CLOCK_TOLERANCE = 1e-3
-FASTER = 1.25
-"""What another driver makes of FCLK0: a divider less at 200 MHz. The design still answers."""
 
 
 class SimulatedBoard:
     """The driver's system (`host.board.system.System`) on a board that is simulated.
 
-    parameters : of the machine in the FPGA; the manifest of its bitstream lies where one is
-        installed. It is not loaded at first, and FCLK0 is at 50 MHz, as after U-Boot
+    parameters : of the machine in the FPGA, whose target is the board; the manifest of its
+        bitstream lies where one is installed. It is not loaded at first, and FCLK0 is as after
+        U-Boot
     injected : what is wrong with the board, names of `sim.board.INJECTIONS`
     buffer_bytes : size of the u-dma-buf
     memory : how DDR behaves
 
-    An access to the FPGA that would hang the processor raises `BusHang`. A bitstream that is loaded
-    while the machine moves data leaves memory that does not answer, until `power_cycle`. Raises
-    `ParameterError` for an unknown name, and what `sim.cosim` raises without its tools.
+    An access to the FPGA that would hang the processor raises `BusHang`. Raises `ParameterError`
+    for an unknown name, and what `sim.cosim` raises without its tools.
     """
 
     simulated = True
@@ -72,39 +63,44 @@ class SimulatedBoard:
         for name in injected:
             if name not in INJECTIONS:
                 raise ParameterError("injected", name, ", ".join(INJECTIONS))
-        self.injected = frozenset(injected)
+        self.injected = set(injected)
+        """What is wrong now: the models look at it each time."""
         self._parameters = parameters
         self.environment: Mapping[str, str] = {}
         if "short-buffer" in injected:
             buffer_bytes = SHORT_BUFFER_BYTES
-        self.engine = ConvolutionSimulation(
+        self.fpga = Fpga(
             parameters,
+            self.injected,
             memory_bytes=buffer_bytes + 2 * MARGIN_BYTES,
             base_address=MEMORY_ADDRESS,
+            memory=memory or MemoryModel.ideal(),
         )
-        self.engine.configure(memory or MemoryModel.ideal())
         self._folder = tempfile.TemporaryDirectory(prefix="fractrain-board-")
         self.root = Path(self._folder.name)
         self.buffer_address = MEMORY_ADDRESS + MARGIN_BYTES
         self.buffer_memory = self.engine.memory[MARGIN_BYTES : MARGIN_BYTES + buffer_bytes]
-        self.wanted_mhz = self._paced_mhz = float(parameters.clock_mhz)
+        self._buffer = SharedBuffer(self.buffer_memory, self.injected)
         tree.write_tree(self.root, parameters, (self.buffer_address, buffer_bytes), injected)
-        self.slcr = SlcrModel(injected)
-        self.caches: CachedView | None = None
-        self._configured = False
-        self._wedged = False
         self._locked = False
-        self._running = False
-        """For the sensor, which another thread reads: it must not touch the engine."""
-        self._seconds = 0.0
         self._hooks: dict[str, Callable[[str], None]] = {
             f"{tree.MANAGER}/firmware": self._load,
-            f"{tree.UDMABUF}/sync_for_device": self._sync_for_device,
-            f"{tree.UDMABUF}/sync_for_cpu": self._sync_for_processor,
+            f"{tree.UDMABUF}/sync_for_device": self._buffer.sync_for_device,
+            f"{tree.UDMABUF}/sync_for_cpu": self._buffer.sync_for_processor,
         }
         if "mainline" in injected:
-            self._configure()
-            self.slcr.switched_by_linux(self.wanted_mhz)
+            self.fpga.configure()
+            self.slcr.switched_by_linux(self.fpga.wanted_mhz)
+
+    @property
+    def engine(self) -> ConvolutionSimulation:
+        """The machine in the FPGA."""
+        return self.fpga.engine
+
+    @property
+    def slcr(self) -> SlcrModel:
+        """The registers of the processor system."""
+        return self.fpga.slcr
 
     # -- files ---------------------------------------------------------------------------------
 
@@ -113,8 +109,8 @@ class SimulatedBoard:
 
     def read_text(self, path: str) -> str:
         if path == POWER:
-            clocked = self._configured and not self.slcr.obstacle
-            watts = modelled_watts(self._parameters, clocked=clocked, running=self._running)
+            fpga = self.fpga
+            watts = modelled_watts(self._parameters, clocked=fpga.clocked, running=fpga.running)
             return str(round(watts * 1e6))
         return self._place(path).read_text(encoding="utf-8").strip()
 
@@ -161,7 +157,7 @@ class SimulatedBoard:
         if (path, offset) != ("/dev/uio0", 0) or size > 0x1000:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
         self._locked = True
-        return UioDevice(self)
+        return UioDevice(self.fpga, self._buffer, self.injected, self._release)
 
     def map_physical(self, address: int, size: int) -> SlcrModel:
         self._permit("mem", "/dev/mem")
@@ -171,35 +167,11 @@ class SimulatedBoard:
 
     def map_buffer(self, path: str, size: int, *, cached: bool) -> MappedBuffer:
         self._permit("udmabuf", path)
-        if path != f"/dev/{tree.UDMABUF.rpartition('/')[2]}" or size > len(self.buffer_memory):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
-        if not cached:
-            return MappedBuffer(self.buffer_memory[:size])
-        self.caches = CachedView(self.buffer_memory[:size])
-        return MappedBuffer(self.caches.data, self._forget_caches)
+        return self._buffer.map(path, size, cached=cached)
 
-    def _forget_caches(self) -> None:
-        """Nothing is seen through them any more."""
-        self.caches = None
-
-    # -- the buffer's caches -------------------------------------------------------------------
-
-    def _sync_for_device(self, text: str) -> None:
-        if self.caches is not None and "unwritten-caches" not in self.injected:
-            self.caches.for_device(*self._command(text))
-
-    def _sync_for_processor(self, text: str) -> None:
-        if self.caches is not None and "stale-caches" not in self.injected:
-            self.caches.for_processor(*self._command(text))
-
-    def _command(self, text: str) -> tuple[int, int, int]:
-        """First byte, size and direction of a command to u-dma-buf."""
-        word = int(text, 0)
-        first, size, direction = word >> 32, word & 0xFFFF_FFF0, word >> 2 & 3
-        if not word & 1 or first + size > len(self.buffer_memory):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), tree.UDMABUF)
-        half = f"half-{'written' if direction == TO_DEVICE else 'stale'}-caches"
-        return first, size // 2 if half in self.injected else size, direction
+    def _release(self) -> None:
+        """The UIO device is free again."""
+        self._locked = False
 
     # -- the FPGA ------------------------------------------------------------------------------
 
@@ -210,7 +182,7 @@ class SimulatedBoard:
             self._fail_to_load("firmware request error", errno.ENOENT)
         if tree.SYNC_WORD not in place.read_bytes() or "fpga-manager-error" in self.injected:
             self._fail_to_load("write init error", errno.EINVAL)
-        self._configure()
+        self.fpga.configure()
         self._place(f"{tree.MANAGER}/state").write_text("operating\n", encoding="utf-8")
 
     def _fail_to_load(self, state: str, number: int) -> None:
@@ -219,91 +191,24 @@ class SimulatedBoard:
 
     def power_cycle(self) -> None:
         """Off and on again: nothing is configured, and what Linux kept for this boot is gone."""
-        self._configured = self._wedged = self._locked = False
-        self.slcr = SlcrModel(self.injected)
+        self.fpga.power_cycle()
+        self._locked = False
         shutil.rmtree(self._place("/run"))
         self._place("/run").mkdir()
         self._place(f"{tree.MANAGER}/state").write_text("unknown\n", encoding="utf-8")
 
-    def _configure(self) -> None:
-        self._seconds = self.now()
-        # the ports of the processor system wait for ever for the rest of what was under way
-        self._wedged |= self._configured and not self._at_rest()
-        self.engine.reset()
-        self.engine.drop_results()
-        self.engine.inject(self._bus_faults())
-        self._configured = True
-        self.slcr.configured()
-
-    def _bus_faults(self) -> BusFaults:
-        everything = 0, (1 << 32) - 1
-        if "axi-error" in self.injected:
-            return BusFaults((ErrorRegion(*everything, writes=False),))
-        if "axi-write-error" in self.injected:
-            return BusFaults((ErrorRegion(*everything, reads=False),))
-        stuck = self._wedged or "stuck-memory" in self.injected
-        return BusFaults(stuck_from=0 if stuck else None)
-
-    def _at_rest(self) -> bool:
-        """The machine wants nothing of memory, and memory owes it nothing."""
-        status = self.engine.read_register(STATUS)
-        return bool(IDLE.extract(status)) and not DRAINING.extract(status)
-
-    def require_answer(self) -> None:
-        """Raise `BusHang` unless the FPGA answers an access now."""
-        obstacle = "the FPGA is not configured" if not self._configured else self.slcr.obstacle
-        if not obstacle and abs(self.slcr.clock_mhz / self._paced_mhz - 1) > CLOCK_TOLERANCE:
-            obstacle = f"FCLK0 is at {self.slcr.clock_mhz:.4g} MHz, not at {self._paced_mhz:g}"
-        if not obstacle and "mainline" in self.injected and not self.slcr.design_was_reset:
-            obstacle = "its flip-flops may hold anything since FCLK0 was switched under them"
-        if obstacle:
-            raise BusHang(f"an access to the FPGA although {obstacle}: the processor would hang")
-
-    def started(self) -> None:
-        """A program has just begun."""
-        if "fclk-stopped" in self.injected:
-            self.slcr.stopped_by_another()
-        if "fclk-changed" in self.injected:
-            now, self._paced_mhz = self.now(), FASTER * self.wanted_mhz
-            self._seconds += now - self.now()
-            self.slcr.switched_by_linux(self._paced_mhz)
-
     # -- time ----------------------------------------------------------------------------------
 
     def now(self) -> float:
-        return self._seconds + self.engine.cycles / (1e6 * self._paced_mhz)
+        return self.fpga.now()
 
     def sleep(self, seconds: float) -> None:
-        self.pass_time(seconds, stop_at_interrupt=False)
-
-    def pass_time(self, seconds: float, *, stop_at_interrupt: bool) -> None:
-        """Let the machine run, or the time pass while it has nothing to do."""
-        if not self._configured or self.slcr.obstacle:
-            self._seconds += seconds
-            return
-        cycles, chunk = round(seconds * 1e6 * self._paced_mhz), FIRST_CHUNK_CYCLES
-        while cycles > 0:
-            self._running = True
-            before = self.engine.cycles
-            came = self.engine.advance(min(cycles, chunk), until_interrupt=stop_at_interrupt)
-            if came and stop_at_interrupt:
-                return
-            cycles -= self.engine.cycles - before
-            if IDLE.extract(self.engine.read_register(STATUS)):
-                # nothing happens any more, and an idle machine need not be simulated
-                self._running = False
-                self._seconds += max(0, cycles) / (1e6 * self._paced_mhz)
-                return
-            chunk = CHUNK_CYCLES
+        self.fpga.pass_time(seconds, stop_at_interrupt=False)
 
     def close(self) -> None:
         """Release the model and remove the folder; closing twice is no error."""
         self.engine.close()
         self._folder.cleanup()
-
-    def release(self) -> None:
-        """The UIO device is free again."""
-        self._locked = False
 
     def __enter__(self) -> SimulatedBoard:
         return self

@@ -1,21 +1,16 @@
-"""The devices of a simulated board, as the driver maps them: registers, interrupt, buffer."""
+"""The UIO device of a simulated board, as the driver maps it: registers and interrupt."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
 
-import numpy as np
-from numpy.typing import NDArray
+from fractrain.hw.contract.registers import BUILD_HASH, CONTROL, ID, START, WINDOW_FIRST
+from fractrain.sim.board.buffer import SharedBuffer
+from fractrain.sim.board.fpga import Fpga
 
-from fractrain.hw.contract.registers import BUILD_HASH, CONTROL, ID, RESET, START, WINDOW_FIRST
-
-if TYPE_CHECKING:
-    from fractrain.sim.board.board import SimulatedBoard
-
-__all__ = ["MappedBuffer", "UioDevice"]
+__all__ = ["UioDevice"]
 
 STUCK_BIT = 1 << 7
 
@@ -23,44 +18,51 @@ STUCK_BIT = 1 << 7
 class Registers:
     """The machine's registers, an access of GP0 each."""
 
-    def __init__(self, board: SimulatedBoard) -> None:
-        self._board = board
+    def __init__(self, fpga: Fpga, injected: Collection[str]) -> None:
+        self._fpga, self._injected = fpga, injected
 
     def read(self, index: int) -> int:
-        self._board.require_answer()
-        value = self._board.engine.read_register(index)
-        injected = self._board.injected
-        if index == ID.address and "wrong-id" in injected:
+        self._fpga.require_answer()
+        value = self._fpga.engine.read_register(index)
+        if index == ID.address and "wrong-id" in self._injected:
             return 0x0BAD_F00D
-        if index == BUILD_HASH.address and "wrong-hash" in injected:
+        if index == BUILD_HASH.address and "wrong-hash" in self._injected:
             return value ^ 0xFFFF_FFFF
-        if index == WINDOW_FIRST.address and "stuck-bit" in injected:
+        if index == WINDOW_FIRST.address and "stuck-bit" in self._injected:
             return value & ~STUCK_BIT
         return value
 
     def write(self, index: int, value: int) -> None:
-        self._board.require_answer()
-        if index == CONTROL.address and RESET.extract(value):
-            self._board.engine.forget_offer()
-        self._board.engine.write_register(index, value)
+        self._fpga.require_answer()
+        self._fpga.engine.write_register(index, value)
         if index == CONTROL.address and START.extract(value):
-            self._board.started()
+            self._fpga.started()
 
     def close(self) -> None:
         """Nothing is held."""
 
 
 class UioDevice:
-    """``/dev/uio0`` with uio_pdrv_genirq: an interrupt counts, and is masked until `enable`."""
+    """``/dev/uio0`` with uio_pdrv_genirq: an interrupt counts, and is masked until `enable`.
 
-    def __init__(self, board: SimulatedBoard) -> None:
-        self._board = board
-        self.words = Registers(board)
+    ``closed`` is told when the device is given back.
+    """
+
+    def __init__(
+        self,
+        fpga: Fpga,
+        buffer: SharedBuffer,
+        injected: Collection[str],
+        closed: Callable[[], None],
+    ) -> None:
+        self._fpga, self._buffer = fpga, buffer
+        self._injected, self._closed = injected, closed
+        self.words = Registers(fpga, injected)
         self._masked = False
         self._counted = False
 
     def enable(self) -> None:
-        if "no-uio-interrupt" in self._board.injected:
+        if "no-uio-interrupt" in self._injected:
             raise OSError(errno.EIO, os.strerror(errno.EIO), "/dev/uio0")
         self._masked = False
         self._sample()
@@ -68,31 +70,18 @@ class UioDevice:
     def wait(self, timeout_s: float) -> bool:
         self._sample()
         if not self._counted and timeout_s > 0:
-            listening = not self._masked and "no-interrupt" not in self._board.injected
-            self._board.pass_time(timeout_s, stop_at_interrupt=listening)
-            if self._board.caches is not None:
-                self._board.caches.evict()
+            listening = not self._masked and "no-interrupt" not in self._injected
+            self._fpga.pass_time(timeout_s, stop_at_interrupt=listening)
+            self._buffer.evict()
             self._sample()
         came, self._counted = self._counted, False
         return came
 
     def _sample(self) -> None:
         """The interrupt controller looks at the line."""
-        line = self._board.engine.advance(0, until_interrupt=False)
-        if line and not self._masked and "no-interrupt" not in self._board.injected:
+        line = self._fpga.engine.advance(0, until_interrupt=False)
+        if line and not self._masked and "no-interrupt" not in self._injected:
             self._masked = self._counted = True
 
     def close(self) -> None:
-        self._board.release()
-
-
-class MappedBuffer:
-    """A mapping of the u-dma-buf; ``closed`` is told when it is no more."""
-
-    def __init__(self, data: NDArray[np.uint8], closed: Callable[[], None] = lambda: None) -> None:
-        self.data, self._closed = data, closed
-
-    def close(self) -> None:
-        self.data = self.data[:0]
-        closed, self._closed = self._closed, lambda: None
-        closed()
+        self._closed()

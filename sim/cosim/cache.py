@@ -24,7 +24,7 @@ def build_root() -> Path:
     if configured := os.environ.get("FRACTRAIN_BUILD"):
         return Path(configured).absolute()
     checkout = Path(__file__).resolve().parents[2]
-    return (checkout if (checkout / "configs").is_dir() else Path.cwd()) / "build"
+    return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / "build"
 
 
 def content_hash(*parts: str) -> str:

@@ -36,11 +36,12 @@ LOSS_TOLERANCE = 1e-3
 
 TESTS = (
     *("tests/hw/contract", "tests/sim/golden", "tests/sim/functional"),
-    *("tests/host/numerics", "tests/host/networks", "tests/host/board", "tests/host/datasets"),
-    *("tests/host/training/test_checkpoint.py", "tests/host/training/test_journal.py"),
-    *("tests/host/training/test_optimizer.py", "tests/host/training/test_recipe.py"),
-    *("tests/host/test_accelerator.py", "tests/host/test_atomic_files.py"),
-    "tests/host/test_regular_files.py",
+    *("tests/host/numerics", "tests/host/networks", "tests/host/board", "tests/host/driver"),
+    "tests/host/datasets",
+    *("tests/host/training/test_checkpoint.py", "tests/host/files/test_journal.py"),
+    *("tests/host/training/test_optimizer.py", "tests/host/methods/test_recipe.py"),
+    *("tests/host/test_accelerator.py", "tests/host/files/test_atomic.py"),
+    "tests/host/files/test_regular.py",
     "tests/host/compiler/test_program.py::test_a_network_is_one_program",
     "tests/host/compiler/test_program.py::test_refusals",
 )
@@ -49,8 +50,7 @@ NOT_THESE = (
     *(f"tests/host/datasets/test_{name}.py" for name in ("archives", "cifar", "damage", "image")),
     *(f"tests/host/datasets/test_{name}.py" for name in ("image_folder", "listing")),
     "tests/host/datasets/test_digits.py",  # needs scikit-learn
-    "tests/host/board/test_bringup.py",  # runs the RTL, as the next one
-    "tests/host/board/test_changed_clock.py",
+    "tests/host/board/test_changed_clock.py",  # runs the RTL
     "tests/host/networks/test_gates.py::test_gradients_of_parameters_and_inputs",  # minutes
 )
 

@@ -13,12 +13,12 @@ from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cosim.compile import Design
-from fractrain.sim.cosim.convolution import ConvolutionSimulation, RunResult
 from fractrain.sim.functional import FunctionalMachine
 from tests.coverage import bins, reference
 from tests.coverage.cases import Case, Run, Values
 from tests.coverage.commands import record_commands
 from tests.coverage.points import Coverage
+from tests.sim.cosim.driven_simulation import DrivenSimulation, RunResult
 
 MEMORY_BYTES = 1 << 26
 CYCLE_LIMIT = 4_000_000
@@ -50,7 +50,7 @@ class Machine:
     ) -> None:
         self.parameters, self.coverage = parameters, coverage
         self.runs = self.steps = self.cycles = self.refused = 0
-        self._engine = ConvolutionSimulation(parameters, memory_bytes=MEMORY_BYTES, design=design)
+        self._engine = DrivenSimulation(parameters, memory_bytes=MEMORY_BYTES, design=design)
         self._engine.memory[:] = 0x5A
 
     def close(self) -> None:
@@ -81,6 +81,7 @@ class Machine:
                 text = self._run(program, run, wanted)
             except MachineError as error:
                 self._engine.reset()
+                self._engine.driver.table.forget()
                 kind, text = "stopped", str(error)
             if text:
                 where = self._blame(program, image, run, wanted)
@@ -105,8 +106,10 @@ class Machine:
     def _run(self, program: Program, run: Run, wanted: Results) -> str:
         """Run once and compare all there is; says what is wrong."""
         guards = self._guards(program)
-        for slot in range(self.parameters.precision.slots):
-            self._engine.write_precision(slot, run.table.get(slot, Precision(3, 2, 5)))
+        slots = range(self.parameters.precision.slots)
+        self._engine.driver.table.set(
+            {slot: run.table.get(slot, Precision(3, 2, 5)) for slot in slots}
+        )
         first = program.base_address
         result = self._engine.run(
             program.program_address,

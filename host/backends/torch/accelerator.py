@@ -12,21 +12,16 @@ import numpy as np
 
 from fractrain.host.accelerator import Accelerator, Integers
 from fractrain.host.backends.torch.elementwise import TorchElementwise
-from fractrain.host.backends.torch.exact import (
-    ErrorSums,
-    ForwardSums,
-    GradientSums,
-    Operand,
-    exact_sums,
-)
+from fractrain.host.backends.torch.exact import Operand, exact_sums, make_sums
 from fractrain.host.backends.torch.kernels import DirectKernels, Kernels, MatrixKernels
 from fractrain.host.backends.torch.known import KnownRanges
 from fractrain.host.backends.torch.probe import check_exactness, to_device
 from fractrain.host.backends.torch.settings import exact_float32, refuse_reduced_precision
 from fractrain.host.compiler import Step
-from fractrain.host.optional import needs_extra
+from fractrain.host.graph.convolution import Convolution
 from fractrain.host.real_convolutions import RealConvolutions
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.layout import check_values
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision, value_range
@@ -77,42 +72,13 @@ class TorchAccelerator(Accelerator):
 
     # -- the three passes ------------------------------------------------------------------
 
-    def _forward(
-        self, a: Tensor, w: Tensor, bits: tuple[int, int], stride: int, padding: int
-    ) -> Tensor:
-        sums = ForwardSums(self._kernels, stride, padding, reads_data=self._on_cpu)
-        return self._exact(sums, a, w)
-
-    def _error(
-        self,
-        e: Tensor,
-        w: Tensor,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        input_size: tuple[int, int],
-    ) -> Tensor:
-        sums = ErrorSums(self._kernels, stride, padding, input_size, reads_data=self._on_cpu)
-        return self._exact(sums, e, w)
-
-    def _gradient(
-        self,
-        a: Tensor,
-        e: Tensor,
-        bits: tuple[int, int],
-        stride: int,
-        padding: int,
-        kernel_size: tuple[int, int],
-    ) -> Tensor:
-        sums = GradientSums(self._kernels, stride, padding, kernel_size, reads_data=self._on_cpu)
-        return self._exact(sums, a, e)
+    def _convolve(self, convolution: Convolution, row: Tensor, column: Tensor) -> Tensor:
+        sums = make_sums(convolution, self._kernels, reads_data=self._on_cpu)
+        with exact_float32(self.device.type):
+            return exact_sums(sums, self._as_operand(row), self._as_operand(column))
 
     def real_convolutions(self) -> RealConvolutions:
         return _RealConvolutions(self._kernels, self.device.type)
-
-    def _exact(self, sums: Any, x: Operand, y: Operand) -> Tensor:
-        with exact_float32(self.device.type):
-            return exact_sums(sums, self._as_operand(x), self._as_operand(y))
 
     def _step(self, step: Step, values: Mapping[str, Integers], precision: Precision) -> Any:
         """Programs go from host to host: NumPy arrays in and out."""
@@ -174,21 +140,9 @@ class _RealConvolutions(RealConvolutions):
     def __init__(self, kernels: Kernels, device_type: str) -> None:
         self._kernels, self._device_type = kernels, device_type
 
-    def forward(self, a: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
+    def convolve(self, convolution: Convolution, row: Tensor, column: Tensor) -> Tensor:
         with exact_float32(self._device_type):
-            return self._kernels.forward(a, w, stride, padding)
-
-    def error(
-        self, e: Tensor, w: Tensor, stride: int, padding: int, input_size: tuple[int, int]
-    ) -> Tensor:
-        with exact_float32(self._device_type):
-            return self._kernels.error(e, w, stride, padding, input_size)
-
-    def gradient(
-        self, a: Tensor, e: Tensor, stride: int, padding: int, kernel_size: tuple[int, int]
-    ) -> Tensor:
-        with exact_float32(self._device_type):
-            return self._kernels.gradient(a, e, stride, padding, kernel_size)
+            return self._kernels.convolve(convolution, row, column)
 
 
 def _checked_device(device: object) -> Any:

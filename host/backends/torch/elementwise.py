@@ -56,6 +56,9 @@ class TorchElementwise(Elementwise):
     def to_host(self, array: Tensor) -> NDArray:
         return np.asarray(array) if isinstance(array, np.ndarray) else array.detach().cpu().numpy()
 
+    def copy(self, array: Tensor) -> Tensor:
+        return array.clone()
+
     # -- quantization -----------------------------------------------------------------------
 
     def rounding(self, seed: int, step: int) -> HostFractions | DeviceFractions:

@@ -38,6 +38,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.backends.torch.kernels import Kernels, Pair
+from fractrain.host.graph.convolution import Convolution
+from fractrain.hw.contract.precision import Pass
 
 Tensor = Any
 
@@ -169,6 +171,17 @@ class GradientSums(Sums):
 
     def product(self, x: Tensor, y: Tensor) -> Tensor:
         return self._kernels.gradient(x, y, self._stride, self._padding, self._kernel)
+
+
+def make_sums(convolution: Convolution, kernels: Kernels, *, reads_data: bool) -> Sums:
+    """Those of ``convolution``."""
+    geometry = convolution.geometry
+    at = kernels, geometry.stride, geometry.padding
+    if convolution.pass_ is Pass.FORWARD:
+        return ForwardSums(*at, reads_data=reads_data)
+    if convolution.pass_ is Pass.ERROR:
+        return ErrorSums(*at, geometry.size, reads_data=reads_data)
+    return GradientSums(*at, geometry.kernel, reads_data=reads_data)
 
 
 def exact_sums(sums: Sums, x: Operand, y: Operand) -> Tensor:

@@ -13,6 +13,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from fractrain.host.graph.convolution import Convolution
+from fractrain.hw.contract.precision import Pass
+
 Tensor = Any
 Pair = tuple[int, int]
 
@@ -34,6 +37,16 @@ class Kernels(ABC):
     @abstractmethod
     def gradient(self, a: Tensor, e: Tensor, stride: int, padding: int, kernel: Pair) -> Tensor:
         """``dw[K,C,R,S]`` of ``a[N,C,H,W]`` and ``e[N,K,P,Q]``; ``kernel`` is (R, S)."""
+
+    def convolve(self, convolution: Convolution, row: Tensor, column: Tensor) -> Tensor:
+        """Any of them."""
+        geometry = convolution.geometry
+        at = geometry.stride, geometry.padding
+        if convolution.pass_ is Pass.FORWARD:
+            return self.forward(row, column, *at)
+        if convolution.pass_ is Pass.ERROR:
+            return self.error(row, column, *at, geometry.size)
+        return self.gradient(row, column, *at, geometry.kernel)
 
 
 class DirectKernels(Kernels):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.random_streams import Stream
+from fractrain.host.numerics.random_streams import Stream
 
 Tensor = Any
 

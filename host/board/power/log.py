@@ -18,17 +18,15 @@ from fractrain.host.board.power.record import (
     summarize,
 )
 from fractrain.host.board.power.sampler import PowerSampler, Sample, watts
-from fractrain.host.training.journal import Journal
-from fractrain.host.training.measurements import put_aside
-from fractrain.host.training.meter import Meter
+from fractrain.host.files.journal import Journal, put_aside
 from fractrain.hw.contract.errors import DataError
 
 __all__ = ["PowerLog"]
 
 
-class PowerLog(Meter):
-    """The meter of a run that logs the board's power: ``power.jsonl`` in the run's folder, and
-    ``measured_energy`` in its summary.
+class PowerLog:
+    """Logs the board's power, as the meter of a run: ``power.jsonl`` in the run's folder, and
+    ``measured_energy`` in its summary. It has what `host.training.meter.Meter` asks for.
 
     Samples are taken by the thread of ``sampler`` and written by the one that trains, after each
     step, so the log holds all of a step as soon as the power after it is known. What one process

@@ -15,21 +15,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fractrain.host.board.power.hwmon import Channel, Rail
-from fractrain.host.board.power.sampler import Failure, Sample
+from fractrain.host.board.power.protocol import PhaseResult
+from fractrain.host.board.power.sampler import Failure, PowerSampler, Sample
 from fractrain.hw.contract.errors import DataError
 
 __all__ = [
     "FORMAT",
     "NAME",
     "failure_line",
+    "measurement_lines",
     "part_line",
     "sample_line",
     "step_line",
     "summarize",
+    "what_is_known",
 ]
 
 NAME = "power.jsonl"
@@ -109,6 +112,35 @@ def step_line(
         "samples": samples,
         "joules": {name: _rounded(value) for name, value in joules.items()},
     }
+
+
+def measurement_lines(
+    sampler: PowerSampler, results: Sequence[PhaseResult]
+) -> Iterator[dict[str, Any]]:
+    """A measurement in phases: the part, then the samples of each phase and what they come to."""
+    yield part_line(sampler.channels, sampler.rails, sampler.rate_hz)
+    for failure in sampler.take_failures():
+        yield failure_line(failure)
+    for result in results:
+        yield from map(sample_line, result.samples)
+        yield {
+            "kind": "phase",
+            "name": result.name,
+            "begin": round(result.begin, 6),
+            "end": round(result.end, 6),
+            "samples": len(result.samples),
+            "sample_rate_hz": result.sample_rate_hz,
+            "repetitions": result.repetitions,
+            "rails": {
+                each.rail.name: {
+                    "watts": each.power and each.power.mean,
+                    "deviation": each.power and each.power.deviation,
+                    "joules": each.joules,
+                    "joules_per_repetition": each.joules_per_repetition,
+                }
+                for each in result.rails
+            },
+        }
 
 
 def summarize(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -18,10 +18,13 @@ from fractrain.host.board.power.hwmon import (
     read_channel,
 )
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.values import Real
 
-__all__ = ["HIGHEST_RATE_HZ", "Failure", "PowerSampler", "Sample", "watts"]
+__all__ = ["HIGHEST_RATE_HZ", "RATE", "Failure", "PowerSampler", "Sample", "watts"]
 
 HIGHEST_RATE_HZ = 1000.0
+RATE = Real(0, HIGHEST_RATE_HZ, above=True)
+"""Samples of sensors in a second."""
 
 
 @dataclass(frozen=True)

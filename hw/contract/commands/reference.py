@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from fractrain.hw.contract import commands
 from fractrain.hw.contract.commands.commands import Command
@@ -23,6 +23,7 @@ from fractrain.hw.contract.commands.enums import (
 )
 from fractrain.hw.contract.commands.fields import FIELDS, HEADER, Field
 from fractrain.hw.contract.precision import Operand
+from fractrain.hw.contract.tables import markdown_table
 
 _ENUMERATIONS = (Memory, Format, RowPixels, Variant, Tag)
 
@@ -42,13 +43,13 @@ def markdown() -> str:
         "",
         *rest,
         "",
-        *_summary(),
+        _summary(),
         "",
         "## Every command",
         "",
-        *_table(HEADER, field_types(Opcode.END)),
+        _table(HEADER, field_types(Opcode.END)),
         "",
-        *_tokens(),
+        _tokens(),
         "",
     ]
     for opcode, kind in KINDS.items():
@@ -67,29 +68,30 @@ def _text(documented: object) -> str:
     return (inspect.getdoc(documented) or "").replace("``", "`")
 
 
-def _summary() -> Iterator[str]:
-    yield from _head("opcode", "command", "stage", "does")
+def _summary() -> str:
+    rows = []
     for opcode, kind in KINDS.items():
         stage = opcode.stage.name.lower() if opcode.stage is not None else "all"
         first = _text(kind).split("\n\n", 1)[0].replace("\n", " ")
-        yield _row(opcode.value, f"[{opcode.name}](#{opcode.name.lower()})", stage, first)
+        link = f"[{opcode.name}](#{opcode.name.lower()})"
+        rows.append((str(opcode.value), link, stage, first))
+    return markdown_table(("opcode", "command", "stage", "does"), rows)
 
 
-def _section(opcode: Opcode, kind: type[Command]) -> Iterator[str]:
+def _section(opcode: Opcode, kind: type[Command]) -> list[str]:
     """The command's meaning, then its bits behind those that all commands have."""
-    yield from (f"## {opcode.name}", "", _text(kind), "")
     own = {name: field for name, field in FIELDS[opcode].items() if name not in HEADER}
-    if own:
-        yield from _table(own, field_types(opcode))
-        yield ""
+    table = [_table(own, field_types(opcode)), ""] if own else []
+    return [f"## {opcode.name}", "", _text(kind), "", *table]
 
 
-def _table(fields: Mapping[str, Field], types: Mapping[str, type]) -> Iterator[str]:
-    yield from _head("bits", "field", "is", "meaning")
+def _table(fields: Mapping[str, Field], types: Mapping[str, type]) -> str:
+    rows = []
     for name, field in fields.items():
         top = field.offset + field.width - 1
         bits = f"{top}:{field.offset}" if field.width > 1 else str(field.offset)
-        yield _row(bits, f"`{name}`", _values(field, types[name]), field.meaning)
+        rows.append((bits, f"`{name}`", _values(field, types[name]), field.meaning))
+    return markdown_table(("bits", "field", "is", "meaning"), rows)
 
 
 def _values(field: Field, kind: type) -> str:
@@ -102,27 +104,16 @@ def _values(field: Field, kind: type) -> str:
     return f"{least}..{most}" if most < 1 << 16 else f"{least}..2^{most.bit_length()} - 1"
 
 
-def _tokens() -> Iterator[str]:
-    yield from _head("stage", "bits of `wait`, from 0", "bits of `signal`, from 0")
-    for stage in Stage:
-        yield _row(stage.name, _names(WAIT[stage]), _names(SIGNAL[stage]))
+def _tokens() -> str:
+    rows = [(stage.name, _names(WAIT[stage]), _names(SIGNAL[stage])) for stage in Stage]
+    return markdown_table(("stage", "bits of `wait`, from 0", "bits of `signal`, from 0"), rows)
 
 
 def _names(stages: Sequence[Stage]) -> str:
     return ", ".join(each.name for each in stages) or "none"
 
 
-def _enumeration(enumeration: type[Described]) -> Iterator[str]:
-    yield from (f"**{enumeration.__name__}**: {_text(enumeration)}", "")
-    yield from _head("value", "name", "is")
-    yield from (_row(each.value, each.name, each.description) for each in enumeration)
-    yield ""
-
-
-def _head(*titles: str) -> Iterator[str]:
-    yield _row(*titles)
-    yield f"|{'---|' * len(titles)}"
-
-
-def _row(*cells: object) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
+def _enumeration(enumeration: type[Described]) -> list[str]:
+    rows = [(str(each.value), each.name, each.description) for each in enumeration]
+    about = f"**{enumeration.__name__}**: {_text(enumeration)}"
+    return [about, "", markdown_table(("value", "name", "is"), rows), ""]

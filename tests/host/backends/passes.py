@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fractrain.host.shapes import output_size
+from fractrain.host.graph.geometry import output_size
 
 __all__ = ["assert_same_integers", "operands", "three_passes"]
 

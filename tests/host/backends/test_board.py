@@ -13,7 +13,7 @@ import pytest
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.backends import board as board_module
 from fractrain.host.backends.board import BoardAccelerator
-from fractrain.host.board import runner
+from fractrain.host.backends.cycle_limit import launch
 from fractrain.host.board.bitstream import NOTE
 from fractrain.host.board.device import BoardDevice
 from fractrain.host.board.linux import LinuxSystem
@@ -23,7 +23,7 @@ from fractrain.hw.contract.engine_fault import EngineFault
 from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
-from fractrain.hw.contract.registers import CONTROL, IDLE, START, STATUS, WINDOW_FIRST, WINDOW_LAST
+from fractrain.hw.contract.registers import IDLE, STATUS, WINDOW_FIRST, WINDOW_LAST
 from fractrain.sim.board import SimulatedBoard
 from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from tests.host.board.plain_board import plain_board
@@ -98,7 +98,7 @@ def test_the_machine_may_touch_the_program_and_nothing_else(
 ) -> None:
     program = compile_program(TINY, three_passes(LAYER, BITS)[:1], accelerator.base_address)
     accelerator.run(program, {each: operands()[each] for each in "aw"}, {0: Precision(*BITS)})
-    registers = accelerator.device.registers
+    registers = accelerator.driver.registers
     assert registers.read(WINDOW_FIRST) == board.buffer_address
     last = board.buffer_address + program.memory_bytes - 1
     assert registers.read(WINDOW_LAST) == last
@@ -148,7 +148,7 @@ def test_after_a_fault_the_next_call_is_exact(
 def test_memory_that_stops_answering_and_the_way_back(
     accelerator: BoardAccelerator, board: SimulatedBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "WATCHDOG_CYCLES", 1 << 12)
+    monkeypatch.setattr(accelerator.driver, "watchdog_cycles", 1 << 12)
     board.engine.inject(BusFaults(stuck_from=300))
     with pytest.raises(MachineError, match=r"WATCHDOG cycles; not idle .* power cycle"):
         forward(accelerator, operands())
@@ -175,13 +175,12 @@ def test_a_machine_that_moves_data_is_stopped_before_another_is_loaded(
     with BoardDevice.open(board) as device:
         program = compile_program(TINY, three_passes(LAYER, BITS)[:1], device.buffer.address)
         image = program.pack({each: t[each] for each in "aw"})
-        device.registers.write_precision(0, Precision(*BITS))
+        table = {0: Precision(*BITS)}
+        device.driver.table.set(table)
         device.buffer.write(image)
-        window = device.buffer.address, device.buffer.address + len(image) - 1
-        device.runner._prepare(program.program_address, len(program.commands), window)
-        device.registers.write(CONTROL, START.insert(1))
+        device.driver.start(launch(program, table))
         board.engine.advance(300, until_interrupt=False)
-        assert not IDLE.extract(device.registers.read(STATUS))
+        assert not IDLE.extract(device.driver.registers.read(STATUS))
     if not same_build:
         board.replace_text(NOTE, json.dumps({"build_hash": "0" * 64, "clock_mhz": 200}))
     with BoardDevice(board) as device:
@@ -232,7 +231,7 @@ def linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LinuxSystem:
 
 def test_the_configuration_is_the_bitstream_s(linux: LinuxSystem) -> None:
     assert BoardAccelerator.usual_config(None) == "tiny"
-    assert BoardAccelerator.find_parameters("tiny", "zc706") == TINY
+    assert BoardAccelerator.find_parameters("tiny", "local") == TINY
     with open_accelerator("board") as accelerator:
         assert accelerator.parameters == TINY and accelerator.measured_as == "board"
     with pytest.raises(
@@ -260,7 +259,7 @@ def test_this_computer_is_no_board(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_devices_that_there_are_not() -> None:
-    with pytest.raises(ParameterError, match="device: got 'cuda', allowed: zc706 or simulated"):
+    with pytest.raises(ParameterError, match="device: got 'cuda', allowed: local or simulated"):
         open_accelerator("board", device="cuda")
     with pytest.raises(ParameterError, match="device"):
         open_accelerator("golden", device="simulated")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from fractrain.host.accelerator import open_accelerator
-from fractrain.host.backends.engine import EngineAccelerator, Outcome
-from fractrain.host.compiler import Geometry, Program, Results, compile_program
+from fractrain.host.compiler import Geometry, Results, compile_program
 from fractrain.host.counters import Counters
 from fractrain.host.machine_work import MachineWork, ProgramRun, program_work
 from fractrain.hw.contract.commands import Tag
@@ -20,23 +16,10 @@ from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.precision import Precision
 from fractrain.hw.contract.registers import COUNTERS
 from fractrain.sim.functional import FunctionalMachine
+from tests.host.backends.emulated import EmulatedAccelerator
 from tests.host.compiler.running import random_operands, three_passes
 from tests.host.compiler.test_program import network
 from tests.hw.machines import machine
-
-
-class EmulatedAccelerator(EngineAccelerator):
-    """The engine without its time."""
-
-    def _execute(
-        self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
-    ) -> Outcome:
-        emulated = FunctionalMachine(self.parameters, image, base=program.base_address)
-        for slot, precision in precisions.items():
-            emulated.table[slot] = precision
-        result = emulated.run(program.program_address, len(program.commands))
-        passes = {tag: Counters(busy_cycles=busy) for tag, busy in result.passes.items()}
-        return Outcome(image, result.beats, MachineWork(passes, programs=1))
 
 
 def assert_same(found: Results, wanted: Results) -> None:
@@ -174,7 +157,7 @@ def test_the_top_planes_of_what_is_stored(stored: int) -> None:
                 )
             busy.append(engine.counters.busy_cycles)
         assert busy[1] == 3 * busy[0] and busy[2] == 6 * busy[0]
-        assert engine._single.cache_info().misses == 2
+        assert engine.programs.compilations == 2
         with pytest.raises(ParameterError, match="stored: got 2, allowed: at least bits.0., 3"):
             engine.forward(a, w, (3, 3), padding=1, stored=2)
         with pytest.raises(ParameterError, match="a"):

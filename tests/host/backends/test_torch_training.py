@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fractrain.host.accelerator import open_accelerator
+from fractrain.host.methods.recipe import Recipe
 from fractrain.host.networks.parameter import weights_sha256
-from fractrain.host.training.recipe import Recipe
 from fractrain.host.training.trainer import DivergenceError, StepReport, Trainer
 from tests.host.training.test_trainer import GATED, PLAN, STATIC, trainer_of
 

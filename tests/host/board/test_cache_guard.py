@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fractrain.host.board.cache_guard import GUARD_BYTES, SAMPLES
-from fractrain.host.board.diagnosis import StaleCaches
+from fractrain.host.board.cache_guard import GUARD_BYTES, SAMPLES, StaleCaches
 from fractrain.host.board.dma_buffer import BufferPlace, DmaBuffer
+from fractrain.sim.board.buffer import MappedBuffer
 from fractrain.sim.board.caches import CachedView
-from fractrain.sim.board.devices import MappedBuffer
 
 LINE = 32
 SIZE = 64 << 10

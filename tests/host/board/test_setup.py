@@ -33,7 +33,7 @@ def text(system: LinuxSystem, path: str, content: str) -> None:
 def test_the_whole_driver_opens_on_plain_files(system: LinuxSystem) -> None:
     with BoardDevice.open(system) as device:
         assert device.parameters == TINY and device.buffer.address == BUFFER[0]
-        assert device.registers.check_identity() is None
+        assert device.driver.check_identity() is None
         device.buffer.data[:8] = 5
         device.buffer.for_device(4, 8)
         written = int(system.read_text("/sys/class/u-dma-buf/udmabuf-fractrain/sync_for_device"), 0)
@@ -147,7 +147,7 @@ def test_there_is_no_manager(system: LinuxSystem) -> None:
     assert find_manager(system) is None
     # signals pass the level shifters, so somebody has configured the FPGA
     with BoardDevice.open(system) as device:
-        assert device.registers.read(0)
+        assert device.driver.registers.read(0)
 
 
 # -- the UIO device and the buffer -----------------------------------------------------------------

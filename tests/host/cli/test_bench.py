@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.cli import bench, bench_training, benches
-from fractrain.host.cli.benches import Benchmark, Figures
+from fractrain.host.benchmarks import benches, measuring
+from fractrain.host.benchmarks import training as training_benchmarks
+from fractrain.host.benchmarks.benches import Benchmark, Figures
 from fractrain.host.cli.main import main
 
 
@@ -44,7 +45,7 @@ def test_benchmarks_take_turns_and_are_closed(
             order.append(f"{name} closed")
 
     fakes = [Benchmark(name, "", lambda name=name: fake(name)) for name in ("a", "b")]
-    monkeypatch.setattr(bench, "BENCHMARKS", fakes)
+    monkeypatch.setattr(measuring, "BENCHMARKS", fakes)
     file = tmp_path / "bench.json"
     assert main(["bench", "--rounds", "3", "--json", str(file)]) == 0
     assert order == ["a", "b"] * 3 + ["b closed", "a closed"]
@@ -103,13 +104,13 @@ def test_a_failing_training_run_is_an_error(
     [(0.123456, "0.123"), (12.345, "12.3"), (123456.7, "123,000"), (1_234_567.0, "1,230,000")],
 )
 def test_numbers_have_three_digits(value: float, text: str) -> None:
-    assert bench._number(value) == text
+    assert measuring._number(value) == text
 
 
 def test_parts_of_a_training_step_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_training, "BATCH", 4)
+    monkeypatch.setattr(training_benchmarks, "BATCH", 4)
     with closing(
-        bench_training.training_steps("resnet8", "golden", "fractrain", beside_float32=False)
+        training_benchmarks.training_steps("resnet8", "golden", "fractrain", beside_float32=False)
     ) as steps:
         figures = next(steps)
     outside, convolutions = figures["% outside convolutions"], figures["% convolutions"]
@@ -128,7 +129,7 @@ def test_without_a_package_its_benchmarks_are_left_out(
         yield {"things/s": 1}
 
     fakes = [Benchmark("a", "", fake), Benchmark("b", "", fake, package="no_such_package")]
-    monkeypatch.setattr(bench, "BENCHMARKS", fakes)
+    monkeypatch.setattr(measuring, "BENCHMARKS", fakes)
     file = str(tmp_path / "bench.json")
     assert main(["bench", "--rounds", "1", "--json", file]) == 0
     assert [each["name"] for each in json.loads(Path(file).read_text())["figures"]] == ["a"]

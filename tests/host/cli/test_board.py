@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.board import linux, runner
-from fractrain.host.board.bringup import STAGES
+from fractrain.host.board import linux
+from fractrain.host.bringup.stages import STAGES
 from fractrain.host.cli.board import SUBCOMMANDS
 from fractrain.host.cli.main import main
+from fractrain.host.driver import driver
 from fractrain.sim.board import INJECTIONS
 from tests.test_architecture import run_on_the_board
 
@@ -54,7 +55,7 @@ def test_a_stage_that_fails(
 def test_several_injections(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "WATCHDOG_CYCLES", 1 << 12)
+    monkeypatch.setattr(driver, "WATCHDOG_CYCLES", 1 << 12)
     options = ["--device", "simulated", "--inject", "fclk-gated", "--inject", "axi-error"]
     assert main(["board", "bringup", *options]) == 5
     out = " ".join(capsys.readouterr().out.split())

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fractrain.host.board.bitstream import read_note
+from fractrain.host.bringup import power_phases as phases
 from fractrain.host.cli import board_power
 from fractrain.host.cli.main import main
 from fractrain.hw.contract.parameters import load_parameters
@@ -148,7 +149,7 @@ def test_a_signal_while_the_clock_is_stopped(
             os.kill(os.getpid(), signum)
             pytest.fail("the signal was not raised")
 
-        monkeypatch.setattr(board_power, "measure", interrupted)
+        monkeypatch.setattr(phases, "measure", interrupted)
         on(board)
         try:
             assert main(["board", "power"]) == 128 + signum

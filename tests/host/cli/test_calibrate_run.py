@@ -61,7 +61,7 @@ def test_measured_beside_modelled(
     assert f"| 8x8 | 2 | 150 | {cycles:,} |" in file.read_text()
     assert main(["calibrate", *options[:4], "--memory", "ddr"]) == 0
     slower = cells(capsys.readouterr().out.splitlines()[2])[5]
-    assert slower == f"{expected(MemoryModel.ddr(TINY.clock_mhz)):,}" != f"{cycles:,}"
+    assert slower == f"{expected(MemoryModel.ddr(TINY)):,}" != f"{cycles:,}"
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import pytest
 
 from fractrain.host.cli.command_line import CommandLineParser
 from fractrain.host.cli.main import main
-from fractrain.host.cli.sweep_options import Resolver
-from fractrain.host.cli.train_options import option_rules
-from fractrain.host.training.recipe import OF_METHODS, parse_fields
-from fractrain.host.training.recipe_rules import RULES
+from fractrain.host.cli.train import option_parser, parse_options
+from fractrain.host.methods.recipe import parse_fields
+from fractrain.host.methods.registry import method_options, methods_that_read
+from fractrain.host.runs.options import option_rules
+from fractrain.host.sweeps.resolving import Resolver
 from fractrain.hw.contract.errors import ParameterError, UsageError
 from fractrain.hw.contract.values import Whole
 
@@ -68,8 +69,6 @@ def test_rules_of_the_options() -> None:
 
 def test_no_option_of_train_takes_any_number() -> None:
     """Each one that is a number has limits; what is left are words, paths and flags."""
-    from fractrain.host.cli.train_options import option_parser
-
     for action in option_parser()._actions:
         assert action.type not in (int, float), action.option_strings
 
@@ -89,19 +88,19 @@ def test_no_option_of_other_commands_does(command: str) -> None:
         assert action.type not in (int, float), action.option_strings
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if name not in ("method", "decide")])
+@pytest.mark.parametrize("name", [name for name in method_options() if name != "decide"])
 def test_command_line_recipe_and_sweep_refuse_alike(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same value is refused, with the same words about what is allowed."""
     rule = option_rules()[name]
-    method = next(each for each, read in OF_METHODS.items() if name in read)
+    method = methods_that_read(name)[0]
     option = f"--{name.replace('_', '-')}"
     assert main(["train", "--method", method, option, "wrong"]) == 2
     assert f"{option}: got 'wrong', allowed: {rule.allowed}\n" in capsys.readouterr().err
     with pytest.raises(ParameterError) as refusal:
         parse_fields({name: "wrong"}, "r.yaml")
-    assert str(refusal.value) == f"{name} in r.yaml: got 'wrong', allowed: {rule.allowed}"
+    assert str(refusal.value) == f"{name}: got 'wrong', allowed: {rule.allowed} ({name} in r.yaml)"
     with pytest.raises(ParameterError) as refusal:
-        Resolver()({"method": method, name: "wrong"})
+        Resolver(parse_options)({"method": method, name: "wrong"})
     assert str(refusal.value) == f"{option}: got 'wrong', allowed: {rule.allowed}"

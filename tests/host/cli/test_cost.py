@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.cli.cost import parse_blocks
 from fractrain.host.cli.main import main
+from fractrain.host.modelling.tables.case import parse_blocks
 from fractrain.host.reports.units import SECONDS
 from fractrain.hw.contract.precision import Precision
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host import atomic_files
-from fractrain.host.cli import bench, sweep
-from fractrain.host.cli.benches import Benchmark, Figures
+from fractrain.host.benchmarks import measuring
+from fractrain.host.benchmarks.benches import Benchmark, Figures
 from fractrain.host.cli.main import main
+from fractrain.host.files import atomic as atomic_files
+from fractrain.host.sweeps import running as sweep
 from fractrain.hw.contract.errors import DataError
 from tests.host.reports.synthetic import write_run
 
@@ -39,7 +40,7 @@ def test_figures_that_took_minutes_are_shown_first(
         while True:
             yield {"things/s": 1234.0}
 
-    monkeypatch.setattr(bench, "BENCHMARKS", [Benchmark("speed", "of things", measure)])
+    monkeypatch.setattr(measuring, "BENCHMARKS", [Benchmark("speed", "of things", measure)])
     assert main(["bench", "--rounds", "1", "--json", "out.json"]) == 3
     said = capsys.readouterr()
     assert "1,230" in said.out
@@ -79,10 +80,10 @@ def test_the_file_is_named(
 def test_a_run_is_finished_whatever_becomes_of_its_page(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def write_text(path: Path, text: str) -> None:
+    def write_whole(path: Path, text: str) -> None:
         raise DataError(f"cannot write {path.name}: No space left on device")
 
-    monkeypatch.setattr("fractrain.host.cli.report.write_text", write_text)
+    monkeypatch.setattr("fractrain.host.reports.page_file.write_whole", write_whole)
     assert main(list(TRAIN)) == 0
     said = capsys.readouterr()
     assert said.out.rstrip().endswith("runs/run/summary.json")
@@ -97,10 +98,10 @@ def test_a_sweep_is_finished_whatever_becomes_of_its_page(
 ) -> None:
     """Its results are in the document before."""
 
-    def write_text(path: Path, text: str) -> None:
+    def write_whole(path: Path, text: str) -> None:
         raise DataError(f"cannot write {path.name}: No space left on device")
 
-    monkeypatch.setattr(sweep, "write_text", write_text)
+    monkeypatch.setattr(sweep, "write_whole", write_whole)
     monkeypatch.setattr(sweep, "render_sweep_page", lambda page: "page")
     monkeypatch.setattr(sweep, "_page", lambda source, results: None)
     monkeypatch.setattr(sweep, "document", lambda source, results: {"runs": []})

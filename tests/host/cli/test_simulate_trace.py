@@ -8,7 +8,7 @@ import pytest
 import pywellen
 
 from fractrain.host.cli.main import main
-from fractrain.host.cli.simulate_trace import saving, trace_text
+from fractrain.host.simulation.trace import saving, trace_text
 from fractrain.hw.contract.errors import DataError, MachineError, MismatchError, MissingToolError
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.sim.cosim.waveform import Form, Waveform

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.cli import train as command
 from fractrain.host.cli.main import main
+from fractrain.host.runs import running as command
 from tests.host.datasets.archives import image_folder, write_folder, write_tar
 
 

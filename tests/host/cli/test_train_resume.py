@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from fractrain.host.cli import train as command
 from fractrain.host.cli.main import main
+from fractrain.host.runs import running as command
 from fractrain.host.training.trainer import StepReport, Trainer
 
 SHORT = [

@@ -14,17 +14,19 @@ from fractrain.sim import golden
 from fractrain.sim.functional import FunctionalMachine, Order, RunResult
 
 
-def random_operands(program: Program, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
-    """Any values that fit."""
+def random_operands(
+    program: Program, rng: np.random.Generator, widths: Mapping[str, int] | None = None
+) -> dict[str, NDArray[np.int64]]:
+    """Any values that fit; ``widths`` of tensors that have fewer bits than there is room for."""
     made = {step.result for step in program.steps}
     operands = {}
     for step in program.steps:
-        for name, shape, operand, bits in (
-            (step.row, step.row_shape, step.pass_.row, step.stored_bits[0]),
-            (step.column, step.column_shape, step.pass_.column, step.stored_bits[1]),
+        for name, shape, signed, bits in (
+            (step.row, step.row_shape, step.signed[0], step.stored_bits[0]),
+            (step.column, step.column_shape, step.signed[1], step.stored_bits[1]),
         ):
             if name not in made and name not in operands:
-                low, high = value_range(bits, operand.signed)
+                low, high = value_range((widths or {}).get(name, bits), signed)
                 operands[name] = rng.integers(low, high, shape, endpoint=True)
     return operands
 
@@ -33,8 +35,9 @@ def expected(
     program: Program,
     operands: Mapping[str, NDArray[np.int64]],
     precisions: Mapping[int, Precision],
+    stored: Mapping[str, int] | None = None,
 ) -> dict[str, NDArray[np.int64] | None]:
-    """The golden model's results of all steps."""
+    """The golden model's results of all steps; ``stored`` as ``widths`` of `random_operands`."""
     known: dict[str, NDArray[np.int64] | None] = dict(operands)
     for step in program.steps:
         g, widths = step.geometry, precisions[step.slot]
@@ -43,8 +46,8 @@ def expected(
             known[step.result] = None
             continue
         row, column = (
-            np.asarray(known[name]) >> (stored - width)
-            for name, stored, width in zip(
+            np.asarray(known[name]) >> ((stored or {}).get(name, room) - width)
+            for name, room, width in zip(
                 (step.row, step.column), step.stored_bits, bits, strict=True
             )
         )
@@ -69,9 +72,15 @@ def run(
     operands: Mapping[str, NDArray[np.int64]],
     precisions: Mapping[int, Precision],
     order: Order = Order.FETCH_FIRST,
+    stored: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, NDArray[np.int64] | None], RunResult]:
-    """The emulator's results of all steps, and what it counted."""
-    memory = program.pack(operands)
+    """The emulator's results of all steps, and what it counted.
+
+    Memory holds anything before, as that of a machine that has run other programs.
+    """
+    memory = np.random.default_rng(1).integers(0, 256, program.memory_bytes, np.uint8)
+    program.check_operands(operands, stored)
+    program.fill(memory, operands, stored)
     machine = FunctionalMachine(program.parameters, memory, base=program.base_address)
     for slot, precision in precisions.items():
         machine.table[slot] = precision
@@ -88,13 +97,14 @@ def check(
     seed: int = 0,
     orders: Sequence[Order] = (Order.FETCH_FIRST,),
     base: int = 0,
+    stored: Mapping[str, int] | None = None,
 ) -> RunResult:
     """Compile and run ``steps`` on random operands; compare every result."""
     program = compile_program(parameters, steps, base)
-    operands = random_operands(program, np.random.default_rng(seed))
-    wanted = expected(program, operands, precisions)
+    operands = random_operands(program, np.random.default_rng(seed), stored)
+    wanted = expected(program, operands, precisions, stored)
     for order in orders:
-        results, counted = run(program, operands, precisions, order)
+        results, counted = run(program, operands, precisions, order, stored)
         assert set(results) == set(wanted)
         for name, value in wanted.items():
             if value is None:

@@ -7,7 +7,7 @@ import pytest
 
 from fractrain.host.compiler import Geometry, Step, compile_program, residency
 from fractrain.host.compiler.canonical import ways
-from fractrain.host.compiler.compilation import Compilation
+from fractrain.host.compiler.choosing import Choice
 from fractrain.host.compiler.planning import TooLarge, image_groups, raw_format
 from fractrain.host.compiler.slices import pair_count, pairs_of
 from fractrain.hw.contract.commands import Convolve, Format, Pattern, Store
@@ -150,5 +150,5 @@ def compile_every_way(p: Parameters, g: Geometry, monkeypatch: pytest.MonkeyPatc
     for step in three_passes(g, (1, 1, 1)):
         for way in ways(step.pass_, g):
             with monkeypatch.context() as forced:
-                forced.setattr(Compilation, "_form", lambda self, s, w=way: self._keys(s, w))
+                forced.setattr(Choice, "_form", lambda self, s, w=way: self._compiled(s, w))
                 compile_program(p, [step])

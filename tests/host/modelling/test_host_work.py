@@ -1,4 +1,4 @@
-"""The host's work, counted: by hand for a small network, as it is written, and scaled."""
+"""The host's work, counted: by hand for a small network, and as it is written."""
 
 from __future__ import annotations
 
@@ -10,30 +10,37 @@ import pytest
 
 from fractrain.host.compiler import Geometry, Step, compile_program, tensors
 from fractrain.host.compiler.results import TileRegion
+from fractrain.host.graph.choice import Choice, Path, fixed_choices
+from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.options import StepOptions
+from fractrain.host.graph.step import StepGraph, build_step
 from fractrain.host.modelling import host_kinds as kinds
 from fractrain.host.modelling import processor
-from fractrain.host.modelling.host_kinds import KINDS, Kind
+from fractrain.host.modelling.host_kinds import HostWork, Kind
 from fractrain.host.modelling.host_work import (
-    HostWork,
+    STORED_BITS,
     count_host_work,
+    count_operations,
     count_programs,
-    record_step,
+    gates_of,
 )
 from fractrain.host.networks.parameter import Parameter
-from fractrain.host.networks.resnet import ResNet, build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Quantized, StochasticRounding, WeightLevels
 from fractrain.host.training.optimizer import MomentumSgd
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
+from tests.host.modelling.steps import SKIP, resnet8_step
 
 TINY = load_parameters("tiny")
 EIGHT = Precision(8, 8, 8)
 
 
-def network() -> ResNet:
-    return build_network("resnet8", channels=1, classes=2, rng=np.random.default_rng(0))
+def step_on(images: int = 1, **more: Any) -> StepGraph:
+    """A ResNet-8 on images of 8 x 8 pixels."""
+    return resnet8_step((images, 1, 8, 8), StepOptions((EIGHT, SKIP), **more), classes=2)
 
 
 # -- by hand ---------------------------------------------------------------------------------------
@@ -73,7 +80,7 @@ BY_HAND = {
 
 
 def test_a_small_network_by_hand() -> None:
-    work, programs = record_step(network(), (8, 8), 1, [EIGHT] * 3, TINY)
+    work, programs = count_operations(step_on(), fixed_choices([EIGHT] * 3))
     found = {kind.name: count for kind, count in work.elements.items()}
     assert found == {kind.name: count for kind, count in BY_HAND.items()}
     assert sum(programs.values()) == 3 * 9 - 1
@@ -84,8 +91,9 @@ def test_a_small_network_by_hand() -> None:
 def test_gates_add_what_they_look_at() -> None:
     """Inputs pooled, outputs' errors multiplied, and inputs read as top planes of eight."""
     few = Precision(3, 4, 6)
-    work, programs = record_step(network(), (8, 8), 1, [few] * 3, TINY, gates=True)
-    static, _ = record_step(network(), (8, 8), 1, [few] * 3, TINY)
+    step = step_on(stored_bits=STORED_BITS, learns=True)
+    work, programs = count_operations(step, fixed_choices([few] * 3), gates_of(step, [few]))
+    static, _ = count_operations(step_on(), fixed_choices([few] * 3))
     assert work.elements[kinds.POOL_GATES] == work.elements[kinds.ADD_GATES] == INPUTS
     assert work.elements[kinds.INNER_PRODUCTS] == STAGE0 + STAGE1 + STAGE2
     assert work.elements[kinds.TOP_PLANES] == INPUTS
@@ -96,37 +104,43 @@ def test_gates_add_what_they_look_at() -> None:
     shared = 2 * (16 * 64 + 64) + 16 + 1  # the only candidate
     assert work.elements[kinds.GATE_NETWORK] == own + 3 * shared
     assert work.elements[kinds.OPTIMIZER] - static.elements[kinds.OPTIMIZER] == own + shared
-    read = {stored for pass_, geometry, stored in programs if pass_ is Pass.FORWARD}
+    read = {each.stored for each in programs if each.pass_ is Pass.FORWARD}
     assert read == {(8, 8), (8, 4), (3, 4)}
 
 
 def test_skipped_blocks_do_nothing() -> None:
-    blocks = [Precision(0, 0, 0), EIGHT, EIGHT]
-    work, programs = record_step(network(), (8, 8), 1, blocks, TINY)
-    assert work.elements[kinds.NORMALIZE] == OUTPUTS - 2 * STAGE0
-    assert sum(programs.values()) == 3 * 7 - 1
+    """Not even an addition, where only a shortcut is left."""
+    work, programs = count_operations(step_on(), fixed_choices([SKIP, SKIP, EIGHT]))
+    assert work.elements[kinds.NORMALIZE] == OUTPUTS - 2 * STAGE0 - 2 * STAGE1
+    assert work.elements[kinds.ADD] == STAGE2 + STAGE1
+    assert sum(programs.values()) == 3 * 5 - 1
 
 
-# -- of any batch ----------------------------------------------------------------------------------
+def test_ghost_batches_are_calls_of_their_own() -> None:
+    network = build_network("resnet8", channels=1, classes=2, rng=np.random.default_rng(0), group=2)
+    step = build_step(network, (5, 1, 8, 8), StepOptions((EIGHT,)))
+    work, _ = count_operations(step, fixed_choices([EIGHT] * 3))
+    assert work.calls[kinds.NORMALIZE] == work.calls[kinds.NORMALIZE_BACKWARD] == 3 * 9
+    assert work.elements[kinds.NORMALIZE] == 5 * OUTPUTS
 
 
-def test_batches_lie_on_a_line() -> None:
-    """As recorded: five and seven images from two and four."""
-    for images in (5, 7):
-        wanted, programs = record_step(network(), (8, 8), images, [EIGHT] * 3, TINY)
-        count_programs(wanted, programs, TINY)
-        found = count_host_work(network(), (8, 8), images, [EIGHT] * 3, TINY)
-        assert {kind: found.elements[kind] for kind in KINDS} == {
-            kind: wanted.elements[kind] for kind in KINDS
-        }
-        assert found.calls == wanted.calls
+def test_odd_weights_take_sums_of_their_own() -> None:
+    few = Precision(4, 3, 6)
+    step = resnet8_step((1, 1, 8, 8), StepOptions((few,), odd_weights=(3,)))
+    work, programs = count_operations(step, fixed_choices([few] * 3))
+    # forward of the layers whose precision is chosen, and the errors at their inputs
+    outputs = 2 * (STAGE0 + STAGE1 + STAGE2)
+    assert work.elements[kinds.ODD_SUMS] == outputs + INPUTS + STAGE0 + STAGE1 + STAGE2
+    assert sum(programs.values()) == 3 * 9 - 1 + 2 * 6
 
 
 def test_refusals() -> None:
-    with pytest.raises(ParameterError, match="blocks: got 1, allowed: 3 precisions"):
-        count_host_work(network(), (8, 8), 1, [EIGHT], TINY)
-    with pytest.raises(ParameterError, match="batch: got 0"):
-        count_host_work(network(), (8, 8), 0, [EIGHT] * 3, TINY)
+    with pytest.raises(ParameterError, match="choices: got 1, allowed: 3, one for each block"):
+        count_host_work(step_on(), fixed_choices([EIGHT]), TINY)
+    several = step_on(per_sample=True)
+    everywhere = [Choice((Path(EIGHT, 1), Path(SKIP, 0)))] * 3
+    with pytest.raises(ParameterError, match="TakePath.*one that the count of the host's work"):
+        count_host_work(several, everywhere, TINY)
 
 
 # -- to the machine and back -----------------------------------------------------------------------
@@ -140,7 +154,8 @@ def test_programs_are_packed_as_counted(
     """What `Program.pack` turns into planes, and `unpack` reads out of tiles."""
     geometry = Geometry(3, 5, 9, (8, 8), (3, 3), stride, 1)
     work = HostWork()
-    count_programs(work, {(pass_, geometry, (4, 3)): 2}, TINY)
+    convolution = Convolution(pass_, geometry, (4, 3), (4, 3), (False, True))
+    count_programs(work, {convolution: 2}, TINY)
     packed = {"elements": 0, "bits": 0, "sums": 0}
     planes, from_memory = tensors._planes, TileRegion.from_memory
 
@@ -245,6 +260,7 @@ def work_on(e: Elementwise) -> dict[Kind, Callable[[], Any]]:
         kinds.TOP_PLANES: lambda: e.top_planes(Quantized(seen(np.int32), np.float32(1), 8), 3),
         kinds.QUANTIZE_WEIGHTS: lambda: e.quantize_weights(seen(), 8, WeightLevels.MAX),
         kinds.QUANTIZE_ERRORS: lambda: e.quantize_errors(seen(), 6, SeenFractions()),
+        kinds.ODD_SUMS: lambda: 2 * seen(np.int64) - seen(np.int64),
         kinds.DEQUANTIZE: lambda: e.dequantize(seen(np.int64), SCALED, SCALED),
         kinds.POOL_GATES: lambda: e.xp.mean(seen(), axis=(0, 2, 3)),
         kinds.POOL: lambda: e.xp.mean(seen(), axis=(2, 3)),
@@ -255,9 +271,9 @@ def work_on(e: Elementwise) -> dict[Kind, Callable[[], Any]]:
 def step() -> None:
     parameter = Parameter("w", seen())
     optimizer = MomentumSgd([parameter])
-    parameter.gradient, optimizer.velocity = seen(), [seen()]
+    parameter.gradient, optimizer.velocity = seen(), {"w": seen()}
     Seen.log.clear()
-    optimizer.step(0.1)
+    optimizer.update(parameter, 0.1)
     np.sum(parameter.value)  # as the trainer looks whether all are finite
 
 

@@ -1,26 +1,43 @@
 """The whole network: structure, gradients against differences of its own loss, determinism."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
-from fractrain.host.networks.classifier import softmax_cross_entropy
-from fractrain.host.networks.execution import UNQUANTIZED, Execution
+from fractrain.host.accelerator import Accelerator, open_accelerator
+from fractrain.host.arithmetic import IntegerArithmetic
+from fractrain.host.execution import Executor, Run, step_options
+from fractrain.host.execution.loss import softmax_cross_entropy
+from fractrain.host.graph.choice import UNQUANTIZED, Choice, Path
+from fractrain.host.graph.effective_macs import EffectiveMacs
+from fractrain.host.graph.options import StepOptions
+from fractrain.host.graph.step import build_step
+from fractrain.host.networks.network import Network
 from fractrain.host.networks.parameter import Parameter, weights_sha256
-from fractrain.host.networks.resnet import PIXEL_BITS, PIXEL_SCALE, ResNet, build_network
+from fractrain.host.networks.registry import build_network
+from fractrain.host.networks.selection import FixedSelector
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 
+IMAGES = (6, 2, 8, 8)
 
-def network(depth: int = 8) -> ResNet:
+
+def network(depth: int = 8) -> Network:
     return build_network(f"resnet{depth}", channels=2, classes=5, rng=np.random.default_rng(7))
 
 
 @pytest.fixture
+def accelerator() -> Iterator[Accelerator]:
+    with open_accelerator("golden") as opened:
+        yield opened
+
+
+@pytest.fixture
 def batch(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    return rng.integers(0, 256, (6, 2, 8, 8), np.uint8), rng.integers(0, 5, 6)
+    return rng.integers(0, 256, IMAGES, np.uint8), rng.integers(0, 5, 6)
 
 
 def test_order_of_parameters() -> None:
@@ -51,40 +68,56 @@ def test_unknown_models(name: str, rng: np.random.Generator) -> None:
         build_network(name, channels=1, classes=10, rng=rng)
 
 
-def test_shapes_and_types(
-    batch: tuple[np.ndarray, np.ndarray], training: Callable[..., Execution]
-) -> None:
-    net = network()
-    logits = net.forward(batch[0], training(Precision(3, 3, 6)))
+class Trained:
+    """A network that is given steps."""
+
+    def __init__(
+        self, accelerator: Accelerator, precision: Precision, unquantized: Precision = UNQUANTIZED
+    ) -> None:
+        self.network = network()
+        self._accelerator = accelerator
+        self._selector, self._unquantized = FixedSelector(precision), unquantized
+
+    def forward(self, images: np.ndarray, labels: np.ndarray | None, step: int = 0) -> Run:
+        """An evaluation without ``labels``."""
+        arithmetic = IntegerArithmetic(self._accelerator)
+        options = step_options(self._selector, arithmetic, self._unquantized)
+        shape: Any = images.shape
+        graph = build_step(self.network, shape, options, training=labels is not None)
+        self.executor = Executor(graph, self.network, arithmetic, self._selector)
+        given = {"images": images} if labels is None else {"images": images, "labels": labels}
+        return self.executor.forward(given, arithmetic.elementwise.rounding(0, step))
+
+    def step(self, images: np.ndarray, labels: np.ndarray, step: int = 0) -> Run:
+        """Forward and backward."""
+        run = self.forward(images, labels, step)
+        self.executor.backward(run)
+        return run
+
+
+def test_shapes_and_types(batch: tuple[np.ndarray, np.ndarray], accelerator: Accelerator) -> None:
+    trained = Trained(accelerator, Precision(3, 3, 6))
+    logits = trained.step(*batch).logits
     assert (logits.shape, logits.dtype) == ((6, 5), np.float32)
-    _, error = softmax_cross_entropy(np, logits, batch[1])
-    net.backward(error, training(Precision(3, 3, 6)))
-    for parameter in net.parameters():
+    for parameter in trained.network.parameters():
         assert parameter.gradient.shape == parameter.value.shape, parameter.name
         assert (parameter.gradient.dtype, parameter.value.dtype) == (np.float32, np.float32)
         assert np.abs(parameter.gradient).max() > 0, parameter.name
 
 
 def test_gradient_is_the_slope_of_the_loss(
-    batch: tuple[np.ndarray, np.ndarray],
-    training: Callable[..., Execution],
-    rng: np.random.Generator,
+    batch: tuple[np.ndarray, np.ndarray], accelerator: Accelerator, rng: np.random.Generator
 ) -> None:
     """At 16 bits, along the gradient of every parameter and across it."""
     widest = Precision(16, 16, 16)
-    net = network()
+    trained = Trained(accelerator, widest, widest)
     images, labels = batch
 
-    def forward() -> tuple[np.ndarray, Execution]:
-        execution = training(widest, unquantized=widest)
-        return net.forward(images, execution), execution
-
     def loss() -> float:
-        logits = forward()[0].astype(np.float64)
+        logits = trained.forward(images, labels).logits.astype(np.float64)
         return float(softmax_cross_entropy(np, logits, labels)[0])
 
-    logits, execution = forward()
-    net.backward(softmax_cross_entropy(np, logits, labels)[1], execution)
+    trained.step(images, labels)
 
     def slope(parameter: Parameter, direction: np.ndarray) -> float:
         # Shorter steps drown in quantization noise, longer ones cross more kinks of the ReLUs.
@@ -97,7 +130,7 @@ def test_gradient_is_the_slope_of_the_loss(
         return (values[0] - values[1]) / (2 * step)
 
     deviations = []
-    for parameter in net.parameters():
+    for parameter in trained.network.parameters():
         gradient = parameter.gradient.astype(np.float64)
         size = np.linalg.norm(gradient)
         across = rng.normal(size=gradient.shape)
@@ -108,68 +141,60 @@ def test_gradient_is_the_slope_of_the_loss(
     assert np.median(deviations) < 0.01
 
 
-def test_layers_that_stay_unquantized_run_at_eight_bits(
-    batch: tuple[np.ndarray, np.ndarray], training: Callable[..., Execution]
-) -> None:
+def test_layers_that_stay_unquantized_run_at_eight_bits() -> None:
     """First convolution and shortcuts cost the same whatever the precision of the blocks."""
-    images, labels = batch
-    net = network()
 
-    def step(precision: Precision) -> float:
-        execution = training(precision)
-        logits = net.forward(images, execution)
-        net.backward(softmax_cross_entropy(np, logits, labels)[1], execution)
-        return execution.for_training.costs.executed
+    def cost(precision: Precision) -> float:
+        costs, graph = EffectiveMacs(), build_step(network(), IMAGES, StepOptions((precision,)))
+        costs.add_step(graph, [Choice((Path(precision),))] * 3)
+        return costs.executed
 
     first = 6 * 64 * 16 * 2 * 9  # images * pixels * filters * channels * taps
     shortcuts = 6 * 16 * 32 * 16 + 6 * 4 * 64 * 32
     fixed = (2 * first + 3 * shortcuts) * 64 / 1024
-    one, two = step(Precision(1, 1, 1)), step(Precision(2, 2, 2))
+    one, two = cost(Precision(1, 1, 1)), cost(Precision(2, 2, 2))
     # The blocks' share grows by four; the rest is `fixed`.
     assert (4 * one - two) / 3 == pytest.approx(fixed)
     assert UNQUANTIZED == Precision(8, 8, 8)
 
 
 def test_pixels_of_fewer_bits_are_their_top_bits(
-    batch: tuple[np.ndarray, np.ndarray], training: Callable[..., Execution]
+    batch: tuple[np.ndarray, np.ndarray], accelerator: Accelerator
 ) -> None:
-    images, _ = batch
-    few = training(unquantized=Precision(3, 8, 8))
-    net = network()
-    truncated = (images >> 5) << 5
+    images, labels = batch
+    precision = Precision(8, 8, 8)
+    few = Trained(accelerator, precision, unquantized=Precision(3, 8, 8))
+    found = Trained(accelerator, precision).forward((images >> 5) << 5, labels)
+    pixels = few.forward(images, labels)
+    np.testing.assert_allclose(_first(pixels), _first(found), rtol=1e-5, atol=1e-5)
 
-    def first(pixels: np.ndarray, bits: int, execution: Execution) -> np.ndarray:
-        operand = execution.arithmetic.pixels(pixels, bits, PIXEL_BITS, PIXEL_SCALE)
-        return net.first.forward(operand, (8, 8), 6, execution.unquantized, execution)
 
-    np.testing.assert_allclose(
-        first(images, 3, few), first(truncated, 8, training()), rtol=1e-5, atol=1e-5
-    )
+def _first(run: Run) -> np.ndarray:
+    """What the first convolution gave, normalized; its x̂ is kept for the way back."""
+    (saved,) = run.values["first.norm.saved"]
+    return saved[0]
 
 
 def test_evaluation_does_not_depend_on_the_batch(
-    batch: tuple[np.ndarray, np.ndarray],
-    training: Callable[..., Execution],
-    evaluation: Execution,
+    batch: tuple[np.ndarray, np.ndarray], accelerator: Accelerator
 ) -> None:
-    net = network()
-    net.forward(batch[0], training())
-    together = net.forward(batch[0], evaluation)
-    alone = np.concatenate([net.forward(image[None], evaluation) for image in batch[0]])
+    images, labels = batch
+    trained = Trained(accelerator, Precision(16, 16, 16))
+    trained.forward(images, labels)
+    together = trained.forward(images, None).logits
+    alone = np.concatenate([trained.forward(image[None], None).logits for image in images])
     np.testing.assert_array_equal(together, alone)
 
 
 def test_a_step_can_be_repeated_bit_for_bit(
-    batch: tuple[np.ndarray, np.ndarray], training: Callable[..., Execution]
+    batch: tuple[np.ndarray, np.ndarray], accelerator: Accelerator
 ) -> None:
     def fingerprint(step: int) -> str:
-        net = network()
-        execution = training(Precision(4, 4, 6), step)
-        logits = net.forward(batch[0], execution)
-        net.backward(softmax_cross_entropy(np, logits, batch[1])[1], execution)
-        for parameter in net.parameters():
+        trained = Trained(accelerator, Precision(4, 4, 6))
+        trained.step(*batch, step)
+        for parameter in trained.network.parameters():
             parameter.value = parameter.value - parameter.gradient
-        return weights_sha256(net.parameters())
+        return weights_sha256(trained.network.parameters())
 
     assert fingerprint(0) == fingerprint(0)
     assert fingerprint(0) != fingerprint(1)  # other fractions round the errors

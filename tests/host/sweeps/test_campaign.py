@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.sweeps.campaign import Campaign, only_one
 from fractrain.host.sweeps.job import Job, Outcome, last_line, steps_in
 from fractrain.host.sweeps.points import Point, Resolved
-from fractrain.host.training.stopping import Stopped, StopSignals
 from fractrain.hw.contract.errors import DataError, FractrainError
 
 POINTS = [

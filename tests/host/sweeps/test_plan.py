@@ -62,7 +62,7 @@ def test_repeats_count_up_from_the_seed() -> None:
     [
         ("{}", "grid, points, seeds in s.yaml: got None, allowed: at least one of them"),
         ("{base: {alpha: 1}}", "at least one of them; add grid:"),
-        ("{runs: 1}", "field in s.yaml: got 'runs', allowed: base, grid, points, seeds, repeats"),
+        ("{runs: 1}", "unknown key: got 'runs', allowed: base, grid, points, seeds, repeats"),
         ("{base: [1]}", "base in s.yaml: got [1], allowed: option: value"),
         ("{grid: {}}", "grid in s.yaml: got {}, allowed: option: [values]"),
         ("{grid: []}", "grid in s.yaml: got [], allowed: option: [values]"),

@@ -25,9 +25,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fractrain.host.cli import train
 from fractrain.host.cli.main import main as fractrain
 from fractrain.host.datasets import load_dataset
+from fractrain.host.runs import running
 from fractrain.host.training.checkpoint import UnusableError, decode
 from fractrain.host.training.run_record import fingerprint
 
@@ -66,7 +66,7 @@ def main() -> None:
     # What every process would load by itself, before its first step; and no report behind the last.
     importlib.import_module("fractrain.host.backends.golden")
     load_dataset("digits")
-    train._report = lambda folder: None
+    running._report = lambda folder: None
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         while tally.kills < args.kills:

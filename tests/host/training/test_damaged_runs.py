@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fractrain.host.training.checkpoint import Checkpoint, Checkpoints
-from fractrain.host.training.meter import Meter
+from fractrain.host.training.meter import NoMeter
 from fractrain.hw.contract.errors import DataError
 from tests.host.training.test_run import Power, Watching, files, lines, part
 
@@ -125,7 +125,7 @@ def test_a_meter_keeps_what_it_wrote_before_each_checkpoint_and_is_told_of_a_res
 
     monkeypatch.setattr(Checkpoints, "save", saving)
     for name in ("sync", "resume", "start"):
-        monkeypatch.setattr(Meter, name, lambda self, *_, name=name: calls.append(name))
+        monkeypatch.setattr(NoMeter, name, lambda self, *_, name=name: calls.append(name))
     shutil.copytree(cut_off, tmp_path, symlinks=True, dirs_exist_ok=True)
     with pytest.raises(Power):
         part(tmp_path, watching=Watching(4), resume=True)

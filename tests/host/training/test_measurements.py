@@ -15,10 +15,10 @@ from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.compiler import Program, Results
 from fractrain.host.counters import Counters
 from fractrain.host.machine_work import ProgramRun, program_work
+from fractrain.host.process.stopping import StopSignals
 from fractrain.host.training.run import Run
 from fractrain.host.training.run_directory import RunDirectory
 from fractrain.host.training.run_record import describe
-from fractrain.host.training.stopping import StopSignals
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.errors import DataError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_parameters

@@ -11,9 +11,9 @@ def test_two_steps_by_hand() -> None:
     parameter = Parameter("p", np.array([1.0], np.float32))
     optimizer = MomentumSgd([parameter], momentum=0.5, weight_decay=0.25)
     parameter.gradient = np.array([0.75], np.float32)
-    optimizer.step(0.5)  # v = 0.75 + 0.25 * 1 = 1
+    optimizer.update(parameter, 0.5)  # v = 0.75 + 0.25 * 1 = 1
     assert parameter.value.tolist() == [0.5]
-    optimizer.step(0.5)  # v = 0.5 * 1 + 0.75 + 0.25 * 0.5 = 1.375
+    optimizer.update(parameter, 0.5)  # v = 0.5 * 1 + 0.75 + 0.25 * 0.5 = 1.375
     assert parameter.value.tolist() == [0.5 - 0.6875]
     assert parameter.value.dtype == np.float32
 
@@ -23,9 +23,11 @@ def test_what_was_skipped_has_no_gradient() -> None:
     skipped, zero = (Parameter(name, np.array([1.0], np.float32)) for name in "sz")
     optimizer = MomentumSgd([skipped, zero], momentum=0.5, weight_decay=0.25)
     skipped.gradient = zero.gradient = np.array([0.75], np.float32)
-    optimizer.step(0.5)
+    for each in (skipped, zero):
+        optimizer.update(each, 0.5)
     skipped.gradient, zero.gradient = None, np.array([0.0], np.float32)
-    optimizer.step(0.5)  # v = 0.5 * 1 + 0.25 * 0.5 = 0.625
+    for each in (skipped, zero):
+        optimizer.update(each, 0.5)  # v = 0.5 * 1 + 0.25 * 0.5 = 0.625
     assert skipped.value.tolist() == zero.value.tolist() == [0.5 - 0.3125]
 
 

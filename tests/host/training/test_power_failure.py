@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from fractrain.host import atomic_files
-from fractrain.host.training import checkpoint, journal, run, run_directory
+from fractrain.host.files import atomic as atomic_files
+from fractrain.host.files import journal
+from fractrain.host.files.journal import Journal
+from fractrain.host.training import checkpoint, run, run_directory
 from fractrain.host.training.checkpoint import Checkpoint, Checkpoints
-from fractrain.host.training.journal import Journal
 from fractrain.host.training.run import Cadence, Run
 from fractrain.host.training.run_record import fingerprint
 from tests.host.training.forgetful_disk import ForgetfulDisk

@@ -12,13 +12,14 @@ import pytest
 
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.backends.golden import GoldenAccelerator
-from fractrain.host.networks.selection import Choice
+from fractrain.host.graph.choice import Choice
+from fractrain.host.graph.step import StepGraph
+from fractrain.host.methods.recipe import make_recipe
+from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.training import run as module
-from fractrain.host.training.recipe import Recipe
 from fractrain.host.training.run import Cadence, Run
 from fractrain.host.training.run_directory import RunDirectory
 from fractrain.host.training.run_record import describe
-from fractrain.host.training.stopping import Stopped, StopSignals
 from fractrain.host.training.trainer import (
     CostModel,
     DivergenceError,
@@ -28,17 +29,17 @@ from fractrain.host.training.trainer import (
 )
 from fractrain.hw.contract.errors import DataError
 from fractrain.hw.contract.precision import Precision
-from tests.host.training.test_trainer import GATED, PLAN, STATIC, trainer_of
+from tests.host.training.test_trainer import GATED, PLAN, STATIC, gated, trainer_of
 
 CADENCE = Cadence(checkpoint_every=2, evaluate_every=3, test_images=10)
 
 RECIPES = {
     "static": (STATIC, "hardware"),
-    "fw8bw8": (Recipe("static", precision=Precision(8, 8, 8)), "hardware"),
-    "pfq": (Recipe("pfq", interval=1, epsilon=1e9), "hardware"),
-    "dfq": (replace(GATED, method="dfq"), "hardware"),
+    "fw8bw8": (make_recipe("static", precision=Precision(8, 8, 8)), "hardware"),
+    "pfq": (make_recipe("pfq", interval=1, epsilon=1e9), "hardware"),
+    "dfq": (make_recipe("dfq", candidates=((0, 0), (3, 6), (6, 8))), "hardware"),
     "fractrain": (GATED, "hardware"),
-    "published": (replace(GATED, candidates=((3, 6), (6, 8))), "reference"),
+    "published": (gated(candidates=((3, 6), (6, 8))), "reference"),
 }
 
 
@@ -242,7 +243,9 @@ def test_modelled_costs_go_on(tmp_path: Path) -> None:
     class Model:
         machine, clock_hz = "board", 1e8
 
-        def __call__(self, choices: Sequence[Choice]) -> tuple[MachineCost, MachineCost]:
+        def __call__(
+            self, step: StepGraph, choices: Sequence[Choice]
+        ) -> tuple[MachineCost, MachineCost]:
             bits = sum(choice.bits(8)[0] for choice in choices)
             return MachineCost(100 * bits, bits / 3, bits / 7), MachineCost(2400, 8.0, 24 / 7)
 
@@ -286,13 +289,13 @@ def test_another_distance_of_evaluations_from_now_on(tmp_path: Path) -> None:
 def test_counters_are_of_all_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that counts: as many cycles as without an interruption."""
 
-    forward = GoldenAccelerator._forward
+    convolve = GoldenAccelerator._convolve
 
     def counting(self: GoldenAccelerator, *args: Any) -> Any:
         self._counters = replace(self._counters, cycles=self._counters.cycles + 1)
-        return forward(self, *args)
+        return convolve(self, *args)
 
-    monkeypatch.setattr(GoldenAccelerator, "_forward", counting)
+    monkeypatch.setattr(GoldenAccelerator, "_convolve", counting)
     whole = part(tmp_path / "whole")
     assert whole["counters"]["cycles"] > 7
     with pytest.raises(Power):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.datasets.dataset import Dataset
+from fractrain.host.graph.step import build_outline
+from fractrain.host.methods.method import Task
+from fractrain.host.methods.recipe import Recipe, make_recipe
 from fractrain.host.networks.parameter import weights_sha256
-from fractrain.host.networks.resnet import build_network
+from fractrain.host.networks.registry import build_network
 from fractrain.host.real_convolutions import RealConvolutions
-from fractrain.host.training.recipe import Recipe
 from fractrain.host.training.summary import summarize
 from fractrain.host.training.trainer import DivergenceError, Plan, StepReport, Trainer, TrainerState
 from fractrain.hw.contract.errors import ParameterError
@@ -45,8 +48,16 @@ def stripes() -> Dataset:
     return Dataset("stripes", 2, images[:40], labels[:40], images[40:], labels[40:])
 
 
-STATIC = Recipe("static", precision=Precision(4, 4, 6))
-GATED = Recipe("fractrain", interval=1, epsilon=1e9, candidates=((0, 0), (3, 6), (6, 8)))
+STATIC = make_recipe("static", precision=Precision(4, 4, 6))
+
+
+def gated(**options: Any) -> Recipe:
+    """FracTrain whose stages follow each other quickly."""
+    usual = {"interval": 1, "epsilon": 1e9, "candidates": ((0, 0), (3, 6), (6, 8))}
+    return make_recipe("fractrain", **usual | options)
+
+
+GATED = gated()
 
 
 def trainer_of(
@@ -60,12 +71,15 @@ def trainer_of(
         rng=np.random.default_rng(plan.seed),
         group=plan.bn_group,
     )
+    outline = build_outline(network, (1, 8, 8))
     method = recipe.build(
-        steps_per_epoch=dataset.steps_per_epoch(plan.batch),
-        widths=[block.channels for block in network.blocks],
-        macs=network.block_macs((8, 8)),
-        per_sample=mode == "reference",
-        rng=np.random.default_rng(1),
+        Task(
+            steps_per_epoch=dataset.steps_per_epoch(plan.batch),
+            widths=[block.channels for block in outline.blocks],
+            macs=[outline.block_macs(block.number) for block in outline.blocks],
+            per_sample=mode == "reference",
+            rng=np.random.default_rng(1),
+        )
     )
     arithmetic: Arithmetic = IntegerArithmetic(accelerator)
     if mode == "reference":
@@ -89,8 +103,8 @@ def train(
 @pytest.mark.parametrize(
     "recipe",
     [
-        Recipe("pfq", schedule_forward=(0, 4), schedule_backward=(0, 8)),
-        replace(GATED, candidates=((0, 0), (3, 6)), targets=(0.1, 3.0)),
+        make_recipe("pfq", schedule_forward=(0, 4), schedule_backward=(0, 8)),
+        gated(candidates=((0, 0), (3, 6)), targets=(0.1, 3.0)),
     ],
     ids=["all blocks", "by gates"],
 )
@@ -102,7 +116,7 @@ def test_blocks_are_skipped_while_training(recipe: Recipe) -> None:
     weights, earlier = (
         {each.name: each.value for each in one.network.parameters()} for one in (trainer, before)
     )
-    name = trainer.network.blocks[0].first.convolution.weight.name
+    name = "stage0.block0.first.weight"
     ratio = weights[name] / earlier[name]
     assert np.ptp(ratio) < 1e-6 and 0.999 < ratio.mean() < 1
     assert np.ptp(weights["first.weight"] / earlier["first.weight"]) > 1e-3
@@ -158,7 +172,7 @@ def test_epochs_end_where_the_images_do() -> None:
 
 
 def test_stages_change_what_is_executed() -> None:
-    recipe = Recipe("pfq", schedule_forward=(2, 8), schedule_backward=(4, 8), epsilon=1e9)
+    recipe = make_recipe("pfq", schedule_forward=(2, 8), schedule_backward=(4, 8), epsilon=1e9)
     trainer, reports = train(replace(PLAN, steps=27), recipe)
     assert {bits for report in reports[:25] for bits in report.bits} == {(2, 2, 4)}
     assert {bits for report in reports[25:] for bits in report.bits} == {(8, 8, 8)}
@@ -214,8 +228,8 @@ def test_ghost_batches_change_what_is_learned() -> None:
     "recipe",
     [
         STATIC,
-        Recipe("pfq", interval=1, epsilon=1e9),
-        Recipe("dfq", candidates=((0, 0), (3, 6), (6, 8))),
+        make_recipe("pfq", interval=1, epsilon=1e9),
+        make_recipe("dfq", candidates=((0, 0), (3, 6), (6, 8))),
         GATED,
     ],
     ids=lambda recipe: recipe.method,
@@ -251,7 +265,7 @@ def test_a_state_of_something_else_is_refused() -> None:
 
 
 def test_fw8bw8_saves_nothing() -> None:
-    trainer, _ = train(recipe=Recipe("static", precision=Precision(8, 8, 8)))
+    trainer, _ = train(recipe=make_recipe("static", precision=Precision(8, 8, 8)))
     assert trainer.costs.executed == trainer.costs.baseline > 0
     assert trainer.costs.saving == 0
 
@@ -264,9 +278,9 @@ def test_divergence_is_an_error_that_helps() -> None:
 @pytest.mark.parametrize(
     "recipe",
     [
-        Recipe("pfq"),
-        Recipe("static", precision=Precision(2, 2, 2)),
-        Recipe("dfq", candidates=((3, 6), (4, 6))),
+        make_recipe("pfq"),
+        make_recipe("static", precision=Precision(2, 2, 2)),
+        make_recipe("dfq", candidates=((3, 6), (4, 6))),
     ],
     ids=["schedule", "first convolution", "stored activations"],
 )

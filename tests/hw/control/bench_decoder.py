@@ -275,16 +275,24 @@ async def table_written_while_the_stage_is_full(bench: Bench, opcode: int) -> No
 
 @testbench(cycle_limit=2_000)
 async def rate(bench: Bench) -> None:
+    """A command in every so many cycles, each as late as all others."""
     driver = Driver(bench)
     await driver.set_table()
     words = [good_command(bench.random, driver.parameters, Opcode.PATTERN) for _ in range(50)]
     await driver.start(1000)
     driver.source.send(*words)
-    await driver.source.drained()
-    before = driver.source.transferred
-    driver.source.send(*words)
-    await bench.cycles(81)
-    assert driver.source.transferred - before >= 20
+    interval, latency = bench.parameters["interval"], bench.parameters["latency"]
+    streams = ("commands", f"tasks__{OWNER[Opcode.PATTERN].value}")
+    handed: dict[str, list[int]] = {stream: [] for stream in streams}
+    for cycle in range(interval * (len(words) + 1) + latency):
+        await RisingEdge(bench.dut.clk)
+        for stream, cycles in handed.items():
+            valid, ready = (getattr(bench.dut, f"{stream}__{each}") for each in ("valid", "ready"))
+            if int(valid.value) and int(ready.value):
+                cycles.append(cycle)
+    came, left = handed.values()
+    assert came == [came[0] + interval * number for number in range(len(words))]
+    assert left == [cycle + latency for cycle in came]
 
 
 @testbench(cycle_limit=2_000)

@@ -148,27 +148,25 @@ async def planes_at_full_rate(bench: Bench, bits: int) -> None:
     """A tile takes as many cycles as it has beats or planes, whichever are more."""
     parameters, rng, machine = setup(bench)
     store = Store(**BASE, format=Format.PLANES, bits=bits, tiles_x=20, digit_stride=1, shift=20)
-    jobs = [job_of(rng, parameters, store)]
-    begin = machine.cycle
-    machine.start(jobs[0])
-    await machine.finish(1)
-    machine.check(jobs)
+    await machine.run_at_once(job_of(rng, parameters, store))
     blocks = parameters.digits(bits) * parameters.array.spatial_bits
-    per_tile = max(parameters.beats_per_tile, blocks)
-    assert machine.cycle - begin <= 20 * per_tile + blocks + 50
+    interval = max(parameters.beats_per_tile, blocks)
+    last_beat = machine.beat_cycles[parameters.beats_per_tile - 1]
+    first = last_beat + bench.parameters["planes_latency"]
+    assert machine.block_cycles == [
+        first + interval * tile + block for tile in range(20) for block in range(blocks)
+    ]
 
 
 @testbench(cycle_limit=5_000)
 @cocotb.parametrize(format_=["RAW32", "RAW48"])
 async def raw_at_full_rate(bench: Bench, format_: str) -> None:
+    """A block in every cycle."""
     parameters, rng, machine = setup(bench)
     store = Store(**BASE, format=Format[format_], tiles_x=10)
-    jobs = [job_of(rng, parameters, store)]
-    begin = machine.cycle
-    machine.start(jobs[0])
-    await machine.finish(1)
-    machine.check(jobs)
-    assert machine.cycle - begin <= len(machine.reference.blocks) + 50
+    await machine.run_at_once(job_of(rng, parameters, store))
+    first = machine.beat_cycles[0] + bench.parameters["raw_latency"]
+    assert machine.block_cycles == list(range(first, first + len(machine.reference.blocks)))
 
 
 @testbench(cycle_limit=5_000)
@@ -176,12 +174,12 @@ async def skipped_stores_retire_at_once(bench: Bench) -> None:
     parameters, rng, machine = setup(bench)
     store = Store(**BASE, format=Format.PLANES, bits=4, tiles_x=30, images=9, signal=3)
     jobs = [Job(store, np.zeros((0,)), [], skip=True) for _ in range(20)]
-    begin = machine.cycle
     for job in jobs:
         machine.start(job)
     await machine.finish(len(jobs))
     machine.check(jobs)
-    assert machine.cycle - begin <= 2 * len(jobs) + 20
+    first, interval = machine.ended_cycles[0], bench.parameters["task_interval"]
+    assert machine.ended_cycles == [first + interval * number for number in range(len(jobs))]
 
 
 @testbench(cycle_limit=5_000)

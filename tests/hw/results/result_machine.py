@@ -73,6 +73,8 @@ class ResultMachine:
         self.fault: tuple[int, int] | None = None
         self.port_cycles: list[int] = []
         self.beat_cycles: list[int] = []
+        self.block_cycles: list[int] = []
+        self.ended_cycles: list[int] = []
         self.sent_tags: list[int] = []
         self.cycle = 0
         self._answers: deque[int] = deque()
@@ -99,6 +101,12 @@ class ResultMachine:
         while not int(self.dut.idle.value):
             await RisingEdge(self.dut.clk)
 
+    async def run_at_once(self, job: Job) -> None:
+        """Alone, from start to end, and check it."""
+        self.start(job)
+        await self.finish(1)
+        self.check([job])
+
     async def _array(self) -> None:
         dut, beats = self.dut, self.parameters.beats_per_tile
         width = self.parameters.results_per_beat * SUM_BITS
@@ -110,9 +118,11 @@ class ResultMachine:
             if int(dut.port__valid.value) and int(dut.port__ready.value):
                 self.port_cycles.append(self.cycle)
             if int(dut.blocks_sent.value):
+                self.block_cycles.append(self.cycle)
                 self.sent_tags.append(int(dut.tag.value))
             if int(dut.ended.value):
                 self.ended.append(int(dut.signal.value))
+                self.ended_cycles.append(self.cycle)
                 self.acknowledged_at_end.append(self.acknowledged)
             if int(dut.fault.value):
                 self.fault = int(dut.fault.value), int(dut.index.value)

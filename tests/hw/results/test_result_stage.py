@@ -21,6 +21,9 @@ def run(testcase: str, stores: int = 24, **changes: object) -> None:
             "machine": parameters.to_mapping(),
             "stores": stores,
             "latency": stage.latency_cycles,
+            "raw_latency": stage.raw_latency_cycles,
+            "planes_latency": stage.planes_latency_cycles,
+            "task_interval": stage.task_interval_cycles,
         },
         testcase=testcase,
     )

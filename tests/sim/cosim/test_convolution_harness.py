@@ -15,23 +15,17 @@ from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.hw.contract.registers import STATUS, TABLE_BASE, encode_precision
 from fractrain.sim.cosim.compile import Design
-from fractrain.sim.cosim.convolution import ConvolutionSimulation
 from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion, Response
 from fractrain.sim.cosim.stalls import BusStalls, Stall
 from fractrain.sim.memory_model import MemoryModel
-from tests.sim.cosim.convolution_stand_in import (
-    FLAW,
-    GRANULE,
-    ConvolutionStandIn,
-    Flaw,
-    Mode,
-    program,
-)
+from tests.sim.cosim.convolution_stand_in import FLAW, ConvolutionStandIn, program
+from tests.sim.cosim.driven_simulation import DrivenSimulation
+from tests.sim.cosim.stand_in_mover import GRANULE, Flaw, Mode
 
 TINY = load_parameters("tiny")
 MEMORY_BYTES = 1 << 16
 LIMIT = 20_000
-DDR = MemoryModel.ddr(200)
+DDR = MemoryModel.ddr(TINY)
 STALLS = {
     "never": BusStalls(),
     "half": BusStalls.everywhere(0.5),
@@ -51,8 +45,8 @@ def stand_in(parameters: Parameters) -> Design:
     return Design("stand_in", emit(ConvolutionStandIn(parameters), "stand_in"))
 
 
-def simulation(parameters: Parameters = TINY, **options: object) -> ConvolutionSimulation:
-    machine = ConvolutionSimulation(
+def simulation(parameters: Parameters = TINY, **options: object) -> DrivenSimulation:
+    machine = DrivenSimulation(
         parameters,
         design=stand_in(parameters),
         **{"memory_bytes": MEMORY_BYTES, **options},  # type: ignore[arg-type]
@@ -156,11 +150,11 @@ def test_a_program_that_is_advanced_in_steps_is_the_same() -> None:
     with simulation() as machine:
         before = machine.memory.copy()
         whole = machine.run(0, program(Mode.COPY, 20), cycle_limit=LIMIT, collect_port=20)
-        machine.start(0, program(Mode.COPY, 20), collect_port=20)
+        running = machine.start(0, program(Mode.COPY, 20), cycle_limit=LIMIT, collect_port=20)
         steps = 0
         while not machine.advance(7):
             steps += 1
-        result = machine.finish(cycle_limit=LIMIT)
+        result = machine.finish(running)
         assert steps == (whole.cycles - 1) // 7
         assert result.cycles == whole.cycles
         assert np.array_equal(result.port, whole.port)
@@ -194,7 +188,7 @@ def test_registers_keep_what_is_written() -> None:
                 machine.write_register(address, address * 4_000_037 % 2**32)
             for address in (30, 500, 1023):
                 assert machine.read_register(address) == address * 4_000_037 % 2**32
-        machine.write_precision(3, Precision(4, 5, 6))
+        machine.driver.table.write(3, Precision(4, 5, 6))
         assert machine.read_register(TABLE_BASE + 3) == encode_precision(Precision(4, 5, 6))
 
 
@@ -218,7 +212,6 @@ def test_error_answers_become_faults_and_a_reset_mends_them(
         if writes:
             assert np.array_equal(machine.memory[at & ~7 : (at & ~7) + 8], before[at & ~7 :][:8])
         machine.inject(BusFaults())
-        machine.soft_reset()
         machine.run(0, program(Mode.COPY, 16), cycle_limit=LIMIT, collect_port=16)
         assert np.array_equal(machine.memory, copied(machine.memory, 0, 16))
 
@@ -229,10 +222,10 @@ def test_a_stuck_bus_is_the_cycle_limit_until_it_is_told(requests: bool) -> None
         machine.inject(BusFaults(stuck_from=150, stuck_requests=requests))
         with pytest.raises(MachineError, match=r"no end within 5000 .* [1-9]\d* bytes read"):
             machine.run(0, program(Mode.COPY, 200), cycle_limit=5_000, collect_port=None)
-        with pytest.raises(MachineError, match="not idle within 500 cycles after a reset"):
-            machine.soft_reset(cycle_limit=500)
+        with pytest.raises(MachineError, match="is not idle .* only a reset of the simulation"):
+            machine.run(0, program(Mode.COPY, 1), cycle_limit=LIMIT, collect_port=1)
         machine.inject(BusFaults())
-        machine.soft_reset()
+        machine.driver.stop()
         result = machine.run(0, program(Mode.COPY, 200), cycle_limit=5_000, collect_port=None)
         machine.inject(BusFaults(stuck_from=0, stuck_until=1_000, stuck_requests=requests))
         late = machine.run(0, program(Mode.COPY, 200), cycle_limit=5_000, collect_port=None)
@@ -277,7 +270,7 @@ def test_broken_rules_are_caught(flaw: Flaw, message: str) -> None:
         with pytest.raises(MachineError, match=rf"cycle \d+: {message}"):
             run()
         with pytest.raises(MachineError, match=message):  # it stays so until the reset
-            machine.read_register(STATUS)
+            machine.read_register(STATUS.address)
         machine.reset()
         run()
 
@@ -323,7 +316,7 @@ def test_wrong_arguments_are_refused() -> None:
         with pytest.raises(ParameterError, match="register value"):
             machine.write_register(0, -1)
         with pytest.raises(ParameterError, match="slot"):
-            machine.write_precision(TINY.precision.slots, Precision(1, 1, 1))
+            machine.driver.table.write(TINY.precision.slots, Precision(1, 1, 1))
     with pytest.raises(ParameterError, match="regions"):
         BusFaults((ErrorRegion(0, 0),) * 9)
     with pytest.raises(MachineError, match="closed"):
@@ -332,7 +325,7 @@ def test_wrong_arguments_are_refused() -> None:
 
 def test_a_design_with_other_ports_is_refused() -> None:
     with pytest.raises(ParameterError, match="hp2__"):
-        ConvolutionSimulation(with_ports(3), design=stand_in(TINY))
+        DrivenSimulation(with_ports(3), design=stand_in(TINY))
 
 
 def test_a_long_run_says_how_far_it_is_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ import pywellen
 from fractrain.hw.contract.errors import MissingToolError, ParameterError
 from fractrain.sim.cosim import waveform
 from fractrain.sim.cosim.waveform import Form, Waveform, with_useful_signals
-from tests.sim.cosim.convolution_stand_in import Mode, program
+from tests.sim.cosim.convolution_stand_in import program
+from tests.sim.cosim.stand_in_mover import Mode
 from tests.sim.cosim.test_convolution_harness import LIMIT, simulation
 
 TOP = "TOP.stand_in_behind_registers"

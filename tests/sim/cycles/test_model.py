@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fractrain.host.backends.cosim import CosimAccelerator
-from fractrain.host.cli.simulate_run import measure
+from fractrain.host.simulation.measuring import STALLS, measure
 from fractrain.host.simulation.programs import ResultForm, make_job
 from fractrain.host.simulation.step import TrainingStep, record_training_step
 from fractrain.hw.contract.parameters import load_parameters
@@ -14,8 +14,7 @@ from fractrain.hw.contract.precision import Precision
 from fractrain.sim.memory_model import MemoryModel
 
 PARAMETERS = load_parameters("tiny")
-MODELS = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(PARAMETERS.clock_mhz)}
-STALLS = ("operand", "result", "memory", "token")
+MODELS = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(PARAMETERS)}
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -41,8 +40,8 @@ def test_whole_steps(
     """Two residual blocks, all passes, within 1 % of all cycles; busy cycles and bytes exact."""
     accelerator, model = machine
     training = record(precision)
-    job = make_job(PARAMETERS, training, training.calls, form)
-    measured = measure(accelerator, job, training, model)
+    job = make_job(PARAMETERS, training, training.convolutions, form)
+    measured = measure(accelerator, job, training.table, model)
     found, predicted = measured.counters, measured.predicted
     assert predicted.total("BUSY") == found.busy_cycles
     assert predicted.total("BYTES_READ") == found.bytes_in
@@ -59,8 +58,8 @@ def test_a_skipped_step_costs_next_to_nothing(
 ) -> None:
     accelerator, model = machine
     training = record("4,4,6")
-    job = make_job(PARAMETERS, training, training.calls, ResultForm.RAW)
-    skipped = {slot: Precision(0, 0, 0) for slot in range(len(training.precisions))}
+    job = make_job(PARAMETERS, training, training.convolutions, ResultForm.RAW)
+    skipped = {slot: Precision(0, 0, 0) for slot in training.table}
     before = accelerator.counters
     accelerator.run(job.program, job.operands, skipped)
     cost = accelerator.counters - before

@@ -8,7 +8,7 @@ import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fractrain.host.shapes import output_size
+from fractrain.host.graph.geometry import output_size
 from fractrain.hw.contract.precision import value_range
 from fractrain.sim import golden
 from fractrain.sim.golden import definition, unfolding

@@ -45,7 +45,7 @@ def _example() -> Path:
     with (
         contextlib.chdir(folder.name),
         contextlib.redirect_stdout(io.StringIO()),
-        mock.patch("fractrain.host.cli.train._report", lambda folder: None),
+        mock.patch("fractrain.host.runs.running._report", lambda folder: None),
     ):
         assert main(arguments) == 0
     return Path(folder.name)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from fractrain.host.training.recipe import OF_METHODS
+from fractrain.host.methods.registry import METHODS, methods_that_read
 from tests.wrong_inputs.wrong_input import WrongInput
 
 VALUES = {
@@ -37,8 +37,8 @@ OTHERS = (
     ("overwrite what", "train --overwrite", "--overwrite: .*together with --name"),
     ("programs of no machine", "train --log-programs", "cosim or board"),
     ("cuda on golden", "train --device cuda", "--device: got 'cuda', allowed: none with"),
-    ("cuda on a board", "train --backend board --device cuda", "zc706 or simulated with"),
-    ("board on torch", "train --backend torch --device zc706", "cpu or cuda with --backend torch"),
+    ("cuda on a board", "train --backend board --device cuda", "local or simulated with"),
+    ("board on torch", "train --backend torch --device local", "cpu or cuda with --backend torch"),
     ("levels in reference", "train --mode reference --weight-levels odd", "--mode hardware only"),
     ("range in hardware", "train --published-range", "--mode reference only"),
     ("late in reference", "train --mode reference --decide late", "--decide: got 'late'"),
@@ -74,8 +74,8 @@ OTHERS = (
 
 
 def wrong_inputs() -> Iterator[WrongInput]:
-    for (name, value), (method, read) in itertools.product(VALUES.items(), OF_METHODS.items()):
-        if name in read:
+    for (name, value), method in itertools.product(VALUES.items(), METHODS.names):
+        if method in methods_that_read(name):
             continue
         option = f"--{name.replace('_', '-')}"
         says = rf"{option}: got .*allowed: with --method [a-z ]+ only"
@@ -91,7 +91,7 @@ def wrong_inputs() -> Iterator[WrongInput]:
         yield WrongInput(f"falling-{name}-{value}", arguments, says)
     for label, line, says in OTHERS:
         yield WrongInput(label, line.split(), says)
-    for method in OF_METHODS:
+    for method in METHODS.names:
 
         def prepare(folder: Path, method: str = method) -> None:
             (folder / "r.yaml").write_text(f"method: {method}\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fractrain.host.training.recipe import OF_METHODS
+from fractrain.host.methods.registry import methods_that_read
 from tests.wrong_inputs.wrong_input import WrongInput
 
 NUMBERS = ("epsilon", "alpha", "target", "beta", "dead_band")
@@ -49,16 +49,17 @@ def wrong_inputs() -> Iterator[WrongInput]:
     ):
         for field in fields:
             for text in texts:
-                yield _recipe(f"{field}-{text}", f"{field}: {text}", field, f"{field} in r.yaml: g")
+                says = rf"{field}: got .*\({field} in r.yaml\)"
+                yield _recipe(f"{field}-{text}", f"{field}: {text}", field, says)
     for number, text in enumerate(AMBIGUOUS):
         field = (*NUMBERS, *WHOLE_NUMBERS)[number % 7]
         says = rf"{field}: got '{text}', allowed: .*\(line 2 of r.yaml\)"
         yield _recipe(f"{field}-{text}", f"# a recipe\n{field}: {text}", field, says)
     for wrong, meant in (("epsilom", "epsilon"), ("weight-bits", "weight_bits"), ("Beta", "beta")):
-        says = f"field in r.yaml: got '{wrong}', allowed: method, .*did you mean {meant}"
+        says = f"unknown key: got '{wrong}', allowed: method, .*r.yaml.*did you mean {meant}"
         yield _recipe(f"field {wrong}", f"{wrong}: 1", "epsilon", says)
     yield _recipe("twice", "beta: 1\nalpha: 0.5\nbeta: 2", "beta", "line 1 has it already .line 3")
-    yield _recipe("method", "method: sgd", "beta", "method in r.yaml: got 'sgd', allowed: static,")
+    yield _recipe("method", "method: sgd", "beta", "method: got 'sgd', allowed: static,")
     for number, (method, text, says) in enumerate(CONTRADICTIONS):
         yield _recipe(f"contradiction {number}", text, "", f"{says}.*r.yaml is the recipe", method)
 
@@ -69,6 +70,6 @@ def _recipe(name: str, text: str, field: str, says: str, method: str = "") -> Wr
     def prepare(folder: Path) -> None:
         (folder / "r.yaml").write_text(text + "\n", encoding="utf-8")
 
-    method = method or next(each for each, read in OF_METHODS.items() if field in read)
+    method = method or methods_that_read(field)[0]
     arguments = ["train", "--method", method, "--recipe", "r.yaml"]
     return WrongInput(name, arguments, says, prepare=prepare)

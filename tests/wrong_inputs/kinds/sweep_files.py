@@ -33,7 +33,7 @@ METHODS = {
 }
 FILES = (
     ("no runs", "base: {steps: 1}", "grid, points, seeds in s.yaml: got None"),
-    ("field", "bases: {steps: 1}", "field in s.yaml: got 'bases'.*did you mean base"),
+    ("field", "bases: {steps: 1}", "unknown key: got 'bases'.*s.yaml.*did you mean base"),
     ("base", "base: [1]", "base in s.yaml: got .1., allowed: option: value"),
     ("grid value", "grid: {lr: 0.1}", "lr of grid in s.yaml: got 0.1, allowed: a list"),
     ("grid empty", "grid: {lr: []}", "lr of grid in s.yaml: got"),

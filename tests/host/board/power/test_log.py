@@ -13,11 +13,11 @@ import pytest
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.board.power.log import PowerLog
 from fractrain.host.board.power.sampler import PowerSampler
+from fractrain.host.process.stopping import StopSignals
 from fractrain.host.training.meter import Meter
 from fractrain.host.training.run import Cadence, Run
 from fractrain.host.training.run_directory import RunDirectory
 from fractrain.host.training.run_record import describe
-from fractrain.host.training.stopping import StopSignals
 from fractrain.host.training.trainer import StepReport
 from tests.host.board.power.fake_sensors import BROKEN, FakeSensors, monitor, path
 from tests.host.training.test_trainer import PLAN, STATIC, trainer_of

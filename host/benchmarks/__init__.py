@@ -1,0 +1,1 @@
+"""How fast simulation, packing and training run on this computer: `fractrain bench`."""

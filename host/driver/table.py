@@ -1,0 +1,68 @@
+"""The machine's precision table, and what the driver knows to be in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fractrain.host.driver.registers import EngineRegisters
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.registers import RegisterMap, encode_precision
+
+__all__ = ["PrecisionTable"]
+
+
+class PrecisionTable:
+    """The precision of each slot. An entry that already says what is wanted is not written again.
+
+    Nobody else may write the table meanwhile. Whoever resets the machine calls `forget`.
+
+    slots : how many there are
+    writes : entries that were written since the beginning
+    """
+
+    def __init__(self, registers: EngineRegisters, parameters: Parameters) -> None:
+        self._registers = registers
+        self._map = RegisterMap(parameters)
+        self._known: dict[int, int] = {}
+        self.writes = 0
+
+    @property
+    def slots(self) -> int:
+        return self._map.slots
+
+    def set(self, precisions: Mapping[int, Precision]) -> int:
+        """Make the slots in ``precisions`` say so; how many entries had to be written.
+
+        Raises `ParameterError` for a slot that there is not, before anything is written.
+        """
+        for slot in precisions:
+            self._check(slot)
+        before = self.writes
+        for slot, precision in precisions.items():
+            if self._known.get(slot) != encode_precision(precision):
+                self.write(slot, precision)
+        return self.writes - before
+
+    def write(self, slot: int, precision: Precision) -> None:
+        """Write one entry, whatever it says already."""
+        self._check(slot)
+        self._known.pop(slot, None)  # an access that fails may have written it, or not
+        word = encode_precision(precision)
+        self._registers.write(self._map.table_address(slot), word)
+        self._known[slot] = word
+        self.writes += 1
+
+    def read(self, slot: int) -> int:
+        """The word that the machine has for ``slot`` (`hw.contract.registers.TABLE_FIELDS`)."""
+        self._check(slot)
+        return self._registers.read(self._map.table_address(slot))
+
+    def forget(self) -> None:
+        """Of no slot it is known what the machine has: the next `set` writes all of its entries."""
+        self._known.clear()
+
+    def _check(self, slot: int) -> None:
+        if not 0 <= slot < self._map.slots:
+            raise ParameterError("slot", slot, f"0..{self._map.slots - 1}")

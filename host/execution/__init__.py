@@ -1,0 +1,6 @@
+"""A step graph carried out, one operation after the other, by an arithmetic and its arrays."""
+
+from fractrain.host.execution.executor import Executor, step_options
+from fractrain.host.execution.run import Run
+
+__all__ = ["Executor", "Run", "step_options"]

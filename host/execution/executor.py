@@ -1,0 +1,169 @@
+"""Carries a step graph out, as it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fractrain.host.arithmetic import Arithmetic
+from fractrain.host.execution.kernels import KERNELS
+from fractrain.host.execution.run import Run
+from fractrain.host.graph.choice import UNQUANTIZED, is_skip
+from fractrain.host.graph.operations import Operation
+from fractrain.host.graph.options import StepOptions
+from fractrain.host.graph.pieces import Piece
+from fractrain.host.graph.step import StepGraph
+from fractrain.host.graph.tensor import Tensor
+from fractrain.host.networks.network import Network
+from fractrain.host.networks.parameter import Parameter
+from fractrain.host.networks.selection import Selector
+from fractrain.hw.contract.precision import Precision
+
+Observer = Callable[[Operation, Run], None]
+"""Told of each operation that was carried out, while its inputs and outputs are in memory."""
+
+
+def step_options(
+    selector: Selector, arithmetic: Arithmetic, unquantized: Precision = UNQUANTIZED
+) -> StepOptions:
+    """How steps are made for who chooses precisions, and for what multiplies."""
+    return StepOptions(
+        tuple(selector.precisions),
+        unquantized,
+        stored_bits=selector.stored_bits,
+        learns=selector.learns,
+        per_sample=selector.per_sample,
+        real=arithmetic.real,
+        odd_weights=arithmetic.odd_weights,
+    )
+
+
+class _Planned:
+    """An operation, what is done for it, and what it reads but parameters, by name."""
+
+    def __init__(self, operation: Operation, parameters: Container[str]) -> None:
+        def names(tensors: Iterable[Tensor]) -> tuple[str, ...]:
+            return tuple(each.name for each in tensors if each.name not in parameters)
+
+        self.operation, self.kernel = operation, KERNELS.of(operation)
+        self.slot, self.bypass = operation.slot, operation.bypass
+        self.needed, self.inputs = names(operation.needed), names(operation.inputs)
+        self.any_will_do = not operation.needed and len(self.inputs) == len(operation.inputs) > 0
+
+    def runs(self, run: Run) -> bool:
+        """Whether it is carried out (`host.graph.skipping` has the rules); if not, what it is
+        bypassed by is passed on."""
+        values = run.values
+        if self.slot is not None and is_skip(run.table[self.slot]):
+            around = run.optional(self.bypass)
+            if around is not None:
+                run.put(self.operation.outputs[0], around)
+            return False
+        if self.any_will_do:
+            return any(name in values for name in self.inputs)
+        return all(name in values for name in self.needed)
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What is done at one go: one operation, or the convolutions of a ``piece``; and the tensors
+    that nobody reads after it."""
+
+    planned: tuple[_Planned, ...]
+    piece: Piece | None
+    dying: frozenset[str]
+
+
+class Executor:
+    """Carries out the steps of ``graph``, whose parameters are those of ``network``.
+
+        run = executor.forward({"images": images, "labels": labels}, rounding)
+        executor.backward(run)
+        executor.update(run, optimizer)
+
+    What an operation makes stays in memory until its last reader has been carried out, and no
+    longer; its memory is used again where that reader can (`Run.own`). Convolutions between which
+    there is nothing to do go to the arithmetic together.
+
+    Raises `ParameterError` for an operation that it does not know, and for a step that the
+    arithmetic's machine cannot do.
+    """
+
+    def __init__(
+        self,
+        graph: StepGraph,
+        network: Network,
+        arithmetic: Arithmetic,
+        selector: Selector,
+        observer: Observer | None = None,
+    ) -> None:
+        self.graph, self.arithmetic, self.selector = graph, arithmetic, selector
+        self._observer = observer
+        arithmetic.prepare(graph)
+        self._parameters = {each.name: each for each in network.parameters()}
+        self._statistics = {each.name: each for each in network.statistics()}
+        forward, backward = graph.forward_pieces, graph.backward_pieces
+        turns = _plan((*forward, *backward), graph.results, self._parameters)
+        self._forward, self._backward = turns[: len(forward)], turns[len(forward) :]
+
+    def forward(self, given: Mapping[str, Any], rounding: Any = None) -> Run:
+        """The step up to its loss, or to the logits of an evaluation.
+
+        ``given``: images, and in training labels; ``rounding``: the random numbers of its errors.
+        """
+        held = self._parameters, self._statistics
+        run = Run(self.graph, self.arithmetic, self.selector, held, rounding)
+        for name, value in given.items():
+            run.values.put(name, value, lent=True)
+        self.selector.begin(training=self.graph.training)
+        self._carry_out(self._forward, run)
+        return run
+
+    def backward(self, run: Run) -> None:
+        """The way back: the gradient of every parameter, None where all that has one was
+        skipped."""
+        for parameter in self._parameters.values():
+            parameter.gradient = None
+        self._carry_out(self._backward, run)
+
+    def update(self, optimizer: Callable[[Parameter], None]) -> None:
+        """``optimizer`` changes every parameter by its gradient."""
+        for each in self.graph.updates:
+            optimizer(self._parameters[each.parameter.name])
+
+    def _carry_out(self, turns: Sequence[_Turn], run: Run) -> None:
+        for turn in turns:
+            run.dying = turn.dying
+            running = [each for each in turn.planned if each.runs(run)]
+            if running and turn.piece is not None:
+                self._convolve(turn.piece, running, run)
+            for each in running:
+                each.kernel(run, each.operation)
+                if self._observer is not None:
+                    self._observer(each.operation, run)
+            run.values.free(turn.dying)
+
+    def _convolve(self, piece: Piece, running: Sequence[_Planned], run: Run) -> None:
+        """Have the results of the convolutions that are ``running`` where their kernel finds
+        them."""
+        operands = {
+            tensor.name: run.value(tensor) for each in running for tensor in each.operation.inputs
+        }
+        run.sums = self.arithmetic.run_piece(piece, operands, run.table)
+
+
+def _plan(
+    items: Sequence[Operation | Piece], results: Iterable[Tensor], parameters: Container[str]
+) -> list[_Turn]:
+    """``items`` with their kernels; ``results`` are never forgotten."""
+    seen = {each.name for each in results}
+    turns = []
+    for item in reversed(items):
+        piece = item if isinstance(item, Piece) else None
+        operations = (item,) if isinstance(item, Operation) else item.convolutions
+        names = {tensor.name for each in operations for tensor in (*each.inputs, *each.outputs)}
+        planned = tuple(_Planned(each, parameters) for each in operations)
+        turns.append(_Turn(planned, piece, frozenset(names - seen)))
+        seen |= names
+    return turns[::-1]

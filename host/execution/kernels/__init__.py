@@ -1,0 +1,6 @@
+"""What is done for each operation of a step."""
+
+from fractrain.host.execution.kernels import backward, forward
+from fractrain.host.execution.kernels.register import KERNELS, Kernel
+
+__all__ = ["KERNELS", "Kernel", "backward", "forward"]

@@ -1,0 +1,65 @@
+"""What commands have in common in showing and keeping their figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fractrain.host.files.atomic import check_writable, failures_named, write_whole
+from fractrain.hw.contract.errors import DataError, ParameterError
+from fractrain.sim.progress import work
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write ``document`` to ``path`` as `write_text` does."""
+    write_text(path, json.dumps(document, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path``, whole or not at all; its folder must be there.
+
+    Raises `DataError` naming the file if it cannot be written.
+    """
+    write_whole(path, text)
+
+
+def check_files(*paths: Path | None) -> None:
+    """Look at the files that a command will write: better before long work than after it.
+
+    None stands for an option that was not given. Raises `DataError` naming the file for one that
+    `write_text` would not write, `ParameterError` if two are one.
+    """
+    targets: dict[Path, Path] = {}
+    for path in filter(None, paths):
+        if str(path) == "-":
+            raise DataError("cannot write -: tables are printed there; give the name of a file")
+        target = check_writable(path).absolute()
+        with failures_named(path):
+            # in some folders nobody can make a file, whatever their rights say
+            tempfile.TemporaryFile(dir=target.parent).close()
+        if target in targets:
+            raise ParameterError("file to write", str(path), f"another one than {targets[target]}")
+        targets[target] = path
+
+
+def prepare_folder(path: Path) -> None:
+    """Make the folder ``path`` if it is not there: better before long work than after it.
+
+    Raises `DataError` naming it if it cannot be made, or nothing can be written there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        cause = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+        raise DataError(f"cannot make the folder {path}: {cause}") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise DataError(f"the folder {path} must not be written")
+
+
+def progress() -> Callable[[str], None]:
+    """A function that is told what a command is at, and "" when that is over; stderr shows it."""
+    return work()

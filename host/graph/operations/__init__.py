@@ -1,0 +1,72 @@
+"""The operations of a step; the docstring of each is its formula."""
+
+from fractrain.host.graph.operations.choosing import (
+    ChooseBackward,
+    ChoosePrecision,
+    MaskBackward,
+    Mix,
+    MixBackward,
+    Share,
+    ShareBackward,
+    TakePath,
+)
+from fractrain.host.graph.operations.layers import (
+    Add,
+    AddGradient,
+    BatchNorm,
+    BatchNormBackward,
+    Linear,
+    LinearBackward,
+    Loss,
+    Pool,
+    PoolBackward,
+    Rectify,
+    RectifyBackward,
+    Update,
+)
+from fractrain.host.graph.operations.operation import Operation
+from fractrain.host.graph.operations.products import Convolve, Dequantize, OddSums, width
+from fractrain.host.graph.operations.quantizing import (
+    MeasureRange,
+    MinusOnes,
+    QuantizeActivations,
+    QuantizeErrors,
+    QuantizePixels,
+    QuantizeWeights,
+    TopPlanes,
+)
+
+__all__ = [
+    "Add",
+    "AddGradient",
+    "BatchNorm",
+    "BatchNormBackward",
+    "ChooseBackward",
+    "ChoosePrecision",
+    "Convolve",
+    "Dequantize",
+    "Linear",
+    "LinearBackward",
+    "Loss",
+    "MaskBackward",
+    "MeasureRange",
+    "MinusOnes",
+    "Mix",
+    "MixBackward",
+    "OddSums",
+    "Operation",
+    "Pool",
+    "PoolBackward",
+    "QuantizeActivations",
+    "QuantizeErrors",
+    "QuantizePixels",
+    "QuantizeWeights",
+    "Rectify",
+    "RectifyBackward",
+    "Share",
+    "ShareBackward",
+    "TakePath",
+    "TopPlanes",
+    "Update",
+    "width",
+]

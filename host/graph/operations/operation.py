@@ -1,0 +1,61 @@
+"""What all operations of a step have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fractrain.host.graph.tensor import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One thing that is done in a step; ``name`` tells it from all others of its graph.
+
+    ``slot``: the precision slot it is skipped with, when that has 0 bits; None if it never is. The
+    output of a skipped operation is its input ``bypass``; without one it does not exist. What reads
+    a tensor that does not exist is not carried out either, unless that input is ``optional``
+    (`carried_out` has the rule in code).
+
+    A class names the fields that are its inputs in ``reads`` and its outputs in ``makes``; such a
+    field is a tensor, several, or None. Its docstring has the formula.
+    """
+
+    name: str
+    slot: int | None
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    makes: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Those of ``reads`` that may be missing."""
+    bypassed: ClassVar[str | None] = None
+    """The field that is the bypass."""
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return tuple(self._tensors(self.reads))
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The first is the result, others come with it."""
+        return tuple(self._tensors(self.makes))
+
+    @property
+    def needed(self) -> tuple[Tensor, ...]:
+        """The inputs that it cannot do without."""
+        fields = [each for each in self.reads if each not in self.optional]
+        return tuple(self._tensors(fields))
+
+    @property
+    def bypass(self) -> Tensor | None:
+        """The input that the output is where the operation is skipped."""
+        return None if self.bypassed is None else getattr(self, self.bypassed)
+
+    def _tensors(self, fields: Iterable[str]) -> Iterator[Tensor]:
+        for field in fields:
+            value = getattr(self, field)
+            if isinstance(value, tuple):
+                yield from value
+            elif value is not None:
+                yield value

@@ -1,0 +1,82 @@
+"""Convolutions, and what makes real numbers of their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.geometry import Geometry
+from fractrain.host.graph.operations.operation import Operation
+from fractrain.host.graph.tensor import Bits, Fixed, Tensor
+from fractrain.hw.contract.precision import Pass, Precision
+
+
+@dataclass(frozen=True, eq=False)
+class Convolve(Operation):
+    """result = one pass of a convolution of ``row`` and ``column`` (`Convolution` has the formula).
+
+    Exact integers of integers; of real tensors, real numbers. ``bits`` are those of the operands;
+    real ones count as if they had them. ``layer`` is the name of the layer whose weights take part.
+    ``ones``: the second product of odd weights; it costs, but is none of the layer's own
+    multiply-accumulates.
+    """
+
+    pass_: Pass
+    geometry: Geometry
+    row: Tensor
+    column: Tensor
+    result: Tensor
+    bits: tuple[Bits, Bits]
+    layer: str
+    ones: bool = False
+    reads: ClassVar[tuple[str, ...]] = ("row", "column")
+    makes: ClassVar[tuple[str, ...]] = ("result",)
+
+    def convolution(self, table: Sequence[Precision]) -> Convolution:
+        """As a value, where the slots have the precisions of ``table``."""
+        bits = width(self.bits[0], table), width(self.bits[1], table)
+        row, column = self.row.stored.bits, self.column.stored.bits
+        return Convolution(
+            self.pass_,
+            self.geometry,
+            bits,
+            (
+                bits[0] if row is None else width(row, table),
+                bits[1] if column is None else width(column, table),
+            ),
+            (self.row.signed, self.column.signed),
+        )
+
+
+def width(bits: Bits, table: Sequence[Precision]) -> int:
+    """As a number, where the slots have the precisions of ``table``."""
+    return bits.bits if isinstance(bits, Fixed) else table[bits.slot].bits(bits.operand)
+
+
+@dataclass(frozen=True, eq=False)
+class OddSums(Operation):
+    """result = 2·sums − minus: Σ a·(2q + 1) = 2·Σ a·q + Σ a, as ``minus`` = −Σ a.
+
+    Without ``minus`` (the weights are no odd levels): sums.
+    """
+
+    sums: Tensor
+    minus: Tensor
+    result: Tensor
+    reads: ClassVar[tuple[str, ...]] = ("sums", "minus")
+    makes: ClassVar[tuple[str, ...]] = ("result",)
+    optional: ClassVar[tuple[str, ...]] = ("minus",)
+
+
+@dataclass(frozen=True, eq=False)
+class Dequantize(Operation):
+    """y = sums · scale(row) · scale(column), in float32."""
+
+    sums: Tensor
+    row: Tensor
+    column: Tensor
+    y: Tensor
+    reads: ClassVar[tuple[str, ...]] = ("sums", "row", "column")
+    makes: ClassVar[tuple[str, ...]] = ("y",)

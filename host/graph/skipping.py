@@ -1,0 +1,43 @@
+"""Which operations of a step are carried out, where some slots have 0 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+
+from fractrain.host.graph.choice import is_skip
+from fractrain.host.graph.operations import Operation
+from fractrain.hw.contract.precision import Precision
+
+
+def is_skipped(operation: Operation, table: Sequence[Precision]) -> bool:
+    """Whether its own slot skips it."""
+    return operation.slot is not None and is_skip(table[operation.slot])
+
+
+def lacks(operation: Operation, missing: Container[str]) -> bool:
+    """Whether it cannot be carried out without the tensors ``missing``: it needs one of them, or,
+    where it needs none, has nothing else to read."""
+    needed, inputs = operation.needed, operation.inputs
+    if needed:
+        return any(each.name in missing for each in needed)
+    return bool(inputs) and all(each.name in missing for each in inputs)
+
+
+def carried_out(
+    operations: Iterable[Operation], table: Sequence[Precision], missing: set[str] | None = None
+) -> Iterator[Operation]:
+    """Those of ``operations`` that are carried out where the slots have the precisions of
+    ``table``.
+
+    ``missing``: names of the tensors that do not exist; those that are found out are added.
+    """
+    missing = set() if missing is None else missing
+    for each in operations:
+        outputs = each.outputs
+        if is_skipped(each, table):
+            if each.bypass is not None and each.bypass.name not in missing:
+                outputs = outputs[1:]
+        elif not lacks(each, missing):
+            yield each
+            continue
+        missing.update(tensor.name for tensor in outputs)

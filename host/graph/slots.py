@@ -1,0 +1,79 @@
+"""Precision slots: where operations look up how many bits they have, and whether they run at all.
+
+A slot is an entry of the precision table. Slot 0 is for the layers whose precision nobody chooses;
+each block has one, or one for each path where images go several ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fractrain.host.graph.choice import SKIP, Choice, is_skip
+from fractrain.hw.contract.precision import Operand, Precision
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Entry ``number`` of the precision table of a step.
+
+    ``precisions``: all that it can have, but for skips that follow from the rules below.
+    ``block``: the number of the block whose choice decides, and ``path`` which of its paths; None
+    for layers outside. ``chosen``: the choice decides the precision; else it is the only one of
+    ``precisions``, and the choice says just which images take the path.
+
+    Derived from another slot's precision p:
+    ``ones``: of the second product of odd weights, with a kernel of ones: p with 1-bit weights if
+    p's weights are of so many bits, else skipped. ``taken``: skipped if no image takes the path:
+    nothing goes back through it.
+    """
+
+    number: int
+    name: str
+    precisions: tuple[Precision, ...]
+    block: int | None = None
+    path: int = 0
+    chosen: bool = False
+    ones: tuple[int, ...] = ()
+    taken: bool = False
+
+    def precision(self, choice: Choice | None) -> Precision:
+        """What the slot has after ``choice``, that of its block."""
+        found = self.precisions[0]
+        if choice is not None:
+            path = choice.paths[self.path]
+            if self.chosen:
+                found = path.precision
+            if self.taken and path.images == 0:
+                return SKIP
+        return found if not self.ones else ones_precision(found, self.ones)
+
+    def images(self, choice: Choice | None, batch: int) -> int:
+        """Those of ``batch`` that take the slot's path."""
+        taken = None if choice is None else choice.paths[self.path].images
+        return batch if taken is None else taken
+
+    @property
+    def widest(self) -> Precision:
+        """Each operand at the most bits that it can have here (at least 1, so that it has some)."""
+        activation, weight, error = (
+            max(1, *(each.bits(operand) for each in self.precisions)) for operand in Operand
+        )
+        return Precision(activation, 1 if self.ones else weight, error)
+
+    @property
+    def can_skip(self) -> bool:
+        """Whether one of its precisions is a skip."""
+        return any(is_skip(each) for each in self.precisions)
+
+
+def ones_precision(precision: Precision, widths: tuple[int, ...]) -> Precision:
+    """Of the product with the kernel of ones, beside one at ``precision``."""
+    if precision.weight not in widths or is_skip(precision):
+        return SKIP
+    return Precision(precision.activation, 1, precision.error)
+
+
+def make_table(slots: Sequence[Slot], choices: Mapping[int, Choice]) -> list[Precision]:
+    """The precision of every slot, in order, after the ``choices`` of the blocks."""
+    return [slot.precision(None if slot.block is None else choices[slot.block]) for slot in slots]

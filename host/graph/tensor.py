@@ -1,0 +1,67 @@
+"""The tensors of a step: what they are called, what is in them and how many bits it has."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from fractrain.hw.contract.precision import Operand
+
+
+class Kind(enum.Enum):
+    """What a tensor is. The first four are quantized: integers and one scale."""
+
+    PIXELS = "pixels"
+    ACTIVATIONS = "activations"
+    WEIGHTS = "weights"
+    ERRORS = "errors"
+    SUMS = "sums of a convolution, exact integers"
+    REAL = "real numbers, float32"
+    IMAGES = "images as the data set has them, unsigned"
+    LABELS = "class of each image"
+    PARAMETER = "parameter that training changes, float32"
+    STATISTIC = "running statistic, float32"
+    RANGE = "range that a tensor is quantized over"
+    MASK = "which elements, or images, take part"
+    SAVED = "normalized values and deviations, for the way back of batch norm"
+    SHARE = "∂loss by the share of a path"
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """So many bits, always."""
+
+    bits: int
+
+
+@dataclass(frozen=True)
+class BySlot:
+    """As many bits as precision slot ``slot`` has for ``operand``."""
+
+    slot: int
+    operand: Operand
+
+
+Bits = Fixed | BySlot
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value of a step; ``name`` tells it from all others of its graph.
+
+    ``bits``: None for float32, and for sums, which have what they need. ``signed``: two's
+    complement. ``planes_of``: the stored tensor that these are the top planes of, if they are: in
+    memory there is only that one.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: Kind
+    signed: bool = True
+    bits: Bits | None = None
+    planes_of: Tensor | None = None
+
+    @property
+    def stored(self) -> Tensor:
+        """The tensor that is in memory."""
+        return self if self.planes_of is None else self.planes_of

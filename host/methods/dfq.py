@@ -1,0 +1,36 @@
+"""Dynamic fractional quantization (DFQ): gates aim at one cost.
+
+Source: Fu et al., FracTrain, NeurIPS 2020, section 3.2. Defaults are those of the authors' code for
+CIFAR, where it and the paper differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fractrain.host.methods.gated import GatedMethod, GateOptions
+from fractrain.host.methods.method import Method, MethodKind, Task
+from fractrain.host.methods.progression import Progression
+from fractrain.host.methods.rules import COST
+from fractrain.host.plugins.option import option
+
+
+@dataclass(frozen=True)
+class Options(GateOptions):
+    """The cost aimed at, cp in percent."""
+
+    target: float = option(
+        COST,
+        3.0,
+        "cost of the blocks to aim at, in percent of 32-bit arithmetic; FW8/BW8 is 6.25",
+        metavar="CP",
+    )
+
+
+def build(options: Options, task: Task) -> Method:
+    """The method, with new gates."""
+    gates = options.gates(options.target, task)
+    return GatedMethod("dfq", gates, Progression([options.target]))
+
+
+METHOD = MethodKind("dfq", "gates choose for each block and mini-batch", Options, build)

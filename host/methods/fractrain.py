@@ -1,0 +1,38 @@
+"""FracTrain: gates as in DFQ, and the cost that they aim at rises as PFQ's precision does.
+
+Source: Fu et al., FracTrain, NeurIPS 2020, section 3.3. Defaults are those of the authors' code for
+CIFAR, where it and the paper differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fractrain.host.methods.gated import GatedMethod, GateOptions
+from fractrain.host.methods.method import Method, MethodKind, Task
+from fractrain.host.methods.progression import ProgressionOptions, check_never_falls
+from fractrain.host.methods.rules import COSTS
+from fractrain.host.plugins.option import option
+
+
+@dataclass(frozen=True)
+class Options(ProgressionOptions, GateOptions):
+    """The cost aimed at in each stage, cp in percent."""
+
+    targets: tuple[float, ...] = option(
+        COSTS, (1.5, 2.0, 2.5, 3.0), "as --target, for each stage", metavar="CP,CP,…"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_never_falls("targets", self.targets)
+
+
+def build(options: Options, task: Task) -> Method:
+    """The method, with new gates."""
+    gates = options.gates(options.targets[0], task)
+    progression = options.progression(options.targets, task.steps_per_epoch)
+    return GatedMethod("fractrain", gates, progression)
+
+
+METHOD = MethodKind("fractrain", "gates whose target cost is raised progressively", Options, build)

@@ -1,0 +1,41 @@
+"""Programs on the cycle model, where they lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fractrain.host.compiler import Program
+from fractrain.hw.contract.precision import Precision
+
+if TYPE_CHECKING:
+    from fractrain.sim.cycles import Prediction
+    from fractrain.sim.memory_model import MemoryModel
+
+
+def predicted(
+    program: Program, precisions: Mapping[int, Precision], memory: MemoryModel
+) -> Prediction:
+    """What the cycle model expects of ``program`` with ``precisions`` in its slots."""
+    from fractrain.sim.cycles import predict
+
+    return predict(
+        program.parameters,
+        program.decoded,
+        precisions,
+        memory,
+        program_address=program.program_address,
+    )
+
+
+def predict_program(
+    program: Program, precisions: Mapping[int, Precision], memory: str
+) -> tuple[int, int, int]:
+    """Cycles, busy cycles and bytes (both ways) with the ``memory`` of `step_programs.MEMORIES`."""
+    from fractrain.sim.memory_model import MemoryModel
+
+    ddr = memory == "ddr"
+    model = MemoryModel.ddr(program.parameters) if ddr else MemoryModel.ideal()
+    found = predicted(program, precisions, model)
+    moved = found.total("BYTES_READ") + found.total("BYTES_WRITTEN")
+    return found.cycles, found.total("BUSY"), moved

@@ -1,0 +1,1 @@
+"""Costs of steps as people read them: rows of tables, pages, documents."""

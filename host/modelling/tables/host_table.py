@@ -1,0 +1,196 @@
+"""What the host does in steps, beside what the array does: a table for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fractrain.host.modelling import processor
+from fractrain.host.modelling.host_kinds import GROUPS, KINDS, HostWork, Kind
+from fractrain.host.modelling.host_work import count_host_work, gates_of
+from fractrain.host.modelling.step_model import StepModel
+from fractrain.host.modelling.tables.case import Case
+from fractrain.host.reports.units import BYTES, COUNTS, SECONDS
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.tables import markdown_table, terminal_table
+
+HEADS = ("work", "elements", "operations", "moved", "at best", "left", "as written", "NumPy calls")
+KIND_HEADS = ("kind", "per", "formula", "operations", "bytes read, written", "as written")
+REMARK = (
+    "Elements, operations and bytes of the formulas are counted (of random numbers, cycles); "
+    f"times are modelled, on {processor.NAME}. At best: both cores with NEON, each tensor read "
+    "and written as often as its formula needs. Left: of all that, once this row and those above "
+    "it are done in hardware. As written: one core, NumPy call by call; what Python adds to each "
+    "call is not in it."
+)
+
+
+UNITS = {
+    "elements": "counted, of what `per` of the kind says",
+    "operations": "counted, by the formula of each kind",
+    "bytes": "counted, from and to memory: of the formula, and of all NumPy calls (as_written)",
+    "seconds_at_best, seconds_as_written": "modelled, of the processor",
+    "array_seconds": "modelled, of the array; convolutions only",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A group of kinds, or all together: counted and modelled."""
+
+    name: str
+    elements: float
+    operations: float
+    bytes_moved: float
+    seconds_at_best: float
+    seconds_as_written: float
+    numpy_calls: float
+
+
+@dataclass(frozen=True)
+class HostStep:
+    """One step: ``work`` counted, and the seconds that the ``array`` takes for it (modelled)."""
+
+    case: Case
+    work: HostWork
+    array: float
+
+    @property
+    def lines(self) -> list[Line]:
+        """Groups that do anything, the longest at best first, and their sum."""
+        return group_lines(self.work)
+
+    def text(self) -> str:
+        """Title, table and what it says."""
+        table = terminal_table(HEADS, list(_cells(self.lines)))
+        return f"{self.case.title}\n{table}\n{self._beside()}"
+
+    def markdown(self) -> str:
+        """The same for a page."""
+        table = markdown_table(HEADS, list(_cells(self.lines)))
+        return f"## {self.case.title}\n\n{table}\n\n{self._beside()}"
+
+    def _beside(self) -> str:
+        whole = self.lines[-1]
+        best, written = whole.seconds_at_best, whole.seconds_as_written
+        return (
+            f"array, {self.case.memory}: {SECONDS.text(self.array)} (modelled); the host takes "
+            f"{best / self.array:,.0f} times as long at best, {written / self.array:,.0f} times as "
+            "written"
+        )
+
+    def document(self) -> dict[str, Any]:
+        """The same for a file, kind by kind."""
+        case, whole = self.case, self.lines[-1]
+        return {
+            "network": case.network.name,
+            "batch": case.step.batch,
+            "blocks": [str(each) for each in case.precisions],
+            "gates": case.gates,
+            "memory": case.memory,
+            "array_seconds": self.array,
+            "seconds_at_best": whole.seconds_at_best,
+            "seconds_as_written": whole.seconds_as_written,
+            "kinds": {
+                kind.name: _kind_document(kind, self.work)
+                for kind in KINDS
+                if self.work.elements[kind]
+            },
+        }
+
+
+def host_step(case: Case, parameters: Parameters) -> HostStep:
+    """Count and model ``case`` on the machine ``parameters``."""
+    gates = gates_of(case.step, case.step.options.precisions) if case.gates else None
+    work = count_host_work(case.step, case.choices, parameters, gates)
+    model = StepModel(parameters, case.step, case.memory)
+    return HostStep(case, work, model.cost(case.choices).seconds)
+
+
+def host_document(steps: Sequence[HostStep]) -> dict[str, Any]:
+    """All ``steps``, for a file."""
+    documents = [step.document() for step in steps]
+    return {"processor": processor.NAME, "steps": documents, "units": UNITS}
+
+
+def kinds_section() -> str:
+    """What an element of each kind of work takes, for a page."""
+    return "\n\n".join(
+        [
+            "## Kinds of work",
+            "As written: a NumPy call each, `reads>writes` in bytes of the elements (`b`: a bit).",
+            markdown_table(KIND_HEADS, [_kind_row(kind) for kind in KINDS]),
+        ]
+    )
+
+
+def _kind_row(kind: Kind) -> list[str]:
+    cycles = f" + {kind.scalar_cycles:g} cycles" if kind.scalar_cycles else ""
+    return [
+        kind.name,
+        kind.per,
+        kind.formula,
+        f"{kind.operations:g}{cycles}",
+        f"{kind.bytes_read:g}, {kind.bytes_written:g}",
+        " ".join(f"`{call}`" for call in kind.calls),
+    ]
+
+
+def group_lines(work: HostWork) -> list[Line]:
+    """Groups that do anything, the longest at best first, and their sum."""
+    lines = [
+        _line(group, [kind for kind in KINDS if kind.group == group], work) for group in GROUPS
+    ]
+    lines = [line for line in lines if line.bytes_moved or line.seconds_at_best]
+    lines.sort(key=lambda line: -line.seconds_at_best)
+    return [*lines, _line("all", KINDS, work)]
+
+
+def _line(name: str, of: Sequence[Kind], work: HostWork) -> Line:
+    """``elements``: the most of the kinds that count elements, else what the first one counts."""
+    elements = [work.elements[kind] for kind in of if kind.per == "element"]
+    shown = max(elements) if elements else work.elements[of[0]]
+    return Line(
+        name,
+        0 if name == "all" else shown,
+        sum((kind.operations + kind.scalar_cycles) * work.elements[kind] for kind in of),
+        sum((kind.bytes_read + kind.bytes_written) * work.elements[kind] for kind in of),
+        sum(processor.seconds_at_best(kind, work.elements[kind]) for kind in of),
+        sum(processor.seconds_as_written(kind, work.elements[kind]) for kind in of),
+        sum(work.numpy_calls(kind) for kind in of),
+    )
+
+
+def _cells(lines: Sequence[Line]) -> Iterator[list[str]]:
+    best = SECONDS.scale(line.seconds_at_best for line in lines)
+    written = SECONDS.scale(line.seconds_as_written for line in lines)
+    for number, line in enumerate(lines, 1):
+        left = sum(later.seconds_at_best for later in lines[number:-1])
+        yield [
+            line.name,
+            COUNTS.text(line.elements) if line.elements else "",
+            COUNTS.text(line.operations),
+            BYTES.text(line.bytes_moved),
+            best.text(line.seconds_at_best),
+            "" if line is lines[-1] else best.text(left),
+            written.text(line.seconds_as_written),
+            f"{line.numpy_calls:,.0f}",
+        ]
+
+
+def _kind_document(kind: Kind, work: HostWork) -> dict[str, Any]:
+    elements = work.elements[kind]
+    return {
+        "group": kind.group,
+        "per": kind.per,
+        "elements": elements,
+        "operations": kind.operations * elements,
+        "scalar_cycles": kind.scalar_cycles * elements,
+        "bytes_read": kind.bytes_read * elements,
+        "bytes_written": kind.bytes_written * elements,
+        "bytes_as_written": kind.bytes_as_written * elements,
+        "numpy_calls": work.numpy_calls(kind),
+        "seconds_at_best": processor.seconds_at_best(kind, elements),
+        "seconds_as_written": processor.seconds_as_written(kind, elements),
+    }

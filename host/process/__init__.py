@@ -1,0 +1,1 @@
+"""This process and its surroundings: signals, standard streams, threads of BLAS."""

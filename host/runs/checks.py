@@ -1,0 +1,58 @@
+"""Options of a run that contradict each other, before anything is read or compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fractrain.host.accelerator import Accelerator, find_backend
+from fractrain.host.networks.registry import check_model
+from fractrain.host.plugins.option import option_name
+from fractrain.host.runs.options import RunOptions
+from fractrain.hw.contract.errors import ParameterError
+
+MACHINES = ("cosim", "board")
+DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("local", "simulated")}
+
+
+def check_options(given: RunOptions) -> None:
+    """Raise `ParameterError` for the first option that does not go with another one."""
+    check_model(given.model)
+    for name, allowed in _contradictions(given):
+        value = given.method_options.get(name, getattr(given, name, None))
+        raise ParameterError(option_name(name), value, allowed)
+
+
+def _contradictions(given: RunOptions) -> Iterator[tuple[str, str]]:
+    """Option and what would be right."""
+    if given.power is not None and given.backend != "board":
+        yield "power", "with --backend board only: no other has sensors"
+    if given.power is not None and given.device == "simulated":
+        yield "power", "with --device local only: a simulated board has no watts to be measured"
+    if given.overwrite and given.name is None:
+        yield "overwrite", "together with --name only"
+    if given.bn_group is not None and given.batch % given.bn_group:
+        yield "bn_group", f"a divisor of --batch, which is {given.batch}"
+    yield from _of_the_mode(given)
+    yield from _of_the_backend(given)
+
+
+def _of_the_mode(given: RunOptions) -> Iterator[tuple[str, str]]:
+    if given.mode == "reference":
+        if given.weight_levels is not None:
+            yield "weight_levels", "with --mode hardware only"
+        if given.method_options.get("decide") == "late":
+            yield "decide", "early, or nothing, with --mode reference"
+    elif given.published_range:
+        yield "published_range", "with --mode reference only"
+
+
+def _of_the_backend(given: RunOptions) -> Iterator[tuple[str, str]]:
+    """Found without opening it: that may take minutes, or another machine."""
+    backend = find_backend(given.backend)
+    devices = DEVICES_OF.get(given.backend, ())
+    if given.device is not None and given.device not in devices:
+        yield "device", f"{' or '.join(devices) or 'none'} with --backend {given.backend}"
+    if given.mode == "reference" and backend.real_convolutions is Accelerator.real_convolutions:
+        yield "mode", f"hardware with --backend {given.backend}: machines multiply integers"
+    if given.log_programs and given.backend not in MACHINES:
+        yield "log_programs", f"with a backend that runs a machine: {' or '.join(MACHINES)}"

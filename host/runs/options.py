@@ -1,0 +1,259 @@
+"""The options of a run: one dataclass whose fields are the options of `fractrain train`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fractrain.host.accelerator import BACKENDS
+from fractrain.host.board.power.sampler import RATE
+from fractrain.host.datasets.kinds import bundled, formats
+from fractrain.host.methods.recipe import DEFAULT_METHOD, recipe_names
+from fractrain.host.methods.registry import METHODS, method_options, methods_that_read
+from fractrain.host.methods.rules import STEPS
+from fractrain.host.numerics.quantization import WeightLevels
+from fractrain.host.numerics.random_streams import SEED
+from fractrain.host.plugins.option import Form, Option, option, options_of
+from fractrain.host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
+from fractrain.host.training.run_names import RunName
+from fractrain.hw.contract.parameters import preset_names
+from fractrain.hw.contract.values import Choice, Optional, Real, Rule, Whole
+
+__all__ = ["BATCH", "DEFAULT_EPOCHS", "DEFAULT_LEVELS", "RunOptions", "option_rules", "run_options"]
+
+DEFAULT_EPOCHS = 30
+DEFAULT_LEVELS = WeightLevels.CLIP
+RTL_TEST_IMAGES = 20
+POWER_RATE_HZ = 20.0
+
+PIXELS = Whole(0, 4096)
+"""What cameras have in a row; the images set the limit that counts."""
+
+BATCH = Whole(1, 65_536)
+"""Twice the largest batches that networks have been trained with."""
+
+TEST_IMAGES = Whole(1, 10_000_000)
+EPOCHS = Whole(1, 1_000_000)
+LEARNING_RATE = Real(0, 1000, above=True)
+"""Weights are a fraction of one: a step of a thousand times the gradient leaves nothing of them."""
+
+PRECISION = "precision"
+_task = partial(option, group="what to train, and on what")
+_length = partial(option, group="how long, how fast")
+_precision = partial(option, group=PRECISION)
+_output = partial(option, group="output")
+_count = partial(_output, metavar="N")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What users said of a run, and the defaults of what they did not say."""
+
+    dataset: str = _task(None, "digits", "", metavar="NAME|PATH")
+    crop: int | None = _task(
+        PIXELS,
+        None,
+        "shift training images by up to N pixels each way, 0 for none",
+        metavar="N",
+        shown="1 for digits, else 4",
+    )
+    flip: bool | None = _task(
+        None,
+        None,
+        "mirror every second training image, by chance",
+        form=Form.EITHER,
+        shown="all but digits",
+    )
+    model: str = _task(
+        None,
+        "resnet8",
+        "network: resnet8, resnet14, resnet20, … of 6n+2 layers",
+        metavar="resnetN",
+    )
+    backend: str = _task(
+        Choice(tuple(BACKENDS)),
+        "golden",
+        "golden: exact model in NumPy; torch: the same integers in PyTorch, fast; cosim: the "
+        "generated RTL, slow, same weights as golden; board: the FPGA, same weights, too",
+    )
+    config: str | None = _task(
+        None,
+        None,
+        f"the machine: a preset ({', '.join(preset_names())}) or a YAML file",
+        metavar="NAME|FILE",
+        shown="tiny; with --backend board that of the installed bitstream",
+    )
+    device: str | None = _task(
+        Choice(("cpu", "cuda", "local", "simulated")),
+        None,
+        "torch: cpu or cuda (default: cpu); board: local, this computer, or simulated, the board's "
+        "driver on the RTL (default: local)",
+    )
+    seed: int = _task(SEED, 0, "of weights, shuffling, augmentation and rounding", metavar="N")
+
+    steps: int | None = _length(STEPS, None, "batches to train on", metavar="N")
+    epochs: int | None = _length(
+        EPOCHS, None, "passes over the training images", metavar="N", shown=f"{DEFAULT_EPOCHS}"
+    )
+    batch: int = _length(BATCH, 64, "images per step", metavar="N")
+    bn_group: int | None = _length(
+        BATCH,
+        None,
+        "images that batch norm takes its statistics over, a divisor of the batch",
+        metavar="N",
+        shown="the batch",
+    )
+    lr: float = _length(LEARNING_RATE, 0.1, "learning rate", metavar="RATE")
+    lr_schedule: str = _length(
+        Choice(tuple(LEARNING_RATES)),
+        "cosine",
+        "how the rate falls: cosine to zero; step, to a tenth at 1/2 and 3/4 of the run; constant",
+    )
+    momentum: float = _length(Real(0, 1, below=True), MOMENTUM, "", metavar="M")
+    weight_decay: float = _length(Real(0, 1), WEIGHT_DECAY, "", metavar="D")
+
+    method: str = _precision(None, DEFAULT_METHOD, "")
+    mode: str = _precision(
+        Choice(("hardware", "reference")),
+        "hardware",
+        "hardware: symmetric integers, gates decide per mini-batch, only what they chose is "
+        "computed; reference: the published numerics, emulated in float32, gates decide per image "
+        "and all candidates are computed",
+    )
+    recipe: str | None = _precision(
+        None,
+        None,
+        f"values of the options below: {', '.join(recipe_names())}, or a YAML file that has them "
+        "under their names with _ for -; options given here win",
+        metavar="NAME|FILE",
+    )
+    weight_levels: str | None = _precision(
+        Choice(tuple(each.value for each in WeightLevels)),
+        None,
+        "hardware: levels of weights of 2 to 4 bits: over the greatest magnitude, clipped, or odd",
+        shown=DEFAULT_LEVELS.value,
+    )
+    published_range: bool = _precision(
+        None,
+        False,
+        "reference: reduce activation ranges as the authors' code does",
+        form=Form.FLAG,
+    )
+
+    name: str | None = _output(
+        RunName(),
+        None,
+        "of the run",
+        metavar="NAME",
+        shown="made from the options, with a number if it is taken",
+    )
+    out: Path = _output(Path, Path("runs"), "where runs are kept", metavar="FOLDER")
+    overwrite: bool = _output(None, False, "replace the run of that NAME", form=Form.FLAG)
+    test_images: int | None = _count(
+        TEST_IMAGES,
+        None,
+        "evaluate on the first N test images only",
+        shown=f"all; on the RTL {RTL_TEST_IMAGES}, because it is slow",
+    )
+    evaluate_every: int | None = _count(
+        STEPS,
+        None,
+        "steps between evaluations (default: a tenth of the run); one is at the end anyway",
+    )
+    checkpoint_every: int | None = _count(
+        STEPS,
+        None,
+        "steps between checkpoints (default: those of 10 seconds); there is one before each "
+        "evaluation, too",
+    )
+    log_programs: bool = _output(
+        None,
+        False,
+        "log each program that the machine runs (cosim, board): shapes, bits, cycles, stalls, "
+        "bytes and seconds, to programs.jsonl",
+        form=Form.FLAG,
+    )
+    power: float | None = _output(
+        RATE,
+        None,
+        f"with --backend board: read the board's sensors so often (default: {POWER_RATE_HZ:g} "
+        "times a second), log them to power.jsonl, and sum up joules per step",
+        form=Form.BARE,
+        bare=POWER_RATE_HZ,
+        metavar="HZ",
+    )
+    resume: str | None = _output(
+        None,
+        None,
+        "go on with the unfinished run in the folder RUN or OUT/RUN, or with the one that was "
+        "interrupted last; its options are those that it was started with, and the weights become "
+        "those of a run without interruption, bit for bit",
+        form=Form.BARE,
+        bare="",
+        metavar="RUN",
+    )
+
+    method_options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of methods that were given, by name."""
+
+    command: tuple[str, ...] = ()
+    """The arguments of `fractrain` that all this was read from."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], command: Sequence[str] = ()) -> RunOptions:
+        """From ``values`` of `run_options` by name, those of methods None where not given."""
+        own = {each.name: values[each.name] for each in options_of(cls)}
+        given = {name: values[name] for name in method_options() if values[name] is not None}
+        return cls(**own, method_options=given, command=tuple(command))
+
+
+def run_options() -> list[Option | tuple[Option, ...]]:
+    """All options of a run, those of methods included; a tuple has some that exclude each other."""
+    options: list[Option | tuple[Option, ...]] = []
+    for each in options_of(RunOptions):
+        if each.name == "method":
+            about = "; ".join(f"{kind.name}: {kind.about}" for kind in METHODS)
+            options.append(dataclasses.replace(each, rule=Choice(METHODS.names), about=about))
+        elif each.name == "dataset":
+            options.append(dataclasses.replace(each, about=_about_datasets()))
+        elif each.name == "epochs":
+            options.append((options.pop(), each))  # type: ignore[arg-type]  # with steps
+        else:
+            options.append(each)
+        if each.name == "recipe":
+            options += map(_of_methods, method_options().values())
+    return options
+
+
+def _about_datasets() -> str:
+    named = ", ".join(f"{each.name} ({each.about})" for each in bundled().values())
+    in_files = ", or of ".join(each.about for each in formats())
+    return f"images: {named}, or a folder or tar archive of {in_files}"
+
+
+def _of_methods(given: Option) -> Option:
+    """As an option of a run, which has no default: a recipe may have a value."""
+    rule = given.rule.rule if isinstance(given.rule, Optional) else given.rule
+    return dataclasses.replace(
+        given,
+        rule=rule,
+        about=f"{', '.join(methods_that_read(given.name))}: {given.about}",
+        shown=given.default_text,
+        default=None,
+        group=PRECISION,
+    )
+
+
+def single_options() -> list[Option]:
+    """`run_options`, one after the other."""
+    alternatives = (each if isinstance(each, tuple) else (each,) for each in run_options())
+    return [each for several in alternatives for each in several]
+
+
+def option_rules() -> dict[str, Rule]:
+    """What each option may be, by its name; those that take any text are left out."""
+    return {each.name: each.rule for each in single_options() if isinstance(each.rule, Rule)}

@@ -1,0 +1,226 @@
+"""From the options of a run to a trainer, and to what is recorded of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fractrain.host.accelerator import Accelerator, find_backend
+from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
+from fractrain.host.datasets import Dataset, bundled
+from fractrain.host.graph.step import build_outline
+from fractrain.host.methods.method import Method, Task
+from fractrain.host.methods.recipe import Recipe, make_recipe, read_recipe
+from fractrain.host.methods.registry import methods_that_read
+from fractrain.host.methods.rules import MOST_STEPS
+from fractrain.host.modelling.run_costs import RunCosts
+from fractrain.host.networks.network import Network
+from fractrain.host.networks.registry import build_network
+from fractrain.host.numerics.quantization import WeightLevels
+from fractrain.host.numerics.random_streams import Stream, generator
+from fractrain.host.plugins.option import as_text, option_name
+from fractrain.host.runs.options import DEFAULT_EPOCHS, DEFAULT_LEVELS, RTL_TEST_IMAGES, RunOptions
+from fractrain.host.training.run import Cadence
+from fractrain.host.training.trainer import CostModel, Plan
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import preset_names
+
+EVALUATIONS = 10
+"""Of a run, where no distance is given."""
+
+LARGEST_MODELLED = 64
+"""Rows and columns of images whose steps are modelled: the cycle model takes 8 seconds for the
+passes of a ResNet at this size, 33 at 96 (measured), before the first step."""
+
+RECORDED = (
+    *("dataset", "model", "backend", "config", "device", "seed", "steps", "epochs", "batch"),
+    *("bn_group", "lr", "lr_schedule", "momentum", "weight_decay", "method", "mode"),
+    *("weight_levels", "published_range", "test_images", "checkpoint_every", "evaluate_every"),
+    *("crop", "flip"),
+)
+"""Options that a run goes on with when it is resumed; those of its method are in its recipe."""
+
+
+def with_config(given: RunOptions) -> RunOptions:
+    """``given`` with the configuration that the backend has where none is given.
+
+    Raises `DataError` if that is the board and no bitstream is installed.
+    """
+    if given.config is not None:
+        return given
+    return replace(given, config=find_backend(given.backend).usual_config(given.device))
+
+
+def recipe_fields(given: RunOptions) -> dict[str, Any]:
+    """What the file ``--recipe`` says: read once, as it may be a pipe."""
+    return {} if given.recipe is None else read_recipe(given.recipe)
+
+
+def build_recipe(given: RunOptions, fields: Mapping[str, Any]) -> Recipe:
+    """The recipe that the ``fields`` of a file and options describe.
+
+    Raises `ParameterError` for what is of other methods.
+    """
+    said = fields.get("method", given.method)
+    if said != given.method:
+        raise ParameterError(
+            f"method in {given.recipe}",
+            said,
+            f"{given.method}, as --method says",
+            hint=f"or add --method {said}",
+        )
+    for name, value in given.method_options.items():
+        methods = methods_that_read(name)
+        if given.method not in methods:
+            allowed = f"with --method {' or '.join(methods)} only"
+            raise ParameterError(option_name(name), as_text(value), allowed)
+    unused = unused_fields(given, fields)
+    used = {name: each for name, each in fields.items() if name not in ("method", *unused)}
+    try:
+        return make_recipe(given.method, **used | dict(given.method_options))
+    except ParameterError as error:  # of values that are right one by one
+        shown = option_name(error.name) if error.name in given.method_options else error.name
+        where = f"{given.recipe} is the recipe" if given.recipe else ""
+        raise ParameterError(shown, as_text(error.given), error.allowed, where=where) from None
+
+
+def unused_fields(given: RunOptions, fields: Mapping[str, Any]) -> list[str]:
+    """Those ``fields`` of a file that the method does not read."""
+    return [
+        name for name in fields if name != "method" and given.method not in methods_that_read(name)
+    ]
+
+
+def build_arithmetic(given: RunOptions, accelerator: Accelerator) -> Arithmetic:
+    """What multiplies, by ``--mode``."""
+    if given.mode == "reference":
+        return PublishedArithmetic(accelerator, published_range=given.published_range)
+    return IntegerArithmetic(accelerator, WeightLevels(given.weight_levels or DEFAULT_LEVELS))
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything of a run but the accelerator, from the options ``given``."""
+
+    given: RunOptions
+    recipe: Recipe
+    dataset: Dataset
+    network: Network
+    method: Method
+    plan: Plan
+    cadence: Cadence
+    cost_model: CostModel | None
+
+
+def prepare(given: RunOptions, recipe: Recipe, dataset: Dataset) -> Work:
+    """Make network, method, plan and cadence; `ParameterError` for what does not fit."""
+    dataset = _augmented(dataset, given)
+    network = build_network(
+        given.model,
+        channels=dataset.channels,
+        classes=dataset.classes,
+        rng=generator(given.seed, Stream.WEIGHTS),
+        group=given.bn_group,
+    )
+    per_epoch = dataset.steps_per_epoch(given.batch)
+    _, *image = dataset.train_images.shape
+    outline = build_outline(network, (image[0], image[1], image[2]))
+    task = Task(
+        steps_per_epoch=per_epoch,
+        widths=[block.channels for block in outline.blocks],
+        macs=[outline.block_macs(block.number) for block in outline.blocks],
+        per_sample=given.mode == "reference",
+        rng=generator(given.seed, Stream.GATES),
+    )
+    method = recipe.build(task)
+    plan = Plan(
+        steps=given.steps or _steps_of(given.epochs or DEFAULT_EPOCHS, per_epoch),
+        batch=given.batch,
+        seed=given.seed,
+        learning_rate=given.lr,
+        learning_rate_schedule=given.lr_schedule,
+        momentum=given.momentum,
+        weight_decay=given.weight_decay,
+        bn_group=given.bn_group,
+    )
+    return Work(
+        given,
+        recipe,
+        dataset,
+        network,
+        method,
+        plan,
+        _cadence(given, plan.steps),
+        _cost_model(image[1], image[2]),
+    )
+
+
+def _steps_of(epochs: int, per_epoch: int) -> int:
+    if epochs * per_epoch > MOST_STEPS:
+        allowed = f"at most {MOST_STEPS // per_epoch}: an epoch has {per_epoch} steps"
+        raise ParameterError("--epochs", epochs, allowed)
+    return epochs * per_epoch
+
+
+def _cost_model(height: int, width: int) -> CostModel | None:
+    """Of the usual machine; None for images so large that evaluating it would take minutes."""
+    return RunCosts() if max(height, width) <= LARGEST_MODELLED else None
+
+
+def _augmented(dataset: Dataset, given: RunOptions) -> Dataset:
+    """Cropped and flipped as the options say, or as is usual for it."""
+    height, width = dataset.train_images.shape[2:]
+    if given.crop is not None and given.crop >= min(height, width):
+        raise ParameterError(
+            "--crop", given.crop, f"less than {min(height, width)}, the size of the images"
+        )
+    return replace(
+        dataset,
+        crop_padding=dataset.crop_padding if given.crop is None else given.crop,
+        flip=dataset.flip if given.flip is None else given.flip,
+    )
+
+
+def _cadence(given: RunOptions, steps: int) -> Cadence:
+    """When to save and to evaluate; a run of few steps is evaluated at its end only."""
+    limit = given.test_images
+    if limit is None and (given.backend == "cosim" or given.device == "simulated"):
+        limit = RTL_TEST_IMAGES
+    every = given.evaluate_every or steps // EVALUATIONS or steps
+    return Cadence(given.checkpoint_every, every, limit)
+
+
+def record(work: Work) -> dict[str, Any]:
+    """What ``config.json`` says of the options, and what `restore` makes them of again."""
+    given, cadence = work.given, work.cadence
+    levels = given.weight_levels or (None if given.mode == "reference" else DEFAULT_LEVELS.value)
+    options = {name: normal(name, getattr(given, name)) for name in RECORDED}
+    options |= {
+        "steps": work.plan.steps,
+        "epochs": given.epochs or (None if given.steps else DEFAULT_EPOCHS),
+        "weight_levels": levels,
+        "test_images": cadence.test_images,
+        "evaluate_every": cadence.evaluate_every,
+    }
+    return {
+        "command": ["fractrain", *given.command],
+        "backend": given.backend,
+        "config": normal("config", given.config),
+        "device": given.device,
+        "method_options": work.recipe.record,
+        "weight_levels": levels,
+        "published_range": given.published_range,
+        "test_images": cadence.test_images,
+        "options": options,
+    }
+
+
+def normal(name: str, value: Any) -> Any:
+    """The value of an option such that it means the same in any folder."""
+    if name == "dataset" and value not in bundled():
+        return str(Path(value).absolute())
+    if name == "config" and value not in preset_names():
+        return str(Path(value).absolute())
+    return value
