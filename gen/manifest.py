@@ -1,4 +1,4 @@
-"""The manifest of a build: what was generated, from what, and how to talk to it."""
+"""The manifest of a build: the generated files, their origin, and the ports of the hardware."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything that a user of the generated files must know.
+    """What users of the generated files need to know.
 
     ``latencies`` are in cycles; ``tools`` are the versions that the bytes depend on;
     ``build_hash`` is the whole SHA-256, of which BUILD_HASH holds the first 32 bits.

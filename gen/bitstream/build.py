@@ -1,4 +1,4 @@
-"""A bitstream from beginning to end: prepare, run the tools, publish it or keep the ruins."""
+"""A bitstream from beginning to end: prepare, run the tools, publish it or keep the logs."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ BITSTREAM_SUFFIXES = (".bit", ".bin", ".xsa")
 def prepare_project(flow: Flow, request: Request) -> dict[str, bytes]:
     """Everything that ``flow`` needs, with the register reference and a manifest of a build.
 
-    Name → content. Needs no tool of the flow's; the same request and sources give the same bytes.
-    Raises `ParameterError` for a machine that its target cannot carry.
+    Name → content. Needs none of the flow's tools; the same request and sources give the same
+    bytes. Raises `ParameterError` for a machine that its target cannot carry.
     """
     require_target(request.parameters)
     files = flow.prepare(request)
@@ -70,15 +70,14 @@ def make_bitstream(
 ) -> BitstreamManifest:
     """Run the tools of ``flow`` on ``project`` and publish the bitstream as the folder ``out``.
 
-    An earlier bitstream in ``out``, or the project that was left there for want of tools, is
-    removed before the tools start: after a failure or an interruption there is none, rather than
-    one of another design under the same name. The tools
-    run in a folder beside ``out``, whose name ``say`` hears first. If they fail it stays as
-    `failed_folder`, with logs and reports but without anything that could be loaded.
+    An earlier bitstream in ``out``, or a project left there for lack of tools, is removed before
+    the tools start: after a failure or an interruption there is no bitstream of another design
+    under the same name. The tools run in a folder beside ``out``; ``say`` is called with its name
+    first, then with each stage. After a failure it stays as `failed_folder`, with logs and reports
+    but nothing loadable.
 
-    ``say`` is told each stage. Raises `FractrainError` with the reason if a tool fails or what it
-    made does not pass the checks, and what `Flow.find_tools` and `publish` raise, before anything
-    is removed.
+    Raises `FractrainError` with the reason if a tool fails or its result does not pass the checks,
+    and what `Flow.find_tools` and `publish` raise, before anything is removed.
     """
     flow.find_tools(request.parameters.target)
     withdraw(out, kind_of(out) or BITSTREAM_MANIFEST_NAME)
@@ -99,7 +98,7 @@ def kind_of(folder: Path) -> str | None:
 
 
 def failed_folder(out: Path) -> Path:
-    """Where the remains of a build for ``out`` are kept that failed."""
+    """The folder for the remains of a failed build for ``out``."""
     return out.with_name(f"{out.name}-failed")
 
 
@@ -161,7 +160,7 @@ def _working_folder(out: Path, flow: Flow, project: dict[str, bytes]) -> Iterato
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f"{out.name}-running-", dir=out.parent))
-        work.chmod(out.parent.stat().st_mode)  # for everybody who may look into the folder above
+        work.chmod(out.parent.stat().st_mode)  # the permissions of the folder above
         for name, content in project.items():
             (work / name).write_bytes(content)
     except OSError as error:
@@ -181,7 +180,7 @@ def _working_folder(out: Path, flow: Flow, project: dict[str, bytes]) -> Iterato
 
 
 def _remove_failed(failed: Path) -> None:
-    """Remove what an earlier failure left, if that is what it is; else it stays."""
+    """Remove the remains of an earlier failure, and nothing else."""
     if _is_ours(failed):
         shutil.rmtree(failed, ignore_errors=True)
 

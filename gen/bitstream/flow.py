@@ -1,4 +1,4 @@
-"""What a flow is: files that it prepares without any tool, and a bitstream made of them."""
+"""A flow: files that it prepares without any tool, and a bitstream made of them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Flow", "Made", "Request"]
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be made.
+    """A bitstream to be made.
 
     parameters : the machine
     jobs : processes and threads that a tool may use
     tolerated : ids of critical warnings that do not end the build (Vivado)
     attempts : implementations, of which the best that passes is taken (Vivado)
-    budget, modelled : what of the FPGA it may use, and what ``make synth`` says that it does, by
-        the names of `gen.synthesis.figures.Figures`; None: nobody has said
+    budget, modelled : what it may use of the FPGA, and what it does by ``make synth``, by the names
+        of `gen.synthesis.figures.Figures`; None: unknown
     """
 
     parameters: Parameters
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Made:
-    """What a flow hands over when everything went well; checked by it.
+    """The result of a flow, checked by it.
 
     bit : the .bit file
     others : further files of the bitstream's folder, by name: reports, the hardware platform
@@ -58,8 +58,8 @@ class Flow(Protocol):
 
     name : as ``--flow`` and the manifest have it
     log : the tool's output, in the folder that it ran in
-    loadable : what in that folder is a bitstream, a part of one or its configuration frames; files
-        and folders that a failure does not leave
+    loadable : files and folders there that are a bitstream, a part of one or its configuration
+        frames; removed after a failure
     """
 
     name: str
@@ -76,7 +76,7 @@ class Flow(Protocol):
         """Raise `ParameterError` if the tools are there and cannot work beside ``out``."""
 
     def make(self, folder: Path, request: Request, say: Say) -> Made:
-        """Run the tools in ``folder``, which has the prepared files; ``say`` hears the stages.
+        """Run the tools in ``folder``, which has the prepared files; calls ``say`` with each stage.
 
-        Raises `FractrainError` if a tool fails or if what it made does not pass the checks.
+        Raises `FractrainError` if a tool fails or its result does not pass the checks.
         """

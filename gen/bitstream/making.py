@@ -1,4 +1,4 @@
-"""A bitstream made, or all that its tools need: what `fractrain bitstream` does."""
+"""What `fractrain bitstream` does: make a bitstream, or everything up to its tools."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class Order:
 
     @property
     def folder(self) -> Path:
-        """Of the bitstream."""
+        """The folder of the bitstream."""
         return self.out or Path("build", f"bitstream-{self.config}")
 
     @property
     def project_folder(self) -> Path:
-        """Of what the tools need."""
+        """The folder of the prepared files."""
         return self.out or Path("build", f"{self.flow}-{self.config}")
 
 
 def prepare(order: Order, say: Say) -> tuple[Path, dict[str, int]]:
-    """Write what the tools need, and run none of them: the folder, and the sizes of its files.
+    """Write the prepared files and run no tool; returns the folder and the sizes of its files.
 
     Raises as `build.prepare_project` and `publish`.
     """
@@ -57,7 +57,7 @@ def make(order: Order, say: Say) -> BitstreamManifest:
     Where tools are missing, `MissingToolError` says so once everything up to them is there.
     """
     flow, out, project_folder = build.FLOWS[order.flow], order.folder, order.project_folder
-    # What tools that were missing left to be done there is done now.
+    # A project left there when tools were missing is now done.
     check_replaceable(out, build.kind_of(out) or BITSTREAM_MANIFEST_NAME)
     flow.check_place(out)
     if build.kind_of(project_folder) == BITSTREAM_MANIFEST_NAME:
@@ -79,7 +79,7 @@ def _project(order: Order, flow: Flow, say: Say) -> dict[str, bytes]:
 
 
 def _without_tools(missing: str, folder: Path, flow: str) -> str:
-    """What is missing, what was done nevertheless, and what else can be done, in one line."""
+    """What is missing, what was done, and what else can be done, in one line."""
     other = "; --flow openxc7 needs open tools only" if flow == "vivado" else ""
     return (
         f"{missing}. Everything up to it is in {folder}: run this command, or `{BY_HAND[flow]}` in "

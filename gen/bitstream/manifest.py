@@ -1,6 +1,6 @@
-"""The manifest of a bitstream: which hardware it is, who made it, and how well it went.
+"""The manifest of a bitstream: its hardware, the tools that made it, and their results.
 
-The board reads it, so nothing here needs more than the standard library and PyYAML.
+The board reads it, so this needs only the standard library and PyYAML.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ def output_name(target: Target, suffix: str) -> str:
 
     ``.bit``: the bitstream as the tools write it, with its header, for JTAG and ``fpga loadb`` of
     U-Boot. ``.bin``: the same for Linux's FPGA manager, without header, the bytes of each word
-    turned round. ``.xsa``: the hardware platform, of Vivado's flow only.
+    reversed. ``.xsa``: the hardware platform, of Vivado's flow only.
     """
     return f"fractrain_{target.name}{suffix}"
 
 
 @dataclass(frozen=True)
 class Utilization:
-    """What of the FPGA is used; ``bram36`` counts a half of a block as 0.5, ``memory_lut`` those of
-    the LUTs that are memory or shift register (None: the flow does not say)."""
+    """Used resources of the FPGA; ``bram36`` counts half a block as 0.5, ``memory_lut`` the LUTs
+    that are memory or shift register (None: the flow does not say)."""
 
     lut: int
     ff: int
@@ -65,14 +65,14 @@ class Slack:
 
 @dataclass(frozen=True)
 class BitstreamManifest:
-    """Everything that a user or a driver must know of a bitstream.
+    """What users and the driver need to know of a bitstream.
 
     Members
     -------
     config : the configuration's name, as ``--config`` gave it, without folder and suffix
     build_hash : SHA-256 in hex, of which the register BUILD_HASH shows the first 32 bits
     parameters : of the machine inside
-    clock_mhz : the clock that it was made for, as the tool will set it (FCLK_CLK0)
+    clock_mhz : the clock that it was made for (FCLK_CLK0), as the tool sets it
     flow : ``vivado`` or ``openxc7``
     tool : name and version of what placed and routed it
     utilization, slack_ns : as the flow reported them

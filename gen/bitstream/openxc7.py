@@ -1,7 +1,7 @@
 """The open flow: Yosys, nextpnr-xilinx and Project X-Ray, on the same RTL with a bare PS7.
 
-Nothing in it times the design with delays of the device, so it gives no slack, and a bitstream of
-it is an experiment: nobody has reported one of this core on a board.
+None of its tools knows the delays of the device, so it gives no slack. Its bitstreams are an
+experiment: none of this core has been reported to run on a board.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class OpenFlow:
 
     name = "openxc7"
     log = "build.log"
-    # Each of the two files is a bitstream but for the next, short step.
+    # Each of the two files is one short step from a bitstream.
     loadable: tuple[str, ...] = ("outputs", "frames.txt", "routed.fasm")
 
     def prepare(self, request: Request) -> dict[str, bytes]:
@@ -117,7 +117,7 @@ class OpenFlow:
 
 
 def _tool(versions: str) -> str:
-    """Names and versions of the two tools that decide what the bitstream is."""
+    """Names and versions of the two tools that determine the bitstream."""
     yosys, nextpnr = YOSYS_VERSION.search(versions), NEXTPNR_VERSION.search(versions)
     return (
         f"nextpnr-xilinx {nextpnr[1] if nextpnr else 'of unknown version'}, "
@@ -150,7 +150,7 @@ def _is_fabric(kind: str) -> bool:
 
 
 def _read(path: Path) -> bytes:
-    """A file that the tools must have left, not empty."""
+    """A file that the tools must have written, not empty."""
     content = path.read_bytes() if path.is_file() else b""
     if not content:
         what = "an empty" if path.is_file() else "no"

@@ -1,4 +1,4 @@
-"""What a target can carry: machines that it cannot are refused before hours are spent on them."""
+"""Refuses machines that their target cannot carry, before the tools run for hours."""
 
 from __future__ import annotations
 

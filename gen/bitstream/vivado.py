@@ -1,4 +1,4 @@
-"""The Vivado flow: its script run in batch mode, and everything that it made looked at again."""
+"""The Vivado flow: runs its script in batch mode and checks all its results."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class VivadoFlow:
 
     name = "vivado"
     log = "console.log"
-    """What it printed; ``vivado.log`` beside it is its own."""
+    """Its output; ``vivado.log`` beside it is Vivado's own log."""
     loadable: tuple[str, ...] = ("outputs",)
 
     def prepare(self, request: Request) -> dict[str, bytes]:
@@ -112,7 +112,7 @@ def _vivado() -> str | None:
 
 
 def _read_result(path: Path) -> dict[str, Any]:
-    """What the script wrote as its last act; `FractrainError` if any of it is missing."""
+    """The script's last file; `FractrainError` if any of it is missing."""
     lines = _read(path).decode("ascii", errors="replace").splitlines()
     pairs = dict(line.split(" ", 1) for line in lines if " " in line)
     if pairs.pop("format", None) != RESULT_FORMAT or lines[-1:] != ["end"]:
@@ -135,7 +135,7 @@ def _read_result(path: Path) -> dict[str, Any]:
 
 
 def _check_figures(result: dict[str, Any], request: Request) -> None:
-    """The script has checked the same; it must not be taken at its word."""
+    """Check again what the script has checked."""
     wanted = request.parameters.clock_mhz
     if abs(result["clock_mhz"] - wanted) >= CLOCK_TOLERANCE_MHZ:
         raise FractrainError(f"the clock is {result['clock_mhz']} MHz, wanted were {wanted} MHz")
@@ -145,7 +145,7 @@ def _check_figures(result: dict[str, Any], request: Request) -> None:
 
 
 def _check_messages(folder: Path, run: str, request: Request) -> None:
-    """Every log of what was taken, the implementation ``run``, whatever the script saw of them."""
+    """Check every log of the chosen implementation, ``run``, independently of the script."""
     logs = [*folder.glob("project/*.runs/synth_1/runme.log")]
     logs += [each for each in folder.glob("project/*.runs/*/runme.log") if each.parent.name == run]
     for log in (folder / "vivado.log", *logs):
@@ -155,8 +155,8 @@ def _check_messages(folder: Path, run: str, request: Request) -> None:
 
 
 def _lines_about(lines: Iterable[str], run: str) -> Iterator[str]:
-    """Those of the session, and of the implementation ``run``: the session's log repeats what every
-    one that was waited for has said, and the script marks which."""
+    """The logs of the session and of the implementation ``run``: the session's log repeats the
+    messages of every run that it waited for, and the script marks which."""
     about = ""
     for line in lines:
         if line.startswith(RUN):
@@ -188,7 +188,7 @@ def _reports(folder: Path) -> dict[str, bytes]:
 
 
 def _read(path: Path) -> bytes:
-    """A file that Vivado must have left, not empty."""
+    """A file that Vivado must have written, not empty."""
     try:
         content = path.read_bytes()
     except OSError as error:

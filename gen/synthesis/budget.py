@@ -1,4 +1,4 @@
-"""The committed budget of a machine: limits that a change may not pass unnoticed."""
+"""The committed budget of a machine: limits on its figures."""
 
 from __future__ import annotations
 

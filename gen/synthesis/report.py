@@ -1,4 +1,4 @@
-"""Synthesis results as a table for people and a document for programs."""
+"""Synthesis results as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEVICE_FIGURES = ("luts", "flip_flops", "dsps", "bram36", "memory_luts")
 
 
 def table(results: Mapping[str, Figures], device: Part, budget: Budget | None) -> str:
-    """The figures of all parts, then what fills each part and where its limits are."""
+    """The figures of all parts, then the contents and the limiting nets of each."""
     heads = [""]
     for part in results:
         heads += [part, "of it", "budget"] if budget is not None else [part, "of it"]
@@ -46,7 +46,7 @@ def table(results: Mapping[str, Figures], device: Part, budget: Budget | None) -
 def _row(
     name: str, results: Mapping[str, Figures], device: Part, budget: Budget | None
 ) -> list[str]:
-    """One figure of all parts, as a share of what the device has if it has any."""
+    """One figure of all parts, as a share of the device's resource if there is one."""
     label, on_device = ROWS[name]
     total = getattr(device, "luts" if name == "packed_luts" else name) if on_device else None
     cells = [label]

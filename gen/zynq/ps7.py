@@ -1,7 +1,7 @@
 """The pins of the PS7, the processing system of a Zynq-7000 as a primitive of its FPGA.
 
-Buses are those of the design (`hw.axi.signature`); everything else stands in a table. The tests
-compare all of it with Yosys's cell library.
+Buses are those of `hw.axi.signature`; everything else is in a table. The tests compare all of it
+with Yosys's cell library.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from fractrain.hw.contract.precision import Precision
 
 
 class PublishedArithmetic(Arithmetic):
-    """Affine quantizers and real convolutions, those of ``accelerator``'s backend.
+    """Affine quantizers, and the real convolutions of ``accelerator``'s backend.
 
     ``published_range``: ranges reduced as published (`affine.tensor_range`).
 

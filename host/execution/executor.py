@@ -27,7 +27,7 @@ Observer = Callable[[Operation, Run], None]
 def step_options(
     selector: Selector, arithmetic: Arithmetic, unquantized: Precision = UNQUANTIZED
 ) -> StepOptions:
-    """How steps are made for who chooses precisions, and for what multiplies."""
+    """The options of steps with this selector and this arithmetic."""
     return StepOptions(
         tuple(selector.precisions),
         unquantized,
@@ -68,7 +68,7 @@ class _Planned:
 @dataclass(frozen=True)
 class _Turn:
     """What is done at one go: one operation, or the convolutions of a ``piece``; and the tensors
-    that nobody reads after it."""
+    that are not read after it."""
 
     planned: tuple[_Planned, ...]
     piece: Piece | None
@@ -76,7 +76,7 @@ class _Turn:
 
 
 class Executor:
-    """Carries out the steps of ``graph``, whose parameters are those of ``network``.
+    """Carries out the steps of ``graph`` on the parameters of ``network``.
 
         run = executor.forward({"images": images, "labels": labels}, rounding)
         executor.backward(run)

@@ -22,7 +22,7 @@ from fractrain.hw.contract.precision import Precision
 class Run:
     """A step of ``graph`` while it is carried out; what operations do is in `kernels`.
 
-    ``choices``: of the blocks whose turn has come, by number. ``table``: the precision of every
+    ``choices``: of the blocks so far, by number. ``table``: the precision of every
     slot, right for those blocks. ``rounding``: the random numbers of the step.
     """
 
@@ -89,7 +89,7 @@ class Run:
         return name in self.dying and name in self.values and not self.values.is_shared(name)
 
     def own(self, tensor: Tensor) -> Array:
-        """Its value in memory that may be overwritten: its own, or that of a copy."""
+        """Its value in memory that may be overwritten: its own, or a copy."""
         value = self.value(tensor)
         return value if self.owns(tensor) else self.elementwise.copy(value)
 

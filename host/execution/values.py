@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Values:
-    """Values by the name of their tensor, and who else has the same array.
+    """Values by the name of their tensor, and which tensors share an array.
 
     One array may be the value of several tensors (what is skipped passes it on, an operation may
     keep its result for the way back): it must not be overwritten while another one is alive.

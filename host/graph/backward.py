@@ -28,10 +28,10 @@ further back."""
 
 @dataclass
 class WayBack:
-    """What rules have: the ``builder`` to emit with, and what is worth an error.
+    """What rules work with: the ``builder`` that they emit with, and what needs an error.
 
-    ``learned``: names of the tensors that depend on a parameter. ``shares``: those of the paths of
-    each block, as they are found.
+    ``learned``: names of the tensors that depend on a parameter. ``shares``: of each block's paths,
+    in the order in which they are gone back through.
     """
 
     builder: Builder
@@ -46,13 +46,13 @@ class WayBack:
 Rule = Callable[[WayBack, Any, Tensor], Errors]
 
 RULES: Dispatch[tuple[tuple[str, ...], Rule]] = Dispatch("the way back", "host/graph/backward.py")
-"""For each operation, through which of its fields errors go back, and the rule."""
+"""For each operation: the fields through which errors go back, and the rule."""
 
 
 def rule(*kinds: type[Operation], through: Sequence[str] = ()) -> Callable[[Rule], Rule]:
-    """Decorates the rule of operations: it emits what goes back from the error at the result, and
-    returns the errors at the inputs ``through`` (at the first time of which it may not be needed:
-    see `WayBack.is_learned`)."""
+    """Decorates the rule of operations: it emits what goes back from the error at their result, and
+    returns the errors at the inputs in the fields ``through``; parameters among them get theirs as
+    gradients. An input that is not learned needs none (`WayBack.is_learned`)."""
 
     def enter(function: Rule) -> Rule:
         RULES.register(*kinds)((tuple(through), function))

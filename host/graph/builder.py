@@ -26,7 +26,8 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class Slots:
-    """Where layers find their precision: those whose precision is ``chosen``, and the others."""
+    """Where layers find their precision: chosen layers in one slot, layers at a fixed precision in
+    the other."""
 
     chosen: int
     others: int
@@ -324,7 +325,8 @@ class Builder:
     # -- blocks ----------------------------------------------------------------------------
 
     def block(self, name: str, x: Tensor, body: Callable[[Tensor, Slots], Tensor]) -> Tensor:
-        """A part of the network whose precision is chosen, by what is in its input ``x``.
+        """A part of the network that has one choice of precision, made by looking at its input
+        ``x``.
 
         ``body`` emits one path through it: from the path's input, with the path's slots.
         """

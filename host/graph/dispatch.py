@@ -1,4 +1,4 @@
-"""Who knows what to do with which operation; all others are refused by name."""
+"""What a reader of graphs does with each operation; unknown ones are refused by name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Dispatch(Generic[Handler]):
         return enter
 
     def of(self, operation: Operation) -> Handler:
-        """What is done with ``operation``; `ParameterError` if nobody has said."""
+        """What is done with ``operation``; `ParameterError` if that is unknown."""
         handler = self._handlers.get(type(operation))
         if handler is None:
             raise ParameterError(

@@ -25,7 +25,7 @@ class EffectiveMacs:
     """Running totals: executed at the precision that was chosen, and the same at FW8/BW8.
 
     The sums are kept as integers in units of 1/1024 MAC, so they are exact at any length. Those of
-    the layers whose precision is chosen (the residual blocks) are kept apart, too.
+    the layers at a chosen precision (the blocks) are kept apart, too.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class EffectiveMacs:
     def add(self, which: Pass, macs: int, precision: Precision, *, chosen: bool = True) -> None:
         """Count ``macs`` multiply-accumulates of one pass at ``precision``.
 
-        ``chosen``: of a layer whose precision is chosen.
+        ``chosen``: of a layer at a chosen precision.
         """
         self.add_bit_products(
             macs * precision.bits(which.row) * precision.bits(which.column), macs, chosen=chosen

@@ -13,15 +13,13 @@ from fractrain.hw.contract.precision import Precision
 class StepOptions:
     """How a method trains, as far as the step's operations depend on it.
 
-    ``precisions``: all that a block can have. ``unquantized``: that of the layers whose precision
-    nobody chooses.
-    ``stored_bits``: what decides on a block looks at its input first, which has so many bits by
-    then, and is read as its top planes; None if it is quantized after the decision.
-    ``learns``: what decides wants to know how the loss depends on its choice.
-    ``per_sample``: every image takes a path of its own, one for each of ``precisions``; all paths
-    are computed for all images.
-    ``real``: convolutions multiply real numbers, and layers whose precision nobody chooses are not
-    quantized (the published numerics). ``odd_weights``: widths at which weights are odd levels.
+    ``precisions``: all that a block can have. ``unquantized``: of the layers at a fixed precision
+    (the papers leave them unquantized). ``stored_bits``: the choice is made after a block's input
+    was quantized to so many bits, and its top planes are read; None if the choice comes first.
+    ``learns``: the selector learns from how the loss depends on its choice. ``per_sample``: every
+    image takes one of as many paths as there are ``precisions``; all paths compute all images.
+    ``real``: convolutions multiply real numbers, and layers at a fixed precision are not quantized
+    (the published numerics). ``odd_weights``: widths at which weights are odd levels.
     """
 
     precisions: tuple[Precision, ...]

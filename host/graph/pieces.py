@@ -1,4 +1,4 @@
-"""What a machine can do in one go: convolutions between which the host has nothing to do."""
+"""What a machine can do in one go: convolutions without host work between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fractrain.host.graph.operations import Convolve, Operation
 class Piece:
     """Convolutions that follow each other directly; none reads what another one makes.
 
-    A piece is the same for the life of its graph: whoever compiles it can keep the program by it.
+    A piece lives as long as its graph, so programs are kept by piece.
     """
 
     convolutions: tuple[Convolve, ...]

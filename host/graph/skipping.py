@@ -15,8 +15,8 @@ def is_skipped(operation: Operation, table: Sequence[Precision]) -> bool:
 
 
 def lacks(operation: Operation, missing: Container[str]) -> bool:
-    """Whether it cannot be carried out without the tensors ``missing``: it needs one of them, or,
-    where it needs none, has nothing else to read."""
+    """Whether it cannot be carried out without the tensors ``missing``: it needs one of them, or
+    all its inputs are optional and missing."""
     needed, inputs = operation.needed, operation.inputs
     if needed:
         return any(each.name in missing for each in needed)

@@ -1,7 +1,7 @@
 """Precision slots: where operations look up how many bits they have, and whether they run at all.
 
-A slot is an entry of the precision table. Slot 0 is for the layers whose precision nobody chooses;
-each block has one, or one for each path where images go several ways.
+A slot is an entry of the precision table. Slot 0 is for layers at a fixed precision. Each block has
+one, or, where images go several ways, some for each path.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class Slot:
     """Entry ``number`` of the precision table of a step.
 
     ``precisions``: all that it can have, but for skips that follow from the rules below.
-    ``block``: the number of the block whose choice decides, and ``path`` which of its paths; None
-    for layers outside. ``chosen``: the choice decides the precision; else it is the only one of
+    ``block``, ``path``: the choice for this block decides, and which of its paths; None outside all
+    blocks. ``chosen``: the choice decides the precision; else it is the only one of
     ``precisions``, and the choice says just which images take the path.
 
     Derived from another slot's precision p:
@@ -38,7 +38,7 @@ class Slot:
     taken: bool = False
 
     def precision(self, choice: Choice | None) -> Precision:
-        """What the slot has after ``choice``, that of its block."""
+        """What the slot has after its block's ``choice``."""
         found = self.precisions[0]
         if choice is not None:
             path = choice.paths[self.path]

@@ -42,7 +42,7 @@ class StepGraph:
 
     ``forward`` ends with the ``loss`` in training, with ``logits`` in an evaluation, in which
     ``loss`` is None, and ``backward`` and ``updates`` are empty. ``slots``: the precision table.
-    ``blocks``: the parts whose precision is chosen; ``members``: the number of the block that an
+    ``blocks``: the parts at a chosen precision; ``members``: the number of the block that an
     operation of the forward half is in.
     """
 
@@ -60,7 +60,7 @@ class StepGraph:
 
     @property
     def results(self) -> tuple[Tensor, ...]:
-        """What whoever carries the step out looks at in the end."""
+        """What is read when the step has been carried out."""
         return (self.logits,) if self.loss is None else (self.logits, self.loss)
 
     @property
@@ -115,8 +115,8 @@ class StepGraph:
         return self.slots[bits.slot].widest.bits(bits.operand)
 
     def block_macs(self, number: int) -> int:
-        """Multiply-accumulates of block ``number`` in one pass over one image; of those layers
-        whose precision is chosen."""
+        """Multiply-accumulates of block ``number`` in one pass over one image; of its layers at a
+        chosen precision."""
         slot = self.blocks[number].slots[0].chosen
         return sum(
             each.geometry.macs // self.batch

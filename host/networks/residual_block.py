@@ -15,7 +15,7 @@ class ResidualBlock:
     """y = ReLU(second(ReLU(first(x))) + shortcut(x)).
 
     The shortcut is the identity, or where the block changes the shape, a 1x1 convolution of the
-    same stride with batch norm ("option B"), whose precision nobody chooses. A skipped block is
+    same stride with batch norm ("option B") at a fixed precision. A skipped block is
     y = ReLU(shortcut(x)).
     """
 

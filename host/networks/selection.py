@@ -15,8 +15,8 @@ from fractrain.hw.contract.precision import Precision
 class Selector(ABC):
     """Chooses for each block in turn, first to last, and goes back through the choices.
 
-    ``precisions`` are all that it can choose; ``stored_bits`` those of the inputs that it looks at
-    before they are quantized for its choice (None: they are quantized afterwards).
+    ``precisions`` are all that it can choose. ``stored_bits``: it looks at inputs that have been
+    quantized to so many bits (None: they are quantized as it chose).
     ``per_sample``: each image takes a path of its own, one for each of ``precisions``, in their
     order. ``learns``: `backward` is to be called. None of these changes while it is used.
     """

@@ -1,7 +1,7 @@
 """What a target is: everything about a board that the core on it does not decide.
 
 A machine is a *core* (array, buffers, queues: the configuration) on a *target*. The configuration
-names its target; whoever needs a fact about the board reads it from ``parameters.target``.
+names its target; facts about the board come from ``parameters.target``.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Ports:
     """How the core is connected: memory ports, the registers' window, the interrupt.
 
     memory : ports to memory, of 64 bits each
-    accepted_bursts, write_buffer_beats : what one takes before it makes its master wait
+    accepted_bursts, write_buffer_beats : a port takes so many before its master waits
     registers_address, registers_window_bytes : where software finds the core
     interrupt : as a device tree counts, ``interrupts = <0 interrupt 4>``
     """
@@ -178,7 +178,7 @@ class Energy:
 
     @property
     def static_watts(self) -> float:
-        """What is spent whatever the array does."""
+        """Spent at any activity of the array."""
         return self.device_static_watts + self.processor_watts + self.dram_idle_watts
 
 

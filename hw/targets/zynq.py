@@ -1,4 +1,4 @@
-"""What boards with a Zynq-7000 have in common: a board's file takes these values, or its own."""
+"""Common values of boards with a Zynq-7000; a board's file takes these or its own."""
 
 from __future__ import annotations
 

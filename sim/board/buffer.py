@@ -16,7 +16,7 @@ __all__ = ["MappedBuffer", "SharedBuffer"]
 
 
 class SharedBuffer:
-    """The bytes ``memory``; ``injected`` is looked at each time."""
+    """The bytes ``memory``; ``injected`` is read at each use."""
 
     def __init__(self, memory: NDArray[np.uint8], injected: Collection[str]) -> None:
         self.memory = memory
@@ -33,7 +33,7 @@ class SharedBuffer:
         return MappedBuffer(self._caches.data, self._forget_caches)
 
     def _forget_caches(self) -> None:
-        """Nothing is seen through them any more."""
+        """Close the mappings."""
         self._caches = None
 
     def sync_for_device(self, text: str) -> None:
@@ -47,7 +47,7 @@ class SharedBuffer:
             self._caches.for_processor(*self._command(text))
 
     def evict(self) -> None:
-        """The caches write back what they like, while the processor waits for the machine."""
+        """Let the caches write lines back while the processor waits for the machine."""
         if self._caches is not None:
             self._caches.evict()
 
@@ -62,7 +62,7 @@ class SharedBuffer:
 
 
 class MappedBuffer:
-    """A mapping of the u-dma-buf; ``closed`` is told when it is no more."""
+    """A mapping of the u-dma-buf; calls ``closed`` when it is closed."""
 
     def __init__(self, data: NDArray[np.uint8], closed: Callable[[], None] = lambda: None) -> None:
         self.data, self._closed = data, closed

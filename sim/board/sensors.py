@@ -1,7 +1,7 @@
 """A power sensor that no board has: so `fractrain board power` can be tried anywhere.
 
-Its watts are those of the target's energy constants for what the machine does at the moment,
-nothing is measured: device and label say ``simulated`` and ``modelled``.
+Its watts follow from the target's energy constants and the machine's current activity. Nothing is
+measured: device and label say ``simulated`` and ``modelled``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FILES = {f"{FOLDER}/name": "simulated\n", f"{FOLDER}/power1_label": "modelled\n"
 
 
 def modelled_watts(parameters: Parameters, *, clocked: bool, running: bool) -> float:
-    """Of the FPGA, the processor system and its DDR3, without what moves the bytes."""
+    """Of the FPGA, the processor system and its DDR3, without the energy of moving bytes."""
     energy = parameters.target.energy
     per_cycle = energy.joules_per_bit_product * parameters.bit_products_per_cycle
     share = energy.clock_share * clocked + (1 - energy.clock_share) * (clocked and running)

@@ -17,7 +17,7 @@ UNREACHABLE = {ARM_PLL: 3, DDR_PLL: 1, IO_PLL: 1}
 
 
 class SlcrModel:
-    """Registers as words; those that are not modelled read 0 and keep nothing.
+    """Registers as words; registers without a model read 0 and ignore writes.
 
     ``clocks`` are the target's, as its boot loader leaves them. Linux has unlocked the registers;
     while they are locked, writes to all but the keys do nothing.
@@ -58,7 +58,7 @@ class SlcrModel:
             return
         elif offset in self._words and offset != LOCK_STATE and not self._words[LOCK_STATE]:
             if offset == RESET:
-                # it is seen at the edges of a clock that runs
+                # it takes effect at the edges of a running clock
                 released = self._words[RESET] & ~value & 1
                 self.design_was_reset |= bool(released) and not self._words[GATE] & 1
             self._words[offset] = value
@@ -66,10 +66,10 @@ class SlcrModel:
     def close(self) -> None:
         """Nothing is held."""
 
-    # -- what the FPGA gets of it --------------------------------------------------------------
+    # -- its effect on the FPGA --------------------------------------------------------------
 
     def configured(self) -> None:
-        """What Linux and U-Boot do once the FPGA is configured."""
+        """Set what Linux and U-Boot set once the FPGA is configured."""
         self._words[SHIFTERS] = 0xA if "level-shifters" in self._injected else SHIFTERS_ON
         self._words[RESET] = int("held-reset" in self._injected)
 
@@ -82,12 +82,12 @@ class SlcrModel:
         return 1 << 20 | round(self._clocks.io_pll_mhz / mhz) << 8
 
     def stopped_by_another(self) -> None:
-        """Some driver of Linux gates FCLK0."""
+        """Gate FCLK0, as another driver of Linux may."""
         self._words[GATE] = 1
 
     @property
     def clock_mhz(self) -> float:
-        """FCLK0 as its dividers make it."""
+        """FCLK0 by its dividers."""
         control = self._words[CLOCK]
         pll = (IO_PLL, IO_PLL, ARM_PLL, DDR_PLL)[control >> 4 & 3]
         ratio = (control >> 8 & 0x3F or 1) * (control >> 20 & 0x3F or 1)

@@ -127,7 +127,7 @@ def _rectify(run: Run, step: ops.Rectify) -> None:
 
 @KERNELS.register(ops.Add)
 def _add(run: Run, step: ops.Add) -> None:
-    """In the memory of one of the two, if nobody needs it any more."""
+    """In the memory of one of the two, if that is free."""
     x, other = run.optional(step.x), run.optional(step.other)
     if x is None or other is None:
         run.put(step.y, other if x is None else x)

@@ -11,8 +11,8 @@ from fractrain.host.graph.tensor import Tensor
 
 @dataclass(frozen=True, eq=False)
 class ChoosePrecision(Operation):
-    """The precision of block number ``block``, whose input is x: the slots that belong to it have
-    their bits from here on.
+    """The precision of block number ``block``, by looking at its input x: its slots have their bits
+    from here on.
 
     Several ``masks``: each image takes one of as many paths, and mask k[n] is 1 for those of path
     k, else 0.

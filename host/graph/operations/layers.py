@@ -160,7 +160,7 @@ class Loss(Operation):
 
 @dataclass(frozen=True, eq=False)
 class AddGradient(Operation):
-    """∂loss/∂parameter += gradient, its parts (those of ghost batches) one after the other.
+    """∂loss/∂parameter += gradient, the parts of ghost batches one after the other.
     Nothing where the gradient is missing."""
 
     parameter: Tensor

@@ -18,7 +18,7 @@ class Convolve(Operation):
     """result = one pass of a convolution of ``row`` and ``column`` (`Convolution` has the formula).
 
     Exact integers of integers; of real tensors, real numbers. ``bits`` are those of the operands;
-    real ones count as if they had them. ``layer`` is the name of the layer whose weights take part.
+    real ones count as if they had them. ``layer``: the layer that the weights belong to.
     ``ones``: the second product of odd weights; it costs, but is none of the layer's own
     multiply-accumulates.
     """

@@ -30,12 +30,12 @@ class QuantizePixels(Operation):
 
 @dataclass(frozen=True, eq=False)
 class MeasureRange(Operation):
-    """range = that of x, in training: its greatest value, or as the arithmetic measures it.
+    """range = the greatest value of x (or as the arithmetic measures it), in training.
 
         running ← running + `RANGE_MOMENTUM` · (range − running)
 
     In evaluation, range = running, so that a prediction does not depend on which images share its
-    batch (that of x if nothing is known yet).
+    batch; the range of x if nothing is known yet.
     """
 
     x: Tensor
@@ -86,7 +86,7 @@ class QuantizeWeights(Operation):
 class QuantizeErrors(Operation):
     """q = x / scale rounded stochastically, symmetric over the greatest magnitude of x.
 
-    The random numbers are those of the step, drawn in the order of these operations.
+    Random numbers are drawn in the order of these operations.
     """
 
     x: Tensor
@@ -97,8 +97,7 @@ class QuantizeErrors(Operation):
 
 @dataclass(frozen=True, eq=False)
 class MinusOnes(Operation):
-    """q = −1 everywhere, in one bit: the kernel of ones as a machine has it, whose 1-bit values are
-    0 and −1."""
+    """q = −1 everywhere: the kernel of ones on a machine that has 0 and −1 in one bit."""
 
     q: Tensor
     makes: ClassVar[tuple[str, ...]] = ("q",)

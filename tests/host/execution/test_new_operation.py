@@ -58,7 +58,7 @@ def _backward(run: Any, step: SquareBackward) -> None:
 
 
 class NobodyKnows(Square):
-    """The same, which nobody has been told of."""
+    """The same, registered nowhere."""
 
 
 def squared(kind: type[Square] = Square) -> Any:
