@@ -45,7 +45,9 @@ class Counting:
 
 Handler = Callable[[Counting, Any], None]
 
-WORK: Dispatch[Handler] = Dispatch("the count of the host's work")
+WORK: Dispatch[Handler] = Dispatch(
+    "the count of the host's work", "host/modelling/operation_work.py"
+)
 """What each operation adds."""
 
 
