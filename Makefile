@@ -15,6 +15,8 @@ UV_VERSION := 0.13.9
 # for CUDA: gigabytes. TORCH=/path/of/a.whl installs a smaller one for CPUs.
 TORCH ?= torch==2.13.0
 ARRAY_API ?= array-api-compat==1.16.0
+# The machine of generate, bitstream and synth: a preset or a file.
+CONFIG = zc706
 # The tools of `make bitstream`: vivado or openxc7.
 FLOW = vivado
 # Options for the command behind the target: make train ARGS="--seed 3"
@@ -59,14 +61,14 @@ lint: $(STAMP) ## check style, types and import directions
 	$(PY) -m mypy
 	$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 
-generate: $(STAMP) ## write the Verilog of the ZC706 machine to build/zc706
-	@$(FRACTRAIN) generate --config zc706 --out build/zc706 $(ARGS)
+generate: $(STAMP) ## write the Verilog of a machine to build/CONFIG; CONFIG=zc706 or another
+	@$(FRACTRAIN) generate --config $(CONFIG) $(ARGS)
 
-bitstream: $(STAMP) ## make the ZC706 bitstream in build/bitstream-zc706; FLOW=vivado or openxc7
-	@$(FRACTRAIN) bitstream --config zc706 --flow $(FLOW) $(ARGS)
+bitstream: $(STAMP) ## make its bitstream in build/bitstream-CONFIG; FLOW=vivado or openxc7
+	@$(FRACTRAIN) bitstream --config $(CONFIG) --flow $(FLOW) $(ARGS)
 
 synth: $(STAMP) ## synthesize it for area and logic depth, and compare with the budget
-	@$(FRACTRAIN) synth --config zc706 --check $(ARGS)
+	@$(FRACTRAIN) synth --config $(CONFIG) --check $(ARGS)
 
 bench: $(STAMP) ## measure simulation, training and packing speed
 	$(check_tools)

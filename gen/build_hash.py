@@ -1,4 +1,4 @@
-"""The build hash: which hardware this is, known to the bitstream and to the host."""
+"""The build hash: identifies the hardware to the host."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from fractrain.hw.contract.parameters import Parameters
 __all__ = ["build_hash", "hash_register"]
 
 REGISTER_DIGITS = 8
+BOARDS = "targets/boards/"
 
 
 def build_hash(parameters: Parameters, sources: Path | None = None) -> str:
-    """SHA-256, in hex, of everything that decides what the hardware does.
+    """SHA-256, in hex, of everything that determines the hardware:
 
-    That is the ``parameters``, the Python sources of ``hw`` (or of the folder ``sources``) with
-    their relative names, and the version of Amaranth. Each part goes in with its length, so
-    that no two different inputs run together into the same bytes.
+    the ``parameters``, the Python sources of ``hw`` (or of the folder ``sources``) with
+    their relative names, and the version of Amaranth. The boards' files are left out: they say
+    what a machine runs on, by its target's name in the parameters, and a new board changes none.
+    Each part goes in with its length, so different inputs give different bytes.
     """
     root = sources or Path(str(hw.__file__)).parent
     files = {file.relative_to(root).as_posix(): file for file in root.rglob("*.py")}
+    files = {name: file for name, file in files.items() if not name.startswith(BOARDS)}
     digest = hashlib.sha256()
     parts = [
         json.dumps(parameters.to_mapping(), sort_keys=True).encode(),

@@ -1,4 +1,4 @@
-"""The designs that can be generated. Simulation and command line get them here, not from `hw`."""
+"""The designs that can be generated: simulation and command line get them here, not from `hw`."""
 
 from __future__ import annotations
 

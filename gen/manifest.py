@@ -1,4 +1,4 @@
-"""The manifest of a build: what was generated, from what, and how to talk to it."""
+"""The manifest of a build: the generated files, their origin, and the ports of the hardware."""
 
 from __future__ import annotations
 
@@ -10,10 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.gen.port import Port
-from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.documents import ListOf, Section, TableOf, read_document
+from fractrain.hw.contract.errors import DataError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.contract.values import Anything, Choice, OneOf, Text, Unquoted, Whole
 
-__all__ = ["MANIFEST_NAME", "FileEntry", "Manifest", "read_manifest"]
+__all__ = [
+    "FILES",
+    "MANIFEST_NAME",
+    "SHA256",
+    "FileEntry",
+    "Manifest",
+    "read_checked",
+    "read_manifest",
+]
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = "fractrain-build/1"
@@ -34,7 +44,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything that a user of the generated files must know.
+    """What users of the generated files need to know.
 
     ``latencies`` are in cycles; ``tools`` are the versions that the bytes depend on;
     ``build_hash`` is the whole SHA-256, of which BUILD_HASH holds the first 32 bits.
@@ -57,17 +67,53 @@ class Manifest:
         return json.dumps(document, indent=2, default=dataclasses.asdict) + "\n"
 
 
+SHA256 = Text("[0-9a-f]{64}", "64 hexadecimal digits")
+INSIDE = Text(r"(?!/|(.*/)?\.\.(/|$)).+", "a path inside the folder")
+FILES = ListOf(Section({"path": INSIDE, "sha256": SHA256, "size_bytes": Unquoted(Whole(0, 2**62))}))
+PORTS = ListOf(
+    Section(
+        {
+            "name": Text(),
+            "direction": Choice(("input", "output")),
+            "width": Unquoted(Whole(1, 2**20)),
+        }
+    )
+)
+SCHEMA = Section(
+    {
+        "format": OneOf((FORMAT,)),
+        "top": Text(),
+        "flavour": Text(),
+        "build_hash": SHA256,
+        "parameters": Anything(),
+        "ports": PORTS,
+        "latencies": TableOf(Unquoted(Whole(0, 2**62))),
+        "tools": TableOf(Text()),
+        "files": FILES,
+    }
+)
+
+
 def read_manifest(path: Path) -> Manifest:
     """Read what `Manifest.to_json` wrote; `DataError` for anything else."""
+    document = read_checked(path, SCHEMA, f"a manifest of a build ({FORMAT})")
+    ports = tuple(Port(**each) for each in document.pop("ports"))
+    return Manifest(**document, ports=ports)
+
+
+def read_checked(path: Path, schema: Section, what: str) -> dict[str, Any]:
+    """The document in the JSON file ``path`` without its format, its parameters and files as such.
+
+    Raises `DataError` that says that it is not ``what``, and why.
+    """
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if document.pop("format") != FORMAT:
-            raise ValueError("format")
+        document: dict[str, Any] = read_document(json.loads(path.read_bytes()), schema, str(path))
         document["parameters"] = parse_parameters(document["parameters"], source=str(path))
-        document["ports"] = tuple(Port(**each) for each in document["ports"])
-        document["files"] = tuple(FileEntry(**each) for each in document["files"])
-        return Manifest(**document)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is not a manifest of a build ({FORMAT})") from error
+    except (ValueError, RecursionError) as error:
+        why = f": {error}" if isinstance(error, ParameterError) else ""
+        raise DataError(f"{path} is not {what}{why}") from error
+    document["files"] = tuple(FileEntry(**each) for each in document["files"])
+    del document["format"]
+    return document

@@ -1,7 +1,7 @@
 """Paths for programs that take no others: make, the shell lines they write, loaders' lists.
 
-A folder of a user may be called anything. Programs that break on a blank, a quote or a dollar sign
-get a folder or a link with a plain name instead, in a folder for temporary files.
+A user's folder may have any name. Programs that break on a blank, a quote or a dollar sign get a
+folder or a link with a plain name instead, among the temporary files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fractrain.hw.contract.errors import DataError
 __all__ = ["is_plain", "plain_path", "plain_tree", "plain_workspace", "temporary_root"]
 
 PLAIN = re.compile(r"[A-Za-z0-9/._+@-]+")
-"""Neither quoted nor split by shells, make, Tcl or the dynamic loader."""
+"""Characters that shells, make, Tcl and the dynamic loader neither quote nor split."""
 
 CANDIDATES = ("/tmp", "/var/tmp", "/dev/shm")
 """Where a plain folder can be made if TMPDIR is none."""
@@ -53,7 +53,7 @@ def temporary_root() -> Path:
 def plain_workspace(folder: Path) -> Iterator[Path]:
     """A folder to fill in place of ``folder``, which is empty: itself, if its path is plain.
 
-    Otherwise a temporary one; what it holds at the end moves to ``folder``, after a failure, too.
+    Otherwise a temporary one; its content moves to ``folder`` at the end, after a failure, too.
     """
     if is_plain(folder):
         yield folder
@@ -68,7 +68,7 @@ def plain_workspace(folder: Path) -> Iterator[Path]:
 
 @functools.cache
 def plain_path(path: Path) -> Path:
-    """``path``, or a link to it with a plain path, which is there as long as this process."""
+    """``path``, or a link to it with a plain path, which lasts as long as this process."""
     if is_plain(path):
         return path.absolute()
     # compilers know files by their endings

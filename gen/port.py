@@ -1,4 +1,4 @@
-"""A port of a generated module, as manifests list it; knows no hardware tool."""
+"""A port of a generated module, as manifests list it; needs no hardware tool."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Writes a folder whole or not at all, and never over somebody else's files.
+"""Writes a folder whole or not at all, and never over other files.
 
-A folder that was written has a manifest that lists its files; by that it is known again, and by the
-manifest's name what kind it is. A build never takes the place of a bitstream, nor the other way.
+Every written folder has a manifest that lists its files; the manifest's name tells its kind. A
+build never replaces a bitstream, nor the other way round.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def publish(folder: Path, files: Mapping[str, bytes], manifest: str = MANIFEST_N
     earlier one with a manifest of that name; anything else raises `ParameterError` and stays as it
     is. A failure to write raises `DataError` and leaves the earlier folder in place.
     """
-    # The place itself is replaced, not a link that leads to it.
+    # Replaces the place itself, not a link to it.
     folder = folder.resolve()
     check_replaceable(folder, manifest)
     with _scratch(folder) as scratch:
@@ -53,7 +53,7 @@ def publish(folder: Path, files: Mapping[str, bytes], manifest: str = MANIFEST_N
 
 
 def withdraw(folder: Path, manifest: str = MANIFEST_NAME) -> None:
-    """Remove ``folder``, at once and whole, if `publish` would replace it; raises as that does."""
+    """Remove ``folder`` as a whole if `publish` would replace it; raises as `publish` does."""
     folder = folder.resolve()
     check_replaceable(folder, manifest)
     if folder.exists():
@@ -76,8 +76,8 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def check_replaceable(folder: Path, manifest: str = MANIFEST_NAME) -> None:
-    """`ParameterError` unless replacing ``folder`` loses nothing but an earlier one of its kind;
-    `DataError` if it cannot be made."""
+    """`ParameterError` unless ``folder`` can be replaced without losing other files; `DataError` if
+    it cannot be made."""
     allowed = "a new or empty folder, or one that holds an earlier build and nothing else"
     if not folder.exists():
         above = next(each for each in folder.absolute().parents if each.exists())

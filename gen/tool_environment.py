@@ -1,8 +1,8 @@
-"""The environment of programs that others wrote: chosen, where what they make depends on it.
+"""The environment of other programs: chosen, where their results depend on it.
 
-Compilers, simulators and synthesis take dozens of variables as orders (VERILATOR_BIN, CXXFLAGS,
-MAKEFLAGS, OBJCACHE, YOWASP_MOUNT, COCOTB_TEST_FILTER, …). What this project makes must not depend
-on what happens to be set, so these programs get what is listed here and nothing else.
+Compilers, simulators and synthesis obey dozens of variables (VERILATOR_BIN, CXXFLAGS, MAKEFLAGS,
+OBJCACHE, YOWASP_MOUNT, COCOTB_TEST_FILTER, …). Results of this project must not depend on them, so
+these programs get the variables listed here and no others.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ KEPT = (
 """Where programs and their caches are, and how they find their own libraries."""
 
 KEPT_PREFIXES = ("NIX_",)
-"""Of compilers that are scripts around others and do not work without."""
+"""Variables of compilers that are scripts around others."""
 
 FIXED = {"LC_ALL": "C", "AMARANTH_USE_YOSYS": "builtin"}
-"""Messages are read, and must not be translated; a Verilog of another Yosys is another Verilog."""
+"""Messages are parsed, so they must not be translated; another Yosys writes another Verilog."""
 
 PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "VIRTUAL_ENV")
 """Where Python's packages are."""
@@ -33,7 +33,7 @@ DISTURBING = (
     *("BASHOPTS", "GLOBIGNORE", "GREP_OPTIONS", "TAR_OPTIONS", "POSIXLY_CORRECT", "IFS"),
     *("PYTHONINSPECT", "PYTHONSTARTUP"),
 )
-"""What changes the meaning of scripts that were written without it in mind."""
+"""Variables that change the meaning of scripts."""
 
 
 def chosen_environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:

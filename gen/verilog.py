@@ -1,4 +1,4 @@
-"""A component as Verilog text, and the ports that text has."""
+"""A component as Verilog text, and the text's ports."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def open_accelerator(
 
     ``config`` is the name of a preset, the path of a YAML file, or the parameters themselves; by
     default the preset ``tiny``, on the board the machine of its bitstream.
-    ``device`` is for backends that have a choice (torch: ``cpu``, ``cuda``; board: ``zc706``,
+    ``device`` is for backends that have a choice (torch: ``cpu``, ``cuda``; board: ``local``,
     ``simulated``).
 
     Raises `ParameterError` for an unknown backend and for what is wrong in the configuration,

@@ -1,4 +1,4 @@
-"""What Amaranth cannot say in its RTLIL and Verilog must have, said between the two.
+"""What Amaranth's RTLIL lacks and the Verilog must have, added between the two.
 
 RTLIL has one statement a line, and a cell is the lines from ``cell`` to ``end``.
 """
@@ -23,11 +23,11 @@ ZEROS = re.compile(r"\s*connect \\DATA \d+'0+\n")
 def prepared(text: str, *, kept: bool) -> str:
     """RTLIL ``text`` ready to become Verilog; its top module is ``kept`` as a module.
 
-    Memories whose initial contents are zeros get none: the RAM of an FPGA begins with zeros, and
-    some tools refuse long lists of them. Names of modules have ``__`` for Amaranth's dots and ``_``
-    for its dollars: Verilog must escape such names, and not every tool has modules of them. A
-    register that is to be kept (`hw.flow.copies`) says so where it is driven, not at the ports that
-    it reaches, where the attribute has no meaning (UG901).
+    Memories that begin with zeros lose their initial contents: the RAM of an FPGA begins with
+    zeros, and some tools refuse long lists of them. Names of modules have ``__`` for Amaranth's
+    dots and ``_`` for its dollars: Verilog must escape such names, and not every tool accepts them
+    for modules. A kept register (`hw.flow.copies`) has its attribute where it is driven, not at the
+    ports it reaches, where it has no meaning (UG901).
     """
     names = set(MODULE.findall(text))
     flat = {name: re.sub(r"\W", "_", name.replace(".", "__")) for name in names}

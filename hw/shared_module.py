@@ -41,11 +41,10 @@ class SharedModule(wiring.Component):
 
     Members: those of ``component``. Timing: that of ``component``; domain ``sync`` only.
 
-    The module carries ``keep_hierarchy``: every tool keeps it as a module. What many instances
-    hold alike (the same operand in two clusters, a counter beside each multiplexer) is there so
-    that no register drives more than a part of the chip; tools that lay the hierarchy flat merge
-    such registers again. An attribute holds in each of them, and leaves them free to merge what is
-    equal by accident.
+    The module carries ``keep_hierarchy``: every tool keeps it as a module. Many instances hold
+    equal registers (the same operand in two clusters, a counter beside each multiplexer) so that
+    none drives more than a part of the chip; a tool that flattens the hierarchy would merge them
+    again. The attribute works in every tool and still lets it merge what is equal by accident.
 
     Elaborated without a `ModuleLibrary` (Amaranth's own simulator) it is the component itself,
     so the same design simulates everywhere.
@@ -119,5 +118,5 @@ class ModuleLibrary:
         ports = {"clk": (domain.clk, None), "rst": (domain.rst, None)}
         ports |= {port: (Value.cast(value), None) for port, (_, value) in _ports(component).items()}
         text, _ = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
-        # What `verilog.convert` does behind its own RTLIL, for which Amaranth has no public name.
+        # The last part of `verilog.convert`, for which Amaranth has no public name.
         return verilog._convert_rtlil_text(prepared(text, kept=kept), strip_internal_attrs=True)

@@ -5,35 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
 
 BEAT_BYTES = 8
 CREDIT_UNIT = 1 << 16
-"""Parts of a byte in which the DDR's budget is counted, so that it is exact integers."""
-
-# Zynq-7000 with DDR3-1066 on 32 bits: peak rate and the parts of it that were measured.
-DDR_PEAK_MBPS = 4264
-DDR_READ_EFFICIENCY = 0.97
-DDR_WRITE_EFFICIENCY = 0.90
-DDR_MIXED_EFFICIENCY = 0.87
-# Assumed, not measured here: from an address at an HP port to its first beat, and from the last
-# beat of a write to its answer.
-DDR_READ_NANOSECONDS = 250
-DDR_WRITE_NANOSECONDS = 150
-# UG585: commands and bytes that an HP port takes before it makes the master wait.
-HP_ACCEPTED_BURSTS = 8
-HP_WRITE_BUFFER_BEATS = 128
+"""Parts of a byte in which the DDR's budget is counted: exact integers."""
 
 
 @dataclass(frozen=True)
 class MemoryModel:
     """A DDR memory with a budget that all ports share.
 
-    Every port takes an address and a write beat per cycle, and gives a read beat, as long as it
-    has room: ``accepted_bursts`` in each direction, ``write_buffer_beats`` of data. The DDR
-    earns ``bytes_per_cycle`` in every cycle (None: no limit); moving a beat of 8 bytes costs
-    8 / efficiency, where the efficiency is that of reads, of writes, or the mixed one if in this
-    cycle there are beats of both kinds to move. Ports and directions take turns. A budget that
-    nobody uses is lost, all but the rest that is too small for a beat.
+    Every port takes an address and a write beat per cycle and gives a read beat, as long as it has
+    room: ``accepted_bursts`` in each direction, ``write_buffer_beats`` of data. The budget grows by
+    ``bytes_per_cycle`` in every cycle (None: no limit). Moving a beat of 8 bytes costs
+    8 / efficiency: the efficiency of reads, of writes, or the mixed one in a cycle with beats of
+    both kinds to move. Ports and directions take turns. Unused budget is lost, except for a rest
+    too small for a beat.
 
     The first beat of a read is on the port at least ``read_latency_cycles`` after its address was
     taken; latencies of several bursts overlap, and a port answers in order. A write is answered
@@ -70,22 +58,27 @@ class MemoryModel:
         return cls()
 
     @classmethod
-    def ddr(cls, clock_mhz: float) -> MemoryModel:
-        """The DDR3 of the ZC706's processor system behind its HP ports, at this fabric clock."""
+    def ddr(cls, parameters: Parameters) -> MemoryModel:
+        """The memory of the target behind its ports, at the machine's clock."""
+        memory, ports, clock_mhz = (
+            parameters.target.memory,
+            parameters.target.ports,
+            parameters.clock_mhz,
+        )
         return cls(
-            bytes_per_cycle=DDR_PEAK_MBPS / clock_mhz,
-            read_efficiency=DDR_READ_EFFICIENCY,
-            write_efficiency=DDR_WRITE_EFFICIENCY,
-            mixed_efficiency=DDR_MIXED_EFFICIENCY,
-            read_latency_cycles=_cycles(DDR_READ_NANOSECONDS, clock_mhz),
-            write_latency_cycles=_cycles(DDR_WRITE_NANOSECONDS, clock_mhz),
-            accepted_bursts=HP_ACCEPTED_BURSTS,
-            write_buffer_beats=HP_WRITE_BUFFER_BEATS,
+            bytes_per_cycle=memory.peak_mbps / clock_mhz,
+            read_efficiency=memory.read_efficiency,
+            write_efficiency=memory.write_efficiency,
+            mixed_efficiency=memory.mixed_efficiency,
+            read_latency_cycles=_cycles(memory.read_nanoseconds, clock_mhz),
+            write_latency_cycles=_cycles(memory.write_nanoseconds, clock_mhz),
+            accepted_bursts=ports.accepted_bursts,
+            write_buffer_beats=ports.write_buffer_beats,
         )
 
     @property
     def earned_credit(self) -> int:
-        """What the DDR earns per cycle, in parts of a byte; 0 for no limit."""
+        """The budget's growth per cycle, in parts of a byte; 0 for no limit."""
         return 0 if self.bytes_per_cycle is None else round(self.bytes_per_cycle * CREDIT_UNIT)
 
     @property

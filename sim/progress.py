@@ -1,8 +1,8 @@
-"""What a program is at, said on stderr while it works.
+"""Progress of slow work, on stderr.
 
-On a terminal that is one line, written over every half second; elsewhere a plain line now and then.
-What is over within `GRACE_SECONDS` is not worth a word. Output never decides whether work succeeds:
-a stderr that is closed, full or gone is ignored.
+On a terminal it is one line, rewritten every half second; elsewhere a plain line now and then. Work
+that ends within `GRACE_SECONDS` shows nothing. Output never decides whether work succeeds: a stderr
+that is closed, full or gone is ignored.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ ERASE = "\r\x1b[K"
 
 @contextmanager
 def activity(text: str) -> Iterator[Callable[[str], None]]:
-    """Something slow: says what it is and, as often as the function is called that this gives, how
-    far it is; at last how long it took, or after how long it was given up."""
+    """Reports slow work: what it is; how far it is, whenever the function it gives is called; and
+    at the end how long it took, or after how long it failed."""
     task = _Task(text)
     end = "stopped after"
     _line.begin(task)
@@ -48,7 +48,7 @@ def activity(text: str) -> Iterator[Callable[[str], None]]:
 
 
 def work() -> Callable[[str], None]:
-    """A function that is told what is being done now; with "" nothing is any more."""
+    """A function to call with what is being done now; with "" nothing is."""
     task: _Task | None = None
 
     def say(text: str) -> None:
@@ -66,7 +66,7 @@ def work() -> Callable[[str], None]:
 
 
 def abandon() -> None:
-    """Nothing is being done any more: an error is going to be told instead."""
+    """Clear the line: an error message follows."""
     _line.abandon()
 
 
@@ -88,7 +88,7 @@ def can_overwrite(stream: Output | None = None) -> bool:
 
 
 def redirect(stream: Output | None) -> None:
-    """Say everything on ``stream`` from now on, whatever stderr is; None: on stderr again."""
+    """Write everything to ``stream`` from now on, whatever stderr is; None: to stderr again."""
     _line.stream = stream
 
 
@@ -129,7 +129,7 @@ class _Line:
                 self._thread.start()
 
     def end(self, task: _Task, last: str = "") -> None:
-        """``last`` stays, if the task was ever shown."""
+        """Show ``last`` for good, if the task was ever shown."""
         with self._lock:
             if task in self._tasks:
                 self._tasks.remove(task)
@@ -169,7 +169,7 @@ class _Line:
             sleep(TICK_SECONDS)
 
     def _width(self) -> int:
-        """Of the terminal that the line is on; standard output may be another place."""
+        """Of the line's terminal; standard output may be elsewhere."""
         if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns):
             return int(columns)
         try:

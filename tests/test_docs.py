@@ -3,6 +3,7 @@
 import argparse
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,30 @@ def run(code: str, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["README.md", "docs/engine.md", "docs/step_model.md"])
 def test_examples_run_as_they_stand(name: str) -> None:
     run(python_of(name), name)
+
+
+HOW_TOS = {
+    "docs/howto/dataset.md": "tests/host/datasets/arrays.py",
+    "docs/howto/layer.md": "host/graph/operations/layers.py",
+    "docs/howto/method.md": "tests/host/methods/alternating.py",
+    "docs/howto/network.md": "tests/host/execution/small_network.py",
+}
+"""Where the code of a how-to stands, which is tested there."""
+
+
+@pytest.mark.parametrize("name", HOW_TOS)
+def test_examples_of_how_tos_are_tested_code(name: str) -> None:
+    source = (ROOT / HOW_TOS[name]).read_text(encoding="utf-8")
+    blocks = re.findall(r"^ *```python\n(.*?)^ *```", (ROOT / name).read_text("utf-8"), re.M | re.S)
+    assert blocks
+    for block in blocks:
+        for part in textwrap.dedent(block).strip().split("\n\n"):
+            assert part in source, part
+
+
+def test_the_how_to_of_targets_makes_one() -> None:
+    target = run(python_of("docs/howto/target.md"), "docs/howto/target.md")["TARGET"]
+    assert target.part.luts and target.clocks.possible(100)
 
 
 def test_the_readmes_example_is_the_same_on_golden() -> None:

@@ -31,7 +31,7 @@ def test_every_file_is_covered(project_root: Path) -> None:
 def test_a_checkout_for_windows_has_none_of_its_line_ends(
     tmp_path: Path, project_root: Path
 ) -> None:
-    files = (".gitattributes", "Makefile", "board/zc706/install.sh", "hw/contract/errors.py")
+    files = (".gitattributes", "Makefile", "board/zynq/install.sh", "hw/contract/errors.py")
     git(tmp_path, "init", "--quiet", "--initial-branch=main", ".")
     git(tmp_path, "config", "core.autocrlf", "true")
     for name in files:

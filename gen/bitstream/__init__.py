@@ -1,1 +1,1 @@
-"""From Verilog to a bitstream of the ZC706: the flows, what they need and what they leave."""
+"""From Verilog to a bitstream: the flows, their inputs and their results."""

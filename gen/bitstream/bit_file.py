@@ -1,12 +1,12 @@
-"""`.bit` files of Vivado and Project X-Ray, and the `.bin` that Linux wants instead.
+"""`.bit` files of Vivado and Project X-Ray, and the `.bin` for Linux.
 
 A .bit file is a header of fields, each a letter, a length and a text (a: design, b: part, c: date,
-d: time), then the letter e with a length of four bytes and the configuration data. The format is
-not documented by AMD; it is what every tool writes (Project X-Ray's bitstream writer reads best).
+d: time), then the letter e with a length of four bytes and the configuration data. AMD does not
+document the format; every tool writes it (Project X-Ray's bitstream writer is the best to read).
 
-Linux's FPGA manager of the Zynq (drivers/fpga/zynq-fpga.c) takes the data alone, each word of 32
-bits with its bytes turned round, and looks for the sync word of UG470 as 66 55 99 AA at a multiple
-of four bytes.
+Linux's FPGA manager of the Zynq (drivers/fpga/zynq-fpga.c) takes the data alone, with the bytes of
+each 32-bit word reversed, and expects the sync word of UG470 as 66 55 99 AA at a multiple of four
+bytes.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fractrain.gen.bitstream.board import PART
 from fractrain.hw.contract.errors import DataError
+from fractrain.hw.targets.target import Target
 
 __all__ = ["SYNC_WORD", "BitFile", "parse_bit", "to_bin"]
 
@@ -26,11 +26,6 @@ SYNC_WORD = bytes.fromhex("aa995566")
 MAGIC = bytes.fromhex("0009 0ff00ff00ff00ff000 0001")
 TEXTS = {"a": "design", "b": "part", "c": "date", "d": "time"}
 WORD_BYTES = 4
-
-# Vivado writes the part without "xc" and speed grade, Project X-Ray as it was given on its
-# command line.
-FAMILY_AND_PACKAGE = PART.removeprefix("xc").partition("-")[0]
-SAME_PART = re.compile(rf"(xc)?{FAMILY_AND_PACKAGE}(-\d\w*)?")
 
 
 @dataclass(frozen=True)
@@ -47,8 +42,8 @@ class BitFile:
 def parse_bit(content: bytes, source: str) -> BitFile:
     """Take the .bit file ``content`` apart; ``source`` names it in errors.
 
-    Raises `DataError` if it is no .bit file, ends before its data does, goes on after it, or
-    holds no sync word at a multiple of four bytes.
+    Raises `DataError` if it is no .bit file, is shorter or longer than its data, or has no sync
+    word at a multiple of four bytes.
     """
     if not content.startswith(MAGIC):
         raise DataError(f"{source} is not a .bit file: it does not begin as one")
@@ -69,21 +64,21 @@ def parse_bit(content: bytes, source: str) -> BitFile:
     return BitFile(data=data, **texts)
 
 
-def to_bin(content: bytes, source: str) -> bytes:
+def to_bin(content: bytes, target: Target, source: str) -> bytes:
     """The .bin for Linux's FPGA manager of the .bit file ``content``.
 
-    Raises `DataError` as `parse_bit` does, and for a .bit file of another part than the ZC706's.
+    Raises `DataError` as `parse_bit` does, and for a .bit file of another part than ``target``'s.
     """
     bit = parse_bit(content, source)
-    if not SAME_PART.fullmatch(bit.part):
-        raise DataError(
-            f"{source} is for the part {bit.part!r}; the ZC706 has a {FAMILY_AND_PACKAGE}"
-        )
+    # Vivado writes the part without "xc" and speed grade, Project X-Ray as on its command line.
+    part = target.part.device_and_package
+    if not re.fullmatch(rf"(xc)?{part}(-\d\w*)?", bit.part):
+        raise DataError(f"{source} is for the part {bit.part!r}; the {target.title} has a {part}")
     return np.frombuffer(bit.data, dtype="<u4").byteswap().tobytes()
 
 
 def _length(content: bytes, position: int, letter: str, form: str, source: str) -> tuple[int, int]:
-    """The length behind ``letter`` at ``position``, and where what it counts begins."""
+    """The length behind ``letter`` at ``position``, and where its bytes begin."""
     end = position + 1 + struct.calcsize(form)
     if len(content) < end:
         raise DataError(f"{source} is cut off in its header, before field {letter!r}")

@@ -1,4 +1,4 @@
-"""A bitstream from beginning to end: prepare, run the tools, publish it or keep the ruins."""
+"""A bitstream from beginning to end: prepare, run the tools, publish it or keep the logs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fractrain.gen.bitstream.bit_file import to_bin
-from fractrain.gen.bitstream.board import require_board
 from fractrain.gen.bitstream.flow import Flow, Made, Request
 from fractrain.gen.bitstream.manifest import (
-    BIN_NAME,
-    BIT_NAME,
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
+    output_name,
 )
 from fractrain.gen.bitstream.openxc7 import OpenFlow
 from fractrain.gen.bitstream.resources import beside_each_other, check_budget
 from fractrain.gen.bitstream.script_runs import Say
+from fractrain.gen.bitstream.target_checks import require_target
 from fractrain.gen.bitstream.vivado import VivadoFlow
 from fractrain.gen.build import TOOLS
 from fractrain.gen.build_hash import build_hash
@@ -52,10 +51,10 @@ BITSTREAM_SUFFIXES = (".bit", ".bin", ".xsa")
 def prepare_project(flow: Flow, request: Request) -> dict[str, bytes]:
     """Everything that ``flow`` needs, with the register reference and a manifest of a build.
 
-    Name → content. Needs no tool of the flow's; the same request and sources give the same bytes.
-    Raises `ParameterError` for a machine that the ZC706 cannot carry.
+    Name → content. Needs none of the flow's tools; the same request and sources give the same
+    bytes. Raises `ParameterError` for a machine that its target cannot carry.
     """
-    require_board(request.parameters)
+    require_target(request.parameters)
     files = flow.prepare(request)
     files["registers.md"] = RegisterMap(request.parameters).markdown().encode()
     return files | {MANIFEST_NAME: _project_manifest(request.parameters, files).encode()}
@@ -71,17 +70,16 @@ def make_bitstream(
 ) -> BitstreamManifest:
     """Run the tools of ``flow`` on ``project`` and publish the bitstream as the folder ``out``.
 
-    An earlier bitstream in ``out``, or the project that was left there for want of tools, is
-    removed before the tools start: after a failure or an interruption there is none, rather than
-    one of another design under the same name. The tools
-    run in a folder beside ``out``, whose name ``say`` hears first. If they fail it stays as
-    `failed_folder`, with logs and reports but without anything that could be loaded.
+    An earlier bitstream in ``out``, or a project left there for lack of tools, is removed before
+    the tools start: after a failure or an interruption there is no bitstream of another design
+    under the same name. The tools run in a folder beside ``out``; ``say`` is called with its name
+    first, then with each stage. After a failure it stays as `failed_folder`, with logs and reports
+    but nothing loadable.
 
-    ``say`` is told each stage. Raises `FractrainError` with the reason if a tool fails or what it
-    made does not pass the checks, and what `Flow.find_tools` and `publish` raise, before anything
-    is removed.
+    Raises `FractrainError` with the reason if a tool fails or its result does not pass the checks,
+    and what `Flow.find_tools` and `publish` raise, before anything is removed.
     """
-    flow.find_tools()
+    flow.find_tools(request.parameters.target)
     withdraw(out, kind_of(out) or BITSTREAM_MANIFEST_NAME)
     with _working_folder(out, flow, project) as work:
         say(f"{flow.name} in {work}")
@@ -100,7 +98,7 @@ def kind_of(folder: Path) -> str | None:
 
 
 def failed_folder(out: Path) -> Path:
-    """Where the remains of a build for ``out`` are kept that failed."""
+    """The folder for the remains of a failed build for ``out``."""
     return out.with_name(f"{out.name}-failed")
 
 
@@ -113,7 +111,9 @@ def _bitstream(
     request: Request, config: str, flow: Flow, made: Made, digest: str
 ) -> tuple[BitstreamManifest, dict[str, bytes]]:
     """Manifest and all files of the bitstream's folder."""
-    files = {BIT_NAME: made.bit, BIN_NAME: to_bin(made.bit, BIT_NAME), **made.others}
+    target = request.parameters.target
+    bit_name, bin_name = (output_name(target, suffix) for suffix in (".bit", ".bin"))
+    files = {bit_name: made.bit, bin_name: to_bin(made.bit, target, bit_name), **made.others}
     manifest = BitstreamManifest(
         config=config,
         build_hash=digest,
@@ -160,7 +160,7 @@ def _working_folder(out: Path, flow: Flow, project: dict[str, bytes]) -> Iterato
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f"{out.name}-running-", dir=out.parent))
-        work.chmod(out.parent.stat().st_mode)  # for everybody who may look into the folder above
+        work.chmod(out.parent.stat().st_mode)  # the permissions of the folder above
         for name, content in project.items():
             (work / name).write_bytes(content)
     except OSError as error:
@@ -180,7 +180,7 @@ def _working_folder(out: Path, flow: Flow, project: dict[str, bytes]) -> Iterato
 
 
 def _remove_failed(failed: Path) -> None:
-    """Remove what an earlier failure left, if that is what it is; else it stays."""
+    """Remove the remains of an earlier failure, and nothing else."""
     if _is_ours(failed):
         shutil.rmtree(failed, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""What a flow is: files that it prepares without any tool, and a bitstream made of them."""
+"""A flow: files that it prepares without any tool, and a bitstream made of them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from typing import Protocol
 from fractrain.gen.bitstream.manifest import Slack, Utilization
 from fractrain.gen.bitstream.script_runs import Say
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.targets.target import Target
 
 __all__ = ["Flow", "Made", "Request"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be made.
+    """A bitstream to be made.
 
     parameters : the machine
     jobs : processes and threads that a tool may use
     tolerated : ids of critical warnings that do not end the build (Vivado)
     attempts : implementations, of which the best that passes is taken (Vivado)
-    budget, modelled : what of the FPGA it may use, and what ``make synth`` says that it does, by
-        the names of `gen.synthesis.figures.Figures`; None: nobody has said
+    budget, modelled : what it may use of the FPGA, and what it does by ``make synth``, by the names
+        of `gen.synthesis.figures.Figures`; None: unknown
     """
 
     parameters: Parameters
@@ -36,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Made:
-    """What a flow hands over when everything went well; checked by it.
+    """The result of a flow, checked by it.
 
     bit : the .bit file
     others : further files of the bitstream's folder, by name: reports, the hardware platform
@@ -57,8 +58,8 @@ class Flow(Protocol):
 
     name : as ``--flow`` and the manifest have it
     log : the tool's output, in the folder that it ran in
-    loadable : what in that folder is a bitstream, a part of one or its configuration frames; files
-        and folders that a failure does not leave
+    loadable : files and folders there that are a bitstream, a part of one or its configuration
+        frames; removed after a failure
     """
 
     name: str
@@ -68,14 +69,14 @@ class Flow(Protocol):
     def prepare(self, request: Request) -> dict[str, bytes]:
         """Name → content of everything that the tools need; needs none of them itself."""
 
-    def find_tools(self) -> None:
-        """Raise `MissingToolError` naming everything that is missing."""
+    def find_tools(self, target: Target) -> None:
+        """Raise `MissingToolError` naming everything that is missing for ``target``."""
 
     def check_place(self, out: Path) -> None:
         """Raise `ParameterError` if the tools are there and cannot work beside ``out``."""
 
     def make(self, folder: Path, request: Request, say: Say) -> Made:
-        """Run the tools in ``folder``, which has the prepared files; ``say`` hears the stages.
+        """Run the tools in ``folder``, which has the prepared files; calls ``say`` with each stage.
 
-        Raises `FractrainError` if a tool fails or if what it made does not pass the checks.
+        Raises `FractrainError` if a tool fails or its result does not pass the checks.
         """

@@ -1,6 +1,6 @@
-"""The manifest of a bitstream: which hardware it is, who made it, and how well it went.
+"""The manifest of a bitstream: its hardware, the tools that made it, and their results.
 
-The board reads it, so nothing here needs more than the standard library and PyYAML.
+The board reads it, so this needs only the standard library and PyYAML.
 """
 
 from __future__ import annotations
@@ -8,44 +8,45 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from fractrain.gen.manifest import FileEntry
+from fractrain.gen.manifest import FILES, SHA256, FileEntry, read_checked
+from fractrain.hw.contract.documents import Section, TableOf
 from fractrain.hw.contract.errors import DataError
-from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.values import Anything, Choice, OneOf, Optional, Real, Text, Unquoted
+from fractrain.hw.targets.target import Target
 
 __all__ = [
-    "BIN_NAME",
     "BITSTREAM_MANIFEST_NAME",
-    "BIT_NAME",
     "FLOWS",
-    "XSA_NAME",
     "BitstreamManifest",
     "Slack",
     "Utilization",
+    "output_name",
     "read_bitstream_manifest",
 ]
 
 BITSTREAM_MANIFEST_NAME = "bitstream.json"
-BIT_NAME = "fractrain_zc706.bit"
-"""The bitstream as the tools write it, with its header: JTAG, ``fpga loadb`` of U-Boot."""
-BIN_NAME = "fractrain_zc706.bin"
-"""The same for Linux's FPGA manager: no header, the bytes of each word turned round."""
-XSA_NAME = "fractrain_zc706.xsa"
-"""The hardware platform; Vivado's flow only."""
-
 FORMAT = "fractrain-bitstream/1"
 FLOWS = ("vivado", "openxc7")
 
 
+def output_name(target: Target, suffix: str) -> str:
+    """Name of a file for ``target``, by what it is.
+
+    ``.bit``: the bitstream as the tools write it, with its header, for JTAG and ``fpga loadb`` of
+    U-Boot. ``.bin``: the same for Linux's FPGA manager, without header, the bytes of each word
+    reversed. ``.xsa``: the hardware platform, of Vivado's flow only.
+    """
+    return f"fractrain_{target.name}{suffix}"
+
+
 @dataclass(frozen=True)
 class Utilization:
-    """What of the FPGA is used; ``bram36`` counts a half of a block as 0.5, ``memory_lut`` those of
-    the LUTs that are memory or shift register (None: the flow does not say)."""
+    """Used resources of the FPGA; ``bram36`` counts half a block as 0.5, ``memory_lut`` the LUTs
+    that are memory or shift register (None: the flow does not say)."""
 
     lut: int
     ff: int
@@ -64,14 +65,14 @@ class Slack:
 
 @dataclass(frozen=True)
 class BitstreamManifest:
-    """Everything that a user or a driver must know of a bitstream.
+    """What users and the driver need to know of a bitstream.
 
     Members
     -------
     config : the configuration's name, as ``--config`` gave it, without folder and suffix
     build_hash : SHA-256 in hex, of which the register BUILD_HASH shows the first 32 bits
     parameters : of the machine inside
-    clock_mhz : the clock that it was made for, as the tool will set it (FCLK_CLK0)
+    clock_mhz : the clock that it was made for (FCLK_CLK0), as the tool sets it
     flow : ``vivado`` or ``openxc7``
     tool : name and version of what placed and routed it
     utilization, slack_ns : as the flow reported them
@@ -92,6 +93,11 @@ class BitstreamManifest:
     files: tuple[FileEntry, ...]
     resources: dict[str, dict[str, float | None]] = field(default_factory=dict)
     strategy: str = ""
+
+    @property
+    def bin_name(self) -> str:
+        """The file for Linux's FPGA manager."""
+        return output_name(self.parameters.target, ".bin")
 
     @property
     def build_hash_register(self) -> int:
@@ -129,45 +135,39 @@ class BitstreamManifest:
         return json.dumps(document, indent=2, default=dataclasses.asdict) + "\n"
 
 
+FIGURE = Unquoted(Real(-1e12, 1e12))
+KNOWN_FIGURE = Optional(FIGURE)
+SCHEMA = Section(
+    {
+        "format": OneOf((FORMAT,)),
+        "config": Text(),
+        "build_hash": SHA256,
+        "parameters": Anything(),
+        "clock_mhz": FIGURE,
+        "flow": Choice(FLOWS),
+        "tool": Text(),
+        "utilization": Section(
+            {
+                **dict.fromkeys(("lut", "ff", "bram36", "dsp"), FIGURE),
+                "memory_lut": KNOWN_FIGURE,
+            },
+            needed=("lut", "ff", "bram36", "dsp"),
+        ),
+        "slack_ns": Section({"setup": KNOWN_FIGURE, "hold": KNOWN_FIGURE}),
+        "files": FILES,
+        "resources": TableOf(TableOf(KNOWN_FIGURE)),
+        "strategy": Text(),
+    },
+    needed=(
+        *("format", "config", "build_hash", "parameters", "clock_mhz", "flow", "tool"),
+        *("utilization", "slack_ns", "files"),
+    ),
+)
+
+
 def read_bitstream_manifest(path: Path) -> BitstreamManifest:
     """Read what `BitstreamManifest.to_json` wrote; `DataError` for anything else."""
-    try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if document.pop("format") != FORMAT:
-            raise ValueError("format")
-        document["parameters"] = parse_parameters(document["parameters"], source=str(path))
-        document["utilization"] = Utilization(**document["utilization"])
-        document["slack_ns"] = Slack(**document["slack_ns"])
-        document["files"] = tuple(FileEntry(**each) for each in document["files"])
-        manifest = BitstreamManifest(**document)
-        _check(manifest)
-        return manifest
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is not a manifest of a bitstream ({FORMAT})") from error
-
-
-def _check(manifest: BitstreamManifest) -> None:
-    """`ValueError` for what the types of Python's JSON would let through."""
-    used = manifest.utilization
-    numbers = [manifest.clock_mhz, used.lut, used.ff, used.bram36, used.dsp]
-    optional = [used.memory_lut, *dataclasses.astuple(manifest.slack_ns)]
-    optional += [value for row in manifest.resources.values() for value in row.values()]
-    numbers += [each for each in optional if each is not None]
-    if not all(
-        isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each)
-        for each in numbers
-    ):
-        raise ValueError("a figure is no number")
-    if not all(
-        isinstance(each, str) for each in (manifest.config, manifest.tool, manifest.strategy)
-    ):
-        raise ValueError("config, tool and strategy are texts")
-    if not re.fullmatch(r"[0-9a-f]{64}", manifest.build_hash) or manifest.flow not in FLOWS:
-        raise ValueError("build_hash or flow")
-    for entry in manifest.files:
-        if Path(entry.path).is_absolute() or ".." in Path(entry.path).parts:
-            raise ValueError("a file outside the folder")
-        if not re.fullmatch(r"[0-9a-f]{64}", entry.sha256) or not isinstance(entry.size_bytes, int):
-            raise ValueError("a file's checksum or size")
+    document = read_checked(path, SCHEMA, f"a manifest of a bitstream ({FORMAT})")
+    document["utilization"] = Utilization(**document["utilization"])
+    document["slack_ns"] = Slack(**document["slack_ns"])
+    return BitstreamManifest(**document)

@@ -1,10 +1,9 @@
 """Which of Vivado's messages end a build. The Tcl applies it while it runs, `first_fatal` after.
 
-Every critical warning ends the build, and every error, also where Vivado itself went on: most mean
-a design other than the one that was meant (a port left open, a constraint that did not apply,
-several drivers of a net). `TOLERATED` are those that say nothing about the design, each with its
-reason; a user adds to them by ``--tolerate``. Plain warnings come by the thousand and do not count,
-but for `FATAL_WARNINGS`.
+Every critical warning and every error ends the build, even where Vivado goes on: most mean another
+design than intended (an open port, a constraint that did not apply, several drivers of a net).
+`TOLERATED` lists those that say nothing about the design, each with its reason; ``--tolerate`` adds
+to them. Plain warnings come by the thousand and do not count, except `FATAL_WARNINGS`.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ MESSAGE = re.compile(r"(CRITICAL WARNING|WARNING|ERROR): \[([^\]]+)\]")
 
 
 def check_message_id(identifier: str) -> str:
-    """``identifier`` itself if it is one of a message of Vivado's; `ParameterError` if not."""
+    """``identifier``, the id of a message of Vivado; `ParameterError` if it is none."""
     if not IDENTIFIER.fullmatch(identifier) or not identifier.isascii():
         raise ParameterError(
             "--tolerate", identifier, 'an id as Vivado prints it in brackets, such as "Synth 8-689"'

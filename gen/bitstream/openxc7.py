@@ -1,7 +1,7 @@
 """The open flow: Yosys, nextpnr-xilinx and Project X-Ray, on the same RTL with a bare PS7.
 
-Nothing in it times the design with delays of the device, so it gives no slack, and a bitstream of
-it is an experiment: Project X-Ray's database covers the Z-7045, but nobody has reported it on one.
+None of its tools knows the delays of the device, so it gives no slack. Its bitstreams are an
+experiment: none of this core has been reported to run on a board.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from importlib import resources
 from pathlib import Path
 
 from fractrain.gen.bitstream.bit_file import to_bin
-from fractrain.gen.bitstream.board import PART
 from fractrain.gen.bitstream.constraints import BARE_CLOCK, bare_constraints
 from fractrain.gen.bitstream.flow import Made, Request
-from fractrain.gen.bitstream.manifest import BIT_NAME, Slack, Utilization
+from fractrain.gen.bitstream.manifest import Slack, Utilization, output_name
 from fractrain.gen.bitstream.script_runs import Say, run_script
 from fractrain.gen.bitstream.template import fill
 from fractrain.gen.synthesis.area import area_of_cells
@@ -25,6 +24,7 @@ from fractrain.gen.synthesis.cells import cell_kind
 from fractrain.gen.zynq.names import BARE_NAME
 from fractrain.gen.zynq.sources import sources
 from fractrain.hw.contract.errors import DataError, FractrainError, MissingToolError
+from fractrain.hw.targets.target import Target
 
 __all__ = ["OpenFlow"]
 
@@ -44,20 +44,24 @@ class OpenFlow:
 
     name = "openxc7"
     log = "build.log"
-    # Each of the two files is a bitstream but for the next, short step.
+    # Each of the two files is one short step from a bitstream.
     loadable: tuple[str, ...] = ("outputs", "frames.txt", "routed.fasm")
 
     def prepare(self, request: Request) -> dict[str, bytes]:
+        target = request.parameters.target
         verilog = sources(request.parameters, bare=True)
         template = resources.files("fractrain.gen.bitstream") / "templates" / TEMPLATE
         script = fill(
             template.read_text(encoding="utf-8"),
             TEMPLATE,
-            part=PART,
+            title=target.title,
+            part=target.part.name,
+            family=target.primitives.yosys_family,
+            xray_database=target.primitives.xray_database,
             top=BARE_NAME,
             sources=" ".join(verilog),
             constraints=BARE_CLOCK,
-            bit_name=BIT_NAME,
+            bit_name=output_name(target, ".bit"),
         )
         return {
             **verilog,
@@ -65,14 +69,16 @@ class OpenFlow:
             SCRIPT_NAME: script.encode(),
         }
 
-    def find_tools(self) -> None:
+    def find_tools(self, target: Target) -> None:
         missing = [name for name in TOOLS if shutil.which(name) is None]
         database = os.environ.get(DATABASE)
-        part = Path(database or ".", "zynq7", PART, "part.yaml")
+        folder = target.primitives.xray_database
+        part = Path(database or ".", folder, target.part.name, "part.yaml")
         if not Path(os.environ.get(CHIPDB) or "/nowhere").is_file():
-            missing.append(f"{CHIPDB} (variable: nextpnr-xilinx's chip database of the xc7z045)")
+            device = target.part.device.lower()
+            missing.append(f"{CHIPDB} (variable: nextpnr-xilinx's chip database of the {device})")
         if not database:
-            missing.append(f"{DATABASE} (variable: Project X-Ray's database, which has zynq7/)")
+            missing.append(f"{DATABASE} (variable: Project X-Ray's database, which has {folder}/)")
         elif not part.is_file():
             missing.append(f"{part} ({DATABASE} names no database with this part)")
         if missing:
@@ -93,8 +99,10 @@ class OpenFlow:
             say=say,
             environment=absolute,
         )
-        bit = _read(folder / "outputs" / BIT_NAME)
-        to_bin(bit, BIT_NAME)
+        target = request.parameters.target
+        name = output_name(target, ".bit")
+        bit = _read(folder / "outputs" / name)
+        to_bin(bit, target, name)
         reports = {f"reports/{name}": _read(folder / "reports" / name) for name in REPORTS}
         reports[f"reports/{self.log}"] = _read(folder / self.log)
         reports[f"reports/{SCRIPT_NAME}"] = _read(folder / SCRIPT_NAME)
@@ -109,7 +117,7 @@ class OpenFlow:
 
 
 def _tool(versions: str) -> str:
-    """Names and versions of the two tools that decide what the bitstream is."""
+    """Names and versions of the two tools that determine the bitstream."""
     yosys, nextpnr = YOSYS_VERSION.search(versions), NEXTPNR_VERSION.search(versions)
     return (
         f"nextpnr-xilinx {nextpnr[1] if nextpnr else 'of unknown version'}, "
@@ -142,7 +150,7 @@ def _is_fabric(kind: str) -> bool:
 
 
 def _read(path: Path) -> bytes:
-    """A file that the tools must have left, not empty."""
+    """A file that the tools must have written, not empty."""
     content = path.read_bytes() if path.is_file() else b""
     if not content:
         what = "an empty" if path.is_file() else "no"

@@ -1,4 +1,4 @@
-"""Runs a tool for hours: its output as lines while it comes, and nothing of it left behind."""
+"""Runs a tool for hours: passes its output on line by line, and leaves none of its processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fractrain.hw.contract.errors import DataError, MissingToolError
 __all__ = ["run_logged"]
 
 GRACE_SECONDS = 10.0
-"""How long a tool that is told to end has until it is killed."""
+"""From the request to end until the tool is killed."""
 POLL_SECONDS = 0.2
 
 
@@ -92,7 +92,7 @@ def _follow(
     save: Callable[[bytes], None],
     on_line: Callable[[str], None],
 ) -> int:
-    """Pass the output on until the process has ended, whoever else still holds its pipe."""
+    """Pass the output on until the process has ended, even if another one still holds its pipe."""
     assert process.stdout is not None
     descriptor, rest = process.stdout.fileno(), b""
     with selectors.DefaultSelector() as selector:
@@ -115,7 +115,7 @@ def _follow(
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End every process of the group: the tool starts others, which would go on without it."""
+    """End every process of the group, also those that the tool has started."""
     try:
         if process.poll() is None:
             _signal_group(process, signal.SIGTERM)

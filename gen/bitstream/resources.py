@@ -1,7 +1,7 @@
-"""What a bitstream uses of the FPGA beside what was planned and what Yosys had mapped.
+"""Resources of a bitstream, beside the budget and Yosys's mapping.
 
-Timing can be met by a design that is not the one that was meant: a memory that became registers
-fits a large FPGA well enough. The budget shows it.
+A design can meet timing and still not be the intended one: a memory that became registers fits into
+a large FPGA. The budget shows it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ FIGURES = {
 """Member of `Utilization` → the figure's name in budgets and in `gen.synthesis.figures.Figures`."""
 
 MARGIN = 0.1
-"""By which a bitstream may exceed its budget: placement replicates registers, and the block design
-adds its reset block; a memory in registers is far more."""
+"""A bitstream may exceed its budget by so much: placement replicates registers, and the block
+design adds its reset block. A memory in registers is far more."""
 
 
 def beside_each_other(

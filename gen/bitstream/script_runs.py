@@ -1,7 +1,7 @@
-"""The scripts of both flows say in lines of their own where they are and why they end.
+"""The scripts of both flows report where they are and why they end, in lines of their own.
 
 FRACTRAIN STAGE name              a stage begins
-FRACTRAIN RUN name                what follows is of that implementation (Vivado's only)
+FRACTRAIN RUN name                the next lines are of that implementation (Vivado only)
 FRACTRAIN FAILED stage: reason    it failed; the script ends with a code that is not 0
 """
 
@@ -21,11 +21,11 @@ RUN = "FRACTRAIN RUN "
 FAILED = "FRACTRAIN FAILED "
 
 Say = Callable[[str], None]
-"""Told the name of each stage as it begins."""
+"""Called with the name of each stage as it begins."""
 
 
 class _Listener:
-    """What the lines said so far."""
+    """The content of these lines so far."""
 
     def __init__(self, say: Say) -> None:
         self.say = say

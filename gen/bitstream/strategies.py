@@ -1,8 +1,8 @@
 """The implementation strategies of Vivado that a build tries, one an attempt.
 
-Vivado has no seeds: what varies its result is the strategy. These are of all versions since 2020.1
-(UG904, Implementation Strategy Descriptions) and for speed; those for devices of several dies are
-left out.
+Vivado has no seeds: the strategy varies its result. All versions since 2020.1 have these (UG904,
+Implementation Strategy Descriptions); they are for speed, without those for devices of several
+dies.
 """
 
 from __future__ import annotations

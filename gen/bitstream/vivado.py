@@ -1,4 +1,4 @@
-"""The Vivado flow: its script run in batch mode, and everything that it made looked at again."""
+"""The Vivado flow: runs its script in batch mode and checks all its results."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import math
 import os
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from fractrain.gen.bitstream.bit_file import parse_bit, to_bin
 from fractrain.gen.bitstream.constraints import VIVADO, vivado_constraints
 from fractrain.gen.bitstream.flow import Made, Request
-from fractrain.gen.bitstream.manifest import BIT_NAME, XSA_NAME, Slack, Utilization
+from fractrain.gen.bitstream.manifest import Slack, Utilization, output_name
 from fractrain.gen.bitstream.messages import first_fatal
 from fractrain.gen.bitstream.script_runs import RUN, Say, run_script
 from fractrain.gen.bitstream.vivado_script import SCRIPT_NAME, vivado_script
 from fractrain.gen.plain_paths import is_plain
 from fractrain.gen.zynq.sources import sources
 from fractrain.hw.contract.errors import DataError, FractrainError, MissingToolError, ParameterError
+from fractrain.hw.targets.target import Target
 
 __all__ = ["REPORTS", "VivadoFlow"]
 
@@ -40,7 +41,7 @@ class VivadoFlow:
 
     name = "vivado"
     log = "console.log"
-    """What it printed; ``vivado.log`` beside it is its own."""
+    """Its output; ``vivado.log`` beside it is Vivado's own log."""
     loadable: tuple[str, ...] = ("outputs",)
 
     def prepare(self, request: Request) -> dict[str, bytes]:
@@ -54,11 +55,11 @@ class VivadoFlow:
         )
         return {
             **verilog,
-            VIVADO: vivado_constraints().encode(),
+            VIVADO: vivado_constraints(request.parameters.target).encode(),
             SCRIPT_NAME: script.encode(),
         }
 
-    def find_tools(self) -> None:
+    def find_tools(self, target: Target) -> None:
         given = os.environ.get("VIVADO")
         if _vivado() is None:
             where = f"VIVADO is {given!r}, no program" if given else "no vivado on PATH"
@@ -83,10 +84,11 @@ class VivadoFlow:
         result = _read_result(folder / RESULT_NAME)
         _check_figures(result, request)
         _check_messages(folder, result["run"], request)
-        bit = _read(folder / "outputs" / BIT_NAME)
-        platform = _read(folder / "outputs" / XSA_NAME)
-        to_bin(bit, BIT_NAME)
-        _check_platform(platform, bit)
+        target = request.parameters.target
+        names = [output_name(target, suffix) for suffix in (".bit", ".xsa")]
+        bit, platform = (_read(folder / "outputs" / name) for name in names)
+        to_bin(bit, target, names[0])
+        _check_platform(platform, bit, names)
         used = Utilization(
             lut=int(result["lut"]),
             ff=int(result["ff"]),
@@ -101,7 +103,7 @@ class VivadoFlow:
             utilization=used,
             strategy=result["strategy"],
             slack_ns=Slack(result["setup_slack_ns"], result["hold_slack_ns"]),
-            others={XSA_NAME: platform, **_reports(folder)},
+            others={names[1]: platform, **_reports(folder)},
         )
 
 
@@ -110,7 +112,7 @@ def _vivado() -> str | None:
 
 
 def _read_result(path: Path) -> dict[str, Any]:
-    """What the script wrote as its last act; `FractrainError` if any of it is missing."""
+    """The script's last file; `FractrainError` if any of it is missing."""
     lines = _read(path).decode("ascii", errors="replace").splitlines()
     pairs = dict(line.split(" ", 1) for line in lines if " " in line)
     if pairs.pop("format", None) != RESULT_FORMAT or lines[-1:] != ["end"]:
@@ -133,7 +135,7 @@ def _read_result(path: Path) -> dict[str, Any]:
 
 
 def _check_figures(result: dict[str, Any], request: Request) -> None:
-    """The script has checked the same; it must not be taken at its word."""
+    """Check again what the script has checked."""
     wanted = request.parameters.clock_mhz
     if abs(result["clock_mhz"] - wanted) >= CLOCK_TOLERANCE_MHZ:
         raise FractrainError(f"the clock is {result['clock_mhz']} MHz, wanted were {wanted} MHz")
@@ -143,7 +145,7 @@ def _check_figures(result: dict[str, Any], request: Request) -> None:
 
 
 def _check_messages(folder: Path, run: str, request: Request) -> None:
-    """Every log of what was taken, the implementation ``run``, whatever the script saw of them."""
+    """Check every log of the chosen implementation, ``run``, independently of the script."""
     logs = [*folder.glob("project/*.runs/synth_1/runme.log")]
     logs += [each for each in folder.glob("project/*.runs/*/runme.log") if each.parent.name == run]
     for log in (folder / "vivado.log", *logs):
@@ -153,8 +155,8 @@ def _check_messages(folder: Path, run: str, request: Request) -> None:
 
 
 def _lines_about(lines: Iterable[str], run: str) -> Iterator[str]:
-    """Those of the session, and of the implementation ``run``: the session's log repeats what every
-    one that was waited for has said, and the script marks which."""
+    """The logs of the session and of the implementation ``run``: the session's log repeats the
+    messages of every run that it waited for, and the script marks which."""
     about = ""
     for line in lines:
         if line.startswith(RUN):
@@ -163,16 +165,17 @@ def _lines_about(lines: Iterable[str], run: str) -> Iterator[str]:
             yield line
 
 
-def _check_platform(platform: bytes, bit: bytes) -> None:
-    """`FractrainError` unless the .xsa holds this very bitstream."""
+def _check_platform(platform: bytes, bit: bytes, names: Sequence[str]) -> None:
+    """`FractrainError` unless the .xsa holds this very bitstream; ``names`` of .bit and .xsa."""
+    bit_name, xsa_name = names
     try:
         with zipfile.ZipFile(io.BytesIO(platform)) as archive:
             bits = [archive.read(name) for name in archive.namelist() if name.endswith(".bit")]
-        inside = [parse_bit(each, XSA_NAME).data for each in bits]
+        inside = [parse_bit(each, xsa_name).data for each in bits]
     except (zipfile.BadZipFile, DataError) as error:
-        raise FractrainError(f"{XSA_NAME} is damaged: {error}") from error
-    if parse_bit(bit, BIT_NAME).data not in inside:
-        raise FractrainError(f"{XSA_NAME} does not hold the bitstream {BIT_NAME}")
+        raise FractrainError(f"{xsa_name} is damaged: {error}") from error
+    if parse_bit(bit, bit_name).data not in inside:
+        raise FractrainError(f"{xsa_name} does not hold the bitstream {bit_name}")
 
 
 def _reports(folder: Path) -> dict[str, bytes]:
@@ -185,7 +188,7 @@ def _reports(folder: Path) -> dict[str, bytes]:
 
 
 def _read(path: Path) -> bytes:
-    """A file that Vivado must have left, not empty."""
+    """A file that Vivado must have written, not empty."""
     try:
         content = path.read_bytes()
     except OSError as error:

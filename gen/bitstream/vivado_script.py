@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import resources
 
-from fractrain.gen.bitstream.board import DDR_BYTES, PART
 from fractrain.gen.bitstream.constraints import VIVADO
-from fractrain.gen.bitstream.manifest import BIT_NAME, XSA_NAME
+from fractrain.gen.bitstream.manifest import output_name
 from fractrain.gen.bitstream.messages import FATAL_WARNINGS, TOLERATED
 from fractrain.gen.bitstream.strategies import STRATEGIES
 from fractrain.gen.bitstream.template import fill, tcl_list
 from fractrain.gen.zynq.names import WRAPPER_NAME
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.zynq import GP0_BYTES, REGISTERS_BASE
 
 __all__ = ["SCRIPT_NAME", "vivado_script"]
 
@@ -41,20 +39,29 @@ def vivado_script(
     tolerated : ids of critical warnings that do not end the build, besides `TOLERATED`
     attempts : implementations, each by another of `STRATEGIES`
     """
+    target = parameters.target
+    ports, system = target.ports, target.processing_system
     settings = fill(
         _read(SETTINGS),
         SETTINGS,
-        part=PART,
+        title=target.title,
+        part=target.part.name,
+        device=target.part.device,
+        licensed=int(target.part.licensed),
+        preset=system.preset,
+        ps_settings=tcl_list(
+            text for name, value in system.settings for text in (f"CONFIG.{name}", value)
+        ),
         clock_mhz=parameters.clock_mhz,
         memory_ports=parameters.memory.ports,
         wrapper=WRAPPER_NAME,
         sources=tcl_list(sources),
         constraints=tcl_list([VIVADO]),
-        registers_base=f"0x{REGISTERS_BASE:08x}",
-        gp0_range=f"0x{GP0_BYTES:08x}",
-        ddr_range=f"0x{DDR_BYTES:08x}",
-        bit_name=BIT_NAME,
-        xsa_name=XSA_NAME,
+        registers_base=f"0x{ports.registers_address:08x}",
+        gp0_range=f"0x{ports.registers_window_bytes:08x}",
+        ddr_range=f"0x{target.memory.bytes:08x}",
+        bit_name=output_name(target, ".bit"),
+        xsa_name=output_name(target, ".xsa"),
         jobs=jobs,
         strategies=tcl_list(STRATEGIES[:attempts]),
         tolerated=tcl_list([*TOLERATED, *tolerated]),

@@ -92,9 +92,8 @@ def area_of_cells(counts: Mapping[str, int]) -> Area:
 def _pairs(by_inputs: list[int]) -> int:
     """Pairs of functions that share a LUT: ``by_inputs[n]`` functions have n inputs.
 
-    A LUT6 holds two functions of up to five inputs in all. Inputs that two functions happen to
-    share are not looked for, so a placer may find more pairs; it may also find fewer, since it
-    will not pair what is far apart.
+    A LUT6 holds two functions of up to five inputs in all. Shared inputs are ignored, so a placer
+    may find more pairs; it may also find fewer, as it does not pair functions that are far apart.
     """
     left = list(by_inputs)
     pairs = 0

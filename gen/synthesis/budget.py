@@ -1,4 +1,4 @@
-"""The committed budget of a machine: limits that a change may not pass unnoticed."""
+"""The committed budget of a machine: limits on its figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from fractrain.gen.synthesis.figures import Figures
 from fractrain.gen.synthesis.parts import PARTS
 from fractrain.hw.contract.documents import Section, read_document
-from fractrain.hw.contract.values import Number
+from fractrain.hw.contract.values import Real, Unquoted
 from fractrain.hw.contract.yaml_files import read_yaml
 
 __all__ = ["Budget", "excesses", "preset_budget", "read_budget"]
@@ -26,8 +26,8 @@ LIMITED = tuple(
 
 
 BUDGET = Section(
-    dict.fromkeys(PARTS, Section(dict.fromkeys(LIMITED, Number(0, 1e12)), complete=False)),
-    complete=False,
+    dict.fromkeys(PARTS, Section(dict.fromkeys(LIMITED, Unquoted(Real(0, 1e12))), needed=())),
+    needed=(),
 )
 
 

@@ -1,4 +1,4 @@
-"""The 7-series cells that synthesis leaves: what each costs and how a signal passes it.
+"""The 7-series cells of a mapped netlist: what each costs and how a signal passes it.
 
 Costs and pins are those of AMD's 7-series libraries guide (UG953) and CLB guide (UG474).
 """
@@ -19,10 +19,10 @@ CONSTANT: Net = 0
 
 @dataclass(frozen=True, slots=True)
 class Arc:
-    """A combinational way through a cell: ``levels`` LUT levels from each of ``inputs``.
+    """A combinational path through a cell: ``levels`` LUT levels from each of ``inputs``.
 
-    ``packed`` inputs come out of the LUT that sits in front of the cell in the same slice: they
-    add no level if a LUT drives them, and one (that LUT as a wire) if anything else does.
+    ``packed`` inputs come from the LUT in front of the cell in the same slice: they add no level if
+    a LUT drives them, and one (that LUT as a wire) if anything else does.
     """
 
     inputs: Sequence[Net]
@@ -104,7 +104,7 @@ class CellKind:
     registered : the cell's state ends and starts paths
     direct : the data pins that, with given parameters, come straight out of a memory array or
         adder, without the output register that a block RAM or DSP slice has
-    outside : its pins are to the design what ports are: each is known by its own net
+    outside : its pins count as ports of the design: each is known by its own net
     """
 
     luts: int = 0
@@ -181,7 +181,7 @@ _KINDS: dict[str, CellKind] = {
         clocks=frozenset({"CLK"}),
         direct=_dsp_direct,
     ),
-    # Paths begin and end at its pins: what is behind them is no logic of the design.
+    # Paths begin and end at its pins: behind them is no logic of the design.
     "PS7": CellKind(
         registered=True,
         clocks=frozenset(

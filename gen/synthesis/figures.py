@@ -1,4 +1,4 @@
-"""One part of a machine, synthesized, as the figures that reports and budgets speak of."""
+"""One part of a machine, synthesized: the figures of reports and budgets."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["Figures", "measure", "synthesize_part"]
 
 @dataclass(frozen=True)
 class Figures:
-    """What synthesis says of a part. None: the figure has no meaning for this part.
+    """Figures of a synthesized part; None: without meaning for this part.
 
-    See `Area`, `Depth` and `Loads` for what each is; ``notes`` name the nets behind the numbers.
+    `Area`, `Depth` and `Loads` define them; ``notes`` name the nets behind the numbers.
     """
 
     luts: int

@@ -81,7 +81,7 @@ class _Flattener:
         )
 
     def _place(self, module: Module, given: Mapping[str, list[Net]], path: str) -> dict[Bit, Net]:
-        """Place ``module``, whose ports are tied to the nets ``given``; returns its nets."""
+        """Place ``module`` with its ports at the nets ``given``; returns its nets."""
         local: dict[Bit, Net] = dict.fromkeys(("0", "1", "x", "z"), CONSTANT)
         for port, nets in given.items():
             for bit, net in zip(module.ports[port], nets, strict=True):

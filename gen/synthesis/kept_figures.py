@@ -1,7 +1,7 @@
 """The figures of the last ``fractrain synth`` of each machine, for others to compare with.
 
-They lie in the cache of synthesis, by the machine's build hash: other sources or parameters are
-another machine, and its figures are not known until it is synthesized.
+They are in the cache of synthesis, by the machine's build hash: other sources or parameters are
+another machine, without figures until it is synthesized.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEPT = ("luts", "memory_luts", "flip_flops", "dsps", "bram36")
 
 
 def keep_figures(parameters: Parameters, part: str, figures: Figures) -> None:
-    """Remember what ``part`` of the machine uses; `DataError` if that cannot be written."""
+    """Keep the figures of ``part`` of the machine; `DataError` if they cannot be written."""
     file = _file(parameters, part)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def keep_figures(parameters: Parameters, part: str, figures: Figures) -> None:
 
 
 def kept_figures(parameters: Parameters, part: str) -> Mapping[str, float] | None:
-    """What `keep_figures` remembers of these sources and parameters; None if nothing."""
+    """The figures kept for these sources and parameters; None if there are none."""
     try:
         found: Any = json.loads(_file(parameters, part).read_text(encoding="utf-8"))
         return {name: float(found[name]) for name in KEPT}

@@ -1,7 +1,7 @@
 """Fan-out: how many pins a net drives.
 
-Long nets with many loads, not deep logic, are what limits the clock of a large array, so the
-operands reach its units through registers of their own and no bit may have many loads.
+Long nets with many loads, not deep logic, limit the clock of a large array. So operands reach its
+units through registers of their own, and no bit may have many loads.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Loads:
 def measure_loads(
     flat: FlatNetlist, operands: Iterable[str], resets: Iterable[str] = ("rst",)
 ) -> Loads:
-    """Count the loads in ``flat``. Operand bits come on nets and input ports of the top whose names
-    begin as one of ``operands``, regular expressions, says; ``resets`` are the names of the resets
-    of the whole design."""
+    """Count the loads in ``flat``. Operand bits come on nets and input ports of the top; their
+    names begin as one of the regular expressions ``operands``. ``resets`` names the resets of the
+    whole design."""
     counts: Counter[Net] = Counter()
     reset_nets = {net for net, name in enumerate(flat.names) if name in set(resets)}
     aside: set[Net] = reset_nets | {CONSTANT}

@@ -145,7 +145,7 @@ def _parse_instance(name: str, cell: Mapping[str, Any]) -> Instance:
 
 
 def _is_note(instance: Instance) -> bool:
-    """Cells that are remarks of Yosys and no hardware."""
+    """Cells that are remarks of Yosys, not hardware."""
     return instance.type in ("$scopeinfo", "$print", "$check")
 
 

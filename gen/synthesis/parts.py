@@ -19,7 +19,7 @@ from fractrain.hw.zynq.accelerator import ZynqAccelerator
 __all__ = ["PARTS", "Part"]
 
 BUILD_HASH = 0x5A5A_5A5A
-"""Any will do for area, and with the real one a change of a comment would be a change."""
+"""Any value gives the same area; with the real one a change of a comment would be a change."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _engine(parameters: Parameters) -> wiring.Component:
 
 
 def _board(parameters: Parameters) -> str:
-    """The bare top with all that is in it: the accelerator, the PS7 and what is between."""
+    """The bare top with everything in it: the accelerator, the PS7 and the logic between."""
     accelerator = ZynqAccelerator(parameters, flavour=Flavour.SYNTHESIS, build_hash=BUILD_HASH)
     texts = [emit(accelerator, ACCELERATOR_NAME), *surroundings(parameters, bare=True).values()]
     return "\n".join(texts)

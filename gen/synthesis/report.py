@@ -1,4 +1,4 @@
-"""Synthesis results as a table for people and a document for programs."""
+"""Synthesis results as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fractrain.gen.synthesis.budget import Budget
-from fractrain.gen.synthesis.device import Device
 from fractrain.gen.synthesis.figures import Figures
+from fractrain.hw.contract.tables import terminal_table
+from fractrain.hw.targets.target import Part
 
 __all__ = ["document", "table"]
 
@@ -27,45 +28,45 @@ ROWS = {
     "loads_of_any_net": ("loads of any net, at most", False),
 }
 MODULES_SHOWN = 12
+DEVICE_FIGURES = ("luts", "flip_flops", "dsps", "bram36", "memory_luts")
 
 
-def table(results: Mapping[str, Figures], device: Device, budget: Budget | None) -> str:
-    """The figures of all parts, then what fills each part and where its limits are."""
-    lines = [_header(results, device, budget)]
-    for figure, (label, on_device) in ROWS.items():
-        total = getattr(device, "luts" if figure == "packed_luts" else figure, None)
-        line = f"{label:<36}"
-        for part, figures in results.items():
-            line += _cell(getattr(figures, figure), total if on_device else None)
-            if budget is not None:
-                line += f"{_number(budget.get(part, {}).get(figure)):>11}"
-        lines.append(line + (f"{total:>11,}" if on_device else ""))
+def table(results: Mapping[str, Figures], device: Part, budget: Budget | None) -> str:
+    """The figures of all parts, then the contents and the limiting nets of each."""
+    heads = [""]
+    for part in results:
+        heads += [part, "of it", "budget"] if budget is not None else [part, "of it"]
+    rows = [_row(name, results, device, budget) for name in ROWS]
+    lines = [terminal_table([*heads, device.device], rows)]
     for part, figures in results.items():
         lines += ["", *_details(part, figures)]
     return "\n".join(lines)
 
 
-def document(results: Mapping[str, Figures], config: str, device: Device) -> dict[str, Any]:
+def _row(
+    name: str, results: Mapping[str, Figures], device: Part, budget: Budget | None
+) -> list[str]:
+    """One figure of all parts, as a share of the device's resource if there is one."""
+    label, on_device = ROWS[name]
+    total = getattr(device, "luts" if name == "packed_luts" else name) if on_device else None
+    cells = [label]
+    for part, figures in results.items():
+        value = getattr(figures, name)
+        share = f"{100 * value / total:.1f} %" if value is not None and total else ""
+        cells += [_number(value), share]
+        if budget is not None:
+            cells.append(_number(budget.get(part, {}).get(name)))
+    return [*cells, f"{total:,}" if total is not None else ""]
+
+
+def document(results: Mapping[str, Figures], config: str, device: Part) -> dict[str, Any]:
     """The same as plain data, for JSON."""
     return {
         "config": config,
-        "device": dataclasses.asdict(device),
+        "device": {"name": device.device}
+        | {each: getattr(device, each) for each in DEVICE_FIGURES},
         "parts": {part: dataclasses.asdict(figures) for part, figures in results.items()},
     }
-
-
-def _header(results: Mapping[str, Figures], device: Device, budget: Budget | None) -> str:
-    line = " " * 36
-    for part in results:
-        line += f"{part:>11}{'':>9}"
-        if budget is not None:
-            line += f"{'budget':>11}"
-    return line + f"{device.name:>11}"
-
-
-def _cell(value: float | None, total: float | None) -> str:
-    share = f"{100 * value / total:7.1f} %" if value is not None and total else ""
-    return f"{_number(value):>11}{share:>9}"
 
 
 def _number(value: float | None) -> str:
@@ -78,10 +79,9 @@ def _details(part: str, figures: Figures) -> list[str]:
     lines = [f"{part}: {name}: {text}" for name, text in figures.notes.items()]
     lines.append(f"{part}: longest paths, LUT levels:")
     lines += [f"    {path.levels:>3}  {path.start} -> {path.end}" for path in figures.paths]
-    lines.append(f"{part}: modules, LUTs each and in all:")
-    for module in figures.modules[:MODULES_SHOWN]:
-        total = module.each.luts * module.count
-        lines.append(
-            f"    {module.name:<64} {module.count:>5} x {module.each.luts:>7,} = {total:>9,}"
-        )
-    return lines
+    modules = [
+        (each.name, f"{each.count:,}", f"{each.each.luts:,}", f"{each.each.luts * each.count:,}")
+        for each in figures.modules[:MODULES_SHOWN]
+    ]
+    heads = (f"{part}: modules", "number", "LUTs each", "in all")
+    return [*lines, terminal_table(heads, modules)]

@@ -68,9 +68,8 @@ def synthesize(
     ``keep_hierarchy`` and registers with ``keep``.
 
     The result is kept in ``cache`` under a hash of the Verilog, the script and the version of
-    Yosys; a second call reads it from there. ``progress`` is called again and
-    again with the name of the current step.
-    Raises `MissingToolError` if Yosys is not installed, `MachineError` with its own words if it
+    Yosys; a second call reads it from there. ``progress`` is called with the name of each step.
+    Raises `MissingToolError` if Yosys is not installed; `MachineError` with Yosys's message if it
     fails, or if the design has a latch, a net without a driver or with two, or a loop.
     """
     script = SCRIPT.format(top=top)

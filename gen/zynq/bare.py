@@ -1,7 +1,7 @@
 """The bare top: the wrapper on a PS7 primitive, for flows without block designs.
 
-The pads of the processing system are its own and the accelerator needs none, so this top has no
-ports at all. Clocks and pads are set by the boot loader, not by the bitstream.
+The processing system has its own pads and the accelerator needs none, so this top has no ports. The
+boot loader sets clocks and pads, not the bitstream.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Link:
 
     @property
     def spare(self) -> int:
-        """Bits that the port has and the pin has not."""
+        """Bits of the port that the pin lacks."""
         return self.port.width - self.pin.width
 
     def check(self) -> None:
@@ -84,9 +84,9 @@ def bare_text(interfaces: Sequence[Interface], ps7: Sequence[Port]) -> str:
     """Verilog of the top: a PS7 with the ports ``ps7``, a BUFG and the wrapper.
 
     FCLKCLK[0] is the clock, FCLKRESETN[0] the reset, IRQF2P[0] the interrupt; GP0 and as many HP
-    ports as there are interfaces are connected. Every other input of the PS7 is 0, which is also
-    what Vivado's processing_system7 ties what is not in use to. `DataError` if the PS7 lacks a pin
-    that is needed, or has it with another direction or width.
+    ports as there are interfaces are connected. Every other input of the PS7 is 0, as in Vivado's
+    processing_system7. `DataError` if the PS7 lacks a needed pin, or has it with another direction
+    or width.
     """
     pins = {port.name: port for port in ps7}
     links = _links(interfaces, pins)
@@ -141,7 +141,7 @@ def _links(interfaces: Sequence[Interface], pins: Mapping[str, Port]) -> list[_L
 
 def _pin(pins: Mapping[str, Port], name: str) -> Port:
     if name not in pins:
-        raise DataError(f"the PS7 of this cell library has no pin {name}")
+        raise DataError(f"the PS7 has no pin {name}")
     return pins[name]
 
 
@@ -160,8 +160,8 @@ def _wrapper(links: Sequence[_Link]) -> str:
 
 
 def _processing_system(ps7: Sequence[Port], used: Mapping[str, str]) -> str:
-    """The PS7 with every input driven and every output on a net; its pads are not connected, as
-    they are no business of the fabric."""
+    """The PS7 with every input driven and every output on a net; its pads are not connected, as the
+    fabric does not drive them."""
     connections = [
         (port.name, used.get(port.name) or _idle(port)) for port in ps7 if port.direction != "inout"
     ]
@@ -170,14 +170,14 @@ def _processing_system(ps7: Sequence[Port], used: Mapping[str, str]) -> str:
 
 
 def _idle(port: Port) -> str:
-    """What a pin that the accelerator does not use is connected to."""
+    """The connection of a pin that the accelerator does not use."""
     return f"{port.width}'d0" if port.direction == "input" else _unused(port)
 
 
 def _instance(
     module: str, name: str, connections: Sequence[tuple[str, str]], pads: Sequence[str] = ()
 ) -> str:
-    """An instance; its ``pads`` are left open, which linters are told is meant."""
+    """An instance; its ``pads`` are left open, marked as intended for linters."""
     pins = [f"    .{pin}({net})," for pin, net in connections]
     pins += [f"    .{pad}()," for pad in pads]
     pins[-1] = pins[-1].removesuffix(",")

@@ -1,8 +1,8 @@
-"""The ports of the wrapper, by the interface that a block design connects them as.
+"""The ports of the wrapper, grouped by the interfaces of a block design.
 
-All of it follows from the members of the accelerator: this list makes the text of the wrapper and
-of the bare top, and there is no second one. Names of buses and of their signals are those of AMD's
-interface definitions (UG994 and UG1118, on inferring interfaces of RTL).
+All of it follows from the members of the accelerator; the wrapper and the bare top are made from
+this list. Names of buses and of their signals are those of AMD's interface definitions (UG994 and
+UG1118, on inferring interfaces of RTL).
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class WrapperPort:
 class Interface:
     """Ports that are connected as one.
 
-    name : what a block design calls it: the common beginning of its ports, or the only port
+    name : in a block design: the common beginning of its ports, or the only port
     kind : vendor, library, name and version of the definition
     mode : ``master`` or ``slave``
-    parameters : what a block design must know of it (X_INTERFACE_PARAMETER). No FREQ_HZ: the clock
-        that is connected decides it, and a wrong one fails validation.
+    parameters : for the block design (X_INTERFACE_PARAMETER). No FREQ_HZ: the connected clock
+        determines it, and a wrong one fails validation.
     """
 
     name: str

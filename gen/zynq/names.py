@@ -6,7 +6,7 @@ __all__ = ["ACCELERATOR_NAME", "BARE_NAME", "WRAPPER_NAME"]
 
 ACCELERATOR_NAME = "fractrain_accelerator"
 """The machine itself, Amaranth's Verilog."""
-WRAPPER_NAME = "fractrain_zc706"
-"""The module that a block design has beside its processing system."""
-BARE_NAME = "fractrain_zc706_bare"
-"""A top of its own, with a bare PS7: for flows that know no block designs."""
+WRAPPER_NAME = "fractrain_zynq"
+"""The module beside the processing system in a block design."""
+BARE_NAME = "fractrain_zynq_bare"
+"""A top with a bare PS7, for flows without block designs."""

@@ -7,7 +7,7 @@ from fractrain.gen.verilog import emit
 from fractrain.gen.zynq.bare import bare_text
 from fractrain.gen.zynq.interfaces import wrapper_interfaces
 from fractrain.gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
-from fractrain.gen.zynq.primitives import primitive_ports
+from fractrain.gen.zynq.ps7 import PS7
 from fractrain.gen.zynq.wrapper import wrapper_text
 from fractrain.hw.contract.parameters import Parameters
 
@@ -19,13 +19,12 @@ def sources(
 ) -> dict[str, bytes]:
     """File name → content, in the order in which tools must read them.
 
-    ``fractrain_accelerator.v`` and ``fractrain_zc706.v``, whose module is the top of a block
-    design's part; with ``bare`` also ``fractrain_zc706_bare.v``, a top of its own. The BUILD_HASH
+    ``fractrain_accelerator.v`` and ``fractrain_zynq.v``, whose module is the top of a block
+    design's part; with ``bare`` also ``fractrain_zynq_bare.v``, a top of its own. The BUILD_HASH
     register shows the build hash of ``parameters``. The same parameters and sources give the same
     bytes.
 
-    Raises `ParameterError` if no engine can have these parameters, with ``bare`` also
-    `MissingToolError` if Yosys, whose cell library has the ports of the PS7, is not installed.
+    Raises `ParameterError` if no engine can have these parameters.
     """
     accelerator = emit(make_accelerator(parameters, flavour), ACCELERATOR_NAME)
     files = {ACCELERATOR_NAME: accelerator, **surroundings(parameters, bare=bare)}
@@ -37,5 +36,5 @@ def surroundings(parameters: Parameters, *, bare: bool = False) -> dict[str, str
     interfaces = wrapper_interfaces(parameters)
     texts = {WRAPPER_NAME: wrapper_text(interfaces)}
     if bare:
-        texts[BARE_NAME] = bare_text(interfaces, primitive_ports("PS7"))
+        texts[BARE_NAME] = bare_text(interfaces, PS7)
     return texts

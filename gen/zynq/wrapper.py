@@ -1,8 +1,7 @@
-"""The wrapper: the accelerator as a module that a Vivado block design can take as it is.
+"""The wrapper: the accelerator as a module for a Vivado block design.
 
-Vivado takes a Verilog module as a block if its top is Verilog-2001 and every port says what
-interface it belongs to (UG994, "Module Reference"). Nothing here is for Vivado only, though: the
-bare top and the simulations contain the same module.
+Vivado accepts a Verilog module as a block if its top is Verilog-2001 and every port names its
+interface (UG994, "Module Reference"). The bare top and the simulations contain the same module.
 """
 
 from __future__ import annotations
@@ -46,8 +45,8 @@ RESET_TEXT = f"""\
 def wrapper_text(interfaces: Sequence[Interface]) -> str:
     """Verilog of the wrapper with the ports of ``interfaces``.
 
-    The accelerator's reset is synchronous: it is held from when ``aresetn`` falls (and the clock
-    runs) to three cycles after it rises, and after configuration until then.
+    The accelerator's reset is synchronous: held from the fall of ``aresetn`` (with a running clock)
+    until three cycles after its rise, and from configuration until then.
     """
     declarations = [
         _declaration(interface, port, first=port is interface.ports[0])

@@ -1,4 +1,4 @@
-"""The ZC706 behind the accelerator's interface: what trains in simulation trains on the board."""
+"""A board behind the accelerator's interface: what trains in simulation trains on the board."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fractrain.host.backends.driven import DrivenAccelerator
 from fractrain.host.board.bitstream import find_bitstream
 from fractrain.host.board.device import BoardDevice
 from fractrain.host.board.linux import LinuxSystem
-from fractrain.host.board.system import System
+from fractrain.host.board.system import LOCAL, SIMULATED, System
 from fractrain.host.compiler import Program
 from fractrain.host.driver import Driver
 from fractrain.hw.contract.errors import ParameterError
@@ -21,8 +21,7 @@ from fractrain.hw.contract.parameters import Parameters, load_parameters
 
 __all__ = ["DEVICES", "BoardAccelerator", "open_system"]
 
-ZC706, SIMULATED = "zc706", "simulated"
-DEVICES = (ZC706, SIMULATED)
+DEVICES = (LOCAL, SIMULATED)
 
 
 def open_system(device: str | None, parameters: Parameters | None = None) -> System:
@@ -32,7 +31,7 @@ def open_system(device: str | None, parameters: Parameters | None = None) -> Sys
     driver's only until its ``close``. Raises `ParameterError` for another device,
     `MissingToolError` without what simulates.
     """
-    if device is None or device == ZC706:
+    if device is None or device == LOCAL:
         return LinuxSystem()
     if device != SIMULATED:
         raise ParameterError("device", device, " or ".join(DEVICES))
@@ -43,9 +42,9 @@ def open_system(device: str | None, parameters: Parameters | None = None) -> Sys
 
 
 class BoardAccelerator(DrivenAccelerator):
-    """The convolution engine of a ZC706, through the driver in `host.board`.
+    """The convolution engine of a board, through the driver in `host.board`.
 
-    ``device`` is ``zc706``, the default: this computer is the board; or ``simulated``: the same
+    ``device`` is ``local``, the default: this computer is the board; or ``simulated``: the same
     driver on the RTL. The machine is the one in the installed bitstream; ``parameters`` must be
     its, as a program is made for one machine.
 
@@ -157,7 +156,7 @@ class BoardAccelerator(DrivenAccelerator):
                 program.memory_bytes,
                 f"at most {buffer.size}, the size of {buffer.place.device}",
                 hint="a smaller --batch, or a larger size of the buffer's node in the device tree "
-                "(board/zc706)",
+                "(board/zynq/system.dtsi)",
             )
 
     def _close(self) -> None:

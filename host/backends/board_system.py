@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fractrain.host.accelerator import USUAL_CONFIG
+from fractrain.host.board.system import SIMULATED
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import load_parameters
 
 if TYPE_CHECKING:
     from fractrain.host.board.system import System
 
-__all__ = ["SIMULATED", "open_system"]
-
-SIMULATED = "simulated"
+__all__ = ["open_system"]
 
 
 @contextlib.contextmanager

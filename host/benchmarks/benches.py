@@ -25,7 +25,7 @@ from fractrain.host.benchmarks.training import training_steps
 from fractrain.host.compiler import Geometry, Port, Program, Raw, Step, compile_program
 from fractrain.hw.contract.errors import FractrainError
 from fractrain.hw.contract.installation import needs_extra
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision, value_range
 
 Figures = dict[str, float]
@@ -158,7 +158,7 @@ BENCHMARKS = [
             "co-simulation of the bare array, a pass in every cycle",
             partial(array_simulation, config),
         )
-        for config in ("tiny", "zc706")
+        for config in ("tiny", DEFAULT_PRESET)
     ),
     *(
         Benchmark(
@@ -166,10 +166,18 @@ BENCHMARKS = [
             "co-simulation of the engine, a 3 x 3 layer at 4 x 4 bits",
             partial(engine_simulation, config),
         )
-        for config in ("tiny", "zc706")
+        for config in ("tiny", DEFAULT_PRESET)
     ),
-    Benchmark("pack", "tensors to a memory image, 4 bits, zc706", partial(packing, "zc706", False)),
-    Benchmark("unpack", "results from memory to a tensor, zc706", partial(packing, "zc706", True)),
+    Benchmark(
+        "pack",
+        f"tensors to a memory image, 4 bits, {DEFAULT_PRESET}",
+        partial(packing, DEFAULT_PRESET, False),
+    ),
+    Benchmark(
+        "unpack",
+        f"results from memory to a tensor, {DEFAULT_PRESET}",
+        partial(packing, DEFAULT_PRESET, True),
+    ),
     Benchmark("train", "fractrain train with its defaults", partial(training, 8)),
     *(
         Benchmark(

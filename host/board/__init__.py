@@ -1,1 +1,1 @@
-"""The driver of the ZC706: everything between `host.backends.board` and Linux."""
+"""The driver of a board: everything between `host.backends.board` and Linux."""

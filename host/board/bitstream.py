@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fractrain.gen.bitstream.manifest import (
-    BIN_NAME,
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     read_bitstream_manifest,
@@ -33,7 +32,7 @@ class Bitstream:
 
     def checked_bin(self) -> bytes:
         """The file for the FPGA manager; `DataError` unless it is the manifest's, bit for bit."""
-        return self.manifest.content(self.folder, BIN_NAME)
+        return self.manifest.content(self.folder, self.manifest.bin_name)
 
     def describe(self) -> str:
         """What it is, in a line."""
@@ -55,7 +54,7 @@ def find_bitstream(system: System) -> Bitstream:
     if not path.exists():
         raise DataError(
             f"no bitstream: there is no {path}; `make bitstream` makes the folder, "
-            f"board/zc706/install.sh puts it there, and {FOLDER_VARIABLE} names another one"
+            f"board/zynq/install.sh puts it there, and {FOLDER_VARIABLE} names another one"
         )
     return Bitstream(folder, read_bitstream_manifest(path))
 

@@ -30,7 +30,7 @@ def _interrupt_needed() -> Iterator[None]:
     except OSError as error:
         raise MachineError(
             f"the UIO device has no interrupt ({error.strerror}): the node fractrain@40000000 "
-            "needs interrupts = <0 29 4> and interrupt-parent (board/zc706)"
+            "needs interrupts = <0 29 4> and interrupt-parent (board/zynq/registers.dtsi)"
         ) from error
 
 

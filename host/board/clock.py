@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fractrain.host.board.system import System, Words
+from fractrain.host.board.system import MappedWords, System
 from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
 
 __all__ = [
@@ -53,8 +53,8 @@ CELL_BYTES = 4
 SHIFTERS_ON = 0xF
 
 PS_CLOCK_PROPERTY = "/proc/device-tree/*/slcr@f8000000/clkc@100/ps-clk-frequency"
-"""What the device tree says of the oscillator at PS_CLK, in Hz: a board's own (33.333 MHz on the
-ZC706, 50 MHz on others). Linux's ``clkc.c`` reads the same, and guesses where it is missing."""
+"""What the device tree says of the oscillator at PS_CLK, in Hz: a board's own (33.333 MHz on
+many, 50 MHz on some). Linux's ``clkc.c`` reads the same, and guesses where it is missing."""
 
 TOLERANCE = 1e-3
 """Relative: far below the next divider, far above how figures are rounded."""
@@ -119,8 +119,8 @@ def ps_clock_mhz(system: System) -> float:
         what = "has a damaged" if found else "has no"
         raise DataError(
             f"the device tree {what} ps-clk-frequency at its clkc@100, by which FCLK0 is known: "
-            "boot with that of the board (zynq-zc706.dts has &clkc { ps-clk-frequency = "
-            "<33333333>; })"
+            "boot with that of the board (mainline's have &clkc { ps-clk-frequency = "
+            "<33333333>; } or another)"
         )
     return hertz / 1e6
 
@@ -128,7 +128,7 @@ def ps_clock_mhz(system: System) -> float:
 class Slcr:
     """The system-level control registers, by byte offset; ``ps_mhz`` as `ps_clock_mhz` gives it."""
 
-    def __init__(self, words: Words, ps_mhz: float) -> None:
+    def __init__(self, words: MappedWords, ps_mhz: float) -> None:
         self._words, self._ps_mhz = words, ps_mhz
 
     def read(self, offset: int) -> int:
@@ -279,5 +279,5 @@ def _dividers(slcr: Slcr, wanted_mhz: float, source: str) -> tuple[str, tuple[in
         "FCLK0 in MHz",
         wanted_mhz,
         f"what a PLL divided by whole numbers gives; nearest are {nearest}",
-        hint="the boot loader must set the IO PLL to 1000 MHz, as the ZC706's U-Boot does",
+        hint="the boot loader must set the IO PLL to what the machine was made for, as U-Boot does",
     )

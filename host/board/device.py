@@ -30,7 +30,7 @@ from fractrain.host.board.clock import (
 )
 from fractrain.host.board.dma_buffer import DmaBuffer, find_buffer
 from fractrain.host.board.fpga_manager import OPERATING, FpgaManager, find_manager, load
-from fractrain.host.board.system import System, UioDevice, Words
+from fractrain.host.board.system import MappedWords, System, UioDevice
 from fractrain.host.board.uio import open_uio
 from fractrain.host.driver import Driver
 from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError
@@ -53,7 +53,7 @@ class BoardDevice:
     def __init__(self, system: System) -> None:
         self.system = system
         self._uio: UioDevice | None = None
-        self._slcr: Words | None = None
+        self._slcr: MappedWords | None = None
         self._ps_mhz = 0.0
         self._bitstream: Bitstream | None = None
         self._driver: Driver | None = None

@@ -89,12 +89,13 @@ def _missing(system: System, name: str) -> str:
     if present:
         return (
             f"no u-dma-buf is named {name}, there are {', '.join(present)}: give the buffer's node "
-            f'device-name = "{BUFFER_NAME}" (board/zc706), or set {NAME_VARIABLE} to one of them'
+            f'device-name = "{BUFFER_NAME}" (board/zynq/system.dtsi), or set {NAME_VARIABLE} to '
+            "one of them"
         )
     return (
         f"no buffer to share with the FPGA: {CLASSES[0]} is missing or empty; the module u-dma-buf "
         "must be loaded (modprobe u-dma-buf; docs/board.md says how to build it) and the device "
-        f"tree must have the node of {name} (board/zc706), with enough memory for it (cma=)"
+        f"tree must have the node of {name} (board/zynq/system.dtsi), with enough memory (cma=)"
     )
 
 
@@ -139,7 +140,7 @@ class DmaBuffer:
         except PermissionError as error:
             raise DataError(
                 f"no permission to open {place.device}: run as root, or give your group the right "
-                "by a rule of udev (board/zc706/install.sh installs one)"
+                "by a rule of udev (board/zynq/install.sh installs one)"
             ) from error
         except FileNotFoundError as error:
             raise MissingToolError(
@@ -234,7 +235,7 @@ class DmaBuffer:
         except PermissionError as error:
             raise DataError(
                 f"no permission to write {path}: run as root, or give your group the right "
-                "(board/zc706/install.sh installs a rule of udev for it)"
+                "(board/zynq/install.sh installs a rule of udev for it)"
             ) from error
         except OSError as error:
             raise MachineError(f"cannot write 0x{command:016X} to {path}: {error}") from error

@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 
-from fractrain.gen.bitstream.manifest import BIN_NAME
 from fractrain.host.board.bitstream import FIRMWARE, Bitstream, drop_note
 from fractrain.host.board.system import System
 from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError
@@ -92,7 +91,7 @@ def load(system: System, bitstream: Bitstream) -> FpgaManager:
 def _firmware_name(system: System, bitstream: Bitstream, content: bytes) -> tuple[str, bool]:
     """The file's name below /lib/firmware; copied there if the folder lies elsewhere."""
     firmware = (system.root / FIRMWARE).resolve()
-    place = (bitstream.folder / BIN_NAME).resolve()
+    place = (bitstream.folder / bitstream.manifest.bin_name).resolve()
     if place.is_relative_to(firmware):
         return str(place.relative_to(firmware)), False
     name = f"fractrain-{bitstream.manifest.build_hash[:16]}.bin"

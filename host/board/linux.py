@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.board.system import SharedMemory, UioDevice, Words
+from fractrain.host.board.system import MappedWords, SharedMemory, UioDevice
 
 __all__ = ["LinuxSystem"]
 
@@ -72,7 +72,7 @@ class LinuxSystem:
     def open_uio(self, path: str, offset: int, size: int) -> UioDevice:
         return _LinuxUio(self._place(path), offset, size)
 
-    def map_physical(self, address: int, size: int) -> Words:
+    def map_physical(self, address: int, size: int) -> MappedWords:
         descriptor = os.open(self._place("/dev/mem"), os.O_RDWR | os.O_SYNC | os.O_CLOEXEC)
         try:
             return _MappedWords(
@@ -163,7 +163,7 @@ class _LinuxUio:
         except BaseException:
             os.close(self._descriptor)
             raise
-        self.words: Words = _MappedWords(mapping, offset)
+        self.words: MappedWords = _MappedWords(mapping, offset)
         self._poll = select.poll()
         self._poll.register(self._descriptor, select.POLLIN)
 

@@ -16,17 +16,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SharedMemory", "System", "UioDevice", "Words"]
+from fractrain.host.driver import Words
+
+__all__ = ["LOCAL", "SIMULATED", "MappedWords", "SharedMemory", "System", "UioDevice"]
+
+LOCAL, SIMULATED = "local", "simulated"
+"""Which system, as ``--device`` has it: this computer is the board, or a simulated one."""
 
 
-class Words(Protocol):
-    """Mapped registers of 32 bits; every access is one access of the bus, of a whole word."""
-
-    def read(self, index: int) -> int:
-        """The word at byte ``4 * index`` of the mapping."""
-
-    def write(self, index: int, value: int) -> None:
-        """Write the word at byte ``4 * index`` of the mapping."""
+class MappedWords(Words, Protocol):
+    """Registers that are mapped: word ``n`` is at byte ``4 * n`` of the mapping."""
 
     def close(self) -> None:
         """Unmap; closing twice is no error."""
@@ -36,8 +35,8 @@ class UioDevice(Protocol):
     """A UIO device that is open, and this process's alone: its registers and its interrupt."""
 
     @property
-    def words(self) -> Words:
-        """The registers; nothing is accessed before the first `Words.read` or `Words.write`."""
+    def words(self) -> MappedWords:
+        """The registers; nothing is accessed before the first read or write."""
 
     def enable(self) -> None:
         """Let the next interrupt through: the kernel masks it each time it comes."""
@@ -102,7 +101,7 @@ class System(Protocol):
         Raises `BlockingIOError` while another process has it. No register is accessed.
         """
 
-    def map_physical(self, address: int, size: int) -> Words:
+    def map_physical(self, address: int, size: int) -> MappedWords:
         """Map registers at a physical address (a multiple of 4096) through ``/dev/mem``."""
 
     def map_buffer(self, path: str, size: int, *, cached: bool) -> SharedMemory:

@@ -31,12 +31,12 @@ def find_uio(system: System) -> str:
         raise MissingToolError(
             f"no UIO device ({CLASS} is empty): the module uio_pdrv_genirq must be loaded with "
             "of_id=generic-uio (modprobe uio_pdrv_genirq of_id=generic-uio), and the device tree "
-            "must have the node fractrain@40000000 (board/zc706)"
+            "must have the node fractrain@40000000 (board/zynq/registers.dtsi)"
         )
     raise MissingToolError(
         f"no UIO device is named '{UIO_NAME}' ({', '.join(present)}): the device tree lacks the "
-        "node fractrain@40000000 (board/zc706), or its compatible is not the of_id of "
-        "uio_pdrv_genirq"
+        "node fractrain@40000000 (board/zynq/registers.dtsi), or its compatible is not the of_id "
+        "of uio_pdrv_genirq"
     )
 
 
@@ -59,7 +59,7 @@ def open_uio(system: System) -> UioDevice:
     except PermissionError as error:
         raise DataError(
             f"no permission to open {device}: run as root, or give your group the right by a rule "
-            "of udev (board/zc706/install.sh installs one)"
+            "of udev (board/zynq/install.sh installs one)"
         ) from error
     except BlockingIOError as error:
         raise MachineError(

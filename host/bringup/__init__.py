@@ -1,1 +1,1 @@
-"""The board proved stage by stage, by programs whose results are known."""
+"""The board proved stage by stage, and its power measured, by programs whose results are known."""

@@ -60,7 +60,7 @@ BY_STAGE: Mapping[str, tuple[str, ...]] = {
         "power and temperature of the FPGA",
         "the same on the simulated board: `fractrain board bringup --device simulated --config …`",
     ),
-    "ResNet block": (
+    "residual block": (
         "single convolutions are right: what several share (tokens, narrowing, memories), at "
         "speed: timing",
         "the same on the simulated board: `fractrain board bringup --device simulated --config …`",
@@ -90,7 +90,7 @@ BY_FAULT: Mapping[Fault, tuple[str, ...]] = {
     ),
 }
 
-RIGHTS = ("run as root once; board/zc706/install.sh gives a group the rights that training needs",)
+RIGHTS = ("run as root once; board/zynq/install.sh gives a group the rights that training needs",)
 
 
 SET_UP = (

@@ -86,6 +86,6 @@ STAGES: dict[str, Stage] = {
     "4 KB loopback": checks.check_loopback,
     "cached and uncached": checks.check_mappings,
     "convolution": checks.check_convolution,
-    "ResNet block": checks.check_residual_block,
+    "residual block": checks.check_residual_block,
 }
 """In order; each takes the device as the one before has left it."""

@@ -1,4 +1,4 @@
-"""`fractrain board`: the ZC706 brought up, looked at, loaded; one module for each subcommand.
+"""`fractrain board`: a board brought up, looked at, loaded; one module for each subcommand.
 
 A subcommand is a module ``host.cli.board_<name>`` with ``add_parser`` and ``run`` as the commands
 of `host.cli.main` have them, and a line in `SUBCOMMANDS`.
@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add ``board`` and its subcommands."""
     parser = subparsers.add_parser(
         "board",
-        description="Everything about the ZC706 itself.",
+        description="Everything about the board itself.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -7,7 +7,7 @@ import textwrap
 import time
 from typing import Any
 
-from fractrain.host.backends.board_system import SIMULATED
+from fractrain.host.board.system import SIMULATED
 from fractrain.host.cli.board import SUBCOMMANDS
 from fractrain.host.cli.board_options import DEVICE_OPTIONS, open_system
 from fractrain.host.cli.command_line import add_command

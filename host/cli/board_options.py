@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from fractrain.host.backends import board_system
-from fractrain.host.backends.board_system import SIMULATED
+from fractrain.host.board.system import LOCAL, SIMULATED
 from fractrain.host.cli.options import config_option
 from fractrain.host.plugins.option import Option
 from fractrain.hw.contract.values import Choice
@@ -15,12 +15,12 @@ from fractrain.hw.contract.values import Choice
 if TYPE_CHECKING:
     from fractrain.host.board.system import System
 
-DEVICES = ("zc706", SIMULATED)
+DEVICES = (LOCAL, SIMULATED)
 
 DEVICE_OPTIONS = (
     Option(
         "device",
-        "zc706: this computer is the board; simulated: the same driver on a simulated board "
+        "local: this computer is the board; simulated: the same driver on a simulated board "
         "around the generated RTL",
         Choice(DEVICES),
         DEVICES[0],

@@ -9,7 +9,7 @@ from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import config_option
 from fractrain.host.plugins.option import Option
 from fractrain.hw.contract.installation import needs_extra
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.values import Choice
 from fractrain.sim.progress import activity
 
@@ -19,7 +19,7 @@ registers.md (the register reference) and manifest.json (parameters, ports, late
 hash, checksums). The same configuration and sources always give the same bytes."""
 
 OPTIONS = (
-    config_option("zc706"),
+    config_option(DEFAULT_PRESET),
     Option(
         "out",
         "folder to write; an earlier build in it is replaced",

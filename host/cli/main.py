@@ -33,8 +33,8 @@ COMMANDS = {
     "simulate": "run a training step on the generated RTL and compare it",
     "calibrate": "compare the cycle model with the RTL on whole training steps",
     "cost": "say what a training step costs: cycles, time and energy, modelled",
-    "board": "bring up, look at and load the ZC706",
-    "bitstream": "make the ZC706 bitstream of a machine, with Vivado or open tools",
+    "board": "bring up, look at and load a board",
+    "bitstream": "make the bitstream of a machine, with Vivado or open tools",
     "synth": "map a machine to the FPGA's cells; report area and logic depth",
     "bench": "measure simulation, training and packing speed",
 }
@@ -59,10 +59,10 @@ examples:
   fractrain train                               a network on handwritten digits, in minutes
   fractrain train --backend cosim --steps 2     the same, every product computed by the RTL
   fractrain report runs/latest                  what came of it, as one HTML page
-  fractrain generate --config zc706 --out build/zc706
+  fractrain generate --config z7020             the Verilog of the machine for a ZedBoard
   fractrain board bringup --device simulated    the board's driver against the RTL
-  fractrain bitstream                           the ZC706 bitstream, with Vivado
-  fractrain synth --config zc706 --check        area and depth against the committed budget
+  fractrain bitstream                           the bitstream of the largest machine, with Vivado
+  fractrain synth --check                       area and depth against the committed budget
   fractrain COMMAND --help                      all options of a command
 
 exit codes:

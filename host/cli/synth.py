@@ -10,7 +10,7 @@ from fractrain.host.files.outputs import check_files, write_json
 from fractrain.host.plugins.option import Option
 from fractrain.hw.contract.errors import MismatchError
 from fractrain.hw.contract.installation import needs_extra
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.values import Choice
 from fractrain.sim.progress import activity
 
@@ -29,7 +29,7 @@ counts as one LUT. Results are kept in build/synth; only what changed is synthes
 takes minutes for a large machine."""
 
 OPTIONS = (
-    config_option("zc706"),
+    config_option(DEFAULT_PRESET),
     Option("part", "what to map", Choice((*PARTS, "all")), "all", shown="all but engine"),
     file_option("json", "write the figures there, too"),
     Option(
@@ -50,7 +50,6 @@ def run(args: argparse.Namespace) -> int:
     parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.synthesis.budget import excesses, read_budget
-        from fractrain.gen.synthesis.device import XC7Z045
         from fractrain.gen.synthesis.figures import synthesize_part
         from fractrain.gen.synthesis.kept_figures import CACHE, keep_figures
         from fractrain.gen.synthesis.report import document, table
@@ -61,9 +60,9 @@ def run(args: argparse.Namespace) -> int:
         with activity(f"synthesizing {part}") as tell:
             results[part] = synthesize_part(part, parameters, CACHE, tell)
         keep_figures(parameters, part, results[part])
-    print(table(results, XC7Z045, budget))
+    print(table(results, parameters.target.part, budget))
     if args.json:
-        write_json(args.json, document(results, args.config, XC7Z045))
+        write_json(args.json, document(results, args.config, parameters.target.part))
     if budget is not None:
         if found := excesses(results, budget):
             raise MismatchError("beyond the budget: " + "; ".join(found))

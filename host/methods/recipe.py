@@ -99,5 +99,5 @@ def parse_fields(document: Mapping[str, Any], source: str) -> dict[str, Any]:
 
     Raises `ParameterError` for what is no field or is not allowed in one.
     """
-    fields: dict[str, Any] = read_document(document, Section(recipe_rules(), False), source)
+    fields: dict[str, Any] = read_document(document, Section(recipe_rules(), needed=()), source)
     return fields

@@ -34,9 +34,8 @@ def predict_program(
     """Cycles, busy cycles and bytes (both ways) with the ``memory`` of `step_programs.MEMORIES`."""
     from fractrain.sim.memory_model import MemoryModel
 
-    model = (
-        MemoryModel.ddr(program.parameters.clock_mhz) if memory == "ddr" else MemoryModel.ideal()
-    )
+    ddr = memory == "ddr"
+    model = MemoryModel.ddr(program.parameters) if ddr else MemoryModel.ideal()
     found = predicted(program, precisions, model)
     moved = found.total("BYTES_READ") + found.total("BYTES_WRITTEN")
     return found.cycles, found.total("BUSY"), moved

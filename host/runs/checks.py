@@ -11,7 +11,7 @@ from fractrain.host.runs.options import RunOptions
 from fractrain.hw.contract.errors import ParameterError
 
 MACHINES = ("cosim", "board")
-DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("zc706", "simulated")}
+DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("local", "simulated")}
 
 
 def check_options(given: RunOptions) -> None:
@@ -27,7 +27,7 @@ def _contradictions(given: RunOptions) -> Iterator[tuple[str, str]]:
     if given.power is not None and given.backend != "board":
         yield "power", "with --backend board only: no other has sensors"
     if given.power is not None and given.device == "simulated":
-        yield "power", "with --device zc706 only: a simulated board has no watts to be measured"
+        yield "power", "with --device local only: a simulated board has no watts to be measured"
     if given.overwrite and given.name is None:
         yield "overwrite", "together with --name only"
     if given.bn_group is not None and given.batch % given.bn_group:

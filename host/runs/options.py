@@ -78,7 +78,7 @@ class RunOptions:
         Choice(tuple(BACKENDS)),
         "golden",
         "golden: exact model in NumPy; torch: the same integers in PyTorch, fast; cosim: the "
-        "generated RTL, slow, same weights as golden; board: a ZC706, same weights, too",
+        "generated RTL, slow, same weights as golden; board: the FPGA, same weights, too",
     )
     config: str | None = _task(
         None,
@@ -88,10 +88,10 @@ class RunOptions:
         shown="tiny; with --backend board that of the installed bitstream",
     )
     device: str | None = _task(
-        Choice(("cpu", "cuda", "zc706", "simulated")),
+        Choice(("cpu", "cuda", "local", "simulated")),
         None,
-        "torch: cpu or cuda (default: cpu); board: zc706, this computer, or simulated, the board's "
-        "driver on the RTL (default: zc706)",
+        "torch: cpu or cuda (default: cpu); board: local, this computer, or simulated, the board's "
+        "driver on the RTL (default: local)",
     )
     seed: int = _task(SEED, 0, "of weights, shuffling, augmentation and rounding", metavar="N")
 

@@ -23,7 +23,7 @@ MEMORIES = ("ideal", "ddr")
 
 def memory_model(name: str, parameters: Parameters) -> MemoryModel:
     """The one of `MEMORIES` called ``name``, for the machine ``parameters``."""
-    return MemoryModel.ideal() if name == "ideal" else MemoryModel.ddr(parameters.clock_mhz)
+    return MemoryModel.ideal() if name == "ideal" else MemoryModel.ddr(parameters)
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def expand(document: Any, source: str, vocabulary: Vocabulary) -> list[Entry]:
     """The runs that ``document``, read from ``source``, asks for; errors as `read_sweep`."""
     if not isinstance(document, Mapping):
         raise DataError(f"{source} holds no fields; it takes {', '.join(FIELDS)}")
-    read_document(document, Section(dict.fromkeys(FIELDS, Anything()), complete=False), source)
+    read_document(document, Section(dict.fromkeys(FIELDS, Anything()), needed=()), source)
     base = _options(document.get("base") or {}, f"base in {source}", vocabulary)
     entries = [
         Entry(base | own, tuple(own), where)

@@ -30,8 +30,7 @@ def checked_block(shape: BurstShape) -> data.StructLayout:
 
 
 class BlockCheck(wiring.Component):
-    """Passes on the blocks that are aligned and lie in the window, and stops at the first other
-    one.
+    """Passes on blocks that are aligned and inside the window; stops at the first that is not.
 
     Members
     -------

@@ -30,19 +30,19 @@ class BlockReader(wiring.Component):
     words : Out(stream of `read_word`)
     hp0 .. : Out(`AXI3_READ`)                 ``memory.ports`` of them, also in ``ports``
     window_first, window_last : In(32)        bytes; a change holds for requests 2 cycles later
-    watchdog : In(32)                         cycles that memory may do nothing; 0: for ever
-    halt : In(1)      issue no burst: one that is on offer stays, none is put on offer in the next
-                      cycle
-    clear : In(1)     forget all requests and all words not delivered; answers to bursts that are
-                      under way are swallowed, and no request is taken until they have come
-    quiet : Out(1)    no burst is under way, and none of those before ``clear`` is awaited
-    fault : Out(8)    for one cycle; whatever the cause, nothing more is issued until ``clear``
-    fault_client : Out(1)    whose it was, until the next one
+    watchdog : In(32)                         cycles without progress until TIMEOUT; 0: never
+    halt : In(1)      issue no new burst; a burst on offer stays
+    clear : In(1)     forget all requests and all words not delivered; drop the answers to bursts
+                      under way, and take no request before they have come
+    quiet : Out(1)    no burst is under way, and no answer from before ``clear`` is missing
+    fault : Out(8)    for one cycle; nothing more is issued until ``clear``
+    fault_client : Out(1)    the client that it concerns, until the next fault
     fault_index : Out(32)    of the request, if it was ALIGNMENT or WINDOW
 
-    Faults: ALIGNMENT and WINDOW of a whole run before its first burst, so nothing of it is issued;
-    words requested before may still come. READ_ERROR when the bad word's turn comes, which is not
-    delivered, nor anything after it. TIMEOUT, for the client whose word is next.
+    Faults: ALIGNMENT and WINDOW are found for a whole run before its first burst, so nothing of it
+    is issued; words requested earlier may still come. READ_ERROR comes in the bad word's turn;
+    neither this word nor anything after it is delivered. TIMEOUT concerns the client of the next
+    word.
 
     Bursts: aligned granules of ``max(128, word_bytes)`` bytes (less at the ends of a run) go to
     the ports in turn, 16 beats at most per burst, at most ``memory.outstanding`` per port between

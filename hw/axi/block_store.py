@@ -19,8 +19,8 @@ class BlockStore(wiring.Component):
     -------
     write, block : In(1), In     only while there is a place
     room : Out(1)                ``margin`` more blocks may come; counts writes a cycle late
-    beat : Out(64)               the next one
-    take : In(1)                 go to the one after it
+    beat : Out(64)               the next beat
+    take : In(1)                 take it
     at_last : Out(1)             it is the last of its block
 
     Timing: a block's first beat is there from the cycle after it was written on; one beat per

@@ -24,19 +24,18 @@ class BlockWriter(wiring.Component):
     blocks : In(stream of `write_block`)
     hp0 .. : Out(`AXI3_WRITE`)            ``memory.ports`` of them, also in ``ports``
     window_first, window_last : In(32)    bytes; a change holds for blocks 2 cycles later
-    watchdog : In(32)                     cycles that memory may do nothing; 0: for ever
-    halt : In(1)      issue no burst: one that is on offer stays, none is put on offer in the next
-                      cycle; the data of those issued goes on
-    clear : In(1)     forget all blocks whose burst is not issued; bursts that are under way end
-                      with no byte enabled in the beats not yet offered, and no block is taken
-                      until they are answered
-    quiet : Out(1)    no burst is under way, and none of those before ``clear`` is awaited
+    watchdog : In(32)                     cycles without progress until TIMEOUT; 0: never
+    halt : In(1)      issue no new burst; a burst on offer stays, and data of issued bursts goes on
+    clear : In(1)     forget all blocks without an issued burst; bursts under way end with no byte
+                      enabled in the beats not yet offered, and no block is taken until they are
+                      answered
+    quiet : Out(1)    no burst is under way, and no answer from before ``clear`` is missing
     idle : Out(1)     nothing is held, every burst is acknowledged, and there was no fault since
                       ``clear``
-    fault : Out(8)    for one cycle; whatever the cause, nothing more is issued until ``clear``
+    fault : Out(8)    for one cycle; nothing more is issued until ``clear``
 
-    Faults: ALIGNMENT and WINDOW of a block, which is then never issued; WRITE_ERROR for an answer
-    of memory, TIMEOUT.
+    Faults: ALIGNMENT and WINDOW for a block, which is never issued; WRITE_ERROR for an error
+    response; TIMEOUT.
 
     Bursts: blocks with consecutive addresses within 128 aligned bytes become one burst; bursts
     go to the ports in turn, at most ``memory.outstanding`` per port between offer and answer. A
@@ -53,7 +52,7 @@ class BlockWriter(wiring.Component):
 
     MARGIN = BlockCheck.LATENCY_CYCLES + 3
     """Blocks that may still come once a port's store has no room: those in the check, one that the
-    store has not counted yet, and two while its flag becomes ``blocks.ready``."""
+    store has yet to count, and two while its flag becomes ``blocks.ready``."""
 
     def __init__(self, parameters: Parameters):
         self.shape = BurstShape(parameters.block_bytes)

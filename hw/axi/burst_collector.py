@@ -19,8 +19,8 @@ class BurstCollector(wiring.Component):
     Members
     -------
     block : In(`checked_block`)
-    store : Out(ports)      the port whose burst the block belongs to, in the same cycle
-    send : Out(ports)       the blocks stored for this port since its last burst are ``burst``
+    store : Out(ports)      the port of the block's burst, in the same cycle
+    send : Out(ports)       the blocks stored for this port since its last burst form ``burst``
     burst : Out(`BurstShape.layout`)
     empty : Out(1)          no burst is open or on its way
 

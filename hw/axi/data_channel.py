@@ -14,9 +14,9 @@ class DataChannel(wiring.Component):
 
     Members
     -------
-    bursts : In(stream of `BurstShape.layout`)    whose addresses are on offer to memory already
-    beat : In, take : Out                         of the `BlockStore`, which holds all of theirs
-    void : In(1)      the store has forgotten: send on, but with no byte enabled
+    bursts : In(stream of `BurstShape.layout`)    their addresses are on offer already
+    beat : In, take : Out                         of the `BlockStore`, which holds all their beats
+    void : In(1)      the store has been cleared: send the remaining beats with no byte enabled
     data, strobe, last, valid : Out, ready : In   WDATA, WSTRB, WLAST, WVALID, WREADY
 
     Timing: one beat per cycle, also between bursts; the first one cycle after its burst came.

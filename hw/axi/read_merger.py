@@ -30,14 +30,14 @@ class ReadMerger(wiring.Component):
     take : Out(1), per port
     done : Out(ports)                  the last word of a granule of this port is taken
     words : Out(stream of `read_word`)
-    client : Out(1)                    whose word is next
-    failed, failed_client : Out(1)     a bad word came up instead, and nothing more will
+    client : Out(1)                    the client of the next word
+    failed, failed_client : Out(1)     the next word is bad; nothing follows
 
     Timing: one cycle; one word per cycle.
     """
 
     WORDS_WAITING = 4
-    """Words taken from the ports and not yet from here, so that the one does not wait for the other
+    """Words between the ports and the output, so that neither handshake depends on the other
     within a cycle."""
 
     def __init__(self, shape: BurstShape, ports: int):

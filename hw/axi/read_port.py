@@ -14,11 +14,11 @@ __all__ = ["ReadPort"]
 
 
 class ReadPort(wiring.Component):
-    """Issues the bursts that it is given, and keeps their words until they are taken.
+    """Issues bursts and keeps their words until they are taken.
 
     Members
     -------
-    bursts : In(stream of `BurstShape.layout`)   only if there is a place for their words
+    bursts : In(stream of `BurstShape.layout`)   only if there is room for their words
     axi : Out(`AXI3_READ`)
     ready, word, bad : Out, take : In            of the `WordStore`
     hold : In(1)        issue no burst; high while ``flush`` is

@@ -37,16 +37,15 @@ def checked_run(shape: BurstShape) -> data.StructLayout:
 
 
 class RunCheck(wiring.Component):
-    """Passes on the runs that are aligned and lie in the window, and stops at the first other one.
+    """Passes on runs that are aligned and inside the window; stops at the first that is not.
 
     Members
     -------
     requests : In(stream of `read_request`)
     runs : Out(stream of `checked_run`)
     window_first, window_last : In(32)    a change holds for requests two cycles later
-    failed : Out(1)                       for one cycle, with ``fault``, ALIGNMENT or WINDOW, and
-                                          whose it is; no run requested later is passed on until
-                                          reset
+    failed : Out(1)                       for one cycle, with ``fault`` (ALIGNMENT or WINDOW), its
+                                          client and its index; no later run passes until reset
     fault, fault_client, fault_index : Out
 
     Timing: 4 cycles, one run per cycle.

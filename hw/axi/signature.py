@@ -1,12 +1,13 @@
-"""AXI3 as a Zynq-7000 speaks it: 32-bit addresses, and the widths of its HP ports, which memory is
-behind (64-bit data, 6-bit IDs), or of its GP master, which software is behind (32-bit data, 12-bit
-IDs)."""
+"""AXI3 of a Zynq-7000: 32-bit addresses; 64-bit data and 6-bit IDs at the HP ports, which lead to
+memory; 32-bit data and 12-bit IDs at the GP master, which carries out what software reads and
+writes.
+"""
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["AXI3", "AXI3_GP", "AXI3_READ", "AXI3_WRITE", "join_channels"]
+__all__ = ["AXI3", "AXI3_GP", "AXI3_READ", "AXI3_WRITE", "axi3", "join_channels"]
 
 SIZE_8_BYTES = 3
 BURST_FIXED, BURST_INCR = 0, 1
@@ -60,6 +61,13 @@ def _write_channels(data_bits: int, id_bits: int) -> dict[str, wiring.Member]:
     }
 
 
+def axi3(data_bits: int, id_bits: int) -> wiring.Signature:
+    """A port of these widths, seen by its master."""
+    return wiring.Signature(
+        _read_channels(data_bits, id_bits) | _write_channels(data_bits, id_bits)
+    )
+
+
 _READ, _WRITE = _read_channels(64, 6), _write_channels(64, 6)
 
 AXI3_READ = wiring.Signature(_READ)
@@ -68,7 +76,7 @@ AXI3_WRITE = wiring.Signature(_WRITE)
 """The write channels of a port, seen by its master."""
 AXI3 = wiring.Signature(_READ | _WRITE)
 """One port, seen by its master: a port member ``hp0`` has the Verilog names ``hp0__araddr`` ..."""
-AXI3_GP = wiring.Signature(_read_channels(32, 12) | _write_channels(32, 12))
+AXI3_GP = axi3(32, 12)
 """M_AXI_GP0 of the processing system, seen by its master, which is the processing system."""
 
 

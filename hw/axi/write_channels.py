@@ -14,15 +14,15 @@ __all__ = ["WriteChannels"]
 
 
 class WriteChannels(wiring.Component):
-    """Address, data and answer of the bursts that it is given.
+    """Address, data and response of bursts.
 
     Members
     -------
-    bursts : In(stream of `BurstShape.layout`)   all of whose beats are in the `BlockStore`
+    bursts : In(stream of `BurstShape.layout`)   all their beats are in the `BlockStore`
     beat : In, take : Out                        of the `BlockStore`
     axi : Out(`AXI3_WRITE`)
-    hold : In(1)          issue no burst; those that are issued go on
-    void : In(1)          of those, send the remaining beats with no byte enabled
+    hold : In(1)          issue no new burst; issued ones go on
+    void : In(1)          send their remaining beats with no byte enabled
     quiet : Out(1)        no burst is under way
     progress, failed : Out(1)    memory has taken or given something; an answer was an error
 

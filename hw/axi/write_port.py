@@ -14,19 +14,19 @@ __all__ = ["WritePort"]
 
 
 class WritePort(wiring.Component):
-    """Keeps blocks, and writes them as the bursts that it is told they are.
+    """Keeps blocks and writes them in the bursts it is given.
 
     Members
     -------
     store, block : In     a block of the next burst (only while there is a place)
     room : Out(1)         there are places for ``margin`` more
-    send, burst : In      the blocks stored since the last burst are this one
+    send, burst : In      the blocks stored since the last burst form this one
     axi : Out(`AXI3_WRITE`)
-    hold : In(1)          issue no burst; those that are issued go on; high while ``flush`` is
-    flush : In(1)         forget all bursts not yet issued; of those that are, send the remaining
-                          beats with no byte enabled. Must last until ``quiet``
+    hold : In(1)          issue no new burst; issued ones go on; high while ``flush`` is
+    flush : In(1)         forget bursts not yet issued; send the remaining beats of issued ones with
+                          no byte enabled. Must last until ``quiet``
     quiet : Out(1)        no burst is under way
-    empty : Out(1)        nor does any wait to be
+    empty : Out(1)        none waits either
     progress, failed : Out(1)    memory has taken or given something; an answer was an error
 
     Timing: AWVALID 2 cycles after ``send``, WVALID 1 cycle after AWVALID; one beat per cycle.

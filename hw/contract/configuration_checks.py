@@ -40,6 +40,13 @@ def check_combinations(parameters: Parameters, source: str) -> None:
         parameters.precision.max_bits,
         f"a multiple of array.spatial_bits, which is {array.spatial_bits}",
     )
+    primitives = parameters.target.primitives
+    for path, value, allowed in (
+        ("array.dot", array.dot, primitives.dots),
+        ("array.accumulator", array.accumulator, primitives.accumulators),
+    ):
+        on_target = f"{' or '.join(allowed)}, on the target {parameters.target.name}"
+        require(value in allowed, path, value, on_target)
     _check_buffers(parameters, require)
 
 

@@ -7,7 +7,7 @@ A schema says for each key what its value may be: a `Rule`, or a schema again (`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,10 @@ __all__ = ["ListOf", "Schema", "Section", "TableOf", "read_document"]
 
 @dataclass(frozen=True)
 class Section:
-    """A mapping with the keys of ``fields``; ``complete``: with all of them."""
+    """A mapping with keys of ``fields``; those of ``needed`` must be there (None: all)."""
 
     fields: Mapping[str, Schema]
-    complete: bool = True
+    needed: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ def _check_keys(document: object, section: Section, name: str, where: str) -> No
         if key not in section.fields:
             hint = did_you_mean(str(key), section.fields)
             raise ParameterError("unknown key", key, known, where=where, hint=hint)
-    for key in section.fields if section.complete else ():
+    for key in section.fields if section.needed is None else section.needed:
         if key not in document:
-            raise ParameterError("missing key", key, f"all of {known}", where=where)
+            schema = section.fields[key]
+            hint = f"add {key}: {schema.allowed}" if isinstance(schema, Rule) else ""
+            raise ParameterError("missing key", key, f"all of {known}", where=where, hint=hint)

@@ -54,7 +54,7 @@ class ParameterError(FractrainError, ValueError):
     name : what the value is, in the words of the caller's interface
     given : the value
     allowed : what would have been right, as a phrase ("1..16", "a multiple of 4")
-    where : the place it came from, for example ``array.lanes in configs/zc706.yaml``
+    where : the place it came from, for example ``array.dot in mine.yaml``
     hint : how to mend it, if that is not obvious
     """
 

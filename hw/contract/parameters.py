@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -17,10 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.hw.contract.configuration_checks import check_combinations
+from fractrain.hw.contract.documents import Section, read_document
 from fractrain.hw.contract.errors import ParameterError, did_you_mean
 from fractrain.hw.contract.precision import MAX_BITS, SUM_BITS
-from fractrain.hw.contract.values import Real, Rule, Whole
+from fractrain.hw.contract.values import Keyed, OneOf, Real, Unquoted, Whole
 from fractrain.hw.contract.yaml_files import read_yaml
+from fractrain.hw.targets.registry import targets
+from fractrain.hw.targets.target import Target
+
+DEFAULT_PRESET = "zc706"
+"""The machine of commands that are not told one."""
 
 CHANNELS = (8, 16)
 """Of a block: whole 64-bit beats of memory, and a whole number of blocks to a burst."""
@@ -34,15 +40,19 @@ ACCUMULATOR_STYLES = ("dsp48e1", "behavioural")
 
 
 def _number(low: int, high: int) -> Any:
-    return field(metadata={"rule": Whole(low, high)})
+    return field(metadata={"rule": Unquoted(Whole(low, high))})
 
 
 def _real(low: float, high: float) -> Any:
-    return field(metadata={"rule": Real(low, high)})
+    return field(metadata={"rule": Unquoted(Real(low, high))})
 
 
 def _choice(*options: object) -> Any:
-    return field(metadata={"options": options})
+    return field(metadata={"rule": OneOf(options)})
+
+
+def _named(values: Callable[[], Mapping[str, object]]) -> Any:
+    return field(metadata={"rule": Keyed(values)})
 
 
 def _follows(source: str) -> Any:
@@ -139,7 +149,7 @@ class MemoryParameters:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Everything that is fixed when a machine is generated.
+    """Everything that is fixed when a machine is generated: a core, and the target that carries it.
 
     Build one with `load_parameters` or `parse_parameters`; a combination of values that the
     hardware cannot do raises `ParameterError`, and so does, however it is made, an array whose
@@ -153,6 +163,7 @@ class Parameters:
     buffers: BufferParameters
     queues: QueueParameters
     memory: MemoryParameters
+    target: Target = _named(targets)
     clock_mhz: float = _real(1, 1000)
 
     def __post_init__(self) -> None:
@@ -216,7 +227,7 @@ class Parameters:
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain nested dictionary, as the configuration file has it."""
-        document = dataclasses.asdict(self)
+        document = dataclasses.asdict(self) | {"target": self.target.name}
         for name in _FOLLOWS:
             del document["array"][name]
         return document
@@ -298,17 +309,25 @@ def _read(path: Traversable, source: str) -> Parameters:
 def _parse(document: object, source: str) -> Parameters:
     """Build `Parameters` from a mapping that has exactly what a file is asked for."""
     _refuse_deleted(document, source)
+    values = read_document(document, _schema(Parameters), source)
     kinds = typing.get_type_hints(Parameters)
-    sections: dict[str, Any] = {
-        name: kind for name, kind in kinds.items() if dataclasses.is_dataclass(kind)
-    }
-    values = _mapping(Parameters, document, path="", source=source)
-    for name, kind in sections.items():
-        values[name] = _mapping(kind, values[name], path=name, source=source)
-        if name != "array":
-            values[name] = kind(**values[name])
+    for each in dataclasses.fields(Parameters):
+        if not each.metadata and each.name != "array":
+            values[each.name] = kinds[each.name](**values[each.name])
     array = values["array"] | _array_of(values["block"], values["precision"])
     return Parameters(**(values | {"array": ArrayParameters(**array)}))
+
+
+def _schema(kind: type) -> Section:
+    """Of the fields of ``kind`` that a file is asked for."""
+    kinds = typing.get_type_hints(kind)
+    return Section(
+        {
+            each.name: each.metadata["rule"] if each.metadata else _schema(kinds[each.name])
+            for each in dataclasses.fields(kind)
+            if "follows" not in each.metadata
+        }
+    )
 
 
 def _refuse_deleted(document: object, source: str) -> None:
@@ -327,46 +346,3 @@ def _refuse_deleted(document: object, source: str) -> None:
             where=f"{path} in {source}",
             hint=f"delete {', '.join(found)}",
         )
-
-
-def _mapping(kind: type, document: object, *, path: str, source: str) -> dict[str, Any]:
-    """The checked values of a mapping that has exactly the fields of ``kind`` that are asked for;
-    sections of it as they are."""
-    where = f"{path or 'top level'} in {source}"
-    fields = {
-        each.name: each.metadata
-        for each in dataclasses.fields(kind)
-        if "follows" not in each.metadata
-    }
-    if not isinstance(document, Mapping):
-        raise ParameterError(
-            path or "configuration", document, f"a mapping with {', '.join(fields)}", where=where
-        )
-    for key in document:
-        if key not in fields:
-            raise ParameterError("unknown key", key, ", ".join(fields), where=where)
-    for key in fields:
-        if key not in document:
-            raise ParameterError("missing key", key, f"all of {', '.join(fields)}", where=where)
-    return {
-        key: _leaf(metadata, document[key], f"{path}.{key}" if path else key, source)
-        if metadata
-        else document[key]
-        for key, metadata in fields.items()
-    }
-
-
-def _leaf(metadata: Mapping[str, Any], value: object, path: str, source: str) -> object:
-    where = f"{path} in {source}"
-    if "options" in metadata:
-        options = metadata["options"]
-        # True == 1 == 1.0 in Python, but "spatial_bits: true" and "1.0" are mistakes
-        if not any(value == option and type(value) is type(option) for option in options):
-            raise ParameterError(path, value, " or ".join(map(str, options)), where=where)
-        return value
-    rule: Rule = metadata["rule"]
-    if isinstance(value, str):  # in quotes it is a word
-        raise ParameterError(path, value, rule.allowed, where=where)
-    number = rule.read(path, value, where=where)
-    # 200.0 is the same clock as 200, and must give the same build hash
-    return int(number) if number == int(number) else number

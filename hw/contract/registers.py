@@ -16,6 +16,8 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 
 ADDRESS_BITS = 10
+REGISTERS_BYTES = 4 << ADDRESS_BITS
+"""Of all registers; the rest of the window they are in is answered with an error."""
 IDENTITY = int.from_bytes(b"FRC2", "big")
 COUNTER_BASE = 64
 COUNTER_TAG_STRIDE = 32

@@ -13,9 +13,14 @@ Row = Sequence[str]
 def terminal_table(heads: Row, rows: Sequence[Row], *, indent: str = "") -> str:
     """Columns as wide as their widest cell, numbers to the right; ``indent`` before each line.
 
-    A column holds numbers if its cell in the first row begins with a digit, or a minus and one.
+    A column holds numbers if its first cell that says anything (more than ``-``) begins with a
+    digit, or a minus and one.
     """
-    right = [cell.lstrip("-")[:1].isdigit() for cell in (rows[0] if rows else [""] * len(heads))]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(heads)
+    right = [
+        next((cell for cell in column if cell.strip("-")), "").lstrip("-")[:1].isdigit()
+        for column in columns
+    ]
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
 
     def line(cells: Row) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,14 +104,71 @@ class Real(Rule):
 
 
 @dataclass(frozen=True)
-class Number(Real):
-    """A `Real` that a document has as a number, not as text; whole ones come as `int`."""
+class Unquoted(Rule):
+    """A number that a document has as one, not as text. Whole ones come as `int`: 200.0 is 200."""
 
-    def convert(self, given: object) -> float:
+    rule: Rule
+
+    @property
+    def allowed(self) -> str:
+        return self.rule.allowed
+
+    def convert(self, given: object) -> Any:
         if isinstance(given, str):  # in quotes it is a word
             raise TypeError
-        value = super().convert(given)
+        value = self.rule.convert(given)
         return int(value) if value == int(value) else value
+
+
+@dataclass(frozen=True)
+class OneOf(Rule):
+    """One of ``values``, and of its type: true and 1.0 are not 1."""
+
+    values: Sequence[object]
+
+    @property
+    def allowed(self) -> str:
+        return " or ".join(map(str, self.values))
+
+    def convert(self, given: object) -> object:
+        if not any(given == each and type(given) is type(each) for each in self.values):
+            raise ValueError
+        return given
+
+
+@dataclass(frozen=True)
+class Keyed(Rule):
+    """A word that stands for a value: a key of what ``values`` gives."""
+
+    values: Callable[[], Mapping[str, object]]
+
+    @property
+    def allowed(self) -> str:
+        return " or ".join(self.values())
+
+    def convert(self, given: object) -> object:
+        if not isinstance(given, str) or given not in self.values():
+            raise ValueError
+        return self.values()[given]
+
+
+@dataclass(frozen=True)
+class Text(Rule):
+    """A text that ``pattern`` matches as a whole; ``words`` say what that is."""
+
+    pattern: str = "(?s).*"
+    words: str = "a text"
+
+    @property
+    def allowed(self) -> str:
+        return self.words
+
+    def convert(self, given: object) -> str:
+        if not isinstance(given, str):
+            raise TypeError
+        if not re.fullmatch(self.pattern, given):
+            raise ValueError
+        return given
 
 
 class Anything(Rule):

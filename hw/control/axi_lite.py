@@ -50,8 +50,9 @@ class AxiLiteSlave(wiring.Component):
     is answered with SLVERR. The low two address bits are ignored. Reads and writes that wait for
     each other take turns.
 
-    Timing: every output is a register. No channel waits for another; the response comes three
-    cycles and the time on the bus after the last of what an access needs.
+    Timing: every output is a register. No channel waits for another. The response comes three
+    cycles, and the time on the register bus, after the access is complete (address, and data of a
+    write).
     """
 
     def __init__(self) -> None:

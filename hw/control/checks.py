@@ -1,4 +1,4 @@
-"""What can be wrong with a command, as far as the command itself says."""
+"""What can be wrong with a command, judged by the command alone."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
@@ -27,7 +27,7 @@ STAGES = {
     Opcode.PATTERN: Stage.EXECUTE,
     Opcode.STORE: Stage.RESULT,
 }
-"""Whose command it is; END is nobody's."""
+"""The stage of each command; END belongs to no stage."""
 
 COUNTS = {
     Opcode.LOAD: ("runs", "words"),
@@ -40,7 +40,7 @@ COUNTS = {
 
 
 class CommandChecks(wiring.Component):
-    """Checks ``command`` for all that needs no precision.
+    """Checks everything about ``command`` that does not depend on its precision.
 
     Members
     -------
@@ -49,9 +49,9 @@ class CommandChecks(wiring.Component):
     bad_slot : Out(1)     slot or operand do not exist; of every opcode
     bad_count : Out(1)    a count of 0, or an entry, format, group or token that does not exist
 
-    A token bit that the command's stage does not have (`WAIT`, `SIGNAL`; END has none) is as bad
-    as a count. The entries of ``groups`` that a LOAD to the column memory uses must be groups or
-    `NO_GROUP`, and its ``words`` at most `Parameters.column_word_parts`; ``bits`` of a STORE is
+    A token bit that does not exist at the command's stage (`WAIT`, `SIGNAL`; END has none) counts
+    as ``bad_count``. The entries of ``groups`` that a LOAD to the column memory uses must be groups
+    or `NO_GROUP`, and its ``words`` at most `Parameters.column_word_parts`; ``bits`` of a STORE is
     1..16 if its format is PLANES.
 
     Timing: two cycles behind ``command``.

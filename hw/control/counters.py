@@ -16,7 +16,7 @@ COUNTER_BITS = 64
 TAG_BITS = max(Tag).bit_length()
 NUMBER_BITS = 3
 CYCLE_COUNTERS = 6
-"""The first of `COUNTERS`, of which one counts in every cycle."""
+"""The first of `COUNTERS`: exactly one of them counts in every cycle."""
 
 
 def count_layout(kind: str) -> data.StructLayout:
@@ -28,8 +28,8 @@ def count_layout(kind: str) -> data.StructLayout:
 class CounterMemory(wiring.Component):
     """``2**bits`` counters of which one can count in every cycle.
 
-    The counter that counted last is in a register and goes back into the memory when another one
-    counts; as a program stays with one pass for long, this hardly ever happens.
+    The counter that counted last is in a register; it returns to the memory when another one
+    counts. A program stays with one pass for long, so this is rare.
 
     Members
     -------

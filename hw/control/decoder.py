@@ -14,15 +14,15 @@ from fractrain.hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task, t
 __all__ = ["CommandDecoder"]
 
 SETTLED_CYCLES = 16
-"""For so many cycles in a row everything must be idle before a program is over: work on its way
-from one part to the next is in neither for a moment."""
+"""Cycles for which everything must be idle before a program is over: for a moment, work on its way
+between two parts shows in neither."""
 
 
 class CommandDecoder(wiring.Component):
     """Turns the command stream of a program into tasks of the three stages, in order.
 
-    As every stage gets its precision from here, a table write takes effect between two commands
-    and never in the middle of one.
+    Every stage gets its precision from here, so a table write takes effect between two commands,
+    never in the middle of one.
 
     Members
     -------
@@ -32,20 +32,20 @@ class CommandDecoder(wiring.Component):
     commands : In(stream(256))          its commands
     slot : Out, entry : In              port of the precision table
     tasks : Out(stream of `stage_task`) one for each `Stage`
-    quiescent : In(1)                   nobody else has anything to do
+    quiescent : In(1)                   all other parts are idle
     halt : In(1)                        pass on no more commands
     fault, index : Out                  a `Fault` for one cycle, and the wrong command's number
     idle : Out(1)                       no command held
     done : Out(1)                       END has been reached and everything before it is finished
 
-    Of every command, END too: an unknown opcode is OPCODE; a slot or operand that does not exist
-    SLOT; bits of its operand or partner beyond ``max_bits`` PRECISION, unless it is PATTERN or END,
-    which use neither; then `CommandChecks` COUNT. The command stream may go on after END, it is
-    taken and forgotten; if it ends without one (or is empty), that is PROGRAM, with ``index`` the
-    number of commands there were.
+    Faults, for every command including END: OPCODE if the opcode is unknown; SLOT if the slot or an
+    operand does not exist; PRECISION if operand or partner have more than ``max_bits`` bits (not
+    for PATTERN and END, which use neither); then COUNT (`CommandChecks`). Commands after END are
+    taken and dropped. A stream without END (or an empty one) is PROGRAM, with ``index`` the number
+    of its commands.
 
     Timing: a task is on offer ``latency_cycles`` after its command, a command is taken in every
-    `INTERVAL_CYCLES`. A wrong command is not passed on and blocks those behind it until reset.
+    `INTERVAL_CYCLES`. A wrong command goes no further and blocks those behind it until reset.
     """
 
     latency_cycles = 4
@@ -163,14 +163,14 @@ class CommandDecoder(wiring.Component):
         return self.checks.is_opcode[list(Opcode).index(opcode)]
 
     def _good(self) -> Value:
-        """Nothing is wrong with a command whose opcode is known."""
+        """The command, of a known opcode, has no error."""
         return Cat(self.checks.bad_slot, self.too_wide, self.checks.bad_count) == 0
 
     def _count(self, m: Module, verdict: Value) -> Signal:
         """Number the commands; returns whether there are no more.
 
-        In steps, each of them far shorter than a command takes: until the last one has noticed
-        a new count, ``exhausted`` speaks of the count before, at which there was one more.
+        In steps, each far shorter than the time of a command: until the last step sees a new
+        count, ``exhausted`` is about the count before, when there was one more command.
         """
         counted, exhausted = Signal(), Signal()
         discarded = self.commands.valid & self.commands.ready & self.ended

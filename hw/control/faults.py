@@ -1,4 +1,4 @@
-"""The first fault of any part stops all of them, and stays readable."""
+"""The first fault of any part stops all parts and stays readable."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring

@@ -56,12 +56,12 @@ class RegisterFile(wiring.Component):
     window_first, window_last, program_address, program_commands, watchdog : Out(32)
     interrupt : Out(1)
 
-    What does not exist reads 0; writes to it do nothing. RESET and CLEAR_COUNTERS leave all
-    registers but STATUS and FAULT_INDEX as they are.
+    Addresses without a register read 0, and writes to them do nothing. RESET and CLEAR_COUNTERS
+    change no register but STATUS and FAULT_INDEX.
 
-    Timing: an access takes `ACCESS_CYCLES`; one that clears the counters 32 more, and a START
-    beside it begins only then. One in the 32 cycles after reset takes as many as are left of them,
-    and a counter that it reads may be anything.
+    Timing: an access takes `ACCESS_CYCLES`. Clearing the counters takes 32 more, and a START in the
+    same write begins after them. An access in the 32 cycles after reset waits until they are over;
+    a counter that it reads may be anything.
     """
 
     def __init__(self, parameters: Parameters, *, build_hash: int):

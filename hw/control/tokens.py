@@ -1,4 +1,4 @@
-"""Tokens: how the three stages keep out of each other's way."""
+"""Tokens: how the three stages are kept in step."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
@@ -58,8 +58,8 @@ class TokenCounter(wiring.Component):
 
 
 class TokenGate(wiring.Component):
-    """Holds a task until all the tokens that it waits for are there, and room for those that it
-    will give; then takes and promises all of them at once and passes it on.
+    """Holds a task until all tokens it waits for are there, and room for those it will give; then
+    takes and promises them all at once and passes the task on.
 
     Members
     -------
@@ -123,8 +123,8 @@ class TokenNetwork(wiring.Component):
     Members
     -------
     i : In(stream of tasks), o : Out(stream of tasks)    one each for every `Stage`
-    ended : In(4), one for every stage    ``signal`` bits of a task of its that has just ended, in
-                                          the order of the tasks; 0 otherwise
+    ended : In(4), one for every stage    ``signal`` bits of the stage's task that has just ended,
+                                          in the order of the tasks; 0 otherwise
     starved : Out(one bit per stage), one for every stage    the task in its gate waits for a
                                           token from that stage
     blocked, held : Out(one bit per stage)    as in `TokenGate`
@@ -159,7 +159,7 @@ class TokenNetwork(wiring.Component):
                 giver.room[give].eq(counter.room),
                 taker.available[take].eq(counter.available),
             ]
-            # through a register: stages may tell the end of a task from deep logic
+            # through a register: ``ended`` may come from deep logic
             m.d.sync += counter.give.eq(self.ended[source][give])
         for stage, gate in self.gates.items():
             m.submodules[f"{stage.name}_gate".lower()] = gate

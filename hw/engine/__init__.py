@@ -1,1 +1,1 @@
-"""The convolution engine: its stages, and the whole of them."""
+"""The convolution engine: execute stage, memory system, supervisor, and the whole machine."""

@@ -1,4 +1,4 @@
-"""What every cycle of a program is counted as."""
+"""Under which cause each cycle of a program is counted."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
@@ -21,14 +21,14 @@ class CycleClasses(wiring.Component):
     -------
     running : In(1)
     issued, blocked_operand, blocked_result, waiting, idle, tag : In    of the `ExecuteStage`
-    passed : In(1)                    it takes a task in
-    held, blocked, gate_tag : In      its token gate holds a task, which waits for a token or for
+    passed : In(1)                    the stage takes a task
+    held, blocked, gate_tag : In      its token gate holds a task; it waits for a token, or for
                                       room for one; the task's tag
-    for_load : In(1)                  ... for the fetch stage, which has a LOAD at work
+    for_load : In(1)                  it waits for the fetch stage, which has a LOAD at work
     cycle : Out(`count_layout`)
 
-    Of the tags that a cycle may belong to, that of the pass at hand comes first, then that of the
-    task which is held back, then of the last that came in.
+    A cycle counts under the tag of the pass at hand; without one, of the task that is held back;
+    without one, of the last task that came in.
 
     Timing: ``cycle`` is `LATENCY_CYCLES` behind.
     """

@@ -32,7 +32,7 @@ RESET_MARGIN = 8
 """Cycles of a soft reset beyond those in which results come out of the array."""
 
 WORDS_WAITING = 31
-"""Words of commands that wait to be counted: those of both parts never come together for long."""
+"""Command words that wait to be counted: words of both clients never come together for long."""
 
 
 class ConvolutionEngine(wiring.Component):
@@ -45,14 +45,14 @@ class ConvolutionEngine(wiring.Component):
     port : Out(stream of result beats)       what `hw.contract.commands.Format.PORT` stores
     interrupt : Out(1)
 
-    Commands, precision and counters are in `hw.contract`. Nothing but the start of a program, its
-    end and a fault couples software to what the stages do: they run ahead of each other as far as
-    tokens and queues let them.
+    `hw.contract` has commands, precision and counters. Software meets the stages at the start of a
+    program, at its end and at a fault; in between they run ahead of each other as far as tokens and
+    queues allow.
 
-    Of faults in the same cycle that of the part latest on the way of the data is reported. The
-    number of a fault is that of its command; a command that cannot be fetched has that of the
-    first in its burst. If memory fails or falls silent it is that of the LOAD, or command, whose
-    word is awaited, and of the STORE that last sent a block.
+    Of several faults in one cycle, the machine reports the one furthest along the data's way. A
+    fault is reported with the number of its command; for a command that cannot be fetched, this is
+    the first command of the burst. If memory fails or falls silent, it is the LOAD or command that
+    waits for the word, or the STORE that last sent a block.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ConvolutionEngine(wiring.Component):
         resets = SpreadReset(m, platform)
         for name in ("decoder", "fetch", "execute", "result"):
             resets.add(name, getattr(self, name))
-        # what the program before has left over is forgotten
+        # words left over from the last program are dropped
         resets.add("tokens", ResetInserter(self.registers.start)(self.tokens))
         m.submodules.faults = self.faults
         m.submodules.axi_lite_slave = slave = AxiLiteSlave()

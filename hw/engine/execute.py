@@ -1,4 +1,4 @@
-"""The execute stage: windows and column words brought together in the array, pass by pass."""
+"""The execute stage: windows and column words meet in the array, pass by pass."""
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
@@ -43,13 +43,13 @@ class ExecuteStage(wiring.Component):
     blocked_operand : Out(1)         a pass waits for its window
     blocked_result : Out(1)          a pass has its window, and waits for ``may_finish``
     waiting : Out(1)                 there is no pass
-    tag : Out(2)                     of the pass at hand, or of the last there was
+    tag : Out(2)                     of the pass at hand, or of the last one
     ended, signal : Out(1)           a command's last pass was issued in the cycle before;
                                      ``signal``: and it gives a token to the fetch stage
     fault, index : Out               for one cycle: `Fault.ADDRESS`, a read beyond a memory, and
-                                     the command that did it
+                                     its command
     halt : In(1)                     issue no more passes
-    idle : Out(1)                    no command is inside, and none of its reads
+    idle : Out(1)                    no command and no read is inside
 
     Timing: a pass is issued as soon as its window is complete (if it is the first of one) and
     ``may_finish`` (if it is the last of a tile), without ``halt``. A finished tile's first beat
@@ -116,7 +116,7 @@ class ExecuteStage(wiring.Component):
     def _fork(self, m: Module) -> None:
         """Every task goes to the sequencer; those that are not skipped also to the feeder.
 
-        Each takes its own when it is ready, and the task is gone when both have.
+        Each takes it when ready; the task is gone when both have taken it.
         """
         task = self.tasks.payload
         given = []
@@ -145,7 +145,7 @@ class ExecuteStage(wiring.Component):
             full.eq(current.last & ~self.may_finish),
             passes.ready.eq(~starved & ~full & ~self.halt),
             self.issued.eq(there & passes.ready),
-            # without ``there``: this is at the start of long paths
+            # without ``there``: long paths start here
             self.feeder.take.eq(passes.valid & current.new_window & passes.ready),
             self.finish.eq(passes.valid & current.last & passes.ready),
             self.excess.eq(current.excess),
@@ -187,7 +187,7 @@ class ExecuteStage(wiring.Component):
         )
 
     def _check_addresses(self, m: Module) -> None:
-        """A column address beyond the memory comes before what the feeder has seen: it works on
+        """A column address beyond the memory comes before the feeder's fault: the feeder works on
         later windows."""
         current = self.sequencer.passes.payload
         reading = Signal()

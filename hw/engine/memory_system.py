@@ -20,10 +20,10 @@ COMMANDS, TENSORS = range(2)
 """The reader's clients."""
 
 WRITE_FAULT_CYCLES = BlockCheck.LATENCY_CYCLES + 1
-"""From taking a block to the fault that it is."""
+"""From taking a bad block to its fault."""
 
 READ_FAULT_CYCLES = 12
-"""Longer than the fetch stage takes for the words that were delivered before."""
+"""More than the fetch stage needs for the words delivered earlier."""
 
 
 def _refused(fault: Value) -> Value:
@@ -69,8 +69,8 @@ class ReadArbiter(wiring.Component):
 
 
 class WordRouter(wiring.Component):
-    """Every word to the client that asked for it, as a `hw.flow.stream_register.StreamRegister`
-    with an exit for each.
+    """Hands every word to the client that requested it: a `hw.flow.stream_register.StreamRegister`
+    with an exit for each client.
 
     Members
     -------
@@ -121,9 +121,9 @@ class MemorySystem(wiring.Component):
     writer_idle : Out(1)      every block has been written
     quiet : Out(1)            no burst is under way in either
     read_fault, write_fault : Out(8)          for a cycle
-    read_index, write_index : Out(32)         of the command whose address is refused. If memory is
-                              to blame: of the one that waits for the next word, of the one that
-                              sent the last block
+    read_index, write_index : Out(32)         number of the command with the refused address. If
+                              memory failed: the one that waits for the next word, the one that sent
+                              the last block
     awaited : In(32), one for each client     index of the command that waits for the next word
 
     Timing: see there; a word comes a cycle later, and ``read_fault`` `READ_FAULT_CYCLES`.
@@ -173,7 +173,7 @@ class MemorySystem(wiring.Component):
         return m
 
     def _blame(self, m: Module) -> None:
-        """Whose fault it is; a refused block is told a known time after it was taken."""
+        """The command at fault; a block is refused a known time after it was taken."""
         writer = self.writer
         self._blame_reader(m)
         late = [self.block_index]
@@ -186,8 +186,8 @@ class MemorySystem(wiring.Component):
         m.d.comb += self.write_index.eq(Mux(_refused(writer.fault), late[-1], last))
 
     def _blame_reader(self, m: Module) -> None:
-        """A read fault is passed on when the words before it have got where they belong, so that
-        the command that waits is the one that waits for the bad word."""
+        """Passes on a read fault when the words before it have arrived, so that the waiting command
+        is the one that waits for the bad word."""
         reader = self.reader
         passing = Signal(READ_FAULT_CYCLES)
         fault, index, client = Signal(8), Signal(INDEX_BITS), Signal()

@@ -8,7 +8,7 @@ __all__ = ["Supervisor"]
 
 
 class Supervisor(wiring.Component):
-    """What the machine as a whole is doing.
+    """The state of the machine as a whole.
 
     Members
     -------
@@ -18,14 +18,14 @@ class Supervisor(wiring.Component):
     quiet : In(1)                   the memory ports have nothing under way
     running : Out(1)                from the cycle after ``start`` to the end or the fault
     reset : Out(1)                  soft reset of all stages, for ``reset_cycles``
-    reset_next : Out(1)             ``reset`` of the next cycle: for registers that stand for it
+    reset_next : Out(1)             ``reset`` of the next cycle: for registered copies of it
     idle : Out(1)                   a program can be started
     done : Out(1)                   a program has ended since ``start`` or ``reset``
     draining : Out(1)               no program is running, and not ``quiet``
     attention : Out(1)              for a cycle: a program has ended or failed
 
-    After RESET the stages start afresh at once; requests of before that memory has not answered
-    keep the machine from being ``idle``, but nothing else.
+    After RESET the stages start afresh at once. Memory may still owe answers to earlier requests;
+    until they have come, the machine is not ``idle``.
 
     Timing: all outputs but ``reset_next`` are registers.
     """

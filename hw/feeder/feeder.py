@@ -18,7 +18,7 @@ from fractrain.hw.memory.plane_memory import bank_address_bits
 __all__ = ["WindowFeeder"]
 
 PATTERN_BIT = (Opcode.PATTERN & ~Opcode.CONVOLVE).bit_length() - 1
-"""Of the command word: tells a PATTERN from a CONVOLVE, and nothing else comes."""
+"""Bit of the command word that tells a PATTERN from a CONVOLVE; no other command comes here."""
 
 
 class WindowFeeder(wiring.Component):
@@ -37,15 +37,15 @@ class WindowFeeder(wiring.Component):
     halt : In(1)         read no more
     fault : Out(8), fault_index : Out(32)
         `Fault.ADDRESS` for one cycle: the CONVOLVE with that index reads outside the plane
-        memory. No window is completed with that read, and none after it until reset
+        memory. Its window is never complete, nor any after it until reset
     busy : Out(1)        a task, a read or a window that was not taken is inside
 
     Timing: a pair of reads per cycle; two cycles for two words of the same bank. A window of n
     such cycles is complete n cycles after the one before it, if that was taken by then; there is
     no gap between windows, places and commands. A PATTERN waits until every pair before it has
-    been looked up. ``rows`` shows a window `ROWS_LATENCY_CYCLES` after its ``take`` and until as
-    long after the next one; the first window is complete ``latency_cycles`` + n - 1 after its
-    command.
+    been looked up. ``rows`` shows a window from `ROWS_LATENCY_CYCLES` after its ``take`` until as
+    long after the next ``take``. The first window is complete ``latency_cycles`` + n - 1 cycles
+    after its command.
 
     ``primitives`` : with instances of the 7 series' wide multiplexers, which Yosys does not find
     by itself; the same logic, for synthesis only.

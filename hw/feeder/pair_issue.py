@@ -37,7 +37,7 @@ def _read_layout() -> data.StructLayout:
 
 
 def read_step(parameters: Parameters, bank_address_bits: int) -> data.StructLayout:
-    """What the memory does in a cycle, and what becomes of it.
+    """What the memory reads in a cycle, and where that goes.
 
     banks : the word that each bank reads, and the variants that are made of it; of a bank that
         is not enabled, they are zeros
@@ -62,7 +62,7 @@ def read_step(parameters: Parameters, bank_address_bits: int) -> data.StructLayo
 
 
 class PairIssue(wiring.Component):
-    """Looks up the reads of each pair and gives them to the banks, both at once if it can.
+    """Looks up the reads of each pair and gives them to the banks, both at once if possible.
 
     Members
     -------
@@ -72,7 +72,7 @@ class PairIssue(wiring.Component):
         one step per pair; two, A first, if both reads need the same bank
     halt : In(1)             no more steps
     fault : Out(8), fault_index : Out(32)
-        for one cycle: a read outside the plane memory; its step and all after it are not made,
+        for one cycle: a read outside the plane memory; neither its step nor any after it is made
         until reset
     done : Out(1)            the last pair of a command has been looked up
     busy : Out(1)            a pair or step is inside, or there was a fault
@@ -185,7 +185,7 @@ class PairIssue(wiring.Component):
                     m.d.sync += read[each].eq(entry[each])
 
     def _check(self, m: Module) -> None:
-        """Range and conflict; a pair that reads outside goes no further, nor any after it."""
+        """Range and conflict; a pair that reads outside stays here and blocks all after it."""
         a, b = self.summed.a, self.summed.b
         outside, failed = Signal(), Signal()
         m.d.comb += outside.eq((a.memory & self._beyond(a)) | (b.memory & self._beyond(b)))
@@ -240,8 +240,8 @@ class PairIssue(wiring.Component):
     def _banks(self, m: Module, step: data.View) -> None:
         """Which read comes from which bank.
 
-        A read of zeros, or none, has the bank that the other read leaves; so has the read that
-        is not made in this step of a conflict.
+        A read of zeros, or none, gets the bank that the other read leaves; so does the read that
+        this step of a conflict leaves out.
         """
         a, b = self.checked.a, self.checked.b
         a_reads, b_reads = a.memory & ~self.second, b.memory & self.final

@@ -29,12 +29,12 @@ ENTRY = data.StructLayout({prefix: _read(prefix) for prefix in READS})
 """An entry: the reads ``a`` and ``b``, with the fields of `Pattern` and their widths."""
 
 ENTRY_OFFSET = PATTERN_FIELDS["a_enable"].offset
-"""Where an entry begins in a PATTERN's command word: it is as the word has it."""
+"""Where an entry begins in a PATTERN's command word, which has it in this layout."""
 
 if PATTERN_FIELDS["b_rotations"].offset + PATTERN_FIELDS["b_rotations"].width != (
     ENTRY_OFFSET + ENTRY.size
 ):
-    raise AssertionError("the fields of a PATTERN do not follow each other as an entry has them")
+    raise AssertionError("the fields of a PATTERN are not in the order of an entry")
 
 
 def _address_bits(parameters: Parameters) -> int:
@@ -55,8 +55,8 @@ class PatternTable(wiring.Component):
     advance, address : In    ``advance``: read that entry
     entry : Out(ENTRY)       the one that was read last
 
-    Timing: ``entry`` one cycle after ``address``. An entry can be read in the cycle after that of
-    its write.
+    Timing: ``entry`` one cycle after ``address``. An entry can be read in the cycle after its
+    write.
     """
 
     def __init__(self, parameters: Parameters) -> None:

@@ -15,7 +15,7 @@ from fractrain.hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
 __all__ = ["PLACE_BITS", "PlaceWalk", "pair_item"]
 
 PLACE_BITS = 29
-"""Holds address + Σ count * stride for the greatest values of all fields: no place wraps."""
+"""Holds address + Σ count * stride for the greatest values of all fields, so no place wraps."""
 
 LOOPS = (
     ("images", "image_stride"),
@@ -38,7 +38,7 @@ def pair_item(parameters: Parameters) -> data.StructLayout:
     entry : of the pattern table
     index : of the command, for fault reports
     top, bottom, left, right : the tile is the first or last (see `ZERO_TOP` …)
-    ends : this is in the last turn of all loops but that over pairs
+    ends : this is in the last turn of all loops but the one over pairs
     """
     return data.StructLayout(
         {
@@ -141,7 +141,7 @@ class PlaceWalk(wiring.Component):
         }
 
     def _of_loop(self, name: str, shown: data.View) -> Mapping[str, Value]:
-        """What a loop hands to the one inside it, and what it knows of its turn."""
+        """What a loop hands to the one inside it, with the flags of its turn."""
         values = {each: shown.item[each] for each, _ in self.loops[name].layout}
         values["ends"] = shown.item.ends & shown.last
         if name == "tiles_y":

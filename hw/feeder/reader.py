@@ -1,4 +1,4 @@
-"""The way of the words: plane memory, variants, and who writes what into the window."""
+"""From steps to the window: plane memory, variants, and what is written where."""
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -15,7 +15,7 @@ __all__ = ["WindowReader"]
 
 
 class WindowReader(wiring.Component):
-    """Makes the steps of the banks and offers what they read to the window.
+    """Carries out the steps of the banks and offers what they read to the window.
 
     Members
     -------
@@ -48,7 +48,7 @@ class WindowReader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.memory = memory = PlaneMemory(self.parameters)
-        # a step whose words are being read, and one whose words are in the output registers
+        # one step with its words being read, one with its words in the output registers
         reading, read = Signal(self.step, reset_less=True), Signal(self.step, reset_less=True)
         reading_valid, read_valid = Signal(), Signal()
         advance, steps = self.advance[WRITES], self.steps

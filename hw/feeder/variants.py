@@ -23,7 +23,7 @@ class BlockVariants(wiring.Component):
     -------
     word : In(8 * word_bytes)
     variants : In(9)         the three `Variant` s, 3 bits each
-    zero : In(1)             make zeros of it
+    zero : In(1)             zeros instead
     row_pixels : In(2)       width of the window's rows (`RowPixels`)
     advance : In(3)          of each variant; all are equal
     results : Out(ArrayLayout(8 * word_bytes, 3))
@@ -65,7 +65,7 @@ class BlockVariants(wiring.Component):
     ) -> None:
         """A choice of two for every bit of the number, the highest first.
 
-        So synthesis sees multiplexers: two LUTs for a bit with six sources.
+        Synthesis then sees multiplexers: two LUTs for a bit with six sources.
         """
         if len(among) == 1:
             m.d.sync += result.eq(self._variant(among[0]))
@@ -89,7 +89,7 @@ class BlockVariants(wiring.Component):
             Variant.EVEN: [2 * i for i in half],
             Variant.ODD: odd,
             Variant.ODD_RIGHT: odd_right,
-            # Pixels that nobody writes are what costs nothing: numbers 6, 7 are 4, 5 but a bit.
+            # Unused pixels take what costs nothing: numbers 6 and 7 differ from 4 and 5 in a bit.
             Variant.FROM_LEFT: [odd[i] if i % quarter else pixels - 1 for i in everywhere],
             Variant.FROM_RIGHT: [odd_right[i] if (i + 1) % quarter else 0 for i in everywhere],
         }

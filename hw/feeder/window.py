@@ -72,18 +72,18 @@ class WindowRegister(wiring.Component):
     Members
     -------
     write : In(window_write(parameters))
-    coming : In(1)       after the next ``advance``, ``write`` is one
-    advance : Out(ADVANCES)    ``write`` is done, if it is one; the next may come. All bits are
-                         equal, each to drive a part of what it moves
+    coming : In(1)       after the next ``advance``, ``write`` is a write
+    advance : Out(ADVANCES)    ``write`` is done, if there is one; the next may come. All bits are
+                         equal; each drives a part
     complete : Out(1)    the window is there
     take : In(1)         use it (only while ``complete``)
     busy : Out(1)        a write or a window is waiting
     rows : Out(rows_layout(parameters))
 
-    Timing: while a window is complete, a write of the next waits, and is done in the cycle of
-    ``take``. ``complete`` in the cycle after the last write; ``rows`` shows the window from
-    `LATENCY_CYCLES` after ``take`` until `LATENCY_CYCLES` after the next. What no step writes
-    keeps the value that an earlier window had there.
+    Timing: while a window is complete, a write of the next one waits; it is done in the cycle of
+    ``take``. ``complete`` comes in the cycle after the last write; ``rows`` shows the window from
+    `LATENCY_CYCLES` after ``take`` until `LATENCY_CYCLES` after the next. A pixel that no step
+    writes keeps its value from an earlier window.
 
     ``primitives`` : with MUXF7 instances, which Yosys does not find; the same logic.
     """
@@ -120,16 +120,16 @@ class WindowRegister(wiring.Component):
         copy_to(m, taken, self.take)
         with m.If(self.advance[WRITES] & offered):
             m.d.sync += gradient.eq(self.write.gradient)
-        # Every cycle: ``take`` comes late, and the registers that it enables are many already.
+        # Every cycle: ``take`` comes late and enables many registers already.
         copy_to(m, taken_gradient, gradient)
         m.d.sync += [held.eq(slot) for held, slot in zip(taken_slots, slots, strict=True)]
-        # A register a row: all rows in one would be a concatenation of as many parts as there are
-        # bits, on a single line of Verilog, and from some ten thousand on tools refuse it.
+        # One register a row: all rows in one would be a concatenation of single bits on one line of
+        # Verilog, and tools refuse some ten thousand.
         rows = [
             Signal(len(row), name=f"row_{i}", reset_less=True) for i, row in enumerate(self.rows)
         ]
         m.d.comb += [shown.eq(row) for shown, row in zip(self.rows, rows, strict=True)]
-        # Under If, so that the simulation permutes single bits for a gradient only.
+        # Under If: the simulation then permutes single bits for a gradient only.
         for i, row in enumerate(rows):
             with m.If(taken[i // ROWS_OF_A_GROUP]):
                 with m.If(taken_gradient[i // ROWS_OF_A_GROUP]):
@@ -141,9 +141,8 @@ class WindowRegister(wiring.Component):
     def _advance(self, m: Module) -> Signal:
         """Whether there is a write; ``complete``, and what must wait for ``take``.
 
-        ``take`` comes late and ``advance`` moves all of the feeder: no more than one gate is
-        between them. So ``held``, that there are a window and a write, is known before, for each
-        bit of ``advance`` by itself.
+        ``take`` comes late and ``advance`` moves the whole feeder, so only one gate lies between
+        them: ``held`` (there are a window and a write) is a register for each bit of ``advance``.
         """
         offered, held = Signal(), copies(ADVANCES, name="held")
         closing, left = offered & self.write.last, self.complete & ~self.take

@@ -14,7 +14,7 @@ __all__ = ["CommandFetcher", "CommandRequests", "CommandWords", "program_command
 COUNT_BITS = 32
 BURST_BYTES = 128
 LATENCY_COMMANDS = 64
-"""Commands that are asked for ahead, at least: more than memory takes cycles to answer."""
+"""Commands requested ahead, at least: more than the latency of memory in cycles."""
 
 FIFO_SLACK = 1
 """Room beyond the items inside that Amaranth's buffered FIFO needs to take one in every cycle: its
@@ -34,7 +34,7 @@ def commands_ahead(parameters: Parameters) -> int:
 
 
 class CommandRequests(wiring.Component):
-    """Asks for the words of a program, a burst at a time, as there is room for them.
+    """Requests the words of a program, a burst at a time, when there is room for them.
 
     Members
     -------
@@ -42,7 +42,7 @@ class CommandRequests(wiring.Component):
     freed : In(1)                             a command has left
     requests : Out(stream of `read_request`)
 
-    A request's ``index`` is that of the first command in its words, be it only the end of it.
+    A request's ``index``: number of the first command the request touches, even partially.
 
     Timing: a request every three cycles, the first three cycles after ``start``. Room is counted in
     commands, or words if these are shorter.
@@ -66,10 +66,10 @@ class CommandRequests(wiring.Component):
             }
         )
         self.left = Signal(COUNT_BITS + 1)
-        """Words not yet asked for."""
+        """Words still to be requested."""
         self.free = Signal(range(self.room + 1), init=self.room)
         self.asked = Signal(COUNT_BITS + 1)
-        """Words asked for."""
+        """Words requested."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -140,7 +140,7 @@ class CommandWords(wiring.Component):
     -------
     start : In(1), count : In(32)     as `CommandFetcher`
     empty : In(1)                     ``count`` is 0
-    words : In(stream of words)       taken without fail: a word of n commands in n cycles
+    words : In(stream of words)       always taken: a word of n commands in n cycles
     valid : Out(1), command : Out(`program_command`)
     received : Out(32)                commands so far
     """
@@ -160,7 +160,7 @@ class CommandWords(wiring.Component):
         )
         self.expecting = Signal()
         self.beyond = Signal(signed(COUNT_BITS + 1))
-        """Commands to come, but two: negative if the next is the last."""
+        """Commands to come, less two: negative if the next is the last."""
         self.final = self.beyond[-1]
 
     def elaborate(self, platform: object) -> Module:
@@ -226,19 +226,18 @@ class CommandFetcher(wiring.Component):
     -------
     start : In(1), address, count : In(32)
         begin a program of ``count`` commands at byte ``address``; only after reset, `clear` or
-        ``done``. An address that is no multiple of a word is asked for as it is: the reader
-        refuses it
+        ``done``. An unaligned address is requested as it is: the reader refuses it
     requests : Out(stream of `read_request`), words : In(stream of words)
-        the words that the program is in, and no others; each is taken at once, or within as many
+        the words that hold the program, and no others; each is taken at once, or within as many
         cycles as it has commands
     commands : Out(stream of `program_command`)
     done : Out(1)         the commands have all been delivered
-    index : Out(32)       number of the first command that has not come yet
+    index : Out(32)       number of the next command to come
     words_taken : Out(1)  a word has come in, two cycles ago
-    clear : In(1)         forget the program, and words that were asked for: they must not come
+    clear : In(1)         forget the program and the requested words: they must not come
 
     Timing: a command per cycle; the first request four cycles after ``start``. `commands_ahead`
-    commands are asked for ahead, in bursts that do not cross a multiple of 128 bytes, or of a
+    commands are requested ahead, in bursts that do not cross a multiple of 128 bytes, or of a
     longer word.
     """
 

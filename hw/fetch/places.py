@@ -21,7 +21,7 @@ COUNTS = ("runs", "words")
 
 
 def load_target(parameters: Parameters) -> data.StructLayout:
-    """What the write side must know of a LOAD before its words arrive."""
+    """What the write side needs of a LOAD before its words arrive."""
     names = ("destination", *STRIDES, *COUNTS, "memory", "transposed", "groups")
     return data.StructLayout(
         {
@@ -200,7 +200,7 @@ class LoadPlaces(wiring.Component):
     def _check(self, m: Module, found: StreamRegister, leaving: StreamRegister) -> None:
         """A register behind the comparisons, then the verdict.
 
-        A word of which nothing is kept may be anywhere.
+        A word without kept halves may be anywhere.
         """
         buffers = self.parameters.buffers
         checked, place = Signal(self.unchecked), leaving.i.payload

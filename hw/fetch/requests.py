@@ -43,13 +43,13 @@ class LoadRequests(wiring.Component):
 
     Members
     -------
-    tasks : In(stream of `stage_task`)    a skipped one asks for nothing
+    tasks : In(stream of `stage_task`)    a skipped one makes no request
     requests : Out(stream of `read_request`)
     halt : In(1)                          make no more requests: two at most are still offered
 
     Timing: a request per cycle, five cycles after its task, without a gap between tasks.
-    Addresses beyond 32 bits are not wrapped: such a request is made for words up to beyond the
-    end of the address space, which the reader refuses.
+    Addresses beyond 32 bits do not wrap: such a request reaches beyond the end of the address
+    space, and the reader refuses it.
     """
 
     def __init__(self, parameters: Parameters) -> None:

@@ -16,7 +16,7 @@ from fractrain.hw.flow.writes import column_write, plane_write
 __all__ = ["FetchStage"]
 
 TASKS_AHEAD = 16
-"""LOADs that may have been asked for before the first word of the first of them has come."""
+"""LOADs whose requests may be made before the first word of the first one has come."""
 
 FIFO_SLACK = 1
 """Room beyond the items inside that Amaranth's buffered FIFO needs to take one in every cycle: its
@@ -27,35 +27,35 @@ TAG_BITS = HEADER["tag"].width
 
 
 def _header() -> data.StructLayout:
-    """What is kept of a LOAD until it ends."""
+    """What a LOAD keeps until it ends."""
     return data.StructLayout({"index": INDEX_BITS, "signal": SIGNALS, "tag": TAG_BITS})
 
 
 class FetchStage(wiring.Component):
     """Runs LOADs (see `hw.contract.commands.Load`) in order.
 
-    Two sides run ahead of each other: one asks memory for the words of up to `TASKS_AHEAD` tasks,
-    the other puts them in their places as they come.
+    Two sides run ahead of each other: one requests the words of up to `TASKS_AHEAD` tasks, the
+    other puts them in their places as they come.
 
     Members
     -------
-    tasks : In(stream of `stage_task`)     LOADs whose tokens have been taken; their counts are 1
-                                           or more, and they name groups that exist
+    tasks : In(stream of `stage_task`)     LOADs that have got their tokens; all counts are 1 or
+                                           more, all groups exist
     requests : Out(stream of `read_request`), words : In(stream of words)
     plane_write : Out(`plane_write`), column_write : Out(`column_write`)
     ended, signal : Out(1)      a task has ended: its last write is done; it gives a token
     words_taken, tag : Out      a word has come in, two cycles ago; the `Tag` of its LOAD
-    fault : Out(8)              `Fault.ADDRESS` for a cycle: a write beyond its memory, which is not
-                                performed; nothing is written from then on
-    index : Out(32)             number of the oldest command at work: that of ``fault``, and of the
-                                words that are awaited
+    fault : Out(8)              `Fault.ADDRESS` for a cycle: a write beyond its memory. It is not
+                                done, and no write after it
+    index : Out(32)             number of the oldest command at work: the one at fault, and the one
+                                that waits for the next word
     busy : Out(1)               a LOAD is at work
     halt : In(1)                make no more requests (two may still be offered), take no more words
     idle : Out(1)               no task is inside
 
-    Timing: a word per cycle, from task to task, too; two cycles for a word of which both halves
-    go into the column memory. A write follows its word by one cycle (that of a first half comes
-    with it), ``ended`` the last write by one: a read of that cycle sees the word. The first
+    Timing: a word per cycle, from task to task, too; two cycles for a word with both halves in the
+    column memory. A write follows its word by one cycle (the first of two halves comes with the
+    word), and ``ended`` the last write by one: a read in that cycle sees the word. The first
     request comes five cycles after its task.
     """
 
@@ -108,7 +108,7 @@ class FetchStage(wiring.Component):
         m.submodules.headers = headers = Fifo(width=_header().size, depth=depth)
         accepted, room = Signal(), Signal()
         m.d.comb += [
-            # every task in `targets` has its header in `headers`, so that these fill up first
+            # every task in `targets` has its header in `headers`, so these fill up first
             room.eq(headers.w_rdy),
             asking.tasks.payload.eq(task),
             asking.tasks.valid.eq(self.tasks.valid & room),

@@ -21,12 +21,12 @@ class WordWriter(wiring.Component):
     plane_write : Out(`plane_write`), column_write : Out(`column_write`)
     taken : Out(1)      a word is taken in this cycle
     ends : Out(1)       ... or none was to come, and it was the last of its task
-    fault : Out(8)      `Fault.ADDRESS` for a cycle: a word would be written beyond its memory; it
-                        is not taken, and nothing is from then on
+    fault : Out(8)      `Fault.ADDRESS` for a cycle: a word belongs beyond its memory. Neither it
+                        nor any word after it is taken
     halt : In(1)        take no more words
 
-    Timing: a word per cycle, or per two if both of its halves are kept; its writes come one cycle
-    after it was taken, that of the first half one cycle before.
+    Timing: a word per cycle, or per two cycles if both of its halves are kept; its writes come one
+    cycle after it was taken, the first of two halves in the cycle itself.
     """
 
     def __init__(self, parameters: Parameters) -> None:
@@ -55,7 +55,7 @@ class WordWriter(wiring.Component):
             writing.eq(comes & place.takes & self.words.valid & ~self.halt),
             refused.eq(comes & place.refused & ~self.halt),
             self.words.ready.eq(comes & place.takes & whole & ~self.halt),
-            # a refused place stays, and all that come after it wait behind it
+            # a refused place stays and blocks all after it
             self.places.ready.eq(
                 ((place.takes & self.words.valid & whole) | place.skip) & ~self.halt
             ),
@@ -72,7 +72,7 @@ class WordWriter(wiring.Component):
             self.column_write.valid.eq(writing & (place.low | place.high)),
         ]
         planes = self._planes(m)
-        # whether all of it comes together is left to ``valid``
+        # ``valid`` says whether everything has come together
         with m.If(self.words.valid & ~place.columns):
             m.d.sync += self.plane_write.address.eq(place.address)
             m.d.sync += self.plane_write.data.eq(Cat(planes))
@@ -81,10 +81,10 @@ class WordWriter(wiring.Component):
         return m
 
     def _planes(self, m: Module) -> list[Value]:
-        """The planes of the word, those that do not exist as zeros."""
+        """The planes of the word; absent ones are zeros."""
         spatial, size = self.parameters.array.spatial_bits, self.parameters.block_bits
         word = self.words.payload
-        if spatial > 1:  # else there is no digit without its only plane
+        if spatial > 1:  # else every digit has its only plane
             word = Signal.like(word, name="word")
             present = Cat(plane.replicate(size) for plane in self.places.payload.planes)
             m.d.comb += word.eq(self.words.payload & present)

@@ -1,11 +1,12 @@
-"""Registers that exist several times, so that none of them drives too much of the chip."""
+"""Registers that exist several times, so that none drives too much of the chip."""
 
 from amaranth.hdl import Module, Signal, ValueLike
 
 __all__ = ["COPY", "copies", "copy_to"]
 
 COPY = {"keep": "true"}
-"""Of a register: synthesis merges it with no equal one; place and route may still double it."""
+"""Attribute of a register: synthesis keeps it beside equal ones; place and route may still copy
+it."""
 
 
 def copies(

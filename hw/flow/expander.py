@@ -10,10 +10,10 @@ __all__ = ["Expander"]
 
 
 class Expander(wiring.Component):
-    """Item after item of ``i``, ``count`` times each.
+    """Repeats each item of ``i`` ``count`` times.
 
-    A nest of loops is a chain of them, the outermost first: what an inner loop needs travels in
-    the item, and the sums that the loops make are fields that ``steps`` lets grow.
+    A nest of loops is a chain of expanders, the outermost first: what an inner loop needs travels
+    in the item, and ``steps`` advances the fields that are sums over the loops.
 
     layout : of an item
     count_bits : width of ``count``
@@ -26,8 +26,8 @@ class Expander(wiring.Component):
     i : In(stream({item: layout, count: count_bits}))
         ``count`` is 1 or more; 0 is taken as 1
     o : Out(stream({item: layout, first: 1, last: 1}))
-        the item ``count`` times, the fields of ``steps`` having grown each time but the first;
-        ``first`` and ``last`` of the item's outputs
+        the item ``count`` times, the fields of ``steps`` one step further each time; ``first`` and
+        ``last`` of the item's outputs
 
     Timing: everything of ``o`` is registered, ``latency_cycles`` after its input; an output per
     cycle, without a gap between items. ``i.ready`` depends on ``o.ready`` (by one LUT): put a
@@ -41,8 +41,8 @@ class Expander(wiring.Component):
     ) -> None:
         self.layout, self.steps = layout, dict(steps)
         self.after = Signal(signed(count_bits + 1))
-        """Outputs of the item after the one shown, less one: its sign says that it is the last, so
-        that nothing has to be compared."""
+        """Outputs of the item after the one shown, less one: negative at the last, so nothing needs
+        comparing."""
         super().__init__(
             {
                 "i": In(stream.Signature(data.StructLayout({"item": layout, "count": count_bits}))),

@@ -1,4 +1,4 @@
-"""Amaranth's buffered FIFO, which does not say which RAM it wants."""
+"""Amaranth's buffered FIFO with an attribute for its RAM."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which RAM of the FPGA a memory becomes: every memory says it, none is left to a tool's guess.
+"""Which RAM of the FPGA a memory becomes: every memory says so, and no tool has to guess.
 
 Attributes for `amaranth.lib.memory.Memory`, as Vivado (UG901) and Yosys read them.
 """
@@ -11,7 +11,7 @@ BLOCK = {"ram_style": "block"}
 """Block RAM: read with the clock only, one write enable for a whole word."""
 DISTRIBUTED = {"ram_style": "distributed"}
 """LUTs: the only RAM that is read without a clock. No write enables for parts of a word either:
-with them a memory would become registers."""
+they would turn the memory into registers."""
 
 SHALLOW = 64
 """Words that a LUT of each bit holds."""

@@ -13,7 +13,7 @@ MOST_BITS = 800
 
 
 class SpreadReset:
-    """What `ResetInserter` does, from as many copies of a reset as it takes.
+    """`ResetInserter` with as many copies of the reset as needed.
 
     `add` makes a component a submodule of ``m``, reset where ``reset_next`` was 1 a cycle before;
     `copy` gives one more copy, for anything else; `finish` drives all of them.

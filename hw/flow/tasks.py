@@ -24,8 +24,8 @@ def tail_bits(parameters: Parameters) -> int:
 def stage_task(parameters: Parameters) -> data.StructLayout:
     """A command on its way to its stage.
 
-    index : commands of the program that stand before it, for fault reports
-    command : the word as it was in memory; `field` reads it
+    index : number of the command in its program, for fault reports
+    command : the word from memory; `field` reads it
     digits, tail : of ``operand`` at the slot's bits: how many digits, and how many planes
         (1..spatial_bits) the last of them has
     partner_digits, partner_tail : of ``partner``

@@ -14,8 +14,8 @@ LUT_VALUES = 4
 def wide_mux(m: Module, values: Sequence[Value], select: Value, *, name: str) -> Value:
     """``values[select]`` of 2 to 8 values of one width, in instances of MUXF7 and the LUTs before.
 
-    Two LUT6 and the MUXF7 of their slice choose among eight; synthesis that is not told (Yosys)
-    takes a third LUT. Beyond the last value anything is chosen.
+    Two LUT6 and the MUXF7 of their slice choose among eight; Yosys by itself takes a third LUT. A
+    ``select`` beyond the last value gives anything.
     """
     values = [*values, *[values[-1]] * (MOST_VALUES - len(values))]
     width = len(values[0])

@@ -8,8 +8,8 @@ __all__ = ["column_write", "plane_write"]
 
 
 def plane_write(parameters: Parameters) -> data.StructLayout:
-    """A word (``spatial_bits`` planes of a block, the most significant first) for a place of the
-    plane memory."""
+    """A word (``spatial_bits`` planes of a block, the most significant first) for the plane
+    memory."""
     return data.StructLayout({"valid": 1, "address": 16, "data": 8 * parameters.word_bytes})
 
 

@@ -19,19 +19,19 @@ __all__ = [
 ]
 
 MULTIPLIER_BITS = 25
-"""Signed width of the port of a DSP48E1 that takes the total."""
+"""Width, with sign, of the DSP48E1's port for the total."""
 
 MAX_POWER = 16
-"""Its other port has 18 bits, signed: powers of two up to 2**16."""
+"""The other port has 18 bits, signed: powers of two up to 2**16."""
 
 MAX_SHIFT = 2 * MAX_POWER
 
 
 class AccumulatorTiming:
-    """When an accumulator takes what, and has its value, in cycles after ``total``.
+    """When an accumulator takes each input and has its value, in cycles after ``total``.
 
-    The fields follow the pipeline of a DSP48E1, so that what all units share is delayed once
-    outside, not in every unit.
+    The fields follow the pipeline of a DSP48E1, so shared inputs are delayed once outside, not in
+    every unit.
     """
 
     power = upper = 0
@@ -45,8 +45,8 @@ class ShiftPlan:
 
     A total goes to the multiplier as it is (``upper=0``) or shifted left by the constant
     ``pre_shift`` (``upper=1``), and is multiplied by a power of two, at most 2**16. For totals
-    of ``w`` bits with sign, ``pre_shift`` is ``min(16, 25 - w)``, which reaches farthest; or
-    what ``max_shift`` needs, and then no DSP48E1 can do it (`require_multiplier` raises).
+    of ``w`` bits with sign, ``pre_shift`` is ``min(16, 25 - w)``, which reaches farthest, or what
+    ``max_shift`` needs: then no DSP48E1 can do it, and `require_multiplier` raises.
 
     Errors: `ParameterError` unless 0 <= max_shift <= 32.
     """
@@ -93,7 +93,7 @@ class ShiftPlan:
 
 
 class AccumulatorSignature(wiring.Signature):
-    """What every accumulator looks like.
+    """The interface of every accumulator.
 
     Members
     -------
@@ -105,7 +105,7 @@ class AccumulatorSignature(wiring.Signature):
         valid : do it; otherwise the value stays
     value : Out(signed(bits))    the sum modulo ``2**bits``
 
-    Each field of ``control`` comes as long after its ``total`` as `AccumulatorTiming` says.
+    `AccumulatorTiming` says how long after its ``total`` each field of ``control`` comes.
     """
 
     def __init__(self, plan: ShiftPlan, bits: int) -> None:
@@ -130,14 +130,14 @@ class BehaviouralAccumulator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         control = self.control
-        # Sums are modulo the width of the value: unsigned operands of that width, which is
-        # also what simulates fastest.
+        # Sums are modulo the width of the value, so the operands are unsigned and of that width:
+        # this simulates fastest, too.
         width = len(self.value)
         total = self.total
         product = Mux(control.upper, total << self.plan.pre_shift, total) * control.power
         addend = Signal(width)
         m.d.comb += addend.eq(product)
-        # the slice's registers in front of the multiplier and behind it, all here
+        # the slice's registers before and behind the multiplier
         addend = delayed(m, addend, AccumulatorTiming.valid, name="addend")
         negate = delayed(m, control.negate, 1, name="negate")
         first = delayed(m, control.first, 1, name="first")

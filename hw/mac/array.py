@@ -54,7 +54,7 @@ class MacArray(wiring.Component):
     Reset clears ``results.valid`` and ``last``, nothing else: values are defined by ``first``.
     Numbers: exact, modulo ``2**48``.
 
-    ``flavour`` says in which form the units are emitted; it changes neither ports nor timing.
+    ``flavour``: the form in which the units are emitted; it changes neither ports nor timing.
     Errors: `ParameterError` for a combination of ``lanes``, ``spatial_bits`` and widths that
     the chosen accumulator cannot do.
     """
@@ -106,7 +106,7 @@ class MacArray(wiring.Component):
         return m
 
     def _mark_beats(self, m: Module) -> None:
-        """``valid`` and ``last`` of the beats that are on their way out of the clusters."""
+        """``valid`` and ``last`` of the beats on their way out of the clusters."""
         beats = self.beats_per_tile
         finished = delayed(
             m,
@@ -120,7 +120,7 @@ class MacArray(wiring.Component):
             m.d.sync += beat.eq(beats - 1)
         with m.Elif(beat != 0):
             m.d.sync += beat.eq(beat - 1)
-        # beat counts those that follow beat 0
+        # beat counts the beats after beat 0
         m.d.comb += [
             self.results.valid.eq(finished | (beat != 0)),
             self.results.last.eq(Const(1) if beats == 1 else beat == 1),

@@ -14,7 +14,7 @@ __all__ = ["InferredCells", "Lut6Cells", "truth_table"]
 
 
 class Cells(Protocol):
-    """What a counting tree asks of its cells; results are bits of weight 1, 2, 4, ..."""
+    """The cells of a counting tree; results are bits of weight 1, 2, 4, ..."""
 
     def count_products(self, m: Module, a: Value, b: Value) -> list[Value]: ...
 
@@ -53,7 +53,7 @@ class Lut6Cells:
 
     Three bits are one LUT6_2: sum on O6, carry on O5.
 
-    Five to seven bits are two LUTs on a carry chain, whose position ``i`` adds
+    Five to seven bits are two LUTs on a carry chain. Its position ``i`` adds
     ``S ? 1 : 2*DI`` to the carry that enters it. With ``n`` the count of the first five bits,
     ``x`` the sixth and ``y`` the seventh:
 

@@ -1,4 +1,4 @@
-"""Units with operand registers of their own: a part of the array that is placed together."""
+"""Units with shared operand registers: a part of the array that is placed together."""
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import data, wiring
@@ -17,7 +17,7 @@ __all__ = ["Cluster", "pass_control_layout"]
 
 
 def pass_control_layout(array: ArrayParameters) -> data.StructLayout:
-    """What one pass does, beside the operands that it multiplies.
+    """What a pass does with its operands.
 
     valid : a pass is issued in this cycle
     first, last : accumulators start from zero; results are captured after this pass
@@ -102,7 +102,7 @@ class Cluster(wiring.Component):
         return m
 
     def _register(self, m: Module, operand: Value, enable: Value, name: str) -> Value:
-        """Operand register; planes that do not exist are zeros there."""
+        """Operand register; absent planes become zeros here."""
         lanes, planes = self.unit.lanes, self.unit.spatial_bits
         gate = Cat(enable[plane].replicate(lanes) for plane in range(planes))
         register = Signal(len(operand), name=name, reset_less=True)
@@ -114,12 +114,12 @@ class Cluster(wiring.Component):
         unit = self.unit
         takes, total = AccumulatorTiming, unit.total_cycle
         row_negative, column_negative = control.row_negative[0], control.column_negative[0]
-        # Decoded from the cycle before, so that the decoded bits come from registers.
+        # Decoded a cycle ahead: the decoded bits then come from registers.
         shift = delayed(m, control.shift, total - 1, name="shift")
         power, upper = unit.shift_plan.decode(shift)
         negate: Value = Const(0, 1)
         if unit.spatial_bits == 1:
-            # Counts have no sign; the sign of the only pair of planes is that of the pass.
+            # Counts have no sign: the only pair of planes gives the pass its sign.
             negate = delayed(m, row_negative ^ column_negative, total + takes.negate, name="negate")
         return {
             "row_negative": delayed(m, row_negative, unit.signs_cycle, name="row_negative"),

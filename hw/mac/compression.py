@@ -1,6 +1,6 @@
 """How many bits of which weight every level of a counting tree has.
 
-One plan makes all forms of `hw.mac.plane_dot.PlaneDot`, which is why they have one latency.
+One plan makes all forms of `hw.mac.plane_dot.PlaneDot`, so all have one latency.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ MAX_LANES = 1024
 
 
 def counter_sizes(height: int) -> list[int]:
-    """Sizes of the counters that a column of ``height`` bits of one weight is given to.
+    """Sizes of the counters for a column of ``height`` bits of one weight.
 
-    Bits left over (``height - sum(sizes)``, at most two) go to the next level as they are.
-    Seven is what a counter of two LUTs takes (`hw.mac.cells`). A counter of four would save
-    one bit for two LUTs where one of three saves it for one, so four bits are three and a rest.
+    Bits left over (``height - sum(sizes)``, at most two) go to the next level as they are. A
+    counter of two LUTs takes seven bits (`hw.mac.cells`). For four bits, two LUTs would save one
+    bit; three bits and a rest save it with one LUT.
     """
     sizes = []
     while height >= 3:
@@ -34,9 +34,9 @@ def counter_sizes(height: int) -> list[int]:
 class CompressionPlan:
     """The levels of the tree that counts ``lanes`` products.
 
-    ``heights[l][w]`` is the number of bits of weight ``2**w`` that level ``l`` puts out: level
-    0 counts groups of three products, each later one applies `counter_sizes` to every column,
-    until no column has more than two bits. Then one adder is left, if any column has two.
+    ``heights[l][w]``: bits of weight ``2**w`` at the output of level ``l``. Level 0 counts groups
+    of three products; each later level applies `counter_sizes` to every column, until no column has
+    more than two bits. Then one adder is left, if any column has two.
     """
 
     lanes: int
@@ -70,7 +70,7 @@ class CompressionPlan:
 
     @property
     def has_adder(self) -> bool:
-        """Whether two rows are left to be added after the last level."""
+        """Whether the last level leaves two rows to be added."""
         return max(self.heights[-1]) == 2
 
     @property

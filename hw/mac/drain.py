@@ -19,8 +19,8 @@ class RowDrain(wiring.Component):
     result : Out(signed(bits))
         ``values[b]``, as it was a cycle before, ``2 + b`` cycles after ``start``
 
-    The counter is here, once per row, so that it drives one multiplexer only. After the last
-    value ``result`` is anything until the next ``start``.
+    Each row has its own counter, which drives one multiplexer only. After the last value ``result``
+    is anything until the next ``start``.
 
     ``primitives`` : with instances of the wide multiplexers of the 7 series, for up to 8 columns;
     the same logic, for synthesis only.
@@ -28,7 +28,7 @@ class RowDrain(wiring.Component):
 
     def __init__(self, columns: int, bits: int, *, primitives: bool = False) -> None:
         self.columns = columns
-        # Four values are a LUT's business, and one is a wire.
+        # Four values fit into a LUT, and one is a wire.
         self.primitives = primitives and LUT_VALUES < columns <= MOST_VALUES
         super().__init__(
             {
@@ -40,7 +40,7 @@ class RowDrain(wiring.Component):
 
     @property
     def name(self) -> str:
-        """A module name that says all of it."""
+        """A module name with every parameter."""
         bits = len(self.result)
         return f"mac_drain_{self.columns}x{bits}{'_muxf7' if self.primitives else ''}"
 

@@ -10,7 +10,7 @@ __all__ = ["DspAccumulator"]
 
 _VALUE_BITS = 48
 
-# Bits of INMODE: gate A, let D through. Without either the multiplier gets A alone.
+# Bits of INMODE: block A, pass D. With neither, the multiplier gets A alone.
 _INMODE_D_INSTEAD_OF_A = 0b00110
 # X and Y take the product; Z takes zero or P.
 _OPMODE_PRODUCT = 0b0000101
@@ -60,7 +60,7 @@ class DspAccumulator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         control = self.control
-        # Instances check no widths and extend no signs: every port gets a signal of its own.
+        # Instances neither check widths nor extend signs: every port gets a signal of its own.
         a = Signal(signed(30))
         d = Signal(signed(MULTIPLIER_BITS))
         b = Signal(18)

@@ -1,4 +1,4 @@
-"""Which of its equivalent forms a design is emitted in."""
+"""The equivalent forms in which a design is emitted."""
 
 import enum
 
@@ -8,9 +8,8 @@ __all__ = ["Flavour"]
 class Flavour(enum.Enum):
     """SYNTHESIS follows the configuration (vendor primitives); SIMULATION is its fast twin.
 
-    Both have the same ports and the same latency, and give the same results in every cycle;
-    that the two count alike is proved,
-    that they accumulate alike is tested (tests/hw/mac).
+    Both have the same ports, the same latency and the same results in every cycle. A proof shows
+    that they count alike, tests that they accumulate alike (tests/hw/mac).
     """
 
     SYNTHESIS = "synthesis"

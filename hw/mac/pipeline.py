@@ -1,4 +1,4 @@
-"""Delays that the parts of the array are aligned with."""
+"""Delays that align the parts of the array."""
 
 from amaranth.hdl import Module, Signal, ValueLike
 from amaranth.lib import data

@@ -55,8 +55,8 @@ class PlaneDot(wiring.Component):
         return m
 
     def _count_words(self, m: Module) -> None:
-        # The operands of a unit are wide and its total is narrow: delay the total, in one shift
-        # register, which is one word to a compiled simulation.
+        # Operands are wide and the total is narrow: delay the total, in one shift register, which a
+        # compiled simulation keeps in one word.
         width = len(self.total)
         count = Signal(width)
         line = Signal(width * self.latency_cycles, reset_less=True)

@@ -31,7 +31,7 @@ def dot_latency_cycles(lanes: int, bits: int) -> int:
 
 
 def signs_delay_cycles(lanes: int) -> int:
-    """Cycles from operands to their signs: these are needed where planes are first combined."""
+    """Cycles from operands to their signs, which the first combiner of planes needs."""
     return CompressionPlan.for_lanes(lanes).latency_cycles
 
 
@@ -44,8 +44,8 @@ class RecursiveDot(wiring.Component):
         plane ``s`` (0 = most significant), lane ``k`` at bit ``s * lanes + k``
     row_negative, column_negative : In(1)
         the most significant plane weighs ``-2**(bits - 1)`` instead of ``+2**(bits - 1)``;
-        taken `signs_delay_cycles` after the operands that they belong to (they are the same
-        for a whole array, so one delay outside serves all units)
+        taken `signs_delay_cycles` after their operands (the whole array has the same signs, so one
+        delay outside serves all units)
     total : Out(total_shape(lanes, bits))
 
     With ``h = bits / 2`` and each operand split into its high and low planes:
@@ -55,8 +55,8 @@ class RecursiveDot(wiring.Component):
 
     Only the high halves inherit the sign, so the four leaves carry different signs. A dot
     product of single planes is an unsigned count: the first combiner above it negates.
-    At ``bits=1`` this *is* `PlaneDot`: the signs are not used and the product of the two signs
-    is for the accumulator to apply.
+    At ``bits=1`` this *is* `PlaneDot`: it ignores the signs, and the accumulator applies their
+    product.
 
     Absent planes (an operand narrower than its digit) must come as zeros.
 
@@ -86,7 +86,7 @@ class RecursiveDot(wiring.Component):
 
     @property
     def name(self) -> str:
-        """A module name that says everything that makes one differ from another."""
+        """A module name with every parameter."""
         return f"recursive_dot_k{self.lanes}_b{self.bits}_{self.style}"
 
     def elaborate(self, platform: object) -> Module:
@@ -122,7 +122,7 @@ class RecursiveDot(wiring.Component):
         return totals
 
     def _combine_counts(self, m: Module, leaves: list[Value]) -> None:
-        """Negates by inverting; the ones that complete it go where no other bit is.
+        """Negates by inverting; the ones that complete it go into empty places.
 
         ``-x = ~x + 1``. Shifted left by ``n``, ``-(x << n)`` is the inverse of ``x << n`` plus
         one, and inverting fills the ``n`` low bits with ones: so these bits are the sign, and
@@ -132,8 +132,8 @@ class RecursiveDot(wiring.Component):
         row, column = self.row_negative, self.column_negative
         both = row ^ column
         outer = Cat(both, both, self._inverted(high_high, both)).as_signed() + low_low + both
-        # What completes low_high, twice its sign, is added with the low bit of middle << 1,
-        # which is free, and the carry into the last adder.
+        # low_high needs twice its sign to be complete: added in the low bit of middle << 1, which
+        # is free, and as the carry into the last adder.
         middle = self._inverted(high_low, row) + self._inverted(low_high, column) + row
         later = Signal(reset_less=True)
         m.d.sync += later.eq(column)

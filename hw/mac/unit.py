@@ -34,7 +34,7 @@ _ACCUMULATORS: dict[str, type[BehaviouralAccumulator] | type[DspAccumulator]] = 
 
 @dataclass(frozen=True)
 class UnitParameters:
-    """Everything that makes one unit differ from another.
+    """The parameters of a unit.
 
     lanes, spatial_bits : K and S
     max_shift : greatest shift of a pass
@@ -68,7 +68,7 @@ class UnitParameters:
 
     @property
     def name(self) -> str:
-        """A module name that says all of it."""
+        """A module name with every parameter."""
         return (
             f"mac_unit_k{self.lanes}_s{self.spatial_bits}_shift{self.max_shift}"
             f"_acc{SUM_BITS}_{self.dot}_{self.accumulator}"
@@ -106,13 +106,13 @@ class MacUnit(wiring.Component):
 
     Members
     -------
-    rows, columns, row_negative, column_negative : as `RecursiveDot` has them
+    rows, columns, row_negative, column_negative : of `RecursiveDot`
         (the signs at ``UnitParameters.signs_cycle``)
-    control : as `AccumulatorSignature` has it, relative to ``UnitParameters.total_cycle``
+    control : of `AccumulatorSignature`, relative to ``UnitParameters.total_cycle``
     capture : In(1)     keep the value of this pass (at ``UnitParameters.capture_cycle``)
     captured : Out(signed(SUM_BITS))    stays until the next capture
 
-    At ``spatial_bits=1`` the dot product is a count without sign: ``control.negate`` has it.
+    At ``spatial_bits=1`` the dot product is an unsigned count; its sign is ``control.negate``.
 
     Timing: one pass per cycle; cycles are those of `UnitParameters`, counted from the operands.
     """

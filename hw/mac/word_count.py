@@ -1,7 +1,7 @@
-"""Counting ones word by word, in the form that a compiled simulation runs fastest.
+"""Counting ones word by word: the fastest form in a compiled simulation.
 
-The count of partial sums in fields of a machine word (SWAR). No intermediate value has more
-than 64 bits: wider ones are arrays of words to a Verilog simulator.
+Partial sums are counted in fields of a machine word (SWAR). No intermediate value has more than 64
+bits, as a Verilog simulator keeps wider ones in arrays of words.
 """
 
 from amaranth.hdl import Module, Signal, Value
@@ -47,7 +47,7 @@ class WordCounter:
         return self._named(even + odd)
 
     def _even_fields(self, word: Value, field: int) -> Value:
-        """Without the odd field on top, if it has one, so that a sum does not outgrow the word."""
+        """Without the odd field on top, if there is one, so that a sum fits into the word."""
         top = (len(word) - 1) // (2 * field) * 2 * field
         word = word[: top + field]
         return word & self._masks[field][: len(word)]
@@ -58,8 +58,8 @@ class WordCounter:
     def _mask(self, field: int) -> Value:
         """Every other field of a word, lowest first.
 
-        A register that keeps its first value: a constant mask would be taken apart into an
-        assignment for each bit when the Verilog is written, and simulate bit by bit.
+        A register that keeps its first value: a constant mask would become an assignment for each
+        bit in the Verilog, and simulate bit by bit.
         """
         value = sum(((1 << field) - 1) << low for low in range(0, _WORD_BITS, 2 * field))
         mask = Signal(_WORD_BITS, init=value, reset_less=True, name=f"mask_{field}")

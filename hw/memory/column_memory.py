@@ -18,7 +18,7 @@ def column_read(parameters: Parameters) -> data.StructLayout:
 
 
 class ColumnPart(wiring.Component):
-    """``depth`` words of ``width`` bits; what is read can be replaced by zeros on its way out.
+    """``depth`` words of ``width`` bits; a read can give zeros instead.
 
     Members
     -------
@@ -80,7 +80,7 @@ class ColumnMemory(wiring.Component):
 
     Timing: ``columns`` follows ``read`` by `LATENCY_CYCLES` and holds until the next; a write
     reaches the memory in its own cycle, one per cycle. Addresses beyond the memory wrap or read
-    anything: whoever gives them checks them.
+    anything: the user checks them.
     """
 
     LATENCY_CYCLES = ColumnPart.LATENCY_CYCLES

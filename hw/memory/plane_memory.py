@@ -37,15 +37,15 @@ class PlaneMemory(wiring.Component):
     Members
     -------
     write : In(plane_write(parameters))
-        addresses are below ``plane_words``: whoever writes has checked that
+        addresses are below ``plane_words``; the user checks them
     reads : In(ArrayLayout(bank_read(parameters), BANKS))
     advance : In(BANKS)    the output register of each bank takes what has been read last; all bits
                        are equal
     words : Out(ArrayLayout(8 * word_bytes, BANKS))
 
-    Timing: a word is on ``words`` `LATENCY_CYCLES` after its read, if ``advance`` is 1 in the
-    cycle in between or as soon as it is; it stays until the next ``advance``. A word that is read
-    in the cycle in which it is written comes out old.
+    Timing: a word is on ``words`` `LATENCY_CYCLES` after its read if ``advance`` is 1 in the cycle
+    between, else later; it stays until the next ``advance``. A word that is read in the cycle in
+    which it is written comes out old.
     """
 
     LATENCY_CYCLES = 2

@@ -1,4 +1,4 @@
-"""Admission of tiles: the array never has to stop, because it is not given what has no room."""
+"""Admission of tiles: the array never has to stop, as it only gets tiles with room for results."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
@@ -12,10 +12,9 @@ __all__ = ["TileAdmission"]
 class TileAdmission(wiring.Component):
     """Says when the last pass of a tile may be issued.
 
-    The array cannot be stopped, so a tile is admitted only if there will be room for its results
-    and the capture registers will be free when it gets there: at most ``queues.result_tiles``
-    tiles between issue and the queue's exit, and `Parameters.beats_per_tile` cycles between two
-    admissions.
+    The array cannot be stopped. So a tile is admitted only if its results will have room and the
+    capture registers will be free: at most ``queues.result_tiles`` tiles between issue and the
+    queue's exit, and `Parameters.beats_per_tile` cycles between two admissions.
 
     Members
     -------

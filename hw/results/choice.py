@@ -8,10 +8,10 @@ __all__ = ["choose"]
 
 
 def choose(m: Module, select: Value, codes: Iterable[int], body: Callable[[int], None]) -> None:
-    """Like ``Switch``: ``body(code)`` is what holds if ``select`` is ``code``, one of ``codes``.
+    """Like ``Switch``: ``body(code)`` holds if ``select`` is ``code``, one of ``codes``.
 
-    For other values anything may hold. Decided bit by bit: one LUT6 chooses among four values,
-    where a ``Switch`` becomes a comparison for each of them, and two LUTs.
+    For other values anything may hold. It decides bit by bit: one LUT6 chooses among four values,
+    where a ``Switch`` takes a comparison for each value, and two LUTs.
     """
     _choose(m, select, len(select) - 1, list(codes), body)
 

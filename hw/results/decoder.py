@@ -1,4 +1,4 @@
-"""From the command word to what the result stage needs to know of a STORE."""
+"""From the command word to what the result stage needs of a STORE."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -46,7 +46,7 @@ class StoreDecoder(wiring.Component):
         self.task = Signal(stage_task(parameters), reset_less=True)
         self.derived = Signal(store_task(parameters), reset_less=True)
         self.held = Signal()
-        # no column, no row is outside: more than there can be are valid
+        # no column, no row is outside: more are valid than exist
         self.places = 1 << (parameters.array.rows - 1).bit_length()
         self.all_x, self.all_y = Signal(), Signal()
         self.beyond_x = Signal(parameters.array.rows, reset_less=True)
@@ -55,7 +55,7 @@ class StoreDecoder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         prepared, moves = Signal(), Signal()
-        # What was derived is not replaced in the cycle in which it is taken: no path through both.
+        # A derived task is not replaced in the cycle in which it is taken: no path through both.
         m.d.comb += [
             moves.eq(self.held & prepared & ~self.decoded.valid),
             self.tasks.ready.eq(~self.held | moves),
@@ -112,7 +112,7 @@ class StoreDecoder(wiring.Component):
         self._derive_outside(m, to)
 
     def _derive_counts(self, m: Module, to: data.View, skip: Value) -> None:
-        """A task that is skipped is one tile of one beat, without a beat."""
+        """A skipped task counts as one tile of one beat, but no beat is taken."""
         loop, beats = GradientSum.LOOP_STEPS, self.parameters.beats_per_tile
         odd = self._field("gradient_address") % loop != 0 if beats % loop == 0 else 1
         m.d.sync += to.odd.eq(odd)

@@ -92,7 +92,7 @@ class GradientSum(wiring.Component):
     Members
     -------
     step : In(`steps`)      the pipeline moves on; all bits are equal, each for a part
-    address, use : In       of the word to be added; a step later: whether it is
+    address, use : In       of the word to add; a step later: whether to add it
     data : In               the beat, two steps after its address
     sums : Out              the sums, `LATENCY_STEPS` after the address
     keep : In(1), keep_address : In    write ``sums`` into the memory
@@ -146,7 +146,7 @@ class GradientSum(wiring.Component):
         return m
 
     def _memory(self, m: Module) -> Value:
-        """In parts, where possible: none has to be driven from the other end of the chip."""
+        """In parts, where possible, so that none is driven from the other end of the chip."""
         depth, results = self.parameters.buffers.gradient_words, self.parameters.results_per_beat
         width = results * SUM_BITS // self.memories
         words = Signal(results * SUM_BITS)

@@ -1,4 +1,4 @@
-"""What travels inside the result stage: tasks, beats' facts, items on their way to memory."""
+"""Layouts inside the result stage: tasks, facts of a beat, items on their way to memory."""
 
 from amaranth.hdl import signed
 from amaranth.lib import data
@@ -40,7 +40,7 @@ def port_beat(parameters: Parameters) -> data.StructLayout:
     return data.StructLayout({"data": value, "last": 1})
 
 
-# Constant over a STORE: beats carry these with them, so that one task may follow the other at once.
+# Constant over a STORE. Every beat carries them, so that tasks run back to back.
 _COMMON = {
     "index": INDEX_BITS,
     "skip": 1,
@@ -96,10 +96,10 @@ def store_task(parameters: Parameters) -> data.StructLayout:
 def beat_facts(parameters: Parameters) -> data.StructLayout:
     """A beat's task, and its place in it.
 
-    gradient_address : of this beat, with a bit more than the command has
+    gradient_address : of this beat, a bit wider than in the command
     address : first byte of the tile
     outside : pixels that are stored as zeros
-    beat : it is one, not only the mark of a task to be skipped
+    beat : it is a beat, not the mark of a skipped task
     first, last : of the tile; end : of the task
     """
     return data.StructLayout(
@@ -117,7 +117,7 @@ def beat_facts(parameters: Parameters) -> data.StructLayout:
 
 
 def item_layout() -> data.StructLayout:
-    """What goes to the sender, in the order of the tasks: a block, or a task's end, or both."""
+    """Goes to the sender, in the order of the tasks: a block, or a task's end, or both."""
     return data.StructLayout(
         {
             "block": 1,

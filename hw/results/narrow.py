@@ -11,8 +11,8 @@ from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["Narrower", "NarrowPart"]
 
-# Bits that are needed after each part of the shift: the result with a bit of the fraction, and
-# what the parts that are still to come may shift out.
+# Bits needed after each part of the shift: the result with a bit of the fraction, and what later
+# parts may shift out.
 AFTER_16, AFTER_4, AFTER_1 = NARROW_BITS + 1 + 12 + 3, NARROW_BITS + 1 + 3, NARROW_BITS + 1
 FALSE = Const(0, 1)
 
@@ -20,16 +20,16 @@ FALSE = Const(0, 1)
 class NarrowPart(wiring.Component):
     """Narrows ``count`` sums of 48 bits to 16 or fewer.
 
-    With r = floor(sum / 2**shift + 1/2), or sum for shift 0, a result is r, or the limit next to r
-    if that is beyond: bits that ``beyond`` marks must equal r's sign (``signed``), or be 0.
-    Bits of the result that it marks have no meaning.
+    Let r = floor(sum / 2**shift + 1/2), or sum for shift 0. The result is r, saturated: bits that
+    ``beyond`` marks must equal r's sign (``signed``), or be 0; else it is the limit next to r. The
+    marked bits of a result have no meaning.
 
     Members
     -------
     step : In(1)                  the pipeline moves on
     sums : In(48 * count)
     shift, signed, beyond : In    with the sums
-    outside : In(count)           `LATENCY_STEPS` - 1 steps after the sums: 0 is the result
+    outside : In(count)           `LATENCY_STEPS` - 1 steps after the sums: the result is 0
     results : Out(16 * count)
 
     Timing: `LATENCY_STEPS` steps, one set of sums per step.
@@ -67,8 +67,8 @@ class NarrowPart(wiring.Component):
     def _control(self, m: Module) -> list[tuple[Value, Value]]:
         """Delays the control; the amounts of the second and the third shift, and their inverses.
 
-        Half of the bits are shifted by one and half by the other. With one of them, synthesis would
-        find what several bits have in common, and need twice the look-up tables.
+        Half of the bits are shifted by the amount and half by its inverse. With one of them,
+        synthesis would share parts between bits and need twice the look-up tables.
         """
         middle, fine = Signal(2, reset_less=True), Signal(2, reset_less=True)
         middle_inverse, fine_inverse = Signal(2, reset_less=True), Signal(2, reset_less=True)
@@ -93,8 +93,8 @@ class NarrowPart(wiring.Component):
         return [(middle, middle_inverse), (fine, fine_inverse)]
 
     def _coarse(self, m: Module, index: int) -> tuple[Value, Value, Value]:
-        """Shifts by 0, 16, 32 or 48: what is left, the sign, and whether a bit that was lost at the
-        top is unlike the sign, so that the value is beyond any 16 bits."""
+        """Shifts by 0, 16, 32 or 48. Returns what is left, the sign, and whether a bit lost at the
+        top differs from the sign: the value is then beyond any 16 bits."""
         value = self.sums.word_select(index, SUM_BITS)
         sign = value[-1]
         # a bit of fraction below, more than enough of the sign above
@@ -143,7 +143,7 @@ class NarrowPart(wiring.Component):
         large: Value,
         amounts: tuple[Value, Value],
     ) -> tuple[Value, Value, Value]:
-        """Shifts by 0, 1, 2 or 3 and adds the bit of fraction; the sign is that from before."""
+        """Shifts by 0, 1, 2 or 3 and adds the bit of fraction; returns the sign from before."""
         fine = Signal(AFTER_1, name=f"fine_{index}")
         m.d.comb += fine.eq(_shifted(value, 1, AFTER_1, *amounts))
         rounded = Signal(NARROW_BITS + 1, reset_less=True, name=f"rounded_{index}")
@@ -158,8 +158,8 @@ class NarrowPart(wiring.Component):
         return rounded, sign_out, large_out
 
     def _saturate(self, m: Module, index: int, rounded: Value, sign: Value, large: Value) -> None:
-        """Two steps. Where rounding made a negative value 0, the top bit of ``rounded`` is 0 and
-        the sign 1; where it made the largest one larger, the other way round."""
+        """Two steps. If rounding has made a negative value 0, the top bit of ``rounded`` is 0 and
+        the sign 1; if it has exceeded the largest value, the other way round."""
         negative = rounded[-1]
         signs = negative.replicate(NARROW_BITS)
         unlike = ((rounded[:-1] ^ signs) & self._beyond_early).any()
@@ -186,13 +186,13 @@ def _shifted(value: Value, unit: int, keep: int, amount: Value, inverse: Value) 
     ways = [value[unit * count : unit * count + keep] for count in range(4)]
     one = Mux(amount[1], Mux(amount[0], ways[3], ways[2]), Mux(amount[0], ways[1], ways[0]))
     two = Mux(inverse[1], Mux(inverse[0], ways[0], ways[1]), Mux(inverse[0], ways[2], ways[3]))
-    # bits that are 2 * unit apart would have a half of their choice in common
+    # bits that are 2 * unit apart would share half of their choice
     turn = sum(1 << bit for bit in range(keep) if bit // (2 * unit) % 2)
     return (one & ~Const(turn, keep)) | (two & Const(turn, keep))
 
 
 def _lost(value: Value, unit: int, keep: int, sign: Value, amount: Value) -> Value:
-    """Whether any bit above these is unlike ``sign``."""
+    """Whether any bit above these differs from ``sign``."""
     parts = [
         _unlike(value, keep + unit * count, keep + unit * (count + 1), sign) & (amount <= count)
         for count in range(3)
@@ -201,7 +201,7 @@ def _lost(value: Value, unit: int, keep: int, sign: Value, amount: Value) -> Val
 
 
 def _unlike(value: Value, start: int, stop: int, sign: Value) -> Value:
-    """Whether any bit of ``value[start:stop]`` is unlike ``sign``."""
+    """Whether any bit of ``value[start:stop]`` differs from ``sign``."""
     if start >= stop:
         return FALSE
     return value[start:stop] != sign.replicate(stop - start)
@@ -210,8 +210,8 @@ def _unlike(value: Value, start: int, stop: int, sign: Value) -> Value:
 class Narrower(wiring.Component):
     """`NarrowPart` for all results of a beat.
 
-    ``outside`` has a bit per pixel, ``step`` and ``coarse`` are for each part by itself: they move
-    much. ``coarse`` is ``shift[4:]``; everything else is as there.
+    ``outside`` has a bit per pixel. ``step`` and ``coarse`` exist once per part, as their load is
+    high; ``coarse`` is ``shift[4:]``. Everything else is as there.
     """
 
     LATENCY_STEPS = NarrowPart.LATENCY_STEPS

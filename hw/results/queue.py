@@ -1,4 +1,4 @@
-"""The queue between the array, which cannot wait, and everything that may have to."""
+"""The queue behind the array, which cannot wait."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
@@ -30,8 +30,7 @@ class QueuePart(wiring.Component):
     data : Out(width)
     clear : In(1)                forget all items
 
-    Timing: an item may leave in the cycle after it was written. Whether there is one, the user has
-    to know.
+    Timing: an item may leave in the cycle after it was written. The user keeps count of the items.
     """
 
     def __init__(self, width: int, depth: int):
@@ -118,7 +117,7 @@ class BeatQueue(wiring.Component):
         parameters = self.parameters
         beat = self._aligned(m) if parameters.array.spatial_bits > 1 else self.beats
         places = parameters.queues.result_tiles * parameters.beats_per_tile
-        unclaimed = Signal(places)  # a 1 for each: no carry behind the long way of the claim
+        unclaimed = Signal(places)  # a 1 for each: ``claim`` comes late, no carry may follow
         m.d.comb += self.available.eq(unclaimed[0])
         with m.If(beat.valid & ~self.claim):
             m.d.sync += unclaimed.eq(Cat(1, unclaimed))
@@ -128,7 +127,7 @@ class BeatQueue(wiring.Component):
         return m
 
     def _connect_parts(self, m: Module, beat: data.View, places: int) -> None:
-        """Parts in lockstep, each with pointers of its own: one set could not drive them all."""
+        """Parts in lockstep, each with its own pointers: one set could not drive them all."""
         width = self.parameters.array.cluster_rows * SUM_BITS
         for number in range(self.parameters.results_per_beat * SUM_BITS // width):
             part = SharedModule(QueuePart(width, places), f"result_queue_{width}x{places}")

@@ -55,7 +55,7 @@ class RawSerializer(wiring.Component):
         short, long = self._blocks(32), self._blocks(SUM_BITS)
         blocks = short + long
         codes = _codes(len(blocks))
-        # One for each part of the block: they choose for many bits.
+        # One for each part of the block: each chooses for many bits.
         width = max(codes).bit_length()
         numbers = copies(BLOCK_PARTS, name="number", width=width, reset_less=True)
         number = numbers[0]
@@ -110,8 +110,8 @@ class RawSerializer(wiring.Component):
 
 
 def _codes(count: int) -> list[int]:
-    """Numbers of ``count`` blocks, the 32-bit ones, then the 48-bit ones: 0, 1, 2, ...; but if two
-    are left over from groups of four, these differ in the bits that tell the groups apart."""
+    """Numbers of ``count`` blocks, the 32-bit ones, then the 48-bit ones: 0, 1, 2, ... If two are
+    left over from groups of four, their numbers differ in the bits that name the group."""
     whole = count // 4 * 4
     step = 4 if count % 4 == 2 else 1
     return [*range(whole), *(whole + step * i for i in range(count - whole))]

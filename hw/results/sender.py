@@ -16,9 +16,9 @@ __all__ = ["BlockSender", "write_block"]
 ITEMS = 16
 """Items that may be between their issue and their exit."""
 UNSEEN = 4
-"""Of them: those that were issued before `BlockSender.room` could follow."""
+"""Of them: items issued before `BlockSender.room` follows."""
 SETTLE_CYCLES = 2
-"""After a block was handed over, and a cycle more: until the writer is sure to be not idle."""
+"""After a block was handed over, and a cycle more: then ``writer_idle`` is low."""
 
 
 def write_block(parameters: Parameters) -> data.StructLayout:
@@ -110,9 +110,9 @@ class BlockSender(wiring.Component):
             m.d.sync += self.held.eq(self.held - 1)
 
     def _offer(self, m: Module, front: data.View, there: Value) -> Value:
-        """The item at the front: its block is taken, then its end is waited for."""
+        """The item at the front: its block is taken, then its task may end."""
         item = front.item
-        handed = Signal()  # the block of an item whose end is still to come
+        handed = Signal()  # the block is taken, the end is still to come
         fresh = Signal(SETTLE_CYCLES)
         settled, offered = Signal(), Signal()
         leaves, taken = Signal(), Signal()

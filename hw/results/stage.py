@@ -37,7 +37,7 @@ class ResultStage(wiring.Component):
     tasks : In(stream of `stage_task`)      STORE commands
     admit : In(1), excess : In    the last pass of a tile is issued (only while ``ready``), with the
                                   count of absent planes of both operands' last digits
-    ready : Out(1)                it may be
+    ready : Out(1)                ``admit`` is allowed
     beats : In(`array_beat`)      from the array, which cannot wait
     port : Out(stream of `port_beat`)       results of the format PORT
     blocks : Out(stream of `write_block`)   to memory
@@ -46,21 +46,19 @@ class ResultStage(wiring.Component):
     ended : Out(1), signal : Out(2)    a STORE has ended, and the tokens that it gives
                                   (`SIGNAL[Stage.RESULT]`); in order
     fault, index : Out            `Fault.ADDRESS` for a cycle, and the command that addressed the
-                                  gradient memory beyond its end. Nothing more is done then,
-                                  until reset.
+                                  gradient memory beyond its end. The stage then stops until reset.
     halt : In(1)                  offer nothing more, until reset
     idle : Out(1)                 no task, no tile and no block is here or on its way here
-    blocks_sent : Out(1), tag : Out(2), sent_index : Out    a block was taken, and whose it was
+    blocks_sent : Out(1), tag : Out(2), sent_index : Out    a block of this command was taken
     clear : In(1)                 forget the queue's contents; with it, reset the rest
 
     Timing: a beat per cycle, through tiles and tasks of one format without a bubble. If nothing
     waits before it, a beat is offered at the port `latency_cycles` after the array gave it, its
     first raw block `raw_latency_cycles` after, and a tile's first plane `planes_latency_cycles`
-    after the tile's last beat. What does not become planes waits until all planes before it have
-    been issued. RAW32 and RAW48 take ``32 / beats_per_tile`` and ``48 / beats_per_tile`` cycles for
-    a beat, PLANES as many as there are planes for a tile, or its beats if these are more. A task
-    comes in every `task_interval_cycles`, one that is skipped too. The gradient memory keeps what
-    it has over a reset.
+    after the tile's last beat. Other formats wait until all planes before them have been issued.
+    RAW32 and RAW48 take ``32 / beats_per_tile`` and ``48 / beats_per_tile`` cycles for a beat,
+    PLANES as many for a tile as it has planes or beats, whichever are more. A task comes in every
+    `task_interval_cycles`, one that is skipped too. A reset leaves the gradient memory as it is.
     """
 
     def __init__(self, parameters: Parameters):
@@ -93,10 +91,10 @@ class ResultStage(wiring.Component):
         self.reading_valid, self.read_valid, self.summed_valid = Signal(), Signal(), Signal()
         self.queue = BeatQueue(parameters)
         self.sums = GradientSum(parameters)
-        # Bit 0 moves the facts, each other one a part of the sums. All are equal, and each comes
-        # from registers of its own: one net could not drive them all.
+        # Bit 0 moves the facts, each other bit a part of the sums. All are equal, and each comes
+        # from its own registers: one net could not drive them all.
         self.step = Signal(1 + self.sums.steps)
-        # the summed beat by the way it goes; one of them while there is one
+        # the way of the summed beat: one of them while there is a beat
         self.ways = {
             way: copies(len(self.step), name=f"at_{way}")
             for way in ("port", "raw", "planes", "other")
@@ -148,7 +146,7 @@ class ResultStage(wiring.Component):
 
     def _admit(self, m: Module, queue: BeatQueue, walker: TileWalker) -> None:
         m.submodules.admission = admission = TileAdmission(self.parameters)
-        # a cycle late: the way from the port's ready to here is long enough
+        # a cycle late: the path from the port's ready ends here
         left = Signal()
         m.d.sync += left.eq(self.step[0] & self._reads_beat & self.reading.last)
         self.tiles_empty = admission.empty
@@ -164,7 +162,7 @@ class ResultStage(wiring.Component):
         ]
 
     def _walk(self, m: Module, queue: BeatQueue, walker: TileWalker) -> StreamRegister:
-        """What begins; a register is behind it, as what is ahead is known late."""
+        """Begins beats; a register follows, as the state of the pipeline is known late."""
         m.submodules.decoder = self.decoder = decoder = StoreDecoder(self.parameters)
         wiring.connect(m, wiring.flipped(self.tasks), decoder.tasks)
         wiring.connect(m, decoder.decoded, walker.tasks)
@@ -261,7 +259,7 @@ class ResultStage(wiring.Component):
         return turn
 
     def _leave(self, m: Module, sums: GradientSum, sender: BlockSender, turn: CornerTurn) -> None:
-        """Where the summed beat goes; only one of the ways is open at a time."""
+        """Sends the summed beat on its way; only one way is open at a time."""
         m.submodules.raw = raw = RawSerializer(self.parameters)
         facts = self.summed
         m.d.comb += [
@@ -333,7 +331,7 @@ class ResultStage(wiring.Component):
             self.tag.eq(sender.tag),
             self.sent_index.eq(sender.index),
         ]
-        # late by a cycle, so whatever is about to come in counts as well
+        # a cycle late, so what is about to come in counts as well
         tasks = self.tasks.valid | ~self.decoder.empty | walker.busy
         beats = self.ahead | self.turning
         quiet = Signal()

@@ -14,7 +14,7 @@ __all__ = ["GROUPS", "CornerTurn"]
 GROUP_PLANES = 4
 GROUP_BITS = (GROUP_PLANES - 1).bit_length()
 GROUPS = NARROW_BITS // GROUP_PLANES
-"""Planes are selected in groups of as many as one look-up table can choose from."""
+"""Planes are selected in groups; one look-up table chooses from so many."""
 
 
 class CornerTurn(wiring.Component):
@@ -26,8 +26,7 @@ class CornerTurn(wiring.Component):
     -------
     valid : In(1), facts : In(`beat_facts`), results : In    a narrowed beat
     completes_next : In(1)     in the next cycle there is one, and it is the last of its tile
-    step : Out(`steps`) it is taken, or there is none; all bits are equal, each for a part of what
-                        it moves
+    step : Out(`steps`) the beat is taken, or there is none; all bits are equal, each drives a part
     room, room_next : In(1)    an item may be issued; it may be in the next cycle
     issue : Out(1), item : Out(`item_layout`)    a block is issued
     blocks : Out        its bits, a cycle later: the OR of all of these; 0 if none was issued
@@ -67,7 +66,7 @@ class CornerTurn(wiring.Component):
         ]
         self.now = Signal(beat_facts(parameters), reset_less=True)
         self.final = Signal()
-        # a tile is complete, and the last plane of the one before is not issued in this cycle
+        # a tile is complete, but the last plane of the one before is not issued in this cycle
         self.stuck = copies(steps, name="stuck")
         # the same, and that a tile is complete, for each of the beats that then leave together
         self.stay = copies(self.beats, name="stay")

@@ -11,26 +11,26 @@ __all__ = ["TileWalker"]
 
 
 class TileWalker(wiring.Component):
-    """Says for each beat what is to be done with it.
+    """Gives each beat its facts: what happens to it.
 
     Members
     -------
     tasks : In(stream of `store_task`)
     available : In(1)        there is a beat
     stop : In(1)             begin nothing more
-    calm : In(1)             a cycle ago nothing was under way behind this object
+    calm : In(1)             a cycle ago the pipeline behind was empty
     claim : Out(1)           a beat is taken
-    begun : Out(stream of `beat_facts`)     what begins its way: a beat, or the mark of a task to
-                             be skipped, which has no beat and is the end of its task
+    begun : Out(stream of `beat_facts`)     a beat, or the mark of a skipped task, which has no beat
+                             and is the end of its task
     busy : Out(1)            a task is at work
 
     Timing: a task's first beat is on offer `latency_cycles` after the task; a beat per cycle, also
     from tile to tile and from task to task.
 
-    Sums are added to the gradient memory several beats after it was read. Inside a task no word
-    comes twice, and if all tasks begin at a multiple of that distance, and have at least as many
-    beats, no word comes again too early. A task that adds, and of which (or of a task before which)
-    this is not known (``odd``), begins only when the pipeline is empty: a few cycles' bubble.
+    A sum is kept `GradientSum.LOOP_STEPS` beats after its word was read, so no word may come again
+    earlier. Inside a task none comes twice. Tasks that begin at a multiple of that distance, with
+    as many beats or more, are safe, too. A task that adds, if it or a task before it may not be
+    safe (``odd``), begins only when the pipeline is empty, after a bubble of a few cycles.
     """
 
     latency_cycles = 1

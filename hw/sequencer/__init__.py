@@ -1,1 +1,1 @@
-"""Dynamic-precision scheduling: the table that holds the bits, the sequencer that spends them."""
+"""From CONVOLVE to passes: precision becomes time."""

@@ -1,4 +1,4 @@
-"""From a CONVOLVE to its passes: the loop nest that makes precision a matter of time."""
+"""From a CONVOLVE to its passes: the loop nest in which every bit costs time."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ TASKS_INSIDE = 1 + LOOPS * (StreamRegister.CAPACITY + 1)
 
 
 def job_layout(parameters: Parameters) -> data.StructLayout:
-    """A CONVOLVE on its way through the loops, each of which makes several of it.
+    """A CONVOLVE on its way through the loops; each multiplies it.
 
     first, last : of its tile (up to the places: of its task); ``ends``: the last of its task
     below : digits below the current ones: of the rows, then of both operands together
@@ -89,9 +89,8 @@ class PassSequencer(wiring.Component):
     empty : Out(1)                        nothing is held (said a cycle late)
 
     Timing: the first pass of a task is on offer ``latency_cycles`` after the task was taken; one
-    item per cycle, without gaps between tiles and tasks of any length. Every loop is an
-    `Expander` with a register in front of it; what they do not change waits in a memory beside
-    them.
+    item per cycle, without gaps between tiles and tasks of any length. Every loop is an `Expander`
+    with a register in front of it; what no loop changes waits in a memory beside them.
     """
 
     latency_cycles = 2 + 2 * LOOPS
@@ -108,7 +107,7 @@ class PassSequencer(wiring.Component):
             }
         )
         self.held: list[Value] = []
-        """That something is held, of each part that can."""
+        """For each part that can hold something, whether it does."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -195,9 +194,9 @@ class PassSequencer(wiring.Component):
         *,
         alone: bool = False,
     ) -> tuple[stream.Interface, data.View]:
-        """A register, and a loop of as many turns as the field ``count`` says; what comes out of
-        it, as jobs and as the `Expander` shows it. An end of the loop and of those around it is
-        an end of all; ``alone``: each turn is a tile by itself, unless it is to be summed."""
+        """A register and a loop of ``count`` turns; returns its output, as jobs and as the
+        `Expander` has it. The last turn of this loop and of those around it is the last of all;
+        ``alone``: each turn is a tile of its own, unless the command reduces."""
         m.submodules[f"{count}_register"] = register = StreamRegister(self.layout)
         m.submodules[count] = loop = Expander(self.layout, len(jobs.payload[count]), steps)
         shown, made = loop.o.payload, stream.Signature(self.layout).create()

@@ -1,4 +1,4 @@
-"""What the pass sequencer tells feeder, column memory and array."""
+"""What the pass sequencer sends to feeder, column memory and array."""
 
 from amaranth.hdl import unsigned
 from amaranth.lib import data
@@ -32,17 +32,17 @@ def excess_bits(parameters: Parameters) -> int:
 def array_pass(parameters: Parameters) -> data.StructLayout:
     """One pass of the array: the digit in the window against a digit of the columns.
 
-    empty : no pass, but the place in the order of a command that has none: ``new_window`` and
-        ``last`` are 0, and only ``ends``, ``signal``, ``index`` and ``tag`` mean something
-    ends : the last of its command; ``signal``: which then gives a token to the fetch stage
-    index : commands of the program before this one; ``tag``: to which its cycles are counted
+    empty : stands for a command without passes: ``new_window`` and ``last`` are 0, and only
+        ``ends``, ``signal``, ``index`` and ``tag`` have a meaning
+    ends : the last of its command; ``signal``: the command then gives a token to the fetch stage
+    index : number of the command in its program; ``tag``: its cycles are counted under
     new_window : the first pass of the next window
     column_address : word of the column memory; ``groups``: lane groups that are not zeroed
     shift : of the products; ``first`` clears the accumulators, ``last`` sends them afterwards
     *_enable, *_negative : one bit per plane of a digit, bit 0 for the most significant: the
         plane exists; it has negative weight
-    excess : absent planes in the last digits of both operands, by which the sums of the tile
-        are too far left
+    excess : absent planes in the last digits of both operands: the tile's sums are shifted left
+        by so many bits
     """
     planes = unsigned(parameters.array.spatial_bits)
     return data.StructLayout(

@@ -1,1 +1,1 @@
-"""The engine as a Zynq-7000 sees it: registers on its GP0 master, memory at its HP ports."""
+"""The engine at the ports of a Zynq-7000: registers on its GP0 master, memory at its HP ports."""

@@ -24,12 +24,12 @@ class ZynqAccelerator(wiring.Component):
 
     Members
     -------
-    gp0 : In(`AXI3_GP`)       its registers, at `hw.contract.zynq.REGISTERS_BASE`
+    gp0 : In(`AXI3_GP`)       its registers, at `hw.targets.zynq.REGISTERS_BASE`
     hp0 .. : Out(`AXI3`)      ``memory.ports`` ports to memory
-    interrupt : Out(1)        high while the register INTERRUPT says so
+    interrupt : Out(1)        high while the register INTERRUPT is set
 
-    What a STORE with the format PORT sends leaves the engine and is dropped: there is nobody to
-    take it here, and a program that uses it must not wait for ever.
+    Results of the format PORT leave the engine and are dropped: nothing takes them here, and a
+    program that uses the format must not wait for ever.
 
     Timing: all outputs are registers, or constant.
     """

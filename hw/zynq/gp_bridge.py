@@ -5,8 +5,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.axi.signature import AXI3_GP, BURST_INCR, DECERR, OKAY, SLVERR
-from fractrain.hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
+from fractrain.hw.contract.registers import REGISTERS_BYTES
 from fractrain.hw.control.axi_lite import AXI_LITE
+from fractrain.hw.targets.zynq import REGISTERS_BASE
 
 __all__ = ["GpBridge"]
 
@@ -22,24 +23,23 @@ class GpBridge(wiring.Component):
     gp : In(`AXI3_GP`)           the processing system's master
     registers : Out(`AXI_LITE`)  byte addresses from `REGISTERS_BASE` on
 
-    IDs: BID and RID are those of the address. WID is not looked at: data come in the order of the
-    addresses, as this slave does not interleave (AXI3: write data interleaving depth 1); the first
-    beat of a burst may come before its address.
+    IDs: BID and RID repeat the address's. WID is ignored: data come in the order of the addresses,
+    as this slave does not interleave (AXI3: write data interleaving depth 1); the first beat of a
+    burst may come before its address.
 
-    Bursts: INCR and FIXED, of beats of 1, 2 or 4 bytes; a read always gives the whole word, a beat
-    written without all four strobes is what `AxiLiteSlave` refuses. A beat outside the
-    `REGISTERS_BYTES` at `REGISTERS_BASE` is answered with DECERR, and every beat of a WRAP burst,
-    or of beats wider than the data, with SLVERR; such a beat touches no register. The answer to a
-    write is the worst of its beats'.
-    A write burst ends with WLAST, and only there: beats beyond AWLEN touch no register, and if
-    there were more or fewer than it said, the answer is SLVERR at least.
-    AxLOCK is ignored, as AXI3 lets a slave do that knows no exclusive accesses (the answer is OKAY
-    where an exclusive access would get EXOKAY); locking is of no meaning with a single master. So
-    are AxCACHE, AxPROT and AxQOS.
+    Bursts: INCR and FIXED, of beats of 1, 2 or 4 bytes. A read always gives the whole word;
+    `AxiLiteSlave` refuses a beat written without all four strobes. A beat outside the
+    `REGISTERS_BYTES` at `REGISTERS_BASE` gets DECERR; every beat of a WRAP burst, or of beats wider
+    than the data, gets SLVERR. Such a beat touches no register. The response to a write is the
+    worst one of its beats. A write burst ends with WLAST, and only there: beats beyond AWLEN touch
+    no register, and with more or fewer beats than AWLEN says, the response is at least SLVERR.
+    AxLOCK is ignored, as AXI3 permits without exclusive accesses (the response is OKAY instead of
+    EXOKAY); locking has no meaning with a single master. AxCACHE, AxPROT and AxQOS are ignored,
+    too.
 
-    Reads and writes do not wait for each other here; the slave lets them take turns. The bridge
-    waits for as long as ``registers`` does not answer: its proof assumes that they do, and
-    `AxiLiteSlave` always does.
+    Reads and writes do not wait for each other here; the slave alternates between them. The bridge
+    waits as long as ``registers`` does not answer: its proof assumes an answer, and `AxiLiteSlave`
+    always gives one.
 
     Timing: every output is a register, or constant. Two cycles and the slave's time for a beat, and
     two for a burst. READY is low until the first cycle after a reset.
@@ -60,17 +60,17 @@ class GpBridge(wiring.Component):
 
 
 def _channels(signature: wiring.Signature, *prefixes: str) -> wiring.Signature:
-    """The channels of ``signature`` whose signals have one of ``prefixes``."""
+    """The channels of ``signature`` with signals of one of ``prefixes``."""
     members = signature.members.items()
     return wiring.Signature({name: each for name, each in members if name.startswith(prefixes)})
 
 
 class _Burst:
-    """The burst that is at work, as its address said.
+    """The burst at work, by its address.
 
-    wrong : the response to all of its beats, `OKAY` if they are to reach registers
+    wrong : the response to all of its beats, `OKAY` if they go to registers
     place : byte address of the current beat, from the first register on; a bit wider, so that a
-        burst that runs beyond the last register does not come out at the first
+        burst beyond the last register does not wrap to the first
     left : beats that its length allows after the current one
     """
 
@@ -104,7 +104,7 @@ class _Burst:
 
     @property
     def refusal(self) -> Value:
-        """The response to the current beat, `OKAY` if it is to reach a register."""
+        """The response to the current beat, `OKAY` if it goes to a register."""
         return Mux((self.wrong == OKAY) & self.place[-1], DECERR, self.wrong)
 
     def advance(self, m: Module) -> None:
@@ -236,7 +236,7 @@ class _Writes(wiring.Component):
 
     def _end_beat(self, m: Module, response: Value) -> None:
         gp, burst = self.gp, self.burst
-        # WLAST comes with the last beat that the length allows, or somebody has miscounted.
+        # WLAST comes with the last beat that the length allows, or the count is wrong.
         miscounted = self.last != (burst.left == 0)
         worst = Mux(response > gp.bresp, response, gp.bresp)
         m.d.sync += [

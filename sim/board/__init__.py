@@ -1,4 +1,4 @@
-"""A ZC706 that is not there: Linux's files and devices around the co-simulated engine."""
+"""A simulated board: Linux's files and devices around the co-simulated engine."""
 
 from fractrain.sim.board.board import SimulatedBoard
 from fractrain.sim.board.hang import BusHang

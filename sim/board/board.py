@@ -1,4 +1,4 @@
-"""A simulated ZC706 under Linux: the board driver's system, with the generated RTL behind it.
+"""A simulated board under Linux: the board driver's system, with the generated RTL behind it.
 
 Everything that is a plain file on the board is one here, in a folder of its own; registers, the
 interrupt, the buffer and the processor's control registers are models.
@@ -30,7 +30,7 @@ __all__ = ["SimulatedBoard"]
 
 MEMORY_ADDRESS = 0x1000_0000
 MARGIN_BYTES = 1 << 20
-"""Of memory before and behind the buffer: what the machine writes there goes wrong unseen."""
+"""Bytes of memory before and behind the buffer: stray writes of the machine go there unseen."""
 
 BUFFER_BYTES = 64 << 20
 SHORT_BUFFER_BYTES = 8 << 10
@@ -39,8 +39,9 @@ SHORT_BUFFER_BYTES = 8 << 10
 class SimulatedBoard:
     """The driver's system (`host.board.system.System`) on a board that is simulated.
 
-    parameters : of the machine in the FPGA; the manifest of its bitstream lies where one is
-        installed. It is not loaded at first, and FCLK0 is at 50 MHz, as after U-Boot
+    parameters : of the machine in the FPGA, whose target is the board; the manifest of its
+        bitstream lies where one is installed. It is not loaded at first, and FCLK0 is as after
+        U-Boot
     injected : what is wrong with the board, names of `sim.board.INJECTIONS`
     buffer_bytes : size of the u-dma-buf
     memory : how DDR behaves
@@ -63,7 +64,7 @@ class SimulatedBoard:
             if name not in INJECTIONS:
                 raise ParameterError("injected", name, ", ".join(INJECTIONS))
         self.injected = set(injected)
-        """What is wrong now: the models look at it each time."""
+        """The current injections; the models read them at each use."""
         self._parameters = parameters
         self.environment: Mapping[str, str] = {}
         if "short-buffer" in injected:
@@ -189,7 +190,7 @@ class SimulatedBoard:
         raise OSError(number, os.strerror(number), f"{tree.MANAGER}/firmware")
 
     def power_cycle(self) -> None:
-        """Off and on again: nothing is configured, and what Linux kept for this boot is gone."""
+        """Switch it off and on: nothing is configured, and Linux has booted afresh."""
         self.fpga.power_cycle()
         self._locked = False
         shutil.rmtree(self._place("/run"))

@@ -9,14 +9,14 @@ from collections.abc import Callable, Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.sim.board import tree
 from fractrain.sim.board.caches import TO_DEVICE, CachedView
+from fractrain.sim.board.tree import UDMABUF
 
 __all__ = ["MappedBuffer", "SharedBuffer"]
 
 
 class SharedBuffer:
-    """The bytes ``memory``; ``injected`` is looked at each time."""
+    """The bytes ``memory``; ``injected`` is read at each use."""
 
     def __init__(self, memory: NDArray[np.uint8], injected: Collection[str]) -> None:
         self.memory = memory
@@ -25,7 +25,7 @@ class SharedBuffer:
 
     def map(self, path: str, size: int, *, cached: bool) -> MappedBuffer:
         """Map the device ``path``, through the caches or past them."""
-        if path != f"/dev/{tree.UDMABUF.rpartition('/')[2]}" or size > len(self.memory):
+        if path != f"/dev/{UDMABUF.rpartition('/')[2]}" or size > len(self.memory):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
         if not cached:
             return MappedBuffer(self.memory[:size])
@@ -33,7 +33,7 @@ class SharedBuffer:
         return MappedBuffer(self._caches.data, self._forget_caches)
 
     def _forget_caches(self) -> None:
-        """Nothing is seen through them any more."""
+        """Close the mappings."""
         self._caches = None
 
     def sync_for_device(self, text: str) -> None:
@@ -47,7 +47,7 @@ class SharedBuffer:
             self._caches.for_processor(*self._command(text))
 
     def evict(self) -> None:
-        """The caches write back what they like, while the processor waits for the machine."""
+        """Let the caches write lines back while the processor waits for the machine."""
         if self._caches is not None:
             self._caches.evict()
 
@@ -56,13 +56,13 @@ class SharedBuffer:
         word = int(text, 0)
         first, size, direction = word >> 32, word & 0xFFFF_FFF0, word >> 2 & 3
         if not word & 1 or first + size > len(self.memory):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), tree.UDMABUF)
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), UDMABUF)
         half = f"half-{'written' if direction == TO_DEVICE else 'stale'}-caches"
         return first, size // 2 if half in self._injected else size, direction
 
 
 class MappedBuffer:
-    """A mapping of the u-dma-buf; ``closed`` is told when it is no more."""
+    """A mapping of the u-dma-buf; calls ``closed`` when it is closed."""
 
     def __init__(self, data: NDArray[np.uint8], closed: Callable[[], None] = lambda: None) -> None:
         self.data, self._closed = data, closed

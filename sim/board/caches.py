@@ -1,4 +1,4 @@
-"""A buffer that a processor sees through caches which nobody keeps coherent."""
+"""A buffer behind the caches of a processor, without coherence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 __all__ = ["TO_DEVICE", "CachedView"]
 
 LINE_BYTES = 32
-"""Of the Cortex-A9's caches."""
+"""Bytes of a line of the Cortex-A9's caches."""
 
 BIDIRECTIONAL, TO_DEVICE, FROM_DEVICE = range(3)
 
@@ -16,10 +16,10 @@ BIDIRECTIONAL, TO_DEVICE, FROM_DEVICE = range(3)
 class CachedView:
     """The buffer ``memory`` as the processor sees it, in ``data``.
 
-    The worst that caches may do, always: they hold the whole buffer, so the processor never sees
-    what a device has written until `invalidate`, and a device never sees what the processor has
-    written until `clean`; and lines that were written and not cleaned go back to memory while the
-    device works (`evict`), over what it writes there.
+    It always behaves in the worst way that caches may: they hold the whole buffer, so the processor
+    sees writes of a device only after `invalidate`, and a device sees writes of the processor only
+    after `clean`; and dirty lines go back to memory while the device works (`evict`), over its
+    results.
     """
 
     def __init__(self, memory: NDArray[np.uint8]) -> None:
@@ -33,12 +33,12 @@ class CachedView:
         self._memory[part] = self._clean[part] = self.data[part]
 
     def invalidate(self, first: int, size: int) -> None:
-        """Forget the lines of these bytes, what was written into them included."""
+        """Drop the lines of these bytes, dirty ones included."""
         part = slice(first, first + size)
         self.data[part] = self._clean[part] = self._memory[part]
 
     def evict(self) -> None:
-        """Write back every line that was written and not cleaned."""
+        """Write back every dirty line."""
         differs = self.data.view(np.uint64) != self._clean.view(np.uint64)
         if not differs.any():
             return
@@ -46,13 +46,13 @@ class CachedView:
             self.clean(int(line) * LINE_BYTES, LINE_BYTES)
 
     def for_device(self, first: int, size: int, direction: int) -> None:
-        """What Linux does before a transfer, ``dma_sync_single_for_device``."""
+        """``dma_sync_single_for_device``: Linux calls it before a transfer."""
         if direction == FROM_DEVICE:
             self.invalidate(first, size)
         else:
             self.clean(first, size)
 
     def for_processor(self, first: int, size: int, direction: int) -> None:
-        """What Linux does after it, ``dma_sync_single_for_cpu``."""
+        """``dma_sync_single_for_cpu``: Linux calls it after a transfer."""
         if direction != TO_DEVICE:
             self.invalidate(first, size)

@@ -45,7 +45,7 @@ class Registers:
 class UioDevice:
     """``/dev/uio0`` with uio_pdrv_genirq: an interrupt counts, and is masked until `enable`.
 
-    ``closed`` is told when the device is given back.
+    Calls ``closed`` when the device is closed.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """The FPGA of a simulated board: the generated RTL, the clock it gets, and the time that passes.
 
-Time is the machine's: nobody waits for a clock on the wall.
+Time is simulated time: nothing waits for the wall clock.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from fractrain.sim.memory_model import MemoryModel
 __all__ = ["Fpga"]
 
 FIRST_CHUNK_CYCLES, CHUNK_CYCLES = 1 << 6, 1 << 16
-"""Between two looks at whether the machine has anything to do."""
+"""Between two checks whether the machine is idle."""
 
 CLOCK_TOLERANCE = 1e-3
 FASTER = 1.25
-"""What another driver makes of FCLK0: a divider less at 200 MHz. The design still answers."""
+"""FCLK0 changed by another driver: a divider less at 200 MHz. The design still answers."""
 
 
 class Fpga:
-    """A machine with ``parameters`` in an FPGA that nothing is loaded into at first.
+    """A machine with ``parameters`` in an FPGA, which is empty at first.
 
-    injected : what is wrong with the board (`sim.board.INJECTIONS`); looked at each time
+    injected : what is wrong with the board (`sim.board.INJECTIONS`); read at each use
     engine : the RTL with its memory, ``memory_bytes`` from ``base_address`` on, which behaves as
         ``memory`` says
     slcr : the registers of the processor system that decide whether the FPGA answers
@@ -50,7 +50,8 @@ class Fpga:
             parameters, memory_bytes=memory_bytes, base_address=base_address
         )
         self.engine.configure(memory)
-        self.slcr = SlcrModel(injected)
+        self._clocks = parameters.target.clocks
+        self.slcr = SlcrModel(self._clocks, injected)
         self.wanted_mhz = self._paced_mhz = float(parameters.clock_mhz)
         self.running = False
         self._configured = self._wedged = False
@@ -64,10 +65,10 @@ class Fpga:
         return self._configured and not self.slcr.obstacle
 
     def configure(self) -> None:
-        """Load the bitstream. Under a machine that moves data, that leaves memory which does not
-        answer until `power_cycle`."""
+        """Load the bitstream. If the machine is moving data, memory does not answer afterwards,
+        until `power_cycle`."""
         self._seconds = self.now()
-        # the ports of the processor system wait for ever for the rest of what was under way
+        # the ports of the processor system wait for ever for the rest of the transfers under way
         self._wedged |= self._configured and not self._at_rest()
         self.engine.reset()
         self.engine.collect(None)
@@ -76,9 +77,9 @@ class Fpga:
         self.slcr.configured()
 
     def power_cycle(self) -> None:
-        """Off and on again: nothing is configured."""
+        """Switch it off and on: nothing is configured."""
         self._configured = self._wedged = False
-        self.slcr = SlcrModel(self._injected)
+        self.slcr = SlcrModel(self._clocks, self._injected)
 
     def _bus_faults(self) -> BusFaults:
         everything = 0, (1 << 32) - 1
@@ -90,7 +91,7 @@ class Fpga:
         return BusFaults(stuck_from=0 if stuck else None)
 
     def _at_rest(self) -> bool:
-        """The machine wants nothing of memory, and memory owes it nothing."""
+        """No transfer is under way or about to begin."""
         status = self.engine.read_register(STATUS.address)
         return bool(IDLE.extract(status)) and not DRAINING.extract(status)
 
@@ -135,7 +136,7 @@ class Fpga:
                 return
             cycles -= self.engine.cycles - before
             if IDLE.extract(self.engine.read_register(STATUS.address)):
-                # nothing happens any more, and an idle machine need not be simulated
+                # an idle machine need not be simulated
                 self.running = False
                 self._seconds += max(0, cycles) / (1e6 * self._paced_mhz)
                 return

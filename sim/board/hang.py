@@ -1,4 +1,4 @@
-"""The one failure of a board that no software survives."""
+"""The failure that no software survives: an access that hangs the processor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["BusHang"]
 
 
 class BusHang(Exception):
-    """An access that the FPGA would never answer: on the board the processor stands still now.
+    """An access that the FPGA would never answer: on a board, the processor now stands still.
 
-    Nothing catches it, so whatever lets the driver come here fails a test.
+    Nothing catches it, so a driver that gets here fails its test.
     """

@@ -48,4 +48,4 @@ INJECTIONS: Mapping[str, str] = {
 """Name → what is wrong; `sim.board.SimulatedBoard` has them, one or several."""
 
 MENDED = ("mainline", "fclk-gated", "held-reset")
-"""Those of `INJECTIONS` that are no failure: the driver notices, copes, and says so."""
+"""Those of `INJECTIONS` that are no failure: the driver notices them, reports them and goes on."""

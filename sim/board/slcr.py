@@ -4,33 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from fractrain.hw.targets.target import Clocks
+
 __all__ = ["SLCR_ADDRESS", "SLCR_BYTES", "SlcrModel"]
 
 SLCR_ADDRESS, SLCR_BYTES = 0xF800_0000, 0x1000
 LOCK, UNLOCK, LOCK_STATE = 0x004, 0x008, 0x00C
 ARM_PLL, DDR_PLL, IO_PLL = 0x100, 0x104, 0x108
 CLOCK, GATE, RESET, SHIFTERS = 0x170, 0x178, 0x240, 0x900
-OSCILLATOR_MHZ = 100 / 3
 SHIFTERS_ON, ALL_RESETS = 0xF, 0xF
-
-# As U-Boot's ps7_init of the ZC706 leaves them: 1333, 1067 and 1000 MHz; FCLK0 at 50 MHz.
-FDIV = {ARM_PLL: 40, DDR_PLL: 32, IO_PLL: 30}
-UNREACHABLE_FDIV = {ARM_PLL: 37, DDR_PLL: 31, IO_PLL: 29}
-IO_PLL_MHZ = 1000
-CLOCK_50_MHZ = 1 << 20 | 20 << 8
+UNREACHABLE = {ARM_PLL: 3, DDR_PLL: 1, IO_PLL: 1}
 
 
 class SlcrModel:
-    """Registers as words; those that are not modelled read 0 and keep nothing.
+    """Registers as words; registers without a model read 0 and ignore writes.
 
-    Linux has unlocked them; while they are locked, writes to all but the keys do nothing.
+    ``clocks`` are the target's, as its boot loader leaves them. Linux has unlocked the registers;
+    while they are locked, writes to all but the keys do nothing.
     """
 
-    def __init__(self, injected: Collection[str] = (), *, locked: bool = False) -> None:
-        self._injected = injected
-        fdiv = UNREACHABLE_FDIV if "fclk-unreachable" in injected else FDIV
-        self._words = {offset: value << 12 for offset, value in fdiv.items()} | {
-            CLOCK: CLOCK_50_MHZ,
+    def __init__(
+        self, clocks: Clocks, injected: Collection[str] = (), *, locked: bool = False
+    ) -> None:
+        self._clocks, self._injected = clocks, injected
+        multipliers = {
+            ARM_PLL: clocks.arm_multiplier,
+            DDR_PLL: clocks.ddr_multiplier,
+            IO_PLL: clocks.io_multiplier,
+        }
+        # with others, no PLL gives what the machine was made for
+        fewer = UNREACHABLE if "fclk-unreachable" in injected else dict.fromkeys(multipliers, 0)
+        self._words = {
+            offset: (value - fewer[offset]) << 12 for offset, value in multipliers.items()
+        } | {
+            CLOCK: self._divided_to(clocks.boot_mhz),
             GATE: int("fclk-gated" in injected),
             RESET: ALL_RESETS,
             SHIFTERS: 0,
@@ -51,7 +58,7 @@ class SlcrModel:
             return
         elif offset in self._words and offset != LOCK_STATE and not self._words[LOCK_STATE]:
             if offset == RESET:
-                # it is seen at the edges of a clock that runs
+                # it takes effect at the edges of a running clock
                 released = self._words[RESET] & ~value & 1
                 self.design_was_reset |= bool(released) and not self._words[GATE] & 1
             self._words[offset] = value
@@ -59,28 +66,32 @@ class SlcrModel:
     def close(self) -> None:
         """Nothing is held."""
 
-    # -- what the FPGA gets of it --------------------------------------------------------------
+    # -- its effect on the FPGA --------------------------------------------------------------
 
     def configured(self) -> None:
-        """What Linux and U-Boot do once the FPGA is configured."""
+        """Set what Linux and U-Boot set once the FPGA is configured."""
         self._words[SHIFTERS] = 0xA if "level-shifters" in self._injected else SHIFTERS_ON
         self._words[RESET] = int("held-reset" in self._injected)
 
     def switched_by_linux(self, mhz: float) -> None:
         """FCLK0 by assigned-clock-rates of the device tree, while the design runs on it."""
-        self._words[CLOCK] = 1 << 20 | round(IO_PLL_MHZ / mhz) << 8
+        self._words[CLOCK] = self._divided_to(mhz)
+
+    def _divided_to(self, mhz: float) -> int:
+        """CLOCK for ``mhz`` of the IO PLL."""
+        return 1 << 20 | round(self._clocks.io_pll_mhz / mhz) << 8
 
     def stopped_by_another(self) -> None:
-        """Some driver of Linux gates FCLK0."""
+        """Gate FCLK0, as another driver of Linux may."""
         self._words[GATE] = 1
 
     @property
     def clock_mhz(self) -> float:
-        """FCLK0 as its dividers make it."""
+        """FCLK0 by its dividers."""
         control = self._words[CLOCK]
         pll = (IO_PLL, IO_PLL, ARM_PLL, DDR_PLL)[control >> 4 & 3]
         ratio = (control >> 8 & 0x3F or 1) * (control >> 20 & 0x3F or 1)
-        return OSCILLATOR_MHZ * (self._words[pll] >> 12 & 0x7F) / ratio
+        return self._clocks.oscillator_mhz * (self._words[pll] >> 12 & 0x7F) / ratio
 
     @property
     def obstacle(self) -> str:

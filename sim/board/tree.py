@@ -7,17 +7,18 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fractrain.gen.bitstream.manifest import (
-    BIN_NAME,
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,
     Utilization,
+    output_name,
 )
 from fractrain.gen.build_hash import build_hash
 from fractrain.gen.manifest import FileEntry
 from fractrain.hw.contract.parameters import Parameters, load_parameters, preset_names
+from fractrain.hw.contract.registers import REGISTERS_BYTES
+from fractrain.hw.targets.target import Ports
 from fractrain.sim.board.sensors import FILES
-from fractrain.sim.board.slcr import OSCILLATOR_MHZ
 
 __all__ = ["FIRMWARE", "MANAGER", "PS_CLOCK", "UDMABUF", "UIO", "write_tree"]
 
@@ -34,11 +35,13 @@ def write_tree(
 ) -> None:
     """Write the files below ``root``; ``buffer``: physical address and bytes of the u-dma-buf."""
     files: dict[str, str | None] = dict.fromkeys(("/dev", "/run", FIRMWARE)) | FILES
-    files |= _uio(injected) | _udmabuf(buffer, injected) | _manager(injected)
+    files |= (
+        _uio(parameters.target.ports, injected) | _udmabuf(buffer, injected) | _manager(injected)
+    )
     if "no-ps-clock" not in injected:
         place = root / PS_CLOCK.lstrip("/")
         place.parent.mkdir(parents=True)
-        place.write_bytes(round(OSCILLATOR_MHZ * 1e6).to_bytes(4, "big"))
+        place.write_bytes(round(parameters.target.clocks.oscillator_mhz * 1e6).to_bytes(4, "big"))
     for path, text in files.items():
         place = root / path.lstrip("/")
         if text is None:
@@ -50,13 +53,13 @@ def write_tree(
         _install(root / FIRMWARE.lstrip("/") / "fractrain", parameters, injected)
 
 
-def _uio(injected: Collection[str]) -> dict[str, str | None]:
+def _uio(ports: Ports, injected: Collection[str]) -> dict[str, str | None]:
     if "no-uio" in injected:
         return {}
     return {
         f"{UIO}/name": "xadc\n" if "other-uio" in injected else "fractrain\n",
-        f"{UIO}/maps/map0/addr": "0x40000000\n",
-        f"{UIO}/maps/map0/size": "0x00001000\n",
+        f"{UIO}/maps/map0/addr": f"0x{ports.registers_address:08x}\n",
+        f"{UIO}/maps/map0/size": f"0x{REGISTERS_BYTES:08x}\n",
         f"{UIO}/maps/map0/offset": "0x0\n",
     }
 
@@ -91,7 +94,8 @@ def _install(folder: Path, parameters: Parameters, injected: Collection[str]) ->
     """A bitstream's folder, as `fractrain bitstream` publishes it; its .bin configures nothing."""
     digest = build_hash(parameters)
     content = b"\xff" * 32 + SYNC_WORD + bytes.fromhex(digest)
-    entry = FileEntry(BIN_NAME, hashlib.sha256(content).hexdigest(), len(content))
+    name = output_name(parameters.target, ".bin")
+    entry = FileEntry(name, hashlib.sha256(content).hexdigest(), len(content))
     manifest = BitstreamManifest(
         config=_name(parameters),
         build_hash=digest,
@@ -107,7 +111,7 @@ def _install(folder: Path, parameters: Parameters, injected: Collection[str]) ->
     (folder / BITSTREAM_MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
     if "damaged-bitstream" in injected:
         content = content[:-1]
-    (folder / BIN_NAME).write_bytes(content)
+    (folder / name).write_bytes(content)
 
 
 def _name(parameters: Parameters) -> str:

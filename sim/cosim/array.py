@@ -30,7 +30,7 @@ CONTROL_FIELDS = (
 
 @dataclass(frozen=True)
 class Passes:
-    """What the array is given in each of ``n`` cycles.
+    """Inputs of the array in each of ``n`` cycles.
 
     control : for every field of the array's control port ``[n]`` numbers
     rows : ``[n, M, S, K]`` bits: row, plane of the digit (most significant first), lane
@@ -89,7 +89,7 @@ class ArraySimulation(Simulation):
         self._open(_load(compile_model(design, "array.cpp", constants)))
 
     def play(self, passes: Passes, *, repeats: int = 1, keep: int | None = None) -> Played:
-        """Give the array ``passes``, ``repeats`` times over, then wait until all has come out.
+        """Run ``passes``, ``repeats`` times over, then wait until all results have come out.
 
         ``keep`` is the number of beats whose results are returned, by default as many as the
         tiles of ``passes`` have, times ``repeats``.
@@ -141,7 +141,7 @@ class ArraySimulation(Simulation):
 def random_passes(parameters: Parameters, count: int, *, tile_passes: int, seed: int) -> Passes:
     """``count`` passes in tiles of ``tile_passes`` without bubbles, all else random.
 
-    The last tile may be cut short: then nothing of it comes out.
+    A last tile that is cut short gives no results.
     """
     array = parameters.array
     if tile_passes < parameters.beats_per_tile:

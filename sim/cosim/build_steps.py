@@ -22,7 +22,8 @@ def run_watched(
 ) -> int:
     """Run ``command`` in ``folder``, its output into ``log``, and return its exit code.
 
-    ``watch`` is called now and then until it ends. Whatever ends the wait ends the command, too.
+    ``watch`` is called now and then until it ends. If the wait is interrupted, the command ends,
+    too.
     """
     with (
         log.open("ab") as output,
@@ -43,15 +44,15 @@ def run_watched(
                 except subprocess.TimeoutExpired:
                     continue
         except BaseException:
-            # what it has started, too: make is nothing without its compilers
+            # its children, too: the compilers of make
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             raise
 
 
 class Objects:
-    """The object files that ``make`` with these arguments is going to compile into ``objects``,
-    and how many are there."""
+    """The object files that ``make`` with these arguments will compile into ``objects``, and how
+    many exist."""
 
     def __init__(
         self, command: Sequence[str], folder: Path, objects: Path, environment: Mapping[str, str]
@@ -64,6 +65,6 @@ class Objects:
 
     def progress(self) -> str:
         """For example ``7 of 25 files``."""
-        # The assembler creates a file when the compiler has done its work.
+        # The assembler creates a file when the compiler is done.
         done = sum(file.exists() for file in self._files)
         return f"{done} of {len(self._files)} files"

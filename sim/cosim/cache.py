@@ -18,8 +18,8 @@ from fractrain.sim.progress import activity
 def build_root() -> Path:
     """Folder of everything that is generated: ``$FRACTRAIN_BUILD``, else ``build``.
 
-    ``build`` is that of the project if this file lies in a checkout (whatever the current
-    directory), else that of the current directory.
+    ``build`` is in the checkout if this file lies in one (whatever the current directory), else in
+    the current directory.
     """
     if configured := os.environ.get("FRACTRAIN_BUILD"):
         return Path(configured).absolute()
@@ -28,7 +28,7 @@ def build_root() -> Path:
 
 
 def content_hash(*parts: str) -> str:
-    """Hash of ``parts``; no two different lists of parts share one by mere concatenation."""
+    """Hash of ``parts``; it tells lists with the same concatenation apart."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode()
@@ -39,10 +39,10 @@ def content_hash(*parts: str) -> str:
 def cached_folder(root: Path, key: str, build: Callable[[Path], None]) -> Path:
     """The folder ``root/key``, made by ``build`` if it is not there yet.
 
-    ``build`` gets an empty folder to fill. It only takes its final name once ``build`` has
-    returned, so a build that fails, or is killed, leaves nothing that looks complete. Of two
-    processes that want the same key at once, one builds and the other waits. An absolute
-    path inside the folder is wrong after the renaming: ``build`` must not leave any that matter.
+    ``build`` gets an empty folder to fill. The folder takes its final name when ``build`` has
+    returned, so a build that fails, or is killed, leaves nothing that looks complete. If two
+    processes want the same key at once, one builds and the other waits. The renaming breaks
+    absolute paths inside the folder: ``build`` must not leave any that matter.
 
     Raises `DataError` if nothing can be written to ``root``.
     """
@@ -54,7 +54,7 @@ def cached_folder(root: Path, key: str, build: Callable[[Path], None]) -> Path:
     with _locked(root / f"{key}.lock"):
         if not final.is_dir():
             partial = root / f"{key}.partial"
-            shutil.rmtree(partial, ignore_errors=True)  # it failed, and nobody swept it since
+            shutil.rmtree(partial, ignore_errors=True)  # left by a build that failed
             partial.mkdir()
             build(partial)
             partial.rename(final)
@@ -74,19 +74,19 @@ def _make_writable(root: Path) -> None:
 
 
 def _sweep(root: Path) -> None:
-    """Remove what killed or failed builds left behind, of any key: it can be 150 MB each."""
+    """Remove the remains of killed or failed builds of any key, up to 150 MB each."""
     for partial in root.glob("*.partial"):
         with partial.with_suffix(".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                continue  # somebody is at it
+                continue  # another process builds it
             shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock; the kernel releases it when the process ends, however it ends."""
+    """Hold an exclusive lock; the kernel releases it however the process ends."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

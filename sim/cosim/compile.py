@@ -32,9 +32,9 @@ VERILATOR_ARGUMENTS = [
     # one class for each module instead of one for the whole design: the array compiles five
     # times faster and runs as fast
     *("--inline-mult", "1"),
-    # what Verilator warns of here are the forms that Amaranth writes, not mistakes in them
+    # Verilator's warnings here concern the style of Amaranth's Verilog, not mistakes
     "-Wno-fatal",
-    # several files to compile at once, each large enough to be worth its headers
+    # several files for parallel compilation, each worth its headers
     *("--output-split", "20000"),
 ]
 COMPILER_FLAGS = [
@@ -80,10 +80,10 @@ class Design:
     def with_registered_inputs(self) -> Design:
         """This design with a register in front of every input but ``clk``.
 
-        What a harness sets before a rising edge the design sees after it, as if it came from a
-        register on the far side of the wire. All combinational paths then begin at registers:
-        the model evaluates them once in a cycle. Otherwise it does so at every evaluation for
-        those that begin at inputs, and all that has a reset begins at ``rst``.
+        The design sees an input after the rising edge before which a harness sets it, as if from a
+        register on the far side of the wire. All combinational paths then begin at registers, and
+        the model evaluates them once a cycle. Otherwise it would evaluate paths from inputs at
+        every evaluation, and everything with a reset begins at ``rst``.
         """
         name = f"{self.name}{BEHIND_REGISTERS}"
         declarations, moves, connections = [], [], []
@@ -125,8 +125,8 @@ def compile_model(
     """The shared library of ``design`` under the C++ file ``harness`` of this package.
 
     ``constants`` reach the harness as macros; with ``form`` the model can record
-    a waveform (and is slower). The result is cached by everything that goes into it; the first time
-    takes a minute or more, and says on stderr how far it is.
+    a waveform (and is slower). The result is cached by everything that goes into it; the first
+    compilation takes a minute or more and shows its progress on stderr.
 
     Raises `MissingToolError` without compiler or Verilator, `FractrainError` if they fail.
     """
@@ -168,7 +168,7 @@ def compile_model(
 def _verilate(
     folder: Path, arguments: list[str], kept_log: Path, tell: Callable[[str], None]
 ) -> None:
-    """Compile in ``folder``; what fails names the log where it lies afterwards."""
+    """Compile in ``folder``; an error names the log at its final place."""
     flags = ["-CFLAGS", " ".join([*COMPILER_FLAGS, "-I.."]), "-LDFLAGS", " ".join(LINKER_FLAGS)]
     command = ["verilator", *arguments, *flags, "harness.cpp", "model.v"]
     _execute(command, folder, kept_log, lambda: tell("Verilog to C++"))
@@ -186,7 +186,7 @@ def _execute(command: list[str], folder: Path, kept_log: Path, watch: Callable[[
 
 
 def _cause(lines: list[str]) -> str:
-    """The first error that a compiler names, else the last thing it said."""
+    """The first error of a compiler, else its last line."""
     said = [line.strip() for line in lines if line.strip()]
     errors = (line for line in said if re.search(r"%Error|\berror:|Error \d", line))
     return next(errors, said[-1] if said else "it said nothing")

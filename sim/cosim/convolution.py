@@ -1,6 +1,6 @@
 """The convolution engine under co-simulation: its registers, its memory and its clock.
 
-What is done with them is the driver's (`host.driver`).
+The driver (`host.driver`) uses them.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from fractrain.sim.memory_model import MemoryModel
 
 ENGINE_NAME = "convolution_engine"
 REGISTER_CYCLES = 1_000
-SLICE_CYCLES = 50_000  # Ctrl-C is noticed between two slices
+SLICE_CYCLES = 50_000  # Ctrl-C takes effect between two slices
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What has passed the ports since `ConvolutionSimulation.collect` was called.
+    """Traffic of the ports since `ConvolutionSimulation.collect`.
 
     results : ``[n, results_per_beat]`` int64, the beats of the result port that were collected
     last : ``[n]``, whether the beat is the last of its tile
     beats : all beats of the result port
-    bytes_read, bytes_written : by the memory ports, of everything, as the memory saw it
+    bytes_read, bytes_written : over the memory ports, as counted by the memory
     """
 
     results: NDArray[np.int64]
@@ -71,9 +71,9 @@ class ConvolutionSimulation(Simulation):
     design : the RTL; by default the engine of ``parameters``
     waveform : records the signals until this is closed (slow); its cycles are those of `cycles`
 
-    Raises `MissingToolError` when a tool is missing, `ParameterError` if ``design`` has not the
-    engine's ports. Every method that clocks the machine raises `MachineError` once the design
-    has broken a rule of AXI3, AXI-Lite or the result stream; only `reset` mends that.
+    Raises `MissingToolError` when a tool is missing, `ParameterError` if the ports of ``design``
+    differ from the engine's. Once the design has broken a rule of AXI3, AXI-Lite or the result
+    stream, every method that clocks the machine raises `MachineError`, until `reset`.
     """
 
     def __init__(
@@ -128,16 +128,16 @@ class ConvolutionSimulation(Simulation):
         self._library.machine_configure(self._open_handle(), byref(setting))
 
     def inject(self, faults: BusFaults) -> None:
-        """From now on these, and no other, faults are on the bus, until `reset` or the next
-        call; ``BusFaults()`` has none. The cycles in it count from now."""
+        """Put these faults on the bus, and no others, until `reset` or the next call;
+        ``BusFaults()`` has none. Its cycles count from now."""
         injected = library.bus_faults(faults, self.cycles)
         self._library.machine_inject(self._open_handle(), byref(injected))
 
     def collect(self, most: int | None) -> None:
-        """From now on up to ``most`` beats of the result port are kept, and one more is an error;
-        None: any number is taken, and none is kept. What has passed the ports is counted anew."""
+        """Keep up to ``most`` beats of the result port from now on; one more is an error. None:
+        take any number, and keep none. Counts of the ports' traffic begin anew."""
         capacity = most or 0
-        # not filled: what nobody writes takes no memory; the old ones belong to the last `sent`
+        # not filled: pages without writes take no memory; the old ones belong to the last `sent`
         self._results = np.empty((capacity, self.parameters.results_per_beat), np.int64)
         self._last = np.empty(capacity, np.uint8)
         collection = library.Collection(
@@ -146,7 +146,7 @@ class ConvolutionSimulation(Simulation):
         self._library.machine_collect(self._open_handle(), byref(collection))
 
     def sent(self) -> Sent:
-        """What has passed the ports since `collect`."""
+        """Traffic of the ports since `collect`."""
         state = self._state()
         kept = min(state.beats, len(self._results))
         return Sent(
@@ -189,8 +189,8 @@ class ConvolutionSimulation(Simulation):
         return int(self._state().cycles)
 
     def reset(self) -> None:
-        """Assert the engine's reset for a few cycles, forget all that is on the bus and what was
-        injected, and count cycles from 0 again."""
+        """Assert the engine's reset for a few cycles, clear the bus and the injected faults, and
+        count cycles from 0 again."""
         self._library.machine_reset(self._open_handle())
         self.inject(BusFaults())
         self.collect(0)
@@ -221,7 +221,7 @@ class ConvolutionSimulation(Simulation):
         if not 0 <= value < 1 << 32:
             raise ParameterError("register value", value, "0..2^32-1")
         if address == CONTROL.address and RESET.extract(value):
-            # the engine may take back a result beat that it offers
+            # the engine may withdraw an offered result beat
             self._library.machine_forget_offer(handle, REGISTER_CYCLES)
         response = self._library.register_write(handle, 4 * address, value, REGISTER_CYCLES)
         self._require_answer(response, "write", address)

@@ -19,8 +19,8 @@ class Response(enum.IntEnum):
 
 @dataclass(frozen=True)
 class ErrorRegion:
-    """Beats that touch the bytes ``first`` .. ``last`` are answered with ``response``; such a
-    write changes nothing."""
+    """Answers beats that touch the bytes ``first`` .. ``last`` with ``response``; such a write
+    changes nothing."""
 
     first: int
     last: int

@@ -20,7 +20,7 @@ _CHANNELS = ("AR", "R", "AW", "W", "B", "port", "registers")
 _RULES = {
     1: "dropped valid before the transfer",
     2: "changed its payload before the transfer",
-    3: "burst whose beats are not of 8 bytes",
+    3: "burst with beats of other than 8 bytes",
     4: "burst that is not INCR",
     5: "burst that does not begin at a multiple of 8",
     6: "burst that crosses a multiple of 4096",
@@ -28,7 +28,7 @@ _RULES = {
     8: "WLAST is not on the last beat, and only there, of the burst that ends or goes on",
     9: "WID is not the AWID of the burst",
     10: "more result beats than there is room for",
-    11: "answer on AXI-Lite that nobody waits for",
+    11: "answer on AXI-Lite without a request",
 }
 
 
@@ -112,8 +112,8 @@ class Verdict(ctypes.Structure):
 
 
 class State(ctypes.Structure):
-    """``struct State`` of convolution.cpp, without its fields: `state` makes one that has them,
-    because there is a ``traffic`` for each port."""
+    """``struct State`` of convolution.cpp without its fields; `state` adds them, as there is a
+    ``traffic`` for each port."""
 
     cycles: int
     interrupt: int
@@ -155,7 +155,7 @@ def setting(model: MemoryModel, stalls: BusStalls, seed: int) -> Setting:
 
 
 def bus_faults(faults: BusFaults, now: int) -> Faults:
-    """``faults``, whose cycles count from ``now``."""
+    """``faults``, with cycles counted from ``now``."""
     regions = (
         _Region(each.first, each.last, each.reads, each.writes, each.response)
         for each in faults.regions

@@ -1,4 +1,4 @@
-"""The Verilog of what `gen` makes, written once for every content: it takes seconds."""
+"""The Verilog of `gen`'s designs, written once for every content, as that takes seconds."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CLOCK_MARGIN_SECONDS = 2.0
 
 
 def cached_design(name: str, parameters: Parameters, emit: Callable[[], str]) -> Design:
-    """The design ``name`` of ``parameters``, whose Verilog is ``emit()``.
+    """The design ``name`` of ``parameters``, with the Verilog ``emit()``.
 
-    The text is cached by everything that it depends on: parameters, the sources of `hw` and
-    `gen`, and the version of Amaranth. If a source has changed since this process began, the
-    code that runs may be older than the file: then nothing is taken from the cache or put there.
+    The text is cached by everything that it depends on: parameters, the sources of `hw` and `gen`,
+    and the version of Amaranth. If a source has changed since this process began, the running code
+    may be older than the file, and the cache is not used.
     """
     folders = [Path(str(package.__file__)).parent for package in (hw, gen)]
     sources = sorted(file for folder in folders for file in folder.rglob("*.py"))
@@ -44,8 +44,8 @@ def _emitted(name: str, emit: Callable[[], str]) -> str:
 
 
 def process_start() -> float | None:
-    """When this process began, in seconds of the system's clock and rather too early; None if the
-    system does not say."""
+    """When this process began, in seconds of the system's clock, rounded down; None if the system
+    does not say."""
     try:
         fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()

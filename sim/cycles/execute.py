@@ -17,7 +17,7 @@ from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
 
 TASKS_AHEAD = 6
-"""Tasks behind the gate beside the one whose passes are issued."""
+"""Tasks behind the gate beside the one that issues passes."""
 PASS_CYCLES = 12
 """From a task at the gate to its first pass on offer."""
 WINDOW_CYCLES = 20

@@ -9,11 +9,11 @@ from functools import partial
 from itertools import count
 
 Process = Generator["float | Change", None, None]
-"""Yields the time until which it waits, or what must change before it looks again."""
+"""Yields the time until which it waits, or the change that it waits for."""
 
 
 class Change:
-    """Something that processes wait for; `notify` lets them all look again."""
+    """Something that processes wait for; `notify` wakes them all."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -29,9 +29,9 @@ class Change:
 
 
 class Kernel:
-    """Time in clock cycles, and the processes that are to go on at some time.
+    """Time in clock cycles, and the processes that wait for a time.
 
-    Processes that are due at the same time go on in the order in which they began to wait.
+    Processes due at the same time continue in the order in which they began to wait.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Kernel:
         self._order = count()
 
     def call(self, function: Callable[[], None], time: float | None = None) -> None:
-        """Call ``function`` at ``time``, or now, when those that are due before it are done."""
+        """Call ``function`` at ``time``, or now, after those that are due earlier."""
         at = self.now if time is None else max(time, self.now)
         heapq.heappush(self._due, (at, next(self._order), function))
 

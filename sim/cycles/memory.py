@@ -1,8 +1,7 @@
 """The ports and the DDR behind them, beat by beat as `sim.memory_model` says.
 
-Only whose turn it is as a program starts is not known, and from a few cycles more or less
-the RTL, too, finds another rhythm: programs of some thousand cycles then differ by up to 2 %,
-whole training steps by 0.4 %.
+Only the turn at the start of a program is unknown. A few cycles more or less also change the RTL's
+rhythm: programs of some thousand cycles then differ by up to 2 %, whole training steps by 0.4 %.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ GRANULE_BYTES = 128
 
 @dataclass
 class Burst:
-    """``beats`` that can begin to move at ``due``; ``moved`` is notified at ``end``, when they
-    have."""
+    """``beats`` that can begin to move at ``due``; ``moved`` is notified at ``end``, when they have
+    moved."""
 
     beats: int
     due: float
@@ -43,7 +42,7 @@ class Flow:
 
 
 class Ddr:
-    """Moves the beats of all flows, cycle by cycle; who is first goes round.
+    """Moves the beats of all flows, cycle by cycle, in turn.
 
     Many cycles are one step: until a burst ends, another may begin, or anything else happens.
     """
@@ -85,7 +84,7 @@ class Ddr:
         self._planned = math.inf
         now = int(self._kernel.now)
         if now > self._cycle:
-            # a budget that nobody used is lost
+            # unused budget is lost
             self._credit = self._model.write_cost - 1
             self._cycle = now
         heads = [flow for flow in self._flows if flow.bursts]

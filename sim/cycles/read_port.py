@@ -28,10 +28,10 @@ class Granule:
 
 
 class ReadPort:
-    """Issues the granules that it is given, some of them at a time.
+    """Issues granules, some of them at a time.
 
-    A place in its store is kept for a granule until its words are taken; ``change`` is notified
-    when there is room for another granule.
+    A granule occupies a place in the store until its words are taken; ``change`` is notified when
+    there is room for another granule.
     """
 
     def __init__(

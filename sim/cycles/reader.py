@@ -20,9 +20,9 @@ WORD_CYCLES = 4
 
 @dataclass(frozen=True)
 class Request:
-    """``sizes`` in bytes of the granules of a run. Each word takes its client ``word_cycles``;
-    ``deliver`` is told of every granule, its size and when it had been taken. ``time``: when it was
-    made."""
+    """``sizes`` in bytes of the granules of a run, requested at ``time``. A client takes a word in
+    ``word_cycles``; ``deliver`` is called for every granule, with its size and the time at which it
+    was taken."""
 
     client: int
     sizes: list[int]
@@ -59,7 +59,7 @@ class Reader:
         self.asked.notify()
 
     def waiting(self, client: int) -> int:
-        """Requests that have not been begun."""
+        """Requests that are still to begin."""
         return len(self._requests[client])
 
     def _deal(self) -> Process:

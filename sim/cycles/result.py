@@ -17,7 +17,7 @@ ARRAY_CYCLES = 17
 SUM_CYCLES = 3
 """From there to the sum, which goes to the port or into blocks."""
 NARROW_CYCLES = 8
-"""From there to the corner turn: as many beats are on their way."""
+"""From there to the corner turn; so many beats are on their way."""
 LEAVE_CYCLES = 3
 """From a tile's last beat's way out of the queue to the admission of another tile."""
 BEATS_BEHIND = 2
@@ -34,7 +34,7 @@ class TileOfPlanes:
 
 
 class ResultModel:
-    """Serves tiles; ``admit`` is how the execute stage asks for room for one."""
+    """Serves tiles; the execute stage asks with ``admit`` for room for one."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class ResultModel:
         self._kernel.start(self._turn())
 
     def admit(self, last: float) -> Process:
-        """Wait until a tile may end, ``last`` being when the one before did."""
+        """Wait until a tile may end; the one before did at ``last``."""
         while True:
             if self._inside >= self._parameters.queues.result_tiles:
                 yield self._change
@@ -128,7 +128,7 @@ class ResultModel:
             address += size
 
     def _narrow(self, tile: TileOfPlanes) -> Process:
-        """The beats' way to the corner turn, which stands still while that is taken."""
+        """The beats' way to the corner turn; they stand still while it is taken."""
         yield self._kernel.now + self._beats - 1
         while len(self._narrowed) > (NARROW_CYCLES - 1) // self._beats:
             yield self._change

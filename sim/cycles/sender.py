@@ -15,7 +15,7 @@ from fractrain.sim.cycles.writer import Writer
 ROOM = 12
 """Blocks that may be held when another one is issued."""
 SEEN_CYCLES = 3
-"""From a block's issue until it counts for that: as many may be issued in the meantime."""
+"""From a block's issue until it counts; so many may be issued in the meantime."""
 LEFT_CYCLES = 2
 """From a block's end here to the issue of another one."""
 OFFER_CYCLES = 5
@@ -34,7 +34,7 @@ class Item:
 
 
 class Sender:
-    """Holds some blocks, so that whoever issues them runs ahead of the writer."""
+    """Holds some blocks: their issue runs ahead of the writer."""
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ from fractrain.hw.contract.commands import (
 
 @dataclass(frozen=True)
 class TileWork:
-    """``passes`` of each tile, and the ``cycles`` in which its windows are read if that is longer.
+    """``passes`` of each tile, and its ``cycles``, longer if reading the windows takes longer.
 
     ``first_read`` is the cycles of the reads of the very first window, ``window`` the passes that
     use one, ``reads_per_window`` the mean of the reads' cycles.
@@ -36,8 +36,8 @@ class TileWork:
 def tile_work(command: Convolve, entries: list[Pattern], rows: int, columns: int) -> TileWork:
     """The work of ``command`` with ``entries`` as its pattern, at ``rows`` x ``columns`` digits.
 
-    A window takes as many cycles as its passes, ``columns``, or as its reads: one per pair, two
-    if both words are in the same bank, which the parity of their offsets decides.
+    A window takes as many cycles as it has passes, ``columns``, or as its reads take: one per pair,
+    two if both words are in the same bank (the parity of their offsets decides).
     """
     y, x = np.arange(command.tiles_y), np.arange(command.tiles_x)
     top = (y == 0) & command.top_edge

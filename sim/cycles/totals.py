@@ -23,7 +23,7 @@ class Totals:
         self._sums[tag, "BYTES_WRITTEN" if written else "BYTES_READ"] += size
 
     def rounded(self, cycles: int, names: Iterable[str]) -> dict[Tag, dict[str, int]]:
-        """All counters; what no cause explains is OTHER_CYCLES, under the tag OTHER."""
+        """All counters; cycles without a cause are OTHER_CYCLES, under the tag OTHER."""
         names = list(names)
         counters = {tag: {name: round(self._sums[tag, name]) for name in names} for tag in Tag}
         explained = sum(counters[tag][cause] for tag in Tag for cause in CAUSES)

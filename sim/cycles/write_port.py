@@ -11,7 +11,7 @@ from fractrain.sim.memory_model import MemoryModel
 
 ADDRESS_INTERVAL = 2
 DATA_CYCLES = 1
-"""From a burst's address to its first beat, if no other's are on their way."""
+"""From a burst's address to its first beat, if no other beats are on their way."""
 ANSWER_CYCLES = 2
 """From the answer to a burst to the address that waited for it."""
 
@@ -19,8 +19,8 @@ ANSWER_CYCLES = 2
 class WritePort:
     """Bursts of one port: those in its store, and those under way.
 
-    ``stored`` is the blocks in the store; one leaves as its beats go into memory's buffer, long
-    before memory has written them. ``change`` is notified of what leaves.
+    ``stored``: blocks in the store. A block leaves as its beats go into memory's buffer, long
+    before memory has written them; ``change`` is then notified.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class WritePort:
         self._kernel.start(self._issue())
 
     def put(self, size: int, time: float) -> None:
-        """A burst of ``size`` bytes whose address may be on the port at ``time``."""
+        """A burst of ``size`` bytes; its address may be on the port at ``time``."""
         self._bursts.append((size, time))
         self._arrived.notify()
 
@@ -47,7 +47,7 @@ class WritePort:
         return not self._bursts and not self._under_way
 
     def _issue(self) -> Process:
-        """An address runs ahead of the data by the burst whose beats are being sent."""
+        """An address runs ahead of the data by one burst, the one being sent."""
         ends = deque([0.0, 0.0])
         next_address = 0.0
         while True:

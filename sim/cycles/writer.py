@@ -12,15 +12,15 @@ from fractrain.sim.cycles.write_port import WritePort
 from fractrain.sim.memory_model import MemoryModel
 
 MARGIN = 5
-"""Places of a port's store that are left when no more blocks are taken."""
+"""Free places of a port's store at which no more blocks are taken."""
 SEEN_CYCLES = 5
-"""From taking a block until it counts for that: as many may follow it."""
+"""From taking a block until it counts; so many may follow it."""
 FULL_CYCLES = 6
 """From taking the block that ends 128 bytes to the burst's address on the port."""
 BROKEN_CYCLES = 5
 """From taking a block that does not follow to the address of the burst before it."""
 PATIENCE_CYCLES = 33
-"""From a burst's last block to the time when it is too late for another one to follow."""
+"""From a burst's last block until it is too late for another one to follow."""
 
 
 class OpenBurst:

@@ -1,7 +1,7 @@
-"""The command stream carried out in NumPy: what the engine must leave in memory, without its time.
+"""The command stream carried out in NumPy: what the engine must leave in memory, without timing.
 
-Written from the docstrings of `hw.contract.commands` alone, so that hardware, compiler and
-emulator are three readings of one contract.
+Written from the docstrings of `hw.contract.commands` alone: hardware, compiler and emulator are
+three readings of one contract.
 """
 
 from fractrain.sim.functional.machine import FunctionalMachine, Order, RunResult

@@ -20,7 +20,7 @@ from fractrain.sim.functional.fault import require
 from fractrain.sim.functional.words import ChipMemories, Digits
 
 PLACES_AT_ONCE = 64
-"""Places of a run that are worked on together, so that memory stays bounded."""
+"""Places of a run that are computed together; bounds the memory."""
 
 PIXEL_BLOCKS = 4
 
@@ -50,8 +50,7 @@ class Places:
 class ExecuteStage:
     """The pattern table, the window and the array, between the plane and column memories.
 
-    What no read of a pattern writes into the window is not defined; here each value is
-    ``unwritten``.
+    Window values that no read writes are not defined; here they are ``unwritten``.
     """
 
     def __init__(self, parameters: Parameters, chip: ChipMemories, unwritten: int) -> None:
@@ -180,7 +179,7 @@ class ExecuteStage:
     def _value(
         self, digits: list[Digits], bits: int, *, signed: bool = False
     ) -> NDArray[np.float64]:
-        """The numbers of ``bits`` whose digits, most significant first, are these."""
+        """Numbers of ``bits``, from their digits, the most significant first."""
         spatial = self.parameters.array.spatial_bits
         total = np.zeros(digits[0].shape, np.int32)
         for each in digits:

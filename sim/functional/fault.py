@@ -16,7 +16,7 @@ class FaultError(MachineError):
 
 
 class StageFault(Exception):
-    """What a stage finds wrong with the command at work; the machine adds the command's number."""
+    """A stage's fault with the command at work; the machine adds the command's number."""
 
     def __init__(self, fault: Fault, detail: str) -> None:
         self.fault, self.detail = fault, detail

@@ -36,7 +36,7 @@ from fractrain.sim.functional.words import ChipMemories, ExternalMemory, load
 class Order(enum.Enum):
     """Which stage goes on when several could.
 
-    Tokens alone must keep a program right, so it has to give the same results in any order.
+    Tokens alone must keep a program right: every order gives the same results.
     """
 
     FETCH_FIRST = (Stage.FETCH, Stage.EXECUTE, Stage.RESULT)
@@ -49,8 +49,8 @@ class RunResult:
     """What a program did.
 
     ``beats[n, results_per_beat]`` left at the result port. ``passes`` is the number of array
-    passes (cycles in which the array is busy), ``bytes_read`` and ``bytes_written`` what went
-    over the memory ports, per `Tag`; the command stream counts to OTHER, as in the machine.
+    passes (cycles in which the array is busy), ``bytes_read`` and ``bytes_written`` the traffic of
+    the memory ports, per `Tag`; the command stream counts as OTHER, as in the machine.
     """
 
     beats: NDArray[np.int64]
@@ -60,10 +60,10 @@ class RunResult:
 
 
 class FunctionalMachine:
-    """The engine of ``parameters``, on ``memory`` whose first byte has address ``base``.
+    """The engine of ``parameters`` on ``memory``, which begins at address ``base``.
 
-    ``table`` is the precision table; `set_window` says what may be accessed, all of ``memory`` at
-    first. On-chip memories and the pattern table keep what they have between runs; they start
+    ``table`` is the precision table; `set_window` sets the accessible addresses, at first all of
+    ``memory``. On-chip memories and the pattern table keep their contents between runs; they start
     with random bits of ``seed``. ``unwritten``: the value of window pixels that no read writes.
 
     Raises `FaultError` (a `MachineError`) where the machine stops with a fault, and `MachineError`
@@ -166,7 +166,7 @@ class _Run:
         return self._next > before
 
     def _advance(self, stage: Stage) -> bool:
-        """Carry the first command of ``stage`` on; False if it can only wait."""
+        """Advance the first command of ``stage``; False if it can only wait."""
         queue = self._queues[stage]
         if not queue:
             return False
@@ -209,7 +209,7 @@ class _Run:
         return True
 
     def _work(self, stage: Stage, task: Task) -> tuple[bool, bool]:
-        """What takes room or tiles: (the command has ended, something moved)."""
+        """Advance a command that needs room or tiles; (it has ended, something moved)."""
         if task.skip or stage is Stage.FETCH:
             return True, False
         room = self._machine.parameters.queues.result_tiles

@@ -15,7 +15,8 @@ Integers = NDArray[np.int64]
 
 
 class ResultStage:
-    """Gradient memory and the ways out of the machine; ``port`` are the beats that left there."""
+    """Gradient memory and the ways out of the machine; ``port``: the beats that left at the
+    port."""
 
     def __init__(self, parameters: Parameters, chip: ChipMemories, external: ExternalMemory):
         self.parameters, self._chip, self._external = parameters, chip, external

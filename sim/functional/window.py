@@ -76,7 +76,7 @@ class Read:
 
 
 def reads(entry: Pattern, pixels: int, row: int) -> list[Read]:
-    """The reads of ``entry``, in the order in which they win over each other: A, then B."""
+    """The reads of ``entry``, A then B: the later one wins."""
     result = []
     if entry.a_enable:
         result.append(

@@ -50,7 +50,7 @@ class ChipMemories:
     planes[word, pixel, channel], columns[word, group, column, lane] : digit values
     gradients[beat, result] : sums
 
-    They start with what is in block RAM that nobody has written: anything.
+    They start with random bits, as block RAM before it is written may hold anything.
     """
 
     def __init__(self, parameters: Parameters, rng: np.random.Generator) -> None:

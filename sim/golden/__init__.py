@@ -1,7 +1,7 @@
 """The golden model: exact integer convolutions, the definition of correct.
 
-`definition` is the arithmetic written down, `convolution` the same fast enough to train with;
-tests hold the second to the first, and the first to SciPy. `real` are the same convolutions of
+`definition` writes the arithmetic down; `convolution` does the same fast enough to train with.
+Tests compare the second with the first, and the first with SciPy. `real` has the convolutions of
 real numbers.
 """
 

@@ -1,11 +1,11 @@
 """The convolutions of `sim.golden.definition` as matrix products, fast enough to train with.
 
-`sim.golden.unfolding` says how a convolution becomes a product. Every product is exact, see
-`sim.golden.exact`: the arithmetic is chosen by the bound of the whole sum, C·R·S terms forward and
-K·R·S at most in the error. The gradient sums over all images; it is cut into groups of images whose
-sums fit in float32 where that is possible, and the groups are added in int64.
+`sim.golden.unfolding` says how a convolution becomes a product. Every product is exact
+(`sim.golden.exact`): the bound of the whole sum decides the arithmetic, C·R·S terms forward and at
+most K·R·S in the error. The gradient sums over all images; where possible it is cut into groups of
+images with sums that fit in float32, and the groups are added in int64.
 
-Images are handled in groups; integers make the grouping invisible in the result.
+Images are handled in groups; as sums are integers, the result does not depend on the grouping.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def forward(
 ) -> Integers:
     """``y[N,K,P,Q]`` of unsigned ``a[N,C,H,W]`` and signed ``w[K,C,R,S]`` of ``bits`` (a, w).
 
-    The caller vouches for values and shapes (`host.accelerator.Accelerator` checks them).
+    The caller checks values and shapes (`host.accelerator.Accelerator` does).
     """
     images, channels, height, width = a.shape
     filters, _, *kernel = w.shape

@@ -1,4 +1,4 @@
-"""The three convolutions of training, written down as the sums they are, in int64.
+"""The three convolutions of training, written out as sums, in int64.
 
 With stride t and padding d, indices outside a tensor reading as zero, and Σ over every index that
 is not on the left:
@@ -7,9 +7,9 @@ is not on the left:
     error      dx[n,c,h,v] = Σ e[n,k,p,q] · w[k,c,r,s]     over  t·p + r − d = h,  t·q + s − d = v
     gradient   dw[k,c,r,s] = Σ e[n,k,p,q] · a[n, c, t·p + r − d, t·q + s − d]
 
-The error and the gradient are the transposes of the forward sum, so they are what the chain rule
-asks for. Operands are integers of at most 16 bits: a product is below 2^31 and int64 holds any
-sum of fewer than 2^32 of them.
+The error and the gradient are the transposes of the forward sum, as the chain rule demands.
+Operands are integers of at most 16 bits: a product is below 2^31 and int64 holds any sum of fewer
+than 2^32 of them.
 
 Each function is a loop over the taps (r, s) of the kernel; `sim.golden.convolution` is the fast
 form of the same.

@@ -1,7 +1,7 @@
 """The three convolutions of real numbers, in float32.
 
-The sums of `sim.golden.definition`, rounded as BLAS rounds them: not exact, and in the last bits
-different from one BLAS, or number of its threads, to another.
+The sums of `sim.golden.definition`, rounded by BLAS: not exact, and the last bits depend on the
+BLAS and its number of threads.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pieces that convolutions are made of as matrix products: unfolding, folding, groups.
+"""Convolutions as matrix products: unfolding, folding, groups.
 
 With the input unfolded into *columns* ``x[c·R·S + r·S + s, n·P·Q + p·Q + q]`` and the weights as
 a matrix ``w[k, c·R·S + r·S + s]``,
@@ -7,7 +7,7 @@ a matrix ``w[k, c·R·S + r·S + s]``,
     error      dx = fold(wᵀ · e)         fold: sum what belongs to the same input pixel
     gradient   dw = e · xᵀ
 
-Images are handled in groups, so that memory is bounded whatever the batch is.
+Images are handled in groups, which bounds the memory at any batch size.
 """
 
 from __future__ import annotations

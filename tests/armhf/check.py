@@ -39,7 +39,7 @@ TESTS = (
     *("tests/host/numerics", "tests/host/networks", "tests/host/board", "tests/host/driver"),
     "tests/host/datasets",
     *("tests/host/training/test_checkpoint.py", "tests/host/files/test_journal.py"),
-    *("tests/host/training/test_optimizer.py", "tests/host/training/test_recipe.py"),
+    *("tests/host/training/test_optimizer.py", "tests/host/methods/test_recipe.py"),
     *("tests/host/test_accelerator.py", "tests/host/files/test_atomic.py"),
     "tests/host/files/test_regular.py",
     "tests/host/compiler/test_program.py::test_a_network_is_one_program",

@@ -1,4 +1,4 @@
-"""`board/zc706/install.sh` run for tests: into folders, and over an ssh that is none."""
+"""`board/zynq/install.sh` run for tests: into folders, and over an ssh that is none."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[2] / "board" / "zc706" / "install.sh"
+SCRIPT = Path(__file__).parents[2] / "board" / "zynq" / "install.sh"
 
 SSH = """\
 #!/bin/sh
@@ -61,13 +61,16 @@ def board_python(folder: Path) -> Path:
     return program(folder / "bin", "python3", text).parent
 
 
-def bitstream(folder: Path, content: bytes = b"bits of a bitstream") -> Path:
+def bitstream(
+    folder: Path, content: bytes = b"bits of a bitstream", *, target: str = "zc706"
+) -> Path:
     """A folder as `make bitstream` leaves it, as far as the script looks at it."""
     folder.mkdir()
-    (folder / "fractrain_zc706.bin").write_bytes(content)
-    (folder / "fractrain_zc706.bit").write_bytes(b"header" + content)
+    name = f"fractrain_{target}.bin"
+    (folder / name).write_bytes(content)
+    (folder / f"fractrain_{target}.bit").write_bytes(b"header" + content)
     digest = hashlib.sha256(content).hexdigest()
-    entry = {"path": "fractrain_zc706.bin", "sha256": digest, "size_bytes": len(content)}
+    entry = {"path": name, "sha256": digest, "size_bytes": len(content)}
     document = {"format": "fractrain-bitstream/1", "files": [entry]}
     (folder / "bitstream.json").write_text(json.dumps(document))
     return folder

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from fractrain.hw.contract.parameters import load_parameters
-from fractrain.hw.contract.registers import ADDRESS_BITS
+from fractrain.hw.contract.registers import REGISTERS_BYTES
+from fractrain.hw.targets.registry import targets
 
-BOARD = Path(__file__).parents[2] / "board" / "zc706"
+BOARDS = Path(__file__).parents[2] / "board"
+FAMILY = BOARDS / "zynq"
+PRESETS = {"zc706": "zc706", "zedboard": "z7020"}
+"""Target → the preset that is made for it."""
 BASE = Path(__file__).with_name("zynq_base.dts")
 NODE = "/axi/fractrain@40000000"
 CLOCKS = "/axi/slcr@f8000000/clkc@100"
@@ -32,12 +36,25 @@ def compiled(source: Path, target: Path) -> Path:
     return target
 
 
+def test_every_target_has_its_files() -> None:
+    assert PRESETS.keys() == targets().keys()
+    found = {each.parent.name for each in BOARDS.glob("*/fractrain-overlay.dts")}
+    assert found == targets().keys()
+    for name, preset in PRESETS.items():
+        assert load_parameters(preset).target is targets()[name]
+
+
+@pytest.fixture(scope="module", params=sorted(PRESETS))
+def target(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The base with the overlay merged into it."""
+def merged(target: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The base with the target's overlay merged into it."""
     folder = tmp_path_factory.mktemp("tree")
     base = compiled(BASE, folder / "base.dtb")
-    overlay = compiled(BOARD / "fractrain-overlay.dts", folder / "fractrain.dtbo")
+    overlay = compiled(BOARDS / target / "fractrain-overlay.dts", folder / "fractrain.dtbo")
     run("fdtoverlay", "-i", base, "-o", folder / "merged.dtb", overlay)
     return folder / "merged.dtb"
 
@@ -50,15 +67,16 @@ def text(tree: Path, node: str, name: str) -> str:
     return run("fdtget", "-t", "s", tree, node, name).strip()
 
 
-def test_registers_are_the_window_of_gp0(merged: Path) -> None:
+def test_registers_are_the_window_of_gp0(merged: Path, target: str) -> None:
     address, size = cells(merged, NODE, "reg")
-    assert address == 0x4000_0000
-    assert size == 4 << ADDRESS_BITS
+    assert address == 0x4000_0000 == targets()[target].ports.registers_address
+    assert size == REGISTERS_BYTES
 
 
-def test_interrupt_is_that_of_the_fabric(merged: Path) -> None:
+def test_interrupt_is_that_of_the_fabric(merged: Path, target: str) -> None:
     shared, number, trigger = cells(merged, NODE, "interrupts")
     assert (shared, number, trigger) == (0, IRQ_F2P_0 - 32, 4)
+    assert number == targets()[target].ports.interrupt
     controller = cells(merged, "/axi/interrupt-controller@f8f01000", "phandle")
     assert cells(merged, NODE, "interrupt-parent") == controller
 
@@ -68,18 +86,18 @@ def test_uio_takes_it_under_its_name(merged: Path) -> None:
     assert text(merged, NODE, "linux,uio-name") == "fractrain"
     # Kernels that do not know the property take the name of the node.
     assert NODE.rpartition("/")[2].partition("@")[0] == "fractrain"
-    options = (BOARD / "modprobe.conf").read_text(encoding="utf-8")
+    options = (FAMILY / "modprobe.conf").read_text(encoding="utf-8")
     assert f"options uio_pdrv_genirq of_id={compatible}\n" in options
-    arguments = (BOARD / "bootargs.txt").read_text(encoding="utf-8")
+    arguments = (FAMILY / "bootargs.txt").read_text(encoding="utf-8")
     assert f"uio_pdrv_genirq.of_id={compatible}" in arguments.split()
 
 
-def test_clock_is_held_at_the_rate_of_the_configuration(merged: Path) -> None:
+def test_clock_is_held_at_the_rate_of_the_configuration(merged: Path, target: str) -> None:
     assert cells(merged, CLOCKS, "fclk-enable") == [1]
     controller, index = cells(merged, NODE, "assigned-clocks")
     assert [controller] == cells(merged, CLOCKS, "phandle")
     assert text(merged, CLOCKS, "clock-output-names").split(" ")[index] == "fclk0"
-    rate = load_parameters("zc706").clock_mhz * 1e6
+    rate = load_parameters(PRESETS[target]).clock_mhz * 1e6
     assert cells(merged, NODE, "assigned-clock-rates") == [rate]
 
 
@@ -92,7 +110,7 @@ def test_buffer(merged: Path) -> None:
 
 def test_cma_holds_the_buffer(merged: Path) -> None:
     (size,) = cells(merged, BUFFER, "size")
-    arguments = (BOARD / "bootargs.txt").read_text(encoding="utf-8").split()
+    arguments = (FAMILY / "bootargs.txt").read_text(encoding="utf-8").split()
     (cma,) = (each for each in arguments if each.startswith("cma="))
     assert cma.endswith("M")
     # Network and SD card allocate from it, too.
@@ -104,9 +122,9 @@ def test_rest_of_the_base_stays(merged: Path) -> None:
     assert cells(merged, "/axi", "#address-cells") == cells(merged, "/axi", "#size-cells") == [1]
 
 
-def test_included_it_is_the_same_tree(merged: Path, tmp_path: Path) -> None:
+def test_included_it_is_the_same_tree(merged: Path, target: str, tmp_path: Path) -> None:
     source = tmp_path / "board.dts"
-    fragment = BOARD / "fractrain.dtsi"
+    fragment = BOARDS / target / "fractrain.dtsi"
     source.write_text(f'{BASE.read_text(encoding="utf-8")}\n/include/ "{fragment}"\n')
     included = compiled(source, tmp_path / "board.dtb")
     trees = [run("dtc", "-s", "-I", "dtb", "-O", "dts", each) for each in (included, merged)]
@@ -116,7 +134,7 @@ def test_included_it_is_the_same_tree(merged: Path, tmp_path: Path) -> None:
 def test_a_base_without_the_labels_is_refused(tmp_path: Path) -> None:
     base = tmp_path / "base.dtb"
     run("dtc", "-I", "dts", "-O", "dtb", "-o", base, BASE)
-    overlay = compiled(BOARD / "fractrain-overlay.dts", tmp_path / "fractrain.dtbo")
+    overlay = compiled(BOARDS / "zc706" / "fractrain-overlay.dts", tmp_path / "fractrain.dtbo")
     result = subprocess.run(
         ["fdtoverlay", "-i", base, "-o", tmp_path / "merged.dtb", overlay],
         capture_output=True,
@@ -126,14 +144,15 @@ def test_a_base_without_the_labels_is_refused(tmp_path: Path) -> None:
 
 
 def test_boot_script_has_the_kernel_arguments() -> None:
-    arguments = (BOARD / "bootargs.txt").read_text(encoding="utf-8").strip()
-    script = (BOARD / "boot.cmd").read_text(encoding="utf-8")
+    arguments = (FAMILY / "bootargs.txt").read_text(encoding="utf-8").strip()
+    script = (FAMILY / "boot.cmd").read_text(encoding="utf-8")
     assert f'setenv bootargs "{arguments}"\n' in script
 
 
 def test_kernel_configuration_is_complete_and_said_once() -> None:
     """What the device tree and the driver cannot do without."""
-    lines = (BOARD / "kernel.config").read_text(encoding="utf-8").splitlines()
+    files = [BOARDS / folder / "kernel.config" for folder in ("zynq", "zc706")]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     options = [each for each in lines if each.startswith("CONFIG_")]
     names = [each.partition("=")[0] for each in options]
     assert len(set(names)) == len(names)

@@ -76,7 +76,7 @@ def test_a_new_version_leaves_the_one_before(tmp_path: Path) -> None:
     versions = []
     for number in range(3):
         (copy / "host" / "changed.py").write_text(f"NUMBER = {number}\n")
-        script = copy / "board" / "zc706" / "install.sh"
+        script = copy / "board" / "zynq" / "install.sh"
         subprocess.run([script, "--root", root], check=True, capture_output=True)
         versions.append(os.readlink(root / LIBRARY / "current"))
         current = root / LIBRARY / "current" / "host" / "changed.py"
@@ -158,6 +158,44 @@ def test_a_lost_connection_is_no_success(tmp_path: Path) -> None:
     assert install("zc706", path=path).returncode == 255
 
 
+def overlay(folder: Path, *arguments: str | Path) -> str:
+    """The rate of FCLK0 in the device tree overlay that an installation leaves."""
+    root = folder / "root"
+    root.mkdir()
+    result = install("--root", root, *arguments)
+    assert result.returncode == 0, result.stderr
+    tree_of_board = root / "boot" / "fractrain" / "fractrain.dtbo"
+    if not tree_of_board.exists():
+        return result.stderr
+    node = "/fragment@0/__overlay__/fractrain@40000000"
+    command = ["fdtget", "-t", "u", str(tree_of_board), node, "assigned-clock-rates"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_bitstream_says_whose_overlay_it_takes(tmp_path: Path) -> None:
+    stream = bitstream(tmp_path / "bitstream", target="zedboard")
+    assert overlay(tmp_path, stream) == "100000000"
+    firmware = tmp_path / "root" / FIRMWARE
+    assert {each.name for each in firmware.iterdir()} == {
+        "bitstream.json",
+        "fractrain_zedboard.bin",
+    }
+
+
+def test_without_a_bitstream_the_target_must_be_said(tmp_path: Path) -> None:
+    for name in ("said", "unsaid"):
+        (tmp_path / name).mkdir()
+    assert overlay(tmp_path / "said", "--target", "zc706") == "200000000"
+    assert "--target with one of zc706 zedboard" in overlay(tmp_path / "unsaid")
+
+
+def test_a_bitstream_of_another_board_is_refused(tmp_path: Path) -> None:
+    stream = bitstream(tmp_path / "bitstream", target="zedboard")
+    result = install("--target", "zc706", "--root", tmp_path, stream)
+    assert result.returncode == 3
+    assert "for another board than zc706" in result.stderr
+
+
 def test_without_dtc_the_rest_is_installed(tmp_path: Path) -> None:
     """A folder of the other programs stands in for PATH."""
     path = tmp_path / "bin"
@@ -168,7 +206,7 @@ def test_without_dtc_the_rest_is_installed(tmp_path: Path) -> None:
                 (path / each.name).symlink_to(each)
     root = tmp_path / "root"
     root.mkdir()
-    result = install("--root", root, PATH=str(path))
+    result = install("--target", "zc706", "--root", root, PATH=str(path))
     assert result.returncode == 0, result.stderr
     assert "device-tree-compiler" in result.stderr
     assert (root / "usr/local/bin/fractrain").exists()
@@ -184,6 +222,8 @@ def test_without_dtc_the_rest_is_installed(tmp_path: Path) -> None:
         (("board", "folder", "more"), 2, "too many arguments: more"),
         (("board", "folder", "--root", "/tmp"), 2, "not both"),
         (("--uninstall", "board", "folder"), 2, "takes no bitstream"),
+        (("--target",), 2, "the name of a board"),
+        (("--target", "zc702", "board"), 2, "got zc702, allowed: one of zc706 zedboard"),
         (("board", "/nowhere"), 3, "/nowhere has no bitstream.json"),
         (("--root", "/nowhere"), 3, "there is no folder /nowhere"),
     ],
@@ -246,7 +286,7 @@ def test_folders_of_any_name(installed: Path, tmp_path: Path) -> None:
     root.mkdir()
     stream = bitstream(odd / "bitstream")
     result = subprocess.run(
-        ["./tree/board/zc706/install.sh", "--root", "root", "./bitstream"],
+        ["./tree/board/zynq/install.sh", "--root", "root", "./bitstream"],
         cwd=odd,
         env=os.environ
         | {"TMPDIR": str(odd), "CDPATH": "/:/usr", "TAR_OPTIONS": "--nonsense", "PYTHONHOME": "/x"},

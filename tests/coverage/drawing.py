@@ -125,7 +125,7 @@ def draw_precision(random: Random, kind: str, which: Pass) -> Precision:
 
 def draw_bus(random: Random, parameters: Parameters, name: str) -> tuple[MemoryModel, BusStalls]:
     """How memory and result port behave under this name."""
-    ideal, ddr = MemoryModel.ideal(), MemoryModel.ddr(parameters.clock_mhz)
+    ideal, ddr = MemoryModel.ideal(), MemoryModel.ddr(parameters)
     if name == "random":
         return _random_memory(random), BusStalls(*(_random_stall(random) for _ in range(7)))
     return {

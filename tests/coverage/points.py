@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from fractrain.hw.contract.tables import markdown_table
+
 Bin = tuple[str, ...]
 
 
@@ -99,7 +101,7 @@ class Coverage:
             lines += [f"Fewest hits over: {', '.join(merged)}.", ""]
         if point.left_out:
             lines += [f"{point.left_out} combinations are out of reach.", ""]
-        lines += [_row(heading), _row(["---"] * len(heading))]
+        rows = []
         for row in product(*(point.axes[each] for each in point.down)):
             known = dict(zip(point.down, row, strict=True))
             cells = []
@@ -111,9 +113,5 @@ class Coverage:
                     if all(values[order.index(axis)] == value for axis, value in chosen.items())
                 ]
                 cells.append(str(min(found)) if found else "–")
-            lines.append(_row([*row, *cells]))
-        return "\n".join([*lines, ""])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+            rows.append([*row, *cells])
+        return "\n".join([*lines, markdown_table(heading, rows), ""])

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.axi.signature import BURST_INCR, DECERR, OKAY, SLVERR
-from fractrain.hw.contract.zynq import REGISTERS_BASE
+from fractrain.hw.targets.zynq import REGISTERS_BASE
 from fractrain.hw.zynq.gp_bridge import _Reads, _Writes
 
 __all__ = [

@@ -54,6 +54,17 @@ def test_text_that_moves_between_files_counts(parameters: Parameters, sources: P
     assert build_hash(parameters, sources) != before
 
 
+def test_boards_count_by_name_only(parameters: Parameters, sources: Path) -> None:
+    before = build_hash(parameters, sources)
+    (sources / "targets" / "boards").mkdir(parents=True)
+    (sources / "targets" / "boards" / "another.py").write_text("TARGET = 1")
+    assert build_hash(parameters, sources) == before
+    (sources / "targets" / "zynq.py").write_text("REGISTERS_BASE = 1")
+    assert build_hash(parameters, sources) != before
+    other = dataclasses.replace(parameters, target=load_parameters("z7020").target)
+    assert build_hash(other, sources) != build_hash(parameters, sources)
+
+
 def test_caches_and_notes_do_not_count(parameters: Parameters, sources: Path) -> None:
     before = build_hash(parameters, sources)
     (sources / "mac" / "__pycache__").mkdir()

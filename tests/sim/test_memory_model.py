@@ -1,13 +1,18 @@
 """The memory model: its numbers and what it refuses."""
 
+import dataclasses
+
 import pytest
 
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import load_parameters
 from fractrain.sim.memory_model import CREDIT_UNIT, MemoryModel
+
+ZC706 = load_parameters("zc706")
 
 
 def test_ddr_has_the_measured_rates() -> None:
-    model = MemoryModel.ddr(200)
+    model = MemoryModel.ddr(ZC706)
     bytes_per_second = {
         kind: 8 * model.earned_credit / cost * 200e6
         for kind, cost in (
@@ -22,7 +27,9 @@ def test_ddr_has_the_measured_rates() -> None:
 
 
 def test_a_faster_clock_gets_fewer_bytes_per_cycle_and_longer_latencies() -> None:
-    slow, fast = MemoryModel.ddr(100), MemoryModel.ddr(250)
+    slow, fast = (
+        MemoryModel.ddr(dataclasses.replace(ZC706, clock_mhz=clock)) for clock in (100, 250)
+    )
     assert slow.earned_credit == pytest.approx(2.5 * fast.earned_credit, rel=1e-4)
     assert slow.read_latency_cycles < fast.read_latency_cycles
 

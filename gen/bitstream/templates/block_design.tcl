@@ -1,4 +1,4 @@
-# ---- block design: the processing system of the ZC706 and the accelerator -------------------------
+# ---- block design: the processing system and the accelerator --------------------------------------
 #
 # The names of cells, properties and segments are those of block designs that are built every day:
 # Analog Devices' HDL library, projects/common/zc706/zc706_system_bd.tcl (preset, interrupts, FCLK);
@@ -32,8 +32,13 @@ proc processing_system_settings {} {
 proc make_processing_system {} {
     set cell [create_bd_cell -type ip -vlnv xilinx.com:ip:processing_system7:5.5 ps7]
     # The preset first: it sets everything, what follows changes a little of it. It comes with the IP,
-    # so that no board files need to be installed.
-    set_property -dict [list CONFIG.preset ZC706] $cell
+    # or it is the target's list of settings: no board files need to be installed.
+    if {$::preset ne ""} {
+        set_property -dict [list CONFIG.preset $::preset] $cell
+    }
+    if {[llength $::ps_settings]} {
+        set_property -dict $::ps_settings $cell
+    }
     set_property -dict [processing_system_settings] $cell
     apply_bd_automation -rule xilinx.com:bd_rule:processing_system7 -config {
         make_external "FIXED_IO, DDR" apply_board_preset "0" Master "Disable" Slave "Disable"

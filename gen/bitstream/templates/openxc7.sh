@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes a ZC706 bitstream of one machine with open tools: sh build.sh
+# Makes the bitstream of one machine for the @{title} with open tools: sh build.sh
 #
 # Written by `fractrain bitstream --flow openxc7` from a configuration. Needs yosys, nextpnr-xilinx,
 # fasm2frames and xc7frames2bit on PATH, and in the environment
 #   CHIPDB          nextpnr-xilinx's chip database of the part (its bbaexport.py and bbasm make it)
-#   PRJXRAY_DB_DIR  the database of Project X-Ray, the folder that has zynq7/
+#   PRJXRAY_DB_DIR  the database of Project X-Ray, the folder that has @{xray_database}/
 # It leaves outputs/@{bit_name} and reports/ in the folder that it lies in.
 #
 # The commands are those of nextpnr-xilinx's own examples (xilinx/examples/artyz7-20/blinky.sh).
@@ -13,7 +13,7 @@ set -eu
 cd "$(dirname "$0")"
 
 part=@{part}
-database="${PRJXRAY_DB_DIR:?is not set: the database of Project X-Ray}/zynq7"
+database="${PRJXRAY_DB_DIR:?is not set: the database of Project X-Ray}/@{xray_database}"
 : "${CHIPDB:?is not set: the chip database of nextpnr-xilinx}"
 
 stage() {
@@ -38,9 +38,9 @@ yosys -l reports/synthesis.log -p '
     read_verilog @{sources}
     setattr -mod -unset keep_hierarchy *
     setattr -set keep 1 @{top}/w:clock
-    synth_xilinx -flatten -abc9 -family xc7 -top @{top} -run begin:map_luts
+    synth_xilinx -flatten -abc9 -family @{family} -top @{top} -run begin:map_luts
     splitnets
-    synth_xilinx -flatten -abc9 -family xc7 -top @{top} -run map_luts:
+    synth_xilinx -flatten -abc9 -family @{family} -top @{top} -run map_luts:
     delete t:$scopeinfo
     check -assert
     tee -q -o reports/stat.json stat -json

@@ -5,8 +5,16 @@ proc check_vivado {} {
     require {[package vcompare [lindex [split $found _] 0] $::oldest_vivado] >= 0} \
         {this is Vivado $found; $::oldest_vivado or newer is needed}
     require {[llength [get_parts -quiet $::part]] == 1} \
-        {this Vivado has no $::part: install Zynq-7000 devices, and a licence for the Z-7045}
+        {this Vivado has no $::part: install Zynq-7000 devices[licence_wanted]}
     set ::vivado_version $found
+}
+
+proc licence_wanted {} {
+    return [expr {$::licensed ? ", and a licence for the $::device" : ""}]
+}
+
+proc licence_reason {} {
+    return [expr {$::licensed ? ", which its free edition does not cover" : ""}]
 }
 
 proc make_project {} {
@@ -34,7 +42,7 @@ proc finish_run {run} {
     set error [first_error $run]
     # get_parts knows the part with and without one.
     require {[string first "\[Common 17-345\]" $error] < 0} \
-        {this Vivado has no licence for the Z-7045, which its free edition does not cover$error}
+        {this Vivado has no licence for the $::device[licence_reason]$error}
     if {$raised && $error eq ""} {
         fail $reason
     }

@@ -1,4 +1,4 @@
-# Makes the ZC706 bitstream of one machine: vivado -mode batch -source build.tcl
+# Makes the bitstream of one machine for the @{title}: vivado -mode batch -source build.tcl
 #
 # Written by `fractrain bitstream` from a configuration; change that and write it again. It makes, in
 # the folder that it lies in: outputs/ (bitstream and hardware platform), reports/, project/ and,
@@ -6,6 +6,13 @@
 # and then there is nothing in outputs/.
 
 set part @{part}
+set device @{device}
+# Whether the free edition of Vivado leaves the device out.
+set licensed @{licensed}
+# The processing system: a preset of the IP's own, if it has one for the board, and what is set after it,
+# property and value.
+set preset {@{preset}}
+set ps_settings {@{ps_settings}}
 set clock_mhz @{clock_mhz}
 set memory_ports @{memory_ports}
 set wrapper @{wrapper}

@@ -8,6 +8,7 @@ import pytest
 
 from fractrain.gen.bitstream import openxc7, vivado
 from fractrain.gen.bitstream.constraints import VIVADO, vivado_constraints
+from fractrain.gen.bitstream.manifest import output_name
 from fractrain.gen.bitstream.vivado_script import vivado_script
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from tests.gen.bitstream.fake_tools import SCRIPTED_VIVADO, quick_sources, write_made_files
@@ -53,20 +54,21 @@ def build(tmp_path: Path) -> Build:
         folder = tmp_path / "project"
         folder.mkdir()
         sources = quick_sources(parameters)
+        constraints = vivado_constraints(parameters.target)
         script = vivado_script(
             parameters, list(sources), jobs=3, tolerated=tolerated, attempts=attempts
         )
         for text, mistake in (instead or {}).items():
             assert script.count(text) == 1
             script = script.replace(text, mistake)
-        files = {**sources, "build.tcl": script.encode(), VIVADO: vivado_constraints().encode()}
+        files = {**sources, "build.tcl": script.encode(), VIVADO: constraints.encode()}
         for name, content in files.items():
             (folder / name).write_bytes(content)
         if without:
             (folder / without).unlink()
         # Stale outputs of an earlier run, which must not survive a failure of this one.
         (folder / "outputs").mkdir()
-        (folder / "outputs" / "fractrain_zc706.bit").write_bytes(b"stale")
+        (folder / "outputs" / output_name(parameters.target, ".bit")).write_bytes(b"stale")
         (folder / "result.txt").write_text("stale")
         made = made or write_made_files(tmp_path / "made")
         quoted = " ".join(f"{{{each}}}" for pair in (faults or {}).items() for each in pair)

@@ -31,14 +31,14 @@ def verilog(name: str, *, bare: bool) -> str:
 
 def test_vivado_constrains_no_clock() -> None:
     """The processing system's IP does; a second create_clock would override it."""
-    lines = commands(vivado_constraints())
+    lines = commands(vivado_constraints(TINY.target))
     assert lines
     assert not [line for line in lines if "create_clock" in line or "get_ports" in line]
 
 
 def test_pins_of_the_vivado_flow_exist() -> None:
     """The only pins are PRE of registers ``reset_stages``: set asynchronously by ``aresetn``."""
-    text = " ".join(commands(vivado_constraints()))
+    text = " ".join(commands(vivado_constraints(TINY.target)))
     assert text.count("[") == len(re.findall(r"\[get_pins ", text)) == 1
     register = re.search(r"NAME =~ \*(\w+)_reg\*/PRE", text)
     assert register, text
@@ -65,7 +65,7 @@ def test_optional_pins_are_used_by_no_flow() -> None:
     for name, bare in ((WRAPPER_NAME, False), (BARE_NAME, True)):
         words = set(re.findall(r"\w+", verilog(name, bare=bare)))
         assert not words & named
-    for flow in (vivado_constraints(), bare_constraints(TINY)):
+    for flow in (vivado_constraints(TINY.target), bare_constraints(TINY)):
         assert "PACKAGE_PIN" not in flow
 
 
@@ -80,5 +80,5 @@ def test_installed_without_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr("fractrain.gen.bitstream.constraints.resources.files", files)
-    with pytest.raises(DataError, match=r"constraints/zc706/vivado\.xdc is not there"):
-        vivado_constraints()
+    with pytest.raises(DataError, match=r"constraints/zynq/vivado\.xdc is not there"):
+        vivado_constraints(TINY.target)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from fractrain.gen.bitstream.manifest import (
-    BIN_NAME,
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,
@@ -19,6 +18,7 @@ from fractrain.gen.manifest import FileEntry
 from fractrain.hw.contract.errors import DataError
 from fractrain.hw.contract.parameters import load_parameters
 
+BIN = "fractrain_zc706.bin"
 MANIFEST = BitstreamManifest(
     config="tiny",
     build_hash="0badcafe" * 8,
@@ -28,7 +28,7 @@ MANIFEST = BitstreamManifest(
     tool="Vivado v2023.2",
     utilization=Utilization(lut=1000, ff=2000, bram36=3.5, dsp=8),
     slack_ns=Slack(setup=0.125, hold=0.05),
-    files=(FileEntry.of(BIN_NAME, b"bits"),),
+    files=(FileEntry.of(BIN, b"bits"),),
     resources={"lut": {"used": 1000, "budget": 1200.0, "synth": None}},
     strategy="Performance_Explore",
 )
@@ -37,15 +37,16 @@ MANIFEST = BitstreamManifest(
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / BITSTREAM_MANIFEST_NAME).write_text(MANIFEST.to_json())
-    (tmp_path / BIN_NAME).write_bytes(b"bits")
+    (tmp_path / BIN).write_bytes(b"bits")
     return tmp_path
 
 
 def test_reads_back(folder: Path) -> None:
     manifest = read_bitstream_manifest(folder / BITSTREAM_MANIFEST_NAME)
     assert manifest == MANIFEST
+    assert manifest.bin_name == BIN
     assert manifest.build_hash_register == 0x0BADCAFE
-    assert manifest.content(folder, BIN_NAME) == b"bits"
+    assert manifest.content(folder, BIN) == b"bits"
 
 
 def test_no_timing_evidence_is_null(tmp_path: Path) -> None:
@@ -67,12 +68,20 @@ def test_bitstreams_of_earlier_versions_say_less(tmp_path: Path) -> None:
 def test_damaged_missing_and_unlisted_files_are_named(folder: Path) -> None:
     with pytest.raises(DataError, match=r"lists no other\.bin, only fractrain_zc706\.bin"):
         MANIFEST.content(folder, "other.bin")
-    (folder / BIN_NAME).write_bytes(b"bit")
+    (folder / BIN).write_bytes(b"bit")
     with pytest.raises(DataError, match=r"fractrain_zc706\.bin is not the file.*3 bytes"):
-        MANIFEST.content(folder, BIN_NAME)
-    (folder / BIN_NAME).unlink()
+        MANIFEST.content(folder, BIN)
+    (folder / BIN).unlink()
     with pytest.raises(DataError, match=r"fractrain_zc706\.bin: No such file"):
-        MANIFEST.content(folder, BIN_NAME)
+        MANIFEST.content(folder, BIN)
+
+
+def test_an_older_machine_says_what_it_lacks(tmp_path: Path) -> None:
+    document = json.loads(MANIFEST.to_json())
+    assert document["parameters"].pop("target") == "zc706"
+    (tmp_path / BITSTREAM_MANIFEST_NAME).write_text(json.dumps(document))
+    with pytest.raises(DataError, match="missing key: got 'target'"):
+        read_bitstream_manifest(tmp_path / BITSTREAM_MANIFEST_NAME)
 
 
 def test_missing_manifest(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def make(
     work = tmp_path / "work"
 
     def run() -> Made:
-        FLOW.find_tools()
+        FLOW.find_tools(REQUEST.parameters.target)
         work.mkdir()
         for name, content in FLOW.prepare(REQUEST).items():
             (work / name).write_bytes(content)
@@ -132,7 +132,7 @@ def test_bitstream_of_another_part(make: Make, tmp_path: Path) -> None:
 
 def test_everything_that_is_missing_is_named_at_once(tools: Path) -> None:
     with pytest.raises(MissingToolError) as caught:
-        FLOW.find_tools()
+        FLOW.find_tools(REQUEST.parameters.target)
     text = str(caught.value)
     for name in (*TOOLS, "CHIPDB", "PRJXRAY_DB_DIR"):
         assert name in text

@@ -60,7 +60,7 @@ FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
             "synth_design_message": "ERROR: [Common 17-345] A valid license was not found",
         },
         "synthesis",
-        "this Vivado has no licence for the Z-7045, which its free edition does not cover; ERROR: "
+        "this Vivado has no licence for the XC7Z045, which its free edition does not cover; ERROR: "
         "[Common 17-345] A valid license",
     ),
     "licence, where a run that fails is an error of wait_on_run": (
@@ -70,7 +70,7 @@ FAULTS: dict[str, tuple[dict[str, str], str, str]] = {
             "failed_runs_raise": "1",
         },
         "synthesis",
-        "this Vivado has no licence for the Z-7045, which its free edition does not cover; ERROR: "
+        "this Vivado has no licence for the XC7Z045, which its free edition does not cover; ERROR: "
         "[Common 17-345] A valid license",
     ),
     "a run that fails without a word": (
@@ -240,7 +240,7 @@ def test_mistake_in_the_block_design(name: str, build: Build) -> None:
     assert run.leaves_nothing_to_load()
 
 
-@pytest.mark.parametrize("without", ["fractrain_accelerator.v", "fractrain_zc706.v", VIVADO])
+@pytest.mark.parametrize("without", ["fractrain_accelerator.v", "fractrain_zynq.v", VIVADO])
 def test_missing_file(without: str, build: Build) -> None:
     run = build(without=without)
     assert run.code == 1

@@ -64,7 +64,7 @@ def test_what_the_block_design_is_made_of(build: Build) -> None:
     assert "PCW_S_AXI_HP2_DATA_WIDTH" not in settings
     assert [call for call in calls if call.startswith("create_bd_cell")] == [
         "create_bd_cell -type ip -vlnv xilinx.com:ip:processing_system7:5.5 ps7",
-        "create_bd_cell -type module -reference fractrain_zc706 accelerator",
+        "create_bd_cell -type module -reference fractrain_zynq accelerator",
         "create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset:5.0 reset",
     ]
     assert [call for call in calls if call.startswith("connect_")] == [

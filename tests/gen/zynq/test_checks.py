@@ -184,7 +184,7 @@ def test_a_fault_is_noticed(name: str, tmp_path: Path) -> None:
             "multiple conflicting drivers",
         ),
         (
-            (BARE_NAME, "fractrain_zc706 accelerator", "fractrain_zc707 accelerator"),
+            (BARE_NAME, "fractrain_zynq accelerator", "fractrain_zinq accelerator"),
             "fractrain_zc707",
         ),
     ],

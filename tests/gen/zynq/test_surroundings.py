@@ -12,11 +12,11 @@ from fractrain.gen.verilog import Port
 from fractrain.gen.zynq.bare import bare_text
 from fractrain.gen.zynq.interfaces import wrapper_interfaces
 from fractrain.gen.zynq.names import BARE_NAME, WRAPPER_NAME
-from fractrain.gen.zynq.primitives import primitive_ports
+from fractrain.gen.zynq.ps7 import PS7
 from fractrain.gen.zynq.sources import surroundings
 from fractrain.hw.contract.errors import DataError
 from fractrain.hw.zynq.accelerator import accelerator_signature
-from tests.gen.zynq.cell_library import PRIMITIVES, primitives
+from tests.gen.zynq.cell_library import primitives
 from tests.hw.machines import machine
 
 ATTRIBUTE = re.compile(r'\(\* (X_INTERFACE_\w+) = "([^"]*)" \*\)')
@@ -125,16 +125,10 @@ def test_the_wrapper_connects_like_to_like() -> None:
 # -- the bare top -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PRIMITIVES)
-def test_ports_of_primitives_are_those_that_yosys_reads(name: str) -> None:
-    found = {port.name: (port.direction, port.width) for port in primitive_ports(name)}
-    assert found == primitives()[name].ports
-    assert len(found) == len(primitive_ports(name))
-
-
-def test_a_primitive_that_is_not_there() -> None:
-    with pytest.raises(DataError, match="no PS9"):
-        primitive_ports("PS9")
+def test_pins_of_the_ps7_are_those_that_yosys_knows() -> None:
+    found = {port.name: (port.direction, port.width) for port in PS7}
+    assert found == primitives()["PS7"].ports
+    assert len(found) == len(PS7)
 
 
 @pytest.mark.parametrize("ports", [1, 2, 4])
@@ -174,7 +168,7 @@ def test_sizes_have_a_bit_less_at_the_ps7() -> None:
 def changed(name: str, **changes: object) -> list[Port]:
     """The PS7's ports with one of them changed, or left out."""
     ports = []
-    for port in primitive_ports("PS7"):
+    for port in PS7:
         if port.name != name:
             ports.append(port)
         elif changes:

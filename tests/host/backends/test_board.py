@@ -231,7 +231,7 @@ def linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LinuxSystem:
 
 def test_the_configuration_is_the_bitstream_s(linux: LinuxSystem) -> None:
     assert BoardAccelerator.usual_config(None) == "tiny"
-    assert BoardAccelerator.find_parameters("tiny", "zc706") == TINY
+    assert BoardAccelerator.find_parameters("tiny", "local") == TINY
     with open_accelerator("board") as accelerator:
         assert accelerator.parameters == TINY and accelerator.measured_as == "board"
     with pytest.raises(
@@ -259,7 +259,7 @@ def test_this_computer_is_no_board(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_devices_that_there_are_not() -> None:
-    with pytest.raises(ParameterError, match="device: got 'cuda', allowed: zc706 or simulated"):
+    with pytest.raises(ParameterError, match="device: got 'cuda', allowed: local or simulated"):
         open_accelerator("board", device="cuda")
     with pytest.raises(ParameterError, match="device"):
         open_accelerator("golden", device="simulated")

@@ -192,6 +192,38 @@ def test_a_fault_is_an_error_and_the_next_call_is_exact(
     assert np.array_equal(forward(accelerator, t), reference.forward(t["a"], t["w"], LAYER))
 
 
+def test_after_an_interruption_the_next_call_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fractrain.sim.cosim.convolution.SLICE_CYCLES", 300)
+    t, told = operands(LAYER), []
+
+    def stop_once(cycles: int) -> None:
+        told.append(cycles)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    with CosimAccelerator(TINY, watch=stop_once) as machine:
+        with pytest.raises(KeyboardInterrupt):
+            forward(machine, t)
+        assert told == [300, 600, 900] and machine.counters == Counters()
+        assert np.array_equal(forward(machine, t), reference.forward(t["a"], t["w"], LAYER))
+
+
+def test_the_table_is_written_where_it_changed(accelerator: CosimAccelerator) -> None:
+    """And anew after a fault, whatever the machine has kept of it."""
+    t, table = operands(LAYER), accelerator.driver.table
+    forward(accelerator, t)
+    writes = table.writes
+    forward(accelerator, t)
+    assert table.writes == writes
+    accelerator.forward(t["a"], t["w"], (BITS[0] + 1, BITS[1]), padding=1)
+    assert table.writes == writes + 1
+    accelerator._machine.inject(EVERYWHERE)
+    with pytest.raises(EngineFault):
+        forward(accelerator, t)
+    forward(accelerator, t)
+    assert table.writes == writes + 3
+
+
 def test_the_failing_command_is_named(accelerator: CosimAccelerator) -> None:
     program = compile_program(TINY, three_passes(LAYER, BITS)[:1])
     last = program.base_address + program.program_address - 1

@@ -19,7 +19,11 @@ from fractrain.host.board.clock import (
 )
 from fractrain.host.board.linux import LinuxSystem
 from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
-from fractrain.sim.board.slcr import FDIV, IO_PLL, SlcrModel
+from fractrain.hw.targets import zynq
+from fractrain.hw.targets.registry import targets
+from fractrain.sim.board.slcr import IO_PLL, SlcrModel
+
+CLOCKS = targets()["zc706"].clocks
 
 
 class Sleeper:
@@ -47,7 +51,7 @@ class Recorded(SlcrModel):
 
 
 def configured(*injected: str, locked: bool = False) -> Recorded:
-    model = Recorded(injected, locked=locked)
+    model = Recorded(CLOCKS, injected, locked=locked)
     model.configured()
     return model
 
@@ -104,7 +108,7 @@ def test_a_held_reset_is_released() -> None:
 
 
 def test_nothing_is_changed_while_the_fpga_is_not_configured() -> None:
-    model = Recorded()
+    model = Recorded(CLOCKS)
     with pytest.raises(MachineError, match="not configured: LVL_SHFTR_EN reads 0x0"):
         set_to(model, 200)
     assert model.written == []
@@ -153,8 +157,20 @@ def test_frequencies_that_no_pll_gives() -> None:
 
 def test_a_bypassed_pll_gives_the_oscillator() -> None:
     model = configured()
-    model.write(IO_PLL // 4, FDIV[IO_PLL] << 12 | 1 << 4)
+    model.write(IO_PLL // 4, CLOCKS.io_multiplier << 12 | 1 << 4)
     assert Slcr(model, 100 / 3).clock().pll_mhz == pytest.approx(100 / 3)
+
+
+@pytest.mark.parametrize(("oscillator_mhz", "io_multiplier"), [(100 / 3, 30), (50, 20)])
+def test_boards_with_other_oscillators_get_the_same_clock(
+    oscillator_mhz: float, io_multiplier: int
+) -> None:
+    clocks = zynq.clocks(oscillator_mhz=oscillator_mhz, io_multiplier=io_multiplier)
+    model = Recorded(clocks)
+    model.configured()
+    done = set_clock(Sleeper(), Slcr(model, oscillator_mhz), 100)  # type: ignore[arg-type]
+    assert model.clock_mhz == pytest.approx(100)
+    assert "IO PLL 1000 MHz / 10 / 1" in done[1]
 
 
 def test_another_oscillator_is_another_clock() -> None:

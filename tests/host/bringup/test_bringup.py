@@ -20,11 +20,11 @@ from fractrain.sim.board import INJECTIONS, BusHang, SimulatedBoard
 from fractrain.sim.board.board import MARGIN_BYTES
 from fractrain.sim.board.devices import UioDevice
 from fractrain.sim.board.injections import MENDED
-from fractrain.sim.board.slcr import CLOCK, CLOCK_50_MHZ
+from fractrain.sim.board.slcr import CLOCK
 
 TINY = load_parameters("tiny")
 SMALL = 1 << 20
-AT_200_MHZ = 1 << 20 | 5 << 8
+AT_200_MHZ, AT_50_MHZ = 1 << 20 | 5 << 8, 1 << 20 | 20 << 8
 
 # Injection -> stage that fails, exit code, what its message says, a word of the diagnosis.
 FAILURES = {
@@ -201,7 +201,7 @@ def test_a_change_of_the_clock_that_fails_is_not_taken_for_done() -> None:
         board.slcr._words[CLOCK] = AT_200_MHZ
         BoardDevice.open(board).close()
         assert read_note(board) is not None
-        board.slcr._words[CLOCK] = CLOCK_50_MHZ
+        board.slcr._words[CLOCK] = AT_50_MHZ
         with pytest.raises(MachineError, match="FCLK0 is stopped now"):
             BoardDevice.open(board)
         assert board.slcr.obstacle and read_note(board) is None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fractrain.host.board.bitstream import read_note
-from fractrain.host.board.power import phases
+from fractrain.host.bringup import power_phases as phases
 from fractrain.host.cli import board_power
 from fractrain.host.cli.main import main
 from fractrain.hw.contract.parameters import load_parameters

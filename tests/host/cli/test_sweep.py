@@ -12,15 +12,7 @@ import pytest
 import yaml
 
 from fractrain.host.cli.main import main
-from fractrain.host.cli.train import parse_options
-from fractrain.host.displays import sweep as sweep_progress
-from fractrain.host.displays.sweep import Bars, Lines, open_display
-from fractrain.host.sweeps.job import Job, Outcome
-from fractrain.host.sweeps.plan import read_sweep
-from fractrain.host.sweeps.points import Point, Resolved, resolve_points
-from fractrain.host.sweeps.resolving import Resolver, vocabulary
 from fractrain.host.training.run_lock import is_locked
-from fractrain.hw.contract.errors import UsageError
 
 SHORT = {"batch": 4, "test_images": 4}
 
@@ -195,103 +187,3 @@ def test_dask_is_needed_for_a_scheduler_only(
     command = ["sweep", str(sweep), "--out", str(tmp_path), "--scheduler", "tcp://host:1"]
     assert main(command) == 4
     assert "pip install -e '" in capsys.readouterr().err
-
-
-def test_options_are_those_of_train() -> None:
-    words = vocabulary()
-    lists = {"precision", "schedule_forward", "schedule_backward", "candidates", "targets"}
-    assert words.lists.keys() == lists
-    assert words.flags == ["published_range", "log_programs", "flip"]
-    assert {"epsilon", "dataset", "batch"} < set(words.numbers_and_words)
-    assert not {"out", "overwrite", "resume", "name"} & set(words.names)
-
-
-def test_settings_have_the_defaults_and_how_long() -> None:
-    resolve = Resolver(parse_options)
-    given = resolve({"epochs": 2, "method": "pfq", "recipe": "bw12", "checkpoint_every": 7})
-    same = resolve({"steps": 44, "method": "pfq", "schedule_backward": [6, 8, 10, 12]})
-    assert given.settings == same.settings
-    assert given.settings["alpha"] == 0.4 and given.settings["steps"] == given.steps == 44
-    assert given.arguments[:2] == ("--epochs=2", "--method=pfq")
-
-
-def test_seeds_are_resolved_once() -> None:
-    """What differs in the seed only is as if each had been resolved alone."""
-    resolve, options = Resolver(parse_options), {"steps": 1, "method": "static"}
-    with pytest.MonkeyPatch.context() as patch:
-        first = resolve({**options, "seed": 3})
-        patch.setattr(resolve, "_resolve", lambda options: pytest.fail("resolved again"))
-        second = resolve({**options, "seed": 4})
-    assert second == Resolver(parse_options)({**options, "seed": 4})
-    assert first.settings["seed"] == 3 and second.arguments[-1] == "--seed=4"
-    assert resolve(options).settings["seed"] == 0
-
-
-def test_paths_are_the_same_from_any_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "r.yaml").write_text("alpha: 0.3")
-    resolved = Resolver(parse_options)({"steps": 1, "recipe": "r.yaml"})
-    assert resolved.arguments == ("--steps=1", f"--recipe={tmp_path / 'r.yaml'}")
-    assert resolved.settings["alpha"] == 0.3
-
-
-@pytest.mark.parametrize(("name", "runs"), [("laptop", 7), ("ablation", 102)])
-def test_sweeps_that_come_with_the_project(name: str, runs: int, project_root: Path) -> None:
-    path = project_root / "configs" / "sweeps" / f"{name}.yaml"
-    assert len(resolve_points(read_sweep(path, vocabulary()), Resolver(parse_options))) == runs
-
-
-POINT = Point("a-1", {"alpha": "0.3"}, Resolved((), {}, 10))
-
-
-def test_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with Lines(3, 1) as display:
-        display.started(POINT, 4)
-        display.progress(POINT, 5)
-        display.ended(POINT, Job(tmp_path, ()), Outcome(1, "no memory"))
-        display.stopping()
-        display.ended(POINT, Job(tmp_path, ()), Outcome(143, "interrupted"))
-    assert capsys.readouterr().out.splitlines() == [
-        "alpha=0.3: goes on after step 4 of 10",
-        "[2/3] alpha=0.3: failed: no memory",
-        "stopping: runs save their state; once more to end them at once",
-    ]
-
-
-def test_lines_now_and_then(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    now = [0.0]
-    monkeypatch.setattr(sweep_progress.time, "monotonic", lambda: now[0])
-    with Lines(3, 1) as display:
-        display.started(POINT, 0)
-        for now[0] in (1, 59, 61, 62):
-            display.progress(POINT, int(now[0]))
-    assert capsys.readouterr().out == "alpha=0.3: step 61 of 10\n"
-
-
-def test_bars_on_a_terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("rich")
-    monkeypatch.setattr(sweep_progress.sys.stdout, "isatty", lambda: True, raising=False)
-    display = open_display(3, 1)
-    assert isinstance(display, Bars)
-    with display:
-        display.started(POINT, 0)
-        display.progress(POINT, 0)
-        display.progress(POINT, 10)
-        display._bars.refresh()
-        display.ended(POINT, Job(tmp_path, ()), Outcome(1, "no memory"))
-    shown = capsys.readouterr().out
-    assert "[2/3] alpha=0.3: failed: no memory" in shown
-    assert "all runs" in shown and "2/3" in shown
-    monkeypatch.setitem(sys.modules, "rich", None)
-    assert type(open_display(3, 1)) is Lines
-
-
-def test_an_option_that_trains_parser_does_not_know_is_an_error() -> None:
-    with pytest.raises(UsageError, match="unknown option: --colour"):
-        Resolver(parse_options)({"colour": "red"})

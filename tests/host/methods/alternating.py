@@ -24,7 +24,7 @@ class Options(Checked):
 
 
 class Alternating(Method):
-    """Every step has the precision that the last one had not."""
+    """Even and odd steps have a precision each."""
 
     selector: FixedSelector
 

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 
-from fractrain.host.modelling import energy
 from fractrain.host.modelling.energy import joules
 from fractrain.hw.contract.parameters import load_parameters
 
@@ -33,7 +32,7 @@ def test_terms_add_up() -> None:
 def test_half_the_clock_takes_the_idle_power_twice_as_long() -> None:
     slow = dataclasses.replace(ZC706, clock_mhz=100)
     difference = joules(slow, 200e6, 200e6, 0) - joules(ZC706, 200e6, 200e6, 0)
-    assert difference == pytest.approx(energy.STATIC_WATTS)
+    assert difference == pytest.approx(ZC706.target.energy.static_watts)
 
 
 def test_a_smaller_array_takes_less_per_cycle() -> None:

@@ -14,7 +14,7 @@ from fractrain.hw.contract.errors import ParameterError
         "--batch 12 --bn-group 4",
         "--batch 12 --bn-group 12",
         "--backend board --power",
-        "--backend board --device zc706 --log-programs",
+        "--backend board --device local --log-programs",
         "--backend board --device simulated --log-programs",
         "--backend cosim --log-programs",
         "--backend torch --device cuda --mode reference",

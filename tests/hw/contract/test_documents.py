@@ -10,7 +10,7 @@ from fractrain.hw.contract.values import Choice, Real, Whole
 
 SIZES = Section({"rows": Whole(1, 8), "style": Choice(("plain", "fancy"))})
 SCHEMA = Section({"sizes": SIZES, "files": ListOf(Section({"bytes": Whole(0, 9)})), "more": SIZES})
-FREE = Section({"sizes": SIZES, "weights": TableOf(Real(0, 1))}, complete=False)
+FREE = Section({"sizes": SIZES, "weights": TableOf(Real(0, 1))}, needed=())
 RIGHT = {"rows": 3, "style": "plain"}
 
 
@@ -45,6 +45,7 @@ def test_values_are_those_of_the_rules() -> None:
             "sizes.rows: got 9, allowed: a whole number, 1..8",
         ),
         ({"sizes": RIGHT | {"rows": 9}}, FREE, "(sizes.rows in f.yaml)"),
+        ({"sizes": {"rows": 1}}, FREE, "(sizes in f.yaml); add style: plain, fancy"),
         ({"sizes": 5}, FREE, "sizes: got 5, allowed: a mapping with rows, style (sizes in f.yaml)"),
         ({"weights": 5}, FREE, "weights: got 5, allowed: keys with values"),
         ({"weights": {"a": 2}}, FREE, "weights.a: got 2, allowed: a number"),

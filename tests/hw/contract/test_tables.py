@@ -18,6 +18,10 @@ def test_numbers_stand_to_the_right_and_lines_have_no_blanks_at_their_end():
     assert terminal_table(("x", "what"), [("1", "")], indent="  ") == "  x  what\n  -  ----\n  1"
 
 
+def test_cells_that_say_nothing_decide_nothing():
+    assert terminal_table(("a", "b"), [("-", ""), ("12", "x")]).split("\n")[2:] == [" -", "12  x"]
+
+
 def test_table_without_rows_is_its_head():
     assert terminal_table(HEADS, []) == "name  count  change\n----  -----  ------"
 

@@ -3,7 +3,16 @@
 import pytest
 
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.values import Choice, Optional, Real, Rule, Several, Whole
+from fractrain.hw.contract.values import (
+    Choice,
+    OneOf,
+    Optional,
+    Real,
+    Rule,
+    Several,
+    Unquoted,
+    Whole,
+)
 
 PAIRS = Several(
     Several(Whole(0, 9), 2, 2, "pair", "1/2", separator="/"), 1, 3, "pairs a/b", "1/2,3/4"
@@ -66,3 +75,23 @@ def test_the_words() -> None:
     assert Real(0, 1, below=True).allowed == "a number, at least 0, less than 1"
     assert PAIRS.allowed == "1..3 pairs a/b, for example 1/2,3/4"
     assert Choice(("a", "b")).allowed == "a, b"
+
+
+@pytest.mark.parametrize("given", ["8", True, None, 8.5])
+def test_number_of_a_document_is_no_text(given: object) -> None:
+    with pytest.raises(ParameterError, match="a whole number, 1..9"):
+        Unquoted(Whole(1, 9)).read("x", given)
+
+
+def test_whole_numbers_of_documents_are_whole() -> None:
+    found = Unquoted(Real(0, 300)).read("x", 200.0)
+    assert found == 200 and isinstance(found, int)
+    assert Unquoted(Real(0, 300)).read("x", 0.5) == 0.5
+
+
+def test_one_of_some_values_and_of_its_type() -> None:
+    rule = OneOf((1, 2, "dsp"))
+    assert rule.read("x", 2) == 2 and rule.read("x", "dsp") == "dsp"
+    for given in (True, 1.0, "1", 3, None):
+        with pytest.raises(ParameterError, match="allowed: 1 or 2 or dsp"):
+            rule.read("x", given)

@@ -181,6 +181,20 @@ def test_the_same_words_again_and_again(name: str, pattern: str) -> None:
         play(MACHINES[name], tasks, begun="never")
 
 
+@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("skipped", [0, 1, 2])
+def test_skipped_tasks_between(name: str, skipped: int) -> None:
+    """They take a cycle each, which may be too few between a task that keeps and one that adds."""
+    draw = Random(name)
+    for kept in (0, 1):
+        for added in range(kept, kept + MACHINES[name].beats_per_tile):
+            one = dict(tiles_x=1, tiles_y=1, images=1)
+            keeps, _ = small_task(draw, MACHINES[name], **one, keep=True, gradient_address=kept)
+            adds, _ = small_task(draw, MACHINES[name], **one, add=True, gradient_address=added)
+            tasks = [(keeps, False), *[(keeps, True)] * skipped, (adds, False)]
+            play(MACHINES[name], tasks, begun="never")
+
+
 @pytest.mark.parametrize(
     ("name", "add"),
     [

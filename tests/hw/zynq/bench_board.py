@@ -11,7 +11,8 @@ from fractrain.hw.contract import registers as contract
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import parse_parameters
 from fractrain.hw.contract.precision import Pass, Precision
-from fractrain.hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
+from fractrain.hw.contract.registers import REGISTERS_BYTES
+from fractrain.hw.targets.zynq import REGISTERS_BASE
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_memory import DECERR, OKAY, SLVERR, Axi3Memory, Storage
 from tests.harness.axi3_monitor import Axi3Monitor

@@ -7,7 +7,8 @@ import cocotb
 from cocotbext.axi import AxiBurstType, AxiBus, AxiLiteBus, AxiLiteRam, AxiMaster, AxiResp
 from cocotbext.axi.axi_channels import AxiARSource, AxiAWSource
 
-from fractrain.hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
+from fractrain.hw.contract.registers import REGISTERS_BYTES
+from fractrain.hw.targets.zynq import REGISTERS_BASE
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.stalls import stall_pattern
 from tests.hw.zynq.gp_master import GpMaster

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from fractrain.hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
+from fractrain.hw.contract.registers import REGISTERS_BYTES
+from fractrain.hw.targets.zynq import REGISTERS_BASE
 from tests.harness.axi3_memory import DECERR, OKAY, SLVERR
 from tests.hw.zynq.gp_master import FIXED, INCR, WRAP, GpAccess
 

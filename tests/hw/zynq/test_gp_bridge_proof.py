@@ -4,7 +4,8 @@ gets the one answer it must have, no other access reaches a register, and the br
 import pytest
 from amaranth.hdl import Module, Signal, Value
 
-from fractrain.hw.contract.zynq import REGISTERS_BASE, REGISTERS_BYTES
+from fractrain.hw.contract.registers import REGISTERS_BYTES
+from fractrain.hw.targets.zynq import REGISTERS_BASE
 from fractrain.hw.zynq import gp_bridge
 from tests.formal.gp_rules import (
     ACCESSED,

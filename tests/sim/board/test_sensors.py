@@ -6,9 +6,8 @@ import pytest
 
 from fractrain.host.board.device import BoardDevice
 from fractrain.host.board.power.hwmon import find_channels, find_rails, read_channel
-from fractrain.host.modelling import energy
 from fractrain.hw.contract.parameters import load_parameters
-from fractrain.sim.board import SimulatedBoard, sensors
+from fractrain.sim.board import SimulatedBoard
 from fractrain.sim.board.sensors import modelled_watts
 
 TINY = load_parameters("tiny")
@@ -18,12 +17,6 @@ TINY = load_parameters("tiny")
 def board() -> Iterator[SimulatedBoard]:
     with SimulatedBoard(TINY, buffer_bytes=1 << 20) as made:
         yield made
-
-
-def test_constants_are_those_of_the_energy_model() -> None:
-    assert pytest.approx(energy.STATIC_WATTS) == sensors.STATIC_WATTS
-    assert energy.JOULES_PER_BIT_PRODUCT == sensors.JOULES_PER_BIT_PRODUCT
-    assert energy.CLOCK_SHARE == sensors.CLOCK_SHARE
 
 
 def test_watts() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fractrain.hw.targets.registry import targets
 from fractrain.sim.board.slcr import (
     CLOCK,
     GATE,
@@ -15,9 +16,11 @@ from fractrain.sim.board.slcr import (
     SlcrModel,
 )
 
+CLOCKS = targets()["zc706"].clocks
+
 
 def test_writes_while_locked_do_nothing() -> None:
-    slcr = SlcrModel(locked=True)
+    slcr = SlcrModel(CLOCKS, locked=True)
     before = slcr.read(CLOCK // 4)
     slcr.write(CLOCK // 4, 1 << 20 | 5 << 8)
     slcr.write(UNLOCK // 4, 0x1234)
@@ -31,7 +34,7 @@ def test_writes_while_locked_do_nothing() -> None:
 
 
 def test_what_keeps_the_fpga_from_answering() -> None:
-    slcr = SlcrModel()
+    slcr = SlcrModel(CLOCKS)
     assert "level shifters" in slcr.obstacle and slcr.clock_mhz == pytest.approx(50)
     slcr.configured()
     assert slcr.obstacle == ""
@@ -45,6 +48,6 @@ def test_what_keeps_the_fpga_from_answering() -> None:
 
 @pytest.mark.parametrize(("source", "mhz"), [(0, 1000), (1, 1000), (2, 4000 / 3), (3, 3200 / 3)])
 def test_sources(source: int, mhz: float) -> None:
-    slcr = SlcrModel()
+    slcr = SlcrModel(CLOCKS)
     slcr.write(CLOCK // 4, source << 4 | 1 << 8 | 1 << 20)
     assert slcr.clock_mhz == pytest.approx(mhz)

@@ -55,7 +55,7 @@ STALLS = {
     "slow answers": BusStalls(r=Stall(0.8), b=Stall(0.8)),
     "slow port": BusStalls(port=Stall(0.9)),
 }
-MODELS = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(200)}
+MODELS = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(TINY)}
 
 
 def quarters(row: int) -> int:
@@ -277,7 +277,7 @@ def test_bus_errors_stop_the_engine_and_a_reset_mends_it(
     before = machine.memory.copy()
     machine.inject(BusFaults((ErrorRegion(address, address),)))
     with pytest.raises(EngineFault) as error:
-        machine.run(PROGRAM, count, cycle_limit=LIMIT, model=MemoryModel.ddr(200))
+        machine.run(PROGRAM, count, cycle_limit=LIMIT, model=MemoryModel.ddr(TINY))
     assert error.value.cause is cause
     assert 0 <= error.value.index < count
     assert np.array_equal(machine.memory[:RESULTS], before[:RESULTS])

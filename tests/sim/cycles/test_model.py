@@ -14,7 +14,7 @@ from fractrain.hw.contract.precision import Precision
 from fractrain.sim.memory_model import MemoryModel
 
 PARAMETERS = load_parameters("tiny")
-MODELS = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(PARAMETERS.clock_mhz)}
+MODELS = {"ideal": MemoryModel.ideal(), "ddr": MemoryModel.ddr(PARAMETERS)}
 
 
 @pytest.fixture(scope="module", params=MODELS)

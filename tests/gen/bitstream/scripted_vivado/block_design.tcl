@@ -222,8 +222,11 @@ proc vivado::apply_bd_automation {options rest} {
     } {
         unsupported "apply_bd_automation $options $rest"
     }
-    if {[property /ps7 CONFIG.preset None] ne "ZC706"} {
-        unsupported "no preset before apply_bd_automation"
+    if {
+        [property /ps7 CONFIG.preset None] eq "None"
+        && [property /ps7 CONFIG.PCW_UIPARAM_DDR_PARTNO None] eq "None"
+    } {
+        unsupported "neither preset nor memory before apply_bd_automation"
     }
     set automated 1
 }

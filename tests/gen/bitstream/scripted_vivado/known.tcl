@@ -62,6 +62,9 @@ array set known_options {
 # processing_system7 in it) with the values they take.
 array set known_ps7 {
     CONFIG.preset ^(ZC702|ZC706|ZedBoard|None)$
+    CONFIG.PCW_CRYSTAL_PERIPHERAL_FREQMHZ ^[0-9.]+$
+    CONFIG.PCW_UIPARAM_DDR_PARTNO ^MT41
+    CONFIG.PCW_UIPARAM_DDR_BUS_WIDTH {^(16|32) Bit$}
     CONFIG.PCW_USE_M_AXI_GP0 ^[01]$
     CONFIG.PCW_USE_M_AXI_GP1 ^[01]$
     CONFIG.PCW_USE_S_AXI_HP0 ^[01]$

@@ -23,7 +23,7 @@ proc vivado::get_parts {options rest} {
 
 proc vivado::create_project {options rest} {
     lassign $rest name folder
-    if {![regexp {^xc7z045ffg900-2$} [dict get $options -part]]} {
+    if {![regexp {^xc7z(045ffg900-2|020clg(484|400)-1)$} [dict get $options -part]]} {
         unsupported "part [dict get $options -part]"
     }
     file mkdir [file join $folder $name.srcs/sources_1/bd]

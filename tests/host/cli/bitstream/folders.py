@@ -5,6 +5,8 @@ from pathlib import Path
 from fractrain.host.cli.main import main
 
 OUT = Path("build", "bitstream-tiny")
+BIT, BIN, XSA = (f"fractrain_zc706.{suffix}" for suffix in ("bit", "bin", "xsa"))
+"""tiny's target is the ZC706."""
 SYNC_WORD = bytes.fromhex("aa995566")
 """Every bitstream of the 7 series has it (UG470)."""
 FAILED = Path("build", "bitstream-tiny-failed")

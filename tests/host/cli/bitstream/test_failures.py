@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.gen.bitstream.manifest import XSA_NAME
 from tests.gen.bitstream.bit_files import bit_file
 from tests.gen.bitstream.fake_tools import write_made_files
 from tests.host.cli.bitstream.folders import (
     FAILED,
     OUT,
+    XSA,
     bitstream,
     names_below,
     nothing_to_load,
@@ -28,7 +28,7 @@ from tests.host.cli.bitstream.folders import (
         ("max_slack -0.2", "checks of the routed design: timing is not met: setup slack -0.2 ns"),
         (
             "synth_design_progress 0% synth_design_message {ERROR: [Common 17-345] No license}",
-            "synthesis: this Vivado has no licence for the Z-7045, which its free edition does not",
+            "synthesis: this Vivado has no licence for the XC7Z045, which its free edition does",
         ),
         ("fail:validate_bd_design no", "block design: ERROR: [Common 17-39] 'validate_bd_design'"),
         ("kill:wait_on_run 1", "Vivado failed: synthesis: it ended by SIGKILL"),
@@ -68,7 +68,7 @@ def test_failure_leaves_no_bitstream(
         ({"bit": bit_file(part="7z020clg484")}, "is for the part '7z020clg484'"),
         ({"bit": bit_file()[:-4]}, "is cut off"),
         ({"inside": bit_file(bytes.fromhex("aa995566") + b"else")}, "does not hold the bitstream"),
-        ({"inside": b"x"}, f"{XSA_NAME} is damaged"),
+        ({"inside": b"x"}, f"{XSA} is damaged"),
     ],
 )
 def test_what_vivado_made_is_looked_at_again(

@@ -9,10 +9,7 @@ import pytest
 from fractrain.gen.bitstream import build
 from fractrain.gen.bitstream.bit_file import to_bin
 from fractrain.gen.bitstream.manifest import (
-    BIN_NAME,
-    BIT_NAME,
     BITSTREAM_MANIFEST_NAME,
-    XSA_NAME,
     BitstreamManifest,
     Slack,
     Utilization,
@@ -27,7 +24,7 @@ from fractrain.host.cli.bitstream import FLOWS
 from fractrain.host.cli.main import main
 from fractrain.hw.contract.parameters import load_parameters
 from tests.gen.bitstream.bit_files import bit_file
-from tests.host.cli.bitstream.folders import OUT, bitstream, names_below
+from tests.host.cli.bitstream.folders import BIN, BIT, OUT, XSA, bitstream, names_below
 
 
 def test_flows_on_the_command_line_are_those_that_exist() -> None:
@@ -60,7 +57,7 @@ def test_the_open_flow_works_in_a_folder_of_any_name(
     odd.mkdir()
     monkeypatch.chdir(odd)
     assert bitstream("--flow", "openxc7") == 0
-    assert (OUT / BIT_NAME).is_file()
+    assert (OUT / BIT).is_file()
 
 
 def test_vivado_to_the_end(
@@ -85,12 +82,12 @@ def test_vivado_to_the_end(
         strategy="Performance_ExplorePostRoutePhysOpt",
     )
     assert names_below(OUT) == {each.path for each in manifest.files} | {BITSTREAM_MANIFEST_NAME}
-    assert {BIT_NAME, BIN_NAME, XSA_NAME} < names_below(OUT)
+    assert {BIT, BIN, XSA} < names_below(OUT)
     assert {"reports/drc.rpt", "reports/vivado.log", "reports/build.tcl"} < names_below(OUT)
     for entry in manifest.files:
         assert manifest.content(OUT, entry.path)
         assert f"{OUT / entry.path}  {entry.size_bytes:,} bytes" in captured.out
-    assert (OUT / BIN_NAME).read_bytes() == to_bin(bit_file(), "made")
+    assert (OUT / BIN).read_bytes() == to_bin(bit_file(), load_parameters("tiny").target, "made")
     assert "LUT 123,456 (56.5%), FF 234,567" in captured.out
     assert "BRAM36 221.5 (40.6%)" in captured.out
     assert "timing at 200 MHz: met, slack 0.137 ns (setup), 0.021 ns (hold)" in captured.out
@@ -144,7 +141,7 @@ def test_vivado_by_variable(
     (tmp_path / "tools" / "vivado").rename(moved)
     monkeypatch.setenv("VIVADO", str(moved))
     assert bitstream("--out", "here") == 0
-    assert Path("here", BIT_NAME).is_file()
+    assert Path("here", BIT).is_file()
 
 
 def test_open_flow_to_the_end(with_open_tools: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,8 +149,8 @@ def test_open_flow_to_the_end(with_open_tools: None, capsys: pytest.CaptureFixtu
     manifest = read_bitstream_manifest(OUT / BITSTREAM_MANIFEST_NAME)
     assert (manifest.flow, manifest.slack_ns) == ("openxc7", Slack(None, None))
     assert json.loads((OUT / BITSTREAM_MANIFEST_NAME).read_text())["slack_ns"]["setup"] is None
-    assert {BIT_NAME, BIN_NAME, "reports/stat.json"} < names_below(OUT)
-    assert XSA_NAME not in names_below(OUT)
+    assert {BIT, BIN, "reports/stat.json"} < names_below(OUT)
+    assert XSA not in names_below(OUT)
     assert "timing at 200 MHz: no evidence that the clock is met" in capsys.readouterr().out
 
 

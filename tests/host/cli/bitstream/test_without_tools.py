@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from fractrain.gen.bitstream import vivado
-from fractrain.gen.bitstream.manifest import BIT_NAME
 from fractrain.gen.manifest import MANIFEST_NAME, read_manifest
 from fractrain.host.cli.main import main
-from tests.host.cli.bitstream.folders import bitstream, names_below
+from tests.host.cli.bitstream.folders import BIT, bitstream, names_below
 
 
 @pytest.mark.parametrize(
@@ -41,8 +40,8 @@ def test_no_tool(
     folder = place / "build" / f"{flow}-tiny"
     manifest = read_manifest(folder / MANIFEST_NAME)
     assert names_below(folder) == {each.path for each in manifest.files} | {MANIFEST_NAME}
-    assert {script, "fractrain_zc706.v", "fractrain_accelerator.v"} < names_below(folder)
-    assert manifest.top == "fractrain_zc706"
+    assert {script, "fractrain_zynq.v", "fractrain_accelerator.v"} < names_below(folder)
+    assert manifest.top == "fractrain_zynq"
     assert {"aclk", "s_axi_gp0_rdata", "interrupt"} < {port.name for port in manifest.ports}
     assert not earlier.exists()
     assert bitstream("--flow", flow) == 4  # replaces what it wrote
@@ -59,7 +58,7 @@ def test_no_tool_with_a_folder(
     assert bitstream("--out", "here") == 4
     with_vivado()
     assert bitstream("--out", "here") == 0
-    assert Path("here", BIT_NAME).is_file()
+    assert Path("here", BIT).is_file()
     assert not Path("here", "build.tcl").exists()
 
 
@@ -92,7 +91,7 @@ def test_what_was_prepared_runs_by_hand(
     folder = place / "build" / "vivado-tiny"
     command = "vivado -mode batch -notrace -nojournal -log vivado.log -source build.tcl".split()
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
-    assert (folder / "outputs" / BIT_NAME).is_file()
+    assert (folder / "outputs" / BIT).is_file()
 
 
 def test_generate_only(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +100,7 @@ def test_generate_only(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert names_below(place) == {
         f"here/{name}"
         for name in (
-            *("build.tcl", "vivado.xdc", "fractrain_zc706.v", "fractrain_accelerator.v"),
+            *("build.tcl", "vivado.xdc", "fractrain_zynq.v", "fractrain_accelerator.v"),
             *("registers.md", MANIFEST_NAME),
         )
     }

@@ -1,10 +1,10 @@
-"""Machines that the ZC706 cannot carry are refused before any tool starts."""
+"""Machines that a target cannot carry are refused before any tool starts."""
 
 import dataclasses
 
 import pytest
 
-from fractrain.gen.bitstream.board import require_board
+from fractrain.gen.bitstream.target_checks import require_target
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import load_parameters, preset_names
 
@@ -24,29 +24,29 @@ NEAREST = {
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_fit(name: str) -> None:
-    require_board(load_parameters(name))
+    require_target(load_parameters(name))
 
 
 def test_clocks_that_the_processing_system_makes() -> None:
     for clock in (*range(1, 301), 333, 500, 1000):
         parameters = dataclasses.replace(load_parameters("tiny"), clock_mhz=clock)
         if clock in POSSIBLE:
-            require_board(parameters)
+            require_target(parameters)
         else:
             with pytest.raises(ParameterError, match=f"clock_mhz: got {clock}, .* nearest: "):
-                require_board(parameters)
+                require_target(parameters)
 
 
 @pytest.mark.parametrize("clock", FRACTIONS)
 def test_clocks_that_are_no_whole_number(clock: float) -> None:
-    require_board(dataclasses.replace(load_parameters("tiny"), clock_mhz=clock))
+    require_target(dataclasses.replace(load_parameters("tiny"), clock_mhz=clock))
 
 
 @pytest.mark.parametrize("clock", NEAREST)
 def test_nearest_clocks_are_named(clock: float) -> None:
     parameters = dataclasses.replace(load_parameters("tiny"), clock_mhz=clock)
     with pytest.raises(ParameterError) as caught:
-        require_board(parameters)
+        require_target(parameters)
     assert str(caught.value).endswith(f"nearest: {NEAREST[clock]}")
 
 
@@ -54,4 +54,4 @@ def test_more_ports_than_there_are() -> None:
     parameters = load_parameters("zc706")
     memory = dataclasses.replace(parameters.memory, ports=5)
     with pytest.raises(ParameterError, match=r"memory\.ports: got 5"):
-        require_board(dataclasses.replace(parameters, memory=memory))
+        require_target(dataclasses.replace(parameters, memory=memory))

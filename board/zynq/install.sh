@@ -15,8 +15,9 @@ SENT='fractrain host hw gen sim configs board'
 
 usage() {
     cat <<'END'
-usage: install.sh [--dry-run] [USER@]BOARD [BITSTREAM_FOLDER]     over ssh
-       install.sh [--dry-run] --root DIR [BITSTREAM_FOLDER]       into DIR: / on the board itself
+usage: install.sh [--dry-run] [--target TARGET] [USER@]BOARD [BITSTREAM_FOLDER]     over ssh
+       install.sh [--dry-run] [--target TARGET] --root DIR [BITSTREAM_FOLDER]       into DIR: / on
+                                                                            the board itself
        install.sh --uninstall [USER@]BOARD | --uninstall --root DIR
 
 Installs the training driver (Python only: nothing is compiled on the board) with its settings:
@@ -28,7 +29,8 @@ Installs the training driver (Python only: nothing is compiled on the board) wit
   /boot/fractrain/fractrain.dtbo          the device tree overlay, where dtc is installed here
   /lib/firmware/fractrain/                bitstream.json and .bin of BITSTREAM_FOLDER, if given
 
-BITSTREAM_FOLDER is what `make bitstream` leaves (build/bitstream-zc706). A new version is complete
+BITSTREAM_FOLDER is what `make bitstream` leaves (build/bitstream-CONFIG). TARGET is the board, a
+folder of board/ that has fractrain-overlay.dts; a bitstream says its own. A new version is complete
 before the link moves to it, and the one before it stays until the next installation. The same
 again changes nothing. --dry-run says what would be done. docs/board.md has the steps around it.
 
@@ -55,7 +57,7 @@ copy_tree() { # FOLDER
 
 # -- arguments -----------------------------------------------------------------------------------
 
-board='' root='' bitstream='' dry='' uninstall=''
+board='' root='' target='' bitstream='' dry='' uninstall=''
 while [ "$#" -gt 0 ]; do
     case $1 in
     --help | -h) usage && exit 0 ;;
@@ -67,6 +69,12 @@ while [ "$#" -gt 0 ]; do
         shift
         ;;
     --root=*) root=${1#--root=} ;;
+    --target)
+        [ "$#" -gt 1 ] || fail 2 "--target: got nothing, allowed: the name of a board; see --help"
+        target=$2
+        shift
+        ;;
+    --target=*) target=${1#--target=} ;;
     -*) fail 2 "unknown option $1; see --help" ;;
     *)
         if [ -z "$root$board" ]; then
@@ -94,17 +102,37 @@ case $tree$root$bitstream${TMPDIR-} in
 *"
 "*) fail 2 "a path has a line break, which this script cannot have in one: $tree $root $bitstream" ;;
 esac
-for name in fractrain host hw gen sim configs board/zc706; do
+for name in fractrain host hw gen sim configs board/zynq; do
     [ -d "$tree/$name" ] || fail 3 "$tree has no folder $name: run install.sh from the project's tree"
 done
 
+# -- which target --------------------------------------------------------------------------------
+
+known=''
+for each in "$tree"/board/*/fractrain-overlay.dts; do
+    each=${each%/*}
+    known="$known${known:+ }${each##*/}"
+done
 if [ -n "$bitstream" ]; then
-    for name in bitstream.json fractrain_zc706.bin; do
-        [ -f "$bitstream/$name" ] || fail 3 "$bitstream has no $name; give the folder that 'make bitstream' made"
+    [ -f "$bitstream/bitstream.json" ] ||
+        fail 3 "$bitstream has no bitstream.json; give the folder that 'make bitstream' made"
+    for each in "$bitstream"/fractrain_*.bin; do
+        [ -f "$each" ] || fail 3 "$bitstream has no fractrain_TARGET.bin; give the folder that 'make bitstream' made"
+        each=${each##*/fractrain_}
+        target=${target:-${each%.bin}}
     done
-    sum=$(sha256sum <"$bitstream/fractrain_zc706.bin" | cut -d ' ' -f 1)
+fi
+bin=fractrain_$target.bin
+overlay_source=$tree/board/$target/fractrain-overlay.dts
+if [ -n "$target" ] && [ ! -f "$overlay_source" ]; then
+    fail 2 "--target: got $target, allowed: one of $known"
+fi
+
+if [ -n "$bitstream" ]; then
+    [ -f "$bitstream/$bin" ] || fail 3 "$bitstream has no $bin: it is for another board than $target"
+    sum=$(sha256sum <"$bitstream/$bin" | cut -d ' ' -f 1)
     grep -q "$sum" "$bitstream/bitstream.json" ||
-        fail 3 "$bitstream/fractrain_zc706.bin is not the file that bitstream.json describes: run 'make bitstream' again"
+        fail 3 "$bitstream/$bin is not the file that bitstream.json describes: run 'make bitstream' again"
     bitstream=$(CDPATH='' cd -- "$bitstream" && pwd)
 fi
 
@@ -133,10 +161,10 @@ command -v python3 >/dev/null || {
     echo "install.sh: error: python3 is not installed: apt-get install python3-numpy python3-yaml" >&2
     exit 4
 }
-python3 "$folder/board/zc706/check_python.py"
+python3 "$folder/board/zynq/check_python.py"
 bitstream=
 [ ! -d "$folder/bitstream" ] || bitstream=$folder/bitstream
-$become sh "$folder/board/zc706/install.sh" '
+$become sh "$folder/board/zynq/install.sh" '
 
 if [ -n "$board" ]; then
     command -v ssh >/dev/null || fail 4 "ssh is not installed: apt-get install openssh-client"
@@ -145,19 +173,18 @@ if [ -n "$board" ]; then
     if [ -n "$bitstream" ]; then
         # What Linux needs of it; reports, .bit and .xsa stay here.
         mkdir "$scratch/send/bitstream"
-        for name in bitstream.json fractrain_zc706.bin; do
+        for name in bitstream.json "$bin"; do
             cp "$bitstream/$name" "$scratch/send/bitstream/$name"
         done
     fi
-    if command -v dtc >/dev/null; then
+    if [ -n "$target" ] && command -v dtc >/dev/null; then
         # The board need not have it.
         mkdir "$scratch/send/built"
-        dtc -@ -I dts -O dtb -o "$scratch/send/built/fractrain.dtbo" \
-            "$tree/board/zc706/fractrain-overlay.dts"
+        dtc -@ -I dts -O dtb -o "$scratch/send/built/fractrain.dtbo" "$overlay_source"
     fi
     # cd, not -C: tar takes a backslash in that for an escape
     (cd -- "$scratch/send" && tar -czf - .) |
-        ssh -- "$board" "$remote ${dry:+--dry-run} ${uninstall:+--uninstall} --root / \$bitstream"
+        ssh -- "$board" "$remote ${dry:+--dry-run} ${uninstall:+--uninstall} ${target:+--target $target} --root / \$bitstream"
     exit
 fi
 
@@ -249,7 +276,7 @@ fi
 if [ -z "$root" ]; then
     [ "$(id -u)" -eq 0 ] || [ -n "$dry" ] || fail 1 "installing into / takes root: run it with sudo"
     command -v python3 >/dev/null || fail 4 "python3 is not installed: apt-get install python3"
-    python3 "$tree/board/zc706/check_python.py"
+    python3 "$tree/board/zynq/check_python.py"
 elif [ ! -d "$root/usr/lib/python3/dist-packages/numpy" ]; then
     note "$root has no python3-numpy of Debian; the board needs it: apt-get install python3-numpy python3-yaml"
 fi
@@ -258,7 +285,7 @@ mkdir "$scratch/software" "$scratch/bitstream"
 copy_tree "$scratch/software"
 cat >"$scratch/command" <<'END'
 #!/bin/sh
-# fractrain, as board/zc706/install.sh has put it here. The version is taken once, at the start: a
+# fractrain, as board/zynq/install.sh has put it here. The version is taken once, at the start: a
 # training that runs goes on with its own when another one is installed.
 here=$(dirname -- "$(readlink -f -- "$0")")
 library=$(readlink -f -- "$here/../lib/fractrain/current")
@@ -271,19 +298,21 @@ END
 say "${would}installed:"
 publish "$scratch/software" "$library/current" ''
 place "$scratch/command" "$command" 755
-place "$tree/board/zc706/modprobe.conf" "$modprobe" 644
-place "$tree/board/zc706/modules-load.conf" "$modules" 644
-place "$tree/board/zc706/udev.rules" "$rules" 644
-if [ -f "$tree/built/fractrain.dtbo" ]; then
+place "$tree/board/zynq/modprobe.conf" "$modprobe" 644
+place "$tree/board/zynq/modules-load.conf" "$modules" 644
+place "$tree/board/zynq/udev.rules" "$rules" 644
+if [ -z "$target" ]; then
+    [ -e "$overlay" ] || note "no device tree overlay: a bitstream, or --target with one of $known, says whose"
+elif [ -f "$tree/built/fractrain.dtbo" ]; then
     place "$tree/built/fractrain.dtbo" "$overlay" 644
 elif command -v dtc >/dev/null; then
-    dtc -@ -I dts -O dtb -o "$scratch/fractrain.dtbo" "$tree/board/zc706/fractrain-overlay.dts"
+    dtc -@ -I dts -O dtb -o "$scratch/fractrain.dtbo" "$overlay_source"
     place "$scratch/fractrain.dtbo" "$overlay" 644
 else
     note "no dtc here: the device tree overlay is not compiled (apt-get install device-tree-compiler)"
 fi
 if [ -n "$bitstream" ]; then
-    cp "$bitstream/bitstream.json" "$bitstream/fractrain_zc706.bin" "$scratch/bitstream"
+    cp "$bitstream/bitstream.json" "$bitstream/$bin" "$scratch/bitstream"
     publish "$scratch/bitstream" "$firmware" fractrain-
 else
     [ -e "$firmware" ] || note "no bitstream was given: 'make bitstream' makes one"
