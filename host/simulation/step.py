@@ -27,8 +27,7 @@ from fractrain.hw.contract.precision import Pass, Precision
 CLASSES = 10
 
 MOST_CONVOLUTIONS = 39 * 128
-"""Forward convolutions x images of a step: ResNet-38 with 128 images, gigabytes of operands, hours
-of RTL."""
+"""Forward convolutions x images of a step: gigabytes of operands, hours of RTL."""
 
 
 @dataclass(frozen=True)
