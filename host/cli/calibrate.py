@@ -15,7 +15,7 @@ from fractrain.host.reports.run import find_run
 from fractrain.host.simulation import calibration, logged_programs
 from fractrain.host.simulation.measuring import MEMORIES
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
 from fractrain.hw.contract.values import Choice
 
@@ -23,7 +23,7 @@ NETWORKS = ("resnet8", "resnet20", "resnet38")
 PRECISIONS = ("8,8,8", "4,4,8", "4,4,6", "3,3,6")
 IMAGES = 2
 DEFAULTS = {
-    "config": "zc706",
+    "config": DEFAULT_PRESET,
     "networks": list(NETWORKS),
     "precisions": list(PRECISIONS),
     "batch": IMAGES,
@@ -41,12 +41,12 @@ the RTL's, busy and stall cycles relative to all cycles, bytes relative to the R
 or on a board: as measured there, beside the cycle model of the run's machine.
 
 examples:
-  fractrain calibrate --config zc706 --networks resnet20 --batch 2 --out docs/cycle_model.md
+  fractrain calibrate --networks resnet20 --batch 2 --out docs/cycle_model.md
   fractrain calibrate --run runs/latest"""
 
 
 OPTIONS = (
-    config_option(None, shown="zc706; with --run the run's"),
+    config_option(None, shown=f"{DEFAULT_PRESET}; with --run the run's"),
     Option("networks", "", form=SEVERAL, metavar="NAME", shown=" ".join(NETWORKS)),
     Option("precisions", "", form=SEVERAL, metavar="A,W,E", shown=" ".join(PRECISIONS)),
     Option("batch", "images", BATCH, metavar="N", shown=str(IMAGES)),

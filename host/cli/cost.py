@@ -18,7 +18,7 @@ from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import Parameters, load_parameters
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, Parameters, load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
 from fractrain.hw.contract.values import Choice, Whole
 
@@ -37,7 +37,7 @@ shortcuts run at 8/8/8.
 
 A precision is that of all residual blocks, or several for the blocks in turn, joined by +; 0,0,0
 skips a block. --memory port is array time: ideal memory, results leave at the port. ddr is the
-ZC706's DDR3, with results narrowed to 16 bits. --check simulates the whole step on the cycle model,
+board's DDR3, with results narrowed to 16 bits. --check simulates the whole step on the cycle model,
 too, in up to a minute each, and says how far the sum of passes is off.
 
 --host counts what the host does around the convolutions of such a step, kind by kind, and models
@@ -51,7 +51,7 @@ examples:
 
 PIXELS = Whole(1, LARGEST, "the cycle model takes half a minute for larger ones")
 OPTIONS = (
-    config_option("zc706"),
+    config_option(DEFAULT_PRESET),
     Option("networks", "", None, ["resnet20"], SEVERAL, "NAME", shown="resnet20"),
     Option(
         "precisions",

@@ -28,13 +28,14 @@ from fractrain.host.simulation.step import check_step, parse_blocks, record_trai
 from fractrain.host.simulation.step_simulation import WHOLE, StepSimulation
 from fractrain.host.simulation.trace import open_waveform, saving, trace_document, trace_text
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
 from fractrain.hw.contract.values import Choice
 
 FIGURES, ROOFLINE = "figures.json", "roofline.svg"
 
-EPILOG = """\
+LARGE = f"--config {DEFAULT_PRESET}"
+EPILOG = f"""\
 One batch goes forward and backward through the network on the golden model; then every one of
 its convolutions runs on the generated RTL, alone and once more in one command stream for the
 whole step, and every result must be equal bit for bit. If not, the command says where and ends
@@ -45,7 +46,7 @@ array could do in all cycles. The second table has all convolutions of one geome
 "useful of busy" is what windows, lanes and tiles that are not full leave of the array. "model" is
 the cycle model's prediction and its error.
 
---memory ideal moves 8 bytes per port and cycle with a short latency; ddr is the ZC706's DDR3
+--memory ideal moves 8 bytes per port and cycle with a short latency; ddr is the board's DDR3
 behind its HP ports (see docs/engine.md). --results port sends sums to the array's 64-per-cycle
 port, raw writes them to memory in 32 or 48 bits, planes narrows them to 16 bits first.
 
@@ -57,8 +58,8 @@ signals of more than 64 bits.
 examples:
   fractrain simulate --model resnet8 --config tiny --blocks 0
   fractrain simulate --model resnet8 --config tiny --blocks 0 --trace wave.fst
-  fractrain simulate --model resnet20 --config zc706 --batch 16 --precision 4,4,6
-  fractrain simulate --model resnet38 --config zc706 --blocks 0..2 --memory ddr --results raw"""
+  fractrain simulate --model resnet20 {LARGE} --batch 16 --precision 4,4,6
+  fractrain simulate --model resnet38 {LARGE} --blocks 0..2 --memory ddr --results raw"""
 
 
 OPTIONS = (
