@@ -1,4 +1,4 @@
-"""The accelerator, as software sees it: three exact integer convolutions and some counters.
+"""The accelerator's interface: three exact integer convolutions and some counters.
 
     with open_accelerator("golden", config="tiny") as accelerator:
         y = accelerator.forward(a, w, bits=(4, 3), stride=1, padding=1)
@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.argument_checks import (
+from fractrain.host.compiler import Program, run_stepwise
+from fractrain.host.graph.arguments import (
     check_bit_pair,
     check_convolution,
     check_equal,
@@ -33,17 +34,16 @@ from fractrain.host.argument_checks import (
     pair,
     whole,
 )
-from fractrain.host.compiler import Program, run_stepwise
-from fractrain.host.counters import Counters
 from fractrain.host.graph.convolution import Convolution, usual_convolution
 from fractrain.host.graph.geometry import Geometry
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.skipping import is_skipped
 from fractrain.host.graph.step import StepGraph
-from fractrain.host.machine_work import MachineWork, ProgramRun
+from fractrain.host.machine.counters import Counters
+from fractrain.host.machine.work import MachineWork, ProgramRun
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Quantized
-from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.host.numerics.real_convolutions import RealConvolutions
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
@@ -57,7 +57,7 @@ BACKENDS = {
     "torch": ("fractrain.host.backends.torch.accelerator", "TorchAccelerator"),
     "board": ("fractrain.host.backends.board", "BoardAccelerator"),
 }
-"""Name → module and class; imported when opened, as some need tools that others do not."""
+"""Name → module and class; imported when opened, as some need further tools."""
 
 USUAL_CONFIG = "tiny"
 
@@ -72,9 +72,8 @@ def open_accelerator(
     ``device`` is for backends that have a choice (torch: ``cpu``, ``cuda``; board: ``local``,
     ``simulated``).
 
-    Raises `ParameterError` for an unknown backend and for what is wrong in the configuration,
-    `DataError` if there is no such configuration, and what the backend raises when a tool it
-    needs is missing (`MissingToolError`).
+    Raises `ParameterError` for an unknown backend and for errors in the configuration, `DataError`
+    if there is no such configuration, and `MissingToolError` if the backend lacks a tool.
     """
     if config is not None and not isinstance(config, str | Path | Parameters):
         raise ParameterError("config", config, "the name of a preset, a path or Parameters")
@@ -87,7 +86,7 @@ def open_accelerator(
 
 
 def find_backend(name: str) -> type[Accelerator]:
-    """The class of the backend ``name``; `ParameterError` if there is no such one."""
+    """The class of the backend ``name``; `ParameterError` if there is none."""
     if not isinstance(name, str) or name not in BACKENDS:
         raise ParameterError("backend", name, " or ".join(BACKENDS))
     module, kind = BACKENDS[name]
@@ -105,9 +104,9 @@ class Accelerator(ABC):
     float32 where no partial sum can exceed 2^24 in magnitude, else float64 where none can exceed
     2^53, else int64, so that ``y.to(torch.int64)`` is the same everywhere.
 
-    A backend implements `_convolve` for arguments that are known to be right, adds what a call cost
-    to ``self._counters``, and releases what it holds in ``_close``. One with a machine runs whole
-    programs (`_run`) and pieces of a step (`run_piece`), too.
+    A backend implements `_convolve` for checked arguments, adds the cost of a call to
+    ``self._counters``, and releases its resources in ``_close``. One with a machine also runs whole
+    programs (`_run`) and pieces of a step (`run_piece`).
 
     Raises `ParameterError` for wrong arguments and `MachineError` after `close`.
     """
@@ -118,16 +117,16 @@ class Accelerator(ABC):
     PyTorch spell alike, so that tensors can stay where the backend keeps them."""
 
     reads_planes = False
-    """Whether reading the top planes of what is stored saves anything here (``stored``)."""
+    """Whether reading only the top planes of a stored operand (``stored``) saves anything here."""
 
     takes_device = False
     """Whether the constructor takes the name of a device after the parameters."""
 
     measured_as: str | None = None
-    """What the counters are of, where a machine runs: ``RTL cycles``, ``board``."""
+    """The source of the counters, if a machine runs: ``RTL cycles``, ``board``."""
 
     program_observer: Callable[[ProgramRun], None] | None = None
-    """If set, told of each program that a machine has run here."""
+    """If set, called with each program that a machine has run here."""
 
     def __init__(self, parameters: Parameters, elementwise: Elementwise | None = None) -> None:
         self.parameters = parameters
@@ -137,12 +136,12 @@ class Accelerator(ABC):
 
     @classmethod
     def usual_config(cls, device: str | None) -> str:
-        """The name of the configuration where none is given."""
+        """The name of the default configuration."""
         return USUAL_CONFIG
 
     @classmethod
     def find_parameters(cls, config: str | Path, device: str | None) -> Parameters:
-        """The parameters that ``config``, a preset's name or a path, stands for here."""
+        """The parameters of ``config``, a preset's name or a path."""
         return load_parameters(config)
 
     # -- the three passes ------------------------------------------------------------------
@@ -246,7 +245,7 @@ class Accelerator(ABC):
     # -- whole steps of training -----------------------------------------------------------
 
     def prepare(self, graph: StepGraph) -> None:  # noqa: B027  most have nothing to do
-        """Get ready for the pieces of ``graph``, which is going to be carried out.
+        """Prepare for the pieces of ``graph``, before it is carried out.
 
         Raises `ParameterError` for a step that this machine cannot do.
         """
@@ -254,12 +253,11 @@ class Accelerator(ABC):
     def run_piece(
         self, piece: Piece, operands: Mapping[str, Integers], table: Sequence[Precision]
     ) -> dict[str, NDArray[np.int64]]:
-        """Results, by name, of the convolutions of ``piece`` that are not skipped where the slots
-        have the precisions of ``table``.
+        """Results, by name, of the convolutions of ``piece``, without those that ``table``, the
+        precisions of all slots, skips.
 
-        ``operands`` by the names of the tensors that are in memory (`Tensor.stored`), with the
-        bits that those have; of a backend that does not read planes, by their own names, with the
-        bits that are multiplied.
+        ``operands``: by the names of the tensors in memory (`Tensor.stored`), with their bits; for
+        a backend that does not read planes, by their own names, with the bits to multiply.
         """
         results = {}
         for each in piece.convolutions:
@@ -268,7 +266,7 @@ class Accelerator(ABC):
             convolution, row, column = each.convolution(table), each.row, each.column
             if self.reads_planes:
                 row, column = row.stored, column.stored
-            else:
+            elif convolution.stored != convolution.bits:
                 convolution = replace(convolution, stored=convolution.bits)
             results[each.result.name] = self.convolve(
                 convolution, operands[row.name], operands[column.name]
@@ -283,9 +281,9 @@ class Accelerator(ABC):
     ) -> dict[str, NDArray[np.int64] | None]:
         """Results, by name, of all steps of ``program``.
 
-        ``precisions`` of its slots, at most what its tensors have in memory; of fewer bits an
-        operand keeps the most significant (it is shifted right). Where one of the two is 0 the
-        step is skipped: its result is None, and zeros for steps that read it.
+        ``precisions`` of its slots, at most the bits of its tensors in memory; with fewer bits an
+        operand keeps the most significant ones (it is shifted right). With 0 bits of either operand
+        the step is skipped: its result is None, and zeros for steps that read it.
         """
         if not self._open:
             raise MachineError("run: the accelerator is closed; open it again")
@@ -296,7 +294,7 @@ class Accelerator(ABC):
     # -- for comparison --------------------------------------------------------------------
 
     def real_convolutions(self) -> RealConvolutions:
-        """The same convolutions of real numbers; `ParameterError` where there are none."""
+        """The same convolutions of real numbers; `ParameterError` if the backend has none."""
         raise ParameterError(
             "mode", "reference", "hardware: this backend multiplies integers only, as the machine"
         )
@@ -305,12 +303,12 @@ class Accelerator(ABC):
 
     @property
     def counters(self) -> Counters:
-        """What was done since the accelerator was opened; readable after `close` too."""
+        """Counts since the accelerator was opened; readable after `close`, too."""
         return self._counters
 
     @property
     def work(self) -> MachineWork | None:
-        """The same by pass; None on a backend that runs no machine."""
+        """The same by pass; None without a machine."""
         return None
 
     @property
@@ -347,7 +345,7 @@ class Accelerator(ABC):
     def _multiply(
         self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
-        """The sums, of operands that have been checked."""
+        """The sums of checked operands."""
         if convolution.geometry.groups != 1:
             raise ParameterError("groups", convolution.geometry.groups, "1: no backend has more")
         if not self.reads_planes and convolution.stored != convolution.bits:
@@ -370,18 +368,18 @@ class Accelerator(ABC):
         operands: Mapping[str, Integers],
         precisions: Mapping[int, Precision],
     ) -> dict[str, NDArray[np.int64] | None]:
-        """One step after the other; a backend that has a machine gives it the whole program."""
+        """One step after the other; a backend with a machine runs the whole program on it."""
         return run_stepwise(program, operands, precisions, self._convolve)
 
     def _close(self) -> None:  # noqa: B027  a backend that holds nothing has nothing to do
-        """Release what the backend holds."""
+        """Release the backend's resources."""
 
     # -- checks ----------------------------------------------------------------------------
 
     def _check_call(
         self, which: Pass, bits: tuple[int, int], stride: int, padding: int
     ) -> tuple[tuple[int, int], int, int]:
-        """The arguments that all passes have, as plain integers."""
+        """The common arguments of all passes, as plain integers."""
         if not self._open:
             raise MachineError(f"{which.label}: the accelerator is closed; open it again")
         pair_of_bits = check_bit_pair(which, bits, self.parameters.precision.max_bits)
@@ -390,7 +388,7 @@ class Accelerator(ABC):
     def _operand(
         self, name: str, values: object, axes: str, bits: int, *, signed: bool
     ) -> Integers:
-        """``values`` as an array of integers that fit, or a `ParameterError` that says why not."""
+        """``values`` as an array of integers that fit, or a `ParameterError` with the reason."""
         return check_operand(name, values, axes, bits, signed=signed)
 
 

@@ -1,4 +1,4 @@
-"""How real tensors are convolved: by integers on the accelerator, or as published."""
+"""Convolutions of real tensors: by integers on the accelerator, or as published."""
 
 from fractrain.host.arithmetic.arithmetic import Arithmetic
 from fractrain.host.arithmetic.integers import IntegerArithmetic

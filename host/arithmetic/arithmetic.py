@@ -1,8 +1,8 @@
-"""The interface between the operations of a step and what multiplies for them.
+"""The interface between the operations of a step and the multiplications.
 
-What carries out a step has real tensors. It asks its `Arithmetic` to quantize them to a number of
-bits, and gets operands that mean something to this arithmetic only; it hands them back for
-convolutions, and gets real tensors again.
+The executor has real tensors. It asks its `Arithmetic` to quantize them to a number of bits, gets
+operands that only this arithmetic understands, hands them back for convolutions, and gets real
+tensors again.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def measure(self, x: Array) -> Array:
-        """The range of activations ``x``, an array that a running mean can be taken of."""
+        """The range of activations ``x``, as an array, so that a running mean is possible."""
 
     @abstractmethod
     def pixels(self, images: Array, bits: int | None, image_bits: int, scale: Any) -> Operand:
-        """Unsigned ``images`` of ``image_bits`` bits, one step being worth ``scale``."""
+        """Unsigned ``images`` of ``image_bits`` bits; one step is worth ``scale``."""
 
     @abstractmethod
     def activations(self, x: Array, bits: int | None, extent: Array) -> Operand:
@@ -54,7 +54,7 @@ class Arithmetic(ABC):
 
     @abstractmethod
     def late(self, stored: Operand, bits: int) -> Operand:
-        """Activations that were quantized before it was known how many bits are wanted."""
+        """Activations that were quantized before their bits were chosen."""
 
     @abstractmethod
     def weights(self, x: Array, bits: int | None) -> Operand: ...
@@ -63,17 +63,17 @@ class Arithmetic(ABC):
     def errors(self, x: Array, bits: int | None, rounding: Any) -> Operand: ...
 
     def prepare(self, graph: StepGraph) -> None:  # noqa: B027  most have nothing to do
-        """Get ready for the pieces of ``graph``, which is going to be carried out.
+        """Prepare for the pieces of ``graph``, before it is carried out.
 
-        Raises `ParameterError` for a step that what multiplies cannot do.
+        Raises `ParameterError` for a step that cannot be multiplied here.
         """
 
     @abstractmethod
     def run_piece(
         self, piece: Piece, operands: Mapping[str, Operand], table: Sequence[Precision]
     ) -> dict[str, Array]:
-        """Results, by name, of the convolutions of ``piece`` that are not skipped where the slots
-        have the precisions of ``table``; ``operands`` by name."""
+        """Results, by name, of the convolutions of ``piece``, without those that ``table``, the
+        precisions of all slots, skips; ``operands`` by name."""
 
     def minus_ones(self, shape: tuple[int, ...]) -> Operand:
         """The kernel of ones, as a 1-bit operand: −1 everywhere."""

@@ -4,9 +4,9 @@
     error      dx = s_e·s_w · error(e, w)
     gradient   dw = s_a·s_e · gradient(a, e)
 
-Weights of odd levels, 2q + 1, cost a second product in the passes that read them, with a single
-kernel of ones: Σ a·(2q + 1) = 2·Σ a·q + Σ a. The kernel of ones is 1-bit, where the machine's two
-values are 0 and −1: it holds −1, and the sum is subtracted.
+Weights of odd levels, 2q + 1, cost a second product in the passes that read them, with a kernel of
+ones: Σ a·(2q + 1) = 2·Σ a·q + Σ a. The kernel of ones has 1 bit, and the machine's 1-bit values are
+0 and −1: so it holds −1, and the sum is subtracted.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class IntegerArithmetic(Arithmetic):
         return self.elementwise.quantize_activations(x, _known(bits), extent)
 
     def late(self, stored: Quantized, bits: int) -> Quantized:
-        """The top planes of what is stored: no second quantization, and less to read."""
+        """The top planes of the stored activations: no second quantization, and less to read."""
         top = self.elementwise.top_planes(stored, bits)
         return replace(top, stored=stored if bits < stored.bits else None)
 
@@ -76,8 +76,7 @@ class IntegerArithmetic(Arithmetic):
     def run_piece(
         self, piece: Piece, operands: Mapping[str, Quantized], table: Sequence[Precision]
     ) -> dict[str, Array]:
-        """On the accelerator; where it reads only the planes that it needs, activations as they
-        are stored."""
+        """On the accelerator; it gets stored activations if it reads only the planes it needs."""
         planes, integers = self._accelerator.reads_planes, {}
         for each in piece.convolutions:
             for tensor in (each.row, each.column):

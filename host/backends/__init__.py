@@ -1,1 +1,1 @@
-"""What can stand behind `host.accelerator.Accelerator`."""
+"""The backends of `host.accelerator.Accelerator`."""

@@ -1,4 +1,4 @@
-"""A board behind the accelerator's interface: what trains in simulation trains on the board."""
+"""A board behind the accelerator's interface."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ DEVICES = (LOCAL, SIMULATED)
 def open_system(device: str | None, parameters: Parameters | None = None) -> System:
     """The operating system of ``device``: Linux on this board, or a simulated board.
 
-    The simulated one has a bitstream of ``parameters`` (default: the preset tiny) and is the
-    driver's only until its ``close``. Raises `ParameterError` for another device,
-    `MissingToolError` without what simulates.
+    The simulated one has a bitstream of ``parameters`` (default: the preset tiny). Raises
+    `ParameterError` for another device, `MissingToolError` without the simulator's tools.
     """
     if device is None or device == LOCAL:
         return LinuxSystem()
@@ -45,12 +44,12 @@ class BoardAccelerator(DrivenAccelerator):
     """The convolution engine of a board, through the driver in `host.board`.
 
     ``device`` is ``local``, the default: this computer is the board; or ``simulated``: the same
-    driver on the RTL. The machine is the one in the installed bitstream; ``parameters`` must be
-    its, as a program is made for one machine.
+    driver on the RTL. ``parameters`` must match the installed bitstream, as a program is made for
+    one machine.
 
-    Raises what `host.board.device.BoardDevice.open` does, `ParameterError` for a program that
-    the board cannot run, `EngineFault` or `MachineError` if the machine stops; it has been reset
-    then and takes the next call.
+    Raises what `host.board.device.BoardDevice.open` does, `ParameterError` for a program that the
+    board cannot run, `EngineFault` or `MachineError` if the machine stops; the machine is then
+    reset and takes the next call.
     """
 
     takes_device = True
@@ -70,7 +69,7 @@ class BoardAccelerator(DrivenAccelerator):
 
     @classmethod
     def over(cls, device: BoardDevice) -> BoardAccelerator:
-        """The accelerator of a board that is open, and stays so when the accelerator is closed."""
+        """The accelerator of an open board, which stays open when the accelerator is closed."""
         accelerator = cls.__new__(cls)
         accelerator._take(device, device.parameters)
         accelerator._owned = None
@@ -86,16 +85,16 @@ class BoardAccelerator(DrivenAccelerator):
 
     @classmethod
     def usual_config(cls, device: str | None) -> str:
-        """The configuration of the installed bitstream; the simulated board has no own one."""
+        """The configuration of the installed bitstream; a simulated board has none of its own."""
         if device == SIMULATED:
             return super().usual_config(device)
         return find_bitstream(open_system(device)).manifest.config
 
     @classmethod
     def find_parameters(cls, config: str | Path, device: str | None) -> Parameters:
-        """The parameters of the installed bitstream, of which ``config`` must speak.
+        """The parameters of the installed bitstream.
 
-        Raises `ParameterError` if ``config`` is of another machine.
+        Raises `ParameterError` if ``config`` is another machine.
         """
         if device == SIMULATED:
             return super().find_parameters(config, device)
@@ -136,7 +135,7 @@ class BoardAccelerator(DrivenAccelerator):
         return self._device.buffer.read(program.memory_bytes)
 
     def _check(self, program: Program) -> None:
-        self._device.check_clock()  # since a change of it there is no driver
+        self._device.check_clock()  # after a change of the clock there is no driver
         buffer = self._device.buffer
         if program.base_address != buffer.address:
             raise ParameterError(
@@ -166,7 +165,7 @@ class BoardAccelerator(DrivenAccelerator):
 
 
 def _close(system: System) -> None:
-    """A simulated board holds a model and a folder; Linux is not ours to close."""
+    """Close a simulated board, which holds a model and a folder; Linux needs no closing."""
     close = getattr(system, "close", None)
     if close is not None:
         close()

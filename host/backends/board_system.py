@@ -1,4 +1,4 @@
-"""The system that the board's driver works on: this computer, or a simulated board."""
+"""The system under the board's driver: this computer, or a simulated board."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def open_system(
     device: str, config: str | None, injected: tuple[str, ...] = ()
 ) -> Iterator[System]:
     """The system ``device`` with the machine ``config`` (None: the installed bitstream's, or the
-    usual one), closed in the end; ``injected``: what is broken on a simulated board.
+    default one), closed at the end; ``injected``: defects of a simulated board.
 
     Raises `ParameterError` if ``config`` is not the machine of the installed bitstream.
     """

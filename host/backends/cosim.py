@@ -1,4 +1,4 @@
-"""The generated machine itself, simulated: every integer comes out of the RTL."""
+"""The generated machine, simulated: every integer comes out of the RTL."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from fractrain.sim.cosim.waveform import Waveform
 from fractrain.sim.memory_model import MemoryModel
 
 MEMORY_BYTES = 1 << 30
-"""Of the simulated memory. Pages that no program touches cost nothing."""
+"""Bytes of the simulated memory. Untouched pages cost nothing."""
 
 
 class CosimAccelerator(DrivenAccelerator):
     """The convolution engine of ``parameters`` under Verilator, behind the accelerator's interface.
 
-    Opening compiles it, unless an earlier run has. ``memory`` says how its memory behaves,
+    Opening compiles it, unless an earlier run has. ``memory`` is the model of its memory,
     ``waveform`` records its signals (`ConvolutionSimulation`), ``watch`` is called now and then
     while a program runs, with its cycles so far.
 
     Raises `MissingToolError` if a compiler or a package is missing, `MachineError` if the machine
-    stops; it has been reset then and takes the next call.
+    stops; the machine is then reset and takes the next call.
     """
 
     measured_as = "RTL cycles"
@@ -82,7 +82,7 @@ class CosimAccelerator(DrivenAccelerator):
         try:
             yield
         except MachineError:
-            # whatever the driver could not mend: a broken rule, memory that does not answer
+            # the driver could not mend it: a broken rule, memory that does not answer
             self._machine.reset()
             self._driver.table.forget()
             raise

@@ -1,4 +1,4 @@
-"""Bounds on what a program does, from its commands alone, and how it is started."""
+"""Bounds on a program's work, from its commands alone, and its start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START_CYCLES = 10_000
 
 
 def launch(program: Program, precisions: Mapping[int, Precision]) -> Launch:
-    """How ``program`` is started: the machine may touch its memory, and nothing else."""
+    """The start of ``program``: the machine may touch its memory, and nothing else."""
     first = program.base_address
     return Launch(
         program.program_address,
@@ -37,7 +37,7 @@ def port_beats(program: Program) -> int:
 
 
 def cycle_limit(program: Program, precisions: Mapping[int, Precision]) -> int:
-    """Far more than any program needs whose machine has not stopped."""
+    """Far more cycles than any program needs on a working machine."""
     bounds = _bounds(program)
 
     def digits(slot: int, operand: Operand) -> int:
@@ -58,7 +58,7 @@ def cycle_limit(program: Program, precisions: Mapping[int, Precision]) -> int:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a program's commands ask for, whatever the precisions are.
+    """The work in a program's commands, independent of precisions.
 
     passes : of the array for each digit of one operand and the other, by slot (of the template)
         and operands
@@ -74,8 +74,8 @@ class Bounds:
 
 
 _BOUNDS: WeakKeyDictionary[Program, Bounds] = WeakKeyDictionary()
-"""Of templates: a program runs often, in many slots, and its commands never change, so they are
-looked at once."""
+"""Work of templates: a program runs often, in many slots, and its commands never change, so they
+are counted once."""
 
 
 def _bounds(program: Program) -> Bounds:

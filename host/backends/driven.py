@@ -1,4 +1,4 @@
-"""Accelerators whose engine is reached through the driver: co-simulation and boards."""
+"""Accelerators with an engine behind the driver: co-simulation and boards."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class DrivenAccelerator(EngineAccelerator):
 
     @abstractmethod
     def _written(self, program: Program) -> None:
-        """What is in `_room` is where the machine sees it, from ``program.base_address`` on."""
+        """Make the content of `_room` visible to the machine, from ``program.base_address`` on."""
 
     @abstractmethod
     def _read(self, program: Program) -> NDArray[np.uint8]:
-        """The memory of ``program`` as the machine has left it; valid until the next `_room`."""
+        """The memory of ``program`` after its run; valid until the next `_room`."""
 
     def _beats(self, program: Program) -> NDArray[np.int64]:
         """What ``program`` has sent to the result port."""

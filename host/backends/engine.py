@@ -1,4 +1,4 @@
-"""Accelerators that have the convolution engine: everything they do is a program."""
+"""Accelerators with the convolution engine: everything they do is a program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fractrain.host.compiler import Program, Results
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.step import StepGraph
-from fractrain.host.machine_work import MachineWork, ProgramRun
+from fractrain.host.machine.work import MachineWork, ProgramRun
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
@@ -25,8 +25,8 @@ from fractrain.hw.contract.precision import Precision
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the engine left: its memory, the beats of its result port, and what it did
-    (`host.machine_work.program_work` makes that of its counters)."""
+    """The engine's results: its memory, the beats of its result port, and its work
+    (`host.machine.work.program_work` makes it from the counters)."""
 
     memory: NDArray[np.uint8]
     beats: NDArray[np.int64]
@@ -34,16 +34,16 @@ class Outcome:
 
 
 class EngineAccelerator(Accelerator):
-    """Base of the backends behind which the engine runs.
+    """Base of the backends with an engine.
 
-    Such a backend implements `_memory`, and `_execute`: it writes the table, starts the program and
-    waits for its end.
+    Such a backend implements `_memory` and `_execute`, which writes the table, starts the program
+    and waits for its end.
     """
 
     reads_planes = True
 
     base_address = 0
-    """Where the memory begins that programs are made for."""
+    """Address of the memory for programs."""
 
     def __init__(self, parameters: Parameters) -> None:
         super().__init__(parameters)
@@ -52,19 +52,19 @@ class EngineAccelerator(Accelerator):
 
     @property
     def work(self) -> MachineWork:
-        """What was done since the accelerator was opened, by pass."""
+        """Work since the accelerator was opened, by pass."""
         return self._work
 
     @abstractmethod
     def _execute(
         self, program: Program, image: NDArray[np.uint8], precisions: Mapping[int, Precision]
     ) -> Outcome:
-        """Run ``program`` on ``image``, which `_memory` gave for it and which is packed."""
+        """Run ``program`` on ``image``, its packed `_memory`."""
 
     @abstractmethod
     def _memory(self, program: Program) -> NDArray[np.uint8]:
-        """Where ``program`` is packed, the memory from ``program.base_address`` on: the same for
-        all programs, one after the other. Raises `ParameterError` if there is too little."""
+        """Memory to pack ``program`` into, from ``program.base_address`` on: the same for all
+        programs, one after the other. Raises `ParameterError` if there is too little."""
 
     def _run(
         self,
@@ -81,8 +81,8 @@ class EngineAccelerator(Accelerator):
         precisions: Mapping[int, Precision],
         widths: Mapping[str, int],
     ) -> Results:
-        """Results of ``program`` on ``operands`` that are right, of ``widths`` in memory where they
-        have not all the bits that it is laid out for."""
+        """Results of ``program`` on checked ``operands``; ``widths``: their bits in memory, where
+        these are fewer than in the layout."""
         if program.parameters != self.parameters:
             raise ParameterError("program", program.parameters, "one for this accelerator's config")
         times = [time.perf_counter()]
@@ -116,8 +116,8 @@ class EngineAccelerator(Accelerator):
     ) -> dict[str, NDArray[np.int64]]:
         """Results of the convolutions of a graph's ``piece`` that no slot skips, by name.
 
-        ``operands``: the tensors that are in memory, with the bits that they have by ``table``, the
-        precisions of all slots of the graph.
+        ``operands``: the tensors in memory, with their bits by ``table``, the precisions of all
+        slots of the graph.
         """
         if not self._open:
             raise MachineError("run_piece: the accelerator is closed; open it again")
@@ -137,7 +137,7 @@ class EngineAccelerator(Accelerator):
     def _convolve(
         self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
-        """By a program that knows only what is stored: one serves all bits that are read of it."""
+        """By a program for the stored bits: it serves all bits that are read of them."""
         program, precision = self.programs.of_convolution(convolution)
         result = self._run(program, {ROW: row, COLUMN: column}, {0: precision})[RESULT]
         assert result is not None
@@ -145,6 +145,6 @@ class EngineAccelerator(Accelerator):
 
 
 def _in_order(result: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
-    """The same in C order, as golden's results are: the order in which NumPy adds up floats, and so
-    the last bits of what is trained, depends on how an array lies in memory."""
+    """The same in C order, like golden's results: an array's layout in memory determines the order
+    in which NumPy adds up floats, and so the last bits of trained weights."""
     return None if result is None else np.ascontiguousarray(result)

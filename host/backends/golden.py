@@ -1,4 +1,4 @@
-"""The golden model as an accelerator: the definition of what the others must compute."""
+"""The golden model as an accelerator: the reference for all others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator, Integers
 from fractrain.host.graph.convolution import Convolution
-from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.host.numerics.real_convolutions import RealConvolutions
 from fractrain.hw.contract.precision import Pass
 from fractrain.sim import golden
 
@@ -17,8 +17,8 @@ from fractrain.sim import golden
 class GoldenAccelerator(Accelerator):
     """`sim.golden` behind the accelerator's interface.
 
-    No machine runs, so the counters stay zero: effective MACs are the trainer's business. Of the
-    parameters only ``precision.max_bits`` matters.
+    Without a machine the counters stay zero (the trainer counts effective MACs). Of the parameters
+    only ``precision.max_bits`` matters.
     """
 
     def _convolve(
@@ -41,7 +41,7 @@ class GoldenAccelerator(Accelerator):
 
 
 class _GoldenReals(RealConvolutions):
-    """`sim.golden.real`: how a sum is rounded depends on BLAS and its number of threads."""
+    """`sim.golden.real`: rounding of sums depends on BLAS and its number of threads."""
 
     def convolve(self, convolution: Convolution, row: NDArray, column: NDArray) -> NDArray:
         geometry = convolution.geometry

@@ -1,4 +1,4 @@
-"""The programs that a machine has for pieces of step graphs and for single convolutions."""
+"""A machine's programs for pieces of step graphs and for single convolutions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand, Precision
 
 KEPT_PROGRAMS = 256
-"""Programs of single convolutions that are kept: whoever asks for one often asks again."""
+"""Programs of single convolutions that are kept, as they are often asked for again."""
 
 ROW, COLUMN, RESULT = "row", "column", "result"
 """Tensors of a single convolution."""
@@ -30,8 +30,8 @@ ROW, COLUMN, RESULT = "row", "column", "result"
 class PieceProgram:
     """A piece on the machine: ``program``, in the slots of its graph.
 
-    ``names``: from tensors of the graph to those of the program. ``bits``: what decides those of
-    its operands.
+    ``names``: tensors of the graph → tensors of the program. ``bits``: the bits of its operands,
+    fixed or by slot.
     """
 
     program: Program
@@ -39,18 +39,18 @@ class PieceProgram:
     bits: Mapping[str, Bits]
 
     def precisions(self, table: Sequence[Precision]) -> dict[int, Precision]:
-        """Of the slots that it uses; skipped ones have 0 bits of everything."""
+        """Precisions of the slots that it uses; skipped ones have 0 bits of everything."""
         slots = {step.slot: table[step.slot] for step in self.program.steps}
         return {slot: SKIP if is_skip(each) else each for slot, each in slots.items()}
 
     def widths(self, table: Sequence[Precision]) -> dict[str, int]:
-        """Bits that the program's operands have in memory; without those that have none."""
+        """Bits of the program's operands in memory, without those of 0 bits."""
         widths = {self.names[name]: width(bits, table) for name, bits in self.bits.items()}
         return {name: bits for name, bits in widths.items() if bits}
 
 
 class Programs:
-    """Compiles what is asked for, once.
+    """Compiles each program once.
 
     A piece's program is kept for the life of the piece, and shared with those of the same shape.
 
@@ -65,10 +65,10 @@ class Programs:
         self.compilations = 0
 
     def prepare(self, graph: StepGraph) -> None:
-        """Compile all pieces of ``graph``, those too that the first steps skip.
+        """Compile all pieces of ``graph``, also those that the first steps skip.
 
-        Raises `ParameterError` if it has more slots than the machine, or something that the
-        compiler does not know.
+        Raises `ParameterError` if it has more slots than the machine, or something unknown to the
+        compiler.
         """
         slots = self._parameters.precision.slots
         if len(graph.slots) > slots:
@@ -83,7 +83,7 @@ class Programs:
                 self._pieces[piece] = self._bind(piece, graph.widest)
 
     def of_piece(self, piece: Piece) -> PieceProgram:
-        """The program of ``piece``, whose graph was prepared."""
+        """The program of ``piece`` of a prepared graph."""
         found = self._pieces.get(piece)
         if found is None:
             raise ParameterError(
@@ -111,8 +111,8 @@ class Programs:
         return PieceProgram(program, work.names, bits)
 
     def of_convolution(self, convolution: Convolution) -> tuple[Program, Precision]:
-        """A program whose slot 0 has the precision; the same one for all bits that are read of
-        what is stored."""
+        """A program and the precision of its slot 0; the same program for all bits that are read of
+        the stored ones."""
         pass_ = convolution.pass_
         step = Step(
             pass_,

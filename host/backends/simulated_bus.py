@@ -1,4 +1,4 @@
-"""Co-simulation as the driver is handed it: registers, interrupt line and a clock of cycles."""
+"""Bus and clock of a co-simulation for the driver: registers, interrupt line, cycles."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SimulatedBus:
         self._machine.write_register(address, value)
 
     def listen(self) -> None:
-        """Nothing masks the line."""
+        """Nothing to do: the line is never masked."""
 
     def wait(self, cycles: float) -> bool:
         return self._machine.advance(int(cycles), watch=self._watch)

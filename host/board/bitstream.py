@@ -1,4 +1,5 @@
-"""Which bitstream the board shall run: its folder, its manifest, and what was loaded since boot."""
+"""The bitstream for the board: its folder, its manifest, and the note of what was loaded since
+boot."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ FIRMWARE = "lib/firmware"
 INSTALLED = f"{FIRMWARE}/fractrain"
 FOLDER_VARIABLE = "FRACTRAIN_BITSTREAM"
 NOTE = "/run/fractrain/loaded.json"
-"""In a file system that every boot makes anew, as the FPGA is empty after each."""
+"""In a file system that is empty after every boot, as the FPGA is."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Bitstream:
     manifest: BitstreamManifest
 
     def checked_bin(self) -> bytes:
-        """The file for the FPGA manager; `DataError` unless it is the manifest's, bit for bit."""
+        """The file for the FPGA manager; `DataError` unless it matches the manifest, bit for
+        bit."""
         return self.manifest.content(self.folder, self.manifest.bin_name)
 
     def describe(self) -> str:
@@ -61,14 +63,14 @@ def find_bitstream(system: System) -> Bitstream:
 
 @dataclass(frozen=True)
 class LoadedNote:
-    """What this driver has loaded and set since boot: the build hash, and FCLK0 in MHz."""
+    """The note of what this driver has loaded and set since boot: build hash, and FCLK0 in MHz."""
 
     build_hash: str
     clock_mhz: float
 
 
 def read_note(system: System) -> LoadedNote | None:
-    """The note; None if there is none, or one that says nothing."""
+    """The note; None if there is none, or an unreadable one."""
     try:
         document = json.loads(system.read_text(NOTE))
         return LoadedNote(str(document["build_hash"]), float(document["clock_mhz"]))
@@ -77,10 +79,10 @@ def read_note(system: System) -> LoadedNote | None:
 
 
 def drop_note(system: System) -> None:
-    """Take the note away, before anything is done after which it may be wrong: whoever believes a
-    wrong one reads a register that never answers.
+    """Remove the note before anything that may make it wrong: a process that trusts a wrong note
+    reads a register that never answers.
 
-    Raises `DataError` if it cannot be taken away; nothing must be changed then.
+    Raises `DataError` if it cannot be removed; the caller must then change nothing.
     """
     try:
         system.remove(NOTE)
@@ -92,7 +94,8 @@ def drop_note(system: System) -> None:
 
 
 def write_note(system: System, note: LoadedNote) -> None:
-    """Leave the note, for users who may not see the clock's registers; not without the right."""
+    """Write the note, for users without access to the clock's registers; do nothing without the
+    right."""
     try:
         system.replace_text(NOTE, json.dumps(vars(note)) + "\n")
     except OSError:

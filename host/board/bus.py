@@ -1,4 +1,4 @@
-"""The board as the driver is handed it: registers and interrupt by UIO, the processor's time."""
+"""Bus and clock of a board for the driver: registers and interrupt by UIO, the processor's time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fractrain.hw.contract.errors import MachineError
 __all__ = ["BoardBus", "BoardClock"]
 
 LATENCY_SECONDS = 0.25
-"""Until a process that sleeps has noticed an interrupt, on a board that does something else too."""
+"""From an interrupt until a sleeping process notices it, on a board with other work."""
 
 CYCLES_MARGIN = 4
 PACE_TOLERANCE = 0.02
-"""For two clocks that are counted against each other; relative."""
+"""Relative tolerance between two clocks that are compared."""
 
 SHORT_SECONDS = 0.01
 
@@ -72,7 +72,7 @@ class BoardBus:
 class BoardClock:
     """The clock of ``system``, in cycles of a machine at ``hz``.
 
-    check : raises `ClockChanged` if FCLK0 is not what was set
+    check : raises `ClockChanged` if FCLK0 is not as set
     """
 
     exact = False
@@ -98,8 +98,8 @@ class BoardClock:
         self._check()
 
     def check_pace(self, counted: int, elapsed: float) -> None:
-        """Needs no rights, and finds a clock that is too fast only: there results may be wrong.
-        (One that is too slow looks like a processor that was late.)"""
+        """Needs no rights. It finds only a clock that is too fast, with which results may be wrong.
+        (A slow one looks like a processor that was late.)"""
         if counted <= elapsed * (1 + PACE_TOLERANCE):
             return
         seconds, mhz = elapsed / self.hz, 1e-6 * self.hz

@@ -1,13 +1,13 @@
-"""Whether the caches are maintained over all of a range: a look at memory past them.
+"""Checks that the caches are maintained over a whole range, by reading memory past them.
 
-A driver that maintains too few lines leaves results that are wrong in silence. So behind each
-range that is synchronized lies a line whose number counts up, and words of the range itself are
-compared with what memory has, past the caches. That is a second mapping of the buffer; of memory
-that the caches do not hold, both show the same.
+A driver that maintains too few lines leaves wrong results without a sign. So each synchronized
+range is followed by a guard line with a counter, and words of the range are compared with memory,
+past the caches, through a second mapping of the buffer. Where the caches hold nothing, both
+mappings agree.
 
-It takes 35 words, however long the range is. A range whose end is missed is found always, one that
-is missed from the middle on, or every other line of which is, as soon as one of the words that are
-looked at has changed there: other ones each time.
+The check takes 35 words at any length. It always finds a range with its end missed. It finds a
+range missed from the middle on, or in every other line, as soon as one of the checked words has
+changed there; it checks other words each time.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ GUARD_BYTES = 64
 
 SAMPLES = 32
 STRIDE = 0.618034
-"""Of a turn: where the samples of one look lie between those of the one before."""
+"""Part of a turn: offset of the samples of one check from the check before."""
 
 
 class StaleCaches(MismatchError):
-    """What is wrong through the caches is right past them."""
+    """The caches show other data than memory."""
 
 
 class CacheGuard:
-    """Of the buffer ``cached``, which ``memory`` shows past the caches."""
+    """The guard of the buffer ``cached``; ``memory`` shows the buffer past the caches."""
 
     def __init__(self, cached: NDArray[np.uint8], memory: NDArray[np.uint8]) -> None:
         self._cached, self._memory = cached.view("<u4"), memory.view("<u4")
@@ -82,7 +82,7 @@ class CacheGuard:
             )
 
     def _places(self, size: int) -> NDArray[np.int64]:
-        """The first word and the last, the guard, and words all over, others each time."""
+        """The first word and the last, the guard, and words in between, others each time."""
         count = max(1, size // 4)
         phase = self._looks * STRIDE % 1
         spread = ((np.arange(SAMPLES) + phase) * (count / SAMPLES)).astype(np.int64)

@@ -1,19 +1,19 @@
 """The FPGA's clock FCLK_CLK0: read, check and set before the first register access.
 
-An access to the FPGA whose clock stands, whose reset is held or whose signals are isolated is
-never answered, and the processor waits for the answer for ever: no timeout in software helps. So
-the registers of the processor system, which always answer, are asked first.
+An access to the FPGA is never answered while its clock stands, its reset is held or its signals are
+isolated. The processor then waits for ever, and no timeout in software helps. So the driver first
+asks the registers of the processor system, which always answer.
 
 Registers of the SLCR (UG585, appendix B.28; as Linux uses them in ``drivers/clk/zynq/clkc.c``,
 ``drivers/fpga/zynq-fpga.c`` and ``arch/arm/mach-zynq/slcr.c``):
 
     0x004 SLCR_LOCK, 0x008 SLCR_UNLOCK    keys; 0x00C SLCR_LOCKSTA: 1 while writes are ignored.
-                                          Linux unlocks it at boot and relies on that: the driver
-                                          leaves it as it was
+                                          Linux unlocks it at boot and relies on that; the driver
+                                          leaves it as it is
     0x100, 0x104, 0x108                   ARM, DDR and IO PLL: FDIV[18:12], bypass [4]
     0x170 FPGA0_CLK_CTRL                  source [5:4] (0, 1: IO; 2: ARM; 3: DDR PLL),
                                           dividers [13:8] and [25:20]
-    0x178 FPGA0_THR_CNT                   bit 0 is what Linux gates FCLK0 with: 1 stops it
+    0x178 FPGA0_THR_CNT                   bit 0: 1 stops FCLK0 (Linux gates it with this bit)
     0x240 FPGA_RST_CTRL                   bit 0: FCLK_RESET0_N is low
     0x900 LVL_SHFTR_EN                    0xF: signals pass both ways; Linux and U-Boot set it once
                                           the FPGA is configured, before that it is not
@@ -53,19 +53,19 @@ CELL_BYTES = 4
 SHIFTERS_ON = 0xF
 
 PS_CLOCK_PROPERTY = "/proc/device-tree/*/slcr@f8000000/clkc@100/ps-clk-frequency"
-"""What the device tree says of the oscillator at PS_CLK, in Hz: a board's own (33.333 MHz on
-many, 50 MHz on some). Linux's ``clkc.c`` reads the same, and guesses where it is missing."""
+"""The oscillator at PS_CLK in the device tree, in Hz (33.333 MHz on many boards, 50 MHz on some).
+Linux's ``clkc.c`` reads the same property, and guesses where it is missing."""
 
 TOLERANCE = 1e-3
-"""Relative: far below the next divider, far above how figures are rounded."""
+"""Relative tolerance: far below the next divider, far above rounding of figures."""
 
 SETTLE_SECONDS = 1e-3
-"""For a clock that was just switched, and the reset synchronizer behind it."""
+"""Pause after switching the clock, for it and the reset synchronizer behind it."""
 
 
 @dataclass(frozen=True)
 class ClockState:
-    """FCLK0 as the registers have it; ``mhz`` is its frequency while it is not ``stopped``."""
+    """FCLK0 by its registers; ``mhz`` is its frequency while it is not ``stopped``."""
 
     source: str
     pll_mhz: float
@@ -83,7 +83,7 @@ class ClockState:
         return not self.stopped and abs(self.mhz / wanted_mhz - 1) <= TOLERANCE
 
     def lets_through(self, wanted_mhz: float) -> bool:
-        """A design that was made for that frequency, if it is in the FPGA, answers accesses."""
+        """Whether a design for that frequency answers accesses, if it is in the FPGA."""
         configured = self.level_shifters == SHIFTERS_ON
         return configured and not self.in_reset and self.runs_at(wanted_mhz)
 
@@ -98,14 +98,14 @@ class ClockState:
 
 
 class ClockChanged(MachineError):
-    """FCLK0 is not what the driver has set."""
+    """FCLK0 differs from the driver's setting."""
 
 
 def ps_clock_mhz(system: System) -> float:
-    """The oscillator at PS_CLK, which every other clock is made of, as the device tree has it.
+    """The oscillator at PS_CLK, the source of every other clock, by the device tree.
 
-    Raises `DataError` if it does not say: another frequency than is assumed would run the FPGA at a
-    multiple of what it was made for.
+    Raises `DataError` if the tree does not say: with a wrong assumption the FPGA would run at a
+    multiple of its frequency.
     """
     found = system.glob(PS_CLOCK_PROPERTY)
     content = b""
@@ -135,8 +135,8 @@ class Slcr:
         return self._words.read(offset // 4)
 
     def change(self, offset: int, mask: int, value: int) -> None:
-        """Set the bits ``mask`` of a register to those of ``value``; `MachineError` if they do
-        not become so."""
+        """Set the bits ``mask`` of a register to those of ``value``; `MachineError` if they do not
+        take the values."""
         wanted = self.read(offset) & ~mask | value & mask
         with self._unlocked():
             self._words.write(offset // 4, wanted)
@@ -160,7 +160,7 @@ class Slcr:
                 self._words.write(LOCK // 4, LOCK_KEY)
 
     def pll_mhz(self, name: str) -> float:
-        """What a PLL gives: PS_CLK times FDIV, or PS_CLK where it is bypassed."""
+        """The output of a PLL: PS_CLK times FDIV, or PS_CLK if it is bypassed."""
         control = self.read(PLL[name])
         bypassed = control >> 4 & 1
         return self._ps_mhz * (1 if bypassed else control >> 12 & 0x7F)
@@ -172,7 +172,7 @@ class Slcr:
         return ClockState(
             source,
             self.pll_mhz(source),
-            # a divider of 0 divides by nothing
+            # a divider of 0 does not divide
             (max(1, control >> 8 & 0x3F), max(1, control >> 20 & 0x3F)),
             bool(self.read(CLOCK_GATE) & 1),
             bool(self.read(RESET_CONTROL) & 1),
@@ -183,14 +183,15 @@ class Slcr:
 def set_clock(
     system: System, slcr: Slcr, wanted_mhz: float, *, reset_once: bool = False
 ) -> list[str]:
-    """Make FCLK0 run at ``wanted_mhz`` with its reset released; what was found and done, in words.
+    """Make FCLK0 run at ``wanted_mhz`` with its reset released; returns what was found and done, in
+    words.
 
-    ``reset_once``: give a reset, too, however right the clock is. For a design whose clock others
-    have had before: Linux changes dividers of a clock that runs (assigned-clock-rates), and its
-    flip-flops may have seen pulses that were too short for them.
+    ``reset_once``: reset the design even if the clock is right. Needed if others may have changed
+    the clock: Linux changes dividers of a running clock (assigned-clock-rates), and pulses may have
+    been too short for the design's flip-flops.
 
     Raises `ParameterError` if no PLL can give that frequency, `MachineError` if the FPGA is not
-    configured or the registers do not take what is written.
+    configured or the registers do not accept a write.
     """
     found = slcr.clock()
     if found.level_shifters != SHIFTERS_ON:
@@ -230,8 +231,8 @@ def stop_clock(slcr: Slcr) -> None:
 
 
 def _switch(system: System, slcr: Slcr, wanted_mhz: float, source: str) -> None:
-    """Other dividers, with the clock stopped and the FPGA in reset: a divider that changes may
-    give pulses that are too short for the logic behind it."""
+    """Change dividers with the clock stopped and the FPGA in reset: a changing divider may give
+    pulses too short for the logic behind it."""
     chosen, dividers = _dividers(slcr, wanted_mhz, source)
     stopped = slcr.read(CLOCK_GATE) & 1
     try:
@@ -254,7 +255,7 @@ def _divide(slcr: Slcr, chosen: str, dividers: tuple[int, int]) -> None:
 
 
 def _how_it_is_left(clock: ClockState) -> str:
-    """What a change that failed half way means for whoever comes next."""
+    """The state after a change that failed half way."""
     left = "FCLK0 is stopped now" if clock.stopped else "FCLK0 has not been stopped"
     left += " and the FPGA held in reset" if clock.in_reset else ""
     return f"{left}; nothing may access it until `fractrain board load` has succeeded"

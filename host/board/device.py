@@ -43,11 +43,11 @@ Kind = TypeVar("Kind")
 
 
 class BoardDevice:
-    """The accelerator on the board, this process's alone from `reserve` to `close`.
+    """The accelerator on the board, reserved for this process from `reserve` to `close`.
 
-    `open` does everything; bring-up calls the steps one by one, in the order in which they stand
-    here. Each says what it found and did. Raises errors of `hw.contract.errors` that name what is
-    missing and how to mend it; the registers are not touched before `set_clock` has succeeded.
+    `open` does everything; bring-up calls the steps one by one, in their order here. Each returns
+    what it found and did. Errors of `hw.contract.errors` name what is missing and how to mend it.
+    No register is touched before `set_clock` has succeeded.
     """
 
     def __init__(self, system: System) -> None:
@@ -83,14 +83,14 @@ class BoardDevice:
         return self._bitstream.describe()
 
     def configure(self, *, again: bool = False) -> str:
-        """See that the bitstream is in the FPGA: load it, unless it has been since boot.
+        """Ensure that the bitstream is in the FPGA: load it, unless this was done since boot.
 
-        A design of somebody else may never answer at our addresses. So what an unknown hand has
-        loaded is replaced where this kernel can do that; where it cannot, the boot loader's is
-        trusted, and `identify` tells whose it is. ``again``: load in any case.
+        Another design may never answer at our addresses. So a bitstream of unknown origin is
+        replaced if this kernel can load one; if it cannot, the boot loader's bitstream is trusted,
+        and `identify` checks it. ``again``: load in any case.
 
-        A design that is replaced while memory owes it answers leaves the HP ports wedged: ours is
-        stopped first. Raises `MachineError` if it does not come to rest.
+        Replacing a design while memory owes it answers wedges the HP ports: a running machine of
+        ours is stopped first. Raises `MachineError` if it does not come to rest.
         """
         manager, note = find_manager(self.system), read_note(self.system)
         configured = manager is not None and manager.state == OPERATING
@@ -109,8 +109,8 @@ class BoardDevice:
         return f"loaded through {after.name}"
 
     def _come_to_rest(self, note: LoadedNote) -> None:
-        """Stop the machine that ``note`` says is in the FPGA, of whatever build: the registers for
-        that are the same. Where it would not answer nothing is accessed."""
+        """Stop the machine that is in the FPGA by the ``note``; its build does not matter, as all
+        builds stop by the same registers. If it would not answer, no register is accessed."""
         try:
             clock = self._open_slcr().clock()
         except PermissionError:
@@ -124,7 +124,8 @@ class BoardDevice:
             raise MachineError(f"the bitstream was not loaded: the present machine is {trouble}")
 
     def _loaded_at_boot(self, manager: FpgaManager | None, error: Exception) -> bool:
-        """Whether the boot loader's bitstream must do, as this kernel or user cannot load one."""
+        """Whether the boot loader's bitstream has to serve, as this kernel or user cannot load
+        one."""
         lacks = isinstance(error, MissingToolError) or isinstance(error.__cause__, PermissionError)
         if manager is not None:
             return lacks and manager.state == OPERATING
@@ -134,12 +135,12 @@ class BoardDevice:
             return False
 
     def set_clock(self) -> list[str]:
-        """Make FCLK0 what the bitstream was built for, and reset the design if nothing is noted of
-        its clock before.
+        """Set FCLK0 to the bitstream's frequency; reset the design if there is no note about its
+        clock.
 
-        Who may not open ``/dev/mem`` relies on what root has set since boot, by its note. Who may
-        takes the note away first and leaves it when all is well: one who is killed or fails in
-        between leaves none.
+        Without access to ``/dev/mem``, trust the clock that root has noted. With access, remove the
+        note first and write it again at the end: a process that is killed or fails in between
+        leaves none.
         """
         manifest = self.bitstream.manifest
         wanted = LoadedNote(manifest.build_hash, manifest.clock_mhz)
@@ -166,9 +167,9 @@ class BoardDevice:
         return Driver(BoardBus(self.uio, hz), clock, self.parameters)
 
     def stop_clock(self) -> None:
-        """Stop FCLK0, to see what power the FPGA takes then; `set_clock` starts it again, and the
-        registers are out of reach until it has. Without a note of it, so that a process that is
-        killed meanwhile leaves nothing by which others would take the clock to be running.
+        """Stop FCLK0, to measure the FPGA's power without it; `set_clock` starts it again, and
+        until then no register can be accessed. The note is removed, so a process that is killed
+        meanwhile leaves no claim that the clock runs.
 
         Raises `MachineError` while the machine runs, `DataError` without the right to.
         """
@@ -184,10 +185,10 @@ class BoardDevice:
         stop_clock(slcr)
 
     def check_clock(self) -> None:
-        """Raise `ClockChanged` if FCLK0 is no more what `set_clock` has made it: six registers of
-        the processor system, read. No register of the FPGA can be accessed then.
+        """Raise `ClockChanged` if FCLK0 has changed since `set_clock`; reads six registers of the
+        processor system. No register of the FPGA can be accessed then.
 
-        Without the right to open ``/dev/mem`` nothing is checked.
+        Without access to ``/dev/mem`` nothing is checked.
         """
         if self._slcr is None:
             return
@@ -218,15 +219,15 @@ class BoardDevice:
                     f"cannot map the SLCR through /dev/mem: {error}; the kernel needs "
                     "CONFIG_DEVMEM, and with CONFIG_IO_STRICT_DEVMEM the argument iomem=relaxed"
                 ) from error
-            # what it is made of cannot change: read once, as the clock is checked often
+            # the oscillator cannot change: read once, as the clock is checked often
             self._ps_mhz = ps_clock_mhz(self.system)
             self._slcr = words
         return Slcr(self._slcr, self._ps_mhz)
 
     def identify(self) -> str:
-        """Ask the machine who it is, ID and build hash, and stop what an earlier process left.
+        """Check the machine's ID and build hash, and stop what an earlier process left running.
 
-        If it is another one the note, by which it would be ours, is gone.
+        If it is another machine, the note is removed.
         """
         self.check_identity()
         self.check_build()
@@ -239,7 +240,7 @@ class BoardDevice:
             self.driver.check_identity()
 
     def check_build(self) -> None:
-        """Raise `MachineError` unless the machine is the manifest's."""
+        """Raise `MachineError` unless the machine matches the manifest."""
         wanted = self.bitstream.manifest.build_hash_register
         with self._not_noted_if_wrong():
             self.driver.check_build(wanted, str(self.bitstream.folder / BITSTREAM_MANIFEST_NAME))
@@ -292,7 +293,7 @@ class BoardDevice:
     # -- the end -------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Give everything back; closing twice is no error. The FPGA stays as it is."""
+        """Release everything; closing twice is no error. The FPGA stays as it is."""
         for each in (self._buffer, self._slcr, self._uio):
             if each is not None:
                 each.close()

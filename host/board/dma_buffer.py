@@ -1,12 +1,12 @@
 """The buffer that processor and FPGA share: u-dma-buf, and the care its caches need.
 
-The FPGA reaches DDR through the HP ports, past the processor's caches. So what the processor has
-written must be written back before the machine starts (`DmaBuffer.for_device`), and what the caches
-still hold of the buffer must be forgotten before results are read (`DmaBuffer.for_processor`).
+The FPGA reaches DDR through the HP ports, past the processor's caches. So the caches must write the
+processor's data back before the machine starts (`DmaBuffer.for_device`), and drop their lines of
+the buffer before results are read (`DmaBuffer.for_processor`).
 
 u-dma-buf does either with one write to an attribute (github.com/ikwzm/udmabuf, "manual cache
 management"): offset in bits 63:32, size in 31:4, direction in 3:2 (1 to the device, 2 from it), and
-bit 0 to do it. Only whole lines of the caches can be meant.
+bit 0 to do it. Only whole cache lines can be named.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fractrain.hw.contract.errors import DataError, MachineError, MissingToolErr
 __all__ = ["BufferPlace", "DmaBuffer", "find_buffer"]
 
 CLASSES = ("/sys/class/u-dma-buf", "/sys/class/udmabuf")
-"""Of the module, and of its versions before 3.0."""
+"""Folders of the module's class, also in versions before 3.0."""
 
 BUFFER_NAME = "udmabuf-fractrain"
 NAME_VARIABLE = "FRACTRAIN_UDMABUF"
@@ -33,12 +33,12 @@ LINE_BYTES = 64
 PAGE_BYTES = 4096
 TO_DEVICE, FROM_DEVICE = 1, 2
 UNCACHED_MODE = 1
-"""Strongly ordered, so that START cannot overtake what was written before it. (2 and 3 combine
-writes, and would need a barrier that Python has not.)"""
+"""Strongly ordered, so that START cannot overtake earlier writes. (2 and 3 combine writes and would
+need a barrier, which Python lacks.)"""
 
 LARGEST_MODE = 3
-"""Bit 2 maps as if every file were opened with O_SYNC (SYNC_ALWAYS of u-dma-buf.c): what should go
-through the caches would go past them, where an unaligned access ends in a bus error."""
+"""Bit 2 maps as if every file were opened with O_SYNC (SYNC_ALWAYS of u-dma-buf.c): accesses meant
+for the caches would go past them, where an unaligned one ends in a bus error."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def _number(system: System, folder: str, name: str) -> int:
 class DmaBuffer:
     """A mapped u-dma-buf; ``cached`` through the processor's caches, the default and the faster.
 
-    ``data`` are its bytes, from physical address ``address`` on. Where the buffer can also be
-    mapped past the caches, a `CacheGuard` watches how they are maintained.
+    ``data`` are its bytes, from physical address ``address`` on. If the buffer can also be mapped
+    past the caches, a `CacheGuard` checks their maintenance.
 
     Raises `DataError` where rights are missing, `ParameterError` if it cannot be mapped uncached,
     `MachineError` if mapping fails otherwise.
@@ -165,10 +165,10 @@ class DmaBuffer:
         return self.place.size
 
     def room(self, size: int) -> NDArray[np.uint8]:
-        """The first ``size`` bytes, to be filled; the device sees them from `written` on.
+        """The first ``size`` bytes, to be filled; the device sees them after `written`.
 
-        Past the caches it is ordinary memory, which `written` copies in one go: that memory takes
-        no unaligned access, and whoever fills it makes some.
+        For a buffer past the caches this is ordinary memory, which `written` copies in one go: the
+        buffer takes no unaligned access, and filling it makes some.
         """
         if self.cached:
             return self.data[:size]
@@ -185,9 +185,9 @@ class DmaBuffer:
         self.written(len(image))
 
     def written(self, size: int) -> None:
-        """`room` of ``size`` has been filled.
+        """Make the filled `room` of ``size`` visible to the device.
 
-        Raises `StaleCaches` if memory has something else then.
+        Raises `StaleCaches` if memory differs afterwards.
         """
         if not self.cached:
             self.data[:size] = self._staged[:size]
@@ -201,9 +201,9 @@ class DmaBuffer:
     def read(self, size: int) -> NDArray[np.uint8]:
         """The first ``size`` bytes as the device has left them; valid until the next `room`.
 
-        Past the caches it is a copy, made in one go: that memory takes no unaligned access, and
-        whoever takes results apart makes some. Raises `StaleCaches` if memory has something else
-        than the processor sees.
+        For a buffer past the caches this is a copy, made in one go: the buffer takes no unaligned
+        access, and unpacking results makes some. Raises `StaleCaches` if the processor sees other
+        data than memory has.
         """
         if self._guard is None:
             self.for_processor(0, size)
@@ -214,11 +214,11 @@ class DmaBuffer:
         return self.data[:size] if self.cached else self.data[:size].copy()
 
     def for_device(self, offset: int, size: int) -> None:
-        """What the processor has written to these bytes is in memory from now on."""
+        """Write the caches' lines of these bytes back to memory."""
         self._sync("sync_for_device", offset, size, TO_DEVICE)
 
     def for_processor(self, offset: int, size: int) -> None:
-        """These bytes are read from memory from now on, whatever the caches had of them."""
+        """Drop the caches' lines of these bytes, so that reads come from memory."""
         self._sync("sync_for_cpu", offset, size, FROM_DEVICE)
 
     def _sync(self, attribute: str, offset: int, size: int, direction: int) -> None:

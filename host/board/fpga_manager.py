@@ -1,10 +1,9 @@
 """Loading the bitstream through Linux's FPGA manager.
 
-What there is in ``/sys/class/fpga_manager/fpgaN`` depends on the kernel: ``name`` and ``state``
-everywhere (Documentation/ABI/testing/sysfs-class-fpga-manager); ``firmware`` and ``flags``, with
-which a program can load a file below ``/lib/firmware``, only in the vendor's
-(github.com/Xilinx/linux-xlnx, ``drivers/fpga/fpga-mgr.c``). With the mainline kernel the bitstream
-is loaded before Linux, in U-Boot.
+Every kernel has ``name`` and ``state`` in ``/sys/class/fpga_manager/fpgaN``
+(Documentation/ABI/testing/sysfs-class-fpga-manager). Only the vendor's has ``firmware`` and
+``flags``, by which a program loads a file below ``/lib/firmware`` (github.com/Xilinx/linux-xlnx,
+``drivers/fpga/fpga-mgr.c``). With the mainline kernel, U-Boot loads the bitstream before Linux.
 """
 
 from __future__ import annotations
@@ -63,9 +62,9 @@ def find_manager(system: System) -> FpgaManager | None:
 def load(system: System, bitstream: Bitstream) -> FpgaManager:
     """Configure the FPGA with ``bitstream``, whole.
 
-    Raises `MissingToolError` if this kernel cannot do it, `DataError` for a file that is not the
-    manifest's and where rights are missing, `MachineError` if the FPGA did not take it. What was
-    noted of the FPGA before is gone then.
+    Raises `MissingToolError` if this kernel cannot do it, `DataError` for a file that does not
+    match the manifest and where rights are missing, `MachineError` if the FPGA did not accept it.
+    The note about the FPGA is then gone.
     """
     content = bitstream.checked_bin()
     manager = find_manager(system)

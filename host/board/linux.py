@@ -1,4 +1,4 @@
-"""Linux as the driver's `host.board.system.System`: the only code that touches the real thing."""
+"""Linux as the driver's `host.board.system.System`: the only code that touches a real board."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class LinuxSystem:
 
 
 class _Mapping:
-    """A mapping and a view of it, released together: a view that lives keeps pages mapped."""
+    """A mapping and a view of it, released together: a live view keeps pages mapped."""
 
     def __init__(self, mapping: mmap.mmap, kind: str, offset: int = 0) -> None:
         self._mapping: mmap.mmap | None = mapping
@@ -115,13 +115,13 @@ class _Mapping:
         try:
             mapping.close()
         except BufferError:
-            # Somebody still has an array of it: the pages go when that array does.
+            # An array of it is still alive: its pages go with the array.
             pass
 
 
 class _MappedWords(_Mapping):
-    """Registers. One scalar at a time: NumPy may read a slice with any accesses it likes, twice
-    or by bytes, and the bus would see each of them."""
+    """Registers. One scalar at a time: NumPy may read a slice with any accesses, twice or by bytes,
+    and the bus would see each of them."""
 
     def __init__(self, mapping: mmap.mmap, offset: int = 0) -> None:
         super().__init__(mapping, "<u4", offset)
@@ -156,7 +156,7 @@ class _LinuxUio:
     def __init__(self, path: Path, offset: int, size: int) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            # goes with the process, however it ends
+            # released however the process ends
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             length = -(-(offset + size) // mmap.PAGESIZE) * mmap.PAGESIZE
             mapping = mmap.mmap(self._descriptor, length, mmap.MAP_SHARED, READ_WRITE)

@@ -1,4 +1,4 @@
-"""What can be said of the board without changing anything on it."""
+"""The board's state, read without changing anything on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fractrain.host.board.fpga_manager import find_manager
 from fractrain.host.board.system import System
 from fractrain.host.board.uio import open_uio
 from fractrain.host.driver import EngineRegisters
-from fractrain.host.machine_work import CYCLE_CAUSES
+from fractrain.host.machine.work import CYCLE_CAUSES
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.errors import DataError, FractrainError
 from fractrain.hw.contract.registers import BUILD_HASH, CAUSE, ID, IDENTITY, STATUS
@@ -32,11 +32,11 @@ UNKNOWN_DESIGN = (
 
 
 def board_status(system: System, *, loaded_by_boot: bool = False) -> dict[str, str]:
-    """What is there, line by line: name → what was found, or why it could not be looked at.
+    """The state, line by line: name → what was found, or why it could not be read.
 
-    Registers of the FPGA are read only if its clock runs as the bitstream wants, and this driver
-    has noted that the design in it is the bitstream's: otherwise the access might never end.
-    ``loaded_by_boot``: whoever asks vouches for the design instead.
+    Registers of the FPGA are read only if its clock has the bitstream's frequency and a note of
+    this driver says that the bitstream is in it: otherwise the access might never end.
+    ``loaded_by_boot``: the caller vouches for the design instead.
     """
     lines: dict[str, str] = {}
     try:
@@ -95,7 +95,7 @@ def _ours(system: System, wanted: BitstreamManifest) -> bool:
 
 
 def _machine(system: System, wanted: BitstreamManifest) -> dict[str, str]:
-    """Who answers, its state and its counters."""
+    """The machine's identity, its state and its counters."""
     try:
         uio = open_uio(system)
     except FractrainError as error:

@@ -1,10 +1,10 @@
-"""What the driver asks of the operating system, and nothing else: one protocol, two systems.
+"""Everything the driver needs of the operating system: one protocol, two systems.
 
-`host.board.linux.LinuxSystem` is the real one. ``sim.board`` has one whose registers are the
-generated RTL, so that the whole driver runs where there is no board.
+`host.board.linux.LinuxSystem` is the real one. In ``sim.board`` registers are the generated RTL, so
+the whole driver runs without a board.
 
 Paths are absolute, as on the board (``/sys/class/uio``). Methods raise `OSError` as the operating
-system does; the module that asks turns it into an error that says what to do about it.
+system does; the calling module turns it into an error that says what to do.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class MappedWords(Words, Protocol):
 
 
 class UioDevice(Protocol):
-    """A UIO device that is open, and this process's alone: its registers and its interrupt."""
+    """An open UIO device, locked for this process: its registers and its interrupt."""
 
     @property
     def words(self) -> MappedWords:
@@ -44,15 +44,15 @@ class UioDevice(Protocol):
     def wait(self, timeout_s: float) -> bool:
         """Whether an interrupt came since the last call, or comes within ``timeout_s`` seconds.
 
-        Never waits longer, whatever the hardware does.
+        Never waits longer.
         """
 
     def close(self) -> None:
-        """Unmap and give the device back; closing twice is no error."""
+        """Unmap and release the device; closing twice is no error."""
 
 
 class SharedMemory(Protocol):
-    """A buffer that the processor and the FPGA both see."""
+    """A buffer shared by processor and FPGA."""
 
     @property
     def data(self) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The UIO device that shows the machine's registers and its interrupt."""
+"""The UIO device with the machine's registers and interrupt."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The board proved stage by stage, and its power measured, by programs whose results are known."""
+"""Proves the board stage by stage, and measures its power, by programs with known results."""

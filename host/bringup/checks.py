@@ -1,4 +1,4 @@
-"""What bring-up runs on the machine, from the smallest thing upwards; each exact or an error."""
+"""The checks of bring-up, from the smallest upwards; each is exact or an error."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SEED = 706
 
 
 def check_registers(device: BoardDevice) -> str:
-    """Every register that can be written holds every pattern, and every slot of the table.
+    """Every writable register, and every slot of the table, holds every pattern.
 
     Reads must not disturb: each register is read again after all others have been written.
     """
@@ -96,7 +96,7 @@ def check_interrupt(device: BoardDevice) -> str:
     """A program of END alone, twice: its interrupt comes, once each time."""
     buffer = device.map_buffer()
     commands = encode_all([End()])
-    # commands are fetched in bursts, so the window is more than the one that there is
+    # commands are fetched in bursts, so the window is larger than the program
     image = np.zeros(PROGRAM_BYTES, np.uint8)
     image[:COMMAND_BYTES] = commands.reshape(-1)
     buffer.write(image)
@@ -117,10 +117,10 @@ def check_interrupt(device: BoardDevice) -> str:
 
 
 def loopback_step(parameters: Parameters) -> Step:
-    """A 1 x 1 convolution with the identity: `LOOPBACK_BYTES` of planes come out as they go in.
+    """A 1 x 1 convolution with the identity: `LOOPBACK_BYTES` of planes come out unchanged.
 
-    The machine has no command that copies. This is the shortest way through all of it: LOAD, one
-    tap, narrowing to the same 8 bits, STORE.
+    The machine has no copy command. This is the shortest way through all of it: LOAD, one tap,
+    narrowing to the same 8 bits, STORE.
     """
     channels = parameters.block.channels
     pixels = LOOPBACK_BYTES // channels
@@ -132,10 +132,10 @@ def loopback_step(parameters: Parameters) -> Step:
 
 
 def check_loopback(device: BoardDevice) -> str:
-    """4 KB through fetch, array and result stage, bit for bit: every bit of them 0 and 1.
+    """4 KB through fetch, array and result stage, bit for bit: every bit is once 0 and once 1.
 
-    If they do not come back right through the caches, they go once more past them: the error says
-    which of the two is at fault.
+    If they come back wrong through the caches, they go once more past them: the error says which of
+    the two is at fault.
     """
     try:
         return _loop_back(device, cached=True)
@@ -207,9 +207,9 @@ def check_convolution(device: BoardDevice) -> str:
 def check_residual_block(device: BoardDevice) -> str:
     """All convolutions of a residual block that halves the image, as one program.
 
-    Forward: two of 3 x 3, the first with stride 2 and narrowed to 8 bits in planes, which the
-    second and its gradient read where it lies; a shortcut of 1 x 1 with stride 2. Then errors and
-    gradients of all three, at other precisions than forward.
+    Forward: two of 3 x 3, the first with stride 2 and narrowed to 8-bit planes, which the second
+    and its gradient read in place; a shortcut of 1 x 1 with stride 2. Then errors and gradients of
+    all three, at other precisions than forward.
     """
     channels = device.parameters.block.channels
     first = Geometry(2, channels, 2 * channels, (16, 16), (3, 3), 2, 1)

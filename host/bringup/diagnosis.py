@@ -1,4 +1,4 @@
-"""What a failed stage of bring-up most likely means, and what to look at next."""
+"""Likely causes of a failed stage of bring-up, and what to check next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The phases of a power measurement, one after the other, on the board that is there."""
+"""The phases of a power measurement, one after the other, on the board."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIMULATED_RUN_SECONDS = 5e-5
 
 
 def parse_phases(text: str) -> list[str]:
-    """Names of phases in their order; `ParameterError` for what is none, or there twice."""
+    """Names of phases in their order; `ParameterError` for unknown or duplicate ones."""
     names = text.split(",")
     if names != [AS_IT_IS] and (not set(names) <= set(PHASES) or len(set(names)) != len(names)):
         allowed = f"{AS_IT_IS}, or some of {', '.join(PHASES)} with commas"
@@ -35,7 +35,7 @@ def parse_phases(text: str) -> list[str]:
 def measured_phases(
     system: System, phases: Sequence[str], sampler: PowerSampler, seconds: float
 ) -> Generator[tuple[PhaseResult, Workload | None], None, None]:
-    """Each phase's result as soon as it is there; what ran, in the phase in which something did.
+    """Each phase's result as soon as it is there, with the workload in the phase that has one.
 
     No register is accessed while the clock is stopped: the access would never end.
     """
@@ -48,13 +48,13 @@ def measured_phases(
         device.reserve()
         device.configure()
         device.set_clock()
-        device.identify()  # which also ends what an earlier process has left running
+        device.identify()  # also stops what an earlier process has left running
         if "idle" in phases:
             try:
                 device.stop_clock()
                 idle = measure(sampler, "idle", seconds)
             finally:
-                device.set_clock()  # who comes next must find it running
+                device.set_clock()  # leave it running
             yield idle, None
         if "clocked" in phases:
             yield measure(sampler, "clocked", seconds), None

@@ -1,4 +1,4 @@
-"""What a power measurement found, as text for the terminal."""
+"""Results of a power measurement, as text for the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The board, brought up stage by stage: each proves one thing that the next ones rely on."""
+"""The board, brought up stage by stage: each proves one thing that later ones rely on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Stage = Callable[[BoardDevice], str]
 
 @dataclass(frozen=True)
 class StageResult:
-    """How a stage ended: what it found, or its ``error`` and what that may come from."""
+    """How a stage ended: what it found, or its ``error`` and likely causes."""
 
     name: str
     seconds: float
@@ -39,8 +39,8 @@ def bring_up(
 ) -> list[StageResult]:
     """Run the `STAGES` on ``system`` until one fails; each result is told as soon as it is there.
 
-    ``clock`` gives seconds for how long stages took. Errors other than those of
-    `hw.contract.errors` are mistakes of ours and come through.
+    ``clock`` gives seconds, to time the stages. Errors other than `hw.contract.errors` are bugs and
+    come through.
     """
     results = []
     with BoardDevice(system) as device:

@@ -1,4 +1,4 @@
-"""What keeps the accelerator busy while its power is measured: one convolution, again and again."""
+"""The workload of a power measurement: one convolution, repeated."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ PRECISIONS = {0: Precision(BITS, BITS, BITS)}
 
 @dataclass
 class Workload:
-    """A 3 x 3 convolution of 64 channels on images of 16 x 16 pixels, 8 by 8 bits, whose operands
-    are random and stay in the buffer: call it to run it once, on the machine alone.
+    """A 3 x 3 convolution of 64 channels on images of 16 x 16 pixels, 8 by 8 bits. Its random
+    operands stay in the buffer: a call runs it once, on the machine alone.
 
-    ``seconds`` adds up what the ``runs`` took, from START to the interrupt; ``macs`` of one run.
+    ``seconds`` is the total time of the ``runs``, from START to the interrupt; ``macs`` of one run.
     """
 
     device: BoardDevice
@@ -58,7 +58,7 @@ class Workload:
             "a": random.integers(0, largest, (images, CHANNELS, SIZE, SIZE), endpoint=True),
             "w": random.integers(-(largest // 2), largest // 2 + 1, kernels),
         }
-        # Once through the accelerator, which checks everything; the operands stay in the buffer.
+        # Once through the accelerator, with all checks; the operands stay in the buffer.
         accelerator.run(program, operands, PRECISIONS)
         return cls(device, program, images * MACS_PER_IMAGE)
 

@@ -1,7 +1,7 @@
-"""What the driver is handed: the way to a machine, and the time that passes there.
+"""The driver's way to a machine: its bus, and its clock.
 
-All times are cycles of the machine's clock. A simulation counts them; a processor that cannot see
-that clock takes its own, times the frequency that the machine's has.
+All times are cycles of the machine's clock. A simulation counts them; a processor, which cannot see
+that clock, converts its own time by the machine's frequency.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ __all__ = ["Advice", "Bus", "Clock"]
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do where this machine is, for the end of an error's line.
+    """Advice for errors, by the place of the machine.
 
-    other_machine : ID is not that of a FracTrain engine
-    other_build : BUILD_HASH is not the one that is wanted
-    no_interrupt : a program has ended, its interrupt has not come
-    stuck : the machine does not come to rest, because memory owes it answers
+    other_machine : for an ID of another machine than a FracTrain engine
+    other_build : for another BUILD_HASH
+    no_interrupt : for a program that has ended without its interrupt
+    stuck : for a machine that does not come to rest, because memory owes it answers
     """
 
     other_machine: str
@@ -32,7 +32,7 @@ class Bus(Protocol):
     """The machine's registers and its interrupt.
 
     ``advice`` ends the driver's messages. Each method raises `MachineError` (`hw.contract.errors`)
-    if the machine does not answer as it must.
+    if the machine does not answer properly.
     """
 
     advice: Advice
@@ -44,16 +44,16 @@ class Bus(Protocol):
         """Write the register at word ``address``."""
 
     def listen(self) -> None:
-        """Let the next interrupt through: one is let through for each call."""
+        """Let one interrupt through for each call."""
 
     def wait(self, cycles: float) -> bool:
         """Whether an interrupt has come since the last call, or comes within ``cycles`` cycles.
 
-        Never waits longer, whatever the machine does.
+        Never waits longer.
         """
 
     def observed(self) -> str:
-        """What the far side of the bus has seen of the program, in words; '' if it sees nothing."""
+        """The far side's view of the program, in words; '' if it has none."""
 
 
 class Clock(Protocol):
@@ -61,7 +61,7 @@ class Clock(Protocol):
 
     hz : its frequency
     exact : whether the cycles are the machine's own, counted one by one
-    real : whether they pass in the world: seconds of a simulation are nobody's
+    real : whether seconds of it are seconds of the world, unlike in a simulation
     """
 
     hz: float
@@ -69,22 +69,22 @@ class Clock(Protocol):
     real: bool
 
     def now(self) -> float:
-        """Cycles since some moment; only goes forward."""
+        """Cycles since a fixed moment; never goes back."""
 
     def sleep(self, cycles: float) -> None:
         """Let time pass."""
 
     def patience(self, cycle_limit: int, watchdog_cycles: int) -> float:
-        """How long to wait for the end of a program that takes ``cycle_limit`` cycles at most,
-        whose machine gives up by itself when memory owes an answer ``watchdog_cycles`` long."""
+        """How long to wait for the end of a program of at most ``cycle_limit`` cycles, on a machine
+        that gives up by itself when memory owes an answer for ``watchdog_cycles``."""
 
     def describe(self, cycles: float) -> str:
-        """A time in the words of whoever reads this clock: "0.25 s", or "500 cycles"."""
+        """A time in the unit of this clock: "0.25 s", or "500 cycles"."""
 
     def check(self) -> None:
-        """Raise `MachineError` if the machine's clock is not right: a register that is accessed
-        then might never answer, and what was computed is not to be trusted."""
+        """Raise `MachineError` if the machine's clock is not right: a register access might never
+        end, and results cannot be trusted."""
 
     def check_pace(self, counted: int, elapsed: float) -> None:
-        """Raise `MachineError` if the machine has ``counted`` more cycles of a program than can
-        have ``elapsed``."""
+        """Raise `MachineError` if the machine has ``counted`` more cycles than can have
+        ``elapsed``."""

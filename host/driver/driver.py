@@ -1,4 +1,4 @@
-"""Programs on the machine: start one, wait for its end, say what went wrong, mend it."""
+"""Programs on the machine: start one, wait for its end, report what went wrong, mend it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractrain.host.driver.bus import Bus, Clock
 from fractrain.host.driver.registers import EngineRegisters
 from fractrain.host.driver.table import PrecisionTable
-from fractrain.host.machine_work import CYCLE_CAUSES, MachineWork, program_work
+from fractrain.host.machine.work import CYCLE_CAUSES, MachineWork, program_work
 from fractrain.hw.contract.engine_fault import EngineFault
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
@@ -41,11 +41,12 @@ from fractrain.hw.contract.registers import (
 __all__ = ["Driver", "Launch", "Run", "Running"]
 
 WATCHDOG_CYCLES = 1 << 20
-"""For an answer of memory, as after a reset; the machine stops by itself before we give up."""
+"""Cycles for an answer of memory, as after a reset; the machine stops by itself before the driver
+gives up."""
 
 RESET_PAUSES = tuple(16 << step for step in range(13))
-"""Cycles between looks at whether the machine has come to rest. Memory answers within microseconds,
-if at all. Pauses are counted, not timed: a process that was not scheduled has not waited."""
+"""Cycles between checks whether the machine has come to rest. Memory answers within microseconds,
+if at all. Pauses are counted, not timed: time without being scheduled is no waiting."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Launch:
     """A program in memory: ``commands`` commands from byte ``address`` on.
 
     window : first and last byte that the machine may touch
-    cycle_limit : the program ends within so many cycles if nothing goes wrong; at least 1
+    cycle_limit : a good run takes no more cycles than that; at least 1
     """
 
     address: int
@@ -68,7 +69,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Running:
-    """A program that runs; the clock ``before`` START was written, and once it had ``begun``."""
+    """A running program; the clock ``before`` START was written, and after it had ``begun``."""
 
     launch: Launch
     before: float
@@ -80,7 +81,7 @@ class Run:
     """A program that has ended.
 
     elapsed : cycles from the one after START was written to the one with the interrupt
-    most : cycles that the machine can have had: with those that writing START took
+    most : the most cycles the machine can have had, with the time of writing START
     """
 
     elapsed: float
@@ -90,8 +91,8 @@ class Run:
 class Driver:
     """Runs programs on the machine behind ``bus``; nothing in it waits without a limit.
 
-    It is the only one to access the machine's registers. No register is accessed while
-    ``clock.check`` raises.
+    Nothing else accesses the machine's registers. No register is accessed while ``clock.check``
+    raises.
 
     registers, table : the machine's
     watchdog_cycles : how long memory may owe the machine an answer
@@ -106,8 +107,8 @@ class Driver:
     # -- which machine this is -----------------------------------------------------------------
 
     def identify(self, build: int, source: str) -> None:
-        """Raise `MachineError` unless this is the machine of ``build``, as ``source`` has it; then
-        stop what an earlier process has left running."""
+        """Raise `MachineError` unless this is the machine of ``build``, which ``source`` names;
+        then stop what an earlier process has left running."""
         self.check_identity()
         self.check_build(build, source)
         self.stop()
@@ -122,7 +123,7 @@ class Driver:
             )
 
     def check_build(self, build: int, source: str) -> None:
-        """Raise `MachineError` unless BUILD_HASH is ``build``, as ``source`` has it."""
+        """Raise `MachineError` unless BUILD_HASH is ``build``, which ``source`` names."""
         found = self.registers.read(BUILD_HASH)
         if found != build:
             raise MachineError(
@@ -133,15 +134,15 @@ class Driver:
     # -- programs ------------------------------------------------------------------------------
 
     def execute(self, launch: Launch) -> MachineWork:
-        """`run` it, and `measure` what it was."""
+        """`run` and `measure` it."""
         return self.measure(self.run(launch))
 
     def run(self, launch: Launch) -> Run:
         """Run a program to its end.
 
         Raises `EngineFault` if the machine stops, `MachineError` if the program does not end in
-        time (`Clock.patience`) or its interrupt does not come; the machine has been reset then. It
-        has been, too, if the wait is interrupted.
+        time (`Clock.patience`) or its interrupt does not come. The machine is then reset, also if
+        the wait is interrupted.
         """
         return self.finish(self.start(launch))
 
@@ -173,7 +174,7 @@ class Driver:
             raise
 
     def finish(self, running: Running) -> Run:
-        """Wait for the end of a program that was started; raises as `run` does."""
+        """Wait for the end of a started program; raises as `run` does."""
         limit = self._clock.patience(running.launch.cycle_limit, self.watchdog_cycles)
         try:
             came, ended, status = self._wait(running.begun + limit)
@@ -190,7 +191,7 @@ class Driver:
         raise error
 
     def measure(self, run: Run) -> MachineWork:
-        """What the last program was, by the machine's counters.
+        """The last program, by the machine's counters.
 
         Raises `MachineError` if they say that the clock was too fast.
         """
@@ -209,8 +210,8 @@ class Driver:
         return sum(each[name] for each in counters for name in CYCLE_CAUSES)
 
     def _wait(self, deadline: float) -> tuple[bool, float, int]:
-        """Whether the program's interrupt came, when that was, and STATUS then. Interrupts that
-        mean nothing are let pass."""
+        """Whether the program's interrupt came, when, and STATUS at that time. Spurious interrupts
+        are ignored."""
         while True:
             came = self._bus.wait(max(0.0, deadline - self._clock.now()))
             ended = self._clock.now()
@@ -223,9 +224,9 @@ class Driver:
                 return False, self._clock.now(), status
 
     def _abandon(self) -> None:
-        """Stop a program that nobody waits for any more: its memory may be given away next."""
+        """Stop an abandoned program: its memory may be reused next."""
         self._clock.check()
-        with suppress(MachineError):  # the caller has one to tell of
+        with suppress(MachineError):  # the caller already raises one
             self.reset()
 
     def _failure(self, came: bool, status: int, elapsed: float) -> MachineError:
@@ -254,7 +255,7 @@ class Driver:
     # -- between programs ----------------------------------------------------------------------
 
     def require_idle(self) -> None:
-        """Raise `MachineError` while the machine may still touch the memory, or its clock is not
+        """Raise `MachineError` while the machine may still touch the memory, or if its clock is not
         right."""
         self._clock.check()
         status = self.registers.read(STATUS)
@@ -270,13 +271,13 @@ class Driver:
             raise MachineError(f"the machine is {trouble}")
 
     def stays_quiet(self, cycles: float) -> bool:
-        """Whether no interrupt comes for so long, although one would be let through."""
+        """Whether no interrupt comes for so long, although one is let through."""
         self._bus.listen()
         return not self._bus.wait(cycles)
 
     def reset(self) -> str:
-        """Stop the machine and wait until its ports are quiet; '' or what is wrong if they are
-        not within their time. What the table holds is not relied on afterwards."""
+        """Stop the machine and wait until its ports are quiet; '' or what is wrong if they are not
+        in time. The table's entries count as unknown afterwards."""
         self.table.forget()
         self.registers.write(CONTROL, RESET.insert(1))
         for pause in (*RESET_PAUSES, 0):

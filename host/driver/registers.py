@@ -1,4 +1,4 @@
-"""The machine's registers by name, through whatever reaches them."""
+"""The machine's registers by name, over any bus."""
 
 from __future__ import annotations
 

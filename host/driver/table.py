@@ -1,4 +1,4 @@
-"""The machine's precision table, and what the driver knows to be in it."""
+"""The machine's precision table, with the known entries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["PrecisionTable"]
 
 
 class PrecisionTable:
-    """The precision of each slot. An entry that already says what is wanted is not written again.
+    """The precision of each slot. Entries that are right already are not written again.
 
-    Nobody else may write the table meanwhile. Whoever resets the machine calls `forget`.
+    Nothing else may write the table meanwhile. After a reset of the machine, call `forget`.
 
     slots : how many there are
-    writes : entries that were written since the beginning
+    writes : entries written since the beginning
     """
 
     def __init__(self, registers: EngineRegisters, parameters: Parameters) -> None:
@@ -33,9 +33,9 @@ class PrecisionTable:
         return self._map.slots
 
     def set(self, precisions: Mapping[int, Precision]) -> int:
-        """Make the slots in ``precisions`` say so; how many entries had to be written.
+        """Set the slots in ``precisions``; returns how many entries had to be written.
 
-        Raises `ParameterError` for a slot that there is not, before anything is written.
+        Raises `ParameterError` for a slot that does not exist, before anything is written.
         """
         for slot in precisions:
             self._check(slot)
@@ -46,21 +46,21 @@ class PrecisionTable:
         return self.writes - before
 
     def write(self, slot: int, precision: Precision) -> None:
-        """Write one entry, whatever it says already."""
+        """Write one entry in any case."""
         self._check(slot)
-        self._known.pop(slot, None)  # an access that fails may have written it, or not
+        self._known.pop(slot, None)  # a failing access may have written it, or not
         word = encode_precision(precision)
         self._registers.write(self._map.table_address(slot), word)
         self._known[slot] = word
         self.writes += 1
 
     def read(self, slot: int) -> int:
-        """The word that the machine has for ``slot`` (`hw.contract.registers.TABLE_FIELDS`)."""
+        """The machine's word for ``slot`` (`hw.contract.registers.TABLE_FIELDS`)."""
         self._check(slot)
         return self._registers.read(self._map.table_address(slot))
 
     def forget(self) -> None:
-        """Of no slot it is known what the machine has: the next `set` writes all of its entries."""
+        """Count all entries as unknown: the next `set` writes all of its slots."""
         self._known.clear()
 
     def _check(self, slot: int) -> None:

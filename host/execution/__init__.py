@@ -1,4 +1,4 @@
-"""A step graph carried out, one operation after the other, by an arithmetic and its arrays."""
+"""Carries out a step graph, one operation after the other, with an arithmetic and its arrays."""
 
 from fractrain.host.execution.executor import Executor, step_options
 from fractrain.host.execution.run import Run

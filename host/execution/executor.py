@@ -1,4 +1,4 @@
-"""Carries a step graph out, as it is written."""
+"""Carries out a step graph in its order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fractrain.host.networks.selection import Selector
 from fractrain.hw.contract.precision import Precision
 
 Observer = Callable[[Operation, Run], None]
-"""Told of each operation that was carried out, while its inputs and outputs are in memory."""
+"""Called with each operation after it was carried out, with its inputs and outputs in memory."""
 
 
 def step_options(
@@ -40,7 +40,7 @@ def step_options(
 
 
 class _Planned:
-    """An operation, what is done for it, and what it reads but parameters, by name."""
+    """An operation, its kernel, and the names of its inputs without parameters."""
 
     def __init__(self, operation: Operation, parameters: Container[str]) -> None:
         def names(tensors: Iterable[Tensor]) -> tuple[str, ...]:
@@ -52,8 +52,8 @@ class _Planned:
         self.any_will_do = not operation.needed and len(self.inputs) == len(operation.inputs) > 0
 
     def runs(self, run: Run) -> bool:
-        """Whether it is carried out (`host.graph.skipping` has the rules); if not, what it is
-        bypassed by is passed on."""
+        """Whether it is carried out (`host.graph.skipping` has the rules); if not, its bypass is
+        passed on."""
         values = run.values
         if self.slot is not None and is_skip(run.table[self.slot]):
             around = run.optional(self.bypass)
@@ -67,8 +67,8 @@ class _Planned:
 
 @dataclass(frozen=True)
 class _Turn:
-    """What is done at one go: one operation, or the convolutions of a ``piece``; and the tensors
-    that are not read after it."""
+    """One operation, or the convolutions of a ``piece``, and the tensors that are not read
+    afterwards."""
 
     planned: tuple[_Planned, ...]
     piece: Piece | None
@@ -82,12 +82,12 @@ class Executor:
         executor.backward(run)
         executor.update(run, optimizer)
 
-    What an operation makes stays in memory until its last reader has been carried out, and no
-    longer; its memory is used again where that reader can (`Run.own`). Convolutions between which
-    there is nothing to do go to the arithmetic together.
+    A result stays in memory until its last reader has been carried out, and no longer; that reader
+    reuses its memory where it can (`Run.own`). Convolutions without other work between them go to
+    the arithmetic together.
 
-    Raises `ParameterError` for an operation that it does not know, and for a step that the
-    arithmetic's machine cannot do.
+    Raises `ParameterError` for an unknown operation, and for a step that the arithmetic's machine
+    cannot do.
     """
 
     def __init__(
@@ -121,8 +121,7 @@ class Executor:
         return run
 
     def backward(self, run: Run) -> None:
-        """The way back: the gradient of every parameter, None where all that has one was
-        skipped."""
+        """The way back: the gradient of every parameter, None if everything with it was skipped."""
         for parameter in self._parameters.values():
             parameter.gradient = None
         self._carry_out(self._backward, run)
@@ -136,7 +135,7 @@ class Executor:
         for turn in turns:
             run.dying = turn.dying
             running = [each for each in turn.planned if each.runs(run)]
-            if running and turn.piece is not None:
+            if turn.piece is not None and running:
                 self._convolve(turn.piece, running, run)
             for each in running:
                 each.kernel(run, each.operation)
@@ -145,8 +144,7 @@ class Executor:
             run.values.free(turn.dying)
 
     def _convolve(self, piece: Piece, running: Sequence[_Planned], run: Run) -> None:
-        """Have the results of the convolutions that are ``running`` where their kernel finds
-        them."""
+        """Compute the results of the convolutions ``running``, for their kernels to take."""
         operands = {
             tensor.name: run.value(tensor) for each in running for tensor in each.operation.inputs
         }

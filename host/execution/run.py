@@ -1,4 +1,4 @@
-"""One step on its way: what its operations read and leave."""
+"""The state of one step: what its operations read and write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fractrain.hw.contract.precision import Precision
 
 
 class Run:
-    """A step of ``graph`` while it is carried out; what operations do is in `kernels`.
+    """A step of ``graph`` while it is carried out, for its `kernels`.
 
     ``choices``: of the blocks so far, by number. ``table``: the precision of every
     slot, right for those blocks. ``rounding``: the random numbers of the step.
@@ -40,9 +40,9 @@ class Run:
         self.choices: dict[int, Choice] = {}
         self.table: list[Precision] = [slot.precisions[0] for slot in graph.slots]
         self.sums: dict[str, Array] = {}
-        """Results of the piece that is being carried out, before they are tensors."""
+        """Results of the current piece, before they are tensors."""
         self.dying: frozenset[str] = frozenset()
-        """Names of the tensors that nothing reads after the current operation."""
+        """Names of the tensors that no later operation reads."""
         self._parameters, self._statistics = held
 
     @property
@@ -73,8 +73,8 @@ class Run:
 
     def value(self, tensor: Tensor) -> Any:
         """Of a tensor that there is; a parameter's too."""
-        parameter = self._parameters.get(tensor.name)
-        return self.values[tensor.name] if parameter is None else parameter.value
+        name = tensor.name
+        return self.values[name] if name in self.values else self._parameters[name].value
 
     def optional(self, tensor: Tensor | None) -> Any:
         """Of a tensor that may be missing: then None."""

@@ -1,37 +1,27 @@
-"""What commands have in common in showing and keeping their figures."""
+"""The files that a command writes: looked at before its work, written after it."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fractrain.host.files.atomic import check_writable, failures_named, write_whole
 from fractrain.hw.contract.errors import DataError, ParameterError
-from fractrain.sim.progress import work
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Write ``document`` to ``path`` as `write_text` does."""
-    write_text(path, json.dumps(document, indent=2) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path``, whole or not at all; its folder must be there.
-
-    Raises `DataError` naming the file if it cannot be written.
-    """
-    write_whole(path, text)
+    """Write ``document`` to ``path`` as `write_whole` does."""
+    write_whole(path, json.dumps(document, indent=2) + "\n")
 
 
 def check_files(*paths: Path | None) -> None:
     """Look at the files that a command will write: better before long work than after it.
 
     None stands for an option that was not given. Raises `DataError` naming the file for one that
-    `write_text` would not write, `ParameterError` if two are one.
+    `write_whole` would not write, `ParameterError` if two are one.
     """
     targets: dict[Path, Path] = {}
     for path in filter(None, paths):
@@ -58,8 +48,3 @@ def prepare_folder(path: Path) -> None:
         raise DataError(f"cannot make the folder {path}: {cause}") from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise DataError(f"the folder {path} must not be written")
-
-
-def progress() -> Callable[[str], None]:
-    """A function that is told what a command is at, and "" when that is over; stderr shows it."""
-    return work()

@@ -1,9 +1,9 @@
 """The backward half of a step, from its forward half: one rule for each operation.
 
-An operation is gone back through when all readers of its result have been: of several that can be,
-first the one that came up last, and of the inputs of an addition the first. A choice is gone back
-through after all that is in its block. What the readers of a tensor found is added up in the order
-in which they were gone back through.
+The way back visits an operation when all readers of its result have been visited. Of several that
+are ready, the last one to become ready comes first, and of the inputs of an addition the first. It
+visits a choice after everything in its block. Errors from several readers of a tensor are added up
+in the order of these visits.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from fractrain.host.graph.tensor import BySlot, Kind, Tensor
 from fractrain.hw.contract.precision import Operand, Pass
 
 Errors = list[tuple[Tensor, Tensor]]
-"""Inputs of an operation, each with the error that was found at it; in the order in which to go
-further back."""
+"""Inputs of an operation, each with its error, in the order in which to visit them."""
 
 
 @dataclass
@@ -31,7 +30,7 @@ class WayBack:
     """What rules work with: the ``builder`` that they emit with, and what needs an error.
 
     ``learned``: names of the tensors that depend on a parameter. ``shares``: of each block's paths,
-    in the order in which they are gone back through.
+    in the order in which they are visited.
     """
 
     builder: Builder
@@ -50,9 +49,9 @@ RULES: Dispatch[tuple[tuple[str, ...], Rule]] = Dispatch("the way back", "host/g
 
 
 def rule(*kinds: type[Operation], through: Sequence[str] = ()) -> Callable[[Rule], Rule]:
-    """Decorates the rule of operations: it emits what goes back from the error at their result, and
-    returns the errors at the inputs in the fields ``through``; parameters among them get theirs as
-    gradients. An input that is not learned needs none (`WayBack.is_learned`)."""
+    """Decorates the rule of operations. It emits the operations that lead back from the error at
+    their result, and returns the errors at the inputs in the fields ``through``; parameters among
+    them get theirs as gradients. An input that is not learned needs none (`WayBack.is_learned`)."""
 
     def enter(function: Rule) -> Rule:
         RULES.register(*kinds)((tuple(through), function))
@@ -117,7 +116,8 @@ class _Walk:
         ]
 
     def _contribute(self, errors: Errors, slot: int | None) -> None:
-        """Take what an operation in ``slot`` found; line up what can be gone back through now."""
+        """Take the errors of an operation in ``slot``; line up the operations that are now
+        ready."""
         ready = []
         for tensor, error in errors:
             if tensor.kind is Kind.PARAMETER:
@@ -142,7 +142,7 @@ class _Walk:
         return reduce(add, found)
 
     def _leave(self, operation: Operation) -> None:
-        """After the last operation of a block, go back through its choice."""
+        """After the last operation of a block, visit its choice."""
         number = self._builder.members.get(operation)
         if number is None:
             return
@@ -264,7 +264,7 @@ def _share(way: WayBack, operation: ops.Share, e: Tensor) -> Errors:
 
 @rule(ops.Mix, through=["x", "total"])
 def _mix(way: WayBack, operation: ops.Mix, e: Tensor) -> Errors:
-    """The last path is gone back through first."""
+    """The last path comes first."""
     name, mix = f"{operation.name}.back", operation
     if way.builder.options.learns:
         share = way.builder.tensor(f"{name}.share", e.shape[:1], Kind.SHARE)

@@ -1,4 +1,4 @@
-"""What a network calls to say what it does: operations, one after the other."""
+"""The builder that a network calls: it collects operations, one after the other."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Block:
 
     @property
     def channels(self) -> int:
-        """Of its input, which the choice may look at."""
+        """Channels of its input, which the choice may read."""
         return self.x.shape[1]
 
 
@@ -152,8 +152,8 @@ class Builder:
         return extent
 
     def activations(self, name: str, x: Tensor, extent: Tensor, slot: int) -> Tensor:
-        """``x`` quantized as ``slot`` says: as it is where that does not quantize, and as the top
-        planes of what is stored where the choice of precision was made from it."""
+        """``x`` quantized by ``slot``: unchanged if the slot does not quantize; the top planes of
+        stored activations if the choice of precision was made from these."""
         if not self.quantizes(slot):
             return x
         name, bits = self.name(name), BySlot(slot, Operand.ACTIVATION)
@@ -181,7 +181,7 @@ class Builder:
         return self._stored[x.name]
 
     def weights(self, name: str, weight: Tensor, slot: int) -> Tensor:
-        """``weight`` quantized as ``slot`` says."""
+        """``weight`` quantized by ``slot``."""
         if not self.quantizes(slot):
             return weight
         name, odd = self.name(name), self.options.odd_weights
@@ -302,7 +302,7 @@ class Builder:
         return y
 
     def add(self, name: str, x: Tensor, other: Tensor) -> Tensor:
-        """x + other; the one that there is, where the other one was skipped."""
+        """x + other; if one of them was skipped, the other one."""
         name = self.name(name)
         y = self.tensor(f"{name}.y", x.shape)
         self.emit(ops.Add(name, None, x, other, y))
@@ -325,8 +325,7 @@ class Builder:
     # -- blocks ----------------------------------------------------------------------------
 
     def block(self, name: str, x: Tensor, body: Callable[[Tensor, Slots], Tensor]) -> Tensor:
-        """A part of the network that has one choice of precision, made by looking at its input
-        ``x``.
+        """A part of the network with one choice of precision, which may depend on its input ``x``.
 
         ``body`` emits one path through it: from the path's input, with the path's slots.
         """
@@ -351,7 +350,7 @@ class Builder:
         return y
 
     def share(self, name: str, x: Tensor, slot: int) -> Tensor:
-        """``x``, times the share that the path has of its block's output, where that is learned."""
+        """``x``, times the path's share of its block's output, if that is learned."""
         if not self.options.learns or self.options.per_sample:
             return x
         y = self.tensor(f"{name}.y", x.shape)

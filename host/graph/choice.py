@@ -1,4 +1,4 @@
-"""What was chosen for a block of a network: the precision of each way through it."""
+"""The choice for a block of a network: the precision of each path through it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from fractrain.hw.contract.precision import Operand, Precision
 
 UNQUANTIZED = Precision(8, 8, 8)
-"""Of the layers that FracTrain leaves in floating point (first convolution, shortcuts): here they
-run on the array like the others, at 8 bits whatever the precision of the blocks. In reference mode
-they run in float32, and are counted as if at this precision."""
+"""Precision of the layers that FracTrain leaves in floating point (first convolution, shortcuts).
+Here they run on the array like the others, always at 8 bits. In reference mode they run in float32,
+and count as if at this precision."""
 
 SKIP = Precision(0, 0, 0)
 
@@ -23,7 +23,7 @@ def is_skip(precision: Precision) -> bool:
 
 @dataclass(frozen=True)
 class Path:
-    """One way through a block: all its convolutions at ``precision`` (0 bits: around them).
+    """One path through a block: all its convolutions at ``precision`` (0 bits: around them).
 
     ``images`` of the batch take it, all if None, and ``mask[N]`` says which: 1 for those.
     """
@@ -35,7 +35,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a block: one path for the whole batch, or several that share it."""
+    """The choice for a block: one path for the whole batch, or several that share it."""
 
     paths: tuple[Path, ...]
 
@@ -54,5 +54,5 @@ class Choice:
 
 
 def fixed_choices(precisions: Sequence[Precision]) -> list[Choice]:
-    """One way through each block for the whole batch, at these precisions."""
+    """One path through each block for the whole batch, at these precisions."""
     return [Choice((Path(precision),)) for precision in precisions]

@@ -1,8 +1,9 @@
-"""One pass of one convolution, as a value: what backends, compiler and cost models are asked."""
+"""One pass of one convolution, as a value: for backends, compiler and cost models."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.precision import Pass
@@ -21,8 +22,8 @@ class Convolution:
     with the stride t, the padding d, and in the error pass all p, q, r, s with p·t+r−d = h and
     q·t+s−d = w.
 
-    ``bits``: what is multiplied. ``stored``: what the operand has in memory, of which the most
-    significant ``bits`` are read; at least as many. ``signed``: two's complement, else unsigned.
+    ``bits``: of the multiplied operands. ``stored``: of the operands in memory, at least as many;
+    the most significant ``bits`` are read. ``signed``: two's complement, else unsigned.
     """
 
     pass_: Pass
@@ -31,15 +32,15 @@ class Convolution:
     stored: tuple[int, int]
     signed: tuple[bool, bool]
 
-    @property
+    @cached_property
     def row_shape(self) -> Shape:
         return operand_shapes(self.pass_, self.geometry)[0]
 
-    @property
+    @cached_property
     def column_shape(self) -> Shape:
         return operand_shapes(self.pass_, self.geometry)[1]
 
-    @property
+    @cached_property
     def result_shape(self) -> Shape:
         return operand_shapes(self.pass_, self.geometry)[2]
 

@@ -1,4 +1,4 @@
-"""What a reader of graphs does with each operation; unknown ones are refused by name."""
+"""Dispatch of a graph's reader by class of operation; unknown ones are refused by name."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Handler = TypeVar("Handler")
 
 
 class Dispatch(Generic[Handler]):
-    """What ``reader`` (of graphs) does with each class of operation; ``where``: in which module.
+    """Handlers of a ``reader`` of graphs, by class of operation; ``where``: their module.
 
-    A new operation is made known to a reader by ``@dispatch.register(NewOperation)``.
+    ``@dispatch.register(NewOperation)`` adds one.
     """
 
     def __init__(self, reader: str, where: str = "") -> None:
@@ -22,7 +22,7 @@ class Dispatch(Generic[Handler]):
         self._handlers: dict[type[Operation], Handler] = {}
 
     def register(self, *classes: type[Operation]) -> Callable[[Handler], Handler]:
-        """Decorates what is done with operations of ``classes``."""
+        """Decorates the handler of operations of ``classes``."""
 
         def enter(handler: Handler) -> Handler:
             self._handlers |= {each: handler for each in classes}
@@ -31,7 +31,7 @@ class Dispatch(Generic[Handler]):
         return enter
 
     def of(self, operation: Operation) -> Handler:
-        """What is done with ``operation``; `ParameterError` if that is unknown."""
+        """The handler of ``operation``; `ParameterError` if there is none."""
         handler = self._handlers.get(type(operation))
         if handler is None:
             raise ParameterError(

@@ -1,10 +1,10 @@
 """The cost model: multiply-accumulates weighted by the widths of their operands.
 
 A multiply-accumulate of an ``x``-bit and a ``y``-bit operand costs x/32 · y/32 of one at 32 bits
-(FracTrain's cost model, and what a bit-serial array spends). Every pass of every convolution that
-is *executed in training* counts, the first convolution and the shortcuts included, and so do
-taps on the padding, as is usual in the literature. Not counted: evaluation, and what does not run
-on the accelerator (batch norm, classifier).
+(FracTrain's cost model, and the cost on a bit-serial array). Every pass of every convolution that
+is *executed in training* counts, with the first convolution, the shortcuts, and taps on the
+padding, as usual in the literature. Not counted: evaluation, and work off the accelerator (batch
+norm, classifier).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from fractrain.host.graph.step import StepGraph
 from fractrain.hw.contract.precision import Pass, Precision
 
 BASELINE_BITS = 8
-"""FW8/BW8: all operands at 8 bits, what savings are measured against."""
+"""FW8/BW8: all operands at 8 bits, the baseline of savings."""
 
 
 class EffectiveMacs:
-    """Running totals: executed at the precision that was chosen, and the same at FW8/BW8.
+    """Running totals: executed at the chosen precision, and the same at FW8/BW8.
 
-    The sums are kept as integers in units of 1/1024 MAC, so they are exact at any length. Those of
-    the layers at a chosen precision (the blocks) are kept apart, too.
+    The sums are integers in units of 1/1024 MAC, so they are exact at any length. Sums of the
+    layers at a chosen precision (the blocks) are also kept apart.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class EffectiveMacs:
 
     @property
     def saving(self) -> float:
-        """Fraction of the baseline that was saved; 0 before anything was counted."""
+        """Saved fraction of the baseline; 0 before anything was counted."""
         return 1 - self._executed / self._baseline if self._baseline else 0.0
 
     @property

@@ -1,4 +1,4 @@
-"""What a step depends on besides its network and its images."""
+"""Parameters of a step besides its network and its images."""
 
 from __future__ import annotations
 

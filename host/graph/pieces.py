@@ -1,4 +1,4 @@
-"""What a machine can do in one go: convolutions without host work between them."""
+"""Pieces: convolutions without host work between them, which a machine does in one go."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fractrain.host.graph.operations import Convolve, Operation
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Convolutions that follow each other directly; none reads what another one makes.
+    """Convolutions that follow each other directly; none reads the result of another.
 
     A piece lives as long as its graph, so programs are kept by piece.
     """

@@ -1,4 +1,4 @@
-"""Which operations of a step are carried out, where some slots have 0 bits."""
+"""Skipping: the operations of a step that are carried out when some slots have 0 bits."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ def lacks(operation: Operation, missing: Container[str]) -> bool:
 def carried_out(
     operations: Iterable[Operation], table: Sequence[Precision], missing: set[str] | None = None
 ) -> Iterator[Operation]:
-    """Those of ``operations`` that are carried out where the slots have the precisions of
-    ``table``.
+    """Those of ``operations`` that are carried out with the precisions ``table`` of the slots.
 
-    ``missing``: names of the tensors that do not exist; those that are found out are added.
+    ``missing``: names of the tensors that do not exist; the function adds to them.
     """
     missing = set() if missing is None else missing
     for each in operations:

@@ -1,7 +1,7 @@
-"""Precision slots: where operations look up how many bits they have, and whether they run at all.
+"""Precision slots: operations look up their bits in them, and whether they run at all.
 
 A slot is an entry of the precision table. Slot 0 is for layers at a fixed precision. Each block has
-one, or, where images go several ways, some for each path.
+one, or, if images take several paths, some for each path.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Slot:
     taken: bool = False
 
     def precision(self, choice: Choice | None) -> Precision:
-        """What the slot has after its block's ``choice``."""
+        """The slot's precision after its block's ``choice``."""
         found = self.precisions[0]
         if choice is not None:
             path = choice.paths[self.path]
@@ -49,13 +49,13 @@ class Slot:
         return found if not self.ones else ones_precision(found, self.ones)
 
     def images(self, choice: Choice | None, batch: int) -> int:
-        """Those of ``batch`` that take the slot's path."""
+        """Images of ``batch`` that take the slot's path."""
         taken = None if choice is None else choice.paths[self.path].images
         return batch if taken is None else taken
 
     @property
     def widest(self) -> Precision:
-        """Each operand at the most bits that it can have here (at least 1, so that it has some)."""
+        """Each operand at the most bits that it can have here, at least 1."""
         activation, weight, error = (
             max(1, *(each.bits(operand) for each in self.precisions)) for operand in Operand
         )

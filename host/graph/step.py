@@ -24,7 +24,7 @@ ImageShape = tuple[int, int, int, int]
 
 
 class Emitter(Protocol):
-    """What a graph is made of: the part of a network that it needs.
+    """The part of a network that a graph needs.
 
     ``parameters`` are updated in their order.
     """
@@ -60,7 +60,7 @@ class StepGraph:
 
     @property
     def results(self) -> tuple[Tensor, ...]:
-        """What is read when the step has been carried out."""
+        """The tensors that are read after the step."""
         return (self.logits,) if self.loss is None else (self.logits, self.loss)
 
     @property
@@ -92,7 +92,7 @@ class StepGraph:
 
     @property
     def pieces(self) -> Iterator[Piece]:
-        """What a machine does in one go each, in order."""
+        """All pieces, in order."""
         for each in (*self.forward_pieces, *self.backward_pieces):
             if isinstance(each, Piece):
                 yield each
@@ -126,7 +126,7 @@ class StepGraph:
 
 
 RUNS = Precision(1, 1, 1)
-"""Any precision that is no skip."""
+"""Any precision that does not skip."""
 
 
 def build_step(
@@ -135,7 +135,7 @@ def build_step(
     """The step of ``network`` on ``images`` [N,C,H,W]; without ``training``, an evaluation.
 
     Raises `ParameterError` for a network that does not fit the images, that uses a name twice, or
-    that cannot skip a block that may be skipped.
+    without a way around a block that may be skipped.
     """
     builder = Builder(options, images, training=training)
     logits = network.emit(builder)
@@ -148,8 +148,8 @@ def build_step(
 
 
 def build_outline(network: Emitter, image: tuple[int, int, int]) -> StepGraph:
-    """``network`` on one ``image`` [C,H,W], before anybody has said how it is trained: its blocks
-    and convolutions."""
+    """``network`` on one ``image`` [C,H,W], independent of a method: its blocks and
+    convolutions."""
     return build_step(network, (1, *image), StepOptions((UNQUANTIZED,)), training=False)
 
 
@@ -160,8 +160,8 @@ def finish(
     parameters: Sequence[Named] = (),
     loss: Tensor | None = None,
 ) -> StepGraph:
-    """The graph of what ``builder`` has collected; with the way back from ``error`` at ``output``,
-    if it is given, and the updates of ``parameters``."""
+    """The graph of ``builder``'s operations; with the way back from ``error`` at ``output``, if
+    given, and the updates of ``parameters``."""
     _only_where_read(builder)
     forward = tuple(builder.operations)
     _check_skips(builder, output)
@@ -184,7 +184,7 @@ def finish(
 
 
 def _only_where_read(builder: Builder) -> None:
-    """Let what is quantized for skipped layers only be skipped with them."""
+    """Make quantizations for skipped layers only skip with these layers."""
     readers: dict[str, set[int | None]] = {}
     for each in builder.operations:
         for tensor in each.inputs:
@@ -200,7 +200,7 @@ def _only_where_read(builder: Builder) -> None:
 
 
 def _check_skips(builder: Builder, output: Tensor) -> None:
-    """Raise `ParameterError` for a block that may be skipped, but that nothing leads around."""
+    """Raise `ParameterError` for a block that may be skipped but has no way around it."""
     for block in builder.blocks:
         for slots in block.slots:
             if not builder.slots[slots.chosen].can_skip:

@@ -1,4 +1,4 @@
-"""The tensors of a step: what they are called, what is in them and how many bits it has."""
+"""The tensors of a step: name, kind, sign, bits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fractrain.hw.contract.precision import Operand
 
 
 class Kind(enum.Enum):
-    """What a tensor is. The first four are quantized: integers and one scale."""
+    """Kinds of tensors. The first four are quantized: integers and one scale."""
 
     PIXELS = "pixels"
     ACTIVATIONS = "activations"
@@ -47,11 +47,11 @@ Bits = Fixed | BySlot
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value of a step; ``name`` tells it from all others of its graph.
+    """A value of a step, with a ``name`` that is unique in its graph.
 
-    ``bits``: None for float32, and for sums, which have what they need. ``signed``: two's
-    complement. ``planes_of``: the stored tensor that these are the top planes of, if they are: in
-    memory there is only that one.
+    ``bits``: None for float32, and for sums, which have the bits they need. ``signed``: two's
+    complement. ``planes_of``: the stored tensor, if this tensor is its top planes: only the stored
+    one is in memory.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Methods: who decides at which precision the residual blocks of a run work, and when that changes.
+"""Methods: they choose the precision of a run's residual blocks, and when it changes.
 
 Each method is one module here (`static`, `pfq`, `dfq`, `fractrain`) with its options, a builder and
-a `METHOD` that names both; adding one is adding its module. `method` has what they are made of,
-`registry` finds them, `recipe` has a method together with the values of its options.
+a `METHOD` that names both; docs/howto/method.md adds one. `method` has their types, `registry`
+finds them, `recipe` is a method with the values of its options.
 """

@@ -1,7 +1,7 @@
 """Dynamic fractional quantization (DFQ): gates aim at one cost.
 
-Source: Fu et al., FracTrain, NeurIPS 2020, section 3.2. Defaults are those of the authors' code for
-CIFAR, where it and the paper differ.
+Source: Fu et al., FracTrain, NeurIPS 2020, section 3.2. Where paper and
+code differ, defaults follow the authors' code for CIFAR.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""FracTrain: gates as in DFQ, and the cost that they aim at rises as PFQ's precision does.
+"""FracTrain: gates as in DFQ, with a target cost that rises like PFQ's precision.
 
-Source: Fu et al., FracTrain, NeurIPS 2020, section 3.3. Defaults are those of the authors' code for
-CIFAR, where it and the paper differ.
+Source: Fu et al., FracTrain, NeurIPS 2020, section 3.3. Where paper and
+code differ, defaults follow the authors' code for CIFAR.
 """
 
 from __future__ import annotations

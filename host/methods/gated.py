@@ -1,4 +1,4 @@
-"""Gates choose for each block: what dynamic quantization (DFQ) and FracTrain share."""
+"""Methods with gates: the common part of DFQ and FracTrain."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Pairs = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class GateOptions(Checked):
-    """What gates choose from, and how its cost is weighed (`host.networks.gates`).
+    """The gates' candidates, and the weight of their cost (`host.networks.gates`).
 
     ``decide``: "late", the top planes of stored activations are read; "early", they are quantized
-    as the gate chose; None is late in hardware mode and early in reference mode, which knows no
+    as the gate chose; None is late in hardware mode and early in reference mode, which has no
     other.
     """
 
@@ -68,9 +68,9 @@ class GateOptions(Checked):
         )
 
     def gates(self, target: float, task: Task) -> Gates:
-        """New ones for ``task`` that aim at the cost ``target``.
+        """New gates for ``task`` that aim at the cost ``target``.
 
-        Raises `ParameterError` if they shall decide late, and for each image.
+        Raises `ParameterError` for late decisions for each image.
         """
         precisions = self.precisions()
         if task.per_sample and self.decide == "late":

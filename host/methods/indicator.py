@@ -1,4 +1,4 @@
-"""The loss indicator of progressive fractional quantization: when training has settled.
+"""The loss indicator of progressive fractional quantization: it finds when training has settled.
 
 Source: Fu et al., FracTrain, NeurIPS 2020, section 3.1, with the details of the authors' code.
 """

@@ -1,4 +1,4 @@
-"""What a method is: to the trainer (`Method`), to its builder (`Task`), to users (`MethodKind`)."""
+"""A method, for the trainer (`Method`), its builder (`Task`) and users (`MethodKind`)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Stage:
 
 
 class Method(ABC):
-    """Tells its selector what holds in the next step, and learns how the step went.
+    """Sets its selector up for each step, and takes the step's loss.
 
-    ``selector.precisions`` are all that it will ever choose: the machine's programs are laid out
-    for them. One that does not go through stages leaves the last five members as they are.
+    ``selector.precisions`` are all precisions that it will ever choose: the machine's programs are
+    laid out for them. A method without stages leaves the last five members as they are.
     """
 
     def __init__(self, name: str, selector: Selector) -> None:
@@ -45,12 +45,12 @@ class Method(ABC):
 
     @property
     def target_cp(self) -> float | None:
-        """The cost that the next step is to have; None where none is aimed at."""
+        """The target cost of the next step; None without a target."""
         return None
 
     @property
     def stages(self) -> Sequence[Stage]:
-        """Those visited so far, the last one current."""
+        """The stages visited so far, the last one current."""
         return [Stage(None, 0)]
 
     @property
@@ -59,21 +59,21 @@ class Method(ABC):
         return 1
 
     def state(self) -> dict[str, Any]:
-        """All that `load` needs to go on from here, as JSON has it."""
+        """The state that `load` needs to continue, as JSON."""
         return {}
 
     def load(self, state: dict[str, Any]) -> None:  # noqa: B027
-        """Go on from a `state` of the same method."""
+        """Continue from a `state` of the same method."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a method is built for.
+    """The task that a method is built for.
 
     steps_per_epoch : of the data set with the run's batch
     widths, macs : channels of the input, and multiply-accumulates of a pass, of each block
     per_sample : each image has a choice of its own, made before its activations are quantized
-    rng : for what the method learns with
+    rng : for the method's own parameters
     """
 
     steps_per_epoch: int
@@ -85,9 +85,9 @@ class Task:
 
 @dataclass(frozen=True)
 class MethodKind:
-    """A method as users choose it.
+    """A method, for users.
 
-    about : what `--help` says of it
+    about : its text in `--help`
     options : a frozen dataclass of options (`host.plugins.option`); its `__post_init__` refuses
         values that do not go together
     build : makes the method of such options; `ParameterError` if they do not suit the task

@@ -1,7 +1,7 @@
 """Progressive fractional quantization (PFQ): the next precision when the training loss has settled.
 
-Source: Fu et al., FracTrain, NeurIPS 2020, section 3.1. Defaults are those of the authors' code for
-CIFAR, where it and the paper differ.
+Source: Fu et al., FracTrain, NeurIPS 2020, section 3.1. Where paper and
+code differ, defaults follow the authors' code for CIFAR.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values that hold one after the other: the next one when the training loss has settled."""
+"""A progression of values: the next one holds when the training loss has settled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["ProgressiveMethod", "Progression", "ProgressionOptions", "check_neve
 
 @dataclass(frozen=True)
 class ProgressionOptions(Checked):
-    """When the next value's turn is: see `TurningPointIndicator`."""
+    """Options of the turning points (`TurningPointIndicator`)."""
 
     epsilon: float = option(
         Real(0, 1e9, above=True),
@@ -55,11 +55,11 @@ def check_never_falls(name: str, values: Sequence[float]) -> None:
 
 
 class Progression:
-    """Values that follow each other: one from beginning to end, or the next at each turning point
-    of the training loss.
+    """Values in turn: one for the whole run, or the next at each turning point of the training
+    loss.
 
-    ``interval``: steps whose mean loss is one of the indicator's (it was made for epochs).
-    ``stages`` are those visited so far, the last one current.
+    ``interval``: steps of one mean loss for the indicator (which was made for epochs). ``stages``:
+    those visited so far, the last one current.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Progression:
             self.stages.append(Stage(value, step + 1))
 
     def state(self) -> dict[str, Any]:
-        """All that `load` needs to go on from here."""
+        """The state that `load` needs to continue."""
         return {
             "first_steps": [stage.first_step for stage in self.stages],
             "losses": self._losses,
@@ -100,7 +100,7 @@ class Progression:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a `state` of the same progression."""
+        """Continue from a `state` of the same progression."""
         self.stages = [
             Stage(value, first)
             for value, first in zip(self.values, state["first_steps"], strict=False)

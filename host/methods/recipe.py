@@ -42,7 +42,7 @@ class Recipe:
 
     @property
     def name_parts(self) -> list[str]:
-        """What the name of a run says of the options: those that are not as usual."""
+        """The options in the name of a run: those that are not the default."""
         options = [each for each in options_of(self.kind.options) if each.in_name is not None]
         parts = [each.in_name(getattr(self.options, each.name)) for each in options if each.in_name]
         return [part for part in parts if part]
@@ -53,10 +53,10 @@ class Recipe:
 
 
 def make_recipe(method: str = DEFAULT_METHOD, **values: Any) -> Recipe:
-    """The recipe of ``method`` with its options at ``values``, or as they are by default.
+    """The recipe of ``method`` with its options at ``values``, others at their defaults.
 
-    Raises `ParameterError` for a method that is unknown, and for an option that is of other methods
-    or has a value that is not allowed.
+    Raises `ParameterError` for an unknown method, an option of other methods, and a value that is
+    not allowed.
     """
     kind = METHODS.find(method)
     known = [each.name for each in options_of(kind.options)]
@@ -77,11 +77,11 @@ def recipe_names() -> list[str]:
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """The fields of a recipe, ``method`` and options of any methods, that one of ours
-    (`recipe_names`) or a YAML file gives.
+    """The fields of a recipe, ``method`` and options of any methods, from a preset (`recipe_names`)
+    or a YAML file.
 
-    ``precision`` is [a, w, e], ``candidates`` a list of [forward, backward]. Raises `DataError`
-    for a file that cannot be read, `ParameterError` for what is no field or has the wrong form.
+    ``precision`` is [a, w, e], ``candidates`` a list of [forward, backward]. Raises `DataError` for
+    a file that cannot be read, `ParameterError` for unknown fields and wrong values.
     """
     ours = name in recipe_names()
     recipes = resources.files("fractrain.configs").joinpath("recipes")
@@ -97,7 +97,7 @@ def read_recipe(name: str) -> dict[str, Any]:
 def parse_fields(document: Mapping[str, Any], source: str) -> dict[str, Any]:
     """The fields of a recipe that ``document``, read from ``source``, gives in `plain` form.
 
-    Raises `ParameterError` for what is no field or is not allowed in one.
+    Raises `ParameterError` for unknown fields and wrong values.
     """
     fields: dict[str, Any] = read_document(document, Section(recipe_rules(), needed=()), source)
     return fields

@@ -22,7 +22,7 @@ METHODS: Registry[MethodKind] = Registry(
 def method_options() -> dict[str, Option]:
     """The options of all methods by name, those of the simplest method first.
 
-    Raises `ParameterError` if two methods mean different things by a name.
+    Raises `ParameterError` if two methods use a name for different options.
     """
     found: dict[str, Option] = {}
     for kind in METHODS:
@@ -41,7 +41,7 @@ def methods_that_read(name: str) -> tuple[str, ...]:
 
 
 def recipe_rules() -> dict[str, Rule]:
-    """What the fields of a recipe may be: the method, and the options of all methods."""
+    """Rules for the fields of a recipe: the method, and the options of all methods."""
     rules: dict[str, Rule] = {"method": Choice(METHODS.names)}
     return rules | {
         name: each.rule for name, each in method_options().items() if isinstance(each.rule, Rule)

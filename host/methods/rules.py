@@ -1,4 +1,4 @@
-"""What the values of methods' options may be."""
+"""Rules for the values of methods' options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One precision for all blocks at a time: what static training and PFQ share."""
+"""Methods with one precision for all blocks: the common part of static training and PFQ."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Residual networks with their three passes written out, every convolution on the accelerator."""
+"""Networks: layers, residual blocks, gates. Each emits its forward half into a step graph."""

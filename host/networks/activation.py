@@ -1,4 +1,4 @@
-"""The range that an activation is quantized over."""
+"""The quantization range of an activation."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from fractrain.host.networks.parameter import Parameter, Statistic
 
 @dataclass(frozen=True)
 class Shape:
-    """What a convolution layer is, apart from its weights.
+    """The shape of a convolution layer.
 
     ``chosen``: its precision is chosen while training runs; else it is a layer that the papers
     leave unquantized.
@@ -49,7 +49,7 @@ class Convolution:
         return [self.weight]
 
     def slot(self, slots: Slots) -> int:
-        """The one of ``slots`` that this layer's precision is in."""
+        """This layer's slot among ``slots``."""
         return slots.chosen if self.shape.chosen else slots.others
 
     def emit(self, builder: Builder, a: Tensor, slots: Slots) -> Tensor:

@@ -9,21 +9,21 @@ For block i with the input x, in float32 on the host:
     k = argmax p
 
 Learning is straight-through: the share of a path in the block's output is a constant 1 (or, per
-sample, a mask of ones and zeros) going forward, and p going backward. Per sample all paths are
-executed, and ∂loss/∂p is known. Per mini-batch only path k is (as in top-1 routing), so only
-∂loss/∂p_k is; those of the other paths are taken to be the running mean of what was found at this
-block (`BASELINE_MOMENTUM`). Without that, what all paths of a block have in common, that it is of
-use at all, would look like the merit of the one that was executed, and gates would never move
-from where they start. Computation adds its own term for every candidate, executed or not:
+sample, a mask of ones and zeros) forward, and p backward. Per sample all paths are executed, and
+∂loss/∂p is known. Per mini-batch only path k is executed (as in top-1 routing), so only ∂loss/∂p_k
+is known; the other paths are assumed to have the running mean of this block's values
+(`BASELINE_MOMENTUM`). Without that, the merit that all paths of a block share would count for the
+executed one, and gates would never move. Computation adds its own term for every candidate,
+executed or not:
 
     loss = cross entropy + reg · β · Σ over blocks of c(candidate chosen)
 
 with c the candidate's cost in percent of 32-bit arithmetic (`candidate_cost`), averaged over images
-where they differ. reg is +1 where the step's cp (the mean of c over blocks, weighted by their
-multiply-accumulates) is above the target, −1 below it, 0 within ``dead_band`` of it. A target that
-no candidate is cheap (or dear) enough for counts as the cheapest (dearest) of them: the published
-first target, 1.5 %, is below all candidates, and a gate that is pushed on where it cannot go ends
-with a probability of 1, from which later targets cannot move it.
+if they differ. reg is +1 if the step's cp (the mean of c over blocks, weighted by their
+multiply-accumulates) is above the target, −1 if below, 0 within ``dead_band`` of it. A target
+outside the candidates' range counts as the cheapest (or dearest) of them: the published first
+target, 1.5 %, is below all candidates, and a gate that is pushed further ends with a probability of
+1, from which later targets cannot move it.
 
 Source: Fu et al., FracTrain, NeurIPS 2020, section 3.2, and the authors' rebuttal (one decision
 per mini-batch, for hardware).
@@ -57,8 +57,8 @@ ROUNDING = 1e-5
 """Costs closer than this (in percent) are equal."""
 
 HEAD_START = 1.0
-"""Logit that the candidate nearest to the target is ahead by, when gates are new: training starts
-at about the cost that was asked for, not at whatever random weights prefer."""
+"""Head start, in the logit, of the candidate nearest to the target in new gates: training starts
+near the target cost, not where random weights put it."""
 
 
 def candidate_cost(precision: Precision) -> float:
@@ -69,7 +69,7 @@ def candidate_cost(precision: Precision) -> float:
 
 @dataclass(frozen=True)
 class GateRules:
-    """What the gates choose from, and how their cost is weighed.
+    """The gates' candidates, and the weight of their cost.
 
     ``stored_bits``: of activations that a gate reads before it decides, in memory; None where they
     are quantized after the decision. ``per_sample``: every image has its own choice.
@@ -84,7 +84,7 @@ class GateRules:
 
 @dataclass
 class _Step:
-    """What one block's gate did, for its way back: the rows of arrays are images, or just one."""
+    """One block's gate, for its way back: the rows of arrays are images, or just one."""
 
     pooled: Floats
     embedded: Floats
@@ -199,7 +199,7 @@ class Gates(Selector):
 
     @property
     def cost_loss(self) -> float:
-        """What the choices of the last pass add to the loss."""
+        """The loss term of the last pass's choices."""
         total = float((self.chosen @ self.costs.astype(np.float64)).sum())
         return self.regularization * self.rules.beta * total
 
@@ -229,7 +229,7 @@ class Gates(Selector):
         return elementwise.from_host(spread)
 
     def _advantage(self, index: int, share: Array) -> Floats:
-        """∂loss/∂p of the path that was executed, less that of the others as far as is known."""
+        """∂loss/∂p of the executed path, less the estimate for the others."""
         baseline = self._baselines[index]
         known = share if baseline.value is None else baseline.value
         difference: Floats = share - known
@@ -249,7 +249,7 @@ class Linear:
         return [self.weight, self.bias]
 
     def forward(self, x: Floats) -> Floats:
-        # einsum sums in an order of its own; BLAS would choose one by its thread count.
+        # einsum has a fixed order of summation; BLAS would choose one by its thread count.
         y: Floats = np.einsum("ni,oi->no", x, self.weight.value) + self.bias.value
         return y
 

@@ -1,4 +1,4 @@
-"""What a network is to everybody else: parameters, statistics, and operations that it emits."""
+"""The protocol of a network: parameters, statistics, and the operations that it emits."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fractrain.host.numerics.elementwise import Elementwise
 class Network(Protocol):
     """A network; `host.graph.step.build_step` makes its steps.
 
-    The order of `parameters` is part of what it is: `weights_sha256` depends on it.
+    The order of `parameters` is part of the network: `weights_sha256` depends on it.
     """
 
     name: str
 
     def parameters(self) -> list[Parameter]:
-        """What training changes."""
+        """The parameters that training changes."""
         ...
 
     def statistics(self) -> list[Statistic]:
@@ -35,8 +35,9 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class NetworkFamily:
-    """Networks of one kind. ``models``: what they are called, for errors; ``knows``: whether one is
-    called so; ``build``: the one of a name, with the arguments of `registry.build_network`."""
+    """Networks of one kind. ``models``: their names, for errors; ``knows``: whether a name is one
+    of them; ``build``: makes the network of a name, with the arguments of
+    `registry.build_network`."""
 
     name: str
     models: str
@@ -45,7 +46,7 @@ class NetworkFamily:
 
 
 def place(network: Network, elementwise: Elementwise) -> None:
-    """Move parameters and statistics of ``network`` to where ``elementwise`` works."""
+    """Move parameters and statistics of ``network`` to the device of ``elementwise``."""
     held: list[Parameter | Statistic] = [*network.parameters(), *network.statistics()]
     for each in held:
         if each.value is not None:

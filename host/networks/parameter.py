@@ -1,4 +1,4 @@
-"""What a network holds: float32 tensors that training changes, and statistics that it collects."""
+"""Parameters and statistics of a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fractrain.host.numerics.quantization import Array
 
 
 class Parameter:
-    """A float32 tensor ``value``, and the ``gradient`` that backward passes added up."""
+    """A float32 tensor ``value``, and its ``gradient``, the sum over backward passes."""
 
     def __init__(self, name: str, value: Array) -> None:
         self.name = name
@@ -21,7 +21,7 @@ class Parameter:
         self.gradient: Any = None
 
     def add_gradient(self, gradient: Array) -> None:
-        """Add what one backward pass found (a layer may run several times in a step)."""
+        """Add the gradient of one backward pass (a layer may run several times in a step)."""
         self.gradient = gradient if self.gradient is None else self.gradient + gradient
 
 

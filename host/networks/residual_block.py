@@ -14,9 +14,9 @@ from fractrain.host.networks.parameter import Parameter, Statistic
 class ResidualBlock:
     """y = ReLU(second(ReLU(first(x))) + shortcut(x)).
 
-    The shortcut is the identity, or where the block changes the shape, a 1x1 convolution of the
-    same stride with batch norm ("option B") at a fixed precision. A skipped block is
-    y = ReLU(shortcut(x)).
+    The shortcut is the identity, or, if the block changes the shape, a 1x1 convolution of the same
+    stride with batch norm ("option B") at a fixed precision. A skipped block is y =
+    ReLU(shortcut(x)).
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ResidualBlock:
         self._inner_range = ActivationRange(f"{name}.inner")
 
     def layers(self) -> list[NormalizedConvolution]:
-        """In the order in which the block goes forward through them."""
+        """In forward order."""
         shortcut = [] if self.shortcut is None else [self.shortcut]
         return [self.first, self.second, *shortcut]
 
@@ -76,5 +76,5 @@ class ResidualBlock:
             a = builder.activations(f"{name}.shortcut.a", x, extent, slots.others)
             around = self.shortcut.emit(builder, a, slots)
         y = builder.add(f"{name}.add", residual, around)
-        # skipped, an identity is left, which is ≥ 0 already
+        # if skipped, the identity remains, which is ≥ 0 already
         return builder.rectify(f"{name}.relu", y, slot if self.shortcut is None else None)

@@ -27,9 +27,9 @@ PIXEL_SCALE = np.float32(1 / 255)
 class ResNet:
     """First convolution, three stages of n residual blocks (16, 32, 64 channels), classifier.
 
-    Images are unsigned 8-bit pixels and enter the first convolution as they are, at scale 1/255:
-    they need no quantization. Nothing is subtracted from them, because activations are unsigned;
-    the batch norm behind the first convolution removes a mean, and a contrast, all the same.
+    Images are unsigned 8-bit pixels and enter the first convolution as they are, at scale 1/255,
+    without quantization. No mean is subtracted, as activations are unsigned; the batch norm behind
+    the first convolution removes mean and contrast.
 
     The order of `parameters` is part of the interface (`weights_sha256` depends on it): first
     convolution; blocks in order, in each: first, second, shortcut; classifier. Each convolution

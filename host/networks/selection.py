@@ -1,4 +1,4 @@
-"""Which precision a residual block runs at in one pass: the question, and the simplest answer."""
+"""Selectors: they choose the precision of each block in a pass; the simplest one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fractrain.hw.contract.precision import Precision
 
 
 class Selector(ABC):
-    """Chooses for each block in turn, first to last, and goes back through the choices.
+    """Chooses for each block in turn, first to last; `backward` visits the choices last to first.
 
-    ``precisions`` are all that it can choose. ``stored_bits``: it looks at inputs that have been
-    quantized to so many bits (None: they are quantized as it chose).
-    ``per_sample``: each image takes a path of its own, one for each of ``precisions``, in their
-    order. ``learns``: `backward` is to be called. None of these changes while it is used.
+    ``precisions``: all that it can choose. ``stored_bits``: it chooses from inputs quantized to so
+    many bits (None: inputs are quantized after the choice). ``per_sample``: each image takes its
+    own path, one for each of ``precisions``, in their order. ``learns``: `backward` must be called.
+    None of these changes during use.
     """
 
     precisions: Sequence[Precision]
@@ -44,7 +44,7 @@ class Selector(ABC):
         raise NotImplementedError("a selector that does not learn is not gone back through")
 
     def parameters(self) -> list[Parameter]:
-        """What it learns with."""
+        """Its own parameters."""
         return []
 
     def statistics(self) -> list[Statistic]:

@@ -1,8 +1,8 @@
-"""What surrounds the convolutions, where the accelerator keeps its arrays.
+"""The work around the convolutions, on the accelerator's arrays.
 
 Elementwise work and statistics of whole tensors: quantization, batch norm, the rectifier. This
-class is the definition, written for any namespace that spells what it uses as NumPy does; a
-backend with faster ways of its own overrides methods (`Accelerator.elementwise`).
+class is the definition, for any namespace with NumPy's names; a backend with faster ways overrides
+methods (`Accelerator.elementwise`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from fractrain.host.numerics.quantization import Array, Quantized, StochasticRou
 
 @dataclass(frozen=True)
 class Normalized:
-    """What batch norm gives in training: ``y``; the ``mean`` and the ``variance`` (of the batch,
-    without Bessel's correction) of each channel, [1,C,1,1]; and what its way back needs."""
+    """Results of batch norm in training: ``y``; ``mean`` and ``variance`` (of the batch, without
+    Bessel's correction) of each channel, [1,C,1,1]; and what the way back needs."""
 
     y: Array
     mean: Array

@@ -15,8 +15,8 @@ Activations and weights round to nearest, ties to even. Errors round stochastica
 probability of the fraction, so that the expected value of q is x / scale: rounding errors of
 gradients must not add up over the steps.
 
-Narrow weights, of 2 to 4 bits, can use their levels in other ways (`WeightLevels`): with few of
-them, it matters that one is spent on the greatest magnitude alone, or that one is left out.
+Narrow weights, of 2 to 4 bits, can use their levels in other ways (`WeightLevels`): with few levels
+it matters if one serves the greatest magnitude alone, or is left out.
 
     max    as above
     clip   maximum = c·σ instead, σ the root mean square of x and c by width (`CLIPPING`): what
@@ -25,11 +25,11 @@ them, it matters that one is spent on the greatest magnitude alone, or that one 
            of them 0;   levels = 2^b − 1, q = floor(x / (2·scale))
 
 Everything here is a fixed sequence of float32 operations of the namespace ``xp``
-(`Elementwise.xp`), so the same tensor gives the same integers whatever backend multiplies them.
-The backward pass treats quantization as the identity (straight-through).
+(`Elementwise.xp`), so the same tensor gives the same integers on every backend. The backward pass
+treats quantization as the identity (straight-through).
 
-A tensor with a value that is not finite gives integers that fit all the same, but its scale is
-not finite, and so is what is computed from it, down to the loss: there the training loop looks.
+A tensor with a non-finite value gives integers that fit, but its scale is not finite, nor anything
+computed from it, down to the loss, where the training loop checks.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ WIDEST_NARROW_WEIGHT = max(CLIPPING)
 
 
 class WeightLevels(enum.Enum):
-    """What the levels of narrow weights are (see the module); wider ones are always MAX."""
+    """The levels of narrow weights (see the module); wider ones are always MAX."""
 
     MAX = "max"
     CLIP = "clip"
     ODD = "odd"
 
     def at(self, bits: int) -> WeightLevels:
-        """What holds for weights of ``bits`` bits."""
+        """The levels for weights of ``bits`` bits."""
         return self if 2 <= bits <= WIDEST_NARROW_WEIGHT else WeightLevels.MAX
 
 
@@ -84,7 +84,7 @@ class Quantized:
 
 
 class StochasticRounding:
-    """The random numbers that errors are rounded with in one training step.
+    """The random numbers for rounding errors in one training step.
 
     They depend on ``seed`` and ``step`` only, and on the order in which tensors ask for them.
     """
@@ -138,8 +138,8 @@ def quantize_weights(
 def top_planes(q: Quantized, bits: int) -> Quantized:
     """The ``bits`` most significant planes of ``q``, which has at least as many.
 
-    What a reader gets that fetches fewer planes than are stored: q >> (stored − bits), rounded
-    down, so that zeros stay zero; a step is worth 2^(stored − bits) of the stored ones.
+    A reader gets them that fetches fewer planes than are stored: q >> (stored − bits), rounded
+    down, so zeros stay zero; a step is worth 2^(stored − bits) of the stored ones.
     """
     dropped = q.bits - bits
     if not dropped:

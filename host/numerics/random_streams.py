@@ -9,11 +9,11 @@ import numpy as np
 from fractrain.hw.contract.values import Whole
 
 SEED = Whole(0, 2**63 - 1)
-"""What signed 64 bits hold, as most programs that could read a run's record have it."""
+"""The range of signed 64 bits, which most readers of a run's record can hold."""
 
 
 class Stream(enum.IntEnum):
-    """What the numbers are for. The values are part of the results: do not renumber."""
+    """Uses of the numbers. The values are part of the results: do not renumber."""
 
     WEIGHTS = 1
     DATA = 2

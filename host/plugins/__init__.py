@@ -1,5 +1,3 @@
-"""What methods, networks and data sets have in common: options as data, and registries.
-
-`option` has the options that a user can give, and `registry` the names under which what they
-choose between is found.
+"""Common parts of methods, networks and data sets: options as data (`option`), and registries
+(`registry`).
 """

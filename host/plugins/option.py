@@ -1,4 +1,4 @@
-"""Options as data: one value says what `--help`, a recipe, a sweep and a run's record need to know.
+"""Options as data: one value for `--help`, recipes, sweeps and records of runs.
 
 Options stand alone (`Option`), or as the fields of a frozen dataclass that holds their values:
 

@@ -1,6 +1,6 @@
-"""Names under which something is found: what stands in the modules of a package, or was registered.
+"""Registries: values in the modules of a package, or registered by hand, by their names.
 
-Adding to a registry is adding one module to its package: nobody lists them.
+Adding a module to the package adds to the registry: there is no list.
 """
 
 from __future__ import annotations

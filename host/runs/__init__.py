@@ -7,4 +7,5 @@ naming     the name of a run that is given none
 resuming   a run's options once more, from its record
 running    a run from its beginning, or from where it was, to its end
 results    what it amounts to, as text
+display    what is seen of it while it goes on
 """

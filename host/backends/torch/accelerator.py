@@ -19,7 +19,7 @@ from fractrain.host.backends.torch.probe import check_exactness, to_device
 from fractrain.host.backends.torch.settings import exact_float32, refuse_reduced_precision
 from fractrain.host.compiler import Program, Results, run_stepwise
 from fractrain.host.graph.convolution import Convolution
-from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.host.numerics.real_convolutions import RealConvolutions
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.layout import check_values
@@ -32,20 +32,19 @@ Tensor = Any
 class TorchAccelerator(Accelerator):
     """Exact convolutions of PyTorch on ``device``: ``cpu``, ``cuda`` or ``cuda:N``.
 
-    Operands are tensors on the device, of an integer type or float32 with integer values, or what
-    the other backends take; results are float tensors in the memory format ``channels_last``, as
-    `Accelerator` says. Best are operands in that format already: others are copied.
+    Operands are tensors on the device, of an integer type or float32 with integer values, or the
+    arrays of other backends; results are float tensors in the memory format ``channels_last``, of
+    the types in `Accelerator`. Operands in another format are copied.
 
-    How exactness is guaranteed: `host.backends.torch.exact`. On a CPU it needs the norms of some
-    operands, an eighth of the time of the convolutions. Elsewhere it goes by widths only and waits
-    for the device just for values that it has not seen before (`elementwise` knows those that it
-    quantized), at the price of more and smaller products: at 8/8/8 bits a sum of more than 514
-    terms takes two forward and in the error, 58 channels under 3 x 3, and a gradient of 32 x 32
-    pixels two for each group of 8 images.
+    `host.backends.torch.exact` guarantees exactness. On a CPU it needs the norms of some operands,
+    an eighth of the time of the convolutions. Elsewhere it uses widths only, and waits for the
+    device just for new values (`elementwise` knows the ranges of those that it quantized). The
+    price is more and smaller products: at 8/8/8 bits a sum of more than 514 terms takes two forward
+    and in the error, 58 channels under 3 x 3, and a gradient of 32 x 32 pixels two for each group
+    of 8 images.
 
-    PyTorch works in threads of its own (``OMP_NUM_THREADS``, `torch.set_num_threads`). Convolutions
-    do not depend on their number; sums of real numbers in `elementwise` do, in the last bits, and
-    are the same for the same number.
+    PyTorch has its own threads (``OMP_NUM_THREADS``, `torch.set_num_threads`). Convolutions do not
+    depend on their number; sums of real numbers in `elementwise` do, in the last bits.
 
     No machine runs, so the counters stay zero. Raises `MissingToolError` without PyTorch,
     `ParameterError` for a device that is not there, and `MachineError` if PyTorch is not exact.
@@ -154,7 +153,7 @@ class _RealConvolutions(RealConvolutions):
 
 
 def _checked_device(device: object) -> Any:
-    """The device named so, with its index."""
+    """The device of that name, with its index."""
     import torch
 
     allowed = "cpu, cuda or cuda:N, N the number of a device"

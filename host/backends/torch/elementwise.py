@@ -1,4 +1,4 @@
-"""What surrounds the convolutions, in PyTorch's fused and in-place operations."""
+"""The work around the convolutions, in PyTorch's fused and in-place operations."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Tensor = Any
 class TorchElementwise(Elementwise):
     """The work on tensors of ``device``, in the memory format ``channels_last``.
 
-    Quantized integers are float32, as the accelerator takes them, and their ranges are entered in
-    ``known``: they are what rounding and clipping leave, so nobody needs to look. The integers of
-    activations and weights are those of `Elementwise` in NumPy, bit for bit; errors are rounded by
-    other random numbers, and statistics of batch norm are summed in another order, which for a
-    given number of threads is always the same.
+    Quantized integers are float32, as the accelerator takes them. Their ranges follow from rounding
+    and clipping and are entered in ``known``, so no tensor is searched for them. Integers of
+    activations and weights equal those of `Elementwise` in NumPy, bit for bit. Errors are rounded
+    by other random numbers, and statistics of batch norm are summed in another order, which is
+    fixed for a number of threads.
 
-    A NaN stays one: the accelerator's results, and with them the loss, then are not numbers either.
+    A NaN stays one: the accelerator's results, and with them the loss, are then NaN, too.
     """
 
     def __init__(self, xp: Any, device: Any, known: KnownRanges) -> None:
@@ -165,8 +165,7 @@ class TorchElementwise(Elementwise):
     # -- rectifier --------------------------------------------------------------------------
 
     def rectify(self, x: Tensor) -> tuple[Tensor, Any]:
-        """max(x, 0) in the memory of ``x``, which is what its way back looks at: it must not be
-        changed before."""
+        """max(x, 0) in the memory of ``x``; the way back reads it, so it must not change before."""
         y = x.relu_()
         return y, y
 

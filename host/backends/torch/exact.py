@@ -3,18 +3,17 @@
 A sum of products of integers is exact in floating point, whatever the order and with or without
 fused multiply-add, when the magnitudes of the products in it add up to at most 2^24 in float32, or
 2^53 in float64: every partial sum is then an integer that the format holds (the argument of
-`sim.golden.exact`). float64 costs 15 to 30 times as much as float32 on a CPU, so the bounds used
-here are as tight as can be had cheaply. With max over all elements of a tensor, ‖·‖₁ the sum of
-magnitudes and ‖·‖₂ the Euclidean norm:
+`sim.golden.exact`). float64 costs 15 to 30 times as much as float32 on a CPU, so these bounds are
+as tight as is cheap. With max over all elements of a tensor, ‖·‖₁ the sum of magnitudes and ‖·‖₂
+the Euclidean norm:
 
     forward    max|a| · max_k ‖w[k]‖₁
     error      max|e| · max_c ‖w[:,c]‖₁
     gradient   max_c ‖a[:,c]‖₂ · max_k ‖e[:,k]‖₂         (Cauchy and Schwarz)
 
-The last holds for any subset of the products too, because norms of parts are no greater. Where
-the widths of the operands alone bound the sum well enough, nothing is read; elsewhere than on a
-CPU nothing is read ever, because that would wait for the device at every convolution. Where a
-bound is too great:
+The last also holds for any subset of the products, as norms of parts are no greater. If the widths
+of the operands alone bound the sum well enough, no values are read. On other devices than a CPU
+they are never read, as every convolution would wait for the device. If a bound is too great:
 
 - The gradient's batch is cut into the fewest groups of consecutive images that satisfy it.
 - An operand x is split in two digits, x = 2^d·high + low, high = ⌊x / 2^d⌋, 0 ≤ low < 2^d, both
@@ -23,8 +22,8 @@ bound is too great:
 
 The results of groups and digits are added in float64, or in int64 if that might round.
 
-A tensor with a NaN (`host.numerics.quantization`) has no bound; its result is not a number either,
-whatever is done, and so nothing is done.
+A tensor with a NaN (`host.numerics.quantization`) has no bound; its result is NaN in any
+arithmetic, so none is chosen for it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The three convolutions in float32 or float64, as sums of products and nothing else.
 
-Both classes compute every output as a sum of products of one element of each operand, in
-whatever order, with or without fused multiply-add. So the result is exact whenever no partial sum
-of such products can be rounded, which `host.backends.torch.exact` sees to. Algorithms that
-transform their operands first (Winograd's, Fourier's) are not of this kind.
+Both classes compute every output as a sum of products of one element of each operand, in any order,
+with or without fused multiply-add. So the result is exact if no partial sum can be rounded, which
+`host.backends.torch.exact` ensures. Algorithms that transform their operands first (Winograd's,
+Fourier's) are not of this kind.
 
 Operands and results are float tensors of one type, in the memory format ``channels_last``.
 """
@@ -52,9 +52,8 @@ class Kernels(ABC):
 class DirectKernels(Kernels):
     """PyTorch's own convolutions on the CPU: oneDNN's direct ones for float32.
 
-    Where PyTorch thinks others faster (small tensors, float64) these are matrix products over
-    unfolded pixels, which are sums of products too. To be called inside
-    `host.backends.torch.settings.exact_float32`.
+    For small tensors and float64 PyTorch uses matrix products over unfolded pixels, which are sums
+    of products, too. Call them inside `host.backends.torch.settings.exact_float32`.
     """
 
     def forward(self, a: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
@@ -72,7 +71,7 @@ class DirectKernels(Kernels):
 
 
 def _unread(like: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """An operand of which only the shape counts; its memory is never touched."""
+    """An operand of which only the shape is used; its memory is never touched."""
     import torch
 
     return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""What is known of tensors: that they hold integers, and of which range."""
+"""Known facts about tensors: that they hold integers, and their range."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ Tensor = Any
 
 
 class KnownRanges:
-    """Ranges of integer-valued tensors, so that each is looked at once, or never.
+    """Ranges of integer-valued tensors, so that each is searched once, or never.
 
-    A range is forgotten with its tensor, and does not hold once an operation has changed the
-    tensor in place: PyTorch counts those (``Tensor._version``). It cannot count what is written
-    into the memory by others, for example through a NumPy array that shares it.
+    A range is forgotten with its tensor, and when an operation has changed the tensor in place:
+    PyTorch counts those (``Tensor._version``). It does not see writes into the memory by others,
+    for example through a NumPy array that shares it.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A look, when the backend is opened, at whether this PyTorch multiplies exactly on this device."""
+"""Checks, when the backend is opened, that this PyTorch multiplies exactly on this device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random numbers for stochastic rounding, tens of millions for each training step, cheaply.
+"""Cheap random numbers for stochastic rounding, tens of millions for each training step.
 
 PyTorch's CPU generator is serial and takes 2 ns for a number. Rounding does not need its 24 bits:
 with 16, the expected value is off by 2^-17 of a step at most. So a 64-bit word gives four
@@ -19,11 +19,11 @@ from fractrain.host.numerics.random_streams import Stream
 Tensor = Any
 
 LANES = 4
-"""Generators that fill a tensor, each a part of it, by as many threads as there are. A part of the
-results."""
+"""Generators that fill a tensor, each a part of it, in any number of threads. Results depend on
+it."""
 
 SMALLEST_SHARED = 1 << 17
-"""Numbers; for fewer, handing the lanes to threads takes longer than it saves."""
+"""Numbers; for fewer, threads take longer than they save."""
 
 BLOCK = 1 << 17
 """Numbers made at a time: half a megabyte stays in the cache from one operation to the next."""

@@ -10,7 +10,7 @@ from typing import Any
 from fractrain.hw.contract.errors import MachineError
 
 FPMATH_VARIABLES = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE")
-"""By these, oneDNN may round float32 operands; PyTorch cannot override them."""
+"""With these variables oneDNN may round float32 operands; PyTorch cannot override them."""
 
 
 def refuse_reduced_precision() -> None:
@@ -28,7 +28,7 @@ def refuse_reduced_precision() -> None:
 def exact_float32(device_type: str) -> Iterator[None]:
     """Inside, float32 convolutions and matrix products are computed in float32, term by term.
 
-    Whatever the process has chosen, and restored afterwards:
+    The process's settings are overridden, and restored afterwards:
 
     - oneDNN is on and its float32 is IEEE float32. PyTorch asks it for ``convolution_direct``,
       which is a sum of products; Winograd's form, with its fractions, is another algorithm there.

@@ -1,1 +1,1 @@
-"""Power as the board's sensors tell it (Linux hwmon): rails, sampling, energy, records of it."""
+"""Power by the board's sensors (Linux hwmon): rails, sampling, energy, records."""

@@ -32,10 +32,10 @@ def statistics(values: Sequence[float]) -> Statistics | None:
 
 
 def energy(points: Sequence[Point], begin: float, end: float) -> float | None:
-    """Joules between two times: the integral of power that is linear between samples, and as in
-    the first and last sample before and after them (trapezoidal rule).
+    """Joules between two times: the integral of power (trapezoidal rule), linear between samples
+    and constant before the first and after the last.
 
-    ``points`` are in order of time. Intervals that meet add up. None without any sample.
+    ``points`` are in order of time. Adjacent intervals add up. None without any sample.
     """
     if not points or end < begin:
         return None

@@ -1,10 +1,10 @@
-"""Every sensor that Linux's hwmon shows, under the name it gives, and which of them make a rail.
+"""Every sensor of Linux's hwmon, under its own name, and those that make a rail.
 
-What a sensor measures is read off its files alone (Linux, Documentation/hwmon/sysfs-interface):
+A sensor's files alone say what it measures (Linux, Documentation/hwmon/sysfs-interface):
 ``inN_input`` in millivolts, ``currN_input`` in milliamperes, ``powerN_input`` (or ``_average``) in
-microwatts, ``tempN_input`` in thousandths of a degree, ``…_label`` what it is called. Which page
-of the ZC706's monitor carries which current is not documented, so no rail is assumed: power is
-known where a sensor reports it, or where one device labels a voltage and a current alike.
+microwatts, ``tempN_input`` in thousandths of a degree, ``…_label`` its name. The ZC706's
+documentation does not say which page of its monitor carries which current, so no rail is assumed:
+power is known where a sensor reports it, or where one device labels a voltage and a current alike.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ class Channel:
 
 @dataclass(frozen=True)
 class Rail:
-    """A supply whose power is known: by one channel of power, or a voltage and a current.
+    """A supply with known power: one channel of power, or a voltage and a current.
 
-    ``is_input``: labelled as what goes into its device (vin, iin, pin), so that it may contain the
-    outputs of the same device.
+    ``is_input``: labelled as an input of its device (vin, iin, pin), so it may contain the outputs
+    of the same device.
     """
 
     name: str
@@ -104,7 +104,7 @@ def find_channels(files: Files) -> tuple[Channel, ...]:
 
 
 def find_rails(channels: Sequence[Channel]) -> tuple[Rail, ...]:
-    """The supplies whose power the ``channels`` tell.
+    """The supplies with known power among the ``channels``.
 
     A channel of power is one. A voltage and a current of one device are one if their labels are
     the same, or those that PMBus gives the two sides of one page (vout2 and iout2), no other
@@ -133,7 +133,7 @@ def find_rails(channels: Sequence[Channel]) -> tuple[Rail, ...]:
 
 
 def read_channel(files: Files, channel: Channel) -> Reading:
-    """One reading; never raises for what a sensor or its file does.
+    """One reading; never raises for a failing sensor or file.
 
     A driver answers EAGAIN or EIO while the bus is busy, and the file is gone once its device is.
     """
@@ -166,7 +166,7 @@ def _name(channel: Channel) -> str:
 
 
 def _supply(channel: Channel) -> tuple[str, str] | None:
-    """What a channel's label says it belongs to, within its device; None without a label."""
+    """The part of its device that a channel's label names; None without a label."""
     if channel.label is None:
         return None
     match = PMBUS.fullmatch(channel.label)

@@ -26,11 +26,11 @@ __all__ = ["PowerLog"]
 
 class PowerLog:
     """Logs the board's power, as the meter of a run: ``power.jsonl`` in the run's folder, and
-    ``measured_energy`` in its summary. It has what `host.training.meter.Meter` asks for.
+    ``measured_energy`` in its summary. It is a `host.training.meter.Meter`.
 
-    Samples are taken by the thread of ``sampler`` and written by the one that trains, after each
-    step, so the log holds all of a step as soon as the power after it is known. What one process
-    writes is one part of ``power.jsonl`` (`host.board.power.record`).
+    The thread of ``sampler`` takes samples; the training thread writes them after each step, so the
+    log holds all of a step as soon as the power after it is known. Each process writes one part of
+    ``power.jsonl`` (`host.board.power.record`).
     """
 
     def __init__(self, sampler: PowerSampler, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,7 +41,7 @@ class PowerLog:
         self._begun = 0.0
 
     def resume(self, folder: Path, note: Callable[[str], None]) -> None:
-        """Put a log aside that `summary` could not read at the end."""
+        """Put aside a log that `summary` could not read at the end."""
         journal = Journal(folder / NAME)
         try:
             summarize(journal.read())
@@ -61,7 +61,7 @@ class PowerLog:
         self._open_steps.append((step, self._begun, self._clock()))
 
     def write(self, folder: Path) -> None:
-        """Append to the log in ``folder`` what is known by now."""
+        """Append everything known by now to the log in ``folder``."""
         journal = self._journal or self._begin(folder)
         samples = self._sampler.take()
         for failure in self._sampler.take_failures():

@@ -1,4 +1,4 @@
-"""Power with the accelerator idle, clocked and running: measured one after the other, alike."""
+"""Power with the accelerator idle, clocked and running: measured in turn, in the same way."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def measure(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> PhaseResult:
-    """Sample for ``seconds`` while ``work`` is called again and again; without work, while this
-    thread sleeps.
+    """Sample for ``seconds`` while ``work`` is called repeatedly; without work, while this thread
+    sleeps.
 
-    The last call is waited for, so a phase may be longer by one. ``sampler`` is started and
-    stopped here. What ``work`` raises comes through.
+    The last call ends before the phase does, so a phase may be longer by one call. ``sampler`` is
+    started and stopped here. Errors of ``work`` come through.
     """
     repetitions = 0
     sampler.take()  # nothing of before

@@ -1,14 +1,14 @@
-"""What is kept of a power measurement: ``power.jsonl`` in the folder of a run, and its sum.
+"""Records of a power measurement: ``power.jsonl`` in the folder of a run, and its sum.
 
 One JSON document a line, in parts, one for each process that trained on the run:
 
-    part      channels, rails and the rate that was asked for
+    part      channels, rails and the requested rate
     sample    time and the values of all channels, in the part's order; null: could not be read
     failed    a channel's first reading that failed, and why
     step      a training step: begin, end, joules of each rail, samples inside it
 
-Times are seconds of the machine's monotonic clock, so those of two parts may not compare. A step
-that was done again after an interruption is there twice: the last one counts.
+Times are seconds of the machine's monotonic clock; times of two parts cannot be compared. A step
+repeated after an interruption is there twice: the last one counts.
 """
 
 from __future__ import annotations
@@ -146,9 +146,9 @@ def measurement_lines(
 def summarize(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """``measured_energy`` of a run's summary, from all lines of its ``power.jsonl``.
 
-    Joules and watts are of the steps that were measured, each counted once, as it was done last.
-    Totals are over the rails that are not labelled as inputs of a device whose outputs are there;
-    None where no rail was read in all of these steps. ``sample_rate_hz`` is what was reached.
+    Joules and watts are of the measured steps, each counted once, in its last repetition. Totals
+    are over the rails, without labelled inputs of devices that have outputs here; None if no rail
+    was read in all of these steps. ``sample_rate_hz`` is the rate reached.
 
     Raises `DataError` for lines of another format.
     """

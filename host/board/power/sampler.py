@@ -51,8 +51,8 @@ class PowerSampler:
     """Reads all channels ``rate_hz`` times a second while it is open (``with`` or `start`).
 
     `take` gives the samples since its last call, and may be called from another thread. Reading
-    takes as long as the sensors' bus takes: where that is longer than a period, samples come as
-    fast as they can; times say how fast.
+    takes as long as the sensors' bus needs: if that exceeds a period, samples come as fast as
+    possible, and their times show it.
 
     Raises `ParameterError` for a rate outside 0..`HIGHEST_RATE_HZ`.
     """
@@ -123,7 +123,7 @@ class PowerSampler:
         try:
             while not self._stop.wait(max(0.0, due - time.monotonic())):
                 self.sample()
-                # A period that was missed is not made up for: two readings at once tell nothing.
+                # A missed period is not made up for: two readings at once say nothing new.
                 due = max(due + period, time.monotonic())
         except BaseException as error:
             self._error = error

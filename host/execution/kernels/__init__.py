@@ -1,4 +1,4 @@
-"""What is done for each operation of a step."""
+"""The kernels: the work of each operation of a step."""
 
 from fractrain.host.execution.kernels import backward, forward
 from fractrain.host.execution.kernels.register import KERNELS, Kernel

@@ -1,4 +1,4 @@
-"""The backward operations, carried out; their docstrings in `host.graph.operations` say what."""
+"""Kernels of the backward operations; docstrings in `host.graph.operations` have the formulas."""
 
 from __future__ import annotations
 

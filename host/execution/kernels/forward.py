@@ -1,4 +1,4 @@
-"""The forward operations, carried out; their docstrings in `host.graph.operations` say what."""
+"""Kernels of the forward operations; docstrings in `host.graph.operations` have the formulas."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _minus_ones(run: Run, step: ops.MinusOnes) -> None:
 
 @KERNELS.register(ops.Convolve)
 def _convolve(run: Run, step: ops.Convolve) -> None:
-    """Its sums are there: pieces are convolved as a whole."""
+    """Take its sums: pieces are convolved as a whole."""
     run.put(step.result, run.sums.pop(step.result.name))
 
 
@@ -146,7 +146,7 @@ def _pool(run: Run, step: ops.Pool) -> None:
 @KERNELS.register(ops.Linear)
 def _linear(run: Run, step: ops.Linear) -> None:
     x, weight = run.value(step.x), run.value(step.weight)
-    # NumPy's einsum sums in an order of its own; BLAS would choose one by its thread count.
+    # NumPy's einsum has a fixed order of summation; BLAS would choose one by its thread count.
     run.put(step.y, run.xp.einsum("nc,kc->nk", x, weight) + run.value(step.bias))
 
 

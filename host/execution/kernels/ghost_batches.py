@@ -1,4 +1,4 @@
-"""Ghost batches: the parts of a batch that are normalized each by its own statistics."""
+"""Ghost batches: parts of a batch, each normalized by its own statistics."""
 
 from __future__ import annotations
 

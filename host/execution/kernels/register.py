@@ -1,4 +1,4 @@
-"""What is done for each operation: the register of kernels."""
+"""The register of kernels: operation → kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a block gets its precision, and how what chooses learns."""
+"""How a block gets its precision, and how the selector learns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fractrain.host.graph.tensor import Tensor
 
 @dataclass(frozen=True, eq=False)
 class ChoosePrecision(Operation):
-    """The precision of block number ``block``, by looking at its input x: its slots have their bits
+    """Choose the precision of block number ``block``, from its input x: its slots have their bits
     from here on.
 
     Several ``masks``: each image takes one of as many paths, and mask k[n] is 1 for those of path
@@ -97,8 +97,8 @@ class MaskBackward(Operation):
 
 @dataclass(frozen=True, eq=False)
 class ChooseBackward(Operation):
-    """dx = the error that the choice causes at its block's input, from ∂loss/∂share of each path.
-    What chooses learns from it."""
+    """dx = the error that the choice causes at its block's input, from ∂loss/∂share of each path;
+    the selector learns from these."""
 
     shares: tuple[Tensor, ...]
     block: int

@@ -1,4 +1,4 @@
-"""What is around the convolutions of a network, in float32, forward and backward."""
+"""Operations around the convolutions of a network, in float32, forward and backward."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ class RectifyBackward(Operation):
 class Add(Operation):
     """y = x + other. A missing one counts as 0; without either there is no y.
 
-    Of errors: what all readers of a tensor found, in the order in which they were gone back
-    through. The smaller tensor of a gate is spread over images and pixels.
+    On the way back it adds the errors from all readers of a tensor, in the order of the way back.
+    The smaller tensor of a gate is spread over images and pixels.
     """
 
     x: Tensor

@@ -1,4 +1,4 @@
-"""What all operations of a step have in common."""
+"""The base of all operations of a step."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from fractrain.host.graph.tensor import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One thing that is done in a step; ``name`` tells it from all others of its graph.
+    """An operation of a step, with a ``name`` that is unique in its graph.
 
-    ``slot``: the precision slot it is skipped with, when that has 0 bits; None if it never is. The
-    output of a skipped operation is its input ``bypass``; without one it does not exist. What reads
-    a tensor that does not exist is not carried out either, unless that input is ``optional``
+    ``slot``: its precision slot; it is skipped when the slot has 0 bits (None: never). The output
+    of a skipped operation is its input ``bypass``; without one it does not exist. A reader of a
+    tensor that does not exist is not carried out either, unless that input is ``optional``
     (`carried_out` has the rule in code).
 
-    A class names the fields that are its inputs in ``reads`` and its outputs in ``makes``; such a
-    field is a tensor, several, or None. Its docstring has the formula.
+    A class names its input fields in ``reads`` and its output fields in ``makes``; a field is a
+    tensor, several, or None. Its docstring has the formula.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Operation:
     reads: ClassVar[tuple[str, ...]] = ()
     makes: ClassVar[tuple[str, ...]] = ()
     optional: ClassVar[tuple[str, ...]] = ()
-    """Those of ``reads`` that may be missing."""
+    """Fields of ``reads`` that may be missing."""
     bypassed: ClassVar[str | None] = None
     """The field that is the bypass."""
 
@@ -43,13 +43,13 @@ class Operation:
 
     @property
     def needed(self) -> tuple[Tensor, ...]:
-        """The inputs that it cannot do without."""
+        """The inputs that must exist."""
         fields = [each for each in self.reads if each not in self.optional]
         return tuple(self._tensors(fields))
 
     @property
     def bypass(self) -> Tensor | None:
-        """The input that the output is where the operation is skipped."""
+        """The input that replaces the output of a skipped operation."""
         return None if self.bypassed is None else getattr(self, self.bypassed)
 
     def _tensors(self, fields: Iterable[str]) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""Convolutions of real tensors, where a backend has them: for comparison, not for the machine."""
+"""Convolutions of real tensors, for comparison, on backends that have them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Array = Any
 
 
 class RealConvolutions(ABC):
-    """The three passes in float32, rounded as the library beneath rounds."""
+    """The three passes in float32, rounded by the library beneath."""
 
     @abstractmethod
     def convolve(self, convolution: Convolution, row: Array, column: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What a machine counts while it works."""
+"""Counters of a machine."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class Counters:
-    """What a machine has done since it was opened.
+    """Counts of a machine since it was opened.
 
-    ``cycles`` of its clock, ``busy_cycles`` of them in which the MAC array multiplied, those in
-    which a pass waited for its operands, for room for results, for a load, or for another token;
-    and the bytes that went in (commands, operands) and out (results). All zero on a backend that
-    runs no machine.
+    ``cycles`` of its clock; ``busy_cycles``, in which the MAC array multiplied; cycles in which a
+    pass waited for its operands, for room for results, for a load, or for another token; and bytes
+    in (commands, operands) and out (results). All zero on a backend without a machine.
     """
 
     cycles: int = 0

@@ -1,4 +1,4 @@
-"""What a machine was measured to do: its counters pass by pass, and program by program."""
+"""Measured work of a machine: its counters by pass, and by program."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fractrain.host.counters import Counters
+from fractrain.host.machine.counters import Counters
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.precision import Precision
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 CYCLE_CAUSES = (
     *("BUSY", "STALL_OPERAND", "STALL_RESULT", "STALL_MEMORY", "STALL_TOKEN", "OTHER_CYCLES"),
 )
-"""Counters of `hw.contract.registers` of which exactly one counts each cycle of a program."""
+"""Counters of `hw.contract.registers`: exactly one of them counts each cycle of a program."""
 
 
 @dataclass(frozen=True)
 class MachineWork:
-    """Counters by the pass that they are of, added up over ``programs`` programs.
+    """Counters by pass, added up over ``programs`` programs.
 
-    ``passes``: the cycles of a pass are those in which the array worked for it or waited for what
-    it needs; `Tag.OTHER` has the command stream's bytes and the cycles that no command for the
-    array was there. ``seconds``: wall clock from a program's start to its end, 0 where the
-    machine's clock is not the world's (a simulation).
+    ``passes``: in the cycles of a pass the array worked for it or waited for its operands;
+    `Tag.OTHER` has the command stream's bytes and the cycles without a command for the array.
+    ``seconds``: wall clock from a program's start to its end, 0 in a simulation, where cycles take
+    no real time.
     """
 
     passes: Mapping[Tag, Counters] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class MachineWork:
         )
 
     def __sub__(self, other: MachineWork) -> MachineWork:
-        """What was done since ``other``."""
+        """The work since ``other``."""
         return MachineWork(
             {tag: self.of(tag) - other.of(tag) for tag in Tag if tag in self.passes},
             self.programs - other.programs,
@@ -64,8 +64,8 @@ def program_work(
 ) -> MachineWork:
     """The work of one program, from the machine's ``counters`` by tag and by register name.
 
-    ``cycles`` from start to interrupt, where somebody outside has counted them: what the counters
-    do not explain (a handful at both ends) is then `Tag.OTHER`'s, so that passes add up to it.
+    ``cycles`` from start to interrupt, if counted outside: cycles that the counters do not explain
+    (a handful at both ends) go to `Tag.OTHER`, so that passes add up.
     """
     passes = {tag: _counters(each) for tag, each in counters.items()}
     if cycles is not None:
@@ -89,10 +89,10 @@ def _counters(found: Mapping[str, int]) -> Counters:
 
 @dataclass(frozen=True)
 class ProgramRun:
-    """One program that a machine has run: what it was, what it took there, and on the host.
+    """One program that a machine has run, with its work there and on the host.
 
-    ``pack_seconds``, ``run_seconds``, ``unpack_seconds``: wall clock of the host while it made the
-    memory image, had the program run, and read the results.
+    ``pack_seconds``, ``run_seconds``, ``unpack_seconds``: wall clock of packing the memory image,
+    running the program, and reading the results.
     """
 
     program: Program

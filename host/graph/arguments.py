@@ -1,4 +1,4 @@
-"""Checks of the arguments of a convolution; errors say what was given and what is allowed."""
+"""Checks of a convolution's arguments; errors say what was given and what is allowed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pair(name: str, value: object) -> tuple[int, int]:
 
 
 def check_operand(name: str, values: object, axes: str, bits: int, *, signed: bool) -> NDArray:
-    """``values`` as an array of integers that fit, or a `ParameterError` that says why not."""
+    """``values`` as an array of integers that fit, or a `ParameterError` with the reason."""
     if isinstance(values, np.ma.MaskedArray):
         raise ParameterError(name, type(values).__name__, "an array without a mask")
     try:
@@ -82,7 +82,7 @@ def check_bit_pair(which: Pass, bits: object, maximum: int) -> tuple[int, int]:
 
 
 def check_stored(stored: int | None, bits: int, maximum: int) -> int:
-    """Bits of activations in memory; None for the ``bits`` that are read."""
+    """Bits of activations in memory; None: ``bits``, all of them are read."""
     if stored is None:
         return bits
     check_bits("stored", stored, maximum=maximum)
@@ -105,8 +105,10 @@ def check_windows(
 
 
 def check_convolution(convolution: Convolution, maximum: int) -> None:
-    """Bits that the machine has, of operands that have as many in memory."""
-    which = convolution.pass_
-    bits = check_bit_pair(which, convolution.bits, maximum)
+    """Bits that the machine supports, for operands with as many in memory."""
+    pairs = zip(convolution.bits, convolution.stored, strict=True)
+    if all(isinstance(bits, int) and 0 < bits <= stored <= maximum for bits, stored in pairs):
+        return
+    bits = check_bit_pair(convolution.pass_, convolution.bits, maximum)
     for stored, read in zip(convolution.stored, bits, strict=True):
         check_stored(stored, read, maximum)

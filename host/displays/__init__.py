@@ -1,1 +1,0 @@
-"""What is seen while something long goes on: bars on a terminal, lines of text elsewhere."""
