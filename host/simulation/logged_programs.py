@@ -157,11 +157,8 @@ def _with_model(logged: Logged, parameters: Parameters, memory: MemoryModel) -> 
 def _described(logged: Logged) -> tuple[str, str]:
     layers, bits = [], []
     for step in logged.steps:
-        g, precision = step.geometry, logged.precisions[step.slot]
-        layers.append(
-            f"{g.channels} -> {g.filters}, {g.kernel[0]}x{g.kernel[1]}/{g.stride}, "
-            f"{g.size[0]}x{g.size[1]}, {g.images} images"
-        )
+        precision = logged.precisions[step.slot]
+        layers.append(f"{step.geometry.text}, {step.geometry.images} images")
         read = (precision.bits(each) for each in (step.pass_.row, step.pass_.column))
         bits.append("x".join(map(str, read)))
     return "; ".join(layers), "; ".join(bits)
