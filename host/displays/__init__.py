@@ -1,1 +1,1 @@
-"""What is seen while something long goes on: bars on a terminal, lines of text elsewhere."""
+"""Displays of long work: bars on a terminal, lines of text elsewhere."""

@@ -1,4 +1,4 @@
-"""What commands have in common in showing and keeping their figures."""
+"""Outputs of commands: figures that they show and keep."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def check_files(*paths: Path | None) -> None:
-    """Look at the files that a command will write: better before long work than after it.
+    """Check the files that a command will write, before its long work.
 
-    None stands for an option that was not given. Raises `DataError` naming the file for one that
-    `write_text` would not write, `ParameterError` if two are one.
+    None stands for a missing option. Raises `DataError` naming a file that `write_text` would not
+    write, `ParameterError` if two are the same.
     """
     targets: dict[Path, Path] = {}
     for path in filter(None, paths):
@@ -39,7 +39,7 @@ def check_files(*paths: Path | None) -> None:
             raise DataError("cannot write -: tables are printed there; give the name of a file")
         target = check_writable(path).absolute()
         with failures_named(path):
-            # in some folders nobody can make a file, whatever their rights say
+            # some folders accept no file, independent of their permissions
             tempfile.TemporaryFile(dir=target.parent).close()
         if target in targets:
             raise ParameterError("file to write", str(path), f"another one than {targets[target]}")
@@ -47,9 +47,9 @@ def check_files(*paths: Path | None) -> None:
 
 
 def prepare_folder(path: Path) -> None:
-    """Make the folder ``path`` if it is not there: better before long work than after it.
+    """Make the folder ``path`` if it is missing, before long work.
 
-    Raises `DataError` naming it if it cannot be made, or nothing can be written there.
+    Raises `DataError` naming it if it cannot be made or is read-only.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -61,5 +61,5 @@ def prepare_folder(path: Path) -> None:
 
 
 def progress() -> Callable[[str], None]:
-    """A function that is told what a command is at, and "" when that is over; stderr shows it."""
+    """A function to call with the current work of a command, and "" at its end; stderr shows it."""
     return work()
