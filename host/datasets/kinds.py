@@ -44,8 +44,8 @@ class Format:
 
     about : its text in `--help` and errors
     find : data sets in the files of a path
-    missing : what an incomplete data set lacks, in words; empty if there is none. Arguments: names of
-        files, and unusable names with their reasons
+    missing : what an incomplete data set lacks, in words; empty if there is none. Arguments: names
+        of files, and unusable names with their reasons
     """
 
     name: str
