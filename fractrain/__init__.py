@@ -12,6 +12,9 @@ What most programs need is here as well, and imported when it is first asked for
 
     with fractrain.open_accelerator("golden", config="tiny") as accelerator:
         y = accelerator.forward(a, w, bits=(4, 3), stride=1, padding=1)
+
+What a program of one's own adds to the methods, networks and data sets that `fractrain train` takes
+is registered in `METHODS`, `NETWORKS` and `DATASETS`.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fractrain.host.accelerator import Accelerator, open_accelerator
+    from fractrain.host.datasets.kinds import DATASETS
+    from fractrain.host.methods.registry import METHODS
+    from fractrain.host.networks.registry import NETWORKS
     from fractrain.hw.contract.errors import FractrainError
     from fractrain.hw.contract.parameters import Parameters, load_parameters
     from fractrain.hw.contract.precision import Pass, Precision
@@ -28,6 +34,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DATASETS",
+    "METHODS",
+    "NETWORKS",
     "Accelerator",
     "FractrainError",
     "Parameters",
@@ -40,7 +49,10 @@ __all__ = [
 
 _HOMES = {
     "Accelerator": "host.accelerator",
+    "DATASETS": "host.datasets.kinds",
     "FractrainError": "hw.contract.errors",
+    "METHODS": "host.methods.registry",
+    "NETWORKS": "host.networks.registry",
     "Parameters": "hw.contract.parameters",
     "Pass": "hw.contract.precision",
     "Precision": "hw.contract.precision",

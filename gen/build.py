@@ -1,4 +1,4 @@
-"""Parameters in, a folder with Verilog, register reference and manifest out."""
+"""Parameters in, a folder with Verilog, reference pages and manifest out."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fractrain.gen.build_hash import build_hash
 from fractrain.gen.designs import ENGINE_NAME, Flavour, make_engine
 from fractrain.gen.manifest import MANIFEST_NAME, FileEntry, Manifest
 from fractrain.gen.publish import check_replaceable, publish
+from fractrain.gen.reference_pages import reference_pages
 from fractrain.gen.verilog import emit, ports
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.registers import RegisterMap
 
 __all__ = ["generate"]
 
@@ -23,7 +23,7 @@ def generate(
 ) -> Manifest:
     """Write the convolution engine of ``parameters`` to ``out_dir``; returns the manifest.
 
-    Files: ``fractrain_engine.v``, ``registers.md`` and ``manifest.json``. The same parameters and
+    Files: ``fractrain_engine.v``, `reference_pages` and ``manifest.json``. The same parameters and
     sources give the same bytes. ``out_dir`` is replaced as `publish` says.
     """
     check_replaceable(Path(out_dir))  # before the work, not only after it
@@ -31,7 +31,7 @@ def generate(
     engine = make_engine(parameters, flavour)
     files = {
         f"{ENGINE_NAME}.v": emit(engine, ENGINE_NAME).encode(),
-        "registers.md": RegisterMap(parameters).markdown().encode(),
+        **reference_pages(parameters),
     }
     manifest = Manifest(
         top=ENGINE_NAME,

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.argument_checks import (
+from fractrain.host.compiler import Program, run_stepwise
+from fractrain.host.graph.arguments import (
     check_bit_pair,
     check_convolution,
     check_equal,
@@ -33,17 +34,16 @@ from fractrain.host.argument_checks import (
     pair,
     whole,
 )
-from fractrain.host.compiler import Program, run_stepwise
-from fractrain.host.counters import Counters
 from fractrain.host.graph.convolution import Convolution, usual_convolution
 from fractrain.host.graph.geometry import Geometry
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.skipping import is_skipped
 from fractrain.host.graph.step import StepGraph
-from fractrain.host.machine_work import MachineWork, ProgramRun
+from fractrain.host.machine.counters import Counters
+from fractrain.host.machine.work import MachineWork, ProgramRun
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Quantized
-from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.host.numerics.real_convolutions import RealConvolutions
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
@@ -266,7 +266,7 @@ class Accelerator(ABC):
             convolution, row, column = each.convolution(table), each.row, each.column
             if self.reads_planes:
                 row, column = row.stored, column.stored
-            else:
+            elif convolution.stored != convolution.bits:
                 convolution = replace(convolution, stored=convolution.bits)
             results[each.result.name] = self.convolve(
                 convolution, operands[row.name], operands[column.name]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fractrain.hw.contract.bursts import BEAT_BYTES
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 
-BEAT_BYTES = 8
 CREDIT_UNIT = 1 << 16
 """Parts of a byte in which the DDR's budget is counted: exact integers."""
 

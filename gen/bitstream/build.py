@@ -28,11 +28,11 @@ from fractrain.gen.designs import Flavour
 from fractrain.gen.manifest import MANIFEST_NAME, FileEntry, Manifest, read_manifest
 from fractrain.gen.port import Port
 from fractrain.gen.publish import publish, withdraw
+from fractrain.gen.reference_pages import reference_pages
 from fractrain.gen.zynq.interfaces import wrapper_interfaces
 from fractrain.gen.zynq.names import WRAPPER_NAME
 from fractrain.hw.contract.errors import DataError, FractrainError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.registers import RegisterMap
 
 __all__ = [
     "FLOWS",
@@ -49,14 +49,14 @@ BITSTREAM_SUFFIXES = (".bit", ".bin", ".xsa")
 
 
 def prepare_project(flow: Flow, request: Request) -> dict[str, bytes]:
-    """Everything that ``flow`` needs, with the register reference and a manifest of a build.
+    """Everything that ``flow`` needs, with reference pages and a manifest of a build.
 
     Name → content. Needs none of the flow's tools; the same request and sources give the same
     bytes. Raises `ParameterError` for a machine that its target cannot carry.
     """
     require_target(request.parameters)
     files = flow.prepare(request)
-    files["registers.md"] = RegisterMap(request.parameters).markdown().encode()
+    files |= reference_pages(request.parameters)
     return files | {MANIFEST_NAME: _project_manifest(request.parameters, files).encode()}
 
 

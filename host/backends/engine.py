@@ -17,7 +17,7 @@ from fractrain.host.compiler import Program, Results
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.step import StepGraph
-from fractrain.host.machine_work import MachineWork, ProgramRun
+from fractrain.host.machine.work import MachineWork, ProgramRun
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
@@ -26,7 +26,7 @@ from fractrain.hw.contract.precision import Precision
 @dataclass(frozen=True)
 class Outcome:
     """The engine's results: its memory, the beats of its result port, and its work
-    (`host.machine_work.program_work` makes it from the counters)."""
+    (`host.machine.work.program_work` makes it from the counters)."""
 
     memory: NDArray[np.uint8]
     beats: NDArray[np.int64]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator, Integers
 from fractrain.host.graph.convolution import Convolution
-from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.host.numerics.real_convolutions import RealConvolutions
 from fractrain.hw.contract.precision import Pass
 from fractrain.sim import golden
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.networks.resnet import PIXEL_SCALE, STAGE_FILTERS, ResNet, depth_of
+from fractrain.host.networks.network import Network
+from fractrain.host.networks.resnet import PIXEL_SCALE, STAGE_FILTERS, depth_of
 from fractrain.host.training.optimizer import MOMENTUM, WEIGHT_DECAY
 from fractrain.hw.contract.installation import needs_extra
 
@@ -23,7 +24,7 @@ class ReferenceTraining:
     """The network ``model`` of `host.networks.resnet` and its optimizer, on ``device``.
 
     ``module`` is the network, a `torch.nn.Module`; its parameters come in the order of
-    `ResNet.parameters`. Weights start as PyTorch draws them; `load` takes ours.
+    the network's own. Weights start as PyTorch draws them; `load` takes ours.
 
     Raises `MissingToolError` without PyTorch and `ParameterError` for an unknown model.
     """
@@ -51,7 +52,7 @@ class ReferenceTraining:
             weight_decay=WEIGHT_DECAY,
         )
 
-    def load(self, network: ResNet) -> None:
+    def load(self, network: Network) -> None:
         """Take the parameters of ``network``, and the running statistics of its batch norms."""
         values = [np.asarray(each.value) for each in network.parameters()]
         statistics = [

@@ -17,7 +17,7 @@ from fractrain.host.board.fpga_manager import find_manager
 from fractrain.host.board.system import System
 from fractrain.host.board.uio import open_uio
 from fractrain.host.driver import EngineRegisters
-from fractrain.host.machine_work import CYCLE_CAUSES
+from fractrain.host.machine.work import CYCLE_CAUSES
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.errors import DataError, FractrainError
 from fractrain.hw.contract.registers import BUILD_HASH, CAUSE, ID, IDENTITY, STATUS

@@ -8,8 +8,8 @@ from pathlib import Path
 from fractrain.gen.bitstream.manifest import FLOWS
 from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import FLAG, config_option
-from fractrain.host.displays.stages import StageLines
 from fractrain.host.plugins.option import Form, Option
+from fractrain.host.process.stage_lines import StageLines
 from fractrain.host.process.stopping import StopSignals
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.installation import needs_extra

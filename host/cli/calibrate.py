@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import BATCH, FLAG, SEVERAL, config_option, file_option
-from fractrain.host.files.outputs import check_files, progress, write_text
+from fractrain.host.files.atomic import write_whole
+from fractrain.host.files.outputs import check_files
 from fractrain.host.numerics.random_streams import SEED
 from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
@@ -15,15 +16,16 @@ from fractrain.host.reports.run import find_run
 from fractrain.host.simulation import calibration, logged_programs
 from fractrain.host.simulation.measuring import MEMORIES
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
 from fractrain.hw.contract.values import Choice
+from fractrain.sim.progress import work
 
 NETWORKS = ("resnet8", "resnet20", "resnet38")
 PRECISIONS = ("8,8,8", "4,4,8", "4,4,6", "3,3,6")
 IMAGES = 2
 DEFAULTS = {
-    "config": "zc706",
+    "config": DEFAULT_PRESET,
     "networks": list(NETWORKS),
     "precisions": list(PRECISIONS),
     "batch": IMAGES,
@@ -41,12 +43,12 @@ the RTL's, busy and stall cycles relative to all cycles, bytes relative to the R
 or on a board: as measured there, beside the cycle model of the run's machine.
 
 examples:
-  fractrain calibrate --config zc706 --networks resnet20 --batch 2 --out docs/cycle_model.md
+  fractrain calibrate --networks resnet20 --batch 2 --out docs/cycle_model.md
   fractrain calibrate --run runs/latest"""
 
 
 OPTIONS = (
-    config_option(None, shown="zc706; with --run the run's"),
+    config_option(None, shown=f"{DEFAULT_PRESET}; with --run the run's"),
     Option("networks", "", form=SEVERAL, metavar="NAME", shown=" ".join(NETWORKS)),
     Option("precisions", "", form=SEVERAL, metavar="A,W,E", shown=" ".join(PRECISIONS)),
     Option("batch", "images", BATCH, metavar="N", shown=str(IMAGES)),
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print, write."""
     _check_options(args)
     check_files(args.out)
-    say = progress()
+    say = work()
     if args.run is not None:
         folder = find_run(args.run, args.runs)
         found = logged_programs.compare_run(folder, args.memory, say)
@@ -86,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     say("")
     print(f"{terminal_table(heads, rows)}\n{remark}")
     if args.out:
-        write_text(args.out, markdown_page(title, remark, command, markdown_table(heads, rows)))
+        write_whole(args.out, markdown_page(title, remark, command, markdown_table(heads, rows)))
         print(f"\ntable: {args.out}")
     return 0
 

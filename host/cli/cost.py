@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import BATCH, FLAG, SEVERAL, config_option, file_option
-from fractrain.host.files.outputs import check_files, progress, write_json, write_text
+from fractrain.host.files.atomic import write_whole
+from fractrain.host.files.outputs import check_files, write_json
 from fractrain.host.modelling.step_programs import MEMORIES
 from fractrain.host.modelling.tables import host_table, step_table
 from fractrain.host.modelling.tables.case import BLOCKS, Case
@@ -18,9 +19,10 @@ from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import Parameters, load_parameters
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, Parameters, load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
 from fractrain.hw.contract.values import Choice, Whole
+from fractrain.sim.progress import work
 
 CHANNELS, CLASSES, SIZE = 3, 10, 32
 PRECISIONS = ["8,8,8", "4,4,6", "3,3,6"]
@@ -37,8 +39,8 @@ shortcuts run at 8/8/8.
 
 A precision is that of all residual blocks, or several for the blocks in turn, joined by +; 0,0,0
 skips a block. --memory port is array time: ideal memory, results leave at the port. ddr is the
-ZC706's DDR3, with results narrowed to 16 bits. --check simulates the whole step on the cycle model,
-too, in up to a minute each, and says how far the sum of passes is off.
+target's memory, with results narrowed to 16 bits. --check simulates the whole step on the cycle
+model, too, in up to a minute each, and says how far the sum of passes is off.
 
 --host counts what the host does around the convolutions of such a step, kind by kind, and models
 how long the board's processor takes for it (docs/host_work.md); --gates with what gates add.
@@ -51,7 +53,7 @@ examples:
 
 PIXELS = Whole(1, LARGEST, "the cycle model takes half a minute for larger ones")
 OPTIONS = (
-    config_option("zc706"),
+    config_option(DEFAULT_PRESET),
     Option("networks", "", None, ["resnet20"], SEVERAL, "NAME", shown="resnet20"),
     Option(
         "precisions",
@@ -98,14 +100,14 @@ def run(args: argparse.Namespace) -> int:
     show = _show_host if args.host else _show_steps
     page = show(args, parameters, cases)
     if args.out:
-        write_text(args.out, page)
+        write_whole(args.out, page)
         print(f"\ntable: {args.out}")
     return 0
 
 
 def _show_steps(args: argparse.Namespace, parameters: Parameters, cases: Sequence[Case]) -> str:
     """Model and print; the page."""
-    say, rows = progress(), []
+    say, rows = work(), []
     for number, case in enumerate(cases, 1):
         say(f"{number} of {len(cases)}: {case.network.name}, {case.blocks}, {case.memory}")
         rows.append(step_table.step_row(case, parameters, check=args.check))
@@ -121,7 +123,7 @@ def _show_steps(args: argparse.Namespace, parameters: Parameters, cases: Sequenc
 
 def _show_host(args: argparse.Namespace, parameters: Parameters, cases: Sequence[Case]) -> str:
     """Count, model and print; write the figures, if they are asked for; the page."""
-    say, steps = progress(), []
+    say, steps = work(), []
     for number, case in enumerate(cases, 1):
         say(f"{number} of {len(cases)}: {case.title}")
         steps.append(host_table.host_step(case, parameters))

@@ -14,9 +14,10 @@ from fractrain.hw.contract.values import Choice
 from fractrain.sim.progress import activity
 
 EPILOG = """\
-OUT gets three files: fractrain_engine.v (the machine; its top module is fractrain_engine),
-registers.md (the register reference) and manifest.json (parameters, ports, latencies, build
-hash, checksums). The same configuration and sources always give the same bytes."""
+OUT gets four files: fractrain_engine.v (the machine; its top module is fractrain_engine),
+registers.md and commands.md (what drivers and compilers need) and manifest.json (parameters,
+ports, latencies, build hash, checksums). The same configuration and sources always give the
+same bytes."""
 
 OPTIONS = (
     config_option(DEFAULT_PRESET),

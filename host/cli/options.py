@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from fractrain.host.cli.command_line import add_options
 from fractrain.host.plugins.option import Form, Option
 from fractrain.host.runs.options import BATCH
 from fractrain.hw.contract.parameters import preset_names
 
-__all__ = ["BATCH", "FLAG", "RUNS", "add_config", "config_option", "file_option"]
+__all__ = ["BATCH", "FLAG", "RUNS", "SEVERAL", "config_option", "file_option"]
 
 FLAG, SEVERAL = Form.FLAG, Form.SEVERAL
 
@@ -36,10 +34,3 @@ def config_option(default: str | None, *, shown: str | None = None) -> Option:
 def file_option(name: str, about: str, metavar: str = "FILE") -> Option:
     """A file (or folder) to write."""
     return Option(name, about, Path, metavar=metavar)
-
-
-def add_config(
-    parser: argparse.ArgumentParser, *, default: str | None, shown: str | None = None
-) -> None:
-    """`config_option`, added to ``parser``."""
-    add_options(parser, [config_option(default, shown=shown)])

@@ -11,13 +11,8 @@ from typing import Any
 
 from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import BATCH, FLAG, config_option, file_option
-from fractrain.host.files.outputs import (
-    check_files,
-    prepare_folder,
-    progress,
-    write_json,
-    write_text,
-)
+from fractrain.host.files.atomic import write_whole
+from fractrain.host.files.outputs import check_files, prepare_folder, write_json
 from fractrain.host.graph.choice import is_skip
 from fractrain.host.numerics.random_streams import SEED
 from fractrain.host.plugins.option import Option
@@ -28,13 +23,14 @@ from fractrain.host.simulation.step import check_step, parse_blocks, record_trai
 from fractrain.host.simulation.step_simulation import WHOLE, StepSimulation
 from fractrain.host.simulation.trace import open_waveform, saving, trace_document, trace_text
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
 from fractrain.hw.contract.values import Choice
+from fractrain.sim.progress import work
 
 FIGURES, ROOFLINE = "figures.json", "roofline.svg"
 
-EPILOG = """\
+EPILOG = f"""\
 One batch goes forward and backward through the network on the golden model; then every one of
 its convolutions runs on the generated RTL, alone and once more in one command stream for the
 whole step, and every result must be equal bit for bit. If not, the command says where and ends
@@ -45,8 +41,8 @@ array could do in all cycles. The second table has all convolutions of one geome
 "useful of busy" is what windows, lanes and tiles that are not full leave of the array. "model" is
 the cycle model's prediction and its error.
 
---memory ideal moves 8 bytes per port and cycle with a short latency; ddr is the ZC706's DDR3
-behind its HP ports (see docs/engine.md). --results port sends sums to the array's 64-per-cycle
+--memory ideal moves 8 bytes per port and cycle with a short latency; ddr is the target's
+memory behind its ports (see docs/engine.md). --results port sends sums to the array's 64-per-cycle
 port, raw writes them to memory in 32 or 48 bits, planes narrows them to 16 bits first.
 
 --trace records a waveform of everything that is simulated: `surfer FILE.fst` or `gtkwave FILE.fst`
@@ -57,8 +53,8 @@ signals of more than 64 bits.
 examples:
   fractrain simulate --model resnet8 --config tiny --blocks 0
   fractrain simulate --model resnet8 --config tiny --blocks 0 --trace wave.fst
-  fractrain simulate --model resnet20 --config zc706 --batch 16 --precision 4,4,6
-  fractrain simulate --model resnet38 --config zc706 --blocks 0..2 --memory ddr --results raw"""
+  fractrain simulate --model resnet20 --config {DEFAULT_PRESET} --batch 16 --precision 4,4,6
+  fractrain simulate --model resnet38 --config {DEFAULT_PRESET} --blocks 0..2 --memory ddr"""
 
 
 OPTIONS = (
@@ -125,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
     prepare_folder(args.out)
     figures, picture = args.out / FIGURES, args.out / ROOFLINE
     check_files(figures, picture)
-    say = progress()
+    say = work()
     say("recording a training step on the golden model")
     images = training_images(args.data, args.batch, args.seed)
     step = {"seed": args.seed, "blocks": blocks, "uniform": args.uniform}
@@ -144,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
     trace = trace_document(waveform, args.trace, simulation.begins)
     write_json(figures, _settings(args) | report.document() | trace)
     title = f"{args.model} on {args.config}, batch {args.batch}, precision {args.precision}"
-    write_text(picture, report.picture(f"Roofline: {title}", memory))
+    write_whole(picture, report.picture(f"Roofline: {title}", memory))
     print(f"figures and picture: {figures}, {picture}")
     return 0
 

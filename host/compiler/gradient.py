@@ -30,6 +30,7 @@ from fractrain.host.compiler.windows import Grid, Piece, merge, pair, pieces
 from fractrain.host.compiler.work import Edges, Precisions, Rows, Tensor, bring_rows
 from fractrain.hw.contract.commands import Convolve, Format, Load, Memory, Pattern, Store
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.window import gradient_slot
 
 
 class GradientWork:
@@ -192,7 +193,7 @@ class GradientWork:
                 for half, entry in enumerate(entries):
                     if entry is None:
                         continue
-                    slot = 3 * block + half if block < 3 else 2 + 3 * half
+                    slot = gradient_slot(half, block)
                     group, dy, dx = entry.source(self.plan.kernel, phased=self.plan.phased)
                     distance = (group - entries[0].group * self.plan.spread) * stride
                     distance += image * image_words

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fractrain.hw.contract.commands import CONVOLVE_FIELDS, LOAD_FIELDS, Field, Format
+from fractrain.hw.contract.commands import FIELDS, Format, Opcode
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import value_range
+from fractrain.hw.contract.precision import SUM_BITS, value_range
 
 ENOUGH_PASSES = 2048
 """Passes of a convolution command that hide what a command costs."""
@@ -19,15 +19,12 @@ LOAD_WORDS = 256
 """Words of one LOAD of pixels, about: short enough to let a more urgent one through."""
 
 
-def _most(fields: Mapping[str, Field], name: str) -> int:
-    return (1 << fields[name].width) - 1
-
-
 MOST_TILES_X, MOST_TILES_Y, MOST_IMAGES, MOST_SLICES, MOST_STRIDE = (
-    _most(CONVOLVE_FIELDS, name) for name in ("tiles_x", "tiles_y", "images", "slices", "y_stride")
+    FIELDS[Opcode.CONVOLVE][name].greatest
+    for name in ("tiles_x", "tiles_y", "images", "slices", "y_stride")
 )
-MOST_RUN = _most(LOAD_FIELDS, "words")
-ACCUMULATOR_LIMIT = (1 << 47) - 1
+MOST_RUN = FIELDS[Opcode.LOAD]["words"].greatest
+ACCUMULATOR_LIMIT = (1 << SUM_BITS - 1) - 1
 """Greatest magnitude of a sum: +2^47 is none that 48 bits hold."""
 RAW32_LIMIT = (1 << 31) - 1
 

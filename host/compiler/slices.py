@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 from fractrain.host.compiler.canonical import PARITIES
 from fractrain.host.compiler.planning import Chunk
-from fractrain.hw.contract.commands import NO_GROUP
+from fractrain.hw.contract.commands import GROUP_BITS, HALF_BLOCKS, NO_GROUP
+from fractrain.hw.contract.window import GRADIENT_BLOCKS
 
-MOST_HALVES = 10
-"""Half-blocks that a LOAD of columns takes."""
-
-BLOCKS = 4
+BLOCKS = GRADIENT_BLOCKS
 """Blocks of pixels in a slice."""
 
 
@@ -134,6 +132,5 @@ def collapse(loops: list[Loop]) -> list[Loop]:
 
 def lane_groups(first: int, count: int) -> int:
     """``groups`` of a LOAD whose half-blocks go to lane groups from ``first`` on."""
-    return sum(
-        (first + half if half < count else NO_GROUP) << (4 * half) for half in range(MOST_HALVES)
-    )
+    groups = (first + half if half < count else NO_GROUP for half in range(HALF_BLOCKS))
+    return sum(group << GROUP_BITS * half for half, group in enumerate(groups))

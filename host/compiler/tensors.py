@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.window import SLOTS
 
 Integers = NDArray[np.integer]
 
-TAPS = 9
-MOST_GROUPS = 9
+TAPS = SLOTS
+MOST_GROUPS = SLOTS
 """Lane groups of the array: blocks of channels that one slice can take."""
 
 

@@ -11,15 +11,7 @@ from fractrain.host.compiler.residency import NEVER
 from fractrain.host.compiler.schedule import Builder
 from fractrain.host.compiler.tensors import KernelLayout, PixelLayout
 from fractrain.host.compiler.windows import Grid, Piece
-from fractrain.hw.contract.commands import (
-    ZERO_BOTTOM,
-    ZERO_LEFT,
-    ZERO_RIGHT,
-    ZERO_TOP,
-    Load,
-    Memory,
-    Tag,
-)
+from fractrain.hw.contract.commands import Load, Memory, Tag, Zero
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand
 
@@ -149,10 +141,10 @@ class Edges:
     def zero(self, piece: Piece) -> int:
         """The conditions under which ``piece`` is outside the image."""
         return (
-            ZERO_TOP * (piece.row < 0)
-            | ZERO_BOTTOM * (self.last_row + piece.row >= self.block_rows)
-            | ZERO_LEFT * (piece.column < 0 and self.at_left)
-            | ZERO_RIGHT * (self.last_column + piece.column >= self.grid.input_columns)
+            Zero.TOP * (piece.row < 0)
+            | Zero.BOTTOM * (self.last_row + piece.row >= self.block_rows)
+            | Zero.LEFT * (piece.column < 0 and self.at_left)
+            | Zero.RIGHT * (self.last_column + piece.column >= self.grid.input_columns)
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractrain.host.driver.bus import Bus, Clock
 from fractrain.host.driver.registers import EngineRegisters
 from fractrain.host.driver.table import PrecisionTable
-from fractrain.host.machine_work import CYCLE_CAUSES, MachineWork, program_work
+from fractrain.host.machine.work import CYCLE_CAUSES, MachineWork, program_work
 from fractrain.hw.contract.engine_fault import EngineFault
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters

@@ -135,7 +135,7 @@ class Executor:
         for turn in turns:
             run.dying = turn.dying
             running = [each for each in turn.planned if each.runs(run)]
-            if running and turn.piece is not None:
+            if turn.piece is not None and running:
                 self._convolve(turn.piece, running, run)
             for each in running:
                 each.kernel(run, each.operation)

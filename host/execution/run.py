@@ -73,8 +73,8 @@ class Run:
 
     def value(self, tensor: Tensor) -> Any:
         """Of a tensor that there is; a parameter's too."""
-        parameter = self._parameters.get(tensor.name)
-        return self.values[tensor.name] if parameter is None else parameter.value
+        name = tensor.name
+        return self.values[name] if name in self.values else self._parameters[name].value
 
     def optional(self, tensor: Tensor | None) -> Any:
         """Of a tensor that may be missing: then None."""

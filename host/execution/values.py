@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,7 +15,7 @@ class Values:
 
     def __init__(self) -> None:
         self._values: dict[str, Any] = {}
-        self._holders: Counter[int] = Counter()
+        self._holders: dict[int, int] = {}
         self._lent: set[int] = set()
 
     def __contains__(self, name: object) -> bool:
@@ -32,9 +31,10 @@ class Values:
     def put(self, name: str, value: Any, *, lent: bool = False) -> None:
         """Enter a tensor; ``lent``: its memory belongs to another tensor or to the caller."""
         self._values[name] = value
-        self._holders[id(value)] += 1
+        key = id(value)
+        self._holders[key] = self._holders.get(key, 0) + 1
         if lent:
-            self._lent.add(id(value))
+            self._lent.add(key)
 
     def is_shared(self, name: str) -> bool:
         """Whether overwriting the tensor would change something else."""
@@ -44,9 +44,11 @@ class Values:
     def free(self, names: Iterable[str]) -> None:
         """Forget tensors, if there are any of these names."""
         for name in names:
-            if name in self._values:
-                key = id(self._values.pop(name))
-                self._holders[key] -= 1
-                if not self._holders[key]:
-                    del self._holders[key]
-                    self._lent.discard(key)
+            if name not in self._values:
+                continue
+            key = id(self._values.pop(name))
+            left = self._holders.pop(key) - 1
+            if left:
+                self._holders[key] = left
+            else:
+                self._lent.discard(key)

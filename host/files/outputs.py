@@ -1,36 +1,26 @@
-"""Outputs of commands: figures that they show and keep."""
+"""The files that a command writes: checked before its work, written after it."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fractrain.host.files.atomic import check_writable, failures_named, write_whole
 from fractrain.hw.contract.errors import DataError, ParameterError
-from fractrain.sim.progress import work
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Write ``document`` to ``path`` as `write_text` does."""
-    write_text(path, json.dumps(document, indent=2) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path``, whole or not at all; its folder must be there.
-
-    Raises `DataError` naming the file if it cannot be written.
-    """
-    write_whole(path, text)
+    """Write ``document`` to ``path`` as `write_whole` does."""
+    write_whole(path, json.dumps(document, indent=2) + "\n")
 
 
 def check_files(*paths: Path | None) -> None:
     """Check the files that a command will write, before its long work.
 
-    None stands for a missing option. Raises `DataError` naming a file that `write_text` would not
+    None stands for a missing option. Raises `DataError` naming a file that `write_whole` would not
     write, `ParameterError` if two are the same.
     """
     targets: dict[Path, Path] = {}
@@ -58,8 +48,3 @@ def prepare_folder(path: Path) -> None:
         raise DataError(f"cannot make the folder {path}: {cause}") from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise DataError(f"the folder {path} must not be written")
-
-
-def progress() -> Callable[[str], None]:
-    """A function to call with the current work of a command, and "" at its end; stderr shows it."""
-    return work()

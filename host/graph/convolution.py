@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.precision import Pass
@@ -31,15 +32,15 @@ class Convolution:
     stored: tuple[int, int]
     signed: tuple[bool, bool]
 
-    @property
+    @cached_property
     def row_shape(self) -> Shape:
         return operand_shapes(self.pass_, self.geometry)[0]
 
-    @property
+    @cached_property
     def column_shape(self) -> Shape:
         return operand_shapes(self.pass_, self.geometry)[1]
 
-    @property
+    @cached_property
     def result_shape(self) -> Shape:
         return operand_shapes(self.pass_, self.geometry)[2]
 

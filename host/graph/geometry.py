@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from fractrain.hw.contract.errors import ParameterError
 
@@ -48,24 +49,24 @@ class Geometry:
         if self.groups < 1 or self.channels % self.groups or self.filters % self.groups:
             raise ParameterError("geometry", self, "groups that divide channels and filters")
 
-    @property
+    @cached_property
     def output(self) -> Pair:
         """Height and width of the output."""
         return output_size(self.size, self.kernel, self.stride, self.padding)
 
-    @property
+    @cached_property
     def activations(self) -> tuple[int, ...]:
         return (self.images, self.channels, *self.size)
 
-    @property
+    @cached_property
     def errors(self) -> tuple[int, ...]:
         return (self.images, self.filters, *self.output)
 
-    @property
+    @cached_property
     def weights(self) -> tuple[int, ...]:
         return (self.filters, self.channels // self.groups, *self.kernel)
 
-    @property
+    @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of each of the three passes, those with padding included."""
         return math.prod(self.errors) * math.prod(self.weights[1:])

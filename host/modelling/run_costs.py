@@ -8,9 +8,7 @@ from fractrain.host.graph.choice import UNQUANTIZED, Choice
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.modelling.step_model import StepCost, StepModel
 from fractrain.host.training.trainer import MachineCost
-from fractrain.hw.contract.parameters import load_parameters
-
-MACHINE = "zc706"
+from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 
 BASELINE = UNQUANTIZED
 """FW8/BW8: all layers at 8 bits."""
@@ -24,7 +22,7 @@ class RunCosts:
     its share.
     """
 
-    def __init__(self, machine: str = MACHINE) -> None:
+    def __init__(self, machine: str = DEFAULT_PRESET) -> None:
         self._parameters = load_parameters(machine)
         self.machine, self.clock_hz = machine, self._parameters.clock_mhz * 1e6
         self._models: dict[StepGraph, tuple[StepModel, MachineCost]] = {}

@@ -14,8 +14,8 @@ from fractrain.hw.contract.precision import Operand, Pass, Precision
 
 MEMORIES = ("port", "ddr")
 """How a step's memory is modelled. ``port``: ideal memory, results leave at the result port (array
-time). ``ddr``: the ZC706's DDR3 behind its ports; forward and error write 16-bit planes, gradients
-raw sums."""
+time). ``ddr``: the target's memory behind its ports; forward and error write 16-bit planes,
+gradients raw sums."""
 PLANE_BITS = 16
 SKIPPED = Precision(8, 8, 8)
 """What the operands of a skipped layer have in memory; nobody reads them."""

@@ -7,4 +7,5 @@ naming     the default name of a run
 resuming   a run's options, from its record
 running    a run from its beginning, or its checkpoint, to its end
 results    its results, as text
+display    its display while it trains
 """

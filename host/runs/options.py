@@ -15,6 +15,7 @@ from fractrain.host.datasets.kinds import bundled, formats
 from fractrain.host.methods.recipe import DEFAULT_METHOD, recipe_names
 from fractrain.host.methods.registry import METHODS, method_options, methods_that_read
 from fractrain.host.methods.rules import STEPS
+from fractrain.host.networks.registry import NETWORKS
 from fractrain.host.numerics.quantization import WeightLevels
 from fractrain.host.numerics.random_streams import SEED
 from fractrain.host.plugins.option import Form, Option, option, options_of
@@ -68,12 +69,7 @@ class RunOptions:
         form=Form.EITHER,
         shown="all but digits",
     )
-    model: str = _task(
-        None,
-        "resnet8",
-        "network: resnet8, resnet14, resnet20, … of 6n+2 layers",
-        metavar="resnetN",
-    )
+    model: str = _task(None, "resnet8", "", metavar="NAME")
     backend: str = _task(
         Choice(tuple(BACKENDS)),
         "golden",
@@ -219,6 +215,9 @@ def run_options() -> list[Option | tuple[Option, ...]]:
         if each.name == "method":
             about = "; ".join(f"{kind.name}: {kind.about}" for kind in METHODS)
             options.append(dataclasses.replace(each, rule=Choice(METHODS.names), about=about))
+        elif each.name == "model":
+            about = f"network: {' or '.join(family.models for family in NETWORKS)}"
+            options.append(dataclasses.replace(each, about=about))
         elif each.name == "dataset":
             options.append(dataclasses.replace(each, about=_about_datasets()))
         elif each.name == "epochs":

@@ -11,11 +11,11 @@ from typing import Any
 from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.datasets import Dataset, load_dataset
 from fractrain.host.datasets.wording import shown
-from fractrain.host.displays.training import open_progress
 from fractrain.host.process.blas import single_threaded_blas
 from fractrain.host.process.stopping import StopSignals
 from fractrain.host.reports.page_file import as_seen_from_here, write_page
 from fractrain.host.runs.checks import check_options
+from fractrain.host.runs.display import open_progress
 from fractrain.host.runs.naming import run_name
 from fractrain.host.runs.options import RunOptions
 from fractrain.host.runs.results import results, savings

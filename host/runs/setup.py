@@ -32,7 +32,7 @@ EVALUATIONS = 10
 
 LARGEST_MODELLED = 64
 """Rows and columns of images whose steps are modelled: the cycle model takes 8 seconds for the
-passes of a ResNet at this size, 33 at 96 (measured), before the first step."""
+passes of resnet20 at this size, 33 at 96 (measured), before the first step."""
 
 RECORDED = (
     *("dataset", "model", "backend", "config", "device", "seed", "steps", "epochs", "batch"),

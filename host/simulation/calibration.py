@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.backends.cosim import CosimAccelerator
-from fractrain.host.counters import Counters
 from fractrain.host.graph.choice import is_skip
+from fractrain.host.machine.counters import Counters
 from fractrain.host.simulation.images import training_images
 from fractrain.host.simulation.measuring import MEMORIES, STALLS, Measured, measure, memory_model
 from fractrain.host.simulation.model_errors import REASON

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fractrain.host.accelerator import Accelerator
-from fractrain.host.counters import Counters
+from fractrain.host.machine.counters import Counters
 from fractrain.host.modelling.predictions import predicted
 from fractrain.host.simulation.programs import Job
 from fractrain.hw.contract.parameters import Parameters

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fractrain.host.counters import Counters
+from fractrain.host.machine.counters import Counters
 from fractrain.host.reports.units import BYTES, SECONDS
 from fractrain.host.simulation.measuring import STALLS, Measured
 from fractrain.host.simulation.model_errors import model_errors_text
 from fractrain.host.simulation.roofline import Point, roofline, roofs_of
 from fractrain.host.simulation.step import Executed
+from fractrain.hw.contract.bursts import BEAT_BYTES
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass
 from fractrain.hw.contract.tables import terminal_table
-from fractrain.sim.memory_model import BEAT_BYTES, MemoryModel
+from fractrain.sim.memory_model import MemoryModel
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fractrain.host.displays.sweep import open_display
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import write_json
 from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.reports.sweep_page import Grid, SweepPage, render_sweep_page
 from fractrain.host.sweeps.campaign import Campaign, Engine, only_one
 from fractrain.host.sweeps.cluster import ClusterEngine
+from fractrain.host.sweeps.display import open_display
 from fractrain.host.sweeps.local import LocalEngine
 from fractrain.host.sweeps.plan import read_sweep
 from fractrain.host.sweeps.points import resolve_points

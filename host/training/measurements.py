@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.accelerator import Accelerator
-from fractrain.host.counters import Counters
 from fractrain.host.files.journal import EMPTY, Journal, Mark, put_aside
-from fractrain.host.machine_work import MachineWork, ProgramRun
+from fractrain.host.machine.counters import Counters
+from fractrain.host.machine.work import MachineWork, ProgramRun
 from fractrain.host.training.run_directory import MEASURED, PROGRAMS
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.errors import ParameterError

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fractrain.host.counters import Counters
 from fractrain.host.files.journal import EMPTY, Journal, Mark
+from fractrain.host.machine.counters import Counters
 from fractrain.host.process.stopping import Stopped, StopSignals
 from fractrain.host.training.checkpoint import Checkpoint, Checkpoints, UnusableError
 from fractrain.host.training.measurements import Measurements

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.occupancy import Occupancy
+from fractrain.hw.flow.layouts import ADDRESS_BITS
 
 __all__ = ["AddressChannel"]
 
@@ -37,7 +38,7 @@ class AddressChannel(wiring.Component):
                 "issue": Out(1),
                 "answered": In(1),
                 "quiet": Out(1, init=1),
-                "address": Out(32),
+                "address": Out(ADDRESS_BITS),
                 "length": Out(4),
                 "valid": Out(1),
                 "ready": In(1),

@@ -7,13 +7,9 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.window import Window
 from fractrain.hw.contract.commands import Fault
+from fractrain.hw.flow.layouts import ADDRESS_BITS, write_block
 
-__all__ = ["BlockCheck", "checked_block", "write_block"]
-
-
-def write_block(shape: BurstShape) -> data.StructLayout:
-    """A block and the byte address that it goes to."""
-    return data.StructLayout({"address": 32, "data": 8 * shape.item_bytes})
+__all__ = ["BlockCheck", "checked_block"]
 
 
 def checked_block(shape: BurstShape) -> data.StructLayout:
@@ -40,7 +36,7 @@ class BlockCheck(wiring.Component):
     window_first, window_last : In(32)    a change holds for blocks two cycles later
     failed : Out(1)                       for one cycle, with fault; no block is passed on after it
                                           until reset
-    fault : Out(8)                        ALIGNMENT or WINDOW
+    fault : Out(Fault)                    ALIGNMENT or WINDOW
     """
 
     LATENCY_CYCLES = 2
@@ -50,17 +46,17 @@ class BlockCheck(wiring.Component):
         super().__init__(
             {
                 "take": In(1),
-                "block": In(write_block(shape)),
+                "block": In(write_block(8 * shape.item_bytes)),
                 "checked": Out(checked_block(shape)),
                 "empty": Out(1),
-                "window_first": In(32),
-                "window_last": In(32),
+                "window_first": In(ADDRESS_BITS),
+                "window_last": In(ADDRESS_BITS),
                 "failed": Out(1),
-                "fault": Out(8),
+                "fault": Out(Fault),
             }
         )
         self.window = Window(shape)
-        self.held, self.valid = Signal(write_block(shape)), Signal()
+        self.held, self.valid = Signal(write_block(8 * shape.item_bytes)), Signal()
         self.successor = Signal(shape.address_bits)
         """The address after that of the last block."""
         self.stopped = Signal()

@@ -9,13 +9,16 @@ from fractrain.hw.axi.lut_queue import LutQueue
 from fractrain.hw.axi.occupancy import Occupancy
 from fractrain.hw.axi.read_merger import ReadMerger, granule_order, read_word
 from fractrain.hw.axi.read_port import ReadPort
-from fractrain.hw.axi.run_check import RunCheck, read_request
+from fractrain.hw.axi.run_check import RunCheck
 from fractrain.hw.axi.run_splitter import RunSplitter, read_burst
 from fractrain.hw.axi.signature import AXI3_READ
 from fractrain.hw.axi.watchdog import Watchdog
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.registers import WORD_BITS
+from fractrain.hw.flow.layouts import ADDRESS_BITS, client_request
 from fractrain.hw.flow.stream_register import StreamRegister
+from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["BlockReader"]
 
@@ -25,8 +28,7 @@ class BlockReader(wiring.Component):
 
     Members
     -------
-    requests : In(stream of `read_request`)   ``words`` words from the byte ``address`` on; 0 words
-                                              are no request
+    requests : In(stream of `client_request`)
     words : Out(stream of `read_word`)
     hp0 .. : Out(`AXI3_READ`)                 ``memory.ports`` of them, also in ``ports``
     window_first, window_last : In(32)        bytes; a change holds for requests 2 cycles later
@@ -35,7 +37,7 @@ class BlockReader(wiring.Component):
     clear : In(1)     forget all requests and all words not delivered; drop the answers to bursts
                       under way, and take no request before they have come
     quiet : Out(1)    no burst is under way, and no answer from before ``clear`` is missing
-    fault : Out(8)    for one cycle; nothing more is issued until ``clear``
+    fault : Out(Fault)    for one cycle; nothing more is issued until ``clear``
     fault_client : Out(1)    the client that it concerns, until the next fault
     fault_index : Out(32)    of the request, if it was ALIGNMENT or WINDOW
 
@@ -67,18 +69,18 @@ class BlockReader(wiring.Component):
         self.readers = [ReadPort(self.shape, outstanding, places) for _ in range(self.port_count)]
         super().__init__(
             {
-                "requests": In(stream.Signature(read_request())),
+                "requests": In(stream.Signature(client_request())),
                 "words": Out(stream.Signature(read_word(self.shape))),
                 **{f"hp{number}": Out(AXI3_READ) for number in range(self.port_count)},
-                "window_first": In(32),
-                "window_last": In(32),
-                "watchdog": In(32),
+                "window_first": In(ADDRESS_BITS),
+                "window_last": In(ADDRESS_BITS),
+                "watchdog": In(WORD_BITS),
                 "halt": In(1),
                 "clear": In(1),
                 "quiet": Out(1),
-                "fault": Out(8),
+                "fault": Out(Fault),
                 "fault_client": Out(1),
-                "fault_index": Out(32),
+                "fault_index": Out(INDEX_BITS),
             }
         )
         self.flush, self.stopped, self.calm = Signal(), Signal(), Signal()

@@ -4,8 +4,9 @@ from amaranth.hdl import Array, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.axi.bursts import BEAT_BYTES, BurstShape
+from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.occupancy import Occupancy
+from fractrain.hw.contract.bursts import BEAT_BYTES
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.axi.block_check import BlockCheck, write_block
+from fractrain.hw.axi.block_check import BlockCheck
 from fractrain.hw.axi.burst_collector import BurstCollector
 from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.signature import AXI3_WRITE
@@ -12,6 +12,8 @@ from fractrain.hw.axi.watchdog import Watchdog
 from fractrain.hw.axi.write_port import WritePort
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.registers import WORD_BITS
+from fractrain.hw.flow.layouts import ADDRESS_BITS, write_block
 
 __all__ = ["BlockWriter"]
 
@@ -32,7 +34,7 @@ class BlockWriter(wiring.Component):
     quiet : Out(1)    no burst is under way, and no answer from before ``clear`` is missing
     idle : Out(1)     nothing is held, every burst is acknowledged, and there was no fault since
                       ``clear``
-    fault : Out(8)    for one cycle; nothing more is issued until ``clear``
+    fault : Out(Fault)    for one cycle; nothing more is issued until ``clear``
 
     Faults: ALIGNMENT and WINDOW for a block, which is never issued; WRITE_ERROR for an error
     response; TIMEOUT.
@@ -64,16 +66,16 @@ class BlockWriter(wiring.Component):
         ]
         super().__init__(
             {
-                "blocks": In(stream.Signature(write_block(self.shape))),
+                "blocks": In(stream.Signature(write_block(8 * self.shape.item_bytes))),
                 **{f"hp{number}": Out(AXI3_WRITE) for number in range(self.port_count)},
-                "window_first": In(32),
-                "window_last": In(32),
-                "watchdog": In(32),
+                "window_first": In(ADDRESS_BITS),
+                "window_last": In(ADDRESS_BITS),
+                "watchdog": In(WORD_BITS),
                 "halt": In(1),
                 "clear": In(1),
                 "quiet": Out(1),
                 "idle": Out(1),
-                "fault": Out(8),
+                "fault": Out(Fault),
             }
         )
         self.flush, self.stopped, self.calm = Signal(), Signal(), Signal()

@@ -6,13 +6,11 @@ from amaranth.hdl import Cat, Const, Module, Value
 from amaranth.lib import data, wiring
 
 from fractrain.hw.axi.signature import BURST_INCR, CACHE_BUFFERABLE, SIZE_8_BYTES
+from fractrain.hw.contract.bursts import BEAT_BYTES, BURST_BYTES
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.flow.layouts import ADDRESS_BITS
 
-__all__ = ["BEAT_BYTES", "BURST_BYTES", "BurstShape"]
-
-BEAT_BYTES = 8
-BURST_BYTES = 128
-"""Most bytes of a burst: 16 beats. A burst never crosses a multiple of it, so never 4 KB."""
+__all__ = ["BurstShape"]
 
 
 def _bits(number: int) -> int:
@@ -50,7 +48,7 @@ class BurstShape:
     @property
     def address_bits(self) -> int:
         """Width of the address of a part."""
-        return 32 - _bits(self.part_bytes)
+        return ADDRESS_BITS - _bits(self.part_bytes)
 
     @property
     def place_bits(self) -> int:

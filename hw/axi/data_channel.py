@@ -4,7 +4,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.axi.bursts import BEAT_BYTES, BurstShape
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.contract.bursts import BEAT_BYTES
 
 __all__ = ["DataChannel"]
 

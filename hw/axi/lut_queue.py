@@ -14,6 +14,9 @@ __all__ = ["LutQueue"]
 class LutQueue(wiring.Component):
     """First in, first out, at most ``depth`` items.
 
+    Not Amaranth's ``SyncFIFO``: there both sides wait for a comparison of the level, and here for
+    registers (`Occupancy`), as the paths through the ports are long.
+
     Members
     -------
     write, item : In      only while there is room

@@ -5,9 +5,10 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.axi.address_channel import AddressChannel
-from fractrain.hw.axi.bursts import BEAT_BYTES, BurstShape
+from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.signature import AXI3_READ
 from fractrain.hw.axi.word_store import WordStore
+from fractrain.hw.contract.bursts import BEAT_BYTES
 from fractrain.hw.flow.stream_register import StreamRegister
 
 __all__ = ["ReadPort"]

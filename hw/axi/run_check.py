@@ -7,16 +7,10 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.window import Window
 from fractrain.hw.contract.commands import Fault
+from fractrain.hw.flow.layouts import ADDRESS_BITS, WORDS_BITS, client_request
+from fractrain.hw.flow.tasks import INDEX_BITS
 
-__all__ = ["WORDS_BITS", "RunCheck", "checked_run", "read_request"]
-
-WORDS_BITS = 12
-
-
-def read_request() -> data.StructLayout:
-    """``words`` words from the byte ``address`` on, for ``client``; 0 words are no request.
-    ``index`` says which command wants them, for fault reports."""
-    return data.StructLayout({"address": 32, "words": WORDS_BITS, "client": 1, "index": 32})
+__all__ = ["RunCheck", "checked_run"]
 
 
 def checked_run(shape: BurstShape) -> data.StructLayout:
@@ -41,7 +35,7 @@ class RunCheck(wiring.Component):
 
     Members
     -------
-    requests : In(stream of `read_request`)
+    requests : In(stream of `client_request`)
     runs : Out(stream of `checked_run`)
     window_first, window_last : In(32)    a change holds for requests two cycles later
     failed : Out(1)                       for one cycle, with ``fault`` (ALIGNMENT or WINDOW), its
@@ -55,19 +49,19 @@ class RunCheck(wiring.Component):
         self.shape = shape
         super().__init__(
             {
-                "requests": In(stream.Signature(read_request())),
+                "requests": In(stream.Signature(client_request())),
                 "runs": Out(stream.Signature(checked_run(shape))),
-                "window_first": In(32),
-                "window_last": In(32),
+                "window_first": In(ADDRESS_BITS),
+                "window_last": In(ADDRESS_BITS),
                 "failed": Out(1),
-                "fault": Out(8),
+                "fault": Out(Fault),
                 "fault_client": Out(1),
-                "fault_index": Out(32),
+                "fault_index": Out(INDEX_BITS),
             }
         )
         self.window = Window(shape)
         self.advance, self.stopped = Signal(), Signal()
-        request = read_request()
+        request = client_request()
         self.asked = Signal(
             data.StructLayout({"valid": 1, "request": request, "after": WORDS_BITS})
         )
@@ -77,7 +71,7 @@ class RunCheck(wiring.Component):
                 {
                     "valid": 1,
                     "request": request,
-                    "last": 33 - shape.item_bits,
+                    "last": ADDRESS_BITS + 1 - shape.item_bits,
                     "before": 1,
                     "misaligned": 1,
                 }
@@ -86,7 +80,13 @@ class RunCheck(wiring.Component):
         """Its last word, with a carry for one beyond 4 GB, and half of the verdict."""
         self.judged = Signal(
             data.StructLayout(
-                {"valid": 1, "legal": 1, "cause": 8, "index": 32, "run": checked_run(shape)}
+                {
+                    "valid": 1,
+                    "legal": 1,
+                    "cause": Fault,
+                    "index": INDEX_BITS,
+                    "run": checked_run(shape),
+                }
             )
         )
 

@@ -4,6 +4,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from fractrain.hw.contract.registers import WORD_BITS
+
 __all__ = ["Watchdog"]
 
 
@@ -30,7 +32,7 @@ class Watchdog(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         restart, enabled, over, was_over = Signal(init=1), Signal(), Signal(), Signal()
-        limit, count = Signal(32), Signal(32)
+        limit, count = Signal(WORD_BITS), Signal(WORD_BITS)
         m.d.sync += [
             restart.eq(~self.waiting | self.progress),
             limit.eq(self.limit),

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.flow.layouts import ADDRESS_BITS
 
 __all__ = ["Window"]
 
@@ -22,9 +23,9 @@ class Window(wiring.Component):
 
     def __init__(self, shape: BurstShape):
         self.shape = shape
-        super().__init__({"first_byte": In(32), "last_byte": In(32)})
-        self.first = Signal(32)
-        self.items = Signal(33 - shape.item_bits)
+        super().__init__({"first_byte": In(ADDRESS_BITS), "last_byte": In(ADDRESS_BITS)})
+        self.first = Signal(ADDRESS_BITS)
+        self.items = Signal(ADDRESS_BITS + 1 - shape.item_bits)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -21,6 +21,7 @@ from fractrain.hw.contract.documents import Section, read_document
 from fractrain.hw.contract.errors import ParameterError, did_you_mean
 from fractrain.hw.contract.precision import MAX_BITS, SUM_BITS
 from fractrain.hw.contract.values import Keyed, OneOf, Real, Unquoted, Whole
+from fractrain.hw.contract.window import SLOTS
 from fractrain.hw.contract.yaml_files import read_yaml
 from fractrain.hw.targets.registry import targets
 from fractrain.hw.targets.target import Target
@@ -30,9 +31,6 @@ DEFAULT_PRESET = "zc706"
 
 CHANNELS = (8, 16)
 """Of a block: whole 64-bit beats of memory, and a whole number of blocks to a burst."""
-
-TAPS = 9
-"""Taps of a 3 x 3 window: lane groups, each of a block's channels."""
 
 SPATIAL_BITS = (1, 2, 4, 8)
 DOT_STYLES = ("lut6", "inferred")
@@ -71,7 +69,7 @@ class ArrayParameters:
 
     rows: int = _follows("2 * block.channels")
     columns: int = _follows("block.channels")
-    lanes: int = _follows(f"{TAPS} * block.channels, a 3 x 3 window")
+    lanes: int = _follows(f"{SLOTS} * block.channels, a 3 x 3 window")
     max_bits: int = _follows("precision.max_bits")
     spatial_bits: int = _choice(*SPATIAL_BITS)
     cluster_rows: int = _number(1, 16)
@@ -178,7 +176,7 @@ class Parameters:
     @property
     def lane_groups(self) -> int:
         """Blocks side by side in one plane of a slice: ``lanes / channels``."""
-        return TAPS
+        return SLOTS
 
     @property
     def block_bits(self) -> int:
@@ -253,7 +251,7 @@ def _array_of(block: BlockParameters, precision: PrecisionParameters) -> dict[st
     return {
         "rows": 2 * channels,
         "columns": channels,
-        "lanes": TAPS * channels,
+        "lanes": SLOTS * channels,
         "max_bits": precision.max_bits,
     }
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from fractrain.hw.contract.commands import Fault, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.tables import markdown_table
 
+WORD_BITS = 32
 ADDRESS_BITS = 10
 REGISTERS_BYTES = 4 << ADDRESS_BITS
 """Of all registers; the rest of the window they are in is answered with an error."""
@@ -135,18 +137,19 @@ class Counter:
         return COUNTER_BASE + tag * COUNTER_TAG_STRIDE + 2 * self.number
 
 
-# While a program runs, every cycle is counted in exactly one of the first six, under the tag of
+# While a program runs, every cycle is counted in exactly one of these, under the tag of
 # the command that the execute stage has at work or waiting (OTHER if it has none).
-COUNTERS = (
+CYCLE_COUNTERS = (
     Counter("BUSY", 0, "cycles in which the array was given a pass"),
     Counter("STALL_OPERAND", 1, "cycles in which a pass waited for its window"),
     Counter("STALL_RESULT", 2, "cycles in which a pass waited for room for its tile's results"),
     Counter("STALL_MEMORY", 3, "cycles in which a command waited for a LOAD that is at work"),
     Counter("STALL_TOKEN", 4, "cycles in which a command waited for any other token"),
     Counter("OTHER_CYCLES", 5, "all others: no command for the array, or one on its way"),
-    Counter("BYTES_READ", 6, "bytes read by LOAD, or of the command stream (tag OTHER)"),
-    Counter("BYTES_WRITTEN", 7, "bytes written by STORE"),
 )
+BYTES_READ = Counter("BYTES_READ", 6, "bytes read by LOAD, or of the command stream (tag OTHER)")
+BYTES_WRITTEN = Counter("BYTES_WRITTEN", 7, "bytes written by STORE")
+COUNTERS = (*CYCLE_COUNTERS, BYTES_READ, BYTES_WRITTEN)
 
 
 class RegisterMap:
@@ -162,32 +165,34 @@ class RegisterMap:
 
     def markdown(self) -> str:
         """The reference page; ``docs/registers.md`` is this text."""
-        lines = [
-            "# Registers",
-            "",
-            "32-bit words, addresses count words (times four on AXI-Lite). Made from "
-            "`hw/contract/registers.py` by `fractrain generate`; a test fails when this page is "
-            "not current.",
-            "",
-            "| address | name | access | bits | meaning |",
-            "|---|---|---|---|---|",
-        ]
+        rows = []
         for register in self.registers:
-            lines.append(
-                _row(register.address, register.name, register.access, register.description)
-            )
-            lines += [_field_row(each) for each in register.fields]
+            address, access = str(register.address), register.access.value
+            rows.append((address, register.name, access, "", register.description))
+            rows += [_field_row(each) for each in register.fields]
         for tag in Tag:
             for counter in COUNTERS:
-                first = counter.address(tag)
-                name = f"{tag.name}_{counter.name}"
-                lines.append(
-                    _row(f"{first}..{first + 1}", name, _R, f"{counter.description}; 64 bits")
-                )
-        last = f"{TABLE_BASE}+slot"
-        lines.append(_row(last, "PRECISION", _RW, "bits of one slot of the precision table"))
-        lines += [_field_row(each) for each in TABLE_FIELDS]
-        return "\n".join([*lines, "", *_fault_table(), ""])
+                first, name = counter.address(tag), f"{tag.name}_{counter.name}"
+                about = f"{counter.description}; 64 bits"
+                rows.append((f"{first}..{first + 1}", name, _R.value, "", about))
+        about = "bits of one slot of the precision table"
+        rows.append((f"{TABLE_BASE}+slot", "PRECISION", _RW.value, "", about))
+        rows += [_field_row(each) for each in TABLE_FIELDS]
+        faults = [(str(fault.value), fault.name, fault.description) for fault in Fault]
+        return "\n".join(
+            [
+                "# Registers",
+                "",
+                "32-bit words, addresses count words (times four on AXI-Lite). Made from "
+                "`hw/contract/registers.py` by `fractrain generate`; a test fails when this page "
+                "is not current.",
+                "",
+                markdown_table(("address", "name", "access", "bits", "meaning"), rows),
+                "",
+                markdown_table(("cause", "name", "meaning"), faults),
+                "",
+            ]
+        )
 
 
 def encode_precision(precision: Precision) -> int:
@@ -199,16 +204,7 @@ def encode_precision(precision: Precision) -> int:
     )
 
 
-def _row(address: int | str, name: str, access: Access, text: str) -> str:
-    return f"| {address} | {name} | {access.value} | | {text} |"
-
-
-def _field_row(each: BitField) -> str:
+def _field_row(each: BitField) -> tuple[str, str, str, str, str]:
     top = each.offset + each.width - 1
     bits = f"{top}:{each.offset}" if each.width > 1 else f"{each.offset}"
-    return f"| | {each.name} | | {bits} | {each.description} |"
-
-
-def _fault_table() -> list[str]:
-    rows = [f"| {fault.value} | {fault.name} | {fault.description} |" for fault in Fault]
-    return ["| cause | name | meaning |", "|---|---|---|", *rows]
+    return "", each.name, "", bits, each.description

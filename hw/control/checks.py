@@ -6,6 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import (
     COMMAND_BITS,
+    FIELDS,
+    GROUP_BITS,
     NO_GROUP,
     SIGNAL,
     WAIT,
@@ -13,30 +15,12 @@ from fractrain.hw.contract.commands import (
     Memory,
     Opcode,
     RowPixels,
-    Stage,
 )
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import MAX_BITS, Operand
-from fractrain.hw.flow.tasks import field
+from fractrain.hw.flow.tasks import command_view
 
-__all__ = ["STAGES", "CommandChecks"]
-
-STAGES = {
-    Opcode.LOAD: Stage.FETCH,
-    Opcode.CONVOLVE: Stage.EXECUTE,
-    Opcode.PATTERN: Stage.EXECUTE,
-    Opcode.STORE: Stage.RESULT,
-}
-"""The stage of each command; END belongs to no stage."""
-
-COUNTS = {
-    Opcode.LOAD: ("runs", "words"),
-    Opcode.CONVOLVE: ("pairs", "slices", "tiles_x", "tiles_y", "images"),
-    Opcode.STORE: ("tiles_x", "tiles_y", "images"),
-    Opcode.PATTERN: (),
-    Opcode.END: (),
-}
-"""Fields that must be at least 1."""
+__all__ = ["CommandChecks"]
 
 
 class CommandChecks(wiring.Component):
@@ -74,9 +58,10 @@ class CommandChecks(wiring.Component):
         bad_slot = Signal()
         bad = []
         for index, opcode in enumerate(Opcode):
+            counts = [name for name, each in FIELDS[opcode].items() if each.count]
             m.d.sync += is_opcode[index].eq(self._field(Opcode.END, "opcode") == opcode)
             conditions = [
-                *(self._field(opcode, name) == 0 for name in COUNTS[opcode]),
+                *(self._field(opcode, name) == 0 for name in counts),
                 self._bad_tokens(opcode),
                 *self._special(opcode),
             ]
@@ -92,7 +77,7 @@ class CommandChecks(wiring.Component):
         return m
 
     def _field(self, opcode: Opcode, name: str) -> Value:
-        return field(self.command, opcode, name)
+        return command_view(opcode, self.command)[name]
 
     def _bad_slot(self) -> Value:
         header = Opcode.END
@@ -104,7 +89,7 @@ class CommandChecks(wiring.Component):
 
     def _bad_tokens(self, opcode: Opcode) -> Value:
         """Bits that name a stage with which the command's own has no tokens."""
-        stage = STAGES.get(opcode)
+        stage = opcode.stage
         waits, signals = (0, 0) if stage is None else (len(WAIT[stage]), len(SIGNAL[stage]))
         wait, signal = self._field(opcode, "wait"), self._field(opcode, "signal")
         return Cat(wait[waits:], signal[signals:]).any()
@@ -135,7 +120,7 @@ class CommandChecks(wiring.Component):
         words = self._field(Opcode.LOAD, "words")[: most.bit_length()]
         bad = []
         for half in range(2 * most):
-            entry = groups.word_select(half, 4)
+            entry = groups.word_select(half, GROUP_BITS)
             exists = (entry < self.parameters.lane_groups) | (entry == NO_GROUP)
             bad.append((words > half // 2) & ~exists)
         return bad

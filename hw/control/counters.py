@@ -1,28 +1,26 @@
 """Event counters: 64 bits each, for every tag, in LUT memories."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.registers import COUNTERS
+from fractrain.hw.contract.registers import BYTES_READ, BYTES_WRITTEN, COUNTERS
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["NUMBER_BITS", "CounterMemory", "EventCounters", "count_layout"]
 
 COUNTER_BITS = 64
-TAG_BITS = max(Tag).bit_length()
-NUMBER_BITS = 3
-CYCLE_COUNTERS = 6
-"""The first of `COUNTERS`: exactly one of them counts in every cycle."""
+TAG_BITS = Shape.cast(Tag).width
+NUMBER_BITS = (len(COUNTERS) - 1).bit_length()
 
 
 def count_layout(kind: str) -> data.StructLayout:
     """An event: ``valid``, its ``tag``, and for the ``kind`` "cycle" the counter's ``number``."""
     number = {"number": NUMBER_BITS} if kind == "cycle" else {}
-    return data.StructLayout({"valid": 1, **number, "tag": TAG_BITS})
+    return data.StructLayout({"valid": 1, **number, "tag": Tag})
 
 
 class CounterMemory(wiring.Component):
@@ -96,7 +94,7 @@ class EventCounters(wiring.Component):
 
     Members
     -------
-    cycle : In        ``valid``: one of the first six counts, the one with ``number``
+    cycle : In        ``valid``: one of `CYCLE_COUNTERS` counts, the one with ``number``
     read : In         ``valid``: a word was read; counts ``word_bytes``
     written : In      ``valid``: a block was written; counts ``block_bytes``
     tag, number : In, value : Out(64)    what a counter stands at, three cycles later
@@ -110,7 +108,7 @@ class EventCounters(wiring.Component):
                 "cycle": In(count_layout("cycle")),
                 "read": In(count_layout("read")),
                 "written": In(count_layout("written")),
-                "tag": In(TAG_BITS),
+                "tag": In(Tag),
                 "number": In(NUMBER_BITS),
                 "value": Out(COUNTER_BITS),
                 "clear": In(1),
@@ -134,9 +132,9 @@ class EventCounters(wiring.Component):
         for memory, event in ((cycles, self.cycle), (read, self.read), (written, self.written)):
             m.d.comb += [memory.count.eq(event.valid), memory.clear.eq(self.clear)]
         with m.Switch(self.number):
-            with m.Case(CYCLE_COUNTERS):
+            with m.Case(BYTES_READ.number):
                 m.d.sync += self.value.eq(_times(read.value, parameters.word_bytes))
-            with m.Case(CYCLE_COUNTERS + 1):
+            with m.Case(BYTES_WRITTEN.number):
                 m.d.sync += self.value.eq(_times(written.value, parameters.block_bytes))
             with m.Default():
                 m.d.sync += self.value.eq(cycles.value)
@@ -146,6 +144,3 @@ class EventCounters(wiring.Component):
 def _times(count: Value, bytes_each: int) -> Value:
     """A shift: blocks of the engine are powers of two."""
     return (count * bytes_each)[:COUNTER_BITS]
-
-
-assert len(COUNTERS) == CYCLE_COUNTERS + 2, "EventCounters knows eight counters"

@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.commands import COMMAND_BITS, Fault, Opcode, Stage
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand
-from fractrain.hw.control.checks import STAGES, CommandChecks
-from fractrain.hw.control.precision_table import BITS_WIDTH, slot_entry
-from fractrain.hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task, tail_bits
+from fractrain.hw.control.checks import CommandChecks
+from fractrain.hw.control.precision_table import slot_entry
+from fractrain.hw.flow.tasks import INDEX_BITS, command_view, digit_bits, stage_task, tail_bits
 
 __all__ = ["CommandDecoder"]
 
@@ -34,7 +34,7 @@ class CommandDecoder(wiring.Component):
     tasks : Out(stream of `stage_task`) one for each `Stage`
     quiescent : In(1)                   all other parts are idle
     halt : In(1)                        pass on no more commands
-    fault, index : Out                  a `Fault` for one cycle, and the wrong command's number
+    fault, index : Out                  for one cycle, and the wrong command's number
     idle : Out(1)                       no command held
     done : Out(1)                       END has been reached and everything before it is finished
 
@@ -64,13 +64,14 @@ class CommandDecoder(wiring.Component):
                 "tasks": Out(stream.Signature(stage_task(parameters))).array(len(Stage)),
                 "quiescent": In(1),
                 "halt": In(1),
-                "fault": Out(8),
+                "fault": Out(Fault),
                 "index": Out(INDEX_BITS),
                 "idle": Out(1),
                 "done": Out(1),
             }
         )
         self.command = Signal(COMMAND_BITS)
+        self.header = command_view(Opcode.END, self.command)
         self.step = Signal(3)
         """One bit for each of the cycles that a command takes: table, width, verdict."""
         self.held = Signal()
@@ -78,7 +79,10 @@ class CommandDecoder(wiring.Component):
         self.stuck = Signal()
         self.count = Signal(INDEX_BITS)
         self.offered = Signal(len(Stage))
-        self.bits = {name: Signal(BITS_WIDTH, name=name) for name in ("operand", "partner")}
+        self.bits = {
+            name: Signal(slot_entry["activation"].shape, name=name)
+            for name in ("operand", "partner")
+        }
         self.beyond = {name: Signal(name=f"{name}_beyond") for name in self.bits}
         self.too_wide = Signal()
         self.checks = CommandChecks(parameters)
@@ -88,7 +92,7 @@ class CommandDecoder(wiring.Component):
         m.submodules.checks = self.checks
         m.d.comb += [
             self.checks.command.eq(self.command),
-            self.slot.eq(field(self.command, Opcode.END, "slot")[: len(self.slot)]),
+            self.slot.eq(self.header.slot[: len(self.slot)]),
             self.idle.eq(~self.held & ~self.offered.any()),
         ]
         verdict = Signal()
@@ -119,7 +123,7 @@ class CommandDecoder(wiring.Component):
         widths = [self.entry[operand.name.lower()] for operand in Operand]
         with m.If(self.step[1]):
             for name, bits in self.bits.items():
-                with m.Switch(field(self.command, Opcode.END, name)):
+                with m.Switch(self.header[name]):
                     for operand, width in zip(Operand, widths, strict=True):
                         with m.Case(operand):
                             m.d.sync += [bits.eq(width), self.beyond[name].eq(width > limit)]
@@ -127,7 +131,7 @@ class CommandDecoder(wiring.Component):
     def _judge(self, m: Module, verdict: Value) -> None:
         """Pass the command on, or stop with what is wrong with it."""
         checks = self.checks
-        cause = Signal(8)
+        cause = Signal(Fault)
         is_end = self._is(Opcode.END)
         m.d.comb += self.too_wide.eq(
             Cat(self.beyond.values()).any() & ~is_end & ~self._is(Opcode.PATTERN)
@@ -209,7 +213,7 @@ class CommandDecoder(wiring.Component):
             mine = Cat(
                 is_mine
                 for is_mine, opcode in zip(checks.is_opcode, Opcode, strict=True)
-                if STAGES.get(opcode) == stage
+                if opcode.stage == stage
             ).any()
             m.d.comb += [
                 self.tasks[stage].payload.eq(task),

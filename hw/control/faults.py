@@ -9,15 +9,13 @@ from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["FaultCollector"]
 
-FAULT_BITS = max(Fault).bit_length()
-
 
 class FaultCollector(wiring.Component):
     """Latches the first fault of ``sources`` parts.
 
     Members
     -------
-    fault : In(8), index : In(32)      of every part; a `Fault` for a cycle, and its command
+    fault : In(Fault), index : In(32)  of every part, for a cycle, and its command
     clear : In(1)
     halt : Out(1)                      from the cycle after the first fault until ``clear``
     failed : Out(1)                    ``cause`` and ``fault_index`` are valid
@@ -31,19 +29,19 @@ class FaultCollector(wiring.Component):
         self.sources = sources
         super().__init__(
             {
-                "fault": In(8).array(sources),
+                "fault": In(Fault).array(sources),
                 "index": In(INDEX_BITS).array(sources),
                 "clear": In(1),
                 "halt": Out(1),
                 "failed": Out(1),
-                "cause": Out(8),
+                "cause": Out(Fault),
                 "fault_index": Out(INDEX_BITS),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        faults = [Signal(FAULT_BITS, name=f"fault_{number}") for number in range(self.sources)]
+        faults = [Signal(Fault, name=f"fault_{number}") for number in range(self.sources)]
         indices = [Signal(INDEX_BITS, name=f"index_{number}") for number in range(self.sources)]
         found = [Signal(name=f"found_{number}") for number in range(self.sources)]
         with m.If(self.clear):
@@ -51,7 +49,7 @@ class FaultCollector(wiring.Component):
             m.d.sync += self.fault_index.eq(0)
         with m.Elif(~self.halt):
             for number in range(self.sources):
-                some = self.fault[number][:FAULT_BITS].any()
+                some = self.fault[number].any()
                 m.d.sync += [
                     faults[number].eq(self.fault[number]),
                     indices[number].eq(self.index[number]),

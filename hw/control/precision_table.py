@@ -6,15 +6,12 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.registers import TABLE_FIELDS
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 
-__all__ = ["BITS_WIDTH", "PrecisionTable", "slot_entry"]
+__all__ = ["PrecisionTable", "slot_entry"]
 
-BITS_WIDTH = 5
-
-slot_entry = data.StructLayout(
-    {"activation": BITS_WIDTH, "weight": BITS_WIDTH, "error": BITS_WIDTH}
-)
+slot_entry = data.StructLayout({each.name.lower(): each.width for each in TABLE_FIELDS})
 """One entry, in the order of `hw.contract.precision.Operand`; 0 bits skip."""
 
 

@@ -8,14 +8,14 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract import registers as contract
+from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.registers import Register
+from fractrain.hw.contract.registers import WORD_BITS, Register
 from fractrain.hw.control.counters import EventCounters, count_layout
 from fractrain.hw.control.precision_table import PrecisionTable, slot_entry
 
 __all__ = ["RegisterFile", "register_bus"]
 
-WORD_BITS = 32
 ACCESS_CYCLES = 5
 WATCHDOG_INIT = 1 << 20
 
@@ -73,7 +73,7 @@ class RegisterFile(wiring.Component):
                 "done": In(1),
                 "failed": In(1),
                 "draining": In(1),
-                "cause": In(contract.CAUSE.width),
+                "cause": In(Fault),
                 "fault_index": In(WORD_BITS),
                 "attention": In(1),
                 "cycle": In(count_layout("cycle")),

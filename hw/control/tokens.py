@@ -6,7 +6,7 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Opcode, Stage
-from fractrain.hw.flow.tasks import field
+from fractrain.hw.flow.tasks import command_view
 
 __all__ = ["CHANNELS", "TokenCounter", "TokenGate", "TokenNetwork"]
 
@@ -91,9 +91,8 @@ class TokenGate(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        command = self.o.payload.command
-        wait = field(command, Opcode.END, "wait")[: self.waits]
-        signal = field(command, Opcode.END, "signal")[: self.signals]
+        header = command_view(Opcode.END, self.o.payload.command)
+        wait, signal = header.wait[: self.waits], header.signal[: self.signals]
         waiting, may_pass = Signal(), Signal()
         m.d.comb += [
             self.held.eq(waiting | self.o.valid),

@@ -5,17 +5,16 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import Tag
-from fractrain.hw.contract.registers import COUNTERS
+from fractrain.hw.contract.registers import CYCLE_COUNTERS
 from fractrain.hw.control.counters import count_layout
 
 __all__ = ["CycleClasses"]
 
-NUMBERS = {counter.name: counter.number for counter in COUNTERS}
-TAG_BITS = max(Tag).bit_length()
+NUMBERS = {counter.name: counter.number for counter in CYCLE_COUNTERS}
 
 
 class CycleClasses(wiring.Component):
-    """Puts every cycle under one of the first six of `hw.contract.registers.COUNTERS`.
+    """Puts every cycle under one of `hw.contract.registers.CYCLE_COUNTERS`.
 
     Members
     -------
@@ -45,8 +44,8 @@ class CycleClasses(wiring.Component):
                         *("idle", "passed", "held", "blocked", "for_load"),
                     )
                 },
-                "tag": In(TAG_BITS),
-                "gate_tag": In(TAG_BITS),
+                "tag": In(Tag),
+                "gate_tag": In(Tag),
                 "cycle": Out(count_layout("cycle")),
             }
         )
@@ -58,10 +57,10 @@ class CycleClasses(wiring.Component):
             if name != "cycle":
                 seen[name] = Signal(member.shape, name=f"seen_{name}")
                 m.d.sync += seen[name].eq(getattr(self, name))
-        last_tag = Signal(TAG_BITS)
+        last_tag = Signal(Tag)
         with m.If(self.passed):
             m.d.sync += last_tag.eq(self.gate_tag)
-        number, tag = Signal.like(self.cycle.number), Signal(TAG_BITS)
+        number, tag = Signal.like(self.cycle.number), Signal(Tag)
         with m.If(seen["issued"]):
             m.d.comb += number.eq(NUMBERS["BUSY"])
         with m.Elif(seen["blocked_operand"]):

@@ -22,7 +22,7 @@ from fractrain.hw.fetch.commands import CommandFetcher
 from fractrain.hw.fetch.stage import FetchStage
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.spread_reset import SpreadReset
-from fractrain.hw.flow.tasks import field, stage_task
+from fractrain.hw.flow.tasks import command_view, stage_task
 from fractrain.hw.mac.flavour import Flavour
 from fractrain.hw.results.stage import ResultStage
 
@@ -171,19 +171,11 @@ class ConvolutionEngine(wiring.Component):
         empty = []
         for stage, part in self._stages().items():
             offered, gate = self.decoder.tasks[stage], self.tokens.i[stage]
-            queue = Fifo(
-                width=stage_task(self.parameters).size, depth=self.parameters.queues.commands
-            )
+            queue = Fifo(stage_task(self.parameters), self.parameters.queues.commands)
             resets.add(f"{stage.name}_queue".lower(), queue)
-            m.d.comb += [
-                queue.w_data.eq(offered.payload),
-                queue.w_en.eq(offered.valid),
-                offered.ready.eq(queue.w_rdy),
-                gate.payload.eq(queue.r_data),
-                gate.valid.eq(queue.r_rdy),
-                queue.r_en.eq(gate.ready),
-                self.tokens.ended[stage].eq(Mux(part.ended, part.signal, 0)),
-            ]
+            wiring.connect(m, offered, queue.w_stream)
+            wiring.connect(m, queue.r_stream, gate)
+            m.d.comb += self.tokens.ended[stage].eq(Mux(part.ended, part.signal, 0))
             wiring.connect(m, self.tokens.o[stage], part.tasks)
             empty += [queue.level == 0, ~self.tokens.held[stage]]
         return Cat(empty).all()
@@ -246,7 +238,7 @@ class ConvolutionEngine(wiring.Component):
             classes.held.eq(self.tokens.held[Stage.EXECUTE]),
             classes.blocked.eq(self.tokens.blocked[Stage.EXECUTE]),
             classes.for_load.eq(self.tokens.starved[Stage.EXECUTE][Stage.FETCH] & self.fetch.busy),
-            classes.gate_tag.eq(field(gate.payload.command, Opcode.END, "tag")),
+            classes.gate_tag.eq(command_view(Opcode.END, gate.payload.command).tag),
             registers.cycle.eq(classes.cycle),
         ]
         self._count_bytes(m)

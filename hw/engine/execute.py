@@ -4,29 +4,24 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import CONVOLVE_FIELDS, Fault
+from fractrain.hw.contract.commands import Fault, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.feeder.feeder import WindowFeeder
+from fractrain.hw.flow.layouts import (
+    array_beat,
+    column_write,
+    excess_bits,
+    pass_control,
+    plane_write,
+)
 from fractrain.hw.flow.tasks import INDEX_BITS, stage_task
-from fractrain.hw.flow.writes import column_write, plane_write
 from fractrain.hw.mac.array import MacArray
 from fractrain.hw.mac.flavour import Flavour
 from fractrain.hw.mac.pipeline import delayed
 from fractrain.hw.memory.column_memory import ColumnMemory
 from fractrain.hw.sequencer.pass_sequencer import PassSequencer
-from fractrain.hw.sequencer.passes import excess_bits
 
 __all__ = ["ExecuteStage"]
-
-CONTROL = (
-    "shift",
-    "first",
-    "last",
-    "row_enable",
-    "row_negative",
-    "column_enable",
-    "column_negative",
-)
 
 
 class ExecuteStage(wiring.Component):
@@ -43,7 +38,7 @@ class ExecuteStage(wiring.Component):
     blocked_operand : Out(1)         a pass waits for its window
     blocked_result : Out(1)          a pass has its window, and waits for ``may_finish``
     waiting : Out(1)                 there is no pass
-    tag : Out(2)                     of the pass at hand, or of the last one
+    tag : Out(Tag)                     of the pass at hand, or of the last one
     ended, signal : Out(1)           a command's last pass was issued in the cycle before;
                                      ``signal``: and it gives a token to the fetch stage
     fault, index : Out               for one cycle: `Fault.ADDRESS`, a read beyond a memory, and
@@ -79,15 +74,15 @@ class ExecuteStage(wiring.Component):
                 "may_finish": In(1),
                 "finish": Out(1),
                 "excess": Out(excess_bits(parameters)),
-                "beats": Out(self.array.results.shape()),
+                "beats": Out(array_beat(parameters.array)),
                 "issued": Out(1),
                 "blocked_operand": Out(1),
                 "blocked_result": Out(1),
                 "waiting": Out(1),
-                "tag": Out(CONVOLVE_FIELDS["tag"].width),
+                "tag": Out(Tag),
                 "ended": Out(1),
                 "signal": Out(1),
-                "fault": Out(8),
+                "fault": Out(Fault),
                 "index": Out(INDEX_BITS),
                 "halt": In(1),
                 "idle": Out(1),
@@ -180,7 +175,8 @@ class ExecuteStage(wiring.Component):
         """The array's control travels beside the operands."""
         current, control = self.sequencer.passes.payload, Signal.like(self.array.control)
         m.d.comb += [control.valid.eq(self.issued), self.beats.eq(self.array.results)]
-        m.d.comb += [control[name].eq(current[name]) for name in CONTROL]
+        passed_on = pass_control(self.parameters.array).members.keys() - {"valid"}
+        m.d.comb += [control[name].eq(current[name]) for name in sorted(passed_on)]
         latency = ColumnMemory.LATENCY_CYCLES
         m.d.comb += self.array.control.eq(
             delayed(m, control, latency, name="control", reset_less=False)

@@ -7,11 +7,11 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.axi.block_check import BlockCheck
 from fractrain.hw.axi.block_reader import BlockReader
 from fractrain.hw.axi.block_writer import BlockWriter
-from fractrain.hw.axi.run_check import read_request as client_request
 from fractrain.hw.axi.signature import AXI3, join_channels
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.fetch.requests import read_request
+from fractrain.hw.contract.registers import WORD_BITS
+from fractrain.hw.flow.layouts import ADDRESS_BITS, client_request, read_request, write_block
 from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["COMMANDS", "TENSORS", "MemorySystem", "ReadArbiter"]
@@ -35,8 +35,8 @@ class ReadArbiter(wiring.Component):
 
     Members
     -------
-    i : In(stream of `hw.fetch.requests.read_request`), one for each client
-    o : Out(stream of `hw.axi.run_check.read_request`)
+    i : In(stream of `hw.flow.layouts.read_request`), one for each client
+    o : Out(stream of `hw.flow.layouts.client_request`)
 
     Timing: a register; a request every two cycles.
     """
@@ -62,7 +62,7 @@ class ReadArbiter(wiring.Component):
             m.d.sync += self.o.valid.eq(commands.valid | tensors.valid)
             for client, source in ((TENSORS, tensors), (COMMANDS, commands)):
                 with m.If(source.valid):
-                    for name in ("address", "words", "index"):
+                    for name in read_request().members:
                         m.d.sync += self.o.payload[name].eq(source.payload[name])
                     m.d.sync += self.o.payload.client.eq(client)
         return m
@@ -112,15 +112,15 @@ class MemorySystem(wiring.Component):
 
     Members
     -------
-    requests : In(stream of `hw.fetch.requests.read_request`), one for each client
+    requests : In(stream of `hw.flow.layouts.read_request`), one for each client
     words : Out(stream of words), one for each client    in the order of its requests
-    blocks : In(stream of `hw.axi.block_check.write_block`)
+    blocks : In(stream of `hw.flow.layouts.write_block`)
     block_index : In(32)      of the command that writes the block
     hp0 .. : Out(`AXI3`)
     window_first, window_last, watchdog, halt, clear : In    of both
     writer_idle : Out(1)      every block has been written
     quiet : Out(1)            no burst is under way in either
-    read_fault, write_fault : Out(8)          for a cycle
+    read_fault, write_fault : Out(Fault)          for a cycle
     read_index, write_index : Out(32)         number of the command with the refused address. If
                               memory failed: the one that waits for the next word, the one that sent
                               the last block
@@ -136,21 +136,21 @@ class MemorySystem(wiring.Component):
             {
                 "requests": In(stream.Signature(read_request())).array(2),
                 "words": Out(stream.Signature(8 * parameters.word_bytes)).array(2),
-                "blocks": In(stream.Signature(self.writer.blocks.payload.shape())),
+                "blocks": In(stream.Signature(write_block(parameters.block_bits))),
                 **{port: Out(AXI3) for port in self.ports},
                 "block_index": In(INDEX_BITS),
                 "awaited": In(INDEX_BITS).array(2),
-                "window_first": In(32),
-                "window_last": In(32),
-                "watchdog": In(32),
+                "window_first": In(ADDRESS_BITS),
+                "window_last": In(ADDRESS_BITS),
+                "watchdog": In(WORD_BITS),
                 "halt": In(1),
                 "clear": In(1),
                 "writer_idle": Out(1),
                 "quiet": Out(1),
-                "read_fault": Out(8),
+                "read_fault": Out(Fault),
                 "read_index": Out(INDEX_BITS),
                 "write_index": Out(INDEX_BITS),
-                "write_fault": Out(8),
+                "write_fault": Out(Fault),
             }
         )
 
@@ -190,7 +190,7 @@ class MemorySystem(wiring.Component):
         is the one that waits for the bad word."""
         reader = self.reader
         passing = Signal(READ_FAULT_CYCLES)
-        fault, index, client = Signal(8), Signal(INDEX_BITS), Signal()
+        fault, index, client = Signal(Fault), Signal(INDEX_BITS), Signal()
         refused = Signal()
         m.d.sync += [
             passing.eq(Cat(reader.fault.any(), passing) & ~self.clear.replicate(len(passing))),
@@ -204,7 +204,7 @@ class MemorySystem(wiring.Component):
             ]
         waits = Mux(client == TENSORS, self.awaited[TENSORS], self.awaited[COMMANDS])
         m.d.comb += [
-            self.read_fault.eq(Mux(passing[-1], fault, 0)),
+            self.read_fault.eq(Mux(passing[-1], fault, Fault.NONE)),
             self.read_index.eq(Mux(refused, index, waits)),
         ]
 

@@ -4,15 +4,15 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import Opcode
+from fractrain.hw.contract.commands import Fault, Opcode
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.feeder.pair_issue import PairIssue
 from fractrain.hw.feeder.pattern_table import ENTRY, ENTRY_OFFSET, pattern_write
 from fractrain.hw.feeder.place_walk import PlaceWalk
 from fractrain.hw.feeder.reader import WindowReader
-from fractrain.hw.feeder.window import WindowRegister, rows_layout
-from fractrain.hw.flow.tasks import INDEX_BITS, field, stage_task
-from fractrain.hw.flow.writes import plane_write
+from fractrain.hw.feeder.window import WindowRegister
+from fractrain.hw.flow.layouts import plane_write, row_operand
+from fractrain.hw.flow.tasks import INDEX_BITS, command_view, stage_task
 from fractrain.hw.memory.plane_memory import bank_address_bits
 
 __all__ = ["WindowFeeder"]
@@ -32,11 +32,11 @@ class WindowFeeder(wiring.Component):
         into the plane memory
     complete : Out(1)    a window is ready
     take : In(1)         use it; only while ``complete``
-    rows : Out(rows_layout(parameters))
+    rows : Out(row_operand(parameters.array))
         the window that was taken last
     halt : In(1)         read no more
-    fault : Out(8), fault_index : Out(32)
-        `Fault.ADDRESS` for one cycle: the CONVOLVE with that index reads outside the plane
+    fault : Out(Fault), fault_index : Out(32)
+        ADDRESS for one cycle: the CONVOLVE with that index reads outside the plane
         memory. Its window is never complete, nor any after it until reset
     busy : Out(1)        a task, a read or a window that was not taken is inside
 
@@ -67,9 +67,9 @@ class WindowFeeder(wiring.Component):
                 "write": In(plane_write(parameters)),
                 "complete": Out(1),
                 "take": In(1),
-                "rows": Out(rows_layout(parameters)),
+                "rows": Out(row_operand(parameters.array)),
                 "halt": In(1),
-                "fault": Out(8),
+                "fault": Out(Fault),
                 "fault_index": Out(INDEX_BITS),
                 "busy": Out(1),
             }
@@ -124,7 +124,7 @@ class WindowFeeder(wiring.Component):
         ]
         m.d.sync += [
             write.valid.eq(self.tasks.valid & is_pattern & (walking == 0)),
-            write.address.eq(field(task.command, Opcode.PATTERN, "entry")),
+            write.address.eq(command_view(Opcode.PATTERN, task.command).entry),
             write.entry.eq(task.command[ENTRY_OFFSET : ENTRY_OFFSET + ENTRY.size]),
         ]
         begins = walk.i.valid & walk.i.ready

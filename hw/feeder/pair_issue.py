@@ -4,8 +4,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import Fault, Variant
+from fractrain.hw.contract.commands import VARIANT_BITS, Fault, Variant
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.window import SLOT_COLUMNS
 from fractrain.hw.feeder.pattern_table import ENTRY, PatternTable, pattern_write
 from fractrain.hw.feeder.place_walk import PLACE_BITS, pair_item
 from fractrain.hw.flow.stream_register import StreamRegister
@@ -17,19 +18,17 @@ PIXEL_CLASSES = 3
 """Pixels of a quarter that are written alike: the first, those in the middle, the last."""
 FIRST, MIDDLE, LAST = range(PIXEL_CLASSES)
 
-COLUMNS = 3
-"""Slots ``s`` with equal ``s % 3`` share a variant."""
-
 ADDRESS_BITS = PLACE_BITS + 1
 """Of a read, with the sign that an offset may give it."""
 
 
 def _read_layout() -> data.StructLayout:
-    """Where a read is written: ``pixels`` has bit ``3 * (s % 3) + class``."""
+    """Where a read is written: ``pixels`` has a bit for each class of pixels of each column of
+    slots, bit ``PIXEL_CLASSES * (s % SLOT_COLUMNS) + class``."""
     read = ENTRY["a"].shape
     return data.StructLayout(
         {
-            "pixels": COLUMNS * PIXEL_CLASSES,
+            "pixels": SLOT_COLUMNS * PIXEL_CLASSES,
             "quarters": read["quarters"].shape,
             "rotations": read["rotations"].shape,
         }
@@ -71,7 +70,7 @@ class PairIssue(wiring.Component):
     steps : Out(stream(read_step(parameters)))
         one step per pair; two, A first, if both reads need the same bank
     halt : In(1)             no more steps
-    fault : Out(8), fault_index : Out(32)
+    fault : Out(Fault), fault_index : Out(32)
         for one cycle: a read outside the plane memory; neither its step nor any after it is made
         until reset
     done : Out(1)            the last pair of a command has been looked up
@@ -93,7 +92,7 @@ class PairIssue(wiring.Component):
                 "pairs": In(stream.Signature(pair)),
                 "steps": Out(stream.Signature(self.step)),
                 "halt": In(1),
-                "fault": Out(8),
+                "fault": Out(Fault),
                 "fault_index": Out(INDEX_BITS),
                 "done": Out(1),
                 "busy": Out(1),
@@ -120,7 +119,7 @@ class PairIssue(wiring.Component):
     def _stage_layout(self) -> data.StructLayout:
         read = data.StructLayout(
             {
-                "pixels": COLUMNS * PIXEL_CLASSES,
+                "pixels": SLOT_COLUMNS * PIXEL_CLASSES,
                 "memory": 1,
                 "address": signed(ADDRESS_BITS),
                 "variants": ENTRY["a"].shape["variants"].shape,
@@ -259,8 +258,8 @@ class PairIssue(wiring.Component):
 def _pixels(read: data.View) -> Value:
     """Which pixels of a quarter are written, for each class of slots; see `_read_layout`."""
     bits = []
-    for column in range(COLUMNS):
-        variant = read.variants[3 * column : 3 * column + 3]
+    for column in range(SLOT_COLUMNS):
+        variant = read.variants.word_select(column, VARIANT_BITS)
         from_left, from_right = variant == Variant.FROM_LEFT, variant == Variant.FROM_RIGHT
         written = {FIRST: ~from_right, MIDDLE: ~from_left & ~from_right, LAST: ~from_left}
         bits += [read.enable & written[each] for each in range(PIXEL_CLASSES)]

@@ -5,13 +5,14 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import PATTERN_FIELDS
+from fractrain.hw.contract.commands import FIELDS, Opcode
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.ram_style import ram_style
 
 __all__ = ["ENTRY", "ENTRY_OFFSET", "PatternTable", "pattern_write"]
 
 READS = ("a", "b")
+_FIELDS = FIELDS[Opcode.PATTERN]
 
 
 def _read(prefix: str) -> data.StructLayout:
@@ -19,7 +20,7 @@ def _read(prefix: str) -> data.StructLayout:
     return data.StructLayout(
         {
             name.removeprefix(f"{prefix}_"): (signed if each.signed else unsigned)(each.width)
-            for name, each in PATTERN_FIELDS.items()
+            for name, each in _FIELDS.items()
             if name.startswith(f"{prefix}_")
         }
     )
@@ -28,12 +29,10 @@ def _read(prefix: str) -> data.StructLayout:
 ENTRY = data.StructLayout({prefix: _read(prefix) for prefix in READS})
 """An entry: the reads ``a`` and ``b``, with the fields of `Pattern` and their widths."""
 
-ENTRY_OFFSET = PATTERN_FIELDS["a_enable"].offset
+ENTRY_OFFSET = _FIELDS["a_enable"].offset
 """Where an entry begins in a PATTERN's command word, which has it in this layout."""
 
-if PATTERN_FIELDS["b_rotations"].offset + PATTERN_FIELDS["b_rotations"].width != (
-    ENTRY_OFFSET + ENTRY.size
-):
+if _FIELDS["b_rotations"].offset + _FIELDS["b_rotations"].width != (ENTRY_OFFSET + ENTRY.size):
     raise AssertionError("the fields of a PATTERN are not in the order of an entry")
 
 

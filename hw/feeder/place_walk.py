@@ -6,11 +6,11 @@ from amaranth.hdl import Const, Module, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import CONVOLVE_FIELDS, Opcode
+from fractrain.hw.contract.commands import FIELDS, Opcode
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.expander import Expander
 from fractrain.hw.flow.stream_register import StreamRegister
-from fractrain.hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
+from fractrain.hw.flow.tasks import INDEX_BITS, command_view, digit_bits, stage_task
 
 __all__ = ["PLACE_BITS", "PlaceWalk", "pair_item"]
 
@@ -28,7 +28,7 @@ LOOPS = (
 
 
 def _width(name: str) -> int:
-    return CONVOLVE_FIELDS[name].width
+    return FIELDS[Opcode.CONVOLVE][name].width
 
 
 def pair_item(parameters: Parameters) -> data.StructLayout:
@@ -37,7 +37,7 @@ def pair_item(parameters: Parameters) -> data.StructLayout:
     place : the sum of address and strides, without the reads' own offsets
     entry : of the pattern table
     index : of the command, for fault reports
-    top, bottom, left, right : the tile is the first or last (see `ZERO_TOP` …)
+    top, bottom, left, right : the tile is the first or last (see `Zero`)
     ends : this is in the last turn of all loops but the one over pairs
     """
     return data.StructLayout(
@@ -131,7 +131,8 @@ class PlaceWalk(wiring.Component):
     def _of_task(self) -> Mapping[str, Value]:
         """What the outermost loop begins with."""
         task = self.i.payload
-        named = {name: field(task.command, Opcode.CONVOLVE, name) for name in CONVOLVE_FIELDS}
+        command = command_view(Opcode.CONVOLVE, task.command)
+        named = {name: command[name] for name in FIELDS[Opcode.CONVOLVE]}
         return named | {
             "place": named["address"],
             "entry": named["pattern"],

@@ -4,11 +4,13 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from fractrain.hw.contract.commands import ROTATION_BITS
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.window import QUARTERS, SLOT_COLUMNS, SLOTS
 from fractrain.hw.feeder.pair_issue import PIXEL_CLASSES, read_step
-from fractrain.hw.feeder.variants import QUARTERS, SHOWN, BlockVariants
-from fractrain.hw.feeder.window import ADVANCES, SLOTS, WRITES, window_write
-from fractrain.hw.flow.writes import plane_write
+from fractrain.hw.feeder.variants import SHOWN, BlockVariants
+from fractrain.hw.feeder.window import ADVANCES, WRITES, window_write
+from fractrain.hw.flow.layouts import plane_write
 from fractrain.hw.memory.plane_memory import BANKS, PlaneMemory, bank_address_bits
 
 __all__ = ["WindowReader"]
@@ -104,12 +106,13 @@ class WindowReader(wiring.Component):
             m.d.sync += [last.eq(step.last), gradient.eq(step.gradient)]
             for slot in range(SLOTS):
                 for quarter in range(QUARTERS):
-                    bit, turn = QUARTERS * slot + quarter, slice(2 * slot, 2 * slot + 2)
+                    bit = QUARTERS * slot + quarter
+                    turns = [read.rotations.word_select(slot, ROTATION_BITS) for read in (a, b)]
                     for each in range(PIXEL_CLASSES):
-                        pixels = PIXEL_CLASSES * (slot % 3) + each
+                        pixels = PIXEL_CLASSES * (slot % SLOT_COLUMNS) + each
                         by_a = a.quarters[bit] & a.pixels[pixels]
                         by_b = b.quarters[bit] & b.pixels[pixels]
-                        rotation = Mux(by_b, b.rotations[turn], a.rotations[turn])
+                        rotation = Mux(by_b, turns[1], turns[0])
                         piece = write[slot][quarter][each]
                         m.d.sync += [
                             piece.enable.eq((by_a | by_b) & valid),

@@ -6,13 +6,13 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import RowPixels, Variant
+from fractrain.hw.contract.commands import VARIANT_BITS, RowPixels, Variant
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.window import QUARTERS, SLOT_COLUMNS
 
-__all__ = ["QUARTERS", "SHOWN", "BlockVariants"]
+__all__ = ["SHOWN", "BlockVariants"]
 
-QUARTERS = 4
-SHOWN = 3
+SHOWN = SLOT_COLUMNS
 """Variants of a block at a time: one for each column of slots."""
 
 
@@ -22,9 +22,9 @@ class BlockVariants(wiring.Component):
     Members
     -------
     word : In(8 * word_bytes)
-    variants : In(9)         the three `Variant` s, 3 bits each
+    variants : In            the three `Variant` s
     zero : In(1)             zeros instead
-    row_pixels : In(2)       width of the window's rows (`RowPixels`)
+    row_pixels : In          width of the window's rows (`RowPixels`)
     advance : In(3)          of each variant; all are equal
     results : Out(ArrayLayout(8 * word_bytes, 3))
 
@@ -40,9 +40,9 @@ class BlockVariants(wiring.Component):
         super().__init__(
             {
                 "word": In(width),
-                "variants": In(3 * SHOWN),
+                "variants": In(VARIANT_BITS * SHOWN),
                 "zero": In(1),
-                "row_pixels": In(2),
+                "row_pixels": In(RowPixels),
                 "advance": In(SHOWN),
                 "results": Out(data.ArrayLayout(width, SHOWN)),
             }
@@ -57,7 +57,8 @@ class BlockVariants(wiring.Component):
                 with m.If(self.zero):
                     m.d.sync += result.eq(0)
                 with m.Else():
-                    self._choose(m, result, self.variants[3 * column : 3 * column + 3])
+                    variant = self.variants.word_select(column, VARIANT_BITS)
+                    self._choose(m, result, variant)
         return m
 
     def _choose(

@@ -5,40 +5,35 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.window import (
+    GRADIENT_BLOCKS,
+    QUARTERS,
+    SLOT_COLUMNS,
+    SLOTS,
+    gradient_slot,
+)
 from fractrain.hw.feeder.pair_issue import PIXEL_CLASSES
-from fractrain.hw.feeder.variants import QUARTERS
 from fractrain.hw.flow.copies import copies, copy_to
+from fractrain.hw.flow.layouts import row_operand
 from fractrain.hw.flow.wide_mux import wide_mux
 from fractrain.hw.memory.plane_memory import BANKS
 
 __all__ = [
     "ADVANCES",
     "PIECE",
-    "SLOTS",
     "WRITES",
     "WindowRegister",
-    "rows_layout",
     "window_write",
     "write_piece",
 ]
 
-SLOTS = 9
-COLUMNS = 3
-"""Slots ``s`` with equal ``s % 3`` are written from the same variant."""
-
 WRITES = 0
 """Bit of ``advance`` for the window itself and for what is small."""
-ADVANCES = 1 + BANKS * (1 + COLUMNS)
+ADVANCES = 1 + BANKS * (1 + SLOT_COLUMNS)
 """One more for each word that is read, and for each variant of it."""
 
 ROWS_OF_A_GROUP = 4
 """Rows of the array that share the registers which enable them."""
-
-
-def rows_layout(parameters: Parameters) -> data.ArrayLayout:
-    """As `MacArray.rows`: one digit of every unit row, bit ``plane * lanes + lane``."""
-    array = parameters.array
-    return data.ArrayLayout(array.spatial_bits * array.lanes, array.rows)
 
 
 PIECE = data.StructLayout({"enable": 1, "bank": 1, "quarter": 2})
@@ -55,7 +50,7 @@ def window_write(parameters: Parameters) -> data.StructLayout:
     No piece is enabled while there is no write.
     """
     slot = data.ArrayLayout(data.ArrayLayout(PIECE, PIXEL_CLASSES), QUARTERS)
-    block = data.ArrayLayout(8 * parameters.word_bytes, COLUMNS)
+    block = data.ArrayLayout(8 * parameters.word_bytes, SLOT_COLUMNS)
     return data.StructLayout(
         {
             "blocks": data.ArrayLayout(block, BANKS),
@@ -78,7 +73,7 @@ class WindowRegister(wiring.Component):
     complete : Out(1)    the window is there
     take : In(1)         use it (only while ``complete``)
     busy : Out(1)        a write or a window is waiting
-    rows : Out(rows_layout(parameters))
+    rows : Out(row_operand(parameters.array))
 
     Timing: while a window is complete, a write of the next one waits; it is done in the cycle of
     ``take``. ``complete`` comes in the cycle after the last write; ``rows`` shows the window from
@@ -103,7 +98,7 @@ class WindowRegister(wiring.Component):
                 "complete": Out(1),
                 "take": In(1),
                 "busy": Out(1),
-                "rows": Out(rows_layout(parameters)),
+                "rows": Out(row_operand(parameters.array)),
             }
         )
 
@@ -182,7 +177,7 @@ class WindowRegister(wiring.Component):
         quarter_bits = block_bits // QUARTERS
         sources = []
         for bank in range(BANKS):
-            word = write.blocks[bank][slot % COLUMNS]
+            word = write.blocks[bank][slot % SLOT_COLUMNS]
             for source in range(QUARTERS):
                 starts = range(source * quarter_bits, len(word), block_bits)
                 sources.append(Cat(word[start + begin : start + end] for start in starts))
@@ -202,14 +197,12 @@ class WindowRegister(wiring.Component):
         """Unit row j*C + c, lane b*P + i: pixel i, channel c of block b of pair j."""
         size, block_bits = self.channels, self.channels * self.pixels
         pair, channel = divmod(row, size)
-        rest = Const(0, SLOTS * size - 4 * self.pixels)
+        rest = Const(0, SLOTS * size - GRADIENT_BLOCKS * self.pixels)
         return Cat(
             Cat(
                 Cat(
-                    slots[3 * block + pair if block < 3 else 2 + 3 * pair][
-                        plane * block_bits + pixel * size + channel
-                    ]
-                    for block in range(4)
+                    slots[gradient_slot(pair, block)][plane * block_bits + pixel * size + channel]
+                    for block in range(GRADIENT_BLOCKS)
                     for pixel in range(self.pixels)
                 ),
                 rest,

@@ -4,21 +4,18 @@ from amaranth.hdl import Cat, Elaboratable, Module, Mux, ResetInserter, Signal, 
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from fractrain.hw.contract.bursts import BURST_BYTES
 from fractrain.hw.contract.commands import COMMAND_BITS, COMMAND_BYTES
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.fetch.requests import ADDRESS_BITS, read_request, word_shift
+from fractrain.hw.fetch.requests import word_shift
 from fractrain.hw.flow.fifo import Fifo
+from fractrain.hw.flow.layouts import ADDRESS_BITS, read_request
+from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["CommandFetcher", "CommandRequests", "CommandWords", "program_command"]
 
-COUNT_BITS = 32
-BURST_BYTES = 128
 LATENCY_COMMANDS = 64
 """Commands requested ahead, at least: more than the latency of memory in cycles."""
-
-FIFO_SLACK = 1
-"""Room beyond the items inside that Amaranth's buffered FIFO needs to take one in every cycle: its
-output register counts as a place, but is filled from the others only a cycle later."""
 
 
 def program_command() -> data.StructLayout:
@@ -60,15 +57,15 @@ class CommandRequests(wiring.Component):
             {
                 "start": In(1),
                 "address": In(ADDRESS_BITS),
-                "count": In(COUNT_BITS),
+                "count": In(INDEX_BITS),
                 "freed": In(1),
                 "requests": Out(stream.Signature(read_request())),
             }
         )
-        self.left = Signal(COUNT_BITS + 1)
+        self.left = Signal(INDEX_BITS + 1)
         """Words still to be requested."""
         self.free = Signal(range(self.room + 1), init=self.room)
-        self.asked = Signal(COUNT_BITS + 1)
+        self.asked = Signal(INDEX_BITS + 1)
         """Words requested."""
 
     def elaborate(self, platform: object) -> Module:
@@ -150,16 +147,16 @@ class CommandWords(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
-                "count": In(COUNT_BITS),
+                "count": In(INDEX_BITS),
                 "empty": In(1),
                 "words": In(stream.Signature(8 * parameters.word_bytes)),
                 "valid": Out(1),
                 "command": Out(program_command()),
-                "received": Out(COUNT_BITS),
+                "received": Out(INDEX_BITS),
             }
         )
         self.expecting = Signal()
-        self.beyond = Signal(signed(COUNT_BITS + 1))
+        self.beyond = Signal(signed(INDEX_BITS + 1))
         """Commands to come, less two: negative if the next is the last."""
         self.final = self.beyond[-1]
 
@@ -247,12 +244,12 @@ class CommandFetcher(wiring.Component):
             {
                 "start": In(1),
                 "address": In(ADDRESS_BITS),
-                "count": In(COUNT_BITS),
+                "count": In(INDEX_BITS),
                 "requests": Out(stream.Signature(read_request())),
                 "words": In(stream.Signature(8 * parameters.word_bytes)),
                 "commands": Out(stream.Signature(program_command())),
                 "done": Out(1),
-                "index": Out(COUNT_BITS),
+                "index": Out(INDEX_BITS),
                 "words_taken": Out(1),
                 "clear": In(1),
             }
@@ -262,13 +259,13 @@ class CommandFetcher(wiring.Component):
         m = Module()
         m.submodules.requests = asking = CommandRequests(self.parameters)
         m.submodules.words = words = CommandWords(self.parameters)
-        m.submodules.fifo = fifo = Fifo(
-            width=program_command().size, depth=commands_ahead(self.parameters) + FIFO_SLACK
-        )
+        depth = commands_ahead(self.parameters) + Fifo.SLACK
+        m.submodules.fifo = fifo = Fifo(program_command(), depth)
+        wiring.connect(m, fifo.r_stream, wiring.flipped(self.commands))
         wiring.connect(m, asking.requests, wiring.flipped(self.requests))
         wiring.connect(m, wiring.flipped(self.words), words.words)
         leaves, start, empty = Signal(), Signal(), Signal()
-        address, count = Signal(ADDRESS_BITS), Signal(COUNT_BITS)
+        address, count = Signal(ADDRESS_BITS), Signal(INDEX_BITS)
         m.d.sync += [
             start.eq(self.start),
             address.eq(self.address),
@@ -285,9 +282,6 @@ class CommandFetcher(wiring.Component):
             words.empty.eq(empty),
             fifo.w_en.eq(words.valid),
             fifo.w_data.eq(words.command),
-            fifo.r_en.eq(self.commands.ready),
-            self.commands.valid.eq(fifo.r_rdy),
-            self.commands.payload.eq(fifo.r_data),
             self.index.eq(words.received),
             leaves.eq(self.commands.valid & self.commands.ready),
         ]

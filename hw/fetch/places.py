@@ -4,18 +4,23 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import LOAD_FIELDS, NO_GROUP, Memory, Opcode
+from fractrain.hw.contract.commands import (
+    FIELDS,
+    GROUP_BITS,
+    HALF_BLOCKS,
+    NO_GROUP,
+    Memory,
+    Opcode,
+)
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.fetch.requests import sum_bits
 from fractrain.hw.flow.expander import Expander
+from fractrain.hw.flow.layouts import CHIP_ADDRESS_BITS
 from fractrain.hw.flow.stream_register import StreamRegister
-from fractrain.hw.flow.tasks import digit_bits, field, tail_bits
+from fractrain.hw.flow.tasks import command_view, digit_bits, field_bits, tail_bits
 
 __all__ = ["LoadPlaces", "load_place", "load_target", "target_of"]
 
-GROUP_BITS = 4
-HALVES = LOAD_FIELDS["groups"].width // GROUP_BITS
-DESTINATION_BITS = LOAD_FIELDS["destination"].width
 STRIDES = ("destination_digit_stride", "destination_run_stride")
 COUNTS = ("runs", "words")
 
@@ -25,7 +30,7 @@ def load_target(parameters: Parameters) -> data.StructLayout:
     names = ("destination", *STRIDES, *COUNTS, "memory", "transposed", "groups")
     return data.StructLayout(
         {
-            **{name: LOAD_FIELDS[name].width for name in names},
+            **field_bits(Opcode.LOAD, *names),
             "digits": digit_bits(parameters),
             "tail": tail_bits(parameters),
             "skip": 1,
@@ -35,12 +40,10 @@ def load_target(parameters: Parameters) -> data.StructLayout:
 
 def target_of(task: data.View, parameters: Parameters) -> Value:
     """The `load_target` of a `stage_task`; a skipped one has a single word, which does not come."""
+    command = command_view(Opcode.LOAD, task.command)
     parts: list[Value] = []
     for name in load_target(parameters).members:
-        if name in LOAD_FIELDS:
-            value = field(task.command, Opcode.LOAD, name)
-        else:
-            value = task[name]
+        value = command[name] if name in FIELDS[Opcode.LOAD] else task[name]
         counted = name in (*COUNTS, "digits")
         parts.append(Mux(task.skip, 1, value)[: len(value)] if counted else value)
     return Cat(parts)
@@ -63,7 +66,7 @@ def load_place(parameters: Parameters) -> data.StructLayout:
     fates = ("takes", "refused", "skip", "last")
     return data.StructLayout(
         {
-            "address": DESTINATION_BITS,
+            "address": CHIP_ADDRESS_BITS,
             **dict.fromkeys(flags + fates, 1),
             "low_group": GROUP_BITS,
             "high_group": GROUP_BITS,
@@ -88,7 +91,7 @@ class LoadPlaces(wiring.Component):
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
-        address = sum_bits(parameters, DESTINATION_BITS, *STRIDES)
+        address = sum_bits(parameters, CHIP_ADDRESS_BITS, *STRIDES)
         target = load_target(parameters).members
         digit_stride, run_stride = STRIDES
         common = {
@@ -96,12 +99,14 @@ class LoadPlaces(wiring.Component):
             **{name: target[name] for name in ("memory", "transposed", "groups", "skip")},
         }
         runs = {run_stride: target[run_stride], **{name: target[name] for name in COUNTS}}
-        ahead = {"planes": parameters.array.spatial_bits, "kept": HALVES, "final": 1}
+        ahead = {"planes": parameters.array.spatial_bits, "kept": HALF_BLOCKS, "final": 1}
         self.digit = data.StructLayout(
             {**common, **runs, digit_stride: target[digit_stride], "tail": target["tail"]}
         )
         self.run = data.StructLayout({**common, **runs, **ahead})
-        self.word = data.StructLayout({**common, **ahead, "step": 1, "pair": range(HALVES // 2)})
+        self.word = data.StructLayout(
+            {**common, **ahead, "step": 1, "pair": range(HALF_BLOCKS // 2)}
+        )
         self.unchecked = data.StructLayout({**load_place(parameters).members, "sum": address})
         super().__init__(
             {
@@ -112,7 +117,7 @@ class LoadPlaces(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        runs_bits, words_bits = (LOAD_FIELDS[name].width for name in COUNTS)
+        runs_bits, words_bits = field_bits(Opcode.LOAD, *COUNTS).values()
         digit_stride, run_stride = STRIDES
         digits = Expander(self.digit, digit_bits(self.parameters), {"address": digit_stride})
         runs = Expander(self.run, runs_bits, {"address": run_stride})
@@ -156,7 +161,7 @@ class LoadPlaces(wiring.Component):
     def _look_ahead(self, m: Module, digits: Expander, done: StreamRegister) -> None:
         """What all words of a digit have in common."""
         digit, last, run = digits.o.payload.item, digits.o.payload.last, done.i.payload
-        groups = [digit.groups.word_select(half, GROUP_BITS) for half in range(HALVES)]
+        groups = [digit.groups.word_select(half, GROUP_BITS) for half in range(HALF_BLOCKS)]
         columns = digit.memory == Memory.COLUMNS
         self._pass_on(m, digits, done)
         m.d.comb += [

@@ -4,22 +4,14 @@ from amaranth.hdl import Cat, Module, Mux
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import LOAD_FIELDS, Opcode
+from fractrain.hw.contract.commands import FIELDS, Opcode
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.expander import Expander
+from fractrain.hw.flow.layouts import ADDRESS_BITS, WORDS_BITS, read_request
 from fractrain.hw.flow.stream_register import StreamRegister
-from fractrain.hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
+from fractrain.hw.flow.tasks import INDEX_BITS, command_view, digit_bits, field_bits, stage_task
 
-__all__ = ["ADDRESS_BITS", "WORDS_BITS", "LoadRequests", "read_request", "sum_bits", "word_shift"]
-
-ADDRESS_BITS = LOAD_FIELDS["address"].width
-WORDS_BITS = LOAD_FIELDS["words"].width
-
-
-def read_request() -> data.StructLayout:
-    """``words`` words of memory from byte ``address`` on; ``index``: of the command that needs
-    them, or that is in them."""
-    return data.StructLayout({"address": ADDRESS_BITS, "words": WORDS_BITS, "index": INDEX_BITS})
+__all__ = ["LoadRequests", "sum_bits", "word_shift"]
 
 
 def word_shift(parameters: Parameters) -> int:
@@ -32,9 +24,9 @@ def sum_bits(parameters: Parameters, start_bits: int, stride: str, run_stride: s
     greatest = (1 << start_bits) - 1
     for name, count in (
         (stride, parameters.digits(parameters.precision.max_bits)),
-        (run_stride, 1 << LOAD_FIELDS["runs"].width),
+        (run_stride, 1 << FIELDS[Opcode.LOAD]["runs"].width),
     ):
-        greatest += (count - 1) * ((1 << LOAD_FIELDS[name].width) - 1)
+        greatest += (count - 1) * ((1 << FIELDS[Opcode.LOAD][name].width) - 1)
     return (greatest + (1 << WORDS_BITS) - 1).bit_length()
 
 
@@ -56,16 +48,14 @@ class LoadRequests(wiring.Component):
         self.parameters = parameters
         self.shift = word_shift(parameters)
         width = sum_bits(parameters, ADDRESS_BITS - self.shift, "digit_stride", "run_stride")
-        strides = {name: LOAD_FIELDS[name].width for name in ("digit_stride", "run_stride")}
-        counts = {name: LOAD_FIELDS[name].width for name in ("runs", "words")}
+        fields = field_bits(Opcode.LOAD, "digit_stride", "run_stride", "runs", "words")
         self.layout = data.StructLayout(
             {
                 "skip": 1,
                 "byte": self.shift,
                 "address": width,
                 "index": INDEX_BITS,
-                **strides,
-                **counts,
+                **fields,
             }
         )
         inside = ADDRESS_BITS - self.shift
@@ -90,7 +80,7 @@ class LoadRequests(wiring.Component):
         m = Module()
         bits = digit_bits(self.parameters)
         digits = Expander(self.layout, bits, {"address": "digit_stride"})
-        runs = Expander(self.layout, LOAD_FIELDS["runs"].width, {"address": "run_stride"})
+        runs = Expander(self.layout, FIELDS[Opcode.LOAD]["runs"].width, {"address": "run_stride"})
         entry = StreamRegister(digits.i.payload.shape())
         between = StreamRegister(runs.i.payload.shape())
         leaving = StreamRegister(self.found)
@@ -111,15 +101,15 @@ class LoadRequests(wiring.Component):
     def _enter(self, m: Module, entry: StreamRegister) -> None:
         """A skipped task goes through as one run of one digit."""
         task, item = self.tasks.payload, entry.i.payload.item
-        address = field(task.command, Opcode.LOAD, "address")
+        command = command_view(Opcode.LOAD, task.command)
         for name in ("digit_stride", "run_stride", "words"):
-            m.d.comb += item[name].eq(field(task.command, Opcode.LOAD, name))
+            m.d.comb += item[name].eq(command[name])
         m.d.comb += [
             item.skip.eq(task.skip),
             item.index.eq(task.index),
-            item.byte.eq(address[: self.shift]),
-            item.address.eq(address[self.shift :]),
-            item.runs.eq(Mux(task.skip, 1, field(task.command, Opcode.LOAD, "runs"))),
+            item.byte.eq(command.address[: self.shift]),
+            item.address.eq(command.address[self.shift :]),
+            item.runs.eq(Mux(task.skip, 1, command.runs)),
             entry.i.payload.count.eq(Mux(task.skip, 1, task.digits)),
             entry.i.valid.eq(self.tasks.valid),
             self.tasks.ready.eq(entry.i.ready),

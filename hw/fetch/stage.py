@@ -4,31 +4,26 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from fractrain.hw.contract.commands import HEADER, SIGNAL, Opcode, Stage
+from fractrain.hw.contract.commands import SIGNAL, Fault, Opcode, Stage, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.fetch.places import LoadPlaces, load_target, target_of
-from fractrain.hw.fetch.requests import LoadRequests, read_request
+from fractrain.hw.fetch.requests import LoadRequests
 from fractrain.hw.fetch.writer import WordWriter
 from fractrain.hw.flow.fifo import Fifo
-from fractrain.hw.flow.tasks import INDEX_BITS, field, stage_task
-from fractrain.hw.flow.writes import column_write, plane_write
+from fractrain.hw.flow.layouts import column_write, plane_write, read_request
+from fractrain.hw.flow.tasks import INDEX_BITS, command_view, stage_task
 
 __all__ = ["FetchStage"]
 
 TASKS_AHEAD = 16
 """LOADs whose requests may be made before the first word of the first one has come."""
 
-FIFO_SLACK = 1
-"""Room beyond the items inside that Amaranth's buffered FIFO needs to take one in every cycle: its
-output register counts as a place, but is filled from the others only a cycle later."""
-
 SIGNALS = len(SIGNAL[Stage.FETCH])
-TAG_BITS = HEADER["tag"].width
 
 
 def _header() -> data.StructLayout:
     """What a LOAD keeps until it ends."""
-    return data.StructLayout({"index": INDEX_BITS, "signal": SIGNALS, "tag": TAG_BITS})
+    return data.StructLayout({"index": INDEX_BITS, "signal": SIGNALS, "tag": Tag})
 
 
 class FetchStage(wiring.Component):
@@ -45,7 +40,7 @@ class FetchStage(wiring.Component):
     plane_write : Out(`plane_write`), column_write : Out(`column_write`)
     ended, signal : Out(1)      a task has ended: its last write is done; it gives a token
     words_taken, tag : Out      a word has come in, two cycles ago; the `Tag` of its LOAD
-    fault : Out(8)              `Fault.ADDRESS` for a cycle: a write beyond its memory. It is not
+    fault : Out(Fault)              ADDRESS for a cycle: a write beyond its memory. It is not
                                 done, and no write after it
     index : Out(32)             number of the oldest command at work: the one at fault, and the one
                                 that waits for the next word
@@ -71,8 +66,8 @@ class FetchStage(wiring.Component):
                 "ended": Out(1),
                 "signal": Out(SIGNALS),
                 "words_taken": Out(1),
-                "tag": Out(TAG_BITS),
-                "fault": Out(8),
+                "tag": Out(Tag),
+                "fault": Out(Fault),
                 "index": Out(INDEX_BITS),
                 "busy": Out(1),
                 "halt": In(1),
@@ -103,9 +98,11 @@ class FetchStage(wiring.Component):
     ) -> None:
         """A task goes to the requests, to the places and, its header, to where it ends."""
         task, header = self.tasks.payload, Signal(_header())
-        depth = TASKS_AHEAD + FIFO_SLACK
-        m.submodules.targets = targets = Fifo(width=load_target(self.parameters).size, depth=depth)
-        m.submodules.headers = headers = Fifo(width=_header().size, depth=depth)
+        depth = TASKS_AHEAD + Fifo.SLACK
+        m.submodules.targets = targets = Fifo(load_target(self.parameters), depth)
+        m.submodules.headers = headers = Fifo(_header(), depth)
+        command = command_view(Opcode.LOAD, task.command)
+        connect(m, targets.r_stream, places.targets)
         accepted, room = Signal(), Signal()
         m.d.comb += [
             # every task in `targets` has its header in `headers`, so these fill up first
@@ -115,21 +112,18 @@ class FetchStage(wiring.Component):
             self.tasks.ready.eq(asking.tasks.ready & room),
             accepted.eq(self.tasks.valid & self.tasks.ready),
             header.index.eq(task.index),
-            header.signal.eq(field(task.command, Opcode.LOAD, "signal")),
-            header.tag.eq(field(task.command, Opcode.LOAD, "tag")),
+            header.signal.eq(command.signal),
+            header.tag.eq(command.tag),
             targets.w_data.eq(target_of(task, self.parameters)),
             targets.w_en.eq(accepted),
             headers.w_data.eq(header),
             headers.w_en.eq(accepted),
-            places.targets.payload.eq(targets.r_data),
-            places.targets.valid.eq(targets.r_rdy),
-            targets.r_en.eq(places.targets.ready),
         ]
         self._end(m, headers, writer)
 
     def _end(self, m: Module, headers: Fifo, writer: WordWriter) -> None:
         """The oldest header leaves in the cycle of its task's last write."""
-        header, inside = data.View(_header(), headers.r_data), headers.level != 0
+        header, inside = headers.head, headers.level != 0
         ending, taken = Signal(), Signal()
         m.d.comb += [
             headers.r_en.eq(ending),

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.fetch.places import load_place
-from fractrain.hw.flow.writes import column_write, plane_write
+from fractrain.hw.flow.layouts import column_write, plane_write
 
 __all__ = ["WordWriter"]
 
@@ -21,7 +21,7 @@ class WordWriter(wiring.Component):
     plane_write : Out(`plane_write`), column_write : Out(`column_write`)
     taken : Out(1)      a word is taken in this cycle
     ends : Out(1)       ... or none was to come, and it was the last of its task
-    fault : Out(8)      `Fault.ADDRESS` for a cycle: a word belongs beyond its memory. Neither it
+    fault : Out(Fault)      ADDRESS for a cycle: a word belongs beyond its memory. Neither it
                         nor any word after it is taken
     halt : In(1)        take no more words
 
@@ -39,7 +39,7 @@ class WordWriter(wiring.Component):
                 "column_write": Out(column_write(parameters)),
                 "taken": Out(1),
                 "ends": Out(1),
-                "fault": Out(8),
+                "fault": Out(Fault),
                 "halt": In(1),
             }
         )

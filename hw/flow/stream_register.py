@@ -11,6 +11,8 @@ __all__ = ["StreamRegister"]
 class StreamRegister(wiring.Component):
     """Cuts every path between ``i`` and ``o``, forward and backward.
 
+    Amaranth's FIFO of two places would take an item every other cycle, and needs a memory.
+
     Members
     -------
     i : In(stream), o : Out(stream)

@@ -1,14 +1,26 @@
 """What the decoder hands to the stages: a command with its precision looked up."""
 
-from amaranth.hdl import Value
+import functools
+
+from amaranth.hdl import Shape, Value, signed, unsigned
 from amaranth.lib import data
 
 from fractrain.hw.contract.commands import COMMAND_BITS, FIELDS, Opcode
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.registers import WORD_BITS
 
-__all__ = ["INDEX_BITS", "digit_bits", "field", "stage_task", "tail_bits"]
+__all__ = [
+    "INDEX_BITS",
+    "command_layout",
+    "command_view",
+    "digit_bits",
+    "field_bits",
+    "stage_task",
+    "tail_bits",
+]
 
-INDEX_BITS = 32
+INDEX_BITS = WORD_BITS
+"""Of a command's number in its program, as FAULT_INDEX shows it."""
 
 
 def digit_bits(parameters: Parameters) -> int:
@@ -25,7 +37,7 @@ def stage_task(parameters: Parameters) -> data.StructLayout:
     """A command on its way to its stage.
 
     index : number of the command in its program, for fault reports
-    command : the word from memory; `field` reads it
+    command : the word from memory; `command_view` reads it
     digits, tail : of ``operand`` at the slot's bits: how many digits, and how many planes
         (1..spatial_bits) the last of them has
     partner_digits, partner_tail : of ``partner``
@@ -45,8 +57,23 @@ def stage_task(parameters: Parameters) -> data.StructLayout:
     )
 
 
-def field(command: Value, opcode: Opcode, name: str) -> Value:
-    """Field ``name`` of a command word, signed where the contract says so."""
-    place = FIELDS[opcode][name]
-    value = command[place.offset : place.offset + place.width]
-    return value.as_signed() if place.signed else value
+def field_bits(opcode: Opcode, *names: str) -> dict[str, int]:
+    """Widths of some fields of a command."""
+    return {name: FIELDS[opcode][name].width for name in names}
+
+
+@functools.cache
+def command_layout(opcode: Opcode) -> data.FlexibleLayout:
+    """A command word: its fields, each where the contract has it."""
+
+    def shape(name: str) -> Shape:
+        field = FIELDS[opcode][name]
+        return signed(field.width) if field.signed else unsigned(field.width)
+
+    fields = {name: data.Field(shape(name), field.offset) for name, field in FIELDS[opcode].items()}
+    return data.FlexibleLayout(COMMAND_BITS, fields)
+
+
+def command_view(opcode: Opcode, command: Value) -> data.View:
+    """The word ``command`` as a command of ``opcode``; END has what all commands have."""
+    return data.View(command_layout(opcode), command)

@@ -1,33 +1,17 @@
 """The M x N array of multiply-accumulate units, in clusters."""
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import ArrayParameters
-from fractrain.hw.contract.precision import SUM_BITS
-from fractrain.hw.mac.cluster import Cluster, pass_control_layout
+from fractrain.hw.flow.layouts import array_beat, column_operand, pass_control, row_operand
+from fractrain.hw.mac.cluster import Cluster
 from fractrain.hw.mac.flavour import Flavour
 from fractrain.hw.mac.pipeline import delayed
 from fractrain.hw.shared_module import SharedModule
 
-__all__ = ["Flavour", "MacArray", "results_layout"]
-
-
-def results_layout(array: ArrayParameters) -> data.StructLayout:
-    """One beat of results: ``data``, ``valid``, and ``last`` for the last beat of a tile.
-
-    Beat ``b`` carries at ``data[m * clusters + c]`` the value of row ``m`` and column
-    ``c * cluster_columns + b``, with ``clusters = columns / cluster_columns``.
-    """
-    value = signed(SUM_BITS)
-    return data.StructLayout(
-        {
-            "valid": 1,
-            "last": 1,
-            "data": data.ArrayLayout(value, array.results_per_beat),
-        }
-    )
+__all__ = ["Flavour", "MacArray"]
 
 
 class MacArray(wiring.Component):
@@ -42,10 +26,10 @@ class MacArray(wiring.Component):
 
     Members
     -------
-    control : In(pass_control_layout(array))
-    rows : In(ArrayLayout(S * K, M)), columns : In(ArrayLayout(S * K, N))
+    control : In(pass_control(array))
+    rows : In(row_operand(array)), columns : In(column_operand(array))
         the operands, in the same cycle as ``control``
-    results : Out(results_layout(array))
+    results : Out(array_beat(array))
 
     Timing: a pass per cycle; cycles with ``valid=0`` change nothing. No back-pressure. Beat 0 of
     a tile is on ``results`` ``latency_cycles`` after the operands of its ``last`` pass, the other
@@ -66,13 +50,12 @@ class MacArray(wiring.Component):
             [Cluster(array, flavour) for _ in range(array.column_clusters)]
             for _ in range(array.rows // array.cluster_rows)
         ]
-        operand = array.spatial_bits * array.lanes
         super().__init__(
             {
-                "control": In(pass_control_layout(array)),
-                "rows": In(data.ArrayLayout(operand, array.rows)),
-                "columns": In(data.ArrayLayout(operand, array.columns)),
-                "results": Out(results_layout(array)),
+                "control": In(pass_control(array)),
+                "rows": In(row_operand(array)),
+                "columns": In(column_operand(array)),
+                "results": Out(array_beat(array)),
             }
         )
 

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import ArrayParameters
 from fractrain.hw.contract.precision import SUM_BITS
+from fractrain.hw.flow.layouts import pass_control
 from fractrain.hw.mac.accumulator import AccumulatorTiming
 from fractrain.hw.mac.drain import RowDrain
 from fractrain.hw.mac.flavour import Flavour
@@ -13,32 +14,7 @@ from fractrain.hw.mac.pipeline import delayed
 from fractrain.hw.mac.unit import MacUnit, UnitParameters
 from fractrain.hw.shared_module import SharedModule
 
-__all__ = ["Cluster", "pass_control_layout"]
-
-
-def pass_control_layout(array: ArrayParameters) -> data.StructLayout:
-    """What a pass does with its operands.
-
-    valid : a pass is issued in this cycle
-    first, last : accumulators start from zero; results are captured after this pass
-    shift : the dot product is shifted left by this before it is added
-    row_enable, column_enable : bit ``s``: plane ``s`` of the digit exists
-    row_negative, column_negative : bit ``s``: plane ``s`` has negative weight; only plane 0, the
-        most significant, can have it in two's complement, so bits other than 0 must be zero
-    """
-    planes = array.spatial_bits
-    return data.StructLayout(
-        {
-            "valid": 1,
-            "first": 1,
-            "last": 1,
-            "shift": range(array.max_shift + 1),
-            "row_enable": planes,
-            "row_negative": planes,
-            "column_enable": planes,
-            "column_negative": planes,
-        }
-    )
+__all__ = ["Cluster"]
 
 
 class Cluster(wiring.Component):
@@ -46,7 +22,7 @@ class Cluster(wiring.Component):
 
     Members
     -------
-    control : In(pass_control_layout(array))
+    control : In(pass_control(array))
     rows : In(ArrayLayout(S * K, cluster_rows)), columns : In(ArrayLayout(S * K, cluster_columns))
         operands of the pass, in the same cycle as ``control``
     results : Out(ArrayLayout(signed(SUM_BITS), cluster_rows))
@@ -64,7 +40,7 @@ class Cluster(wiring.Component):
         result = signed(SUM_BITS)
         super().__init__(
             {
-                "control": In(pass_control_layout(array)),
+                "control": In(pass_control(array)),
                 "rows": In(data.ArrayLayout(operand, array.cluster_rows)),
                 "columns": In(data.ArrayLayout(operand, array.cluster_columns)),
                 "results": Out(data.ArrayLayout(result, array.cluster_rows)),

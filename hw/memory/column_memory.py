@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.flow.writes import column_write
+from fractrain.hw.flow.layouts import CHIP_ADDRESS_BITS, column_operand, column_write
 from fractrain.hw.memory.block_memory import BlockMemory
 from fractrain.hw.shared_module import SharedModule
 
@@ -14,7 +14,9 @@ __all__ = ["ColumnMemory", "ColumnPart", "column_read"]
 
 def column_read(parameters: Parameters) -> data.StructLayout:
     """A read of the column memory: the ``groups`` (bit g: lane group g) that are not zeroed."""
-    return data.StructLayout({"enable": 1, "address": 16, "groups": parameters.lane_groups})
+    return data.StructLayout(
+        {"enable": 1, "address": CHIP_ADDRESS_BITS, "groups": parameters.lane_groups}
+    )
 
 
 class ColumnPart(wiring.Component):
@@ -76,7 +78,7 @@ class ColumnMemory(wiring.Component):
     -------
     write : In(`column_write`)
     read : In(`column_read`)
-    columns : Out(ArrayLayout(S * K, N))     as `MacArray` takes them
+    columns : Out(`column_operand`)
 
     Timing: ``columns`` follows ``read`` by `LATENCY_CYCLES` and holds until the next; a write
     reaches the memory in its own cycle, one per cycle. Addresses beyond the memory wrap or read
@@ -87,13 +89,11 @@ class ColumnMemory(wiring.Component):
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
-        array = parameters.array
-        lanes = array.spatial_bits * array.lanes
         super().__init__(
             {
                 "write": In(column_write(parameters)),
                 "read": In(column_read(parameters)),
-                "columns": Out(data.ArrayLayout(lanes, array.columns)),
+                "columns": Out(column_operand(parameters.array)),
             }
         )
 

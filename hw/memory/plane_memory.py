@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.flow.writes import plane_write
+from fractrain.hw.flow.layouts import plane_write
 from fractrain.hw.memory.block_memory import BlockMemory
 
 __all__ = ["BANKS", "PlaneMemory", "bank_address_bits", "bank_read"]

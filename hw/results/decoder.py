@@ -6,9 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import Format, Opcode, RowPixels
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.flow.tasks import field, stage_task
+from fractrain.hw.contract.precision import MAX_BITS
+from fractrain.hw.flow.tasks import command_view, stage_task
 from fractrain.hw.results.gradient import GradientSum
-from fractrain.hw.results.layouts import NARROW_BITS, store_task
+from fractrain.hw.results.layouts import store_task
 
 __all__ = ["StoreDecoder"]
 
@@ -71,10 +72,10 @@ class StoreDecoder(wiring.Component):
             self._derive(m, self.derived)
         with m.If(self.tasks.valid & self.tasks.ready):
             m.d.sync += [self.task.eq(self.tasks.payload), self.held.eq(1)]
-            new = self.tasks.payload.command
+            new = command_view(Opcode.STORE, self.tasks.payload.command)
             m.d.sync += [
-                self.all_x.eq(field(new, Opcode.STORE, "valid_x") >= self.places),
-                self.all_y.eq(field(new, Opcode.STORE, "valid_y") >= ROWS),
+                self.all_x.eq(new.valid_x >= self.places),
+                self.all_y.eq(new.valid_y >= ROWS),
             ]
         return m
 
@@ -88,7 +89,7 @@ class StoreDecoder(wiring.Component):
         ]
 
     def _field(self, name: str) -> Value:
-        return field(self.task.command, Opcode.STORE, name)
+        return command_view(Opcode.STORE, self.task.command)[name]
 
     def _derive(self, m: Module, to: data.View) -> None:
         format_, skip = self._field("format"), self.task.skip
@@ -124,7 +125,7 @@ class StoreDecoder(wiring.Component):
         bits, planes = self._field("bits"), self.parameters.array.spatial_bits
         kept = bits - self._field("signed")
         m.d.sync += [
-            to.beyond.eq(Cat(kept <= bit for bit in range(NARROW_BITS))),
+            to.beyond.eq(Cat(kept <= bit for bit in range(MAX_BITS))),
             to.top_plane.eq(bits - 1),
             to.blocks.eq((bits + planes - 1) & ~(planes - 1)),
         ]

@@ -1,44 +1,19 @@
 """Layouts inside the result stage: tasks, facts of a beat, items on their way to memory."""
 
-from amaranth.hdl import signed
 from amaranth.lib import data
 
+from fractrain.hw.contract.commands import SIGNAL, Opcode, Stage, Tag
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import SUM_BITS
-from fractrain.hw.flow.tasks import INDEX_BITS
+from fractrain.hw.contract.precision import MAX_BITS
+from fractrain.hw.flow.layouts import ADDRESS_BITS
+from fractrain.hw.flow.tasks import INDEX_BITS, field_bits
 
-__all__ = [
-    "ADDRESS_BITS",
-    "NARROW_BITS",
-    "array_beat",
-    "beat_facts",
-    "excess_bits",
-    "item_layout",
-    "port_beat",
-    "store_task",
-]
+__all__ = ["SIGNALS", "beat_facts", "item_layout", "store_task"]
 
-NARROW_BITS = 16
-ADDRESS_BITS = 32
+SIGNALS = len(SIGNAL[Stage.RESULT])
+"""Stages to which a STORE can give a token."""
 
-
-def excess_bits(parameters: Parameters) -> int:
-    """Width of ``excess``, 0..2 * (spatial_bits - 1); one bit at least, for a regular layout."""
-    return max(1, (2 * (parameters.array.spatial_bits - 1)).bit_length())
-
-
-def array_beat(parameters: Parameters) -> data.StructLayout:
-    """A beat as it leaves the array: ``data[row * column_clusters + cluster]`` of beat ``b`` is row
-    ``row``, column ``cluster * cluster_columns + b``; ``last`` marks the tile's last beat."""
-    value = data.ArrayLayout(signed(SUM_BITS), parameters.results_per_beat)
-    return data.StructLayout({"valid": 1, "last": 1, "data": value})
-
-
-def port_beat(parameters: Parameters) -> data.StructLayout:
-    """A beat as it leaves at the result port."""
-    value = data.ArrayLayout(signed(SUM_BITS), parameters.results_per_beat)
-    return data.StructLayout({"data": value, "last": 1})
-
+_GRADIENT_BITS = field_bits(Opcode.STORE, "gradient_address")["gradient_address"]
 
 # Constant over a STORE. Every beat carries them, so that tasks run back to back.
 _COMMON = {
@@ -48,16 +23,12 @@ _COMMON = {
     "raw": 1,
     "raw48": 1,
     "planes": 1,
-    "add": 1,
-    "keep": 1,
-    "digit_stride": 24,
-    "shift": 6,
-    "signed": 1,
-    "beyond": NARROW_BITS,
-    "top_plane": range(NARROW_BITS),
-    "blocks": range(NARROW_BITS + 1),
-    "signal": 2,
-    "tag": 2,
+    **field_bits(Opcode.STORE, "add", "keep", "digit_stride", "shift", "signed"),
+    "beyond": MAX_BITS,
+    "top_plane": range(MAX_BITS),
+    "blocks": range(MAX_BITS + 1),
+    "signal": SIGNALS,
+    "tag": Tag,
 }
 
 
@@ -78,12 +49,8 @@ def store_task(parameters: Parameters) -> data.StructLayout:
         _COMMON
         | {
             "odd": 1,
-            "gradient_address": 16,
-            "address": ADDRESS_BITS,
-            "tile_stride": 16,
-            "tiles_x": 6,
-            "tiles_y": 8,
-            "images": 12,
+            **field_bits(Opcode.STORE, "gradient_address", "address", "tile_stride"),
+            **field_bits(Opcode.STORE, "tiles_x", "tiles_y", "images"),
             "one_x": 1,
             "one_y": 1,
             "one_image": 1,
@@ -105,7 +72,7 @@ def beat_facts(parameters: Parameters) -> data.StructLayout:
     return data.StructLayout(
         _COMMON
         | {
-            "gradient_address": 17,
+            "gradient_address": _GRADIENT_BITS + 1,
             "address": ADDRESS_BITS,
             "outside": parameters.array.rows,
             "beat": 1,
@@ -122,8 +89,8 @@ def item_layout() -> data.StructLayout:
         {
             "block": 1,
             "end": 1,
-            "signal": 2,
-            "tag": 2,
+            "signal": SIGNALS,
+            "tag": Tag,
             "index": INDEX_BITS,
             "address": ADDRESS_BITS,
         }

@@ -4,16 +4,15 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.precision import SUM_BITS
+from fractrain.hw.contract.precision import MAX_BITS, SUM_BITS
 from fractrain.hw.results.choice import choose
-from fractrain.hw.results.layouts import NARROW_BITS
 from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["Narrower", "NarrowPart"]
 
 # Bits needed after each part of the shift: the result with a bit of the fraction, and what later
 # parts may shift out.
-AFTER_16, AFTER_4, AFTER_1 = NARROW_BITS + 1 + 12 + 3, NARROW_BITS + 1 + 3, NARROW_BITS + 1
+AFTER_16, AFTER_4, AFTER_1 = MAX_BITS + 1 + 12 + 3, MAX_BITS + 1 + 3, MAX_BITS + 1
 FALSE = Const(0, 1)
 
 
@@ -45,14 +44,14 @@ class NarrowPart(wiring.Component):
                 "sums": In(count * SUM_BITS),
                 "shift": In(6),
                 "signed": In(1),
-                "beyond": In(NARROW_BITS),
+                "beyond": In(MAX_BITS),
                 "outside": In(count),
-                "results": Out(count * NARROW_BITS),
+                "results": Out(count * MAX_BITS),
             }
         )
         # of the last two steps
         self._signed_early, self._signed = Signal(), Signal()
-        self._beyond_early, self._beyond = Signal(NARROW_BITS), Signal(NARROW_BITS)
+        self._beyond_early, self._beyond = Signal(MAX_BITS), Signal(MAX_BITS)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -73,7 +72,7 @@ class NarrowPart(wiring.Component):
         middle, fine = Signal(2, reset_less=True), Signal(2, reset_less=True)
         middle_inverse, fine_inverse = Signal(2, reset_less=True), Signal(2, reset_less=True)
         fine_next = Signal(2, reset_less=True)
-        signed, beyond = Signal(4), Signal(4 * NARROW_BITS)  # with reset: no shift registers
+        signed, beyond = Signal(4), Signal(4 * MAX_BITS)  # with reset: no shift registers
         with m.If(self.step):
             m.d.sync += [
                 middle.eq(self.shift[2:4]),
@@ -87,8 +86,8 @@ class NarrowPart(wiring.Component):
         m.d.comb += [
             self._signed_early.eq(signed[2]),
             self._signed.eq(signed[3]),
-            self._beyond_early.eq(beyond[2 * NARROW_BITS : 3 * NARROW_BITS]),
-            self._beyond.eq(beyond[3 * NARROW_BITS :]),
+            self._beyond_early.eq(beyond[2 * MAX_BITS : 3 * MAX_BITS]),
+            self._beyond.eq(beyond[3 * MAX_BITS :]),
         ]
         return [(middle, middle_inverse), (fine, fine_inverse)]
 
@@ -146,7 +145,7 @@ class NarrowPart(wiring.Component):
         """Shifts by 0, 1, 2 or 3 and adds the bit of fraction; returns the sign from before."""
         fine = Signal(AFTER_1, name=f"fine_{index}")
         m.d.comb += fine.eq(_shifted(value, 1, AFTER_1, *amounts))
-        rounded = Signal(NARROW_BITS + 1, reset_less=True, name=f"rounded_{index}")
+        rounded = Signal(MAX_BITS + 1, reset_less=True, name=f"rounded_{index}")
         sign_out = Signal(reset_less=True, name=f"sign_{index}")
         large_out = Signal(reset_less=True, name=f"large_{index}")
         with m.If(self.step):
@@ -161,13 +160,13 @@ class NarrowPart(wiring.Component):
         """Two steps. If rounding has made a negative value 0, the top bit of ``rounded`` is 0 and
         the sign 1; if it has exceeded the largest value, the other way round."""
         negative = rounded[-1]
-        signs = negative.replicate(NARROW_BITS)
+        signs = negative.replicate(MAX_BITS)
         unlike = ((rounded[:-1] ^ signs) & self._beyond_early).any()
         high = Signal(reset_less=True, name=f"high_{index}")
         low = Signal(reset_less=True, name=f"low_{index}")
-        inside = Signal(NARROW_BITS, reset_less=True, name=f"inside_{index}")
-        result = Signal(NARROW_BITS, reset_less=True, name=f"result_{index}")
-        lowest = self._beyond & self._signed.replicate(NARROW_BITS)
+        inside = Signal(MAX_BITS, reset_less=True, name=f"inside_{index}")
+        result = Signal(MAX_BITS, reset_less=True, name=f"result_{index}")
+        lowest = self._beyond & self._signed.replicate(MAX_BITS)
         with m.If(self.step):
             m.d.sync += [
                 high.eq(~sign & (large | negative | unlike)),
@@ -178,7 +177,7 @@ class NarrowPart(wiring.Component):
                 m.d.sync += result.eq(0)
             with m.Else():
                 m.d.sync += result.eq(Mux(high, ~self._beyond, Mux(low, lowest, inside)))
-        m.d.comb += self.results.word_select(index, NARROW_BITS).eq(result)
+        m.d.comb += self.results.word_select(index, MAX_BITS).eq(result)
 
 
 def _shifted(value: Value, unit: int, keep: int, amount: Value, inverse: Value) -> Value:
@@ -226,9 +225,9 @@ class Narrower(wiring.Component):
                 "shift": In(4),
                 "coarse": In(2 * self.parts),
                 "signed": In(1),
-                "beyond": In(NARROW_BITS),
+                "beyond": In(MAX_BITS),
                 "outside": In(pixels),
-                "results": Out(data.ArrayLayout(NARROW_BITS, results)),
+                "results": Out(data.ArrayLayout(MAX_BITS, results)),
             }
         )
 

@@ -1,6 +1,6 @@
 """The queue behind the array, which cannot wait."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -8,19 +8,18 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.flow.fifo import Fifo
+from fractrain.hw.flow.layouts import array_beat, excess_bits
 from fractrain.hw.flow.ram_style import ram_style
-from fractrain.hw.results.layouts import array_beat, excess_bits
 from fractrain.hw.shared_module import SharedModule
 
-__all__ = ["FIFO_SLACK", "BeatQueue", "QueuePart"]
-
-FIFO_SLACK = 1
-"""Room beyond the items inside that Amaranth's buffered FIFO needs to take one in every cycle: its
-output register counts as a place, but is filled from the others only a cycle later."""
+__all__ = ["BeatQueue", "QueuePart"]
 
 
 class QueuePart(wiring.Component):
     """First in, first out: ``width`` bits, ``depth`` items.
+
+    Not Amaranth's FIFO: the parts of a beat share one count of items, which `BeatQueue` has, and
+    an item stays at the output until the next one leaves.
 
     Members
     -------
@@ -92,7 +91,7 @@ class BeatQueue(wiring.Component):
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
-        layout = array_beat(parameters)
+        layout = array_beat(parameters.array)
         super().__init__(
             {
                 "admit": In(1),
@@ -145,7 +144,7 @@ class BeatQueue(wiring.Component):
     def _aligned(self, m: Module) -> data.View:
         """The beats, each shifted right by its tile's ``excess``."""
         m.submodules.excesses = excesses = Fifo(
-            width=len(self.excess), depth=self.parameters.queues.result_tiles + FIFO_SLACK
+            unsigned(len(self.excess)), self.parameters.queues.result_tiles + Fifo.SLACK
         )
         aligned = Signal.like(self.beats)
         values = Signal.like(self.beats.data.as_value(), reset_less=True)

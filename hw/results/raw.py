@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.flow.copies import copies, copy_to
+from fractrain.hw.flow.layouts import ADDRESS_BITS
 from fractrain.hw.results.choice import choose
-from fractrain.hw.results.layouts import ADDRESS_BITS
 
 __all__ = ["RawSerializer"]
 

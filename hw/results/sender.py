@@ -4,14 +4,15 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.fifo import Fifo
+from fractrain.hw.flow.layouts import write_block
 from fractrain.hw.flow.tasks import INDEX_BITS
-from fractrain.hw.results.layouts import ADDRESS_BITS, item_layout
-from fractrain.hw.results.queue import FIFO_SLACK
+from fractrain.hw.results.layouts import SIGNALS, item_layout
 from fractrain.hw.results.turn import GROUPS
 
-__all__ = ["BlockSender", "write_block"]
+__all__ = ["BlockSender"]
 
 ITEMS = 16
 """Items that may be between their issue and their exit."""
@@ -19,11 +20,6 @@ UNSEEN = 4
 """Of them: items issued before `BlockSender.room` follows."""
 SETTLE_CYCLES = 2
 """After a block was handed over, and a cycle more: then ``writer_idle`` is low."""
-
-
-def write_block(parameters: Parameters) -> data.StructLayout:
-    """A block and the address of its first byte."""
-    return data.StructLayout({"address": ADDRESS_BITS, "data": parameters.block_bits})
 
 
 class BlockSender(wiring.Component):
@@ -38,7 +34,7 @@ class BlockSender(wiring.Component):
     writer_idle : In(1)     low from the second cycle on after it took a block, until memory has
                             acknowledged all
     ended : Out(1), signal : Out(2)      a task has ended, with the tokens that it gives
-    sent : Out(1), tag : Out(2), index : Out     a block was taken, and its task's tag and index
+    sent : Out(1), tag : Out(Tag), index : Out     a block was taken, and its task's tag and index
     halt : In(1)            offer nothing more
     empty : Out(1)          nothing is held
 
@@ -59,12 +55,12 @@ class BlockSender(wiring.Component):
                 "raw": In(bits),
                 "room": Out(1, init=1),
                 "room_next": Out(1),
-                "blocks": Out(stream.Signature(write_block(parameters))),
+                "blocks": Out(stream.Signature(write_block(bits))),
                 "writer_idle": In(1),
                 "ended": Out(1),
-                "signal": Out(2),
+                "signal": Out(SIGNALS),
                 "sent": Out(1),
-                "tag": Out(2),
+                "tag": Out(Tag),
                 "index": Out(INDEX_BITS),
                 "halt": In(1),
                 "empty": Out(1),
@@ -77,7 +73,7 @@ class BlockSender(wiring.Component):
         layout = data.StructLayout(
             {"item": item_layout(), "waits": 1, "data": self.parameters.block_bits}
         )
-        m.submodules.fifo = fifo = Fifo(width=layout.size, depth=ITEMS + FIFO_SLACK)
+        m.submodules.fifo = fifo = Fifo(layout, ITEMS + Fifo.SLACK)
         issued = Signal(item_layout(), reset_less=True)
         merged = Signal(layout, reset_less=True)
         issued_valid, merged_valid = Signal(), Signal()
@@ -94,8 +90,7 @@ class BlockSender(wiring.Component):
         with m.If(issued_valid):
             m.d.sync += merged.data.eq(bits)
         m.d.comb += [fifo.w_data.eq(merged), fifo.w_en.eq(merged_valid)]
-        front = data.View(layout, fifo.r_data)
-        leaves = self._offer(m, front, fifo.r_rdy)
+        leaves = self._offer(m, fifo.head, fifo.r_rdy)
         m.d.comb += fifo.r_en.eq(leaves)
         self._count(m, issued_valid, leaves)
         return m

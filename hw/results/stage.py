@@ -4,19 +4,20 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import Fault
+from fractrain.hw.contract.commands import Fault, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.copies import copies, copy_to
+from fractrain.hw.flow.layouts import array_beat, excess_bits, port_beat, write_block
 from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.flow.tasks import INDEX_BITS, stage_task
 from fractrain.hw.results.admission import TileAdmission
 from fractrain.hw.results.decoder import StoreDecoder
 from fractrain.hw.results.gradient import GradientSum
-from fractrain.hw.results.layouts import array_beat, beat_facts, excess_bits, port_beat
+from fractrain.hw.results.layouts import SIGNALS, beat_facts
 from fractrain.hw.results.narrow import Narrower
 from fractrain.hw.results.queue import BeatQueue
 from fractrain.hw.results.raw import RawSerializer
-from fractrain.hw.results.sender import BlockSender, write_block
+from fractrain.hw.results.sender import BlockSender
 from fractrain.hw.results.turn import CornerTurn
 from fractrain.hw.results.walker import TileWalker
 
@@ -49,7 +50,7 @@ class ResultStage(wiring.Component):
                                   gradient memory beyond its end. The stage then stops until reset.
     halt : In(1)                  offer nothing more, until reset
     idle : Out(1)                 no task, no tile and no block is here or on its way here
-    blocks_sent : Out(1), tag : Out(2), sent_index : Out    a block of this command was taken
+    blocks_sent : Out(1), tag : Out(Tag), sent_index : Out    a block of this command was taken
     clear : In(1)                 forget the queue's contents; with it, reset the rest
 
     Timing: a beat per cycle, through tiles and tasks of one format without a bubble. If nothing
@@ -69,18 +70,18 @@ class ResultStage(wiring.Component):
                 "admit": In(1),
                 "excess": In(excess_bits(parameters)),
                 "ready": Out(1),
-                "beats": In(array_beat(parameters)),
-                "port": Out(stream.Signature(port_beat(parameters))),
-                "blocks": Out(stream.Signature(write_block(parameters))),
+                "beats": In(array_beat(parameters.array)),
+                "port": Out(stream.Signature(port_beat(parameters.array))),
+                "blocks": Out(stream.Signature(write_block(parameters.block_bits))),
                 "writer_idle": In(1),
                 "ended": Out(1),
-                "signal": Out(2),
-                "fault": Out(8),
+                "signal": Out(SIGNALS),
+                "fault": Out(Fault),
                 "index": Out(INDEX_BITS),
                 "halt": In(1),
                 "idle": Out(1),
                 "blocks_sent": Out(1),
-                "tag": Out(2),
+                "tag": Out(Tag),
                 "sent_index": Out(INDEX_BITS),
                 "clear": In(1),
             }

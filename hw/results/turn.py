@@ -5,15 +5,17 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import MAX_BITS
 from fractrain.hw.flow.copies import copies, copy_to
+from fractrain.hw.flow.layouts import ADDRESS_BITS
 from fractrain.hw.results.choice import choose
-from fractrain.hw.results.layouts import ADDRESS_BITS, NARROW_BITS, beat_facts, item_layout
+from fractrain.hw.results.layouts import beat_facts, item_layout
 
 __all__ = ["GROUPS", "CornerTurn"]
 
 GROUP_PLANES = 4
 GROUP_BITS = (GROUP_PLANES - 1).bit_length()
-GROUPS = NARROW_BITS // GROUP_PLANES
+GROUPS = MAX_BITS // GROUP_PLANES
 """Planes are selected in groups; one look-up table chooses from so many."""
 
 
@@ -42,7 +44,7 @@ class CornerTurn(wiring.Component):
     def __init__(self, parameters: Parameters, steps: int):
         self.parameters, self.steps = parameters, steps
         self.beats = parameters.beats_per_tile
-        results = data.ArrayLayout(NARROW_BITS, parameters.results_per_beat)
+        results = data.ArrayLayout(MAX_BITS, parameters.results_per_beat)
         super().__init__(
             {
                 "valid": In(1),
@@ -71,7 +73,7 @@ class CornerTurn(wiring.Component):
         # the same, and that a tile is complete, for each of the beats that then leave together
         self.stay = copies(self.beats, name="stay")
         self.completes = copies(self.beats, name="completes")
-        self.plane = Signal(range(NARROW_BITS), reset_less=True)
+        self.plane = Signal(range(MAX_BITS), reset_less=True)
         # its low bits, for each group
         self.choices = copies(GROUPS, name="choice", width=GROUP_BITS, reset_less=True)
         self.real = Signal()

@@ -52,8 +52,8 @@ class TileWalker(wiring.Component):
         self.valid = Signal()
         self.first_beat = Signal()
         self.last_beat = Signal()
-        self.tile_address = Signal(32, reset_less=True)
-        self.gradient_address = Signal(17, reset_less=True)
+        self.tile_address = Signal.like(self.task.address, reset_less=True)
+        self.gradient_address = Signal.like(self.begun.payload.gradient_address, reset_less=True)
         self.ends = {name: Signal(name=f"last_{name}") for name in ("x", "y", "image")}
 
     def elaborate(self, platform: object) -> Module:

@@ -7,22 +7,27 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import FIELDS, Opcode
+from fractrain.hw.contract.commands import FIELDS, Opcode, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.expander import Expander
+from fractrain.hw.flow.layouts import array_pass, excess_bits
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 from fractrain.hw.flow.stream_register import StreamRegister
-from fractrain.hw.flow.tasks import INDEX_BITS, digit_bits, field, stage_task
-from fractrain.hw.sequencer.passes import ADDRESS_BITS, array_pass, below_bits, excess_bits
+from fractrain.hw.flow.tasks import INDEX_BITS, command_view, digit_bits, field_bits, stage_task
 
 __all__ = ["PassSequencer", "job_layout"]
 
-_FIELDS = FIELDS[Opcode.CONVOLVE]
+ADDRESS_BITS = FIELDS[Opcode.CONVOLVE]["column_address"].width
 COUNTS = ("images", "tiles_y", "tiles_x", "slices")
-KEPT = ("start", "finish", "row_signed", "column_signed", "groups", "tag")
+KEPT = ("start", "finish", "row_signed", "column_signed", "groups")
 LOOPS = 6
 TASKS_INSIDE = 1 + LOOPS * (StreamRegister.CAPACITY + 1)
 """Most tasks on their way through the loops."""
+
+
+def below_bits(parameters: Parameters) -> int:
+    """Width of the number of digits below those of a pass, of both operands together."""
+    return max(1, (2 * (parameters.digits(parameters.precision.max_bits) - 1)).bit_length())
 
 
 def job_layout(parameters: Parameters) -> data.StructLayout:
@@ -36,7 +41,7 @@ def job_layout(parameters: Parameters) -> data.StructLayout:
     """
     digits = digit_bits(parameters)
     return data.StructLayout(
-        {name: _FIELDS[name].width for name in (*COUNTS, "reduce")}
+        field_bits(Opcode.CONVOLVE, *COUNTS, "reduce")
         | {
             "first": 1,
             "last": 1,
@@ -61,10 +66,11 @@ def kept_layout(parameters: Parameters) -> data.StructLayout:
     """
     planes = parameters.array.spatial_bits
     return data.StructLayout(
-        {name: _FIELDS[name].width for name in KEPT}
+        field_bits(Opcode.CONVOLVE, *KEPT)
         | {
             "empty": 1,
             "signal": 1,
+            "tag": Tag,
             "index": INDEX_BITS,
             "row_planes": planes,
             "column_planes": planes,
@@ -134,16 +140,14 @@ class PassSequencer(wiring.Component):
         """A register with the next task, its command read and its precision worked out."""
         task, spatial = self.tasks.payload, self.parameters.array.spatial_bits
         jobs = stream.Signature(self.layout).create()
-
-        def read(name: str) -> Value:
-            return field(task.command, Opcode.CONVOLVE, name)
+        command = command_view(Opcode.CONVOLVE, task.command)
 
         def planes(tail: Value) -> Value:
             return Cat(plane < tail for plane in range(spatial))
 
-        empty = task.skip | (read("opcode") != Opcode.CONVOLVE)
-        job: dict[str, ValueLike] = {name: Mux(empty, 1, read(name)) for name in COUNTS} | {
-            "reduce": read("reduce"),
+        empty = task.skip | (command.opcode != Opcode.CONVOLVE)
+        job: dict[str, ValueLike] = {name: Mux(empty, 1, command[name]) for name in COUNTS} | {
+            "reduce": command.reduce,
             "first": 1,
             "last": 1,
             "ends": 1,
@@ -151,12 +155,13 @@ class PassSequencer(wiring.Component):
             "column_digits": Mux(empty, 1, task.partner_digits),
             "below": (task.digits - 1)[: len(jobs.payload.below)],
             "column_below": task.partner_digits - 1,
-            "address": read("column_address"),
-            "stride": read("column_slice_stride"),
+            "address": command.column_address,
+            "stride": command.column_slice_stride,
         }
-        unchanged: dict[str, ValueLike] = {name: read(name) for name in KEPT} | {
+        unchanged: dict[str, ValueLike] = {name: command[name] for name in KEPT} | {
             "empty": empty,
-            "signal": read("signal")[0],
+            "signal": command.signal[0],
+            "tag": command.tag,
             "index": task.index,
             "row_planes": planes(task.tail),
             "column_planes": planes(task.partner_tail),

@@ -16,17 +16,6 @@ from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.sim.cosim.compile import Design, compile_model
 from fractrain.sim.cosim.simulation import Simulation
 
-CONTROL_FIELDS = (
-    "valid",
-    "first",
-    "last",
-    "shift",
-    "row_enable",
-    "row_negative",
-    "column_enable",
-    "column_negative",
-)
-
 
 @dataclass(frozen=True)
 class Passes:
@@ -126,10 +115,9 @@ class ArraySimulation(Simulation):
     def _pack_control(self, passes: Passes) -> NDArray[np.uint64]:
         """The control port's word of every pass."""
         words = np.zeros(len(passes), np.uint64)
-        if set(passes.control) != set(CONTROL_FIELDS):
-            raise ParameterError(
-                "control fields", sorted(passes.control), ", ".join(CONTROL_FIELDS)
-            )
+        fields = self._control.members
+        if set(passes.control) != set(fields):
+            raise ParameterError("control fields", sorted(passes.control), ", ".join(fields))
         for name, values in passes.control.items():
             field = self._control[name]
             if np.any((values < 0) | (values >= 1 << field.width)):
@@ -152,7 +140,7 @@ def random_passes(parameters: Parameters, count: int, *, tile_passes: int, seed:
     # only the top plane of a digit can be negative
     top = 1 if spatial == 1 else random.choice([0, 1], count)
     planes = (1 << spatial) - 1
-    greatest_shift = 2 * (parameters.precision.max_bits - spatial)
+    greatest_shift = array.max_shift
     return Passes(
         control={
             "valid": np.ones(count, np.int64),

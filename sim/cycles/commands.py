@@ -6,20 +6,18 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fractrain.hw.contract.bursts import BURST_BYTES
 from fractrain.hw.contract.commands import (
     COMMAND_BYTES,
     Command,
-    Convolve,
-    End,
-    Load,
     Pattern,
     Stage,
-    Store,
+    opcode_of,
 )
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
-from fractrain.sim.cycles.memory import GRANULE_BYTES, granules
+from fractrain.sim.cycles.memory import granules
 from fractrain.sim.cycles.reader import Reader, Request
 
 START_CYCLES = 14
@@ -35,13 +33,6 @@ QUEUE_SLACK = {
 }
 """Commands beside those in the queue that are decoded but not begun: one in the decoder, one in the
 gate, and those that the stage takes ahead."""
-
-_STAGES = {
-    Load: Stage.FETCH,
-    Convolve: Stage.EXECUTE,
-    Pattern: Stage.EXECUTE,
-    Store: Stage.RESULT,
-}
 
 
 @dataclass(frozen=True)
@@ -108,7 +99,7 @@ class Dispatcher:
         self._change = Change(kernel)
         self._room = max(
             max(PREFETCHED_COMMANDS, 2 * parameters.queues.commands) * COMMAND_BYTES,
-            2 * max(GRANULE_BYTES, word),
+            2 * max(BURST_BYTES, word),
         )
 
     def start(self) -> None:
@@ -135,9 +126,10 @@ class Dispatcher:
                 yield self._change
             self._used = (number + 1) * COMMAND_BYTES
             self._change.notify()
-            if not isinstance(command, End):
+            stage = opcode_of(command).stage
+            if stage is not None:  # END belongs to none
                 yield self._kernel.now + DECODE_CYCLES if number == 0 else self._kernel.now
-                yield from self.queues[_STAGES[type(command)]].put(self._task(command))
+                yield from self.queues[stage].put(self._task(command))
             yield self._kernel.now + DECODE_INTERVAL
         self.end_time = self._kernel.now
         for queue in self.queues.values():

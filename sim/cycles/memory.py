@@ -11,10 +11,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 
+from fractrain.hw.contract.bursts import BEAT_BYTES, BURST_BYTES
 from fractrain.sim.cycles.kernel import Change, Kernel
-from fractrain.sim.memory_model import BEAT_BYTES, MemoryModel
-
-GRANULE_BYTES = 128
+from fractrain.sim.memory_model import MemoryModel
 
 
 @dataclass
@@ -139,10 +138,10 @@ class Ddr:
 
 
 def granules(address: int, size: int) -> list[int]:
-    """Bytes of the pieces of a run that do not cross a multiple of `GRANULE_BYTES`."""
+    """Bytes of the pieces of a run that do not cross a multiple of `BURST_BYTES`."""
     pieces = []
     while size:
-        piece = min(size, GRANULE_BYTES - address % GRANULE_BYTES)
+        piece = min(size, BURST_BYTES - address % BURST_BYTES)
         pieces.append(piece)
         address, size = address + piece, size - piece
     return pieces

@@ -7,15 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.hw.contract.commands import (
-    ZERO_ALWAYS,
-    ZERO_BOTTOM,
-    ZERO_LEFT,
-    ZERO_RIGHT,
-    ZERO_TOP,
-    Convolve,
-    Pattern,
-)
+from fractrain.hw.contract.commands import Convolve, Pattern, Zero
 
 
 @dataclass(frozen=True)
@@ -47,12 +39,12 @@ def tile_work(command: Convolve, entries: list[Pattern], rows: int, columns: int
     reads = np.zeros(shape, np.int64)
 
     def from_memory(enable: bool, zero: int) -> NDArray[np.bool_]:
-        zeros = np.zeros(shape, bool) | bool(zero & ZERO_ALWAYS)
+        zeros = np.zeros(shape, bool) | bool(zero & Zero.ALWAYS)
         for bit, where in (
-            (ZERO_TOP, top[:, None]),
-            (ZERO_BOTTOM, bottom[:, None]),
-            (ZERO_LEFT, left[None, :]),
-            (ZERO_RIGHT, right[None, :]),
+            (Zero.TOP, top[:, None]),
+            (Zero.BOTTOM, bottom[:, None]),
+            (Zero.LEFT, left[None, :]),
+            (Zero.RIGHT, right[None, :]),
         ):
             if zero & bit:
                 zeros |= where

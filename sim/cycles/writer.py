@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 
+from fractrain.hw.contract.bursts import BURST_BYTES
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
-from fractrain.sim.cycles.memory import GRANULE_BYTES, Ddr
+from fractrain.sim.cycles.memory import Ddr
 from fractrain.sim.cycles.write_port import WritePort
 from fractrain.sim.memory_model import MemoryModel
 
@@ -39,7 +40,7 @@ class Writer:
         self._kernel = kernel
         self._block_bytes = parameters.block_bytes
         self._change = Change(kernel)
-        per_granule = max(1, GRANULE_BYTES // parameters.block_bytes)
+        per_granule = max(1, BURST_BYTES // parameters.block_bytes)
         places = max(2 * MARGIN, 2 * parameters.memory.outstanding * per_granule)
         self._most = places - MARGIN
         self._ports = [
@@ -76,7 +77,7 @@ class Writer:
         self._unseen.append((now + SEEN_CYCLES, burst.port))
         burst.end += self._block_bytes
         burst.size += self._block_bytes
-        if burst.end % GRANULE_BYTES == 0:
+        if burst.end % BURST_BYTES == 0:
             self._send(burst, now + FULL_CYCLES)
         else:
             self._kernel.call(partial(self._lose_patience, burst, burst.end), now + PATIENCE_CYCLES)

@@ -19,13 +19,11 @@ from fractrain.hw.contract.commands import (
     Stage,
     Store,
     decode,
+    opcode_of,
 )
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand, Precision
+from fractrain.hw.contract.precision import MAX_BITS, Operand, Precision
 from fractrain.sim.functional.fault import require
-
-MOST_COLUMN_WORDS = 5
-MOST_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,10 @@ class Task:
 
     @property
     def stage(self) -> Stage:
-        if isinstance(self.command, Load):
-            return Stage.FETCH
-        return Stage.RESULT if isinstance(self.command, Store) else Stage.EXECUTE
+        stage = opcode_of(self.command).stage
+        if stage is None:
+            raise ValueError("END belongs to no stage")
+        return stage
 
 
 def decode_task(word: int, index: int, parameters: Parameters, table: list[Precision]) -> Task:
@@ -82,9 +81,11 @@ def _check_counts(command: Load | Convolve | Store, parameters: Parameters) -> N
     if isinstance(command, Load):
         _at_least_one(command, "runs", "words")
         if command.memory is Memory.COLUMNS:
-            require(command.words <= MOST_COLUMN_WORDS, Fault.COUNT, f"{command.words} words")
+            require(
+                command.words <= parameters.column_word_parts, Fault.COUNT, f"{command.words} words"
+            )
             for half in range(2 * command.words):
-                group = command.groups >> (4 * half) & 15
+                group = command.group(half)
                 exists = group < parameters.lane_groups or group == NO_GROUP
                 require(exists, Fault.COUNT, f"lane group {group}")
         return
@@ -95,7 +96,7 @@ def _check_counts(command: Load | Convolve | Store, parameters: Parameters) -> N
         last = command.pattern + command.pairs - 1
         require(last < entries, Fault.COUNT, f"pattern entry {last} of {entries}")
     elif command.format is Format.PLANES:
-        require(1 <= command.bits <= MOST_BITS, Fault.COUNT, f"results of {command.bits} bits")
+        require(1 <= command.bits <= MAX_BITS, Fault.COUNT, f"results of {command.bits} bits")
 
 
 def _at_least_one(command: Command, *names: str) -> None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from fractrain.hw.contract.commands import Convolve, Fault, Pattern
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
+from fractrain.hw.contract.window import GRADIENT_BLOCKS, GRADIENT_PAIRS, SLOTS, gradient_slot
 from fractrain.sim.functional import window
 from fractrain.sim.functional.decoding import Task
 from fractrain.sim.functional.fault import require
@@ -22,7 +24,6 @@ from fractrain.sim.functional.words import ChipMemories, Digits
 PLACES_AT_ONCE = 64
 """Places of a run that are computed together; bounds the memory."""
 
-PIXEL_BLOCKS = 4
 
 Integers = NDArray[np.int64]
 
@@ -134,7 +135,7 @@ class ExecuteStage:
     ) -> NDArray[np.float64]:
         """Values ``[place, unit row, lane]`` of slice ``step``."""
         p = self.parameters
-        shape = (len(places.address), window.SLOTS, p.array.rows, p.block.channels)
+        shape = (len(places.address), SLOTS, p.array.rows, p.block.channels)
         slots = np.full(shape, float(self._unwritten))
         base = places.address + step * command.slice_stride
         for read in reads:
@@ -196,9 +197,9 @@ class ExecuteStage:
         p = self.parameters
         rows = np.zeros((len(slots), p.array.rows, p.array.lanes))
         channels, pixels = p.block.channels, p.array.rows
-        for pair in range(2):
-            for block in range(PIXEL_BLOCKS):
-                slot = 3 * block + pair if block < 3 else 2 + 3 * pair
+        for pair in range(GRADIENT_PAIRS):
+            for block in range(GRADIENT_BLOCKS):
+                slot = gradient_slot(pair, block)
                 units = slice(pair * channels, (pair + 1) * channels)
                 lanes = slice(block * pixels, (block + 1) * pixels)
                 rows[:, units, lanes] = slots[:, slot].transpose(0, 2, 1)
@@ -207,7 +208,7 @@ class ExecuteStage:
 
 def wrap48(values: Integers) -> Integers:
     """``values`` as 48-bit accumulators hold them."""
-    return (values << 16) >> 16
+    return (values << 64 - SUM_BITS) >> 64 - SUM_BITS
 
 
 def _places(command: Convolve) -> Places:

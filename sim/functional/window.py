@@ -7,18 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.hw.contract.commands import (
-    ZERO_ALWAYS,
-    ZERO_BOTTOM,
-    ZERO_LEFT,
-    ZERO_RIGHT,
-    ZERO_TOP,
-    Pattern,
-    Variant,
-)
+from fractrain.hw.contract.commands import Pattern, Variant, Zero
+from fractrain.hw.contract.window import QUARTERS, SLOTS
 
-SLOTS = 9
-QUARTERS = 4
 NOTHING = -1
 """In a source map: the pixel is 0."""
 
@@ -63,12 +54,12 @@ class Read:
 
     def is_zero(self, top: NDArray, bottom: NDArray, left: NDArray, right: NDArray) -> NDArray:
         """At which places the read gives zeros, from their flags."""
-        result = np.full(top.shape, bool(self.zero & ZERO_ALWAYS))
+        result = np.full(top.shape, bool(self.zero & Zero.ALWAYS))
         for bit, flag in (
-            (ZERO_TOP, top),
-            (ZERO_BOTTOM, bottom),
-            (ZERO_LEFT, left),
-            (ZERO_RIGHT, right),
+            (Zero.TOP, top),
+            (Zero.BOTTOM, bottom),
+            (Zero.LEFT, left),
+            (Zero.RIGHT, right),
         ):
             if self.zero & bit:
                 result |= flag

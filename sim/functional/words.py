@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fractrain.hw.contract.commands import NO_GROUP, Fault, Load, Memory
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.sim.functional.fault import require
 
 Digits = NDArray[np.uint8]
@@ -62,7 +63,9 @@ class ChipMemories:
         sums = (buffers.gradient_words, parameters.results_per_beat)
         self.planes = rng.integers(digit, size=planes, dtype=np.uint8)
         self.columns = rng.integers(digit, size=columns, dtype=np.uint8)
-        self.gradients = rng.integers(-(1 << 47), 1 << 47, size=sums, dtype=np.int64)
+        self.gradients = rng.integers(
+            -(1 << SUM_BITS - 1), 1 << SUM_BITS - 1, size=sums, dtype=np.int64
+        )
 
 
 def load(command: Load, bits: int, chip: ChipMemories, external: ExternalMemory) -> None:
@@ -100,7 +103,7 @@ def _write_columns(chip: ChipMemories, destination: int, words: Digits, command:
     channels = chip.parameters.block.channels
     halves = words.reshape(-1, channels, channels)
     for index, half in enumerate(halves):
-        group = command.groups >> (4 * index) & 15
+        group = command.group(index)
         if group != NO_GROUP:
             chip.columns[destination, group] = half.T if command.transposed else half
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from fractrain.hw.contract.commands import (
-    ZERO_BOTTOM,
-    ZERO_LEFT,
-    ZERO_RIGHT,
-    ZERO_TOP,
     Command,
     Convolve,
     Format,
@@ -18,6 +14,7 @@ from fractrain.hw.contract.commands import (
     RowPixels,
     Store,
     Variant,
+    Zero,
 )
 from fractrain.hw.contract.precision import Precision
 from tests.coverage.points import Coverage, Point
@@ -26,7 +23,7 @@ NINE_SLOTS = range(9)
 STRAIGHT = (Variant.STRAIGHT, Variant.RIGHT, Variant.LEFT)
 STRIDED = (Variant.EVEN, Variant.ODD, Variant.ODD_RIGHT)
 SEAMS = (Variant.FROM_LEFT, Variant.FROM_RIGHT)
-ZEROS = {"top": ZERO_TOP, "bottom": ZERO_BOTTOM, "left": ZERO_LEFT, "right": ZERO_RIGHT}
+ZEROS = {"top": Zero.TOP, "bottom": Zero.BOTTOM, "left": Zero.LEFT, "right": Zero.RIGHT}
 ROWS = tuple(each.name.lower() for each in RowPixels)
 PORTS = ("A", "B")
 BOTH = ("no", "yes")

@@ -14,9 +14,9 @@ from fractrain.gen.build_hash import build_hash, hash_register
 from fractrain.gen.designs import ENGINE_NAME
 from fractrain.gen.manifest import MANIFEST_NAME, Manifest, read_manifest
 from fractrain.gen.port import Port
+from fractrain.gen.reference_pages import reference_pages
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import SUM_BITS
-from fractrain.hw.contract.registers import RegisterMap
 from fractrain.hw.mac.flavour import Flavour
 
 FLAVOURS = [pytest.param(each, id=each.value) for each in Flavour]
@@ -80,9 +80,10 @@ def test_build_hash_is_in_the_hardware(build: tuple[Path, Manifest]) -> None:
     assert re.search(rf"32'(d{value}|h0*{value:x})\b", verilog)
 
 
-def test_register_reference_is_there(build: tuple[Path, Manifest]) -> None:
+def test_reference_pages_are_there(build: tuple[Path, Manifest]) -> None:
     out, manifest = build
-    assert (out / "registers.md").read_text() == RegisterMap(manifest.parameters).markdown()
+    for name, content in reference_pages(manifest.parameters).items():
+        assert (out / name).read_bytes() == content
 
 
 def test_every_module_is_defined_once(build: tuple[Path, Manifest]) -> None:

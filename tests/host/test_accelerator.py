@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fractrain.host.accelerator import BACKENDS, Accelerator, open_accelerator
-from fractrain.host.counters import Counters
+from fractrain.host.machine.counters import Counters
 from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.sim.golden import definition

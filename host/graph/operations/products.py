@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 from fractrain.host.graph.convolution import Convolution
@@ -35,19 +36,22 @@ class Convolve(Operation):
     makes: ClassVar[tuple[str, ...]] = ("result",)
 
     def convolution(self, table: Sequence[Precision]) -> Convolution:
-        """As a value, where the slots have the precisions of ``table``."""
-        bits = width(self.bits[0], table), width(self.bits[1], table)
-        row, column = self.row.stored.bits, self.column.stored.bits
-        return Convolution(
-            self.pass_,
-            self.geometry,
-            bits,
-            (
-                bits[0] if row is None else width(row, table),
-                bits[1] if column is None else width(column, table),
-            ),
-            (self.row.signed, self.column.signed),
-        )
+        """As a value, where the slots have the precisions of ``table``; the same one every time."""
+        row, column = self.bits
+        bits = width(row, table), width(column, table)
+        row, column = self.row.stored.bits or row, self.column.stored.bits or column
+        stored = width(row, table), width(column, table)
+        found = self._values.get((bits, stored))
+        if found is None:
+            signed = self.row.signed, self.column.signed
+            found = Convolution(self.pass_, self.geometry, bits, stored, signed)
+            self._values[bits, stored] = found
+        return found
+
+    @cached_property
+    def _values(self) -> dict[tuple[tuple[int, int], tuple[int, int]], Convolution]:
+        """Those made so far."""
+        return {}
 
 
 def width(bits: Bits, table: Sequence[Precision]) -> int:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fractrain.host.backends.engine import EngineAccelerator, Outcome
 from fractrain.host.compiler import Program
-from fractrain.host.counters import Counters
-from fractrain.host.machine_work import MachineWork
+from fractrain.host.machine.counters import Counters
+from fractrain.host.machine.work import MachineWork
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.functional import FunctionalMachine
 

@@ -13,8 +13,8 @@ from fractrain.host.accelerator import Accelerator
 from fractrain.host.backends import cosim
 from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.compiler import Geometry, Planes, Port, Step, compile_program, planning
-from fractrain.host.counters import Counters
 from fractrain.host.driver import driver
+from fractrain.host.machine.counters import Counters
 from fractrain.hw.contract.commands import Fault, Tag
 from fractrain.hw.contract.engine_fault import EngineFault
 from fractrain.hw.contract.errors import MachineError, ParameterError

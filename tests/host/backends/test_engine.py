@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from fractrain.host.accelerator import open_accelerator
 from fractrain.host.compiler import Geometry, Results, compile_program
-from fractrain.host.counters import Counters
-from fractrain.host.machine_work import MachineWork, ProgramRun, program_work
+from fractrain.host.machine.counters import Counters
+from fractrain.host.machine.work import MachineWork, ProgramRun, program_work
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.precision import Precision

@@ -42,7 +42,7 @@ FAILURES = {
     "permission-mem": ("FCLK0", 3, "no permission to open /dev/mem", "run as root"),
     "no-ps-clock": ("FCLK0", 3, "the device tree has no ps-clk-frequency", "docs/board.md"),
     "fclk-stuck": ("FCLK0", 5, "0xF8000170 was written", "another driver"),
-    "fclk-unreachable": ("FCLK0", 2, "FCLK0 in MHz: got 200.0", "boot loader"),
+    "fclk-unreachable": ("FCLK0", 2, "FCLK0 in MHz: got 200", "boot loader"),
     "wrong-id": ("ID", 5, "register ID reads 0x0BADF00D", "another bitstream"),
     "wrong-hash": ("build hash", 5, "register BUILD_HASH reads", "different builds"),
     "stuck-bit": ("registers", 6, "WINDOW_FIRST was written .* bits 0x00000080", "GP0"),

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fractrain import DATASETS
 from fractrain.host.cli.main import main
 from fractrain.host.datasets import load_dataset
-from fractrain.host.datasets.kinds import DATASETS
 from fractrain.host.runs import running
 from tests.host.datasets import arrays
 

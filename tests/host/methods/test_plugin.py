@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from fractrain import METHODS
 from fractrain.host.cli.main import main
 from fractrain.host.cli.train import parse_options
 from fractrain.host.methods.method import MethodKind
 from fractrain.host.methods.recipe import read_recipe
-from fractrain.host.methods.registry import METHODS, method_options
+from fractrain.host.methods.registry import method_options
 from fractrain.host.plugins.option import Checked, option
 from fractrain.host.runs import running
 from fractrain.host.sweeps.resolving import Resolver, vocabulary

@@ -13,8 +13,8 @@ from fractrain.host.accelerator import Integers
 from fractrain.host.backends.engine import EngineAccelerator, Outcome
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.compiler import Program, Results
-from fractrain.host.counters import Counters
-from fractrain.host.machine_work import ProgramRun, program_work
+from fractrain.host.machine.counters import Counters
+from fractrain.host.machine.work import ProgramRun, program_work
 from fractrain.host.process.stopping import StopSignals
 from fractrain.host.training.run import Run
 from fractrain.host.training.run_directory import RunDirectory

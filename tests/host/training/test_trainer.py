@@ -20,7 +20,7 @@ from fractrain.host.methods.method import Task
 from fractrain.host.methods.recipe import Recipe, make_recipe
 from fractrain.host.networks.parameter import weights_sha256
 from fractrain.host.networks.registry import build_network
-from fractrain.host.real_convolutions import RealConvolutions
+from fractrain.host.numerics.real_convolutions import RealConvolutions
 from fractrain.host.training.summary import summarize
 from fractrain.host.training.trainer import DivergenceError, Plan, StepReport, Trainer, TrainerState
 from fractrain.hw.contract.errors import ParameterError

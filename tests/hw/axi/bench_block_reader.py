@@ -6,13 +6,13 @@ import cocotb
 
 from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.read_merger import read_word
-from fractrain.hw.axi.run_check import read_request
 from fractrain.hw.contract.commands import Fault
+from fractrain.hw.flow.layouts import client_request
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_memory import DECERR, OKAY, SLVERR
 from tests.hw.axi.ports import Ports
 
-REQUEST = read_request()
+REQUEST = client_request()
 
 
 @dataclass(frozen=True)

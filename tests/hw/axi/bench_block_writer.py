@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import cocotb
 
-from fractrain.hw.axi.block_check import BlockCheck, write_block
-from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.block_check import BlockCheck
 from fractrain.hw.contract.commands import Fault
+from fractrain.hw.flow.layouts import write_block
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_memory import DECERR, OKAY, SLVERR
 from tests.hw.axi.ports import Ports
@@ -24,7 +24,7 @@ class WriterBench(Ports):
     def __init__(self, bench: Bench, *, block_stalls: str = "never", **settings: object) -> None:
         super().__init__(bench, **settings)
         self.size = self.parameters.block_bytes
-        self.layout = write_block(BurstShape(self.size))
+        self.layout = write_block(8 * self.size)
         self.source = bench.source("blocks", stalls=block_stalls, encode=self._encode)
 
     def _encode(self, block: Block) -> int:

@@ -11,9 +11,7 @@ import cocotb
 from cocotbext.axi import AxiReadBus, AxiSlaveRead, AxiSlaveWrite, AxiWriteBus, MemoryRegion
 from cocotbext.axi.axi_channels import AxiARSink, AxiAWSink
 
-from fractrain.hw.axi.block_check import write_block
-from fractrain.hw.axi.bursts import BurstShape
-from fractrain.hw.axi.run_check import read_request
+from fractrain.hw.flow.layouts import client_request, write_block
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_monitor import Axi3Monitor
 from tests.harness.stalls import stall_pattern
@@ -84,7 +82,7 @@ async def reads(bench: Bench, stalls: str) -> None:
     for _ in range(30):
         address, count = ports.random_run(size)
         request = {"address": address, "words": count, "client": 1}
-        requests.send(read_request().const(request).as_value().value)
+        requests.send(client_request().const(request).as_value().value)
         for place in range(address, address + count * size, size):
             data = int.from_bytes(ports.memory[place : place + size], "little")
             wanted.append(data | 1 << 8 * size)
@@ -96,7 +94,7 @@ async def reads(bench: Bench, stalls: str) -> None:
 @cocotb.parametrize(stalls=STALLS)
 async def writes(bench: Bench, stalls: str) -> None:
     ports, size = ForeignPorts(bench, stalls), machine_of(bench).block_bytes
-    layout = write_block(BurstShape(size))
+    layout = write_block(8 * size)
     blocks = bench.source("blocks", stalls=stalls, encode=lambda block: block)
     wanted, written = bytearray(ports.memory[:]), set()
     for _ in range(40):

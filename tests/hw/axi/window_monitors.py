@@ -5,11 +5,13 @@ from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
-from fractrain.hw.axi.block_check import BlockCheck, write_block
+from fractrain.hw.axi.block_check import BlockCheck
 from fractrain.hw.axi.burst_collector import BurstCollector
-from fractrain.hw.axi.bursts import BEAT_BYTES, BURST_BYTES, BurstShape
-from fractrain.hw.axi.run_check import RunCheck, read_request
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.run_check import RunCheck
 from fractrain.hw.axi.run_splitter import RunSplitter
+from fractrain.hw.contract.bursts import BEAT_BYTES, BURST_BYTES
+from fractrain.hw.flow.layouts import client_request, write_block
 
 __all__ = ["LEGAL", "ReadMonitor", "WriteMonitor", "burst_is_legal"]
 
@@ -52,7 +54,7 @@ class ReadMonitor(_Monitor):
         super().__init__(
             {
                 "valid": In(1),
-                "request": In(read_request()),
+                "request": In(client_request()),
                 "ready": In(1),
                 "window_first": In(32),
                 "window_last": In(32),
@@ -141,7 +143,7 @@ class WriteMonitor(_Monitor):
         super().__init__(
             {
                 "take": In(1),
-                "block": In(write_block(self.shape)),
+                "block": In(write_block(8 * self.shape.item_bytes)),
                 "window_first": In(32),
                 "window_last": In(32),
             }

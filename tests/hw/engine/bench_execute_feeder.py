@@ -7,7 +7,7 @@ import numpy as np
 
 from fractrain.hw.contract.commands import Convolve, Tag
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.flow.writes import plane_write
+from fractrain.hw.flow.layouts import plane_write
 from tests.harness import Bench, testbench
 from tests.hw.engine.execute_player import Player, check, fitted
 from tests.hw.feeder.programs import random_convolve, random_memory, random_pattern

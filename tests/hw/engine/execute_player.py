@@ -9,8 +9,7 @@ import numpy as np
 from fractrain.hw.contract.commands import Convolve
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
 from fractrain.hw.contract.precision import SUM_BITS
-from fractrain.hw.flow.writes import column_write, plane_write
-from fractrain.hw.mac.array import results_layout
+from fractrain.hw.flow.layouts import array_beat, column_write, plane_write
 from tests.harness import Bench
 from tests.hw.sequencer.loop_nest import (
     Pass,
@@ -117,7 +116,7 @@ class Player:
 
     def tiles(self) -> Iterator[np.ndarray]:
         """The beats as matrices [M, N]; their cycles are checked."""
-        layout = results_layout(self.parameters.array)
+        layout = array_beat(self.parameters.array)
         array, count = self.parameters.array, self.parameters.beats_per_tile
         width, offset = SUM_BITS, layout["data"].offset
         clusters = self.parameters.column_clusters

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from fractrain.hw.contract.commands import (
     NO_GROUP,
-    ZERO_BOTTOM,
-    ZERO_TOP,
     Command,
     Convolve,
     End,
@@ -22,6 +20,7 @@ from fractrain.hw.contract.commands import (
     Store,
     Tag,
     Variant,
+    Zero,
     encode,
 )
 from fractrain.hw.contract.parameters import Parameters
@@ -188,11 +187,11 @@ def convolution(parameters: Parameters, precision: Precision, seed: int, height:
             digit_stride=height, destination_digit_stride=height, tag=Tag.ERROR, **names,
         ),
         Pattern(
-            entry=0, a_enable=True, a_offset=-1, a_zero=ZERO_TOP, a_variants=taps,
+            entry=0, a_enable=True, a_offset=-1, a_zero=Zero.TOP, a_variants=taps,
             a_quarters=0xFFF, b_enable=True, b_variants=taps, b_quarters=0xFFF << 12, **names,
         ),
         Pattern(
-            entry=1, a_enable=True, a_offset=1, a_zero=ZERO_BOTTOM, a_variants=taps,
+            entry=1, a_enable=True, a_offset=1, a_zero=Zero.BOTTOM, a_variants=taps,
             a_quarters=0xFFF << 24, **names,
         ),
         Load(

@@ -6,8 +6,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.layouts import plane_write
 from fractrain.hw.flow.tasks import INDEX_BITS, stage_task
-from fractrain.hw.flow.writes import plane_write
 
 CHUNK_BITS = 32
 FACTOR, STEP = 0x9E3779B1, 0x85EBCA6B

@@ -10,8 +10,8 @@ from cocotb.triggers import RisingEdge
 from fractrain.hw.contract.commands import Fault, Pattern, Variant, encode
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
 from fractrain.hw.feeder.feeder import WindowFeeder
+from fractrain.hw.flow.layouts import plane_write
 from fractrain.hw.flow.tasks import stage_task
-from fractrain.hw.flow.writes import plane_write
 from tests.harness import STALLS, Bench, StreamSource, testbench
 from tests.harness.stalls import stall_pattern
 from tests.hw.feeder.programs import (

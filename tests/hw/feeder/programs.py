@@ -5,17 +5,7 @@ from random import Random
 
 import numpy as np
 
-from fractrain.hw.contract.commands import (
-    ZERO_ALWAYS,
-    ZERO_BOTTOM,
-    ZERO_LEFT,
-    ZERO_RIGHT,
-    ZERO_TOP,
-    Convolve,
-    Pattern,
-    RowPixels,
-    Variant,
-)
+from fractrain.hw.contract.commands import Convolve, Pattern, RowPixels, Variant, Zero
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand
 from tests.hw.feeder.reference import Bits, Machine, OutsideError, Window
@@ -39,7 +29,7 @@ def random_memory(parameters: Parameters, random: Random) -> Bits:
 
 def random_pattern(parameters: Parameters, random: Random, entry: int) -> Pattern:
     def read(name: str) -> dict[str, int]:
-        zero = random.choice([0, 0, 0, ZERO_TOP, ZERO_LEFT, random.randrange(32), ZERO_ALWAYS])
+        zero = random.choice([0, 0, 0, Zero.TOP, Zero.LEFT, random.randrange(32), Zero.ALWAYS])
         return {
             f"{name}_enable": random.random() < 0.9,
             f"{name}_offset": random.randrange(-12, 13),
@@ -150,8 +140,8 @@ FROM_LEFT, FROM_RIGHT = (Variant.FROM_LEFT,) * 3, (Variant.FROM_RIGHT,) * 3
 def stride_1_reads(rows: int, tiles_x: int, y_stride: int) -> list[Read]:
     """3 x 3 taps at stride 1 for tiles of ``rows`` rows; words ``y * y_stride + x``."""
     turn = 4 // rows
-    above, here, below = Read(-y_stride, SIDES, [], ZERO_TOP), Read(0, SIDES, []), None
-    below = Read(y_stride, SIDES, [], ZERO_BOTTOM)
+    above, here, below = Read(-y_stride, SIDES, [], Zero.TOP), Read(0, SIDES, []), None
+    below = Read(y_stride, SIDES, [], Zero.BOTTOM)
     for dy in range(3):
         for dx in range(3):
             for row in range(rows):
@@ -161,11 +151,11 @@ def stride_1_reads(rows: int, tiles_x: int, y_stride: int) -> list[Read]:
                     read.writes.append((3 * dy + dx, quarter, (dy - 1) * turn % 4))
     reads = [here, above, below]
     if tiles_x > 1:  # one row per tile: the pixels beside the block
-        for dy, edge in ((0, ZERO_TOP), (1, 0), (2, ZERO_BOTTOM)):
+        for dy, edge in ((0, Zero.TOP), (1, 0), (2, Zero.BOTTOM)):
             at = (dy - 1) * y_stride
             left, right = (3 * dy, 0, 0), (3 * dy + 2, 3, 0)
-            reads.append(Read(at - 1, FROM_LEFT, [left], edge | ZERO_LEFT))
-            reads.append(Read(at + 1, FROM_RIGHT, [right], edge | ZERO_RIGHT))
+            reads.append(Read(at - 1, FROM_LEFT, [left], edge | Zero.LEFT))
+            reads.append(Read(at + 1, FROM_RIGHT, [right], edge | Zero.RIGHT))
     return reads
 
 
@@ -176,7 +166,7 @@ def stride_2_reads(rows: int, y_stride: int) -> list[Read]:
     for 2, half a row for one.
     """
     if rows == 4:
-        reads = [Read(b, HALVED, [], ZERO_TOP if b < 0 else 0) for b in range(-1, 4)]
+        reads = [Read(b, HALVED, [], Zero.TOP if b < 0 else 0) for b in range(-1, 4)]
         for dy in range(3):
             for row in range(4):
                 block, half = divmod(2 * row + dy - 1, 2)
@@ -184,7 +174,7 @@ def stride_2_reads(rows: int, y_stride: int) -> list[Read]:
                     reads[block + 1].writes.append((3 * dy + dx, row, (half - row) % 4))
         return reads
     if rows == 2:
-        reads = [Read(b, HALVED, [], ZERO_TOP if b < 0 else 0) for b in range(-1, 4)]
+        reads = [Read(b, HALVED, [], Zero.TOP if b < 0 else 0) for b in range(-1, 4)]
         for dy in range(3):
             for row in range(2):
                 for dx in range(3):
@@ -193,12 +183,12 @@ def stride_2_reads(rows: int, y_stride: int) -> list[Read]:
         return reads
     reads = []
     for dy in range(3):
-        edge = ZERO_TOP if dy == 0 else 0
+        edge = Zero.TOP if dy == 0 else 0
         for side in range(2):
             writes = [(3 * dy + dx, 2 * side + q, 0) for dx in range(3) for q in range(2)]
             reads.append(Read(2 * (dy - 1) + side, HALVED, writes, edge))
     for dy in range(3):
-        edge = ZERO_TOP if dy == 0 else 0
+        edge = Zero.TOP if dy == 0 else 0
         reads.append(Read(2 * (dy - 1), FROM_LEFT, [(3 * dy, 2, 0)], edge))
     return reads
 

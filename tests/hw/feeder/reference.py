@@ -7,16 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.hw.contract.commands import (
-    ZERO_ALWAYS,
-    ZERO_BOTTOM,
-    ZERO_LEFT,
-    ZERO_RIGHT,
-    ZERO_TOP,
-    Convolve,
-    Pattern,
-    Variant,
-)
+from fractrain.hw.contract.commands import Convolve, Pattern, Variant, Zero
 from fractrain.hw.contract.parameters import Parameters
 
 Bits = NDArray[np.bool_]
@@ -56,11 +47,11 @@ class Machine:
             place = c.address + sum(i * stride for i, stride in zip(turn, strides, strict=True))
             _, y, x, _, _ = turn
             true = (
-                (ZERO_TOP if c.top_edge and y == 0 else 0)
-                | (ZERO_BOTTOM if c.bottom_edge and y == c.tiles_y - 1 else 0)
-                | (ZERO_LEFT if x == 0 else 0)
-                | (ZERO_RIGHT if x == c.tiles_x - 1 else 0)
-                | ZERO_ALWAYS
+                (Zero.TOP if c.top_edge and y == 0 else 0)
+                | (Zero.BOTTOM if c.bottom_edge and y == c.tiles_y - 1 else 0)
+                | (Zero.LEFT if x == 0 else 0)
+                | (Zero.RIGHT if x == c.tiles_x - 1 else 0)
+                | Zero.ALWAYS
             )
             cycles = sum(self._pair(c, place, true, c.pattern + i) for i in range(c.pairs))
             yield Window(

@@ -9,7 +9,7 @@ from cocotb.triggers import RisingEdge
 from fractrain.hw.contract.commands import COMMAND_BYTES
 from fractrain.hw.contract.parameters import parse_parameters
 from fractrain.hw.fetch.commands import commands_ahead, program_command
-from fractrain.hw.fetch.requests import read_request
+from fractrain.hw.flow.layouts import read_request
 from tests.harness import STALLS, Bench, testbench
 
 LATENCY = 40

@@ -8,9 +8,8 @@ from cocotb.triggers import RisingEdge
 
 from fractrain.hw.contract.commands import Fault, Memory
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
-from fractrain.hw.fetch.requests import read_request
 from fractrain.hw.fetch.stage import TASKS_AHEAD
-from fractrain.hw.flow.writes import column_write, plane_write
+from fractrain.hw.flow.layouts import column_write, plane_write, read_request
 from tests.harness import STALLS, Bench, testbench
 from tests.hw.fetch.load_reference import Task, Write, memory_word, random_load, random_task
 

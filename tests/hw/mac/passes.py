@@ -7,8 +7,7 @@ import numpy as np
 
 from fractrain.hw.contract.parameters import ArrayParameters
 from fractrain.hw.contract.precision import SUM_BITS
-from fractrain.hw.mac.array import results_layout
-from fractrain.hw.mac.cluster import pass_control_layout
+from fractrain.hw.flow.layouts import array_beat, pass_control
 from tests.hw.mac.digits import pack, planes_of
 
 
@@ -101,7 +100,7 @@ class Stimulus:
         return len(self._fields)
 
     def ports(self) -> dict[str, np.ndarray]:
-        layout = pass_control_layout(self._array)
+        layout = pass_control(self._array)
         control = np.zeros(len(self), np.int64)
         for name, field in layout:
             control |= np.array([int(each[name]) << field.offset for each in self._fields])
@@ -116,7 +115,7 @@ class Stimulus:
         array = self._array
         fields = {
             name: int(self._rng.integers(0, 1 << field.width))
-            for name, field in pass_control_layout(self._array)
+            for name, field in pass_control(self._array)
         }
         shape = (array.spatial_bits, array.lanes)
         rows, columns = (
@@ -152,7 +151,7 @@ def read_tiles(
     Fails unless ``valid`` and ``last`` are set in the cycles in which they must be and in no
     other.
     """
-    layout = results_layout(array)
+    layout = array_beat(array)
     if results.ndim == 1:  # a port of one word
         results = results[:, None].view(np.uint8)
     bits = np.unpackbits(results, axis=1, bitorder="little")

@@ -4,7 +4,7 @@ import cocotb
 import numpy as np
 
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
-from fractrain.hw.flow.writes import column_write
+from fractrain.hw.flow.layouts import column_write
 from fractrain.hw.memory.column_memory import column_read
 from tests.harness import Bench, testbench
 

@@ -1,7 +1,7 @@
 """Runs inside the simulator: the plane memory against a dictionary."""
 
 from fractrain.hw.contract.parameters import parse_parameters
-from fractrain.hw.flow.writes import plane_write
+from fractrain.hw.flow.layouts import plane_write
 from fractrain.hw.memory.plane_memory import BANKS, bank_read
 from tests.harness import Bench, testbench
 

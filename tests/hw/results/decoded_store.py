@@ -14,9 +14,8 @@ from fractrain.hw.contract.commands import (
     Tag,
 )
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand
+from fractrain.hw.contract.precision import MAX_BITS, Operand
 from fractrain.hw.results.gradient import GradientSum
-from fractrain.hw.results.layouts import NARROW_BITS
 
 COPIED = "gradient_address address tile_stride digit_stride shift signed signal tag".split()
 COUNTS = {"tiles_x": "one_x", "tiles_y": "one_y", "images": "one_image"}
@@ -48,7 +47,7 @@ def decoded(parameters: Parameters, store: Store, index: int, skip: bool) -> dic
         "odd": not aligned or store.gradient_address % GradientSum.LOOP_STEPS != 0,
         "outside_x": sum((m % width >= store.valid_x) << m for m in range(pixels)),
         "outside_y": sum((m // width >= store.valid_y) << m for m in range(pixels)),
-        "beyond": sum((bit >= kept) << bit for bit in range(NARROW_BITS)),
+        "beyond": sum((bit >= kept) << bit for bit in range(MAX_BITS)),
         "top_plane": store.bits - 1,
         "blocks": -(-store.bits // planes) * planes,
     }
@@ -69,7 +68,7 @@ def random_store(draw: Random, **fixed: Any) -> Store:
         "tag": Tag(values["tag"]),
         "add": draw.random() < 0.5,
         "keep": draw.random() < 0.5,
-        "bits": draw.randint(1, NARROW_BITS),
+        "bits": draw.randint(1, MAX_BITS),
         "format": draw.choice(list(Format)),
         "row_pixels": draw.choice(list(RowPixels)),
     }

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from fractrain.hw.contract.commands import Store, encode
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.layouts import port_beat, write_block
 from fractrain.hw.flow.tasks import stage_task
-from fractrain.hw.results.layouts import port_beat
-from fractrain.hw.results.sender import write_block
 from tests.harness import Bench
 from tests.hw.results.store_reference import SUM_BITS, StoreReference
 
@@ -62,8 +61,10 @@ class ResultMachine:
         self.reference = StoreReference(parameters)
         self.layout = stage_task(parameters)
         self.tasks = bench.source("tasks", stalls=stalls, encode=lambda bits: bits)
-        self.port = bench.sink("port", stalls=stalls, decode=port_beat(parameters).from_bits)
-        self.blocks = bench.sink("blocks", stalls=stalls, decode=write_block(parameters).from_bits)
+        self.port = bench.sink("port", stalls=stalls, decode=port_beat(parameters.array).from_bits)
+        self.blocks = bench.sink(
+            "blocks", stalls=stalls, decode=write_block(parameters.block_bits).from_bits
+        )
         self.pending: deque[tuple[int, int]] = deque()  # beats by cycle
         self.waiting: deque[tuple[NDArray[np.int64], int]] = deque()  # tiles
         self.ended: list[int] = []

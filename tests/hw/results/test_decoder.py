@@ -7,8 +7,8 @@ import pytest
 
 from fractrain.hw.contract.commands import Format, RowPixels, Store, encode
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import MAX_BITS
 from fractrain.hw.results.decoder import StoreDecoder
-from fractrain.hw.results.layouts import NARROW_BITS
 from tests.harness.simulation import Simulation, simulate
 from tests.harness.stalls import STALLS
 from tests.hw.machines import machine
@@ -72,7 +72,7 @@ def test_every_precision() -> None:
     draw = Random(2)
     stores = [
         random_store(draw, bits=bits, signed=signed, format=Format.PLANES)
-        for bits in range(1, NARROW_BITS + 1)
+        for bits in range(1, MAX_BITS + 1)
         for signed in (False, True)
     ]
     for parameters in MACHINES.values():

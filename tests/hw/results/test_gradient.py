@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.results.gradient import GradientMemory, GradientSum
-from fractrain.hw.results.layouts import SUM_BITS
 from tests.harness.simulation import Simulation, simulate
 from tests.harness.stalls import STALLS, stall_pattern
 from tests.hw.machines import machine

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from fractrain.hw.results.layouts import NARROW_BITS, SUM_BITS
+from fractrain.hw.contract.precision import MAX_BITS, SUM_BITS
 from fractrain.hw.results.narrow import Narrower
 from tests.harness.simulation import Simulation, simulate
 from tests.harness.stalls import STALLS, stall_pattern
@@ -16,7 +16,7 @@ SHIFTS = range(64)
 MODES = [
     (shift, bits, signed)
     for shift in SHIFTS
-    for bits in range(1, NARROW_BITS + 1)
+    for bits in range(1, MAX_BITS + 1)
     for signed in (False, True)
 ]
 
@@ -66,7 +66,7 @@ def check(sizes: tuple[int, int, int], modes: Iterator[tuple[int, int, bool]], s
                     shift=shift % 16,
                     coarse=sum(shift // 16 << 2 * part for part in range(parts)),
                     signed=signed,
-                    beyond=(1 << NARROW_BITS) - (1 << bits - signed),
+                    beyond=(1 << MAX_BITS) - (1 << bits - signed),
                 )
                 step = not next(stall)
                 simulation.set(step=(1 << parts) - 1 if step else 0)

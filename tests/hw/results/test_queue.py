@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from fractrain.hw.results.layouts import SUM_BITS
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.results.queue import BeatQueue, QueuePart
 from tests.harness.simulation import Simulation, simulate
 from tests.harness.stalls import STALLS, stall_pattern

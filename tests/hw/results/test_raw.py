@@ -2,7 +2,7 @@
 
 import pytest
 
-from fractrain.hw.results.layouts import SUM_BITS
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.results.raw import RawSerializer
 from tests.harness.simulation import Simulation, simulate
 from tests.harness.stalls import STALLS, stall_pattern

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.results.layouts import NARROW_BITS
+from fractrain.hw.contract.precision import MAX_BITS
 from fractrain.hw.results.turn import CornerTurn
 from tests.harness.simulation import Simulation, simulate
 from tests.harness.stalls import STALLS, stall_pattern
@@ -37,7 +37,7 @@ class Tile:
 def random_tile(draw: Random, parameters: Parameters, bits: int) -> Tile:
     planes, word = parameters.array.spatial_bits, parameters.word_bytes
     beats = [
-        [draw.getrandbits(NARROW_BITS) for _ in range(parameters.results_per_beat)]
+        [draw.getrandbits(MAX_BITS) for _ in range(parameters.results_per_beat)]
         for _ in range(parameters.beats_per_tile)
     ]
     facts = {
@@ -159,7 +159,7 @@ def check(parameters: Parameters, tiles: list[Tile], beats: str, room: str) -> P
 def test_tiles(name: str, beats: str, room: str) -> None:
     draw = Random(f"{name} {beats} {room}")
     parameters = MACHINES[name]
-    tiles = [random_tile(draw, parameters, draw.randint(1, NARROW_BITS)) for _ in range(8)]
+    tiles = [random_tile(draw, parameters, draw.randint(1, MAX_BITS)) for _ in range(8)]
     check(parameters, tiles, beats, room)
 
 
@@ -167,7 +167,7 @@ def test_tiles(name: str, beats: str, room: str) -> None:
 def test_every_width_after_every_other(name: str) -> None:
     """One plane behind sixteen and the other way round: all pairs of neighbours, in short."""
     draw = Random(name)
-    widths = list(range(1, NARROW_BITS + 1))
+    widths = list(range(1, MAX_BITS + 1))
     order = [bits for pair in zip(widths, reversed(widths), strict=True) for bits in pair]
     check(
         MACHINES[name],
@@ -177,7 +177,7 @@ def test_every_width_after_every_other(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("bits", [1, 3, 4, 5, NARROW_BITS])
+@pytest.mark.parametrize("bits", [1, 3, 4, 5, MAX_BITS])
 @pytest.mark.parametrize("name", MACHINES)
 def test_rate(name: str, bits: int) -> None:
     """A tile in as many cycles as it has beats or blocks, whichever are more."""

@@ -6,7 +6,7 @@ import itertools
 import cocotb
 
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.sequencer.passes import array_pass
+from fractrain.hw.flow.layouts import array_pass
 from tests.harness import STALLS, Bench, testbench
 from tests.hw.machines import machine
 from tests.hw.sequencer.loop_nest import (

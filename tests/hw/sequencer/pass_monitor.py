@@ -12,9 +12,8 @@ from amaranth.lib import data, wiring
 
 from fractrain.hw.contract.commands import Opcode
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.flow.tasks import digit_bits, field, stage_task, tail_bits
-from fractrain.hw.sequencer.pass_sequencer import PassSequencer
-from fractrain.hw.sequencer.passes import ADDRESS_BITS
+from fractrain.hw.flow.tasks import command_view, digit_bits, stage_task, tail_bits
+from fractrain.hw.sequencer.pass_sequencer import ADDRESS_BITS, PassSequencer
 
 WORD = "the column word of the pass"
 SIGN = "the plane of the row digit that is negative"
@@ -86,7 +85,7 @@ class PassMonitor(wiring.Component):
         return m
 
     def _read(self, name: str) -> Value:
-        return field(self.current.command, Opcode.CONVOLVE, name)
+        return command_view(Opcode.CONVOLVE, self.current.command)[name]
 
     def _counts(self) -> dict[str, Value]:
         counts = {name: self._read(name) for name in COUNTS}
@@ -99,7 +98,8 @@ class PassMonitor(wiring.Component):
         values = {name: getattr(self, name) for name in FREE} | {"opcode": opcode}
         values |= {name: turns[name] for name in COUNTS}
         m.d.comb += [
-            field(task.command, Opcode.CONVOLVE, name).eq(value) for name, value in values.items()
+            command_view(Opcode.CONVOLVE, task.command)[name].eq(value)
+            for name, value in values.items()
         ]
         m.d.comb += [
             task.index.eq(self.number),
@@ -201,7 +201,9 @@ class PassMonitor(wiring.Component):
         """On to the next place in the loop nest, and to its column words."""
         tasks, passes = self.sequencer.tasks, self.sequencer.passes
         with m.If(tasks.valid & tasks.ready & (self.taken == self.chosen)):
-            m.d.sync += self.base.eq(field(self.task.command, Opcode.CONVOLVE, "column_address"))
+            m.d.sync += self.base.eq(
+                command_view(Opcode.CONVOLVE, self.task.command).column_address
+            )
         with m.If(passes.valid & passes.ready & (self.ended == self.chosen)):
             turns = Signal(len(LOOPS))
             counts = self._counts()

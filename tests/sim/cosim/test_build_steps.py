@@ -74,7 +74,9 @@ def test_a_compilation_says_what_it_is_at(tmp_path: Path, monkeypatch: pytest.Mo
     environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
     monkeypatch.setenv("FRACTRAIN_BUILD", str(tmp_path / "build"))
     monkeypatch.setattr("fractrain.sim.cosim.compile.tool_environment", lambda: environment)
-    monkeypatch.setattr("sim.progress._Task.tell", lambda task, far: said.append((task.text, far)))
+    monkeypatch.setattr(
+        "fractrain.sim.progress._Task.tell", lambda task, far: said.append((task.text, far))
+    )
     monkeypatch.setattr("shutil.move", lambda source, target: Path(target).touch())
     compile_model(Design("top", "module top(clk);\n  input clk;\nendmodule\n"), "array.cpp", {})
     assert {text for text, _ in said} == {"compiling the simulation of top, once"}

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from fractrain.hw.contract.commands import (
-    ZERO_BOTTOM,
-    ZERO_TOP,
     Command,
     Convolve,
     End,
@@ -22,6 +20,7 @@ from fractrain.hw.contract.commands import (
     Store,
     Tag,
     Variant,
+    Zero,
     encode_all,
 )
 from fractrain.hw.contract.engine_fault import EngineFault
@@ -72,14 +71,14 @@ def window() -> list[Command]:
             0,
             **above,
             a_offset=-1,
-            a_zero=ZERO_TOP,
+            a_zero=Zero.TOP,
             a_quarters=quarters(0),
             b_enable=True,
             b_variants=variants,
             b_quarters=quarters(1),
             **BOTH,
         ),
-        Pattern(1, **above, a_offset=1, a_zero=ZERO_BOTTOM, a_quarters=quarters(2), **BOTH),
+        Pattern(1, **above, a_offset=1, a_zero=Zero.BOTTOM, a_quarters=quarters(2), **BOTH),
     ]
 
 

@@ -8,15 +8,13 @@ from amaranth.hdl import Fragment
 from fractrain.hw.axi.block_reader import BlockReader
 from fractrain.hw.axi.block_writer import BlockWriter
 from fractrain.hw.axi.burst_collector import BurstCollector
-from fractrain.hw.axi.bursts import BEAT_BYTES, BURST_BYTES
 from fractrain.hw.contract.commands import COMMAND_BYTES, Stage
 from fractrain.hw.contract.parameters import Parameters, load_parameters, preset_names
 from fractrain.hw.fetch.commands import LATENCY_COMMANDS, commands_ahead
 from fractrain.hw.fetch.stage import TASKS_AHEAD
 from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.results.sender import ITEMS, UNSEEN
-from fractrain.sim import memory_model
-from fractrain.sim.cycles import commands, fetch, memory, read_port, sender, write_port, writer
+from fractrain.sim.cycles import commands, fetch, read_port, sender, write_port, writer
 from fractrain.sim.cycles.kernel import Kernel
 from fractrain.sim.cycles.memory import Ddr
 from fractrain.sim.cycles.reader import Reader
@@ -40,11 +38,6 @@ def elaborated(component: Any) -> Any:
     """``component``; Amaranth minds if one is made for its numbers only."""
     Fragment.get(component, None)
     return component
-
-
-def test_bursts() -> None:
-    assert memory_model.BEAT_BYTES == BEAT_BYTES
-    assert memory.GRANULE_BYTES == BURST_BYTES
 
 
 def test_writer() -> None:

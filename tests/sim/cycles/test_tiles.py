@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fractrain.hw.contract.commands import ZERO_BOTTOM, ZERO_TOP, Convolve, Pattern
+from fractrain.hw.contract.commands import Convolve, Pattern, Zero
 from fractrain.hw.contract.precision import Operand
 from fractrain.sim.cycles.tiles import tile_work
 
@@ -23,8 +23,8 @@ CONVOLVE = Convolve(
     images=2,
 )
 ROWS = [
-    Pattern(0, a_enable=True, a_offset=-1, a_zero=ZERO_TOP, b_enable=True, b_offset=0),
-    Pattern(1, a_enable=True, a_offset=1, a_zero=ZERO_BOTTOM),
+    Pattern(0, a_enable=True, a_offset=-1, a_zero=Zero.TOP, b_enable=True, b_offset=0),
+    Pattern(1, a_enable=True, a_offset=1, a_zero=Zero.BOTTOM),
 ]
 SAME_BANK = [replace(ROWS[0], b_offset=1), ROWS[1]]
 

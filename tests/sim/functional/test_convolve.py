@@ -8,11 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fractrain.hw.contract.commands import (
-    ZERO_ALWAYS,
-    ZERO_BOTTOM,
-    ZERO_LEFT,
-    ZERO_RIGHT,
-    ZERO_TOP,
     Convolve,
     End,
     Format,
@@ -23,6 +18,7 @@ from fractrain.hw.contract.commands import (
     Store,
     Tag,
     Variant,
+    Zero,
 )
 from tests.hw.machines import machine
 from tests.sim.functional.machine_bench import BOTH, DATA, Bench, fill
@@ -155,11 +151,11 @@ def test_convolve_is_the_loop_of_its_docstring(seed: int, spatial: int, gradient
     step = 0
     for image, y, x in np.ndindex(*tiles):
         conditions = (
-            ZERO_TOP * (y == 0 and command.top_edge)
-            | ZERO_BOTTOM * (y == tiles[1] - 1 and command.bottom_edge)
-            | ZERO_LEFT * (x == 0)
-            | ZERO_RIGHT * (x == tiles[2] - 1)
-            | ZERO_ALWAYS
+            Zero.TOP * (y == 0 and command.top_edge)
+            | Zero.BOTTOM * (y == tiles[1] - 1 and command.bottom_edge)
+            | Zero.LEFT * (x == 0)
+            | Zero.RIGHT * (x == tiles[2] - 1)
+            | Zero.ALWAYS
         )
         total = total if command.reduce else 0
         step = step if command.reduce else 0

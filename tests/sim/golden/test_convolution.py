@@ -214,6 +214,6 @@ def test_groups_of_images_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_integer_arithmetic_where_no_float_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real layers never get there (2^22 terms at 16 x 16 bits); a smaller limit shows the path."""
-    monkeypatch.setattr("sim.golden.exact.FLOAT32_BOUND", 1)
-    monkeypatch.setattr("sim.golden.exact.FLOAT64_BOUND", 2)
+    monkeypatch.setattr("fractrain.sim.golden.exact.FLOAT32_BOUND", 1)
+    monkeypatch.setattr("fractrain.sim.golden.exact.FLOAT64_BOUND", 2)
     assert_fast_equals_definition(Case(2, 3, 4, (6, 5), (3, 3), 1, 1, (16, 16, 16), "any", seed=4))

@@ -59,7 +59,7 @@ CHOICES = (
     ("bitstream", "flow", "vivad", "vivado"),
     ("simulate", "memory", "drr", "ddr"),
     ("simulate", "results", "ports", "port"),
-    ("board status", "device", "zc702", "local"),
+    ("board status", "device", "locl", "local"),
 )
 
 

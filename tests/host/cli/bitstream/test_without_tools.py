@@ -101,7 +101,7 @@ def test_generate_only(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
         f"here/{name}"
         for name in (
             *("build.tcl", "vivado.xdc", "fractrain_zynq.v", "fractrain_accelerator.v"),
-            *("registers.md", MANIFEST_NAME),
+            *("registers.md", "commands.md", MANIFEST_NAME),
         )
     }
     assert "here/build.tcl" in shown

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fractrain.host.displays import training
-from fractrain.host.displays.training import BarProgress, LineProgress, open_progress
 from fractrain.host.graph.effective_macs import EffectiveMacs
+from fractrain.host.runs import display as training
+from fractrain.host.runs.display import BarProgress, LineProgress, open_progress
 from fractrain.host.training.trainer import StepReport
 from fractrain.hw.contract.precision import Pass, Precision
 

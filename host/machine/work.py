@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fractrain.host.counters import Counters
+from fractrain.host.machine.counters import Counters
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.precision import Precision
 

@@ -106,7 +106,9 @@ def check_windows(
 
 def check_convolution(convolution: Convolution, maximum: int) -> None:
     """Bits that the machine supports, for operands with as many in memory."""
-    which = convolution.pass_
-    bits = check_bit_pair(which, convolution.bits, maximum)
+    pairs = zip(convolution.bits, convolution.stored, strict=True)
+    if all(isinstance(bits, int) and 0 < bits <= stored <= maximum for bits, stored in pairs):
+        return
+    bits = check_bit_pair(convolution.pass_, convolution.bits, maximum)
     for stored, read in zip(convolution.stored, bits, strict=True):
         check_stored(stored, read, maximum)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.displays import sweep
-from fractrain.host.displays.sweep import Bars, Lines, open_display
+from fractrain.host.sweeps import display as sweep
+from fractrain.host.sweeps.display import Bars, Lines, open_display
 from fractrain.host.sweeps.job import Job, Outcome
 from fractrain.host.sweeps.points import Point, Resolved
 

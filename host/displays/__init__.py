@@ -1,1 +1,0 @@
-"""Displays of long work: bars on a terminal, lines of text elsewhere."""
