@@ -1,8 +1,8 @@
-"""The kinds of work that the host does in a training step, each with what one element of it costs.
+"""The kinds of host work in a training step, with the cost of one element of each.
 
-Twice: what its formula takes, however it is written (operations; bytes that must come from memory
-and go there, as no tensor of a training step fits into a processor's cache), and what it takes as
-it is written, one NumPy call after the other, each of which reads and writes whole tensors.
+There are two costs: of the formula in any form (operations; bytes that must come from memory and go
+there, as no tensor of a training step fits into a processor's cache), and of the code as written,
+one NumPy call after the other, each of which reads and writes whole tensors.
 
 A call is written as ``reads>writes``: one symbol for each tensor that it reads and for the one that
 it writes, the bytes of its elements (``b``: one bit). ``44>1`` compares two float32 tensors;

@@ -1,8 +1,7 @@
-"""What the host does in a training step, counted: elements of each kind of work (`host_kinds`).
+"""Counts the host's work in a training step: elements of each kind (`host_kinds`).
 
-The operations of the step say it, one after the other (`operation_work`). Tensors that go to the
-machine and come back are counted from the layouts of the very programs that it would run, one for
-each piece of the step.
+It adds up the work of the step's operations (`operation_work`). Tensors that go to the machine and
+back are counted from the layouts of its programs, one for each piece of the step.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 
 STORED_BITS = 8
-"""Of activations that gates decide about later."""
+"""Bits of activations for later decisions of gates."""
 
 NARROW_BITS = 8
 """Wider values are packed as 16-bit numbers."""
@@ -36,11 +35,11 @@ def count_host_work(
     parameters: Parameters,
     gates: Gates | None = None,
 ) -> HostWork:
-    """``step`` after these choices of its blocks, on the machine ``parameters``; ``gates``: who
-    chose, if it was gates that learn.
+    """``step`` after these choices of its blocks, on the machine ``parameters``; ``gates``: the
+    gates that chose, if they learn.
 
-    Raises `ParameterError` unless there is a choice for each block, for an operation whose work
-    nobody has declared, and for a step that the machine cannot do.
+    Raises `ParameterError` unless there is a choice for each block, for an operation without
+    declared work, and for a step that the machine cannot do.
     """
     counting = count_operations(step, choices, gates)
     programs = Programs(parameters, lambda: 0)

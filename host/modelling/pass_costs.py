@@ -1,9 +1,8 @@
-"""What one pass of one convolution costs in the middle of a command stream.
+"""The cost of one pass of one convolution in the middle of a command stream.
 
-The cycle model (`sim.cycles`) is asked for a program with the pass once and one with it twice; the
-difference is what one more costs: the loads of its operands hidden behind the passes before it as
-far as they can be, the end of its results behind those that follow. Answers are kept, in memory
-and in a file.
+The cycle model (`sim.cycles`) predicts a program with the pass once and one with it twice; the
+difference is the cost of one more: loads of its operands hide behind earlier passes as far as
+possible, the end of its results behind later ones. Costs are kept, in memory and in a file.
 """
 
 from __future__ import annotations
@@ -38,10 +37,10 @@ class PassCost:
 class PassCosts:
     """Costs on the machine ``parameters`` with the model ``memory`` (`step_programs.MEMORIES`).
 
-    They are kept in a file in ``folder``, or where everything generated is (``$FRACTRAIN_BUILD``,
-    else ``build``), named for all that they depend on: the parameters, and the sources of the
-    compiler, of the cycle model and of this package. A file that cannot be read, or that holds
-    anything else, is made anew; one that cannot be written is done without.
+    They are kept in a file in ``folder`` (default: ``$FRACTRAIN_BUILD``, else ``build``), named
+    after everything they depend on: the parameters, and the sources of the compiler, of the cycle
+    model and of this package. An unreadable or foreign file is made anew; without write access
+    there is no file.
     """
 
     def __init__(self, parameters: Parameters, memory: str, folder: Path | None = None) -> None:
@@ -62,7 +61,7 @@ class PassCosts:
         return self._known[key]
 
     def save(self) -> None:
-        """Write what is not in the file yet; what other processes have put there stays."""
+        """Add new costs to the file; costs of other processes stay."""
         if not self._unsaved:
             return
         self._known = _read(self.file) | self._known
@@ -113,7 +112,7 @@ def _read(file: Path) -> dict[str, PassCost]:
 
 
 def _digest(parameters: Parameters) -> str:
-    """A hash of all that decides a cost."""
+    """A hash of everything that determines a cost."""
     from fractrain.hw import contract
     from fractrain.sim import cycles, memory_model
     from fractrain.sim.cosim.cache import content_hash
