@@ -50,7 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Bring the board up and tell each stage; raises what failed, with its exit code."""
+    """Bring the board up and print each stage; raise the error of the first that fails."""
     from fractrain.host.bringup.stages import STAGES, StageResult, bring_up
 
     if args.inject and args.device != SIMULATED:
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _wrapped(head: str, text: str) -> str:
-    """``text`` behind ``head``, further lines below its beginning."""
+    """``text`` after ``head``, its further lines indented to align with the first."""
     return textwrap.fill(
         text,
         WIDTH,

@@ -115,7 +115,7 @@ class GradientWork:
         address: int,
         column: int,
     ) -> None:
-        """One pair's sum over the chunk: a command for each shape of slices."""
+        """The sum of one pair over the chunk: one command for each shape of slices."""
         digits, grid, width = self.e.digits, self.grid, self.a.width_blocks
         image_words = (rows.end - rows.first) * width
         base = address + (entries[0].group * self.plan.spread - rows.group) * rows.stride
