@@ -14,8 +14,9 @@ import os
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from fractrain.host import compiler, graph, modelling
+from fractrain.host import compiler, modelling
 from fractrain.host.compiler import compile_program
+from fractrain.host.graph import convolution, geometry
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.modelling.predictions import predict_program
 from fractrain.host.modelling.step_programs import check_memory, make_step, one_slot
@@ -116,10 +117,11 @@ def _digest(parameters: Parameters) -> str:
     from fractrain.sim import cycles, memory_model
     from fractrain.sim.cosim.cache import content_hash
 
-    packages = (compiler, graph, modelling, contract, cycles)
+    packages = (compiler, modelling, contract, cycles)
     folders = [Path(str(package.__file__)).parent for package in packages]
     files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
-    files.append(Path(str(memory_model.__file__)))
+    files += [Path(str(each.__file__)) for each in (memory_model, convolution, geometry)]
     sources = [(file.name, file.read_text(encoding="utf-8")) for file in files]
     document = json.dumps(parameters.to_mapping(), sort_keys=True)
-    return content_hash(document, *(part for each in sources for part in each))
+    memory = repr(memory_model.MemoryModel.ddr(parameters))
+    return content_hash(document, memory, *(part for each in sources for part in each))
