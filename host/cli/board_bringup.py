@@ -25,7 +25,7 @@ stages: bitstream, FCLK0 (before the first register access), ID, build hash, reg
 uncached, one convolution (three passes), the convolutions of a residual block as one program. What
 comes out is compared with the golden model, bit for bit. The first stage that fails is the last.
 
-The exit code is that of what failed: 2 a value, 3 a file or right missing, 4 a kernel module or
+The exit code says what failed: 2 a value, 3 a file or right missing, 4 a kernel module or
 tool missing, 5 the machine, 6 bits that differ."""
 
 OPTIONS = (

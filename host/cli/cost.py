@@ -37,7 +37,7 @@ All figures are modelled; docs/step_model.md has the formulas, the sources of th
 constants, and how far the sum of passes is off. Convolutions only. The first convolution and the
 shortcuts run at 8/8/8.
 
-A precision is that of all residual blocks, or several for the blocks in turn, joined by +; 0,0,0
+One precision holds for all residual blocks; several, joined by +, for the blocks in turn; 0,0,0
 skips a block. --memory port is array time: ideal memory, results leave at the port. ddr is the
 target's memory, with results narrowed to 16 bits. --check simulates the whole step on the cycle
 model, too, in up to a minute each, and says how far the sum of passes is off.

@@ -30,7 +30,7 @@ TAGS = {Pass.FORWARD: Tag.FORWARD, Pass.ERROR: Tag.ERROR, Pass.GRADIENT: Tag.GRA
 
 
 class Arrangement:
-    """Makes the work of steps whose ``tensors`` are laid out.
+    """Makes the work of steps with laid-out ``tensors``.
 
     ``log``: what the steps send to the result port, in order.
     """

@@ -36,7 +36,7 @@ from fractrain.hw.contract.window import gradient_slot
 class GradientWork:
     """The gradient of one step.
 
-    ``regions``: one for each of ``image_groups``, equal parts of the images whose sums are added
+    ``regions``: one for each of ``image_groups``, equal parts of the images; their sums are added
     by the host; tiles in it are ordered ``[filter group][pair]``.
     """
 

@@ -109,7 +109,7 @@ class GradientPlan:
         return [size for size in range(groups, 0, -1) if size == groups or size % 2 == 0]
 
     def _filters(self, size: int) -> int:
-        """Groups of filters whose tiles fit into the gradient memory with ``size`` groups."""
+        """Groups of filters with tiles that fit into the gradient memory with ``size`` groups."""
         sums = self.parameters.buffers.gradient_words // self.parameters.beats_per_tile
         pairs = pair_count(size, self.kernel)  # all in one STORE, as if they were images
         return min(sums // pairs, self.e.groups) if pairs <= MOST_IMAGES else 0

@@ -90,7 +90,7 @@ class Rectangle:
 
 
 def rectangles(chunk: Chunk, columns: int) -> list[Rectangle]:
-    """Slices that cover the blocks of ``chunk``, whose rows have ``columns`` of them."""
+    """Slices that cover the blocks of ``chunk``; its rows have ``columns`` blocks."""
     n, first, rows = chunk.images, chunk.row, chunk.rows
     if columns > BLOCKS:
         beside, rest = divmod(columns, BLOCKS)
@@ -131,6 +131,6 @@ def collapse(loops: list[Loop]) -> list[Loop]:
 
 
 def lane_groups(first: int, count: int) -> int:
-    """``groups`` of a LOAD whose half-blocks go to lane groups from ``first`` on."""
+    """``groups`` of a LOAD of half-blocks to lane groups from ``first`` on."""
     groups = (first + half if half < count else NO_GROUP for half in range(HALF_BLOCKS))
     return sum(group << GROUP_BITS * half for half, group in enumerate(groups))

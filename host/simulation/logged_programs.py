@@ -75,7 +75,7 @@ def compare_run(folder: Path, memory: str | None, say: Callable[[str], None]) ->
 
     ``memory``: one of `measuring.MEMORIES`; None: as the run's machine has it.
 
-    Raises `DataError` for a run that logged none, or whose files are damaged.
+    Raises `DataError` for a run without logged programs or with damaged files.
     """
     config = read_object(folder / CONFIG)
     parameters = parse_parameters(config.get("machine"), source=str(folder / CONFIG))
