@@ -35,7 +35,7 @@ def is_plain(path: Path) -> bool:
 
 @functools.cache
 def temporary_root() -> Path:
-    """A folder for temporary files whose path is plain: that of TMPDIR, or one of `CANDIDATES`.
+    """A folder for temporary files with a plain path: TMPDIR, or one of `CANDIDATES`.
 
     Raises `DataError` if none can be written.
     """

@@ -313,7 +313,7 @@ class Accelerator(ABC):
 
     @property
     def clock_hz(self) -> float:
-        """Of the machine whose cycles are counted."""
+        """Parameters of the machine that counts cycles."""
         return self.parameters.clock_mhz * 1e6
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ def _ports(component: wiring.Component) -> dict[str, tuple[bool, Any]]:
 class SharedModule(wiring.Component):
     """The component ``component``, emitted as the module ``name`` and shared by all who use it.
 
-    Members: those of ``component``. Timing: that of ``component``; domain ``sync`` only.
+    Members and timing: as ``component``; domain ``sync`` only.
 
     The module carries ``keep_hierarchy``: every tool keeps it as a module. Many instances hold
     equal registers (the same operand in two clusters, a counter beside each multiplexer) so that

@@ -29,7 +29,7 @@ class Part:
     top : name of its top module
     verilog : parameters → all of its Verilog
     operands : where its operand bits come from, see `measure_loads`
-    resets : names of the nets that reset all of it, whose loads the figures leave out
+    resets : names of the nets that reset all of it; the figures leave their loads out
     """
 
     top: str

@@ -19,7 +19,7 @@ def sources(
 ) -> dict[str, bytes]:
     """File name → content, in the order in which tools must read them.
 
-    ``fractrain_accelerator.v`` and ``fractrain_zynq.v``, whose module is the top of a block
+    ``fractrain_accelerator.v`` and ``fractrain_zynq.v``; the latter's module is the top of a block
     design's part; with ``bare`` also ``fractrain_zynq_bare.v``, a top of its own. The BUILD_HASH
     register shows the build hash of ``parameters``. The same parameters and sources give the same
     bytes.

@@ -25,10 +25,10 @@ __all__ = ["choose", "measure", "report_text"]
 
 
 def choose(only: str | None) -> list[Benchmark]:
-    """Those that ``only`` names, with commas; without it all whose package is installed.
+    """The ones that ``only`` names, with commas; without it all with their package installed.
 
     Raises `ParameterError` for a name that is unknown or there twice, `MissingToolError` for one
-    whose package is missing.
+    without its package.
     """
     return _installed(_named(only), asked_for=only is not None)
 
@@ -48,7 +48,8 @@ def _named(only: str | None) -> list[Benchmark]:
 
 
 def _installed(chosen: list[Benchmark], *, asked_for: bool) -> list[Benchmark]:
-    """Those whose package is there; of the others a line, or the error if they were asked for."""
+    """The ones with their package installed; prints a line about each other, or raises if it was
+    asked for."""
     kept, advice = [], install_extra("torch")
     for each in chosen:
         if each.package is None or importlib.util.find_spec(each.package) is not None:

@@ -35,7 +35,7 @@ def _interrupt_needed() -> Iterator[None]:
 
 
 class BoardBus:
-    """The UIO device ``uio`` of a machine whose clock has ``clock_hz``."""
+    """The UIO device ``uio`` of a machine clocked at ``clock_hz``."""
 
     advice = Advice(
         other_machine="another bitstream is loaded, or the registers are not at 0x40000000; load "

@@ -67,7 +67,7 @@ class System(Protocol):
 
     root : the folder that all paths are below, ``/`` on the board
     environment : variables that steer the driver (``FRACTRAIN_BITSTREAM``, ``FRACTRAIN_UDMABUF``)
-    simulated : whether its time is that of a simulation
+    simulated : whether its time is simulated
     """
 
     root: Path

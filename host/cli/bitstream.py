@@ -91,7 +91,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Generate, run the tools, say what came of it."""
+    """Generate, run the tools, report."""
     for name in ("jobs", "attempts", "tolerate"):
         if (given := getattr(args, name)) and args.flow != "vivado":
             raise ParameterError(f"--{name}", given, "with --flow vivado only")

@@ -1,4 +1,4 @@
-"""`fractrain board`: a board brought up, looked at, loaded; one module for each subcommand.
+"""`fractrain board`: bring up, inspect and load a board; one module for each subcommand.
 
 A subcommand is a module ``host.cli.board_<name>`` with ``add_parser`` and ``run`` as the commands
 of `host.cli.main` have them, and a line in `SUBCOMMANDS`.
@@ -43,7 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the subcommand, or say which there are."""
+    """Run the subcommand; without one, list them."""
     if args.board is None:
         args.board_help()
         return 0

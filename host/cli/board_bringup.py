@@ -25,7 +25,7 @@ stages: bitstream, FCLK0 (before the first register access), ID, build hash, reg
 uncached, one convolution (three passes), the convolutions of a residual block as one program. What
 comes out is compared with the golden model, bit for bit. The first stage that fails is the last.
 
-The exit code is that of what failed: 2 a value, 3 a file or right missing, 4 a kernel module or
+The exit code says what failed: 2 a value, 3 a file or right missing, 4 a kernel module or
 tool missing, 5 the machine, 6 bits that differ."""
 
 OPTIONS = (
@@ -50,7 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Bring the board up and tell each stage; raises what failed, with its exit code."""
+    """Bring the board up and print each stage; raise the error of the first that fails."""
     from fractrain.host.bringup.stages import STAGES, StageResult, bring_up
 
     if args.inject and args.device != SIMULATED:
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _wrapped(head: str, text: str) -> str:
-    """``text`` behind ``head``, further lines below its beginning."""
+    """``text`` after ``head``, its further lines indented to align with the first."""
     return textwrap.fill(
         text,
         WIDTH,

@@ -29,7 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load, and say what was done."""
+    """Load, and report."""
     from fractrain.host.board.device import BoardDevice
 
     with open_system(args) as system, BoardDevice(system) as device:

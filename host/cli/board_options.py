@@ -1,4 +1,4 @@
-"""What the subcommands of `fractrain board` have in common: which board, and how it is opened."""
+"""Options that all subcommands of `fractrain board` share: which board, and how to open it."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ DEVICE_OPTIONS = (
 def open_system(
     args: argparse.Namespace, injected: tuple[str, ...] = ()
 ) -> AbstractContextManager[System]:
-    """As `board_system.open_system`, of `DEVICE_OPTIONS`."""
+    """`board_system.open_system` with the values of `DEVICE_OPTIONS`."""
     return board_system.open_system(args.device, args.config, injected)

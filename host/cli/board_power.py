@@ -1,4 +1,4 @@
-"""`fractrain board power`: what the sensors say with the accelerator idle, clocked and running."""
+"""`fractrain board power`: power with the accelerator idle, clocked and running."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LONGEST_PHASE = 86400.0
 """A day."""
 
 MOST_SAMPLES = 1_000_000
-"""They are kept in memory, in the board's 1 GB some 300 bytes each."""
+"""Samples stay in memory, about 300 bytes each; the board has 1 GB."""
 
 MODELLED = (
     "the sensor is simulated: its watts are modelled (docs/step_model.md), nothing was measured"
@@ -76,14 +76,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, show, keep."""
+    """Measure, print, write."""
     phases = parse_phases(args.phases)
     if (count := args.seconds * args.rate) > MOST_SAMPLES:
         most = f"at most {MOST_SAMPLES:,} samples a phase"
         allowed = f"{most}; with --rate {args.rate:g} it has {count:,.0f}"
         raise ParameterError("--seconds", args.seconds, allowed)
     check_files(args.out)
-    # the terminal may go, too, while the clock is stopped
+    # the terminal may hang up while the clock is stopped
     with StopSignals(signal.SIGHUP), open_system(args) as system:
         sampler = PowerSampler(system, args.rate)
         if not sampler.channels:

@@ -1,4 +1,4 @@
-"""`fractrain board status`: what is there and how it is, without changing anything."""
+"""`fractrain board status`: the state of the board, read without changing anything."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The line that makes the table again."""
+    """The command line that reproduces the table."""
     networks, precisions = " ".join(args.networks), " ".join(args.precisions)
     return (
         f"calibrate --config {args.config} --batch {args.batch}"
@@ -104,7 +104,7 @@ def _command(args: argparse.Namespace) -> str:
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    """Raise `ParameterError` for what goes with --run only, or not with it; else fill defaults."""
+    """Raise `ParameterError` for options that need --run or exclude it; fill in defaults."""
     with_run, without = ("runs", "memory"), DEFAULTS | {"uniform": False}
     for name in without if args.run is not None else with_run:
         if (given := getattr(args, name)) not in (None, False):

@@ -1,9 +1,9 @@
-"""The parser of the command line: options as data in, what argparse refuses in our errors' words.
+"""The parser of the command line: takes options as data, reports refusals as our errors.
 
 A command's options are `host.plugins.option.Option` values, given to `add_command`. An option with
-a `hw.contract.values.Rule` is read by it, and what it refuses is a `ParameterError` that names the
-option. All else that argparse complains about is a `UsageError`. Options are not abbreviated: an
-abbreviation means something else as soon as there is a new option.
+a `hw.contract.values.Rule` is read by it; a refused value is a `ParameterError` that names the
+option. Every other complaint of argparse is a `UsageError`. Options cannot be abbreviated: a new
+option would change the meaning of an abbreviation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fractrain.hw.contract.values import Choice, Rule
 
 
 class CommandLineParser(argparse.ArgumentParser):
-    """Raises where its base class prints the usage and ends the program."""
+    """Raises an error where the base class prints the usage and exits."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False} | options)
@@ -29,7 +29,8 @@ class CommandLineParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """As the base class, but nothing is left over: a parser knows its options best."""
+        """As the base class, but leaves nothing over: the subcommand's parser reports unknown
+        options."""
         found, unknown = super().parse_known_args(args, namespace)
         if not unknown:
             return found, unknown
@@ -41,7 +42,7 @@ class CommandLineParser(argparse.ArgumentParser):
         self.error(f"unknown option: {name}{hint and f'; {hint}'}")
 
     def rules(self) -> dict[str, Rule]:
-        """What each option may be, by its name; those that take any text are left out."""
+        """The allowed values of each option, by name; without options that take any text."""
         rules: dict[str, Rule] = {}
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
@@ -109,7 +110,7 @@ def _spellings(given: Option) -> list[str]:
 
 
 def _keywords(given: Option) -> dict[str, Any]:
-    """Of `argparse.ArgumentParser.add_argument`."""
+    """Arguments of `argparse.ArgumentParser.add_argument`."""
     keywords: dict[str, Any] = {"help": given.help.replace("%", "%%") or None}
     if given.form is Form.FLAG:
         return keywords | {"action": "store_true"}
@@ -130,6 +131,6 @@ def _keywords(given: Option) -> dict[str, Any]:
 
 
 def _shown(action: argparse.Action) -> str:
-    """The option, or the argument, as users write it."""
+    """The option or argument as users write it."""
     metavar = action.metavar if isinstance(action.metavar, str) else action.dest
     return action.option_strings[0] if action.option_strings else metavar

@@ -1,5 +1,5 @@
-"""`fractrain cost`: what a training step costs on a machine, in cycles, time and energy, and what
-the host does for it."""
+"""`fractrain cost`: cycles, time and energy of a training step on a machine, and the work of the
+host."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ LARGEST = 96
 """Rows and columns of images; 128 take the cycle model minutes."""
 
 MOST_COUNTED = 8192 * 32**2
-"""Images x pixels with --host, whose programs are compiled: tensors far within 4 GB."""
+"""Images x pixels with --host, which compiles the programs: tensors stay far below 4 GB."""
 
 EPILOG = """\
 All figures are modelled; docs/step_model.md has the formulas, the sources of the energy model's
 constants, and how far the sum of passes is off. Convolutions only. The first convolution and the
 shortcuts run at 8/8/8.
 
-A precision is that of all residual blocks, or several for the blocks in turn, joined by +; 0,0,0
+One precision holds for all residual blocks; several, joined by +, for the blocks in turn; 0,0,0
 skips a block. --memory port is array time: ideal memory, results leave at the port. ddr is the
 target's memory, with results narrowed to 16 bits. --check simulates the whole step on the cycle
 model, too, in up to a minute each, and says how far the sum of passes is off.
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show_steps(args: argparse.Namespace, parameters: Parameters, cases: Sequence[Case]) -> str:
-    """Model and print; the page."""
+    """Model and print; return the page."""
     say, rows = work(), []
     for number, case in enumerate(cases, 1):
         say(f"{number} of {len(cases)}: {case.network.name}, {case.blocks}, {case.memory}")
@@ -122,7 +122,7 @@ def _show_steps(args: argparse.Namespace, parameters: Parameters, cases: Sequenc
 
 
 def _show_host(args: argparse.Namespace, parameters: Parameters, cases: Sequence[Case]) -> str:
-    """Count, model and print; write the figures, if they are asked for; the page."""
+    """Count, model and print; write the figures if asked to; return the page."""
     say, steps = work(), []
     for number, case in enumerate(cases, 1):
         say(f"{number} of {len(cases)}: {case.title}")
@@ -139,7 +139,7 @@ def _show_host(args: argparse.Namespace, parameters: Parameters, cases: Sequence
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The line that makes the page again."""
+    """The command line that reproduces the page."""
     options = ["cost --host" if args.host else "cost", f"--config {args.config}"]
     for name in ("networks", "batch", "memory", "precisions"):
         options.append(f"--{name} {' '.join(map(str, getattr(args, name)))}")
@@ -150,7 +150,7 @@ def _command(args: argparse.Namespace) -> str:
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    """Raise `ParameterError` for options of one kind of table with the other."""
+    """Raise `ParameterError` for options that belong to the other kind of table."""
     for name, given in (("gates", args.gates), ("json", args.json and str(args.json))):
         if given and not args.host:
             raise ParameterError(f"--{name}", given, "with --host only")

@@ -46,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Generate, and say what was written."""
+    """Generate, and print the files written."""
     parameters = load_parameters(args.config)
     with needs_extra("hardware"):
         from fractrain.gen.build import generate

@@ -5,8 +5,8 @@ Every command is a module ``host.cli.<command>`` that offers
     add_parser(subparsers) -> None   adds its parser, under its own name
     run(args) -> int                 does the work and returns the exit code
 
-Only the module of the command that was asked for is imported, so ``--help`` stays fast and a
-command never needs the packages of another one.
+Only the module of the given command is imported: ``--help`` stays fast, and no command needs
+another's packages.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ COMMANDS = {
 }
 
 LONGEST_ERROR = 2000
-"""Characters: errors name what was given, but do not recite it."""
+"""Characters of a given value that an error quotes."""
 
 PRINTED = ("compare", "calibrate", "cost", "board", "synth")
-"""Commands that fail if what they print is lost; others keep what matters in files."""
+"""Commands that fail if their output is lost; the others keep their results in files."""
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
@@ -99,7 +99,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None, *, spare: int = -1) -> int:
     """Run the command that ``arguments`` (default: the process's) name; returns the exit code.
 
-    ``spare``: a descriptor that gets what standard error does not take.
+    ``spare``: a descriptor for messages that standard error does not take.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     command = next((each for each in arguments if each in COMMANDS), None)
@@ -145,14 +145,14 @@ def _carry_out(arguments: list[str], command: str | None) -> int:
         if error.filename is None:
             raise
         abandon()
-        # of a file that nobody foresaw: a name that is too long, a disk that fails
+        # an unforeseen error of a file: a name that is too long, a failing disk
         text = f"{os.fsdecode(error.filename)}: {error.strerror}"
         print(f"fractrain: error: {shortened(text, LONGEST_ERROR)}", file=sys.stderr)
         return DataError.exit_code
 
 
 def _one_line(error: BaseException) -> str:
-    """Its text; whatever a file or a tool has put into it, a terminal shows one line."""
+    """The error's text as one line, whatever a file or tool put into it."""
     return shortened(str(error).replace("\n", " "), LONGEST_ERROR)
 
 

@@ -45,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read the runs, write the page and the figures, say where."""
+    """Read the runs, write page and figures, print where they are."""
     check_files(args.out)
     if args.figures is not None:
         prepare_folder(args.figures)

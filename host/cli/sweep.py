@@ -13,7 +13,7 @@ from fractrain.host.sweeps.running import Sweep, check, execute, print_plan
 from fractrain.hw.contract.values import Whole
 
 MOST_WORKERS = 1024
-"""Processes with a network each; no single machine has more cores."""
+"""Processes, each with its own network; no single machine has more cores."""
 
 DESCRIPTION = """\
 Run `fractrain train` with every combination of options that a YAML file asks for, each run in a
@@ -72,7 +72,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, run what is left, show the results, keep them."""
+    """Check, run what remains, print the results and write them."""
     out = args.out or Path("runs") / args.sweep.stem
     sweep = Sweep(args.sweep, out, args.workers, args.scheduler, args.arguments)
     campaign = check(sweep, Resolver(parse_options))

@@ -16,7 +16,7 @@ from fractrain.sim.progress import activity
 
 PARTS = ("array", "engine", "top")
 ALL = ("array", "top")
-"""The engine is in the top, and takes as long again: it is synthesized alone only if asked for."""
+"""The top contains the engine, which alone takes as long again: only on request."""
 
 EPILOG = """\
 Parts: array, the MAC array alone; engine, the machine with its ports to memory and registers; top,

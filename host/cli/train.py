@@ -1,4 +1,4 @@
-"""`fractrain train`: a network trained through the accelerator, and what came of it."""
+"""`fractrain train`: train a network through the accelerator."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, or go on training; show the results, keep them."""
+    """Train or resume; print the results and write them."""
     given = RunOptions.of(vars(args), args.arguments)
     with StopSignals() as stop:
         if given.resume is None:
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def said_options(arguments: Sequence[str]) -> dict[str, Any]:
-    """What ``arguments`` say themselves, without what is default, by the options' names."""
+    """The options that ``arguments`` give explicitly, by name."""
     parser = option_parser()
     parser.set_defaults(**dict.fromkeys(vars(parser.parse_args([]))))
     said = vars(parser.parse_args(arguments))
@@ -67,7 +67,7 @@ def parse_options(arguments: Sequence[str]) -> RunOptions:
 
 
 def option_parser() -> CommandLineParser:
-    """Of the options of `fractrain train` alone."""
+    """A parser of only the options of `fractrain train`."""
     parser = CommandLineParser(prog="fractrain train", add_help=False)
     add_options(parser, run_options())
     return parser

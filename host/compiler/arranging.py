@@ -1,4 +1,5 @@
-"""From steps in the engine's form to work that can be cut into commands: where results go."""
+"""Turns steps in the engine's form into work that can be cut into commands; places their
+results."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ TAGS = {Pass.FORWARD: Tag.FORWARD, Pass.ERROR: Tag.ERROR, Pass.GRADIENT: Tag.GRA
 
 
 class Arrangement:
-    """Makes the work of steps whose ``tensors`` are laid out.
+    """Makes the work of steps with laid-out ``tensors``.
 
     ``log``: what the steps send to the result port, in order.
     """
@@ -40,10 +41,10 @@ class Arrangement:
         self.parameters, self.tensors, self.log = parameters, tensors, log
 
     def work(self, each: Compiled) -> SlidingWork | GradientWork:
-        """What the step comes to; ``each`` knows from then on where its results are.
+        """The work of the step. Records in ``each`` where its results go.
 
         Raises `TooLarge` if sums of one image do not fit into an accumulator, `ParameterError`
-        for a step that cannot be.
+        for a step that the engine cannot do.
         """
         step, form, rows = each.step, each.form, self.tensors[each.row]
         columns = self.tensors[each.column]

@@ -1,7 +1,7 @@
-"""A step of training brought into the engine's form: what is loaded, how tensors are placed.
+"""A step of training in the engine's form: what is loaded, how tensors are placed.
 
-3 x 3 and 1 x 1 convolutions of stride 1 and 2 run as they are. Every other one becomes a matrix
-product, whose rows are pixels of a 1 x 1 convolution.
+3 x 3 and 1 x 1 convolutions of stride 1 and 2 run as they are. All others become matrix
+products: their rows are the pixels of a 1 x 1 convolution.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Unfolded:
 class Stacked:
     """Activations with the rows of each window as channels: ``[n, (c, r), p, w]``.
 
-    What is left of a kernel of three rows is one of a single row.
+    A kernel of three rows becomes a kernel of one row.
     """
 
     geometry: Geometry
@@ -89,7 +89,8 @@ class Stacked:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Every ``stride``-th pixel of every ``stride``-th row: all that a 1 x 1 kernel reads."""
+    """Every ``stride``-th pixel of every ``stride``-th row: the pixels that a 1 x 1 kernel
+    reads."""
 
     placed: Placed
     stride: int
@@ -102,8 +103,8 @@ class Sampled:
 class Phases:
     """The four parities of pixels as channels ``[n, (group, parity, c), h / 2, w / 2]``.
 
-    With them a window of stride 2 is one of stride 1: taps 0 and 2 read odd rows, at the place
-    before and at the place, tap 1 reads even rows. ``channels``: of a group.
+    They turn a window of stride 2 into a window of stride 1: tap 0 reads the odd row before, tap 1
+    the even row, tap 2 the odd row. ``channels``: of a group.
     """
 
     placed: Placed
@@ -168,9 +169,9 @@ class Canonical:
 class Way(enum.Enum):
     """How a step is brought into the engine's form.
 
-    DIRECT: by the engine's windows. SAMPLED: of a strided 1 x 1 kernel, only the pixels that it
-    reads. PHASED: the gradient of stride 2, with the parities of pixels as channels. STACKED: the
-    gradient of a 3 x 3 kernel, with its rows as channels. UNFOLDED: as a matrix product.
+    DIRECT: with the engine's windows. SAMPLED: a strided 1 x 1 kernel on only the pixels that it
+    reads. PHASED: the gradient of stride 2 with the parities of pixels as channels. STACKED: the
+    gradient of a 3 x 3 kernel with its rows as channels. UNFOLDED: as a matrix product.
     """
 
     SAMPLED = enum.auto()
@@ -181,7 +182,7 @@ class Way(enum.Enum):
 
 
 def ways(pass_: Pass, geometry: Geometry) -> list[Way]:
-    """Those that are possible, as far as the geometry goes; the better of equals first."""
+    """The ways that the geometry allows; of equally cheap ones, the better first."""
     g = geometry
     gradient, strided = pass_ is Pass.GRADIENT, g.stride > 1
     possible = {

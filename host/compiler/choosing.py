@@ -1,4 +1,4 @@
-"""Which way each step of a program is brought into the engine's form."""
+"""Chooses the way in which each step of a program takes the engine's form."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Choice:
     def settle(self) -> tuple[list[Compiled], dict[Key, Tensor]]:
         """All steps in the engine's form, and their tensors, without addresses.
 
-        Steps that share a tensor can make its rows wider than one alone would: too wide for some.
-        These become matrix products, which always fit (`hw.contract.configuration_checks`).
+        Steps that share a tensor can make its rows wider than one alone would, too wide for some of
+        them. Those become matrix products, which always fit (`hw.contract.configuration_checks`).
         """
         steps = [self._form(step) for step in self.steps]
         while True:
@@ -52,7 +52,7 @@ class Choice:
     def _form(self, step: Step) -> Compiled:
         """The engine's form: the cheapest way of those that fit on the chip.
 
-        If none does, the best in spite of it: `settle` says what is too large.
+        If none fits, the best of all: `settle` then reports what is too large.
         """
         found: list[tuple[float, Compiled]] = []
         possible = self._ways(step)
@@ -67,7 +67,7 @@ class Choice:
         return min(found, key=lambda each: each[0])[1]
 
     def _ways(self, step: Step) -> list[Way]:
-        """Those that leave tensors which stay in memory between steps as the engine has them."""
+        """The ways that keep tensors between steps in the engine's own layout."""
         possible = ways(step.pass_, step.geometry)
         if {step.row, step.column} & set(self._made):
             possible = [way for way in possible if way is Way.DIRECT]
@@ -76,7 +76,7 @@ class Choice:
         return possible or [Way.UNFOLDED]
 
     def _compiled(self, step: Step, way: Way) -> Compiled:
-        """``step`` by ``way``, if what it reads of other steps is there in that form."""
+        """``step`` by ``way``; raises if it reads another step's result in a different form."""
         made = compiled(step, way, self.parameters)
         for key in (made.row, made.column):
             maker = self._made.get(key.name)
@@ -90,7 +90,8 @@ class Choice:
         return made
 
     def _fits(self, each: Compiled, tensors: Mapping[Key, Tensor] | None = None) -> bool:
-        """Its tiles fit on the chip with ``tensors``, by default those of a program of its own."""
+        """Whether its tiles fit on the chip with ``tensors``; default: of a program with this step
+        alone."""
         alone = replace(each, step=replace(each.step, destination=Port()))
         if tensors is None:
             tensors = lay_out(self.parameters, [alone])
@@ -101,7 +102,8 @@ class Choice:
         return True
 
     def _cost(self, each: Compiled) -> float:
-        """Of a gradient, cycles for a block of pixels: of the array or of the ports."""
+        """Cycles of a gradient per block of pixels: of the array or of the ports, whichever are
+        more."""
         form, p = each.form, self.parameters
         if form.column is None:
             return 0

@@ -1,4 +1,4 @@
-"""From steps to a command stream and the tensors that it works on."""
+"""Turns steps into a command stream and the tensors that it works on."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from fractrain.hw.contract.parameters import Parameters
 
 
 class Compilation:
-    """All that is known of a program once it is made.
+    """The compiler's result.
 
-    ``compiled`` steps, their ``tensors`` and ``commands``; ``log`` of what leaves at the port;
-    ``end``: the first byte behind everything but the commands.
+    ``compiled`` steps, their ``tensors`` and ``commands``; ``log``: what leaves at the port;
+    ``end``: the first byte after everything but the commands.
     """
 
     def __init__(self, parameters: Parameters, steps: Sequence[Step], base: int) -> None:

@@ -1,4 +1,4 @@
-"""A step in the engine's form: which tensors it reads, what it computes, where that comes out."""
+"""A step in the engine's form: the tensors it reads, what it computes, where results go."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fractrain.hw.contract.precision import Pass
 
 @dataclass
 class Compiled:
-    """A step in the engine's form, its tensors, and where its results come out."""
+    """A step in the engine's form, its tensors and the places of its results."""
 
     step: Step
     way: Way

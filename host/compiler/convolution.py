@@ -40,7 +40,7 @@ from fractrain.hw.contract.parameters import Parameters
 
 @dataclass(frozen=True)
 class Output:
-    """Where one sliding's tiles go: raw into ``region``, or narrowed into ``tensor``."""
+    """The place of one sliding's tiles: raw in ``region``, or narrowed in ``tensor``."""
 
     tiles: TileGrid
     region: TileRegion | None = None
@@ -50,7 +50,8 @@ class Output:
 
 @dataclass(frozen=True)
 class Cut:
-    """How the work is cut: ``parts`` of the slices after each other, chunks of the images."""
+    """How the work is cut: into ``parts`` of the slices, one after the other, and chunks of
+    images."""
 
     parts: int
     chunks: list[Chunk]
@@ -109,7 +110,7 @@ class SlidingWork:
         return max(-(-s.slices // parts) * s.groups_per_slice for s, _ in self.runs)
 
     def _chunks(self, parts: int, limit: int) -> list[Chunk]:
-        """Chunks of which each needs at most ``limit`` words; none if that is impossible."""
+        """Chunks that need at most ``limit`` words each; none if that is impossible."""
         layout, room = self.layout, self._room(parts)
         most = min(limit // (room * layout.digits), MOST_STRIDE // room)
         rows = max(output.tiles.rows for _, output in self.runs)

@@ -1,10 +1,10 @@
-"""Convolutions as the engine knows them, and how every other one is placed into that form.
+"""The engine's own form of convolutions, and how others are placed into it.
 
 The engine computes, along each axis, with ``centre`` = 1 for three taps and 0 for one,
 
     y'[i] = Σ_r a'[stride·i + r − centre] · w[r]
 
-where what is outside a' is zero. A convolution of another padding is the same with its tensors
+where a' is zero outside. A convolution with another padding is the same with its tensors
 placed elsewhere: ``a'[offset + u] = a[u]`` with zeros around, and ``y[p] = y'[crop + p]``.
 """
 

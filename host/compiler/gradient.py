@@ -36,7 +36,7 @@ from fractrain.hw.contract.window import gradient_slot
 class GradientWork:
     """The gradient of one step.
 
-    ``regions``: one for each of ``image_groups``, equal parts of the images whose sums are added
+    ``regions``: one for each of ``image_groups``, equal parts of the images; their sums are added
     by the host; tiles in it are ordered ``[filter group][pair]``.
     """
 
@@ -115,7 +115,7 @@ class GradientWork:
         address: int,
         column: int,
     ) -> None:
-        """One pair's sum over the chunk: a command for each shape of slices."""
+        """The sum of one pair over the chunk: one command for each shape of slices."""
         digits, grid, width = self.e.digits, self.grid, self.a.width_blocks
         image_words = (rows.end - rows.first) * width
         base = address + (entries[0].group * self.plan.spread - rows.group) * rows.stride

@@ -1,7 +1,7 @@
 """How a gradient of weights is cut, so that operands and sums fit on the chip.
 
-Images go through in chunks, whose sums are added in the gradient memory; where that has no room
-for all tiles, all chunks go through once for each round of tiles.
+Images go through in chunks, and the gradient memory adds the chunks' sums. If it has no room for
+all tiles, tiles are done in rounds, and all chunks go through once in each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from fractrain.host.compiler.work import limit_column_words, limit_plane_words
 from fractrain.hw.contract.parameters import Parameters
 
 TILE_PASSES = 256
-"""Passes that a tile should have in a chunk, so that its results leave behind the next one's."""
+"""Passes of a tile in a chunk that hide its results leaving behind the next tile."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ Cut = list[tuple[Round, list[list[Chunk]]]]
 
 
 class GradientPlan:
-    """What the tiles of one gradient are, and how much of it is on the chip at a time.
+    """The tiles of one gradient, and how many are on the chip at a time.
 
     ``a``, ``e``: layouts of activations and errors. ``groups`` of input channels, of which each
     is ``spread`` groups in memory; ``pairs`` of (tap, group), a tile each. The block of outputs
@@ -109,7 +109,7 @@ class GradientPlan:
         return [size for size in range(groups, 0, -1) if size == groups or size % 2 == 0]
 
     def _filters(self, size: int) -> int:
-        """Groups of filters whose tiles fit into the gradient memory with ``size`` groups."""
+        """Groups of filters with tiles that fit into the gradient memory with ``size`` groups."""
         sums = self.parameters.buffers.gradient_words // self.parameters.beats_per_tile
         pairs = pair_count(size, self.kernel)  # all in one STORE, as if they were images
         return min(sums // pairs, self.e.groups) if pairs <= MOST_IMAGES else 0

@@ -1,4 +1,4 @@
-"""Which tensors a program has in memory, and how wide their rows are stored."""
+"""The tensors that a program has in memory, and the stored width of their rows."""
 
 from __future__ import annotations
 

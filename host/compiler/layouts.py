@@ -1,4 +1,4 @@
-"""Where tensors lie in memory: row widths that suit every step, layouts, addresses."""
+"""The places of tensors in memory: row widths that suit every step, layouts, addresses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALIGNMENT = 128
 
 
 def lay_out(parameters: Parameters, steps: Sequence[Compiled]) -> dict[Key, Tensor]:
-    """Every tensor that one of ``steps`` reads, and those that are made in planes."""
+    """Every tensor that one of ``steps`` reads or makes in planes."""
     widths = Widths(parameters.array.rows)
     bits: dict[Key, int] = {}
     groups: dict[KernelKey, int] = {}

@@ -1,4 +1,4 @@
-"""A piece of a step graph as steps of a program: laid out for the widest bits that it can have."""
+"""A piece of a step graph as steps of a program, laid out for the widest possible bits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Widest = Callable[[Bits], int]
 """The most that the bits of a tensor can be."""
 
 STEPS: Dispatch[Callable[[Operation, Widest], Step]] = Dispatch("the compiler")
-"""What each class of operation is on the machine."""
+"""How each class of operation becomes a step of the machine."""
 
 
 @STEPS.register(Convolve)
@@ -48,8 +48,8 @@ def steps_of(operations: Iterable[Operation], widest: Widest) -> list[Step]:
 
 @dataclass(frozen=True)
 class Numbered:
-    """Steps whose tensors and slots are numbered as they come up: equal for equal work, so that
-    pieces of the same shape share a program.
+    """Steps with tensors and slots numbered in order of appearance: equal work gives equal steps,
+    so pieces of the same shape share a program.
 
     ``names``, ``slots``: from those of the original steps to the numbers.
     """

@@ -1,4 +1,4 @@
-"""How a convolution is cut, so that operands fit on the chip and loads hide behind passes."""
+"""Cuts convolutions so that operands fit on the chip and loads hide behind passes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import SUM_BITS, value_range
 
 ENOUGH_PASSES = 2048
-"""Passes of a convolution command that hide what a command costs."""
+"""Passes of a convolution command that hide the overhead of a command."""
 
 WARM_UP_STRIPS = 4
-"""Pieces of the first image of a program: nothing can be loaded behind other work yet."""
+"""Strips of a program's first image: no earlier work can hide its load."""
 
 LOAD_WORDS = 256
-"""Words of one LOAD of pixels, about: short enough to let a more urgent one through."""
+"""Words of one LOAD of pixels, roughly: short enough to let a more urgent one pass soon."""
 
 
 MOST_TILES_X, MOST_TILES_Y, MOST_IMAGES, MOST_SLICES, MOST_STRIDE = (
@@ -25,12 +25,12 @@ MOST_TILES_X, MOST_TILES_Y, MOST_IMAGES, MOST_SLICES, MOST_STRIDE = (
 )
 MOST_RUN = FIELDS[Opcode.LOAD]["words"].greatest
 ACCUMULATOR_LIMIT = (1 << SUM_BITS - 1) - 1
-"""Greatest magnitude of a sum: +2^47 is none that 48 bits hold."""
+"""Greatest magnitude of a sum: 48 bits do not hold +2^47."""
 RAW32_LIMIT = (1 << 31) - 1
 
 
 class TooLarge(Exception):
-    """What one tile needs does not fit on the chip in this form."""
+    """The operands of one tile do not fit on the chip in this form."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,13 @@ def exact_sum(terms: int, bits: tuple[int, int], signed: tuple[bool, bool]) -> i
 
 
 def raw_format(bound: int) -> Format:
-    """In which form sums of at most this magnitude are in memory."""
+    """The form in memory of sums of at most this magnitude."""
     return Format.RAW32 if bound <= RAW32_LIMIT else Format.RAW48
 
 
 def image_groups(images: int, bound: int) -> list[range]:
-    """As few groups of images as can be whose sums fit the accumulators, if those of one image
-    reach ``bound``; `TooLarge` if not even these fit."""
+    """The fewest groups of images with sums that fit the accumulators, if sums of one image reach
+    ``bound``; raises `TooLarge` if even those do not fit."""
     most = ACCUMULATOR_LIMIT // bound
     if most < 1:
         raise TooLarge

@@ -1,4 +1,4 @@
-"""A compiled program: what goes into memory, and how results are read out of it."""
+"""A compiled program: packs operands into memory, reads results out of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision, check_bits
 
 SLOT_BYTE = HEADER["slot"].offset // 8
-"""Where in a command its entry of the precision table is."""
+"""The byte of a command that holds its entry of the precision table."""
 
 Integers = NDArray[np.integer]
 Results = dict[str, NDArray[np.int64] | None]
@@ -36,9 +36,9 @@ class Program:
     Members: ``steps``; ``commands[n, 32]`` bytes, at ``program_address``; ``base_address`` of the
     memory, ``memory_bytes`` its size; ``slots`` of the precision table, by those of `template`.
 
-    Tensors are laid out for ``stored_bits`` of the steps. What is in memory may have fewer bits, a
-    slot of the precision table may say still fewer, and both may change from run to run: a program
-    is compiled once for all of them.
+    Tensors are laid out for the steps' ``stored_bits``. Values in memory may have fewer bits, and a
+    slot of the precision table still fewer. Both may change from run to run: a program is compiled
+    once for all of them.
     """
 
     def __init__(self, parameters: Parameters, steps: Sequence[Step], base_address: int) -> None:
@@ -72,7 +72,8 @@ class Program:
 
     @property
     def template(self) -> Program:
-        """The program that this one is in other slots, or itself; ``slots`` of it are these."""
+        """The program that this one copies with other slots, or itself; ``slots`` number its
+        slots."""
         return self._template or self
 
     @property
@@ -120,8 +121,8 @@ class Program:
     ) -> None:
         """Raise `ParameterError` unless ``operands`` are what the steps read.
 
-        ``bits`` of those that have fewer than memory has room for. What only steps read that are
-        skipped with ``precisions`` may be missing.
+        ``bits``: of operands with fewer bits than memory has room for. Operands that are read only
+        by steps skipped with ``precisions`` may be missing.
         """
         needed, bits = self.operands, bits or {}
         for step in self.steps:
@@ -149,7 +150,7 @@ class Program:
     def check_precisions(
         self, precisions: Mapping[int, Precision], bits: Mapping[str, int] | None = None
     ) -> None:
-        """Raise `ParameterError` unless every slot has bits that its tensors have in memory."""
+        """Raise `ParameterError` if a slot has more bits than its tensors have in memory."""
         bits = bits or {}
         for step in self.steps:
             if step.slot not in precisions:
@@ -171,7 +172,7 @@ class Program:
     def pack(
         self, operands: Mapping[str, Integers], bits: Mapping[str, int] | None = None
     ) -> NDArray[np.uint8]:
-        """New memory with all that the program needs to run, the rest zeros."""
+        """New memory with commands and operands; the rest is zero."""
         self.check_operands(operands, bits)
         memory = np.zeros(self.memory_bytes, np.uint8)
         self.fill(memory, operands, bits)
@@ -183,10 +184,10 @@ class Program:
         operands: Mapping[str, Integers],
         bits: Mapping[str, int] | None = None,
     ) -> None:
-        """Write commands and ``operands``, which must be right, into ``memory``.
+        """Write commands and ``operands``, checked before, into ``memory``.
 
-        It may hold anything before, and does between what is written: results of earlier programs,
-        planes of wider tensors.
+        ``memory`` may hold anything else, and keeps it: results of earlier programs, planes of
+        wider tensors.
         """
         bits = bits or {}
         made = {step.result for step in self.steps}
@@ -235,8 +236,8 @@ def compile_program(
 ) -> Program:
     """The program of ``steps``, in that order, for memory from ``base_address`` on.
 
-    Raises `ParameterError` for steps that contradict each other and for what the engine cannot
-    do.
+    Raises `ParameterError` for steps that contradict each other and for steps that the engine
+    cannot do.
     """
     return Program(parameters, steps, base_address)
 
@@ -248,14 +249,14 @@ def skipped(step: Step, precisions: Mapping[int, Precision]) -> bool:
 
 
 def narrowed(step: Step, sums: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What ``step`` makes of its sums."""
+    """The form of the results of ``step``."""
     if isinstance(step.destination, Planes):
         return step.destination.narrow(sums)
     return sums
 
 
 def _prepared(key: Key, values: Integers) -> Integers:
-    """``values`` as the layout of ``key`` takes them."""
+    """``values`` in the form that the layout of ``key`` packs."""
     if isinstance(key, PixelKey):
         return key.use.form.prepare(values)
     return values if key.form is None else key.form.matrix(values)

@@ -1,4 +1,4 @@
-"""Results of a program: from tiles, in memory or at the port, to tensors."""
+"""Turns the tiles of a program, in memory or at the port, into result tensors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def assemble(each: Compiled, tiles: Mapping[int, Tiles]) -> NDArray[np.int64]:
 
 
 def sort_tiles(tiles: Tiles, sent: Sequence[Sent]) -> dict[int, Tiles]:
-    """Tiles by the ``id`` of their region, from the order in which they left at the port."""
+    """Tiles by the ``id`` of their region, sorted from the order in which they left at the port."""
     result: dict[int, Tiles] = {}
     position = 0
     for each in sent:
@@ -55,7 +55,7 @@ def sort_tiles(tiles: Tiles, sent: Sequence[Sent]) -> dict[int, Tiles]:
 
 
 def _planes(output: Output, memory: NDArray[np.uint8], base: int) -> NDArray[np.int64]:
-    """What one sliding has left in planes."""
+    """The results that one sliding left in planes."""
     assert output.tensor is not None and output.narrowing is not None
     layout = output.tensor.layout
     assert isinstance(layout, PixelLayout)
@@ -66,7 +66,7 @@ def _planes(output: Output, memory: NDArray[np.uint8], base: int) -> NDArray[np.
 
 
 def _join(each: Compiled, parts: Parts) -> NDArray[np.int64]:
-    """The tensor of which each sliding has made a part."""
+    """The tensor that the slidings made in parts."""
     if each.form.pass_ is Pass.ERROR:
         return _interleave(each, parts)
     result = parts[None]
@@ -78,7 +78,7 @@ def _join(each: Compiled, parts: Parts) -> NDArray[np.int64]:
 
 
 def _interleave(each: Compiled, parts: Parts) -> NDArray[np.int64]:
-    """The error at the input from those at pixels of each parity."""
+    """The error at the input, assembled from the errors at pixels of each parity."""
     images, channels, height, width = each.step.result_shape
     (top, left) = each.form.crop
     full = np.zeros((images, channels, top + height, left + width), np.int64)

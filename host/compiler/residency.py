@@ -1,4 +1,4 @@
-"""What is where in the on-chip memories while a program is being written."""
+"""Tracks the contents of the on-chip memories while a program is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Place:
-    """Where something is. If ``fresh`` it must be loaded, once batch ``after`` is over."""
+    """The place of an item. If ``fresh``, it must be loaded, after the end of batch ``after``."""
 
     address: int
     fresh: bool
@@ -24,12 +24,12 @@ class Place:
 
 
 class Residency:
-    """A memory of ``size`` words; new things overwrite what was used longest ago.
+    """A memory of ``size`` words; new items overwrite the least recently used.
 
     Item i, in the order of addresses, is words ``_first[i] .. _end[i] - 1``, last used by batch
-    ``_last[i]``. A large memory holds thousands, and a program needs thousands: they are arrays,
-    and all places for something are judged at once. What is left of an item that was partly
-    overwritten is an item, too, as it may still be in use when its place is loaded anew.
+    ``_last[i]``. A large memory holds thousands of items, and a program needs thousands, so they
+    are arrays and all candidate places are compared at once. The remains of a partly overwritten
+    item are an item, too: they may still be in use when their place is loaded again.
     """
 
     def __init__(self, size: int) -> None:
@@ -39,7 +39,7 @@ class Residency:
         self._address: dict[Hashable, int] = {}
 
     def need(self, key: Hashable, words: int, batch: int) -> Place:
-        """Where batch ``batch`` finds ``key``."""
+        """The place in which batch ``batch`` finds ``key``."""
         if key in self._address:
             address = self._address[key]
             self._last[np.searchsorted(self._first, address)] = batch
@@ -54,13 +54,14 @@ class Residency:
         return Place(address, True, after)
 
     def _choose(self, words: int) -> tuple[int, int, int]:
-        """The best address for ``words``, and which items are in the way: (address, begin, stop).
+        """The best address for ``words``, and the items that it evicts: (address, begin, stop).
 
-        Least recently used first, then what evicts least, then the lowest address.
+        Prefers the least recently used items, then the fewest evicted words, then the lowest
+        address.
 
-        If even what was used last must go, an end of the memory comes before what evicts least:
-        something in the middle that leaves too little on both sides would be in the way of all
-        that follows, and nothing could be loaded any more while it is in use.
+        If even the most recently used item must go, an end of the memory is preferred to the fewest
+        evicted words: an item in the middle with too little room on both sides would block
+        everything that follows, and nothing could be loaded while it is in use.
         """
         top = self.size - words
         starts = np.unique(np.concatenate([[0, top], self._end, self._first - words]))
@@ -75,7 +76,7 @@ class Residency:
     def _replace(
         self, begin: int, stop: int, key: Hashable, address: int, end: int, batch: int
     ) -> None:
-        """Items ``begin .. stop - 1`` make room for ``key``; words of theirs beside it stay."""
+        """Items ``begin .. stop - 1`` make room for ``key``; their words outside its place stay."""
         items: list[tuple[int, int, int, Hashable | None]] = [(address, end, batch, key)]
         for i in range(begin, stop):
             self._address.pop(self._keys[i], None)
@@ -99,7 +100,8 @@ def _largest(values: Numbers, begin: Numbers, stop: Numbers) -> Numbers:
 
 
 class PatternTable:
-    """The feeder's pattern table: runs of entries stay until the room is needed, oldest first."""
+    """The feeder's pattern table: runs of entries stay until their room is needed; the oldest go
+    first."""
 
     def __init__(self, entries: int) -> None:
         self._size, self._next = entries, 0

@@ -1,4 +1,4 @@
-"""Where the results of a step go, and the way back from tiles to tensors."""
+"""Destinations of a step's results, and the conversion of tiles to tensors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Planes:
     signed: bool = False
 
     def narrow(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
-        """What the machine makes of ``sums``."""
+        """The machine's results for ``sums``."""
         if self.shift:
             sums = ((sums >> (self.shift - 1)) + 1) >> 1
         low, high = (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1)
@@ -52,7 +52,7 @@ Destination = Raw | Port | Planes
 class TileRegion:
     """``count`` tiles of raw sums, in memory from ``address`` on or at the port.
 
-    ``log``: what leaves at the port, in order; all regions of a program share one.
+    ``log``: the results that leave at the port, in order; all regions of a program share it.
     """
 
     parameters: Parameters
@@ -72,7 +72,7 @@ class TileRegion:
         return self.count * self.tile_words * self.parameters.word_bytes
 
     def store(self, command: Store, first: int) -> Store:
-        """``command`` with its tiles going to tile ``first`` and on."""
+        """``command`` with its tiles stored from tile ``first`` on."""
         if self.format is Format.PORT:
             self.log.append(Sent(self, first, command.images * command.tiles_y * command.tiles_x))
         return replace(
@@ -83,7 +83,7 @@ class TileRegion:
         )
 
     def from_memory(self, data: NDArray[np.uint8]) -> Tiles:
-        """The tiles in the region's bytes ``data``; of 32 bits, they are read where they are."""
+        """The tiles in the region's bytes ``data``; a view if they have 32 bits."""
         if self.format is Format.RAW32:
             return tiles_of(data.view("<i4"), self.parameters)
         parts = data.view("<u2").reshape(-1, 3)
@@ -153,7 +153,7 @@ class TileGrid:
             clusters,
         ).transpose(1, 0, 7, 4, 2, 5, 3, 6)
         whole = np.empty(split.shape, np.int64)
-        whole[...] = split  # all that is copied
+        whole[...] = split  # the only copy
         images = whole.reshape(
             self.images,
             self.groups * beats * clusters,

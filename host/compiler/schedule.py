@@ -1,13 +1,13 @@
-"""From batches of work to one command stream: loads ahead of their use, and the tokens for it.
+"""Orders batches of work into one command stream: loads ahead of their use, tokens between stages.
 
-A *batch* is some convolutions with the loads they need and the stores of what they make. A load
-is placed behind the convolution that will be at work when the fetch stage comes to it: as early
-as the memory that it overwrites allows, but not so early that it keeps the decoder from commands
-that are needed before. Every token is given before the command that takes it, so executing the
-stream command by command is possible, and with it every other order that queues and tokens allow.
+A *batch* is a few convolutions with the loads they need and the stores of their results. A load is
+placed behind the convolution that runs when the fetch stage reaches it: as early as the memory that
+it overwrites allows, but not so early that it holds up commands needed sooner. Every token is given
+before the command that takes it. So the stream can be executed command by command, and in every
+other order that queues and tokens allow.
 
-Tokens are as few as can be: stages do their own commands in order, so waiting for the last of
-several is enough, and waiting twice for the same is not needed.
+Tokens are as few as possible: a stage does its commands in order, so it waits only for the last of
+several, and never twice for the same one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from fractrain.hw.contract.commands import (
 from fractrain.hw.contract.parameters import Parameters
 
 PORT_EFFICIENCY = 0.6
-"""Part of the ports' peak rate at which loads are assumed to go when they are placed."""
+"""Fraction of the ports' peak rate that loads are assumed to reach when they are placed."""
 
 
 def wait_for(stage: Stage, source: Stage) -> int:
@@ -46,7 +46,7 @@ def signal_to(stage: Stage, target: Stage) -> int:
 
 @dataclass
 class Item:
-    """A command on its way into the stream, of batch ``batch``; ``cycles`` that it takes, about.
+    """A command of batch ``batch`` on its way into the stream; it takes roughly ``cycles``.
 
     A load must come after the convolutions of batch ``after`` have read their last operand, and
     after the stores of batch ``written`` are in memory.
@@ -65,14 +65,15 @@ class Item:
 
 @dataclass
 class Batch:
-    """``work``: patterns, convolutions, and stores, each before those whose tiles it takes."""
+    """``work``: patterns, convolutions and stores; a store precedes the convolutions that make its
+    tiles."""
 
     loads: list[Item] = field(default_factory=list)
     work: list[Item] = field(default_factory=list)
 
 
 class Builder:
-    """Collects the batches of a program; knows what the on-chip memories will hold."""
+    """Collects the batches of a program; tracks what the on-chip memories will hold."""
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
@@ -162,7 +163,7 @@ class Builder:
 
 
 def _in_order(batches: Sequence[Batch]) -> list[Item]:
-    """All commands: each load behind the convolution at work when its turn comes."""
+    """All commands, each load behind the convolution that runs when the fetch stage reaches it."""
     timeline = _Timeline()
     behind: dict[int, list[Item]] = {}
     stream: list[Item] = []
@@ -182,7 +183,8 @@ def _in_order(batches: Sequence[Batch]) -> list[Item]:
 
 
 class _Timeline:
-    """When fetch and execute stage come to each command, if nothing else delays them."""
+    """The times at which fetch and execute stage reach each command, if nothing else delays
+    them."""
 
     def __init__(self) -> None:
         self._fetched = self._executed = 0.0
@@ -191,7 +193,7 @@ class _Timeline:
         self._ends: dict[int, tuple[int, float]] = {}
 
     def load(self, load: Item) -> Item | None:
-        """The convolution behind which ``load`` has its turn, None for the beginning."""
+        """The convolution that ``load`` is placed behind; None for the beginning."""
         least, free = self._ends.get(max(load.after, load.written), (-1, 0.0))
         start = max(self._fetched, free)
         self._fetched = start + load.cycles
@@ -211,7 +213,8 @@ class _Timeline:
 
 
 def _free_memory(stream: list[Item]) -> None:
-    """Loads wait until what they overwrite has been used and what they read has been written."""
+    """Tokens that hold a load back until the data it overwrites are used and the data it reads
+    written."""
     last: dict[tuple[type, int], Item] = {}
     for item in stream:
         if isinstance(item.command, Convolve | Store):

@@ -34,10 +34,10 @@ Pair = tuple[Entry, Entry | None]
 
 
 def pairs_of(groups: range, kernel: tuple[int, int], stride: int) -> list[Pair]:
-    """Which two halves share a tile: those that read the same blocks, where possible.
+    """The pairs of halves that share a tile: halves that read the same blocks, where possible.
 
     At stride 1 the rows of taps ky and ky + 1 are mostly the same, at stride 2 those of 0 and 2.
-    The tap left over shares its tile with that of the next group.
+    The remaining tap shares a tile with the remaining tap of the next group.
     """
     upper, lower, alone = (0, 1, 2) if stride == 1 else (0, 2, 1)
     if kernel[0] == 1:
@@ -56,7 +56,7 @@ def pairs_of(groups: range, kernel: tuple[int, int], stride: int) -> list[Pair]:
 
 
 def pair_count(groups: int, kernel: tuple[int, int]) -> int:
-    """How many `pairs_of` ``groups`` groups there are, at any stride."""
+    """The number of `pairs_of` ``groups`` groups, at any stride."""
     whole = 3 * (kernel[0] == 3) + (kernel[1] == 3)
     return groups * whole + -(-groups // 2)
 
@@ -85,12 +85,12 @@ class Rectangle:
 
     @property
     def blocks(self) -> int:
-        """In a slice."""
+        """Blocks in a slice."""
         return self.images * self.height * self.width
 
 
 def rectangles(chunk: Chunk, columns: int) -> list[Rectangle]:
-    """Slices that cover the blocks of ``chunk``, whose rows have ``columns`` of them."""
+    """Slices that cover the blocks of ``chunk``; its rows have ``columns`` blocks."""
     n, first, rows = chunk.images, chunk.row, chunk.rows
     if columns > BLOCKS:
         beside, rest = divmod(columns, BLOCKS)
@@ -131,6 +131,6 @@ def collapse(loops: list[Loop]) -> list[Loop]:
 
 
 def lane_groups(first: int, count: int) -> int:
-    """``groups`` of a LOAD whose half-blocks go to lane groups from ``first`` on."""
+    """``groups`` of a LOAD of half-blocks to lane groups from ``first`` on."""
     groups = (first + half if half < count else NO_GROUP for half in range(HALF_BLOCKS))
     return sum(group << GROUP_BITS * half for half, group in enumerate(groups))

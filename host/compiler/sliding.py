@@ -1,8 +1,8 @@
-"""Convolutions whose window slides over an image: forward, and error at both strides.
+"""Convolutions with a window that slides over an image: forward, and error at both strides.
 
-A `Sliding` says which tap of which group of channels is in which slot, and how the weights come
-into the lane groups of the same numbers. The error of stride 2 is four of them, one for each
-parity of the input pixel, so that no zeros are multiplied.
+A `Sliding` assigns taps of channel groups to slots, and weights to the lane groups of the same
+numbers. The error of stride 2 takes four of them, one for each parity of the input pixel, so that
+no zeros are multiplied.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PARITY_TAPS = {
 }
 SIDE = {TAPS: 3, 1: 1}
 SLOT_ORDER = {0: (0, 3, 6, 2, 5, 8, 1, 4, 7), 1: (1, 4, 7, 2, 5, 8, 0, 3, 6)}
-"""Slots for taps by their dx: those of a column of slots share a variant."""
+"""Slots for taps by their dx: the slots of a column share a variant."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Sliding:
 def _load(
     kernels: KernelLayout, base: Load, start: int, stride: int, runs: int, halves: dict[int, int]
 ) -> Load:
-    """``halves`` says to which lane group a half-block of a slice goes."""
+    """``halves``: the lane group of each half-block of a slice."""
     first, last = min(halves) // 2, max(halves) // 2
     groups = sum(
         halves.get(half, NO_GROUP) << (4 * (half - 2 * first))
@@ -106,7 +106,7 @@ def _load(
 
 
 def slidings(step: Canonical, channels: int) -> list[Sliding]:
-    """What computes ``step``, with blocks of ``channels`` channels."""
+    """The slidings that compute ``step``, with blocks of ``channels`` channels."""
     groups = -(-step.row.channels // channels)
     if step.pass_ is Pass.ERROR:
         parities = [(y, x) for y in (0, 1) for x in (0, 1)]

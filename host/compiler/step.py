@@ -1,4 +1,4 @@
-"""What a program is asked to do: convolutions between named tensors."""
+"""The compiler's input: convolutions between named tensors."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ class Step:
     """One pass of one convolution, at the precision of ``slot``.
 
     ``row`` and ``column`` name its operands in the order of the pass (`Pass.row`, `Pass.column`),
-    ``result`` what it makes. ``stored_bits``: how many bits of the operands memory has room for.
-    What is in it may have fewer, and the slot may say fewer still: then the most significant bits
-    of what is there are multiplied. ``signs``: which operands are two's complement, by default the
-    usual ones of the pass (activations are not).
+    ``result`` its result. ``stored_bits``: bits of the operands for which memory has room. Values
+    in memory may have fewer bits, and the slot still fewer: then their most significant bits are
+    multiplied. ``signs``: which operands are two's complement; by default all but activations.
     """
 
     pass_: Pass

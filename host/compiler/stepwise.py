@@ -1,4 +1,4 @@
-"""A program carried out step by step, by whatever computes a convolution: what it means."""
+"""Carries a program out step by step, with any function that computes a convolution."""
 
 from __future__ import annotations
 

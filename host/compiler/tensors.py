@@ -1,8 +1,7 @@
-"""How tensors lie in memory: words of S planes, most significant first.
+"""Layouts of tensors in memory: words of S planes, most significant first.
 
-Both layouts are ordered by digit first, so that a tensor of few bits fills a prefix of a layout
-for more, and a reader of few bits reads a prefix; and then so that what is loaded together lies
-together.
+Both layouts are ordered by digit first: a tensor of few bits fills a prefix of a wider layout, and
+a reader of few bits reads a prefix. Within a digit, words that are loaded together are adjacent.
 """
 
 from __future__ import annotations
@@ -76,12 +75,12 @@ class PixelLayout:
         return self.digits * self.digit_stride
 
     def word(self, group: int, image: int, block: int) -> int:
-        """Number of a word of digit 0."""
+        """Index of a word of digit 0."""
         return group * self.group_stride + image * self.blocks + block
 
     def pack(self, values: Integers, out: NDArray[np.uint8], bits: int | None = None) -> None:
         """Write ``values`` of ``bits``, by default all that are stored, to the tensor's bytes
-        ``out``: they are the first planes there. What lies behind these stays as it is.
+        ``out``: they fill its first planes, the others stay as they are.
         """
         p, channels = self.parameters, self.parameters.block.channels
         bits = bits or self.bits
@@ -128,8 +127,8 @@ class KernelLayout:
 
     ``[digit][filter group][slice]`` × ``slice_words``, each word two half-blocks of C filters by
     C channels. 3 x 3: a slice is a group of channels, its halves are the taps. 1 x 1: a slice is
-    up to nine groups of channels, its halves are these. ``filter_groups`` may be more than there
-    are filters; what is beyond the tensor is zero.
+    up to nine groups of channels, its halves are these. ``filter_groups`` may exceed the filters;
+    everything beyond the tensor is zero.
     """
 
     parameters: Parameters
@@ -178,7 +177,7 @@ class KernelLayout:
         return (filter_group * self.slices + part) * self.slice_words
 
     def pack(self, values: Integers, out: NDArray[np.uint8], bits: int | None = None) -> None:
-        """As `PixelLayout.pack`."""
+        """As `PixelLayout.pack`, for weights."""
         p, channels = self.parameters, self.parameters.block.channels
         bits = bits or self.bits
         kind = _narrowest(bits)
@@ -206,7 +205,7 @@ def slices_of(groups: int, most: int) -> tuple[int, int]:
 
 
 def _narrowest(bits: int) -> type[np.unsignedinteger]:
-    """What holds a value of ``bits``, of whose two's complement the lowest are taken."""
+    """The type of values of ``bits``: their two's complement is in its lowest bits."""
     return np.uint8 if bits <= 8 else np.uint16
 
 

@@ -6,8 +6,8 @@
 | error | input pixels (n, h, w) | input channels c | (k, r, s) |
 | gradient | (c, r, s) | output channels k | output pixels (n, p, q) |
 
-In the error pass the errors are spread out by the stride and the kernel is flipped, so it is a
-forward convolution again (stride 1, padding ``kernel - 1 - padding``).
+The error pass spreads the errors out by the stride and flips the kernel: it is a forward
+convolution again (stride 1, padding ``kernel - 1 - padding``).
 """
 
 from __future__ import annotations

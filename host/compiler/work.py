@@ -26,7 +26,7 @@ class Tensor:
     written: list[tuple[int, int, int]] = field(default_factory=list)
 
     def written_by(self, image: int, images: int) -> int:
-        """The last batch whose stores make one of these images."""
+        """The last batch that stores one of these images."""
         return max(
             (
                 batch
@@ -39,7 +39,8 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Precisions:
-    """How a step's commands name their precision: the entry of the table, and whose bits in it.
+    """How a step's commands name their precision: the entry of the table, and the operands of its
+    bits.
 
     ``operands`` and ``signed``: of the tensor on the rows and of the one on the columns.
     """

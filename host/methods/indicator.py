@@ -12,7 +12,7 @@ WINDOW = 5
 """Epochs compared at a time; turning points are at least this many epochs apart."""
 
 SCALE_EPOCHS = 10
-"""Epochs whose mean loss is the unit of differences; frozen afterwards."""
+"""The mean loss of these epochs is the unit of differences; frozen afterwards."""
 
 
 class TurningPointIndicator:

@@ -111,7 +111,7 @@ class Progression:
 
 
 class ProgressiveMethod(Method):
-    """A method whose stages are those of ``progression``."""
+    """A method with the stages of ``progression``."""
 
     def __init__(self, name: str, selector: Selector, progression: Progression) -> None:
         super().__init__(name, selector)

@@ -70,7 +70,7 @@ class StepModel:
     Each distinct (geometry, pass, bits) is evaluated when it is first asked for, 10 to 500 ms, and
     kept in a file in ``folder`` (`PassCosts`); from then on `cost` only looks up and adds.
 
-    Raises `ParameterError` for an operation of which nobody has said who carries it out.
+    Raises `ParameterError` for an operation without a declared place of execution.
     """
 
     def __init__(

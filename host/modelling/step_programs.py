@@ -18,7 +18,7 @@ time). ``ddr``: the target's memory behind its ports; forward and error write 16
 gradients raw sums."""
 PLANE_BITS = 16
 SKIPPED = Precision(8, 8, 8)
-"""What the operands of a skipped layer have in memory; nobody reads them."""
+"""Bits in memory of a skipped layer's operands, which are never read."""
 
 
 def check_memory(memory: str) -> str:

@@ -32,7 +32,7 @@ class Normalized:
 class Elementwise:
     """The work on arrays of the namespace ``xp``, here NumPy.
 
-    ``integer_type`` is that of quantized integers. In the methods ``x`` is float32 [N,C,H,W] if
+    ``integer_type``: the type of quantized integers. In the methods ``x`` is float32 [N,C,H,W] if
     nothing else is said, and quantities of a channel are [1,C,1,1].
     """
 
@@ -88,7 +88,7 @@ class Elementwise:
     # -- batch norm in training (`host.graph.operations` has the formulas) ---------------
 
     def normalize(self, x: Array, gamma: Array, beta: Array, epsilon: float) -> Normalized:
-        """y = γ·x̂ + β by the statistics of ``x``, whose memory is reused."""
+        """y = γ·x̂ + β by the statistics of ``x``; reuses its memory."""
         xp = self.xp
         mean = xp.mean(x, axis=(0, 2, 3), keepdims=True)
         x -= mean

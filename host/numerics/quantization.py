@@ -73,7 +73,7 @@ class Quantized:
     """Integers of ``bits`` bits (of the namespace's integer type) and the real value of one step.
 
     ``odd``: the value is scale · (2·integer + 1) instead of scale · integer. ``stored``: the wider
-    integers in memory whose top planes these are, if they are.
+    the integers in memory of which these are the top planes, if any.
     """
 
     integers: Array

@@ -94,7 +94,7 @@ class Option:
 
 
 def option(rule: Rule | type[Path] | None, default: Any, about: str, **more: Any) -> Any:
-    """A field of a dataclass that is an `Option` (whose other members are ``more``)."""
+    """A field of a dataclass that is an `Option`; ``more``: its other members."""
     made = Option("", about, rule, default, **more)
     return dataclasses.field(default=default, metadata={"option": made})
 

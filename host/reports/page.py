@@ -76,7 +76,7 @@ def _notes(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _maps(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, list[Picture]]:
-    """By what they show: a picture for each run whose gates chose, named as the run."""
+    """Pictures by what they show: one for each run with gates that chose, named as the run."""
     highest = highest_bits(runs)
     found: dict[str, list[Picture]] = {}
     for number, run in enumerate(runs, 1):

@@ -79,7 +79,7 @@ class Run:
 
     @property
     def is_static_8bit(self) -> bool:
-        """A static run whose every block computed every step with 8/8/8 bits."""
+        """A static run with 8/8/8 bits in every block and step."""
         bits = self.log.bits
         return self.config.get("method") == "static" and bits.size > 0 and bool((bits == 8).all())
 

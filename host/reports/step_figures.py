@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_RAW = 6
-"""Runs whose single steps are drawn behind their means: more would cover each other."""
+"""Most runs with single steps drawn behind their means: more would cover each other."""
 
 
 def step_figures(runs: Sequence[Run]) -> list[Picture]:

@@ -121,7 +121,7 @@ def line_style(number: int) -> LineStyle:
 
 
 def sample(number: int, x: float = 0, y: float = 4, length: float = 28) -> str:
-    """A ``<line>`` as that of run ``number``, for legends."""
+    """A ``<line>`` like the line of run ``number``, for legends."""
     style = line_style(number)
     dashes = " ".join(f"{LINE_WIDTH * each:.2f}" for each in style.dashes) or "none"
     return (

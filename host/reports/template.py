@@ -43,5 +43,5 @@ def fill(name: str, contents: Callable[[], Mapping[str, Any]]) -> str:
 
 
 def unbroken(text: str) -> str:
-    """``text`` whose numbers stay in one line with their units."""
+    """``text`` with each number kept in one line with its unit."""
     return re.sub(r"(?<=\d) (?=(?:%|[nµmkMG]?[sJ]|[kMGTPE]|min|h)(?!\w))", NO_BREAK_SPACE, text)

@@ -31,7 +31,7 @@ EVALUATIONS = 10
 """Evaluations of a run by default."""
 
 LARGEST_MODELLED = 64
-"""Rows and columns of images whose steps are modelled: the cycle model takes 8 seconds for the
+"""Largest rows and columns of images with modelled steps: the cycle model takes 8 seconds for the
 passes of resnet20 at this size, 33 at 96 (measured), before the first step."""
 
 RECORDED = (

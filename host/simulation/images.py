@@ -1,4 +1,4 @@
-"""Images for the step that is simulated."""
+"""Images for the simulated step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The programs that a training run logged, as measured, beside the cycle model."""
+"""Programs that a training run logged: measured cycles beside the cycle model's."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Cycles:
 
     @property
     def error(self) -> float:
-        """Of the model, relative."""
+        """Relative error of the model."""
         return self.modelled / self.measured - 1
 
     def __add__(self, other: Cycles) -> Cycles:
@@ -50,21 +50,21 @@ class Cycles:
 
 @dataclass
 class Logged:
-    """Programs of one shape and precision: what they were, and what was measured of them."""
+    """Programs of one shape and precision, with their measurements."""
 
     steps: tuple[Step, ...]
     precisions: Mapping[int, Precision]
     cycles: Cycles = field(default_factory=Cycles)
 
     def add(self, entry: Mapping[str, Any], where: str) -> None:
-        """One more of them."""
+        """Add one more."""
         stalls = sum(needed_number(entry, f"stall_{name}", where) for name in STALLS)
         self.cycles += Cycles(1, needed_number(entry, "cycles", where), stalls)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """``rows`` of the table under `HEADS`, and what to read beside it."""
+    """``rows`` of the table under `HEADS`, and the notes beside it."""
 
     rows: list[list[str]]
     remark: str
@@ -75,7 +75,7 @@ def compare_run(folder: Path, memory: str | None, say: Callable[[str], None]) ->
 
     ``memory``: one of `measuring.MEMORIES`; None: as the run's machine has it.
 
-    Raises `DataError` for a run that logged none, or whose files are damaged.
+    Raises `DataError` for a run without logged programs or with damaged files.
     """
     config = read_object(folder / CONFIG)
     parameters = parse_parameters(config.get("machine"), source=str(folder / CONFIG))
@@ -145,7 +145,7 @@ def _logged(convolutions: Any, where: str) -> Logged:
 
 
 def _with_model(logged: Logged, parameters: Parameters, memory: MemoryModel) -> Cycles:
-    """What was measured, and the same programs on the cycle model."""
+    """The measurements, and the same programs on the cycle model."""
     program = compile_program(parameters, logged.steps)
     found = predicted(program, logged.precisions, memory)
     stalled = sum(found.total(f"STALL_{name.upper()}") for name in STALLS)

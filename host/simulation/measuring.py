@@ -1,4 +1,4 @@
-"""Jobs measured on a machine, beside what the cycle model expects of them."""
+"""Measures jobs on a machine, beside the cycle model's prediction."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MEMORIES = ("ideal", "ddr")
 
 
 def memory_model(name: str, parameters: Parameters) -> MemoryModel:
-    """The one of `MEMORIES` called ``name``, for the machine ``parameters``."""
+    """The memory ``name`` of `MEMORIES`, for the machine ``parameters``."""
     return MemoryModel.ideal() if name == "ideal" else MemoryModel.ddr(parameters)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Counters of the RTL, and what the cycle model says of the same program."""
+    """Counters of the RTL, and the cycle model's prediction for the same program."""
 
     counters: Counters
     predicted: Prediction

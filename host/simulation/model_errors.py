@@ -1,9 +1,9 @@
-"""What the errors of the cycle model mean, said wherever they are shown."""
+"""Explains the errors of the cycle model, wherever they are shown."""
 
 from __future__ import annotations
 
 LARGE = 0.02
-"""Relative: a layer that is further off is named, with the reason."""
+"""Relative error above which a layer is named, with the reason."""
 
 REASON = (
     "The model takes two cycles for every word of weights; the machine takes one where only half "
@@ -13,10 +13,10 @@ REASON = (
 
 
 def model_errors_text(layers: dict[str, float], whole: float, of_whole: str) -> str:
-    """What to read beside a table of relative errors.
+    """The note beside a table of relative errors.
 
-    layers : by name, each of one convolution run alone
-    whole, of_whole : that of all together, and what "all" is
+    layers : errors of convolutions run alone, by name
+    whole, of_whole : the error of all together, and the name of "all"
     """
     name, error = max(layers.items(), key=lambda each: abs(each[1]), default=("", 0.0))
     text = f"error: of the cycle model, each convolution alone; of {of_whole} {100 * whole:+.2f} %."

@@ -1,4 +1,4 @@
-"""Programs of convolutions of a step: what to run, and what must come out."""
+"""Programs of convolutions of a step, with the expected results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Job:
     labels: dict[str, str]
 
     def check(self, results: dict[str, NDArray[np.int64] | None]) -> None:
-        """Raise `MismatchError` at the first result that is not what it must be."""
+        """Raise `MismatchError` at the first result that differs from the expected one."""
         for name, expected in self.expected.items():
             found = results.get(name)
             if found is None or found.shape != expected.shape:

@@ -1,4 +1,4 @@
-"""What the simulation of a step showed: measured cycles beside predicted ones."""
+"""The report of a simulated step: measured cycles beside predicted ones."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Report:
         """Convolutions of one geometry together: all passes, then each; the costliest first.
 
         utilization : useful bit-products over those of all cycles, each convolution run alone
-        useful : the same over the cycles in which the array was busy: what windows, lanes and
-            tiles that are not full leave of it
+        useful : the same over the cycles in which the array was busy: lost are windows, lanes
+            and tiles that are not full
         share : of all busy cycles
         """
         groups: dict[str, list[tuple[Executed, Measured]]] = {}
@@ -94,7 +94,7 @@ class Report:
         }
 
     def geometry_table(self) -> str:
-        """`geometries`, for people."""
+        """`geometries` as a table."""
         lines = [
             [
                 each["geometry"],
@@ -148,7 +148,7 @@ class Report:
         )
 
     def points(self) -> list[Point]:
-        """For the roofline."""
+        """The convolutions as points of the roofline."""
         return [
             _point(
                 executed.name,
@@ -161,12 +161,12 @@ class Report:
         ]
 
     def step_point(self) -> Point:
-        """For the roofline: all convolutions as one command stream."""
+        """All convolutions as one command stream, as a point of the roofline."""
         about = f"{len(self.rows)} convolutions in one command stream"
         return _point("whole step", about, None, self.convolutions, self.total.counters)
 
     def bytes_per_cycle(self, memory: MemoryModel) -> float:
-        """What the memory can move in a cycle, both ways together."""
+        """Bytes that the memory can move in a cycle, both directions together."""
         ports = 2 * BEAT_BYTES * self.parameters.memory.ports
         if memory.bytes_per_cycle is None:
             return float(ports)
@@ -180,7 +180,7 @@ class Report:
         return roofline(self.points(), self.step_point(), roofs, title)
 
     def document(self) -> dict[str, Any]:
-        """Everything, for the JSON file."""
+        """All figures, for the JSON file."""
         return {
             "source": "cycles and bytes measured in RTL co-simulation; model: cycle model",
             "clock_mhz": self.parameters.clock_mhz,

@@ -56,7 +56,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Roofs:
-    """What the array does in a cycle at most, and what the memory moves; ``memory``: which."""
+    """Peak bit-products and bytes per cycle; ``memory``: the name of the memory."""
 
     bit_products: int
     bytes_per_cycle: float
@@ -65,25 +65,25 @@ class Roofs:
 
     @property
     def ridge(self) -> float:
-        """The intensity at which the two meet."""
+        """The intensity at which the two roofs meet."""
         return self.bit_products / self.bytes_per_cycle
 
     def bound(self, point: Point) -> tuple[float, str]:
-        """Bit-products per cycle that ``point`` cannot exceed, and what limits them."""
+        """Upper bound of ``point`` in bit-products per cycle, and the roof that sets it."""
         by_memory = point.intensity * self.bytes_per_cycle
         return min((by_memory, "memory"), (float(self.bit_products), "array"))
 
     def of_array(self, point: Point) -> float:
-        """Percent of the array that ``point`` makes use of."""
+        """Percent of the array that ``point`` uses."""
         return 100 * point.bit_products / (point.cycles * self.bit_products)
 
     def of_roof(self, point: Point) -> float:
-        """Percent of what its roof allows."""
+        """Percent of its roof that ``point`` reaches."""
         return 100 * point.bit_products / point.cycles / self.bound(point)[0]
 
 
 def roofs_of(parameters: Parameters, bytes_per_cycle: float, memory: str) -> Roofs:
-    """Those of a machine whose memory is the one called ``memory``."""
+    """The roofs of a machine with the memory called ``memory``."""
     clock = float(parameters.clock_mhz)
     return Roofs(parameters.bit_products_per_cycle, bytes_per_cycle, clock, memory)
 
@@ -146,7 +146,8 @@ def _draw_roofs(axes: Axes, points: Sequence[Point], roofs: Roofs) -> None:
 
 
 def _name_roofs(figure: Figure, axes: Axes, roofs: Roofs) -> None:
-    """The array's at its right end, the memory's along its slope; when the layout is known."""
+    """Label the array's roof at its right end and the memory's along its slope, once the layout is
+    known."""
     (low, high), bottom = axes.get_xlim(), axes.get_ylim()[0]
     peak = 2e-3 * roofs.bit_products * roofs.clock_mhz / 64
     per_second = BYTES.text(1e6 * roofs.bytes_per_cycle * roofs.clock_mhz)
@@ -187,7 +188,7 @@ def _places(points: Sequence[Point]) -> tuple[list[float], list[float]]:
 def _labels(points: Sequence[Point], step: Point, roofs: Roofs) -> list[End]:
     """The step, and the convolutions that leave most cycles of the array unused."""
     unused = sorted(points, key=lambda point: -point.cycles * (1 - roofs.of_array(point) / 100))
-    named: dict[tuple[Pass | None, str], Point] = {}  # one of those that are alike
+    named: dict[tuple[Pass | None, str], Point] = {}  # one of several alike
     for point in [step, *unused]:
         named.setdefault((point.pass_, point.about), point)
     return [

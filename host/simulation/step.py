@@ -32,8 +32,8 @@ MOST_CONVOLUTIONS = 39 * 128
 
 @dataclass(frozen=True)
 class Executed:
-    """One convolution that was carried out: ``operation``, in the step, with the values of its
-    operands (row, column) and its exact ``result``."""
+    """One executed convolution: ``operation`` of the step, the values of its operands (row, column)
+    and its exact ``result``."""
 
     operation: Convolve
     convolution: Convolution
@@ -57,7 +57,7 @@ class Executed:
 
     @property
     def bits(self) -> tuple[int, int]:
-        """Of the operands."""
+        """Bits of the operands."""
         return self.convolution.bits
 
     @property
@@ -67,7 +67,7 @@ class Executed:
 
     @property
     def bit_products(self) -> int:
-        """One-bit multiply-adds that the convolution is made of: MACs x bits x bits."""
+        """One-bit multiply-adds of the convolution: MACs x bits x bits."""
         return self.macs * self.bits[0] * self.bits[1]
 
     @property
@@ -83,7 +83,7 @@ class TrainingStep:
 
     @cached_property
     def slots(self) -> dict[Precision, int]:
-        """Numbers of the precisions that there are, for the table of a program."""
+        """Slots for the precisions that occur, for the table of a program."""
         known = dict.fromkeys(each.precision for each in self.convolutions)
         return {precision: slot for slot, precision in enumerate(known)}
 
@@ -103,13 +103,13 @@ def record_training_step(
     blocks: range | None = None,
     uniform: bool = False,
 ) -> TrainingStep:
-    """Train ``model`` for one step on ``images[N,C,H,W]``, golden, and keep its convolutions.
+    """Train ``model`` for one golden step on ``images[N,C,H,W]`` and keep its convolutions.
 
-    ``precision`` is that of the blocks. With ``blocks``, only the convolutions of those are kept (0
-    is the first of the network). ``uniform``: the layers that FracTrain leaves unquantized have the
-    same precision.
+    ``precision``: of the blocks. ``blocks``: keep only the convolutions of these blocks (0 is the
+    network's first). ``uniform``: the layers that FracTrain leaves unquantized have the same
+    precision.
 
-    Raises `ParameterError` for an unknown model and for blocks that it does not have.
+    Raises `ParameterError` for an unknown model and for blocks that it lacks.
     """
     check_step(model, len(images), blocks)
     network = build_network(
@@ -161,8 +161,8 @@ def _layers_of(graph: StepGraph, blocks: range | None) -> set[str]:
 
 
 def check_step(model: str, images: int, blocks: range | None = None) -> None:
-    """Raise `ParameterError` for an unknown model, for blocks that it does not have, and for a step
-    that is too large to simulate."""
+    """Raise `ParameterError` for an unknown model, for blocks that it lacks, and for a step that is
+    too large to simulate."""
     network = build_network(
         model, channels=RANDOM_SHAPE[0], classes=CLASSES, rng=generator(0, Stream.WEIGHTS)
     )

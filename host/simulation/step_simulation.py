@@ -19,7 +19,7 @@ WHOLE = "the whole step"
 class StepSimulation:
     """Every convolution alone, then all of them as one program.
 
-    begins : the cycle in which each begins, by layer and pass, and `WHOLE`
+    begins : first cycle of each, by layer and pass, and `WHOLE`
     cycles : all cycles, those between programs included
     """
 

@@ -18,11 +18,11 @@ CYCLES = re.compile(r"([0-9]{0,12}):([0-9]{0,12})")
 
 
 def open_waveform(path: Path | None, cycles: str | None) -> Waveform | None:
-    """What records the signals of ``cycles`` (``FROM:TO``, None: all) for the file ``path``; None
+    """A recorder of the signals in ``cycles`` (``FROM:TO``, None: all) for the file ``path``; None
     without one.
 
-    Raises `ParameterError` for a file or cycles that cannot be meant, `MissingToolError` if the
-    format needs a package that is not installed.
+    Raises `ParameterError` for an invalid file or range of cycles, `MissingToolError` if the format
+    needs a package that is not installed.
     """
     if path is None:
         if cycles is not None:
@@ -35,7 +35,8 @@ def open_waveform(path: Path | None, cycles: str | None) -> Waveform | None:
 @contextmanager
 def saving(waveform: Waveform | None, path: Path) -> Iterator[None]:
     """Write ``waveform`` to ``path`` if the block succeeds, and also if the machine fails or its
-    results are wrong, when it is needed most. Anything else, such as Ctrl-C, leaves no file."""
+    results are wrong: then it is needed most. Any other exception, such as Ctrl-C, leaves no
+    file."""
     try:
         yield
     except FractrainError:
@@ -50,7 +51,7 @@ def saving(waveform: Waveform | None, path: Path) -> Iterator[None]:
 def trace_text(
     waveform: Waveform, path: Path, parameters: Parameters, begin: int, cycles: int
 ) -> str:
-    """How large it became, and where in it to look: the whole step begins in cycle ``begin`` of
+    """The waveform's size, and where to look: the whole step begins in cycle ``begin`` of
     ``cycles``."""
     if not waveform.begun:
         return f"waveform: none, as the simulation had {cycles:,} cycles only (--trace-cycles)"
@@ -65,7 +66,7 @@ def trace_text(
 
 
 def trace_document(waveform: Waveform | None, path: Path, begins: dict[str, int]) -> dict[str, Any]:
-    """The same for figures.json."""
+    """The same figures for figures.json."""
     if waveform is None or not waveform.begun:
         return {}
     return {"trace": {"file": str(path), "bytes": waveform.size_bytes, "begins": begins}}

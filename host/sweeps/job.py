@@ -31,7 +31,7 @@ TAIL_BYTES = 65536
 
 @dataclass(frozen=True)
 class Job:
-    """The run in ``folder``, an absolute path, whose options are ``arguments``."""
+    """The run in ``folder``, an absolute path, with the options ``arguments``."""
 
     folder: Path
     arguments: tuple[str, ...]

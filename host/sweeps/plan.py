@@ -40,7 +40,7 @@ GRID_EXAMPLE = "option: [values], for example epsilon: [0.05, 0.1]"
 class Vocabulary:
     """The options that a run can be given.
 
-    lists : those whose value is a list, each with an example
+    lists : keys that take a list, each with an example
     flags : those that are true or false
     numbers_and_words : all others
     reserved : options that exist, but that the sweep gives itself

@@ -47,7 +47,7 @@ class UnusableError(Exception):
 
 
 class DamagedError(UnusableError):
-    """One whose content is certainly lost."""
+    """A checkpoint with content that is certainly lost."""
 
     suffix = ".damaged"
 

@@ -58,7 +58,7 @@ class BlockCheck(wiring.Component):
         self.window = Window(shape)
         self.held, self.valid = Signal(write_block(8 * shape.item_bytes)), Signal()
         self.successor = Signal(shape.address_bits)
-        """The address after that of the last block."""
+        """The address behind the last block."""
         self.stopped = Signal()
 
     def elaborate(self, platform: object) -> Module:

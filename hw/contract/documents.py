@@ -27,14 +27,14 @@ class Section:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list whose entries are all alike."""
+    """A list of entries of one kind."""
 
     each: Schema
 
 
 @dataclass(frozen=True)
 class TableOf:
-    """A mapping with any words as keys, whose values are all alike."""
+    """A mapping from any words to values of one kind."""
 
     each: Schema
 

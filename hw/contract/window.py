@@ -14,7 +14,7 @@ QUARTERS = 4
 """Of a slot, each with its own write enable and its own source."""
 
 GRADIENT_PAIRS = 2
-"""Of a tap and a block of channels, whose rows of units are beside each other in the gradient."""
+"""Pairs of (tap, block of channels) that the gradient computes at once, on rows side by side."""
 
 GRADIENT_BLOCKS = 4
 """Blocks of pixels on the lanes, in the gradient."""

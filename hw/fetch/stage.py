@@ -16,7 +16,7 @@ from fractrain.hw.flow.tasks import INDEX_BITS, command_view, stage_task
 __all__ = ["FetchStage"]
 
 TASKS_AHEAD = 16
-"""LOADs whose requests may be made before the first word of the first one has come."""
+"""LOADs that may request before the first word of the first has come."""
 
 SIGNALS = len(SIGNAL[Stage.FETCH])
 

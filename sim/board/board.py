@@ -39,7 +39,7 @@ SHORT_BUFFER_BYTES = 8 << 10
 class SimulatedBoard:
     """The driver's system (`host.board.system.System`) on a board that is simulated.
 
-    parameters : of the machine in the FPGA, whose target is the board; the manifest of its
+    parameters : of the machine in the FPGA; its target is the board; the manifest of its
         bitstream lies where one is installed. It is not loaded at first, and FCLK0 is as after
         U-Boot
     injected : what is wrong with the board, names of `sim.board.INJECTIONS`

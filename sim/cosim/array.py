@@ -80,7 +80,7 @@ class ArraySimulation(Simulation):
     def play(self, passes: Passes, *, repeats: int = 1, keep: int | None = None) -> Played:
         """Run ``passes``, ``repeats`` times over, then wait until all results have come out.
 
-        ``keep`` is the number of beats whose results are returned, by default as many as the
+        ``keep`` is the number of beats of results to return, by default as many as the
         tiles of ``passes`` have, times ``repeats``.
         """
         if self._handle is None:

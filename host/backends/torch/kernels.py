@@ -89,7 +89,7 @@ def _backward(e: Tensor, a: Tensor, w: Tensor, stride: int, padding: int, *, err
 
 
 class MatrixKernels(Kernels):
-    """Matrix products over unfolded pixels, for devices whose convolutions choose algorithms.
+    """Matrix products over unfolded pixels, for devices that choose algorithms for convolutions.
 
         forward    y  = w · unfold(a)
         error      dx = fold(wᵀ · e)
@@ -145,7 +145,8 @@ class MatrixKernels(Kernels):
 
 
 def _groups(images: int, elements: int) -> list[slice]:
-    """Slices of the batch whose columns, ``elements`` for each image, fit in memory."""
+    """Slices of the batch small enough for their columns, ``elements`` for each image, to fit in
+    memory."""
     count = max(1, COLUMN_ELEMENTS // elements)
     return [slice(start, start + count) for start in range(0, images, count)]
 

@@ -115,7 +115,7 @@ class Convolve:
     places are summed into one tile. Accumulators are cleared only if ``start``, the tile is sent
     only if ``finish``: a sum may go over several commands of one tile each.
 
-    Lane groups whose bit in ``groups`` is 0 multiply zeros. The operand on the rows is ``operand``,
+    Lane groups with a 0 bit in ``groups`` multiply zeros. The operand on the rows is ``operand``,
     on the columns ``partner``.
 
     Without ``gradient`` the window's slot g is lane group g: unit row m, lane g C + c is pixel m,

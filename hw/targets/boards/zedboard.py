@@ -1,7 +1,6 @@
 """Avnet's and Digilent's ZedBoard: XC7Z020, 512 MB of DDR3.
 
-The core has not run on one. Facts marked (M) are from the memory of people who use the board, not
-from a document.
+The core has not run on one. Facts marked (M) are from memory, not from a document.
 """
 
 from __future__ import annotations
