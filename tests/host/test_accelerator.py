@@ -1,7 +1,6 @@
 """The accelerator's interface: what it returns, what it refuses, and what it says then."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,8 @@ import pytest
 from fractrain.host.accelerator import BACKENDS, Accelerator, open_accelerator
 from fractrain.host.machine.counters import Counters
 from fractrain.hw.contract.errors import DataError, MachineError, ParameterError
-from fractrain.hw.contract.parameters import load_parameters
 from fractrain.sim.golden import definition
+from tests.hw.machines import machine
 
 
 @pytest.fixture
@@ -168,8 +167,7 @@ def test_kernel_must_fit_into_the_padded_input(accelerator: Accelerator) -> None
 
 
 def test_bits_are_limited_by_the_configuration() -> None:
-    parameters = load_parameters("tiny")
-    narrow = replace(parameters, precision=replace(parameters.precision, max_bits=8))
+    narrow = machine(precision__max_bits=8)
     with open_accelerator("golden", config=narrow) as accelerator:
         ones = np.ones((1, 1, 1, 1), int)
         with pytest.raises(ParameterError, match=r"bits\[0\], activation: got 9, .*1\.\.8"):

@@ -26,6 +26,7 @@ from fractrain.host.training.trainer import DivergenceError, Plan, StepReport, T
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import Precision
+from tests.hw.machines import machine
 
 PLAN = Plan(
     steps=7,
@@ -285,8 +286,7 @@ def test_divergence_is_an_error_that_helps() -> None:
     ids=["schedule", "first convolution", "stored activations"],
 )
 def test_widths_that_the_machine_lacks_are_refused_at_once(recipe: Recipe) -> None:
-    parameters = load_parameters("tiny")
-    narrow = replace(parameters, precision=replace(parameters.precision, max_bits=6))
+    narrow = machine(precision__max_bits=6)
     with pytest.raises(ParameterError, match=r"got 8, allowed: a whole number of bits, [01]\.\.6"):
         train(recipe=recipe, config=narrow)
 
