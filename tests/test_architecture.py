@@ -187,3 +187,15 @@ def test_no_import_circle_not_even_for_types(package: str) -> None:
     """The contract of pyproject.toml does not see what is imported for annotations only."""
     graph = grimp.build_graph("fractrain", exclude_type_checking_imports=False)
     assert not graph.nominate_cycle_breakers(f"fractrain.{package}")
+
+
+LONGEST_FILE = 400
+"""Lines of a Python file, tests included: one idea each."""
+
+
+def test_no_file_is_long(project_root: Path) -> None:
+    folders = [folder for folder in TOP_LEVEL if (project_root / folder).is_dir()]
+    files = {file for folder in folders for file in (project_root / folder).rglob("*.py")}
+    assert len(files) > 500
+    lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
+    assert not {file: count for file, count in lines.items() if count > LONGEST_FILE}

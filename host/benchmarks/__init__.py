@@ -1,1 +1,1 @@
-"""How fast simulation, packing and training run on this computer: `fractrain bench`."""
+"""Speed of simulation, packing and training on this computer: `fractrain bench`."""

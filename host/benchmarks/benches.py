@@ -1,8 +1,8 @@
-"""What `fractrain bench` measures, one generator function each.
+"""The benchmarks of `fractrain bench`, one generator function each.
 
-A benchmark function prepares (compiles, packs, warms up), then makes one measurement each time
-it is resumed and yields its figures, and cleans up when it is closed. So the measurements of
-different benchmarks can take turns, and a drift of the machine's speed hits all alike.
+A benchmark function prepares (compiles, packs, warms up), then makes one measurement each time it
+is resumed and yields its figures, and cleans up when it is closed. So measurements of several
+benchmarks take turns, and a drift of the computer's speed affects all of them.
 """
 
 from __future__ import annotations

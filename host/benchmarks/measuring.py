@@ -1,4 +1,4 @@
-"""Which benchmarks are measured, in which order, and what is kept of them."""
+"""Chooses benchmarks, measures them in turn, and keeps the results."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The same network in plain PyTorch, in float32 with autograd: what our training is compared with.
+"""The same network in plain PyTorch, in float32 with autograd: the reference for speed.
 
-It shares nothing with `host.networks` but the architecture (`test_torch_reference` in
-`tests/host/benchmarks` compares logits and gradients), and is written as one would write it for
-speed on a CPU: memory format ``channels_last``, rectifiers in place, PyTorch's own optimizer.
+It shares only the architecture with `host.networks` (`test_torch_reference` in
+`tests/host/benchmarks` compares logits and gradients), and is written for speed on a CPU: memory
+format ``channels_last``, rectifiers in place, PyTorch's own optimizer.
 """
 
 from __future__ import annotations

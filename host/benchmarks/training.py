@@ -1,4 +1,4 @@
-"""How long a step of training takes, and on what: `fractrain bench`'s train-<model>-<backend>."""
+"""Time of a training step, by its parts: `fractrain bench`'s train-<model>-<backend>."""
 
 from __future__ import annotations
 

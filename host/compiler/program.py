@@ -91,16 +91,20 @@ class Program:
         return {name for step in self.steps for name in (step.row, step.column)} - made
 
     @property
-    def packed(self) -> list[PixelLayout | KernelLayout]:
-        """Layouts of the operands, one for each time that `pack` packs one."""
+    def packed(self) -> list[tuple[str, PixelLayout | KernelLayout]]:
+        """Operands and their layouts, one for each time that `pack` packs one."""
         operands = self.operands
-        return [tensor.layout for key, tensor in self._tensors.items() if key.name in operands]
+        return [
+            (key.name, tensor.layout)
+            for key, tensor in self._tensors.items()
+            if key.name in operands
+        ]
 
     @property
-    def unpacked(self) -> list[TileRegion]:
-        """Regions of raw sums that `unpack` reads."""
+    def unpacked(self) -> list[tuple[str, TileRegion]]:
+        """Results and their regions of raw sums that `unpack` reads."""
         return [
-            region
+            (each.step.result, region)
             for each in self._compiled
             if not isinstance(each.step.destination, Port)
             for region in each.regions

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.compiler.program import Program, Results, narrowed, skipped
-from fractrain.host.graph.convolution import Convolution, usual_convolution
+from fractrain.host.graph.convolution import Convolution
 from fractrain.hw.contract.precision import Precision
 
 Integers = NDArray[np.integer]
@@ -36,7 +36,7 @@ def run_stepwise(
                     (step.row, step.column), step.stored_bits, bits, strict=True
                 )
             )
-            sums = convolve(usual_convolution(pass_, step.geometry, bits), row, column)
+            sums = convolve(Convolution(pass_, step.geometry, bits, bits, step.signed), row, column)
             result = narrowed(step, sums)
         results[step.result] = result
         nothing: Integers = np.zeros(step.result_shape, np.int64)

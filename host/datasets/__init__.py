@@ -19,7 +19,7 @@ from fractrain.hw.contract.errors import DataError, ParameterError
 def load_dataset(name: str) -> Dataset:
     """A bundled data set by its ``name``, or the one in the folder or tar archive of that path.
 
-    Raises `ParameterError` if there is neither, `DataError` for what is damaged or no data set.
+    Raises `ParameterError` if there is neither, `DataError` for damaged files and for other files.
     """
     if kind := bundled().get(name):
         dataset = kind.load()
@@ -37,8 +37,7 @@ def load_dataset(name: str) -> Dataset:
 
 
 def _find(path: Path, listing: Listing) -> list[Found]:
-    """The data sets in ``path``: files that may be something else are none beside those of another
-    format."""
+    """The data sets in ``path``; uncertain ones count only if there is no other."""
     by_format = [each.find(path, listing) for each in formats()]
     several = sum(map(bool, by_format)) > 1
     return [each for found in by_format for each in found if each.certain or not several]

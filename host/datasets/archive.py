@@ -22,12 +22,12 @@ from fractrain.hw.contract.errors import DataError
 __all__ = ["list_files", "read_files"]
 
 LARGEST_FILE = 1 << 30
-"""Bytes of a file that is read: the largest of CIFAR has 155 MB."""
+"""Most bytes of a file: the largest of CIFAR has 155 MB."""
 
 LONGEST_END_MB = 64
-"""What follows the last member: zeros, in most archives 10 KB."""
+"""Bytes behind the last member: zeros, in most archives 10 KB."""
 
-# How compressed files begin, and what opens them.
+# Beginnings of compressed files, and their openers.
 COMPRESSIONS: tuple[tuple[bytes, Any], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
@@ -35,7 +35,7 @@ COMPRESSIONS: tuple[tuple[bytes, Any], ...] = (
     (b"\x5d\x00\x00", lzma.open),
 )
 
-# What the decompressors and tarfile raise on a file that is cut off or damaged.
+# Errors of decompressors and tarfile on a file that is cut off or damaged.
 DAMAGE = (
     *(tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError),
     *(ValueError, LookupError, ArithmeticError, RecursionError, MemoryError),  # of damaged entries
@@ -43,7 +43,7 @@ DAMAGE = (
 
 
 def list_files(path: Path) -> Listing:
-    """All that is in the folder or archive ``path``.
+    """Everything in the folder or archive ``path``.
 
     Raises `DataError` naming ``path`` if it is neither, is damaged, or is unreasonably large.
     """
@@ -66,7 +66,7 @@ def read_files(path: Path, listing: Listing, names: Set[str]) -> Iterator[tuple[
     wanted: dict[str, list[str]] = {}
     for name in names:
         wanted.setdefault(listing.targets.get(name, name), []).append(name)
-    # In the archive's order: going back in a compressed file means to begin again.
+    # In the archive's order: going back in a compressed file means reading it again.
     with _archive(path) as archive:
         for member in archive:
             if member.isfile() and (asked_for := wanted.get(member_name(member))):
@@ -95,7 +95,7 @@ def _check_size(name: str, size: int) -> None:
 
 
 def _read_to_the_end(archive: tarfile.TarFile) -> None:
-    """Past the last member: there only does a compressed file show that it is whole."""
+    """Read past the last member: only there a compressed file proves to be whole."""
     assert archive.fileobj is not None
     for _ in range(LONGEST_END_MB):
         block = archive.fileobj.read(1 << 20)
@@ -136,7 +136,8 @@ def _archive(path: Path) -> Iterator[tarfile.TarFile]:
 
 
 def _head(path: Path) -> bytes:
-    """How the regular file ``path`` begins; nothing else is opened: a FIFO would wait."""
+    """The beginning of the regular file ``path``; other files are not opened, as a FIFO would
+    wait."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
@@ -153,7 +154,7 @@ def _head(path: Path) -> bytes:
 def _no_archive(
     path: Path, first: bytes, error: tarfile.ReadError, *, compressed: bool
 ) -> Exception:
-    """What to say of a file in which no tar archive begins."""
+    """The error for a file that is no tar archive."""
     content = identify(first)
     within = "compressed, but inside is no tar archive: it is " if compressed else ""
     if content is None:

@@ -1,4 +1,4 @@
-"""The members of a tar archive: which files they are, with links followed and sizes checked."""
+"""The members of a tar archive, with links followed and sizes checked."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["Directory", "StrictInfo", "member_name"]
 
 MOST_UNPACKED = 100
 FREE_TO_UNPACK = 1 << 30
-"""An archive may unpack to so many times its own size, plus so many bytes. Images are compressed
-already; zeros shrink to a thousandth, and reading them would take minutes."""
+"""An archive may unpack to so many times its own size, plus so many bytes. Images hardly shrink;
+zeros shrink to a thousandth, and reading them would take minutes."""
 
 FLAWS = {
     "empty header": "it ends without the mark of its end",
@@ -36,7 +36,7 @@ LONGEST_CHAIN = 40
 
 
 class StrictInfo(tarfile.TarInfo):
-    """An entry; one that is damaged or cut off is an error, where `tarfile` sees the end."""
+    """An entry; a damaged or truncated one is an error, where `tarfile` would see the end."""
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> StrictInfo:
@@ -76,7 +76,7 @@ class Directory:
         self.unusable: dict[str, str] = {}
 
     def add(self, member: tarfile.TarInfo) -> None:
-        """Take note of ``member``; `DataError` for one that would make it too large."""
+        """Add ``member``; `DataError` if the archive gets too large."""
         self.count += 1
         self.unpacked += member.size
         if self.count > MOST:
@@ -116,7 +116,7 @@ class Directory:
             self.unusable[name] = "is a device or FIFO, no file"
 
     def listing(self) -> Listing:
-        """All of them, links with what they lead to."""
+        """All members, with the targets of links."""
         targets = {name: file for name in self.links if (file := self._file(name))}
         names = sorted(self.files | targets.keys())
         for name in self.links.keys() - targets.keys():
@@ -138,7 +138,7 @@ class Directory:
         )
 
     def _end(self, link: str) -> str:
-        """Where the chain of links from ``link`` on leads."""
+        """The end of the chain of links from ``link``."""
         for _ in range(LONGEST_CHAIN):
             if link not in self.links:
                 break
@@ -146,12 +146,12 @@ class Directory:
         return link
 
     def _file(self, link: str) -> str | None:
-        """The file that ``link`` stands for, if it is one."""
+        """The file that ``link`` leads to, if it is a file."""
         end = self._end(link)
         return end if end in self.files else None
 
     def _folder(self, link: str, names: list[str]) -> dict[str, str]:
-        """What ``link`` brings in if it stands for a folder: new names → those of ``names``."""
+        """New names → ``names``, if ``link`` leads to a folder."""
         inside = f"{self._end(link)}/"
         found = {}
         for index in range(bisect.bisect_left(names, inside), len(names)):

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as their authors publish them: the Python and the binary version.
+"""CIFAR-10 and CIFAR-100 as published: the Python and the binary version.
 
 Source of the formats: A. Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html.
 """
@@ -97,7 +97,7 @@ def is_certain(version: CifarVersion, folder: str, names: Sequence[str]) -> bool
 
 
 def incomplete(names: Sequence[str], unusable: Mapping[str, str]) -> str:
-    """What is missing where ``names`` are some of the files of a version; else nothing."""
+    """What is missing if ``names`` are some files of a version; else nothing."""
     for version, folder, missing in _parts(names):
         if missing and is_certain(version, folder, names):
             first = folder + missing[0]
@@ -122,7 +122,7 @@ def _parts(names: Sequence[str]) -> list[tuple[CifarVersion, str, list[str]]]:
 
 
 def load_cifar(path: Path, listing: Listing, version: CifarVersion, folder: str) -> Dataset:
-    """The data set in ``path``; `DataError` naming the file that is not what it should be."""
+    """The data set in ``path``; `DataError` naming a wrong file."""
     parts = {}
     for name, data in read_files(path, listing, {folder + each for each in version.files}):
         read = _read_binary if version.label_bytes else _read_pickle
@@ -184,7 +184,7 @@ def _text(key: Any) -> Any:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Arrays in dictionaries and nothing else: a pickle from elsewhere may hold any program."""
+    """Reads arrays in dictionaries only: a foreign pickle may hold any program."""
 
     ALLOWED = frozenset(
         {

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: for messages about files that are something else."""
+"""The kind of a file, by its first bytes: for messages about unexpected files."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ AGAIN = "it was not downloaded as it should be: fetch it again"
 
 @dataclass(frozen=True)
 class Content:
-    """``what``: with its article, "a ZIP archive"; ``advice``: what to do if it is given as a data
-    set."""
+    """``what``: with its article, "a ZIP archive"; ``advice``: if it is given as a data set."""
 
     what: str
     advice: str
 
 
-# (place, bytes there) → what that is. The first that fits.
+# (place, bytes there) → the kind. The first match counts.
 SIGNATURES: tuple[tuple[int, bytes, Content], ...] = (
     (0, b"PK\x05\x06", Content("an empty ZIP archive", "it has no images")),
     (0, b"7z\xbc\xaf\x27\x1c", Content("a 7z archive", UNPACK)),
@@ -83,7 +82,7 @@ HTML = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
 def identify(head: bytes) -> Content | None:
-    """What begins with ``head``, its first `HEAD` bytes or all; None if that is not known."""
+    """The kind of a file by ``head``, its first `HEAD` bytes or all; None if unknown."""
     if not head:
         return Content("empty", AGAIN)
     if head.startswith(b"PK\x03\x04"):
@@ -104,7 +103,7 @@ def identify(head: bytes) -> Content | None:
 
 
 def _in_zip(first: bytes) -> Content:
-    """What a ZIP archive is, by the name of the first file in it."""
+    """The kind of a ZIP archive, by the name of its first file."""
     if first.endswith(b".npy"):
         return Content("an archive of NumPy arrays (.npz)", CONVERT)
     if first.endswith(b"/data.pkl"):

@@ -15,7 +15,7 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
 SPLIT_SEED = 2020
-"""Seed of every split: the test images are the same in all runs, whatever the run's seed."""
+"""Seed of every split: all runs have the same test images, independent of their seeds."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Dataset:
 
     ``crop_padding``: training images are shifted by up to so many pixels each way, zeros coming
     in (a random crop of the padded image); 0 leaves them as they are. ``flip``: every second one,
-    by chance, is mirrored left to right. ``notes``: what users should know of how it was read, one
-    line each.
+    by chance, is mirrored left to right. ``notes``: remarks for users on how it was read, one line
+    each.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Dataset:
         return int(self.train_images.shape[1])
 
     def steps_per_epoch(self, batch: int) -> int:
-        """Full batches in an epoch; what is left over waits for another shuffle.
+        """Full batches in an epoch; remaining images wait for another shuffle.
 
         Raises `ParameterError` for a batch larger than the training set.
         """

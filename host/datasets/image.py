@@ -1,4 +1,4 @@
-"""One image file as pixels, as every viewer shows it."""
+"""One image file as pixels, the way viewers show it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ EXTENSIONS = (
     *("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "webp", "tif", "tiff"),
     *("ppm", "pgm", "pbm", "pnm"),
 )
-"""Of files that are taken for images; what they are is decided by what is in them."""
+"""Suffixes of files that count as images; their content decides the format."""
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WebP", "TIFF", "PPM")
 
 PILLOW_FORMATS = (*(name.upper() for name in FORMATS), "DIB")
-"""No others are tried: Pillow starts a program for PostScript."""
+"""Formats that are tried; no others, as Pillow starts a program for PostScript."""
 
 BACKGROUND = "white"
-"""What shows through where an image is transparent."""
+"""Background of transparent images."""
 
 LARGEST = 4096 * 4096
 """Pixels of an image."""
@@ -44,9 +44,9 @@ TOO_MANY_PIXELS = f"more than {LARGEST:,} pixels: make it smaller"
 def decode(where: str, data: bytes) -> tuple[Images, str]:
     """``[1 or 3, height, width]`` of the file ``data``, and what Pillow warned of, if anything.
 
-    Turned as its EXIF orientation says; composited on `BACKGROUND` where it is transparent. Grey
-    stays one channel, everything else becomes RGB. Raises `DataError`, beginning with ``where``,
-    for what is no image, is damaged, animated, too large, or has more than 8 bits.
+    Turned by its EXIF orientation; transparent parts composited on `BACKGROUND`. Grey stays one
+    channel, everything else becomes RGB. Raises `DataError`, beginning with ``where``, for a file
+    that is no image, is damaged, animated, too large, or has more than 8 bits.
     """
     with needs_extra("train"):
         from PIL import Image, ImageOps, UnidentifiedImageError
@@ -122,7 +122,7 @@ def _opaque(image: Image) -> Image:
 
 
 def _no_image(data: bytes) -> str:
-    """What to say of a file in which Pillow finds nothing that it knows."""
+    """The error for a file that Pillow does not recognize."""
     content = identify(data[:HEAD])
     formats = ", ".join(FORMATS)
     if content is None:

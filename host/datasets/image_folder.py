@@ -26,7 +26,7 @@ __all__ = ["DATASET", "find_images", "load_images"]
 CROP_PADDING = 4
 
 LONGEST_NAME = 120
-"""Characters of a data set's name, as it stands in records and reports."""
+"""Characters of a data set's name in records and reports."""
 
 ARCHIVE = re.compile(r"\.(tar(\.\w+)?|t[bgx]z2?)$", re.IGNORECASE)
 
@@ -42,10 +42,10 @@ def find_images(path: Path, listing: Listing) -> list[Found]:
 def load_images(path: Path, listing: Listing, root: str, names: Sequence[str]) -> Dataset:
     """The images of ``path``, all of one size; classes are numbered in the order of their names.
 
-    ``root``, ``names``: of `find_roots`. Test images come in one mixed order, the same for the same
-    files: a gate that decides for a mini-batch shall meet all classes in it, as in the official
-    archives, not one after the other. Grey images stay grey if all are; else all become RGB.
-    Raises `DataError` naming the file that is no image or of another size, and as `arrange` does.
+    ``root``, ``names``: of `find_roots`. Test images are shuffled, always in the same order for the
+    same files, so a gate that decides for a mini-batch meets all classes in it, as in the official
+    archives. Grey images stay grey if all are; else all become RGB. Raises `DataError` naming a
+    file that is no image or of another size, and as `arrange` does.
     """
     layout = arrange(path, listing, root, names)
     images, warned = _read(path, listing, {*layout.train, *layout.test})

@@ -1,4 +1,4 @@
-"""Where in a tree of folders a data set of images lies: ``train`` beside ``test`` or ``val``."""
+"""Finds a data set of images in a tree of folders: ``train`` beside ``test`` or ``val``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a data set is to users: one with a name, or one in files that its kind recognizes."""
+"""Kinds of data sets: one with a name, or one in files that its format recognizes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["DATASETS", "Bundled", "Format", "Found", "bundled", "formats"]
 
 @dataclass(frozen=True)
 class Bundled:
-    """A data set that comes with a package, ``name`` being all it takes.
+    """A data set that comes with a package and is found by its ``name``.
 
-    about : what it is, for `--help`
+    about : its text in `--help`
     """
 
     name: str
@@ -30,7 +30,7 @@ class Found:
     """One data set in a tree of files.
 
     where : its folder from the tree's root, and what it is, for people
-    certain : whether its files can be nothing else: one that is not gives way to other formats
+    certain : whether its files can be nothing else; an uncertain one gives way to other formats
     """
 
     where: str
@@ -42,10 +42,10 @@ class Found:
 class Format:
     """Data sets in a folder or archive, recognized by the names of its files.
 
-    about : what is recognized, for `--help` and errors
-    find : those in the files of a path
-    missing : what the files lack that they are one, in words; empty if they are none. Given the
-        names of files, and what cannot be used with its reason
+    about : its text in `--help` and errors
+    find : data sets in the files of a path
+    missing : what an incomplete data set lacks, in words; empty if there is none. Arguments: names
+        of files, and unusable names with their reasons
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What systems and programs leave behind in folders and archives: no images and no classes."""
+"""Leftovers of systems and programs in folders and archives: neither images nor classes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SYSTEM = frozenset(
 
 def is_leftover(name: str, *, folder: bool = False) -> bool:
     """Whether a file (or ``folder``) of that ``name``, without its path, is hidden, belongs to a
-    system, or is the backup that an editor has made.
+    system, or is an editor's backup.
 
     Hidden: it begins with a dot, as ``.DS_Store``, ``._0.png``, ``.ipynb_checkpoints``, ``.git``.
     """
@@ -35,5 +35,5 @@ def is_leftover(name: str, *, folder: bool = False) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether it is left out for its dot alone: a user may have put it there."""
+    """Whether only its dot excludes it: it may be a user's own file."""
     return name.startswith(".") and not name.startswith("._")

@@ -1,4 +1,4 @@
-"""What is in a folder: files by their names, links followed, and what cannot be used, with why."""
+"""The content of a folder: files by name, links followed; unusable entries with reasons."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ DEEPEST = 64
 """Folders inside each other."""
 
 MOST_OUTSIDE = 100_000
-"""Of them, outside folders like ``train``: who gives ``/`` is told soon."""
+"""Files outside folders like ``train``: a path such as ``/`` is refused early."""
 
 
 @dataclass(frozen=True)
 class Listing:
     """Names relative to a folder or inside an archive, with ``/``.
 
-    ``files``: regular files, sorted; ``folders``: likewise. ``hidden``: what begins with a dot and
-    is left out, AppleDouble's files not counted. ``unusable``: name → why, for what is neither file
-    nor folder, or cannot be reached. ``targets``: of a file that is a link inside an archive, the
-    member that it stands for. Leftovers (`is_leftover`) are nowhere else.
+    ``files``: regular files, sorted; ``folders``: likewise. ``hidden``: excluded names with a dot
+    in front, without AppleDouble's files. ``unusable``: name → reason, for anything that is neither
+    file nor folder, or cannot be reached. ``targets``: links inside an archive → their members.
+    Leftovers (`is_leftover`) are in ``hidden`` only.
     """
 
     files: tuple[str, ...]
@@ -44,8 +44,8 @@ class Listing:
 
 
 def list_folder(root: Path) -> Listing:
-    """Everything below ``root``. Raises `DataError` if it cannot be read or is unreasonably large,
-    deep, or full of what is no data set."""
+    """Everything below ``root``. Raises `DataError` if it cannot be read, is unreasonably large or
+    deep, or has too many other files."""
     found = _Found(root)
     while found.waiting:
         found.look_into(*found.waiting.popleft())
@@ -61,7 +61,7 @@ Identities = tuple[tuple[int, int], ...]
 
 
 class _Found:
-    """What a search, level by level, has found so far."""
+    """Results so far of a search level by level."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -137,7 +137,7 @@ def too_deep(path: Path, name: str) -> DataError:
 
 
 def _why(entry: os.DirEntry[str]) -> str:
-    """What keeps ``entry`` from being a file or a folder."""
+    """Why ``entry`` is neither file nor folder."""
     kinds = {
         stat.S_ISFIFO: "is a FIFO, no file",
         stat.S_ISSOCK: "is a socket, no file",

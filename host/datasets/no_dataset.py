@@ -1,4 +1,4 @@
-"""What to say of a folder or archive in which there is no data set."""
+"""The error for a folder or archive without a data set."""
 
 from __future__ import annotations
 

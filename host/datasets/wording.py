@@ -1,4 +1,4 @@
-"""Names, numbers and causes as one line of a message can take them."""
+"""Names, numbers and causes, short enough for one line of a message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST = 120
 
 
 def shown(name: str | Path) -> str:
-    """`shortened` to what several names in one line leave room for."""
+    """`shortened` so that several names fit into one line."""
     return shortened(str(name), LONGEST)
 
 
@@ -31,7 +31,7 @@ def examples(names: Sequence[str]) -> str:
 
 
 def cause(error: BaseException) -> str:
-    """What ``error`` says, in one line; its kind if it says nothing."""
+    """The text of ``error``, in one line; its class if there is none."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = str(error).partition("\n")[0].rstrip(": ")

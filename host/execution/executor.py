@@ -13,6 +13,7 @@ from fractrain.host.graph.choice import UNQUANTIZED, is_skip
 from fractrain.host.graph.operations import Operation
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.pieces import Piece
+from fractrain.host.graph.skipping import find_certain
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.network import Network
@@ -67,11 +68,12 @@ class _Planned:
 
 @dataclass(frozen=True)
 class _Turn:
-    """One operation, or the convolutions of a ``piece``, and the tensors that are not read
-    afterwards."""
+    """One operation, or the convolutions of a ``piece``; whether it is ``certain`` to be carried
+    out, and the tensors that are not read afterwards."""
 
     planned: tuple[_Planned, ...]
     piece: Piece | None
+    certain: bool
     dying: frozenset[str]
 
 
@@ -103,9 +105,8 @@ class Executor:
         arithmetic.prepare(graph)
         self._parameters = {each.name: each for each in network.parameters()}
         self._statistics = {each.name: each for each in network.statistics()}
-        forward, backward = graph.forward_pieces, graph.backward_pieces
-        turns = _plan((*forward, *backward), graph.results, self._parameters)
-        self._forward, self._backward = turns[: len(forward)], turns[len(forward) :]
+        turns, count = _plan(graph, self._parameters), len(graph.forward_pieces)
+        self._forward, self._backward = turns[:count], turns[count:]
 
     def forward(self, given: Mapping[str, Any], rounding: Any = None) -> Run:
         """The step up to its loss, or to the logits of an evaluation.
@@ -134,7 +135,7 @@ class Executor:
     def _carry_out(self, turns: Sequence[_Turn], run: Run) -> None:
         for turn in turns:
             run.dying = turn.dying
-            running = [each for each in turn.planned if each.runs(run)]
+            running = turn.planned if turn.certain else _running(turn, run)
             if turn.piece is not None and running:
                 self._convolve(turn.piece, running, run)
             for each in running:
@@ -151,17 +152,22 @@ class Executor:
         run.sums = self.arithmetic.run_piece(piece, operands, run.table)
 
 
-def _plan(
-    items: Sequence[Operation | Piece], results: Iterable[Tensor], parameters: Container[str]
-) -> list[_Turn]:
-    """``items`` with their kernels; ``results`` are never forgotten."""
-    seen = {each.name for each in results}
+def _running(turn: _Turn, run: Run) -> tuple[_Planned, ...]:
+    """What is carried out of it."""
+    return tuple(each for each in turn.planned if each.runs(run))
+
+
+def _plan(graph: StepGraph, parameters: Container[str]) -> list[_Turn]:
+    """All turns of ``graph``; its results are never forgotten."""
+    certain = find_certain(graph.operations, graph.slots)
+    seen = {each.name for each in graph.results}
     turns = []
-    for item in reversed(items):
+    for item in reversed((*graph.forward_pieces, *graph.backward_pieces)):
         piece = item if isinstance(item, Piece) else None
         operations = (item,) if isinstance(item, Operation) else item.convolutions
         names = {tensor.name for each in operations for tensor in (*each.inputs, *each.outputs)}
         planned = tuple(_Planned(each, parameters) for each in operations)
-        turns.append(_Turn(planned, piece, frozenset(names - seen)))
+        sure = all(each.name in certain for each in operations)
+        turns.append(_Turn(planned, piece, sure, frozenset(names - seen)))
         seen |= names
     return turns[::-1]

@@ -1,8 +1,8 @@
-"""Files that are there whole or not at all, whatever ends the program while it writes them.
+"""Files that are there whole or not at all, however the program ends while it writes them.
 
-Only regular files are written, and replaced: a device, FIFO or socket would be gone, or would wait
-for a reader. A link to a file stays, and the file it leads to is replaced; of a file with several
-names (hard links) only the one given gets the new content. A replaced file's rights stay, too.
+Only regular files are written and replaced: a device, FIFO or socket would be lost, or would wait
+for a reader. A link to a file stays, and its target is replaced; of a file with several names (hard
+links) only the given one gets the new content. A replaced file keeps its permissions.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ __all__ = [
 ]
 
 TEMPORARY = ".tmp"
-"""How the names of files end that are still being written; they begin with a dot."""
+"""Suffix of unfinished files; their names begin with a dot."""
 
 NAME_CHARACTERS = 40
-"""Of a file's name in that of its temporary file, as names have a longest length."""
+"""Characters of a file's name in the name of its temporary file, as the length of names is
+limited."""
 
 KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -49,7 +50,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
     After a crash, of the machine too, ``path`` holds its old content or the new one. Raises
     `DataError` naming ``path`` if it is no regular file, or cannot be written.
     """
-    # a name that is no UTF-8 may be in a text: it is written with escapes
+    # a text may contain a name that is no UTF-8: it is written with escapes
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     with writing(path) as file:
         file.write(data)
@@ -57,7 +58,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the place of ``path`` if all went well; as `write_whole`."""
+    """A file to write, which replaces ``path`` if all went well; as `write_whole`."""
     with replacing(check_writable(path)) as temporary:
         with open(_create(temporary), "wb") as file:
             yield file
@@ -67,10 +68,10 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
 
 def check_writable(path: Path) -> Path:
-    """Where `write_whole` would write: ``path``, or the file that it leads to as a link.
+    """The target of `write_whole`: ``path``, or the file that this link leads to.
 
-    Raises `DataError` naming ``path`` for what can be known before: its folder is missing or must
-    not be written, or it is there and no regular file.
+    Raises `DataError` naming ``path`` if its folder is missing or read-only, or if it exists and is
+    no regular file.
     """
     with failures_named(path):
         try:
@@ -95,7 +96,7 @@ def _refusal(path: Path, text: str) -> DataError:
 
 
 def _irregular(found: os.stat_result) -> str | None:
-    """What ``found`` is that must not be replaced, if it is."""
+    """Why ``found`` must not be replaced; empty if it may."""
     for is_kind, name in KINDS:
         if is_kind(found.st_mode):
             return f"it is {name}; give the name of a file"
@@ -107,7 +108,7 @@ def _irregular(found: os.stat_result) -> str | None:
 
 
 def _create(path: Path) -> int:
-    """A new file, with the rights that a new file has."""
+    """A new file, with the usual permissions."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         return os.open(path, flags, 0o666)
@@ -117,7 +118,7 @@ def _create(path: Path) -> int:
 
 
 def _take_rights(descriptor: int, path: Path) -> None:
-    """Give the new file the rights and, where that is allowed, the owner of the one at ``path``."""
+    """Give the new file the permissions of ``path`` and, where allowed, its owner."""
     try:
         old = os.stat(path)
     except FileNotFoundError:
@@ -166,13 +167,13 @@ def make_folder(path: Path) -> bool:
                 try:
                     sync_folder(each.parent)
                 except OSError:
-                    each.rmdir()  # nobody knows of it, and its name would be taken
+                    each.rmdir()  # unused, and its name would be taken
                     raise
         return True
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove what a program that was killed while it wrote has left in ``folder``."""
+    """Remove unfinished files of killed programs from ``folder``."""
     with failures_named(folder):
         for path in folder.glob(f".*{TEMPORARY}"):
             path.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ __all__ = ["EMPTY", "Journal", "Mark", "put_aside"]
 
 @dataclass(frozen=True)
 class Mark:
-    """What a journal held at some moment: so many lines, of so many bytes, with this SHA-256."""
+    """A journal's content at some moment: lines, bytes, SHA-256."""
 
     lines: int
     size: int
@@ -38,9 +38,9 @@ EMPTY = Mark(0, 0, hashlib.sha256().hexdigest())
 class Journal:
     """Lines that are there as soon as they are appended, and durable once `sync` returns.
 
-    A process that is killed while it appends leaves a torn last line; it does not count, and goes
-    when the next process appends. The file is made when the first line is appended. While a
-    process writes, nobody else may: `read` notices.
+    A process that is killed while it appends leaves a torn last line; it does not count, and the
+    next append removes it. The first append makes the file. Only one process may write at a time:
+    `read` notices others.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,12 +76,12 @@ class Journal:
     # -- what it holds -------------------------------------------------------------------------
 
     def mark(self) -> Mark:
-        """What it holds now."""
+        """Its current content."""
         lines, size, digest = self._state()
         return Mark(lines, size, digest.hexdigest())
 
     def damage(self, mark: Mark) -> str:
-        """How its beginning differs from what it held at ``mark``, as a phrase; '' if it does
+        """How its beginning differs from the content at ``mark``, as a phrase; '' if it does
         not."""
         try:
             with open_regular(self.path) as file:
@@ -101,7 +101,7 @@ class Journal:
         return f"has other first {mark.lines} lines than were written"
 
     def read(self) -> list[dict[str, Any]]:
-        """All lines; `DataError` unless they are whole JSON objects, and what was appended."""
+        """All lines; `DataError` unless they are whole JSON objects, as appended."""
         if self._held is not None and (damage := self.damage(self.mark())):
             raise DataError(f"{self.path} {damage}: something else has changed it")
         entries = []
@@ -117,14 +117,14 @@ class Journal:
         return [entry for line in lines if (entry := _object(line)) is not None]
 
     def cut(self, mark: Mark) -> None:
-        """Forget all that was appended after ``mark``, which must not be damaged."""
+        """Remove everything after ``mark``; the part before must be undamaged."""
         if self.path.exists():
             with failures_named(self.path):
                 os.truncate(self.path, mark.size)
         self._held = None
 
     def put_aside(self) -> str:
-        """Rename what cannot be used, so that it begins anew; the new name."""
+        """Rename the unusable file, so that the journal begins anew; returns the new name."""
         self.close()
         aside = self.path.with_name(f"{self.path.name}.damaged")
         with failures_named(self.path):
@@ -161,7 +161,7 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
-    """What ``line`` holds; None if it is damaged."""
+    """The document in ``line``; None if it is damaged."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -170,7 +170,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 def put_aside(journal: Journal, damage: str, note: Callable[[str], None]) -> None:
-    """Go on without what ``journal`` holds, and say so."""
+    """Put the content of ``journal`` aside, with a note."""
     if not journal.path.exists():
         note(f"{journal.path} {damage}: what was measured so far is lost")
         return

@@ -1,4 +1,4 @@
-"""The files that a command writes: looked at before its work, written after it."""
+"""The files that a command writes: checked before its work, written after it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def check_files(*paths: Path | None) -> None:
-    """Look at the files that a command will write: better before long work than after it.
+    """Check the files that a command will write, before its long work.
 
-    None stands for an option that was not given. Raises `DataError` naming the file for one that
-    `write_whole` would not write, `ParameterError` if two are one.
+    None stands for a missing option. Raises `DataError` naming a file that `write_whole` would not
+    write, `ParameterError` if two are the same.
     """
     targets: dict[Path, Path] = {}
     for path in filter(None, paths):
@@ -29,7 +29,7 @@ def check_files(*paths: Path | None) -> None:
             raise DataError("cannot write -: tables are printed there; give the name of a file")
         target = check_writable(path).absolute()
         with failures_named(path):
-            # in some folders nobody can make a file, whatever their rights say
+            # some folders accept no file, independent of their permissions
             tempfile.TemporaryFile(dir=target.parent).close()
         if target in targets:
             raise ParameterError("file to write", str(path), f"another one than {targets[target]}")
@@ -37,9 +37,9 @@ def check_files(*paths: Path | None) -> None:
 
 
 def prepare_folder(path: Path) -> None:
-    """Make the folder ``path`` if it is not there: better before long work than after it.
+    """Make the folder ``path`` if it is missing, before long work.
 
-    Raises `DataError` naming it if it cannot be made, or nothing can be written there.
+    Raises `DataError` naming it if it cannot be made or is read-only.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)

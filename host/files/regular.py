@@ -1,7 +1,7 @@
-"""Files that are read whole, or to a given length, whatever lies at their path.
+"""Reads regular files, whole or to a given length.
 
-Reading a FIFO waits for ever for somebody who writes, reading ``/dev/zero`` never ends: neither is
-opened to be read here.
+Reading a FIFO would wait for a writer for ever, and reading ``/dev/zero`` would never end: neither
+is opened here.
 """
 
 from __future__ import annotations

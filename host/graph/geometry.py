@@ -72,6 +72,12 @@ class Geometry:
         return math.prod(self.errors) * math.prod(self.weights[1:])
 
     @property
+    def text(self) -> str:
+        """For people, without the images: ``16 -> 32, 3x3/2, 32x32``."""
+        kernel, size = ("x".join(map(str, each)) for each in (self.kernel, self.size))
+        return f"{self.channels} -> {self.filters}, {kernel}/{self.stride}, {size}"
+
+    @property
     def direct(self) -> bool:
         """Whether the engine has windows for this kernel and stride."""
         return self.kernel in ((1, 1), (3, 3)) and self.stride in (1, 2)

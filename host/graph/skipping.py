@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 from fractrain.host.graph.choice import is_skip
 from fractrain.host.graph.operations import Operation
+from fractrain.host.graph.slots import Slot
 from fractrain.hw.contract.precision import Precision
 
 
@@ -21,6 +22,26 @@ def lacks(operation: Operation, missing: Container[str]) -> bool:
     if needed:
         return any(each.name in missing for each in needed)
     return bool(inputs) and all(each.name in missing for each in inputs)
+
+
+def find_certain(operations: Iterable[Operation], slots: Sequence[Slot]) -> set[str]:
+    """Names of those ``operations`` of a step that are carried out in any case."""
+    certain: set[str] = set()
+    doubtful: set[str] = set()
+    for each in operations:
+        slot = None if each.slot is None else slots[each.slot]
+        if slot is not None and (slot.can_skip or slot.ones or slot.taken):
+            bypass = each.bypass
+            outputs = each.outputs
+            if bypass is not None and bypass.name not in doubtful:
+                outputs = outputs[1:]
+        elif lacks(each, doubtful):
+            outputs = each.outputs
+        else:
+            certain.add(each.name)
+            continue
+        doubtful.update(tensor.name for tensor in outputs)
+    return certain
 
 
 def carried_out(

@@ -1,4 +1,4 @@
-"""What a training step costs on a machine, in time and energy, without simulating it."""
+"""The cost of a training step on a machine, in time and energy, without simulation."""
 
 from fractrain.host.modelling.step_model import StepCost, StepModel
 

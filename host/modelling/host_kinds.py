@@ -1,8 +1,8 @@
-"""The kinds of work that the host does in a training step, each with what one element of it costs.
+"""The kinds of host work in a training step, with the cost of one element of each.
 
-Twice: what its formula takes, however it is written (operations; bytes that must come from memory
-and go there, as no tensor of a training step fits into a processor's cache), and what it takes as
-it is written, one NumPy call after the other, each of which reads and writes whole tensors.
+There are two costs: of the formula in any form (operations; bytes that must come from memory and go
+there, as no tensor of a training step fits into a processor's cache), and of the code as written,
+one NumPy call after the other, each of which reads and writes whole tensors.
 
 A call is written as ``reads>writes``: one symbol for each tensor that it reads and for the one that
 it writes, the bytes of its elements (``b``: one bit). ``44>1`` compares two float32 tensors;
@@ -12,7 +12,7 @@ it writes, the bytes of its elements (``b``: one bit). ``44>1`` compares two flo
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SIZES = {"1": 1.0, "2": 2.0, "4": 4.0, "8": 8.0, "b": 1 / 8}
 """Bytes of an element, by its symbol."""
@@ -155,22 +155,22 @@ DEQUANTIZE = Kind("dequantize", "dequantize", "to float32, · scales", 2, 8, 4, 
 CHECK = Kind(
     "check values",
     "check operands",
-    "least and greatest, twice: as an argument, as an operand of the program",
-    operations=4,
-    bytes_read=8,
+    "least and greatest",
+    operations=2,
+    bytes_read=4,
     bytes_written=0,
-    calls=("4>", "4>", "4>", "4>"),
+    calls=("4>", "4>"),
     integer=True,
 )
 TO_BLOCKS = Kind(
     "to blocks",
     "pack",
-    "to 16 bits, padded, turned to channels of pixels",
+    "to 8 bits, padded, turned to channels of pixels",
     operations=2,
     bytes_read=4,
     bytes_written=0,  # what follows can be done on each block at once
-    calls=("4>2", "2>2", "2>2"),
-    lane_bytes=2,
+    calls=("4>1", "1>1", "1>1"),
+    lane_bytes=1,
     integer=True,
     per="element of a block, with padding",
 )
@@ -181,22 +181,36 @@ TO_PLANES = Kind(
     operations=3,
     bytes_read=0,
     bytes_written=1 / 8,
-    calls=("2>2", "2>1", "1>b", "b>b"),
-    lane_bytes=2,
+    calls=("1>1", "1>1", "1>b", "b>b"),
+    lane_bytes=1,
     integer=True,
     per="bit of a block",
 )
-TO_BUFFER = Kind(
-    "memory image",
+TO_WIDE_BLOCKS = replace(
+    TO_BLOCKS,
+    name="to wide blocks",
+    formula="of more than 8 bits: to 16 bits, padded, turned to channels of pixels",
+    calls=("4>2", "2>2", "2>2"),
+    lane_bytes=2,
+)
+TO_WIDE_PLANES = replace(
+    TO_PLANES,
+    name="to wide planes",
+    formula="of more than 8 bits: of each bit: and, compare, collect",
+    calls=("2>2", "2>1", "1>b", "b>b"),
+    lane_bytes=2,
+)
+COMMANDS = Kind(
+    "commands",
     "pack",
-    "cleared, and copied into the machine's buffer; not needed if packed in place",
+    "copied into the machine's memory",
     operations=0,
-    bytes_read=0,
-    bytes_written=0,
-    calls=(">8", "8>8"),
+    bytes_read=8,
+    bytes_written=8,
+    calls=("8>8",),
     lane_bytes=8,
     integer=True,
-    per="8 bytes of an image",
+    per="8 bytes of a program",
 )
 FROM_TILES = Kind(
     "from tiles",
@@ -205,7 +219,7 @@ FROM_TILES = Kind(
     operations=2,
     bytes_read=4,
     bytes_written=8,
-    calls=(">8", "4>4", "8>8", "8>8", "8>8", "8>8", "8>8"),
+    calls=("4>8",),
     lane_bytes=8,
     integer=True,
     per="sum of a tile, with padding",
@@ -258,7 +272,8 @@ DATA = Kind(
 )
 
 KINDS = (
-    *(CHECK, TO_BLOCKS, TO_PLANES, TO_BUFFER, FROM_TILES, ODD_SUMS, DEQUANTIZE),
+    *(CHECK, TO_BLOCKS, TO_PLANES, TO_WIDE_BLOCKS, TO_WIDE_PLANES, COMMANDS),
+    *(FROM_TILES, ODD_SUMS, DEQUANTIZE),
     *(NORMALIZE, NORMALIZE_BACKWARD, RECTIFY, RECTIFY_BACKWARD, ADD),
     *(RANGE, QUANTIZE_ACTIVATIONS, TOP_PLANES, QUANTIZE_WEIGHTS, QUANTIZE_ERRORS, RANDOM),
     *(INNER_PRODUCTS, POOL_GATES, ADD_GATES, GATE_NETWORK, POOL, LOSS, OPTIMIZER, DATA),

@@ -1,19 +1,17 @@
-"""What the host does in a training step, counted: elements of each kind of work (`host_kinds`).
+"""Counts the host's work in a training step: elements of each kind (`host_kinds`).
 
-The operations of the step say it, one after the other (`operation_work`). Tensors that go to the
-machine and come back are counted from the layouts of the very programs that it would run, one for
-each convolution and pass.
+It adds up the work of the step's operations (`operation_work`). Tensors that go to the machine and
+back are counted from the layouts of its programs, one for each piece of the step.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from fractrain.host.compiler import Step, compile_program
+from fractrain.host.backends.programs import PieceProgram, Programs
 from fractrain.host.graph.choice import Choice
-from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.operations import Convolve
 from fractrain.host.graph.skipping import carried_out
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.modelling import host_kinds as kinds
@@ -25,7 +23,10 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 
 STORED_BITS = 8
-"""Of activations that gates decide about later."""
+"""Bits of activations for later decisions of gates."""
+
+NARROW_BITS = 8
+"""Wider values are packed as 16-bit numbers."""
 
 
 def count_host_work(
@@ -34,21 +35,26 @@ def count_host_work(
     parameters: Parameters,
     gates: Gates | None = None,
 ) -> HostWork:
-    """``step`` after these choices of its blocks, on the machine ``parameters``; ``gates``: who
-    chose, if it was gates that learn.
+    """``step`` after these choices of its blocks, on the machine ``parameters``; ``gates``: the
+    gates that chose, if they learn.
 
-    Raises `ParameterError` unless there is a choice for each block, and for an operation whose work
-    nobody has declared.
+    Raises `ParameterError` unless there is a choice for each block, for an operation without
+    declared work, and for a step that the machine cannot do.
     """
-    work, programs = count_operations(step, choices, gates)
-    count_programs(work, programs, parameters)
-    return work
+    counting = count_operations(step, choices, gates)
+    programs = Programs(parameters, lambda: 0)
+    programs.prepare(step)
+    for piece in step.pieces:
+        running = [each for each in piece.convolutions if each in counting.convolved]
+        if running:
+            count_program(counting, programs.of_piece(piece), running, parameters)
+    return counting.work
 
 
 def count_operations(
     step: StepGraph, choices: Sequence[Choice], gates: Gates | None = None
-) -> tuple[HostWork, Counter[Convolution]]:
-    """The work around the programs of ``step``, and what its programs convolve."""
+) -> Counting:
+    """The work around the programs of ``step``, and which convolutions there are for them."""
     counting = Counting(step, step.table(choices), gates)
     for operation in carried_out(step.operations, counting.table, counting.missing):
         WORK.of(operation)(counting, operation)
@@ -56,26 +62,32 @@ def count_operations(
     if gates is not None:
         learned = [each.value.size for each in gates.parameters()]
         counting.add(kinds.OPTIMIZER, sum(learned), len(learned))
-    return counting.work, counting.programs
+    return counting
 
 
-def count_programs(
-    work: HostWork, programs: Mapping[Convolution, int], parameters: Parameters
+def count_program(
+    counting: Counting, piece: PieceProgram, running: Sequence[Convolve], parameters: Parameters
 ) -> None:
-    """Add what packing operands for ``programs`` and reading their results takes."""
-    for each, count in programs.items():
-        step = Step(each.pass_, each.geometry, 0, "row", "column", "result", each.stored)
-        program = compile_program(parameters, [step])
-        given = math.prod(each.row_shape) + math.prod(each.column_shape)
-        work.add(kinds.CHECK, count * given, 2 * count)
-        for layout in program.packed:
-            elements = layout.words // layout.digits * parameters.block_bits
-            work.add(kinds.TO_BLOCKS, count * elements, count)
-            work.add(kinds.TO_PLANES, count * elements * layout.bits, count * layout.bits)
-        work.add(kinds.TO_BUFFER, count * program.memory_bytes / 8, count)
-        for region in program.unpacked:
-            tile = parameters.array.rows * parameters.array.columns
-            work.add(kinds.FROM_TILES, count * region.count * tile, count)
+    """Add what packing the operands of the convolutions ``running``, and reading their results,
+    takes in the program of their ``piece``."""
+    program, widths = piece.program, piece.widths(counting.table)
+    operands = {each.stored for convolve in running for each in (convolve.row, convolve.column)}
+    for each in operands:
+        counting.add(kinds.CHECK, math.prod(each.shape))
+    given = {piece.names[each.name] for each in operands}
+    for name, layout in program.packed:
+        if name in given:
+            elements, bits = layout.words // layout.digits * parameters.block_bits, widths[name]
+            narrow = bits <= NARROW_BITS
+            counting.add(kinds.TO_BLOCKS if narrow else kinds.TO_WIDE_BLOCKS, elements)
+            to_planes = kinds.TO_PLANES if narrow else kinds.TO_WIDE_PLANES
+            counting.add(to_planes, elements * bits, bits)
+    counting.add(kinds.COMMANDS, program.commands.size / 8)
+    made = {piece.names[each.result.name] for each in running}
+    tile = parameters.array.rows * parameters.array.columns
+    for name, region in program.unpacked:
+        if name in made:
+            counting.add(kinds.FROM_TILES, region.count * tile)
 
 
 def gates_of(step: StepGraph, precisions: Sequence[Precision]) -> Gates:

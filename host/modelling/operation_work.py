@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fractrain.host.graph import operations as ops
-from fractrain.host.graph.convolution import Convolution
 from fractrain.host.graph.dispatch import Dispatch
 from fractrain.host.graph.operations import Operation, width
 from fractrain.host.graph.step import StepGraph
@@ -25,14 +23,14 @@ class Counting:
     """A step while it is counted, its slots at the precisions of ``table``; ``gates``: who chooses,
     if gates do.
 
-    ``missing``: names of the tensors that do not exist. ``programs``: what the machine convolves.
+    ``missing``: names of the tensors that do not exist. ``convolved``: what the machine does.
     """
 
     step: StepGraph
     table: Sequence[Precision]
     gates: Gates | None = None
     work: HostWork = field(default_factory=HostWork)
-    programs: Counter[Convolution] = field(default_factory=Counter)
+    convolved: set[ops.Convolve] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
     from_gates: set[str] = field(default_factory=set)
 
@@ -47,7 +45,9 @@ class Counting:
 
 Handler = Callable[[Counting, Any], None]
 
-WORK: Dispatch[Handler] = Dispatch("the count of the host's work")
+WORK: Dispatch[Handler] = Dispatch(
+    "the count of the host's work", "host/modelling/operation_work.py"
+)
 """What each operation adds."""
 
 
@@ -99,8 +99,8 @@ def _top_planes(counting: Counting, operation: ops.TopPlanes) -> None:
 
 @WORK.register(ops.Convolve)
 def _convolve(counting: Counting, operation: ops.Convolve) -> None:
-    """The machine's: what remains is the way there and back."""
-    counting.programs[operation.convolution(counting.table)] += 1
+    """The machine's: what remains is the way there and back, of the piece that it is in."""
+    counting.convolved.add(operation)
 
 
 @WORK.register(ops.OddSums)

@@ -1,9 +1,8 @@
-"""What one pass of one convolution costs in the middle of a command stream.
+"""The cost of one pass of one convolution in the middle of a command stream.
 
-The cycle model (`sim.cycles`) is asked for a program with the pass once and one with it twice; the
-difference is what one more costs: the loads of its operands hidden behind the passes before it as
-far as they can be, the end of its results behind those that follow. Answers are kept, in memory
-and in a file.
+The cycle model (`sim.cycles`) predicts a program with the pass once and one with it twice; the
+difference is the cost of one more: loads of its operands hide behind earlier passes as far as
+possible, the end of its results behind later ones. Costs are kept, in memory and in a file.
 """
 
 from __future__ import annotations
@@ -15,8 +14,9 @@ import os
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from fractrain.host import compiler, graph, modelling
+from fractrain.host import compiler, modelling
 from fractrain.host.compiler import compile_program
+from fractrain.host.graph import convolution, geometry
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.modelling.predictions import predict_program
 from fractrain.host.modelling.step_programs import check_memory, make_step, one_slot
@@ -37,10 +37,10 @@ class PassCost:
 class PassCosts:
     """Costs on the machine ``parameters`` with the model ``memory`` (`step_programs.MEMORIES`).
 
-    They are kept in a file in ``folder``, or where everything generated is (``$FRACTRAIN_BUILD``,
-    else ``build``), named for all that they depend on: the parameters, and the sources of the
-    compiler, of the cycle model and of this package. A file that cannot be read, or that holds
-    anything else, is made anew; one that cannot be written is done without.
+    They are kept in a file in ``folder`` (default: ``$FRACTRAIN_BUILD``, else ``build``), named
+    after everything they depend on: the parameters, and the sources of the compiler, of the cycle
+    model and of this package. An unreadable or foreign file is made anew; without write access
+    there is no file.
     """
 
     def __init__(self, parameters: Parameters, memory: str, folder: Path | None = None) -> None:
@@ -61,7 +61,7 @@ class PassCosts:
         return self._known[key]
 
     def save(self) -> None:
-        """Write what is not in the file yet; what other processes have put there stays."""
+        """Add new costs to the file; costs of other processes stay."""
         if not self._unsaved:
             return
         self._known = _read(self.file) | self._known
@@ -112,15 +112,16 @@ def _read(file: Path) -> dict[str, PassCost]:
 
 
 def _digest(parameters: Parameters) -> str:
-    """A hash of all that decides a cost."""
+    """A hash of everything that determines a cost."""
     from fractrain.hw import contract
     from fractrain.sim import cycles, memory_model
     from fractrain.sim.cosim.cache import content_hash
 
-    packages = (compiler, graph, modelling, contract, cycles)
+    packages = (compiler, modelling, contract, cycles)
     folders = [Path(str(package.__file__)).parent for package in packages]
     files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
-    files.append(Path(str(memory_model.__file__)))
+    files += [Path(str(each.__file__)) for each in (memory_model, convolution, geometry)]
     sources = [(file.name, file.read_text(encoding="utf-8")) for file in files]
     document = json.dumps(parameters.to_mapping(), sort_keys=True)
-    return content_hash(document, *(part for each in sources for part in each))
+    memory = repr(memory_model.MemoryModel.ddr(parameters))
+    return content_hash(document, memory, *(part for each in sources for part in each))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def predicted(
     program: Program, precisions: Mapping[int, Precision], memory: MemoryModel
 ) -> Prediction:
-    """What the cycle model expects of ``program`` with ``precisions`` in its slots."""
+    """The cycle model's prediction for ``program`` with ``precisions`` in its slots."""
     from fractrain.sim.cycles import predict
 
     return predict(

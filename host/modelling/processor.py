@@ -5,8 +5,8 @@ Two cores of an ARM Cortex-A9 at 667 MHz with NEON. For work of a kind, from bel
     at best      max(cycles by NEON on both cores, bytes of the formula / `PORT_BYTES_PER_SECOND`)
     as written   max(cycles by VFP on one core, bytes of all calls / `COPY_BYTES_PER_SECOND`)
 
-*At best* is what no program on this processor can beat; *as written* is what our NumPy code takes
-at least, without what Python adds to each call. docs/host_work.md has the sources.
+No program on this processor can beat *at best*; *as written* is the least time of our NumPy code,
+without Python's overhead of each call. docs/host_work.md has the sources.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ theirs. What does not grow with the batch (weights read, gradients written) is s
 what does."""
 
 
-ON_MACHINE: Dispatch[bool] = Dispatch("the step model")
+ON_MACHINE: Dispatch[bool] = Dispatch("the step model", "host/modelling/step_model.py")
 """Whether the machine carries an operation out, and so has a cost here; else the host does."""
 
 ON_MACHINE.register(ops.Convolve)(True)
@@ -84,7 +84,11 @@ class StepModel:
             ON_MACHINE.of(each)
         self.parameters, self.step = parameters, step
         self._costs = PassCosts(parameters, memory, folder)
-        self._known: dict[Convolution, PassCost] = {}
+        # convolutions of the same shape share what they cost
+        shapes = {(each.pass_, each.geometry): None for each in step.convolutions}
+        numbers = {shape: number for number, shape in enumerate(shapes)}
+        self._shapes = {each: numbers[each.pass_, each.geometry] for each in step.convolutions}
+        self._known: dict[tuple[int, int, int], PassCost] = {}
         self._running = lru_cache(maxsize=1024)(self._find_running)
 
     @property
@@ -138,12 +142,14 @@ class StepModel:
         return tuple(each for each in operations if isinstance(each, ops.Convolve))
 
     def _cost(self, operation: ops.Convolve, table: Sequence[Precision]) -> PassCost:
-        convolution = operation.convolution(table)
-        exact = replace(convolution, stored=convolution.bits)
-        known = self._known.get(exact)
+        row, column = operation.bits
+        key = self._shapes[operation], ops.width(row, table), ops.width(column, table)
+        known = self._known.get(key)
         if known is None:
-            self._check(exact, operation.layer)
-            known = self._known[exact] = self._of_batch(exact)
+            convolution = operation.convolution(table)
+            self._check(convolution, operation.layer)
+            exact = replace(convolution, stored=convolution.bits)
+            known = self._known[key] = self._of_batch(exact)
         return known
 
     def _check(self, convolution: Convolution, layer: str) -> None:

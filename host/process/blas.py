@@ -10,9 +10,9 @@ __all__ = ["single_threaded_blas"]
 def single_threaded_blas() -> AbstractContextManager[object]:
     """Within it, matrix products run on the calling thread.
 
-    The products of a small network take tens of microseconds, less than it pays to share; and
-    where other programs want the cores too, BLAS threads that wait for each other burn them.
-    Measured on two busy cores, 66 steps of the default run: 40 s on one thread, 323 s on two.
+    The products of a small network take tens of microseconds, too little to share. On busy cores,
+    BLAS threads burn time waiting for each other. Measured on two busy cores, 66 steps of the
+    default run: 40 s on one thread, 323 s on two.
 
     Needs threadpoolctl, which comes with scikit-learn; does nothing without it.
     """

@@ -1,4 +1,4 @@
-"""What is seen of long work in stages."""
+"""Display of long work in stages."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal ended the command; the text says what that means for it."""
+    """A signal ended the command; the text says how."""
 
     def __init__(self, signum: int, text: str = "interrupted") -> None:
         super().__init__(text)

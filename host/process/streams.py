@@ -1,9 +1,9 @@
-"""Standard output and error that decide nothing: work is not lost because its words are.
+"""Standard output and error that never cost work.
 
-Inside `steady_streams`, a stream that was closed goes nowhere, characters that its encoding lacks
-become question marks (bytes of file names stay as they are), and what cannot be written (a full
-disk, a terminal that has gone) is dropped and remembered. Only a reader of standard output that
-goes away ends a command, as everywhere.
+Inside `steady_streams`, a closed stream swallows its output, characters missing in the encoding
+become question marks (bytes of file names stay), and text that cannot be written (a full disk, a
+closed terminal) is dropped and remembered. Only a broken pipe at standard output ends a command, as
+usual.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ LOSSY = "fractrain-lossy"
 class Stream(io.RawIOBase):
     """The descriptor of standard output or error, which stays open.
 
-    ``failure``: why something was dropped, if anything was. ``spare``: a descriptor that gets what
-    could not be written. ``ends_with_reader``: a reader that goes away raises `BrokenPipeError`.
+    ``failure``: why something was dropped, if anything was. ``spare``: a descriptor for dropped
+    text. ``ends_with_reader``: a broken pipe raises `BrokenPipeError`.
     """
 
     def __init__(self, descriptor: int, *, ends_with_reader: bool = False, spare: int = -1) -> None:
@@ -44,7 +44,7 @@ class Stream(io.RawIOBase):
         return os.isatty(self._descriptor)
 
     def write(self, data: bytes | bytearray | memoryview, /) -> int:  # type: ignore[override]
-        """All of it, or as much as can be written; says that it was all."""
+        """Write as much as possible; return as if it were all."""
         view = memoryview(data)
         try:
             self._write_all(view)
@@ -64,7 +64,7 @@ class Stream(io.RawIOBase):
         while view:
             try:
                 view = view[os.write(self._descriptor, view) :]
-            except BlockingIOError:  # whoever has it, too, made it so
+            except BlockingIOError:  # another process made it non-blocking
                 select.select([], [self._descriptor], [])
 
 
@@ -72,8 +72,8 @@ class Stream(io.RawIOBase):
 def steady_streams(*, spare: int = -1) -> Iterator[Stream]:
     """Within it `sys.stdout` and `sys.stderr` are steady; gives the one behind standard output.
 
-    Streams that something has put in their place (a test, a notebook) are left alone. ``spare``
-    gets what standard error does not take.
+    Replaced streams (in a test, a notebook) are left alone. ``spare`` gets text that standard error
+    does not take.
     """
     codecs.register_error(LOSSY, _replace)
     _open_closed()
@@ -94,8 +94,8 @@ def steady_streams(*, spare: int = -1) -> Iterator[Stream]:
 
 
 def _open_closed() -> None:
-    """Have descriptors 0 to 2 lead somewhere: the next file that is opened would be one of them,
-    and get what is printed."""
+    """Open descriptors 0 to 2 if they are closed: the next opened file would become one of them and
+    get the output."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -116,7 +116,8 @@ def _text(raw: io.RawIOBase, like: TextIO | None) -> io.TextIOWrapper:
 
 
 def _replace(error: UnicodeError) -> tuple[bytes | str, int]:
-    """Error handler of codecs: what a file's name has that is no text stays, else ``?``."""
+    """Error handler of codecs: undecodable bytes of file names stay, other characters become
+    ``?``."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lost = error.object[error.start : error.end]

@@ -1,13 +1,13 @@
-"""What training runs left behind, read again: figures, tables, comparisons, one HTML page.
+"""Reports of training runs from their folders: figures, tables, comparisons, one HTML page.
 
     records      JSON files, and JSON lines that may be torn
     units        numbers as people read them: three digits and a unit
-    quantities   what a run costs: computed, modelled or measured
+    quantities   costs of a run: computed, modelled or measured
     step_log     log.jsonl as columns
     run          one run folder
     savings      runs against FW8/BW8, at equal steps and at equal accuracy
-    headline     what came of it, in a sentence
-    published    what the paper reports for the same task
+    headline     the result, in a sentence
+    published    the paper's results for the same task
     settings     configurations side by side
     tables       all of it as rows with a column for each run, for terminal and page
     document     the same as one JSON document

@@ -1,4 +1,4 @@
-"""Test accuracy over what had been spent until then: MACs, time, energy; one line for each run."""
+"""Test accuracy over cost so far: MACs, time, energy; one line for each run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Axes: ticks to where the curves end, and scales on which late differences are seen."""
+"""Axes: ticks up to the ends of the curves, and scales that show late differences."""
 
 from __future__ import annotations
 

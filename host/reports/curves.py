@@ -1,4 +1,4 @@
-"""Long columns made short enough to draw, without hiding what happened in between."""
+"""Shortens long columns for drawing, without hiding extremes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines named where they end, so that nobody has to look colours up in a legend."""
+"""Labels at the ends of lines, instead of a legend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of it, in one sentence: what was saved at what accuracy, or what one run reached."""
+"""The result in one sentence: savings at an accuracy, or what one run reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bits of every block over the steps, as pictures: which blocks get which precision when."""
+"""Bits of every block over the steps, as pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matplotlib as figures need it, whatever the user's settings say."""
+"""Matplotlib with its own defaults, independent of the user's settings."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["plain_matplotlib"]
 
 @contextmanager
 def plain_matplotlib(extra: str) -> Iterator[None]:
-    """Within it matplotlib can be imported and has its own defaults, whatever MPLBACKEND (which
-    notebooks set) and a matplotlibrc say; `needs_extra` if it is not installed.
+    """Within it matplotlib can be imported and has its own defaults, independent of MPLBACKEND
+    (which notebooks set) and matplotlibrc; `needs_extra` if it is not installed.
 
     Raises `MissingToolError` if it does not load.
     """

@@ -1,8 +1,8 @@
-"""What was measured while a run trained: ``measured.jsonl``, ``power.jsonl``, and the summary.
+"""Measurements of a run: ``measured.jsonl``, ``power.jsonl``, and the summary.
 
-The machine's counters are of its programs, the convolutions; the wall clock of a step is of
-everything in it, host and machine; measured energy is of the rails that report power over that wall
-clock. Modelled time and energy are of the convolutions alone.
+The machine's counters cover its programs, the convolutions. The wall clock of a step covers host
+and machine; measured energy covers the rails that report power over that time. Modelled time and
+energy cover the convolutions alone.
 """
 
 from __future__ import annotations

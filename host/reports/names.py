@@ -1,4 +1,4 @@
-"""Names of runs short enough to stand in a picture."""
+"""Names of runs, shortened for pictures."""
 
 from __future__ import annotations
 

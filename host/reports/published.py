@@ -1,4 +1,4 @@
-"""What the FracTrain paper reports for the same task, to hold runs against.
+"""The FracTrain paper's results for the same task, for comparison.
 
 Fu et al., "FracTrain: Fractionally Squeezing Bit Savings Both Temporally and Spatially for
 Efficient DNN Training", NeurIPS 2020: CIFAR, networks of 38 and 74 layers. Energy and latency there

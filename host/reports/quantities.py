@@ -1,6 +1,6 @@
-"""What a run costs: which quantities there are, where each comes from, how it is shown.
+"""Costs of a run: the quantities, their sources, and how they are shown.
 
-Every figure says its source, because a modelled second is not a measured one.
+Every figure has its source, because a modelled second is not a measured one.
 """
 
 from __future__ import annotations

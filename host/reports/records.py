@@ -1,8 +1,8 @@
 """The files of a run folder as Python values.
 
-Runs are killed and machines lose power: the last line of a log may be torn. A line that is no JSON
-is left out and told of in ``notes``; a value of the wrong type is not a tear but a file that this
-program does not understand, and an error.
+Runs are killed and machines lose power, so the last line of a log may be torn. A line that is no
+JSON is left out, with a remark in ``notes``. A value of the wrong type is an error: this program
+does not understand the file.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What precision saves: against the same steps at 8 bits, and against a run that stayed at 8 bits.
+"""Savings by precision: against the same steps at 8 bits, and against a run that stayed at 8 bits.
 
-*At equal steps* needs one run only: it keeps what its own steps cost at FW8/BW8 (`Cost.saving`).
-That leaves open whether the run learned as much. *At equal accuracy* therefore takes the lowest of
-the best test accuracies of the compared runs, looks up where each run first reached it, and
-compares what had been spent there with what the static 8/8/8 run among them had spent.
+*At equal steps* needs one run only, which records the cost of its own steps at FW8/BW8
+(`Cost.saving`). It leaves open whether the run learned as much. *At equal accuracy* takes the
+lowest of the runs' best test accuracies, looks up where each run first reached it, and compares the
+costs up to there with the static 8/8/8 run's.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _best_accuracy(run: Run) -> float:
 
 
 def caveats(runs: Sequence[Run]) -> list[str]:
-    """Why a comparison of ``runs`` is not quite what it seems."""
+    """Caveats of a comparison of ``runs``."""
     found = []
     if len({run.task for run in runs}) > 1:
         found.append(

@@ -1,4 +1,4 @@
-"""Configurations side by side: which settings the runs share and in which they differ."""
+"""Configurations side by side: shared and differing settings."""
 
 from __future__ import annotations
 

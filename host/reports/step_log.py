@@ -1,4 +1,4 @@
-"""``log.jsonl`` as columns: what happened in each training step."""
+"""``log.jsonl`` as columns, with a row for each training step."""
 
 from __future__ import annotations
 

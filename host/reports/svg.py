@@ -1,8 +1,8 @@
-"""Figures as SVG inside the page: they take its colours, also in dark mode, and need no file.
+"""Figures as SVG inside the page, in its colours, also in dark mode.
 
-Matplotlib writes hexadecimal colours and cannot know whether the page is light or dark. Colours
-are therefore drawn as stand-ins, which `render` replaces by variables of the page; its text stays
-text and takes the page's font. Ids get the figure's name in front, for all figures share one page.
+Matplotlib writes hexadecimal colours and does not know whether the page is light or dark. So
+colours are drawn as stand-ins, which `render` replaces by variables of the page; text stays text
+and takes the page's font. Ids begin with the figure's name, as all figures share one page.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Options of a run that contradict each other, before anything is read or compiled."""
+"""Checks for contradictory options of a run, before anything is read or compiled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("local", "simulated")}
 
 
 def check_options(given: RunOptions) -> None:
-    """Raise `ParameterError` for the first option that does not go with another one."""
+    """Raise `ParameterError` for the first option that contradicts another one."""
     check_model(given.model)
     for name, allowed in _contradictions(given):
         value = given.method_options.get(name, getattr(given, name, None))
@@ -23,7 +23,7 @@ def check_options(given: RunOptions) -> None:
 
 
 def _contradictions(given: RunOptions) -> Iterator[tuple[str, str]]:
-    """Option and what would be right."""
+    """Wrong options, with allowed values."""
     if given.power is not None and given.backend != "board":
         yield "power", "with --backend board only: no other has sensors"
     if given.power is not None and given.device == "simulated":
@@ -47,7 +47,7 @@ def _of_the_mode(given: RunOptions) -> Iterator[tuple[str, str]]:
 
 
 def _of_the_backend(given: RunOptions) -> Iterator[tuple[str, str]]:
-    """Found without opening it: that may take minutes, or another machine."""
+    """Does not open the backend: that may take minutes, or need another machine."""
     backend = find_backend(given.backend)
     devices = DEVICES_OF.get(given.backend, ())
     if given.device is not None and given.device not in devices:

@@ -1,4 +1,4 @@
-"""What is seen while a network trains: a bar on a terminal, lines of text elsewhere."""
+"""Display of training: a bar on a terminal, lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LINES = 30
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """Context manager that is told of every step and evaluation; smooths what it is told of steps,
-    and shows it.
+    """Context manager that is called with every step and evaluation; smooths the steps' figures and
+    shows them.
 
-    ``start``: steps that were done before.
+    ``start``: steps done before.
     """
 
     def __init__(self, steps: int, start: int = 0) -> None:
@@ -54,8 +54,8 @@ class Progress(AbstractContextManager["Progress"]):
 
 
 class LineProgress(Progress):
-    """One line now and then, for log files and pipes; before the first, stderr says that the first
-    step is at work: it also compiles programs and asks the cycle model."""
+    """One line now and then, for log files and pipes. Before the first line, stderr reports the
+    first step, which also compiles programs and asks the cycle model."""
 
     def __init__(self, steps: int, start: int = 0) -> None:
         super().__init__(steps, start)

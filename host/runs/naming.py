@@ -1,4 +1,4 @@
-"""The name of a run that is given none: what was trained on what, and which choices were made."""
+"""The default name of a run: what is trained on what, and the choices made."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def slug(text: str) -> str:
 
 
 def _config(given: RunOptions) -> str:
-    """The machine, unless it is the usual one, or a board's, which has but one."""
+    """The machine, unless it is the default one or a board's only one."""
     board = given.backend == "board" and given.device != "simulated"
     config = given.config or USUAL_CONFIG
     return "" if board or config == USUAL_CONFIG else slug(Path(config).stem)

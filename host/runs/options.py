@@ -1,4 +1,4 @@
-"""The options of a run: one dataclass whose fields are the options of `fractrain train`."""
+"""The options of a run: one dataclass with a field for each option of `fractrain train`."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ RTL_TEST_IMAGES = 20
 POWER_RATE_HZ = 20.0
 
 PIXELS = Whole(0, 4096)
-"""What cameras have in a row; the images set the limit that counts."""
+"""Pixels in a row of a camera; the images set the actual limit."""
 
 BATCH = Whole(1, 65_536)
-"""Twice the largest batches that networks have been trained with."""
+"""Twice the largest published batches."""
 
 TEST_IMAGES = Whole(1, 10_000_000)
 EPOCHS = Whole(1, 1_000_000)
 LEARNING_RATE = Real(0, 1000, above=True)
-"""Weights are a fraction of one: a step of a thousand times the gradient leaves nothing of them."""
+"""Weights are fractions of one: a step of a thousand times the gradient destroys them."""
 
 PRECISION = "precision"
 _task = partial(option, group="what to train, and on what")
@@ -52,7 +52,7 @@ _count = partial(_output, metavar="N")
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What users said of a run, and the defaults of what they did not say."""
+    """A run's options, with defaults."""
 
     dataset: str = _task(None, "digits", "", metavar="NAME|PATH")
     crop: int | None = _task(
@@ -197,18 +197,19 @@ class RunOptions:
     """Options of methods that were given, by name."""
 
     command: tuple[str, ...] = ()
-    """The arguments of `fractrain` that all this was read from."""
+    """The arguments of `fractrain` that gave these options."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any], command: Sequence[str] = ()) -> RunOptions:
-        """From ``values`` of `run_options` by name, those of methods None where not given."""
+        """From ``values`` of `run_options` by name; options of methods are None by default."""
         own = {each.name: values[each.name] for each in options_of(cls)}
         given = {name: values[name] for name in method_options() if values[name] is not None}
         return cls(**own, method_options=given, command=tuple(command))
 
 
 def run_options() -> list[Option | tuple[Option, ...]]:
-    """All options of a run, those of methods included; a tuple has some that exclude each other."""
+    """All options of a run, with those of methods; a tuple holds options that exclude each
+    other."""
     options: list[Option | tuple[Option, ...]] = []
     for each in options_of(RunOptions):
         if each.name == "method":
@@ -235,7 +236,7 @@ def _about_datasets() -> str:
 
 
 def _of_methods(given: Option) -> Option:
-    """As an option of a run, which has no default: a recipe may have a value."""
+    """As an option of a run, without a default, as a recipe may have a value."""
     rule = given.rule.rule if isinstance(given.rule, Optional) else given.rule
     return dataclasses.replace(
         given,
@@ -254,5 +255,5 @@ def single_options() -> list[Option]:
 
 
 def option_rules() -> dict[str, Rule]:
-    """What each option may be, by its name; those that take any text are left out."""
+    """Rules of options, by name; options that take any text are left out."""
     return {each.name: each.rule for each in single_options() if isinstance(each.rule, Rule)}

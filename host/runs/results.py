@@ -1,4 +1,4 @@
-"""What a run amounts to, as `fractrain train` shows it at its end."""
+"""The results of a run, as `fractrain train` prints them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _describe(stage: dict[str, Any]) -> str:
 
 
 def _value(stage: dict[str, Any]) -> str:
-    """What a method said of a stage."""
+    """A method's description of a stage."""
     if "target_cp" in stage:
         return f"cp {stage['target_cp']:g} % aimed at"
     if "activation" in stage:

@@ -1,4 +1,4 @@
-"""A run that goes on: the options that it was started with, from its record."""
+"""A resumed run: its options, from its record."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def restore(
 ) -> tuple[RunOptions, Recipe]:
     """``given`` with what ``config``, read from ``source``, records; the recipe of the run.
 
-    ``said``: by name what the command line says itself, without defaults. Raises `ParameterError`
-    for an option there that says something else, `DataError` for a record that is not complete.
+    ``said``: options on the command line by name, without defaults. Raises `ParameterError` for one
+    that differs from the record, `DataError` for an incomplete record.
     """
     options, method_options = config.get("options"), config.get("method_options")
     if not isinstance(options, dict) or not isinstance(method_options, dict):
@@ -55,7 +55,7 @@ def restore(
 
 
 def _checked(options: Mapping[str, Any], source: Path) -> dict[str, Any]:
-    """The recorded ``options``; `DataError` for one that no command line could have given."""
+    """The recorded ``options``; `DataError` for an impossible one."""
     known = {each.name: each for each in single_options()}
     values = {}
     for name in RECORDED:
@@ -90,9 +90,9 @@ def _check(shown: str, value: Any, recorded: Mapping[str, Any], name: str) -> No
 
 
 def compare(recorded: Mapping[str, Any], now: Mapping[str, Any], source: Path) -> list[str]:
-    """Notes on what is not as it was when the run began.
+    """Notes on changes since the run began.
 
-    Raises `DataError` where that is another run: its data set has changed, for example.
+    Raises `DataError` for a change that makes it another run: of its data set, for example.
     """
     for name in IDENTITY:
         if recorded.get(name) != now.get(name):

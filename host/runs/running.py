@@ -1,4 +1,4 @@
-"""A run from its beginning, or from where it was left, to its end: what `fractrain train` does."""
+"""A run from its beginning, or its checkpoint, to its end: what `fractrain train` does."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def begin(given: RunOptions, stop: StopSignals) -> None:
 
 
 def go_on(given: RunOptions, said: Mapping[str, Any], stop: StopSignals) -> None:
-    """Go on with the run that ``given.resume`` names; ``said`` as `restore`."""
+    """Resume the run ``given.resume``; ``said`` as in `restore`."""
     assert given.resume is not None
     with contextlib.closing(RunDirectory.reopen(given.resume, given.out)) as directory:
         config = directory.read_config()
@@ -73,7 +73,7 @@ def go_on(given: RunOptions, said: Mapping[str, Any], stop: StopSignals) -> None
 def _train(
     work: Work, directory: RunDirectory, stop: StopSignals, recorded: dict[str, Any] | None = None
 ) -> None:
-    """Train from the beginning, or where the run ``recorded`` in the directory was left."""
+    """Train from the beginning, or resume the run ``recorded`` in the directory."""
     given, plan = work.given, work.plan
     with open_accelerator(given.backend, config=given.config, device=given.device) as accelerator:
         arithmetic = build_arithmetic(given, accelerator)
@@ -104,7 +104,7 @@ def _train(
 
 
 def _meter(given: RunOptions, accelerator: Accelerator) -> Meter | None:
-    """What measures power, if that was asked for."""
+    """The power meter, if requested."""
     if given.power is None:
         return None
     from fractrain.host.backends.board import BoardAccelerator
@@ -143,8 +143,8 @@ def _note(text: str) -> None:
 
 
 def _report(folder: Path) -> Path | None:
-    """Write the run's HTML page; None, and a line that says why, if that cannot be: the results
-    are in the folder already."""
+    """Write the run's HTML page; if it fails, None and a line with the reason: the results are
+    already in the folder."""
     try:
         # by its path: a folder of the same name may be here
         return write_page([str(folder.absolute())], folder.parent)

@@ -1,4 +1,4 @@
-"""From the options of a run to a trainer, and to what is recorded of them."""
+"""From the options of a run to a trainer, and to its record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import preset_names
 
 EVALUATIONS = 10
-"""Of a run, where no distance is given."""
+"""Evaluations of a run by default."""
 
 LARGEST_MODELLED = 64
 """Rows and columns of images whose steps are modelled: the cycle model takes 8 seconds for the
@@ -40,11 +40,11 @@ RECORDED = (
     *("weight_levels", "published_range", "test_images", "checkpoint_every", "evaluate_every"),
     *("crop", "flip"),
 )
-"""Options that a run goes on with when it is resumed; those of its method are in its recipe."""
+"""Options that a resumed run keeps; its recipe has those of its method."""
 
 
 def with_config(given: RunOptions) -> RunOptions:
-    """``given`` with the configuration that the backend has where none is given.
+    """``given`` with the backend's configuration if none is given.
 
     Raises `DataError` if that is the board and no bitstream is installed.
     """
@@ -54,14 +54,14 @@ def with_config(given: RunOptions) -> RunOptions:
 
 
 def recipe_fields(given: RunOptions) -> dict[str, Any]:
-    """What the file ``--recipe`` says: read once, as it may be a pipe."""
+    """The content of the file ``--recipe``: read once, as it may be a pipe."""
     return {} if given.recipe is None else read_recipe(given.recipe)
 
 
 def build_recipe(given: RunOptions, fields: Mapping[str, Any]) -> Recipe:
-    """The recipe that the ``fields`` of a file and options describe.
+    """The recipe of the ``fields`` of a file and of options.
 
-    Raises `ParameterError` for what is of other methods.
+    Raises `ParameterError` for options of other methods.
     """
     said = fields.get("method", given.method)
     if said != given.method:
@@ -94,7 +94,7 @@ def unused_fields(given: RunOptions, fields: Mapping[str, Any]) -> list[str]:
 
 
 def build_arithmetic(given: RunOptions, accelerator: Accelerator) -> Arithmetic:
-    """What multiplies, by ``--mode``."""
+    """The arithmetic, by ``--mode``."""
     if given.mode == "reference":
         return PublishedArithmetic(accelerator, published_range=given.published_range)
     return IntegerArithmetic(accelerator, WeightLevels(given.weight_levels or DEFAULT_LEVELS))
@@ -102,7 +102,7 @@ def build_arithmetic(given: RunOptions, accelerator: Accelerator) -> Arithmetic:
 
 @dataclass(frozen=True)
 class Work:
-    """Everything of a run but the accelerator, from the options ``given``."""
+    """All parts of a run except the accelerator, from the options ``given``."""
 
     given: RunOptions
     recipe: Recipe
@@ -115,7 +115,7 @@ class Work:
 
 
 def prepare(given: RunOptions, recipe: Recipe, dataset: Dataset) -> Work:
-    """Make network, method, plan and cadence; `ParameterError` for what does not fit."""
+    """Make network, method, plan and cadence; `ParameterError` if they do not fit."""
     dataset = _augmented(dataset, given)
     network = build_network(
         given.model,
@@ -165,12 +165,13 @@ def _steps_of(epochs: int, per_epoch: int) -> int:
 
 
 def _cost_model(height: int, width: int) -> CostModel | None:
-    """Of the usual machine; None for images so large that evaluating it would take minutes."""
+    """The step model of the default machine; None for images so large that it would take
+    minutes."""
     return RunCosts() if max(height, width) <= LARGEST_MODELLED else None
 
 
 def _augmented(dataset: Dataset, given: RunOptions) -> Dataset:
-    """Cropped and flipped as the options say, or as is usual for it."""
+    """Cropped and flipped by the options, or by the data set's defaults."""
     height, width = dataset.train_images.shape[2:]
     if given.crop is not None and given.crop >= min(height, width):
         raise ParameterError(
@@ -193,7 +194,7 @@ def _cadence(given: RunOptions, steps: int) -> Cadence:
 
 
 def record(work: Work) -> dict[str, Any]:
-    """What ``config.json`` says of the options, and what `restore` makes them of again."""
+    """The options in ``config.json``, from which `restore` makes them again."""
     given, cadence = work.given, work.cadence
     levels = given.weight_levels or (None if given.mode == "reference" else DEFAULT_LEVELS.value)
     options = {name: normal(name, getattr(given, name)) for name in RECORDED}
@@ -218,7 +219,7 @@ def record(work: Work) -> dict[str, Any]:
 
 
 def normal(name: str, value: Any) -> Any:
-    """The value of an option such that it means the same in any folder."""
+    """The value of an option, independent of the current folder."""
     if name == "dataset" and value not in bundled():
         return str(Path(value).absolute())
     if name == "config" and value not in preset_names():

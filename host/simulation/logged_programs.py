@@ -126,7 +126,7 @@ def read_programs(path: Path) -> list[Logged]:
 
 
 def _logged(convolutions: Any, where: str) -> Logged:
-    """The program as it was compiled: tensors that nothing shares, raw sums to memory."""
+    """The program as it was compiled, raw sums to memory."""
     steps, precisions = [], {}
     try:
         for slot, each in enumerate(convolutions):
@@ -134,10 +134,9 @@ def _logged(convolutions: Any, where: str) -> Logged:
             size, kernel = (tuple(each[name]) for name in ("size", "kernel"))
             counts = (each["images"], each["channels"], each["filters"])
             geometry = Geometry(*counts, size, kernel, each["stride"], each["padding"])
-            names = (f"{slot} {name}" for name in ("row", "column", "result"))
-            row, column, result = names
+            row, column = map(str, each["operands"])
             stored = tuple(each["stored_bits"])
-            steps.append(Step(pass_, geometry, slot, row, column, result, stored))
+            steps.append(Step(pass_, geometry, slot, row, column, f"result {slot}", stored))
             widths = dict(zip((pass_.row, pass_.column), each["bits"], strict=True))
             precisions[slot] = Precision(*(widths.get(operand, 1) for operand in Operand))
     except (KeyError, TypeError, ValueError, ParameterError) as error:
@@ -158,11 +157,8 @@ def _with_model(logged: Logged, parameters: Parameters, memory: MemoryModel) -> 
 def _described(logged: Logged) -> tuple[str, str]:
     layers, bits = [], []
     for step in logged.steps:
-        g, precision = step.geometry, logged.precisions[step.slot]
-        layers.append(
-            f"{g.channels} -> {g.filters}, {g.kernel[0]}x{g.kernel[1]}/{g.stride}, "
-            f"{g.size[0]}x{g.size[1]}, {g.images} images"
-        )
+        precision = logged.precisions[step.slot]
+        layers.append(f"{step.geometry.text}, {step.geometry.images} images")
         read = (precision.bits(each) for each in (step.pass_.row, step.pass_.column))
         bits.append("x".join(map(str, read)))
     return "; ".join(layers), "; ".join(bits)

@@ -27,8 +27,7 @@ from fractrain.hw.contract.precision import Pass, Precision
 CLASSES = 10
 
 MOST_CONVOLUTIONS = 39 * 128
-"""Forward convolutions x images of a step: ResNet-38 with 128 images, gigabytes of operands, hours
-of RTL."""
+"""Forward convolutions x images of a step: gigabytes of operands, hours of RTL."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +72,7 @@ class Executed:
 
     @property
     def geometry_text(self) -> str:
-        """For example ``16 -> 32, 3x3/2, 32x32``."""
-        g = self.convolution.geometry
-        kernel, size = ("x".join(map(str, each)) for each in (g.kernel, g.size))
-        return f"{g.channels} -> {g.filters}, {kernel}/{g.stride}, {size}"
+        return self.convolution.geometry.text
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is seen while a sweep runs: a bar for each run on a terminal, lines of text elsewhere."""
+"""Display of a sweep: a bar for each run on a terminal, lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fractrain.host.training.run_directory import SUMMARY
 from fractrain.sim.progress import can_overwrite
 
 LINE_SECONDS = 60
-"""Between lines that say how far the runs are, without a terminal."""
+"""Between lines about the runs' progress, without a terminal."""
 
 
 class Lines(AbstractContextManager["Lines"]):
@@ -31,7 +31,7 @@ class Lines(AbstractContextManager["Lines"]):
         self._stopping = False
 
     def started(self, point: Point, steps: int) -> None:
-        """A line only for what goes on: the others begin at step 0, as expected."""
+        """A line for resumed runs only: the others begin at step 0."""
         self._steps[point] = steps
         if steps:
             self._print(f"{point.label}: goes on after step {steps} of {point.resolved.steps}")

@@ -1,7 +1,7 @@
 """One run of a sweep as a process of its own: `fractrain train`, begun or resumed.
 
-Also a process on another machine that shares the file system: all that goes there is a `Job`, all
-that comes back an `Outcome`.
+The process may be on another machine that shares the file system: a `Job` goes there, an `Outcome`
+comes back.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fractrain.hw.contract.errors import DataError
 
 CHILD = "fractrain.host.sweeps.child"
 LOGS = "logs"
-"""Beside the runs: what each of them printed, for a run clears its own folder as it begins."""
+"""Folder of the runs' outputs, beside the runs, as a run clears its own folder at its beginning."""
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -1,4 +1,4 @@
-"""A sweep's YAML file, and the options of every run that it asks for.
+"""A sweep's YAML file, and the options of its runs.
 
     base:                       # options of `fractrain train` that all runs share
       epochs: 30
@@ -9,8 +9,8 @@
       - {method: static, precision: [8, 8, 8]}
     seeds: [0, 1, 2]            # each of these runs once with each; or repeats: 3
 
-Options have the names that they have on the command line, with ``-`` or ``_``. What a grid or a
-point gives wins over ``base``; null takes an option of ``base`` away.
+Options have their names of the command line, with ``-`` or ``_``. A grid or a point overrides
+``base``; null removes an option of ``base``.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def read_sweep(path: Path, vocabulary: Vocabulary) -> list[Entry]:
     """The runs that the file ``path`` asks for, in its order, with seeds innermost.
 
     Raises `DataError` for a file that cannot be read or is not YAML, `ParameterError` for an
-    unknown field or option, a value that has not the form of its option's, and for no run at all.
+    unknown field or option, a value of the wrong form, and a file without runs.
     """
     document = read_yaml(path, source=str(path), takes=", ".join(FIELDS))
     return expand(document, str(path), vocabulary)

@@ -62,8 +62,8 @@ class Point:
     def folder(self, out: Path) -> Path:
         """Where its run is in ``out``, or will be.
 
-        A folder is known by its digest: a sweep that varies more options than it did gives its
-        points longer names, and yet finds the runs that are there.
+        The digest identifies a folder: a sweep that varies more options than before gives its
+        points longer names, but still finds their runs.
         """
         return next(iter(sorted(out.glob(f"*-{self.digest}"))), out / self.name)
 

@@ -1,4 +1,4 @@
-"""The options of `fractrain train` as a sweep gives them, checked as `fractrain train` would."""
+"""Options of `fractrain train` from a sweep, checked in the same way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of a sweep: a table of all points, another over seeds, one JSON document."""
+"""Results of a sweep: a table of all points, another over seeds, one JSON document."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def dots(results: Sequence[Result]) -> list[Dot]:
 
 
 def headline(results: Sequence[Result]) -> str:
-    """What came of the sweep, in one sentence."""
+    """The result of the sweep, in one sentence."""
     runs = f"{len(results)} run{'' if len(results) == 1 else 's'}"
     finished = [each for each in results if each.state == "finished"]
     found = best_dots(dots(results))
@@ -184,7 +184,7 @@ def seeds_table(results: Sequence[Result]) -> Grid | None:
 
 
 def remarks(results: Sequence[Result]) -> list[str]:
-    """What makes the rows less comparable than they look."""
+    """Caveats of comparing the rows."""
     found = []
     versions = {str(result.summary.get("versions")) for result in results if result.summary}
     if len(versions) > 1:

@@ -78,7 +78,7 @@ def print_plan(campaign: Campaign) -> None:
 
 
 def execute(sweep: Sweep, campaign: Campaign) -> None:
-    """Run what is left, show the results, keep them; `FractrainError` if runs failed."""
+    """Run the remaining points, show and keep the results; `FractrainError` if runs failed."""
     with only_one(sweep.out):
         _run(sweep, campaign)
         results = [

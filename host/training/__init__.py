@@ -1,1 +1,1 @@
-"""Training: the optimizer, the methods that choose precision, the loop, and what a run leaves."""
+"""Training: the optimizer, the loop, checkpoints and run folders."""

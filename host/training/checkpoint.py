@@ -1,4 +1,4 @@
-"""Checkpoints: what a run needs to go on, in files that prove to be undamaged.
+"""Checkpoints: the state of a run, in files with a checksum.
 
 A file is a line of text and an .npz archive behind it, which `numpy.load` reads without pickle:
 

@@ -1,4 +1,4 @@
-"""What may watch a run from outside while it trains: the power of a board, for one."""
+"""Meters: they watch a run from outside while it trains, such as a board's power."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ __all__ = ["Meter", "NoMeter"]
 
 
 class Meter(Protocol):
-    """Is told when steps begin and end, and keeps what it measures in the run's folder.
+    """Is called when steps begin and end, and keeps its measurements in the run's folder.
 
-    What is between a step's end and the next one's beginning (logs, checkpoints, evaluations) is
-    no part of either. Nothing that a meter does may change a bit of the training.
+    Work between the end of a step and the beginning of the next (logs, checkpoints, evaluations)
+    belongs to neither. A meter must not change a bit of the training.
     """
 
     def resume(self, folder: Path, note: Callable[[str], None]) -> None:
-        """The run in ``folder`` goes on; ``note`` is told what of it cannot be used."""
+        """The run in ``folder`` is resumed; calls ``note`` with unusable files."""
 
     def start(self) -> None:
-        """Training begins, or goes on."""
+        """Training begins, or resumes."""
 
     def begin_step(self) -> None:
         """A step begins now."""
@@ -29,16 +29,16 @@ class Meter(Protocol):
         """Step ``step`` has ended."""
 
     def write(self, folder: Path) -> None:
-        """Keep in ``folder``, the run's, what is known by now."""
+        """Write everything known by now to the run's ``folder``."""
 
     def sync(self) -> None:
-        """Make durable what was written."""
+        """Make the written files durable."""
 
     def close(self, folder: Path | None) -> None:
         """Training ends; ``folder`` is None if no run has begun. Closing twice is no error."""
 
     def summary(self, folder: Path) -> dict[str, Any]:
-        """What the run's summary says of it, after `close`."""
+        """Its part of the run's summary, after `close`."""
 
 
 class NoMeter(Meter):

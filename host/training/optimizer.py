@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with momentum, and how its learning rate changes over a run."""
+"""Stochastic gradient descent with momentum, and schedules of its learning rate."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ WEIGHT_DECAY = 1e-4
 class MomentumSgd:
     """v ← momentum·v + gradient + decay·value;   value ← value − rate·v,   all in float32.
 
-    The gradient of what was skipped in a step is zero. ``velocity``: v of each parameter, by its
-    name.
+    Skipped parameters have a gradient of zero. ``velocity``: v of each parameter, by name.
     """
 
     def __init__(

@@ -1,8 +1,7 @@
-"""A run: training with a log, evaluations and checkpoints, from the beginning or from where it was.
+"""A run: training with a log, evaluations and checkpoints, from the beginning or a checkpoint.
 
-Whatever ends the process, and however often, what `Run.execute` has left in the folder when the
-run comes to its end is the same, byte for byte, but for wall-clock times, and for what is measured
-(`host.training.measurements`).
+However and however often the process ends, a finished run leaves the same files, byte for byte,
+except wall-clock times and measurements (`host.training.measurements`).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from fractrain.host.training.summary import summarize
 from fractrain.host.training.trainer import StepReport, Trainer
 
 CHECKPOINT_SECONDS = 10
-"""Between checkpoints, where no number of steps is given: a crash loses so much, or one step.
+"""Seconds between checkpoints by default: a crash loses so much, or one step.
 
 Measured on an ext4 disk (SHA-256, write, fsync of file and folder): 20 ms for resnet8, 30 ms for
 resnet38; that is less than half a percent of the time."""
@@ -46,7 +45,7 @@ class Cadence:
 
 
 class Progress(Protocol):
-    """Who shows how it goes."""
+    """A display of a run's progress."""
 
     def update(self, report: StepReport) -> None: ...
 
@@ -56,8 +55,8 @@ class Progress(Protocol):
 class Run:
     """``trainer`` at work in ``directory``; ``config`` is the document of its configuration.
 
-    A new run replaces what is in the directory, once its first step is done; `resume` makes it
-    one that goes on. Then `execute` it. ``log_programs``: of the machine, as `Measurements` does;
+    A new run replaces the directory's content when its first step is done; `resume` continues the
+    one that is there. Then `execute` it. ``log_programs``: of the machine (`Measurements`);
     ``meter`` watches the steps.
     """
 
@@ -86,10 +85,9 @@ class Run:
         self._clock = Clock()
 
     def resume(self, note: Callable[[str], None]) -> None:
-        """Take up the run in the folder, from its newest checkpoint that is undamaged.
+        """Continue the run in the folder from its newest undamaged checkpoint.
 
-        ``note`` is told what is not as it should be. Raises `DataError` where that cannot be
-        mended.
+        Calls ``note`` with anything wrong. Raises `DataError` if it cannot be mended.
         """
         checkpoint = self._checkpoints.load(note, self._check_journals)
         marks: dict[str, Mark] = {}
@@ -101,7 +99,7 @@ class Run:
             self._clock.seconds = checkpoint.run["seconds"]
             marks = _marks(checkpoint)
         step, mark = self.trainer.step, marks.get(EVALUATIONS, EMPTY)
-        # The checkpoint is older than the evaluation of its step, which is done again.
+        # The checkpoint is older than the evaluation of its step, which is repeated.
         later = [entry.get("step") for entry in self._evaluations.read_behind(mark)]
         self._evaluate_first = step in later or (step > 0 and self._evaluation_is_due)
         for journal in self._results:
@@ -111,14 +109,14 @@ class Run:
         self._begun = True
 
     def _check_journals(self, checkpoint: Checkpoint) -> None:
-        """Raise `UnusableError` unless the lines that were there with it still are."""
+        """Raise `UnusableError` unless the logs still have the lines of the checkpoint."""
         marks = _marks(checkpoint)
         for journal in self._results:
             if damage := journal.damage(marks[journal.path.name]):
                 raise UnusableError(f"{journal.path.name} {damage}")
 
     def execute(self, progress: Progress) -> dict[str, Any]:
-        """Do the steps that are left; the summary, which is in the folder then.
+        """Run the remaining steps; returns the summary, which is then in the folder.
 
         Raises `Stopped` after a signal, with a checkpoint written; whatever `Trainer.train`
         raises; `DataError` for a file that cannot be written.
@@ -171,7 +169,7 @@ class Run:
 
     @property
     def _results(self) -> tuple[Journal, ...]:
-        """What a run leaves that is the same whenever it is repeated."""
+        """The files that are the same in every repetition."""
         return self._log, self._evaluations
 
     @property
@@ -199,7 +197,7 @@ class Run:
         self._saved = time.monotonic()
 
     def _sync(self) -> tuple[Journal, ...]:
-        """Make durable all that is written line by line."""
+        """Make all journals durable."""
         journals = *self._results, *self._measurements.journals
         for journal in journals:
             journal.sync()
@@ -253,7 +251,7 @@ class Run:
 
 
 def _marks(checkpoint: Checkpoint) -> dict[str, Mark]:
-    """What the journals held when it was saved, by the names of their files."""
+    """Marks of the journals when it was saved, by the names of their files."""
     return {name: Mark(**mark) for name, mark in checkpoint.run["journals"].items()}
 
 

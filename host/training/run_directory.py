@@ -1,12 +1,11 @@
-"""Where a run leaves its results: ``runs/<name>``; ``runs/latest`` is the one that began or ended
-last.
+"""The folder of a run: ``runs/<name>``; ``runs/latest`` is the one that began or ended last.
 
     config.json         what was trained, and how: written when training begins
     log.jsonl           one line for each step
     measured.jsonl      one line for each step, of what was measured: wall clock, machine
     programs.jsonl      one line for each program of the machine, if asked for
     evaluations.jsonl   one line for each evaluation
-    checkpoints/        the newest states to go on from
+    checkpoints/        the newest states
     summary.json        the results, written at the end: a run without it is unfinished
 
 Nothing but the last line of a .jsonl file is ever half-written.
@@ -80,8 +79,8 @@ class RunDirectory:
 
     @classmethod
     def reopen(cls, run: str, root: Path) -> RunDirectory:
-        """The run in the folder ``run``, or called so in ``root``; if empty, the unfinished one
-        in ``root`` that went on last, and that no process has.
+        """The run in the folder ``run``, or of that name in ``root``; if empty, the unfinished one
+        in ``root`` that ran last and is not in use.
 
         Raises `ParameterError` if there is none, `DataError` if it has not begun, `FractrainError`
         if it is in use.
@@ -97,17 +96,17 @@ class RunDirectory:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has come to its end, and left a summary that is undamaged."""
+        """Whether the run is finished, with an undamaged summary."""
         return has_summary(self.path)
 
     def read_config(self) -> dict[str, Any]:
-        """What `begin` was given; `DataError` if the file is damaged."""
+        """The document given to `begin`; `DataError` if the file is damaged."""
         return read_object(self.path / CONFIG)
 
     # -- its life --------------------------------------------------------------------------
 
     def begin(self, config: Mapping[str, object]) -> None:
-        """Write the configuration of a run that has begun; a run that it replaces goes now."""
+        """Write the configuration of a run that has begun, and remove a run that it replaces."""
         self._point_latest_here()
         with failures_named(self.path):
             (self.path / CONFIG).unlink(missing_ok=True)  # first: half a run is none
@@ -130,7 +129,8 @@ class RunDirectory:
         return target
 
     def _point_latest_here(self) -> None:
-        """If that can be: file systems without links have runs, too, and what is no link stays."""
+        """Set the link if possible: some file systems have no links, and anything else of that name
+        stays."""
         latest = self.path.parent / LATEST
         if latest.exists() and not latest.is_symlink():
             return
@@ -138,7 +138,7 @@ class RunDirectory:
             temporary.symlink_to(self.path.name)
 
     def close(self) -> None:
-        """Unlock it; a folder that was made for a run that never began goes."""
+        """Unlock it; remove the folder of a run that never began."""
         if self._created:
             with contextlib.suppress(OSError):
                 (self.path / LOCK).unlink()
@@ -151,7 +151,7 @@ def _text(document: Mapping[str, object]) -> str:
 
 
 def has_summary(folder: Path) -> bool:
-    """Whether the run in ``folder`` has come to its end, and left a summary that is undamaged."""
+    """Whether the run in ``folder`` is finished, with an undamaged summary."""
     try:
         read_object(folder / SUMMARY)
     except DataError:

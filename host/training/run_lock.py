@@ -13,9 +13,9 @@ LOCK = ".lock"
 
 
 class RunLock:
-    """An exclusive lock on the file `LOCK` in ``folder``; it ends with the process, however that
-    ends. The file stays as long as its folder: removed alone, two processes could lock two files
-    of that name.
+    """An exclusive lock on the file `LOCK` in ``folder``; it is released however the process ends.
+    The file stays as long as its folder: if it were removed alone, two processes could lock two
+    files of that name.
 
     Raises `FractrainError` if another process has it, `DataError` if it cannot be made.
     """
@@ -32,7 +32,7 @@ class RunLock:
             raise FractrainError(f"{folder} is in use: another process trains that run") from None
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         os.close(self._descriptor)
 
 

@@ -1,4 +1,4 @@
-"""What a run may be called: a folder's name that can be given to every command."""
+"""Names of runs: names of folders that every command accepts."""
 
 from __future__ import annotations
 

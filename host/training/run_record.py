@@ -1,4 +1,4 @@
-"""What a run writes down: its configuration, a line for each step and each evaluation."""
+"""The records of a run: its configuration, a line for each step and each evaluation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ IDENTITY = (
     *("device", "seed", "plan", "method_options", "weight_levels", "published_range"),
     "test_images",
 )
-"""What two configurations must have in common for one run to go on from the other's state."""
+"""Fields that must be equal in two configurations for one run to continue from the other's
+state."""
 
 
 def describe(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def describe(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of what the bits of a result may depend on."""
+    """Versions that may influence the bits of a result."""
     return {
         "fractrain-fpga": __version__,
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""What a run amounts to, as the document ``summary.json`` holds it."""
+"""The results of a run, as the document of ``summary.json``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop: steps on the accelerator, evaluation, and a state to go on from."""
+"""The training loop: steps on the accelerator, evaluation, and a state to continue from."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ class MachineCost:
 
 
 class CostModel(Protocol):
-    """Models what ``step`` costs with its blocks as ``choices`` say, and the same at FW8/BW8.
+    """Models the cost of ``step`` after the ``choices`` of its blocks, and at FW8/BW8.
 
-    ``machine`` is the configuration that is modelled, at a clock of ``clock_hz``.
+    ``machine`` is the modelled configuration, at a clock of ``clock_hz``.
     """
 
     machine: str
@@ -76,7 +76,7 @@ class CostModel(Protocol):
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step did.
+    """The record of one step.
 
     ``accuracy`` is the fraction of its batch that was classified right; ``bits`` those of
     activations, weights and errors in each block, averaged over images; ``costs`` of this step
@@ -97,7 +97,7 @@ class StepReport:
 
 @dataclass(frozen=True)
 class TrainerState:
-    """All that a trainer needs to go on: named ``arrays``, and a ``document`` for JSON."""
+    """The state of a trainer: named ``arrays``, and a ``document`` for JSON."""
 
     arrays: dict[str, NDArray]
     document: dict[str, Any]
@@ -106,13 +106,12 @@ class TrainerState:
 class Trainer:
     """Trains ``network`` on ``dataset`` by ``plan``, at the precision that ``method`` chooses.
 
-    Everything random is drawn from generators that are seeded by the plan's seed and the step or
-    the epoch, so a run gives the same weights whenever it is repeated, and wherever it was
-    interrupted and continued from a `state`. Steps are graphs, made when a number of images is
-    first trained, or evaluated, and kept.
+    The plan's seed and the step or epoch seed every random generator, so repeated runs give the
+    same weights, also when interrupted and continued from a `state`. Steps are graphs; each number
+    of images has its own, made at first use and kept.
 
-    Raises `ParameterError` for a precision that the machine does not have, and for a network that
-    does not go with the images or the method.
+    Raises `ParameterError` for a precision that the machine does not support, and for a network
+    that does not fit the images or the method.
     """
 
     def __init__(
@@ -146,7 +145,7 @@ class Trainer:
         return self.network.parameters() + self.method.selector.parameters()
 
     def train(self, observe: Callable[[StepReport], None], *, until: int | None = None) -> None:
-        """Run the steps that are left, or those before step ``until``; ``observe`` hears of each.
+        """Run the remaining steps, or those before step ``until``; calls ``observe`` with each.
 
         Raises `DivergenceError` when the loss or a parameter is no longer finite.
         """
@@ -180,7 +179,7 @@ class Trainer:
     # -- state -----------------------------------------------------------------------------
 
     def state(self) -> TrainerState:
-        """A copy of what later steps depend on."""
+        """A copy of the state that later steps depend on."""
         to_host = self.accelerator.elementwise.to_host
         arrays = {
             f"parameter/{each.name}": to_host(each.value).copy() for each in self.parameters()
@@ -203,7 +202,7 @@ class Trainer:
         return TrainerState(arrays, document)
 
     def load(self, state: TrainerState) -> None:
-        """Go on from a `state` of a trainer of the same network, method and plan.
+        """Continue from a `state` of a trainer of the same network, method and plan.
 
         Raises `ParameterError` if the arrays are not those of this network and method.
         """
@@ -281,7 +280,7 @@ class Trainer:
         return self._executors[key]
 
     def _update(self, executor: Executor, rate: float) -> None:
-        """Of the network, then of what chooses."""
+        """Of the network, then of the selector."""
 
         def update(parameter: Parameter) -> None:
             self._optimizer.update(parameter, rate)

@@ -1,4 +1,4 @@
-"""How the sizes of a machine must fit each other: what single fields cannot say."""
+"""Checks that the sizes of a machine fit each other."""
 
 from __future__ import annotations
 
@@ -51,10 +51,11 @@ def check_combinations(parameters: Parameters, source: str) -> None:
 
 
 def _check_buffers(parameters: Parameters, require: Require) -> None:
-    """Every convolution must be possible, be it slowly: what the compiler cannot cut any smaller.
+    """Least sizes with which every convolution is possible, even if slow.
 
-    That is a matrix product of single blocks of pixels: in a slice all lane groups, each with room
-    for two blocks, so that strides alternate between the banks; one slice of weights; one tile.
+    The compiler cannot cut a convolution smaller than a matrix product of single blocks of pixels:
+    in a slice all lane groups, each with room for two blocks, so that strides alternate between the
+    banks; one slice of weights; one tile.
     """
     buffers, widest = parameters.buffers, parameters.precision.max_bits
     digits = parameters.digits(widest)

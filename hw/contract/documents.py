@@ -1,7 +1,7 @@
-"""Documents of YAML and JSON against what they may hold: one validator for all files of ours.
+"""The one validator of all documents, in YAML and JSON: checks them against schemas.
 
-A schema says for each key what its value may be: a `Rule`, or a schema again (`Section`, `ListOf`,
-`TableOf`). What is refused is a `ParameterError` that gives the path in the document and the file,
+A schema has for each key a `Rule`, or a schema again (`Section`, `ListOf`, `TableOf`). Errors are
+`ParameterError` with the path in the document and the file,
 ``array.rows: got 0, allowed: a whole number, 1..256 (array.rows in my.yaml)``.
 """
 
@@ -43,7 +43,7 @@ Schema = Rule | Section | ListOf | TableOf
 
 
 def read_document(document: object, schema: Schema, source: str, *, path: str = "") -> Any:
-    """The values of ``document``, read from ``source``, as ``schema`` has them.
+    """The values of ``document``, read from ``source``, by ``schema``.
 
     ``path``: where in the file it stands. Raises `ParameterError` for what is not allowed.
     """

@@ -1,4 +1,4 @@
-"""What a user is told when the engine has stopped with a fault, in simulation and on the board."""
+"""The error for an engine that has stopped with a fault, in simulation and on the board."""
 
 from __future__ import annotations
 

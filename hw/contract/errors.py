@@ -1,8 +1,7 @@
-"""What goes wrong by a user's doing, as exceptions that say how to mend it.
+"""Users' mistakes, as exceptions that say how to mend them.
 
-Every class carries the exit code that the command line ends with; the text of an error is
-complete in itself (what was given, what is allowed, where), because users see it and no
-traceback.
+Every class carries the exit code of the command line. The text of an error is complete (what was
+given, what is allowed, where), because users see it without a traceback.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import reprlib
 from collections.abc import Iterable
 
 LONGEST_GIVEN = 100
-"""Characters of a value that an error repeats: enough to find it by."""
+"""Characters of a value in an error: enough to find it."""
 
 LONGEST_NAME = 250
 """Characters of the names and places in an error, which are paths at times."""

@@ -1,7 +1,7 @@
-"""The parameters of a machine: what a configuration file says, validated once and then frozen.
+"""The parameters of a machine: the content of a configuration file, validated once and frozen.
 
 The same object makes the gateware, the accelerators' limits, the host's packing and its programs,
-so none of them can disagree about a size.
+so they cannot disagree about a size.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from fractrain.hw.targets.registry import targets
 from fractrain.hw.targets.target import Target
 
 DEFAULT_PRESET = "zc706"
-"""The machine of commands that are not told one."""
+"""The default machine of commands."""
 
 CHANNELS = (8, 16)
 """Of a block: whole 64-bit beats of memory, and a whole number of blocks to a burst."""
@@ -54,7 +54,7 @@ def _named(values: Callable[[], Mapping[str, object]]) -> Any:
 
 
 def _follows(source: str) -> Any:
-    """A value that no file gives: it is ``source``, of others."""
+    """A value that no file gives: it follows from others, by ``source``."""
     return field(metadata={"follows": source})
 
 
@@ -236,13 +236,13 @@ _FOLLOWS: Mapping[str, str] = {
     for each in dataclasses.fields(ArrayParameters)
     if "follows" in each.metadata
 }
-"""Fields of the array that no file gives → from what they follow."""
+"""Fields of the array that no file gives → their sources."""
 
 _DELETED: Mapping[str, str] = {
     **{f"array.{name}": f"it is always {source}" for name, source in _FOLLOWS.items()},
     "precision.accumulator_bits": f"it is always {SUM_BITS}",
 }
-"""Fields that older files have, and why they are not asked for any more."""
+"""Fields of older files, and why they are gone."""
 
 
 def _array_of(block: BlockParameters, precision: PrecisionParameters) -> dict[str, int]:
@@ -305,7 +305,7 @@ def _read(path: Traversable, source: str) -> Parameters:
 
 
 def _parse(document: object, source: str) -> Parameters:
-    """Build `Parameters` from a mapping that has exactly what a file is asked for."""
+    """Build `Parameters` from a mapping with exactly the fields of a file."""
     _refuse_deleted(document, source)
     values = read_document(document, _schema(Parameters), source)
     kinds = typing.get_type_hints(Parameters)
@@ -317,7 +317,7 @@ def _parse(document: object, source: str) -> Parameters:
 
 
 def _schema(kind: type) -> Section:
-    """Of the fields of ``kind`` that a file is asked for."""
+    """Schema of the fields of ``kind`` that a file gives."""
     kinds = typing.get_type_hints(kind)
     return Section(
         {
@@ -329,7 +329,7 @@ def _schema(kind: type) -> Section:
 
 
 def _refuse_deleted(document: object, source: str) -> None:
-    """Name at once all that an older file has and that is not asked for any more."""
+    """Refuse all obsolete fields of an older file at once."""
     found = {}
     for path in _DELETED:
         section, _, key = path.partition(".")

@@ -45,7 +45,7 @@ class Pass(enum.Enum):
 
 @dataclass(frozen=True)
 class Precision:
-    """Bits of activations, weights and errors of one slot; 0 anywhere skips what uses it.
+    """Bits of activations, weights and errors of one slot; 0 skips the operations that use them.
 
     Written ``a,w,e`` on the command line, for example ``4,4,6``.
     """

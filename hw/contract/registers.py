@@ -19,7 +19,7 @@ from fractrain.hw.contract.tables import markdown_table
 WORD_BITS = 32
 ADDRESS_BITS = 10
 REGISTERS_BYTES = 4 << ADDRESS_BITS
-"""Of all registers; the rest of the window they are in is answered with an error."""
+"""Bytes of all registers; the rest of their window answers with an error."""
 IDENTITY = int.from_bytes(b"FRC2", "big")
 COUNTER_BASE = 64
 COUNTER_TAG_STRIDE = 32
@@ -27,7 +27,7 @@ TABLE_BASE = 512
 
 
 class Access(enum.Enum):
-    """What software may do with a register."""
+    """Access rights of a register."""
 
     READ = "read"
     WRITE = "write"

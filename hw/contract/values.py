@@ -1,8 +1,8 @@
-"""What a value may be, wherever a user gives it: on the command line, in a YAML file, in a sweep.
+"""Rules for values of users, on the command line, in YAML files and in sweeps.
 
-A rule reads the text of an option and the value of a YAML file alike, and refuses both in the same
-words. Numbers are decimal: what languages and versions of YAML read differently (``010``, ``0x10``,
-``1_000``, digits of other scripts) is no number here.
+A rule reads the text of an option and the value of a YAML file, and refuses both in the same words.
+Numbers are decimal: forms that languages and versions of YAML read differently (``010``, ``0x10``,
+``1_000``, digits of other scripts) are no numbers here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Rule(ABC):
         """The same as a phrase."""
 
     def read(self, name: str, given: object, *, where: str = "") -> Any:
-        """The value that ``given`` means, a text or what YAML and JSON have.
+        """The value of ``given``, a text or a value of YAML or JSON.
 
         Raises `ParameterError` for ``name`` if it is not allowed.
         """
@@ -43,7 +43,7 @@ class Rule(ABC):
         return value
 
     def __call__(self, text: str) -> Any:
-        """As `read`, where no name is known: for argparse's ``type``."""
+        """As `read`, without a name: for argparse's ``type``."""
         return self.read("value", text)
 
     @abstractmethod
@@ -138,7 +138,7 @@ class OneOf(Rule):
 
 @dataclass(frozen=True)
 class Keyed(Rule):
-    """A word that stands for a value: a key of what ``values`` gives."""
+    """A word for a value: a key of ``values()``."""
 
     values: Callable[[], Mapping[str, object]]
 
@@ -154,7 +154,7 @@ class Keyed(Rule):
 
 @dataclass(frozen=True)
 class Text(Rule):
-    """A text that ``pattern`` matches as a whole; ``words`` say what that is."""
+    """A text that ``pattern`` matches as a whole; ``words`` describe it."""
 
     pattern: str = "(?s).*"
     words: str = "a text"
@@ -172,7 +172,7 @@ class Text(Rule):
 
 
 class Anything(Rule):
-    """What is looked at elsewhere."""
+    """Any value: it is checked elsewhere."""
 
     allowed = "anything"
 

@@ -1,10 +1,10 @@
-"""The YAML files of this project, read strictly: what could be meant in two ways is refused.
+"""The YAML files of this project, read strictly: ambiguous values are refused.
 
 A file is one mapping of keys to numbers, words, true, false, null, lists and mappings. Refused,
-with file, line and remedy: keys that stand twice; scalars that YAML 1.1 and YAML 1.2 read
-differently (``010``, ``1_000``, ``12:30``, ``yes``); anchors, merge keys, tags and further
-documents, which no file needs; files so large or deep that reading them is an attack. Every decimal
-number is a number, ``1e-3`` as well (YAML 1.1 has a word there). Quotes make any scalar a word.
+with file, line and remedy: duplicate keys; scalars that YAML 1.1 and YAML 1.2 read differently
+(``010``, ``1_000``, ``12:30``, ``yes``); anchors, merge keys, tags and further documents, which no
+file needs; files so large or deep that reading them is an attack. Every decimal number is a number,
+also ``1e-3`` (a word in YAML 1.1). Quotes make any scalar a word.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U0001000
 def read_yaml(path: Traversable, *, source: str, takes: str, advice: str = "") -> dict[str, Any]:
     """The mapping in the file ``path``, called ``source`` in errors.
 
-    ``takes``: what its keys are, and ``advice``: what else could be given, for the errors. Raises
+    ``takes``: its keys, and ``advice``: alternatives to the file, for the errors. Raises
     `DataError` for a file that cannot be read, is not such YAML or is empty, `ParameterError` for a
-    key that stands twice and a scalar that can be read in two ways.
+    duplicate key and an ambiguous scalar.
     """
     try:
         content = _content(path)
@@ -93,7 +93,7 @@ def parse_yaml(content: bytes, *, source: str, takes: str) -> dict[str, Any]:
 
 
 def _content(path: Traversable) -> bytes:
-    """At most one byte more than is allowed. A pipe that nobody writes to is empty."""
+    """At most one byte more than is allowed. A pipe without a writer is empty."""
     if not isinstance(path, Path):
         return path.read_bytes()
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
@@ -120,7 +120,7 @@ def _decoded(content: bytes, source: str) -> str:
 
 
 class _Reader:
-    """Makes a document of PyYAML's events, one after the other: what is refused is not built."""
+    """Makes a document of PyYAML's events, one after the other, without building refused parts."""
 
     def __init__(self, text: str, source: str) -> None:
         self._source = source
@@ -150,7 +150,7 @@ class _Reader:
             raise DataError(f"{self._source} is not YAML: {line}{problem}") from error
 
     def _value(self, event: yaml.Event, path: str, depth: int) -> Any:
-        """What begins with ``event``; ``path`` leads to it, for errors."""
+        """The value that begins with ``event``; ``path`` leads to it, for errors."""
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise self._refusal(event, "anchors (&a, *a): write the value out wherever it is meant")
         if getattr(event, "tag", None):

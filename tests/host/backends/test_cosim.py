@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from fractrain.host.accelerator import Accelerator
+from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.backends import cosim
 from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.compiler import Geometry, Planes, Port, Step, compile_program, planning
@@ -84,6 +84,26 @@ def test_whole_programs(accelerator: CosimAccelerator, third: int) -> None:
         result = found[name]
         assert result is value or np.array_equal(np.asarray(result), np.asarray(value)), name
     assert (found["y3"] is None) == (third == 0)
+
+
+@pytest.mark.parametrize("signs", [(True, True), (False, False), (True, False)])
+def test_signs_are_those_of_the_tensors(
+    accelerator: CosimAccelerator, signs: tuple[bool, bool]
+) -> None:
+    """Whatever the pass usually has."""
+    p, g = accelerator.parameters, Geometry(2, 9, 7, (6, 9), (3, 3), 1, 1)
+    steps = [replace(step, signs=signs) for step in three_passes(g, (5, 3, 5))]
+    for step in steps:
+        program = compile_program(p, [step])
+        values = random_operands(program, np.random.default_rng(0))
+        precisions = {0: Precision(4, 3, 5)}
+        with open_accelerator("golden", p) as golden:
+            wanted = golden.run(program, values, precisions)
+        found = accelerator.run(program, values, precisions)
+        assert found[step.result] is not None
+        np.testing.assert_array_equal(
+            np.asarray(found[step.result]), np.asarray(wanted[step.result])
+        )
 
 
 def test_results_of_other_calls_are_not_touched(accelerator: CosimAccelerator) -> None:

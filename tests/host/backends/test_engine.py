@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fractrain.host.accelerator import open_accelerator
-from fractrain.host.compiler import Geometry, Results, compile_program
+from fractrain.host.compiler import Geometry, Results, Step, compile_program
 from fractrain.host.machine.counters import Counters
 from fractrain.host.machine.work import MachineWork, ProgramRun, program_work
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.errors import MachineError, ParameterError
-from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.precision import Pass, Precision
 from fractrain.hw.contract.registers import COUNTERS
 from fractrain.sim.functional import FunctionalMachine
 from tests.host.backends.emulated import EmulatedAccelerator
@@ -75,6 +75,25 @@ def test_whole_programs(third: int) -> None:
         results = engine.run(program, operands, precisions)
         assert_same(results, golden.run(program, operands, precisions))
     assert (results["y3"] is None) == (third == 0)
+
+
+@pytest.mark.parametrize("backend", ["golden", "torch"])
+def test_signs_of_a_program_are_those_of_its_tensors(backend: str) -> None:
+    """Signed activations, multiplied step by step or on the machine."""
+    if backend == "torch":
+        pytest.importorskip("torch")
+    p = machine()
+    g = Geometry(2, 5, 7, (6, 9), (3, 3), 1, 1)
+    program = compile_program(
+        p, [Step(Pass.FORWARD, g, 0, "a", "b", "y", (8, 8), signs=(True, False))]
+    )
+    operands = random_operands(program, np.random.default_rng(0))
+    assert operands["a"].min() < 0 and operands["b"].max() > 127
+    precisions = {0: Precision(6, 8, 1)}
+    with EmulatedAccelerator(p) as engine, open_accelerator(backend, p) as other:
+        found = engine.run(program, operands, precisions)
+        wanted = other.run(program, operands, precisions)["y"]
+    np.testing.assert_array_equal(np.asarray(found["y"]), np.asarray(wanted, np.int64))
 
 
 def test_a_skipped_result_is_zeros_for_the_next_step() -> None:

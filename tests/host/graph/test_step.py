@@ -1,5 +1,7 @@
 """Steps as values: bits and signs of tensors, slots, skipping, blocks, pieces."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from fractrain.host.graph.builder import Builder, Slots
 from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.pieces import Piece
-from fractrain.host.graph.skipping import carried_out
+from fractrain.host.graph.skipping import carried_out, find_certain
 from fractrain.host.graph.step import StepGraph, build_step
 from fractrain.host.graph.tensor import BySlot, Fixed, Kind, Tensor
 from fractrain.host.networks.classifier import Classifier
@@ -183,3 +185,15 @@ def test_an_operation_without_a_rule_is_refused_by_name() -> None:
     with pytest.raises(ParameterError, match=r"strange.*Unknown.*the way back"):
         build_step(Odd(), (6, 2, 8, 8), StepOptions((COARSE,)))
     assert build_step(Odd(), (6, 2, 8, 8), StepOptions((COARSE,)), training=False).forward
+
+
+def test_what_is_carried_out_in_any_case() -> None:
+    """Where blocks may be skipped: what is outside of them, and what leads around."""
+    always = find_certain(make_step(COARSE, FINE).operations, make_step(COARSE, FINE).slots)
+    assert always == {each.name for each in make_step(COARSE, FINE).operations}
+    step = make_step(COARSE, SKIP, stored_bits=8, learns=True)
+    certain = find_certain(step.operations, step.slots)
+    for table in (step.table(chosen(*each)) for each in product((COARSE, SKIP), repeat=3)):
+        assert certain <= {each.name for each in carried_out(step.operations, table)}
+    assert {"stage1.block0.shortcut.forward", "stage1.block0.relu", "first.gradient"} <= certain
+    assert not [each for each in certain if each.startswith("stage0.block0.first.forward")]

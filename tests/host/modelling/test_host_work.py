@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from fractrain.host.compiler import Geometry, Step, compile_program, tensors
+from fractrain.host.backends.engine import EngineAccelerator, Outcome
+from fractrain.host.compiler import Program, tensors
+from fractrain.host.compiler import program as program_module
 from fractrain.host.compiler.results import TileRegion
 from fractrain.host.graph.choice import Choice, Path, fixed_choices
-from fractrain.host.graph.convolution import Convolution
 from fractrain.host.graph.options import StepOptions
+from fractrain.host.graph.skipping import is_skipped
 from fractrain.host.graph.step import StepGraph, build_step
+from fractrain.host.machine_work import MachineWork
 from fractrain.host.modelling import host_kinds as kinds
 from fractrain.host.modelling import processor
-from fractrain.host.modelling.host_kinds import HostWork, Kind
+from fractrain.host.modelling.host_kinds import Kind
 from fractrain.host.modelling.host_work import (
     STORED_BITS,
     count_host_work,
     count_operations,
-    count_programs,
     gates_of,
 )
 from fractrain.host.networks.parameter import Parameter
@@ -30,6 +34,7 @@ from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Quantized, StochasticRounding, WeightLevels
 from fractrain.host.training.optimizer import MomentumSgd
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.layout import check_values
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
 from tests.host.modelling.steps import SKIP, resnet8_step
@@ -80,58 +85,67 @@ BY_HAND = {
 
 
 def test_a_small_network_by_hand() -> None:
-    work, programs = count_operations(step_on(), fixed_choices([EIGHT] * 3))
-    found = {kind.name: count for kind, count in work.elements.items()}
+    counting = count_operations(step_on(), fixed_choices([EIGHT] * 3))
+    elements, calls = counting.work.elements, counting.work.calls
+    found = {kind.name: count for kind, count in elements.items()}
     assert found == {kind.name: count for kind, count in BY_HAND.items()}
-    assert sum(programs.values()) == 3 * 9 - 1
-    assert work.calls[kinds.NORMALIZE] == 9 and work.calls[kinds.RANGE] == 6
-    assert work.numpy_calls(kinds.NORMALIZE) == 9 * 7
+    assert len(counting.convolved) == 3 * 9 - 1
+    assert calls[kinds.NORMALIZE] == 9 and calls[kinds.RANGE] == 6
+    assert counting.work.numpy_calls(kinds.NORMALIZE) == 9 * 7
 
 
 def test_gates_add_what_they_look_at() -> None:
     """Inputs pooled, outputs' errors multiplied, and inputs read as top planes of eight."""
     few = Precision(3, 4, 6)
     step = step_on(stored_bits=STORED_BITS, learns=True)
-    work, programs = count_operations(step, fixed_choices([few] * 3), gates_of(step, [few]))
-    static, _ = count_operations(step_on(), fixed_choices([few] * 3))
-    assert work.elements[kinds.POOL_GATES] == work.elements[kinds.ADD_GATES] == INPUTS
-    assert work.elements[kinds.INNER_PRODUCTS] == STAGE0 + STAGE1 + STAGE2
-    assert work.elements[kinds.TOP_PLANES] == INPUTS
+    counting = count_operations(step, fixed_choices([few] * 3), gates_of(step, [few]))
+    elements = counting.work.elements
+    static = count_operations(step_on(), fixed_choices([few] * 3)).work.elements
+    assert elements[kinds.POOL_GATES] == elements[kinds.ADD_GATES] == INPUTS
+    assert elements[kinds.INNER_PRODUCTS] == STAGE0 + STAGE1 + STAGE2
+    assert elements[kinds.TOP_PLANES] == INPUTS
     # the shortcuts read the same eight bits
-    more = work.elements[kinds.QUANTIZE_ACTIVATIONS] - static.elements[kinds.QUANTIZE_ACTIVATIONS]
+    more = elements[kinds.QUANTIZE_ACTIVATIONS] - static[kinds.QUANTIZE_ACTIVATIONS]
     assert more == -(STAGE0 + STAGE1)
     own = 3 * (32 + 32 * 16 + 16) + 32 * (16 + 16 + 32)
     shared = 2 * (16 * 64 + 64) + 16 + 1  # the only candidate
-    assert work.elements[kinds.GATE_NETWORK] == own + 3 * shared
-    assert work.elements[kinds.OPTIMIZER] - static.elements[kinds.OPTIMIZER] == own + shared
-    read = {each.stored for each in programs if each.pass_ is Pass.FORWARD}
+    assert elements[kinds.GATE_NETWORK] == own + 3 * shared
+    assert elements[kinds.OPTIMIZER] - static[kinds.OPTIMIZER] == own + shared
+    read = {
+        each.convolution(counting.table).stored
+        for each in counting.convolved
+        if each.pass_ is Pass.FORWARD
+    }
     assert read == {(8, 8), (8, 4), (3, 4)}
 
 
 def test_skipped_blocks_do_nothing() -> None:
     """Not even an addition, where only a shortcut is left."""
-    work, programs = count_operations(step_on(), fixed_choices([SKIP, SKIP, EIGHT]))
-    assert work.elements[kinds.NORMALIZE] == OUTPUTS - 2 * STAGE0 - 2 * STAGE1
-    assert work.elements[kinds.ADD] == STAGE2 + STAGE1
-    assert sum(programs.values()) == 3 * 5 - 1
+    counting = count_operations(step_on(), fixed_choices([SKIP, SKIP, EIGHT]))
+    elements = counting.work.elements
+    assert elements[kinds.NORMALIZE] == OUTPUTS - 2 * STAGE0 - 2 * STAGE1
+    assert elements[kinds.ADD] == STAGE2 + STAGE1
+    assert len(counting.convolved) == 3 * 5 - 1
 
 
 def test_ghost_batches_are_calls_of_their_own() -> None:
     network = build_network("resnet8", channels=1, classes=2, rng=np.random.default_rng(0), group=2)
     step = build_step(network, (5, 1, 8, 8), StepOptions((EIGHT,)))
-    work, _ = count_operations(step, fixed_choices([EIGHT] * 3))
-    assert work.calls[kinds.NORMALIZE] == work.calls[kinds.NORMALIZE_BACKWARD] == 3 * 9
-    assert work.elements[kinds.NORMALIZE] == 5 * OUTPUTS
+    counting = count_operations(step, fixed_choices([EIGHT] * 3))
+    elements, calls = counting.work.elements, counting.work.calls
+    assert calls[kinds.NORMALIZE] == calls[kinds.NORMALIZE_BACKWARD] == 3 * 9
+    assert elements[kinds.NORMALIZE] == 5 * OUTPUTS
 
 
 def test_odd_weights_take_sums_of_their_own() -> None:
     few = Precision(4, 3, 6)
     step = resnet8_step((1, 1, 8, 8), StepOptions((few,), odd_weights=(3,)))
-    work, programs = count_operations(step, fixed_choices([few] * 3))
+    counting = count_operations(step, fixed_choices([few] * 3))
+    elements = counting.work.elements
     # forward of the layers whose precision is chosen, and the errors at their inputs
     outputs = 2 * (STAGE0 + STAGE1 + STAGE2)
-    assert work.elements[kinds.ODD_SUMS] == outputs + INPUTS + STAGE0 + STAGE1 + STAGE2
-    assert sum(programs.values()) == 3 * 9 - 1 + 2 * 6
+    assert elements[kinds.ODD_SUMS] == outputs + INPUTS + STAGE0 + STAGE1 + STAGE2
+    assert len(counting.convolved) == 3 * 9 - 1 + 2 * 6
 
 
 def test_refusals() -> None:
@@ -146,42 +160,55 @@ def test_refusals() -> None:
 # -- to the machine and back -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pass_", Pass)
-@pytest.mark.parametrize("stride", [1, 2])
-def test_programs_are_packed_as_counted(
-    pass_: Pass, stride: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What `Program.pack` turns into planes, and `unpack` reads out of tiles."""
-    geometry = Geometry(3, 5, 9, (8, 8), (3, 3), stride, 1)
-    work = HostWork()
-    convolution = Convolution(pass_, geometry, (4, 3), (4, 3), (False, True))
-    count_programs(work, {convolution: 2}, TINY)
-    packed = {"elements": 0, "bits": 0, "sums": 0}
-    planes, from_memory = tensors._planes, TileRegion.from_memory
+class Idle(EngineAccelerator):
+    """A machine that leaves its memory as it is."""
 
-    def counting_planes(blocks: np.ndarray, bits: int, p: Any) -> np.ndarray:
-        packed["elements"] += blocks.size
-        packed["bits"] += blocks.size * bits
-        return planes(blocks, bits, p)
+    def _memory(self, program: Program) -> NDArray[np.uint8]:
+        return np.zeros(program.memory_bytes, np.uint8)
+
+    def _execute(self, program: Program, image: NDArray[np.uint8], precisions: Any) -> Outcome:
+        return Outcome(image, np.zeros(0, np.int64), MachineWork())
+
+
+def test_programs_are_packed_as_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a backend with a machine checks, turns into planes, and reads out of tiles."""
+    found: Counter[Kind] = Counter()
+    planes, from_memory, check = tensors._write_planes, TileRegion.from_memory, check_values
+
+    def counting_planes(blocks: np.ndarray, bits: int, *more: Any) -> None:
+        found[kinds.TO_BLOCKS if bits <= 8 else kinds.TO_WIDE_BLOCKS] += blocks.size
+        found[kinds.TO_PLANES if bits <= 8 else kinds.TO_WIDE_PLANES] += blocks.size * bits
+        planes(blocks, bits, *more)
 
     def counting_tiles(self: TileRegion, data: np.ndarray) -> np.ndarray:
         tiles = from_memory(self, data)
-        packed["sums"] += tiles.size
+        found[kinds.FROM_TILES] += tiles.size
         return tiles
 
-    monkeypatch.setattr(tensors, "_planes", counting_planes)
+    def counting_check(name: str, values: np.ndarray, *more: Any) -> None:
+        found[kinds.CHECK] += values.size
+        check(name, values, *more)
+
+    monkeypatch.setattr(tensors, "_write_planes", counting_planes)
     monkeypatch.setattr(TileRegion, "from_memory", counting_tiles)
-    step = Step(pass_, geometry, 0, "row", "column", "result", (4, 3))
-    program = compile_program(TINY, [step])
-    shapes = {"row": step.row_shape, "column": step.column_shape}
-    given = {name: np.zeros(shape, np.int32) for name, shape in shapes.items()}
-    image = program.pack(given)
-    program.unpack(image, {0: Precision(4, 3, 4)})
-    assert work.elements[kinds.TO_BLOCKS] == 2 * packed["elements"]
-    assert work.elements[kinds.TO_PLANES] == 2 * packed["bits"]
-    assert work.elements[kinds.FROM_TILES] == 2 * packed["sums"] > 0
-    assert work.elements[kinds.TO_BUFFER] == 2 * image.size / 8
-    assert work.elements[kinds.CHECK] == 2 * sum(each.size for each in given.values())
+    monkeypatch.setattr(program_module, "check_values", counting_check)
+    wide, few = Precision(9, 4, 12), Precision(3, 4, 6)
+    step = resnet8_step((2, 1, 8, 8), StepOptions((wide, few, SKIP), odd_weights=(4,)))
+    choices = fixed_choices([wide, SKIP, few])
+    work, table = count_host_work(step, choices, TINY), step.table(choices)
+    machine = Idle(TINY)
+    machine.prepare(step)
+    for piece in step.pieces:
+        running = [each for each in piece.convolutions if not is_skipped(each, table)]
+        read = {each.stored for convolve in running for each in (convolve.row, convolve.column)}
+        if running:
+            found[kinds.COMMANDS] += machine.programs.of_piece(piece).program.commands.size // 8
+            operands = {each.name: np.zeros(each.shape, np.int32) for each in read}
+            machine.run_piece(piece, operands, table)
+    assert {kind.name: work.elements[kind] for kind in found} == {
+        kind.name: count for kind, count in found.items()
+    }
+    assert len(found) == 7
 
 
 # -- as it is written ------------------------------------------------------------------------------
@@ -288,8 +315,8 @@ def test_calls_are_those_of_the_code(kind: Kind) -> None:
 
 def test_figures_of_a_kind() -> None:
     assert kinds.QUANTIZE_ERRORS.bytes_as_written == 8 + 4 + 8 + 8 + 12 + 9 + 9 + 8 + 8
-    assert kinds.TO_PLANES.bytes_as_written == 4 + 3 + 1 + 1 / 8 + 2 / 8
-    assert kinds.TO_PLANES.accesses_as_written == 2 + 2 + 1 + 1 / 8 + 2 / 8
+    assert kinds.TO_WIDE_PLANES.bytes_as_written == 4 + 3 + 1 + 1 / 8 + 2 / 8
+    assert kinds.TO_WIDE_PLANES.accesses_as_written == 2 + 2 + 1 + 1 / 8 + 2 / 8
 
 
 # -- the processor ---------------------------------------------------------------------------------

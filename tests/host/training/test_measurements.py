@@ -28,12 +28,17 @@ from tests.host.training.test_run import CADENCE, RECIPES, Power, Watching, file
 from tests.host.training.test_trainer import PLAN, trainer_of
 
 TINY = load_parameters("tiny")
-CONVOLUTIONS = 9
+LAYERS = 9
 """Of a ResNet-8: the first, two in each of three blocks, two shortcuts."""
+CONVOLUTIONS = 3 * LAYERS - 1
+"""Of a step: three passes of each layer, but for the first one's error."""
+PROGRAMS = 2 * LAYERS
+"""Of a step: gradient and error of a layer are one."""
 
 
 class CountingMachine(EngineAccelerator):
-    """Golden's integers, and a machine's counters: each program takes 100 busy cycles of 150."""
+    """Golden's integers, and a machine's counters: each convolution takes 100 busy cycles of
+    150."""
 
     measured_as = "RTL cycles"
 
@@ -41,19 +46,23 @@ class CountingMachine(EngineAccelerator):
         super().__init__(parameters)
         self._golden, self._seconds = GoldenAccelerator(parameters), seconds
 
+    def _memory(self, program: Program) -> Any:
+        raise NotImplementedError
+
     def _execute(self, *_: Any) -> Outcome:
         raise NotImplementedError
 
-    def _run(
+    def _run_checked(
         self,
         program: Program,
         operands: Mapping[str, Integers],
         precisions: Mapping[int, Precision],
+        widths: Mapping[str, int],
     ) -> Results:
         names = [each.name for each in COUNTERS]
-        tag = Tag[program.steps[0].pass_.name]
-        counters = {tag: dict(zip(names, (100, 1, 2, 3, 4, 10, 640, 32), strict=True))}
-        work = program_work(counters, cycles=150, seconds=self._seconds)
+        each = dict(zip(names, (100, 1, 2, 3, 4, 10, 640, 32), strict=True))
+        counters = {Tag[step.pass_.name]: each for step in program.steps}
+        work = program_work(counters, cycles=150 * len(counters), seconds=self._seconds)
         self._work += work
         self._counters += work.total
         if self.program_observer is not None:
@@ -95,26 +104,23 @@ def without_clock(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_steps_on_a_machine(tmp_path: Path) -> None:
-    """Of each step alone: three passes of each convolution but the first one's error."""
+    """Of each step alone."""
     summary = part(tmp_path)
     measured = lines(tmp_path, "measured.jsonl")
     assert [entry["step"] for entry in measured] == list(range(7))
-    programs = 3 * CONVOLUTIONS - 1
     for entry in measured:
         assert entry["wall_seconds"] > 0
-        assert entry["programs"] == programs and entry["cycles"] == 150 * programs
+        assert entry["programs"] == PROGRAMS and entry["cycles"] == 150 * CONVOLUTIONS
         assert entry["seconds"] == entry["cycles"] / (TINY.clock_mhz * 1e6)
         forward = Counters(**entry["passes"]["forward"])
-        assert forward == Counters(
-            *(CONVOLUTIONS * each for each in (120, 100, 640, 32, 1, 2, 3, 4))
-        )
-        assert entry["passes"]["error"]["cycles"] == 120 * (CONVOLUTIONS - 1)
-        assert entry["passes"]["other"]["cycles"] == 30 * programs
+        assert forward == Counters(*(LAYERS * each for each in (120, 100, 640, 32, 1, 2, 3, 4)))
+        assert entry["passes"]["error"]["cycles"] == 120 * (LAYERS - 1)
+        assert entry["passes"]["other"]["cycles"] == 30 * CONVOLUTIONS
         assert "machine_seconds" not in entry
     assert not (tmp_path / "run" / "programs.jsonl").exists()
     total = summary["measured"]
     assert (total["of"], total["config"], total["clock_hz"]) == ("RTL cycles", "tiny", 200e6)
-    assert (total["steps"], total["cycles"]) == (7, 7 * 150 * programs)
+    assert (total["steps"], total["cycles"]) == (7, 7 * 150 * CONVOLUTIONS)
     assert total["seconds"] == total["cycles"] / 200e6
     assert summary["counters"]["cycles"] > total["cycles"], "evaluations included"
 
@@ -180,10 +186,10 @@ def test_programs_are_told_of_one_by_one(tmp_path: Path) -> None:
     part(tmp_path, log_programs=True)
     programs = lines(tmp_path, "programs.jsonl")
     steps = [entry["step"] for entry in programs if entry["phase"] == "training"]
-    assert steps == [step for step in range(7) for _ in range(3 * CONVOLUTIONS - 1)]
+    assert steps == [step for step in range(7) for _ in range(PROGRAMS)]
     # after 3, 6 and 7 steps; 10 test images are one batch
     evaluated = [entry["step"] for entry in programs if entry["phase"] == "evaluation"]
-    assert evaluated == [step for step in (3, 6, 7) for _ in range(CONVOLUTIONS)]
+    assert evaluated == [step for step in (3, 6, 7) for _ in range(LAYERS)]
     first = programs[0]
     assert first["convolutions"] == [
         {
@@ -197,8 +203,12 @@ def test_programs_are_told_of_one_by_one(tmp_path: Path) -> None:
             "padding": 1,
             "bits": [8, 8],
             "stored_bits": [8, 8],
+            "operands": ["tensor 0", "tensor 1"],
         }
     ]
+    back = programs[LAYERS]["convolutions"]
+    assert [each["pass"] for each in back] == ["gradient", "error"]
+    assert back[0]["operands"][1] == back[1]["operands"][0], "the error, which both read"
     assert programs[1]["convolutions"][0]["bits"] == [4, 4]  # the first of the first block
     assert (first["program"], first["cycles"], first["stall_memory"]) == (0, 150, 3)
     assert first["wall_seconds"] == {"pack": 0.25, "run": 0.5, "unpack": 0.125}
@@ -209,10 +219,10 @@ def test_programs_are_told_of_one_by_one(tmp_path: Path) -> None:
 
 def test_a_step_that_is_not_done_leaves_no_programs(tmp_path: Path) -> None:
     class Failing(CountingMachine):
-        def _run(self, *given: Any) -> Results:
+        def _run_checked(self, *given: Any) -> Results:
             if self.work.programs == 2:
                 raise DataError("gone")
-            return super()._run(*given)
+            return super()._run_checked(*given)
 
     with pytest.raises(DataError, match="gone"):
         part(tmp_path, accelerator=Failing(TINY), log_programs=True)
