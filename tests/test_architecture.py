@@ -90,7 +90,7 @@ def test_the_block_blocks(name: str, project_root: Path) -> None:
 
 
 def test_board_software_imports_without_workstation_packages(project_root: Path) -> None:
-    modules = modules_below(project_root, "hw/contract", "sim/golden", "host")
+    modules = modules_below(project_root, "hw/contract", "hw/targets", "sim/golden", "host")
     modules.append("fractrain.gen.bitstream.manifest")  # says what the FPGA is loaded with
     assert {
         "fractrain.host.cli.main",

@@ -59,7 +59,7 @@ import importlib, pathlib, sys
 import numpy
 assert sys.maxsize == 2**31 - 1 and numpy.intp(0).itemsize == 4, "this is no 32-bit machine"
 count = 0
-for folder in ("hw/contract", "sim/golden", "host"):
+for folder in ("hw/contract", "hw/targets", "sim/golden", "host"):
     for file in sorted(pathlib.Path(folder).rglob("*.py")):
         name = ".".join(("fractrain", *file.with_suffix("").parts))
         importlib.import_module(name.removesuffix(".__init__"))

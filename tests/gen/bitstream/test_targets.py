@@ -52,7 +52,7 @@ def test_vivado_makes_the_second_target(build: Build) -> None:
     assert "create_project -force -part xc7z020clg484-1 project project" in calls
     assert any("CONFIG.preset ZedBoard" in call for call in calls)
     windows = [call for call in calls if call.startswith("assign_bd_address -offset 0x0")]
-    assert len(windows) == 4
+    assert len(windows) == Z7020.memory.ports
     assert all(f"-range 0x{512 << 20:08x} " in call for call in windows)
 
 

@@ -15,7 +15,7 @@ from fractrain.gen.synthesis.figures import Figures
 from fractrain.gen.synthesis.parts import PARTS
 from fractrain.host.cli.main import main
 from fractrain.host.cli.synth import PARTS as OFFERED_PARTS
-from fractrain.hw.contract.parameters import Parameters, preset_names
+from fractrain.hw.contract.parameters import Parameters, load_parameters, preset_names
 
 ARRAY = Figures(
     luts=86_336,
@@ -174,6 +174,17 @@ def test_committed_budget_holds_the_targets() -> None:
         assert committed[part]["luts"] <= 0.65 * 218_600
         assert committed[part]["bram36"] <= 0.60 * 545
         assert committed[part]["logic_levels"] <= 4
+
+
+def test_the_second_target_s_budget_leaves_room_on_its_part() -> None:
+    """Three quarters of the XC7Z020, and 100 MHz at speed grade -1 within reach."""
+    committed, part = read_budget("z7020"), load_parameters("z7020").target.part
+    for limits in committed.values():
+        for figure in ("luts", "bram36", "dsps", "memory_luts", "flip_flops"):
+            assert limits[figure] <= 0.75 * getattr(part, figure)
+        assert limits["logic_levels"] <= 4
+        assert limits["levels_after_memory"] == 0
+        assert limits["loads_per_operand_bit"] <= 16
 
 
 def test_budgets_are_no_presets() -> None:
