@@ -18,7 +18,7 @@ from fractrain.host.graph.choice import Choice, Path, fixed_choices
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.skipping import is_skipped
 from fractrain.host.graph.step import StepGraph, build_step
-from fractrain.host.machine_work import MachineWork
+from fractrain.host.machine.work import MachineWork
 from fractrain.host.modelling import host_kinds as kinds
 from fractrain.host.modelling import processor
 from fractrain.host.modelling.host_kinds import Kind
