@@ -1,7 +1,11 @@
 """YAML files: read as people mean them, or refused with the line and the remedy."""
 
+import fcntl
 import os
+import struct
+import termios
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -116,7 +120,14 @@ def test_a_pipe_is_read_and_one_without_a_writer_is_empty(tmp_path: Path) -> Non
     with pytest.raises(DataError, match="pipe holds nothing"):
         read_yaml(path, source="pipe", takes="keys")
     keeper = os.open(path, os.O_RDWR)  # as a shell's <(command): somebody will write
-    writer = threading.Thread(target=lambda: (os.write(keeper, b"a: 1\n"), os.close(keeper)))
+
+    def write() -> None:
+        os.write(keeper, b"a: 1\n")
+        while struct.unpack("i", fcntl.ioctl(keeper, termios.FIONREAD, bytes(4)))[0]:
+            time.sleep(0.01)  # what nobody has read is lost when the last one closes the pipe
+        os.close(keeper)
+
+    writer = threading.Thread(target=write)
     writer.start()
     assert read_yaml(path, source="pipe", takes="keys") == {"a": 1}
     writer.join()

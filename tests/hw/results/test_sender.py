@@ -241,6 +241,7 @@ def test_nothing_is_offered_after_halt(blocks: str) -> None:
         play = Play(simulation, items, issue="never", blocks=blocks)
         while len(play.sink.items) < 20 or (blocks != "never" and not play.waits):
             await play.cycle()
+        await play.cycle()  # in which a block waits, unless none ever does
         simulation.set(halt=1)
         taken, ended = len(play.sink.items), len(play.ended)
         for _ in range(100):
