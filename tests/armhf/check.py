@@ -37,7 +37,7 @@ LOSS_TOLERANCE = 1e-3
 TESTS = (
     *("tests/hw/contract", "tests/sim/golden", "tests/sim/functional"),
     *("tests/host/numerics", "tests/host/networks", "tests/host/board", "tests/host/driver"),
-    "tests/host/datasets",
+    *("tests/host/datasets", "tests/host/graph", "tests/host/execution"),
     *("tests/host/training/test_checkpoint.py", "tests/host/files/test_journal.py"),
     *("tests/host/training/test_optimizer.py", "tests/host/methods/test_recipe.py"),
     *("tests/host/test_accelerator.py", "tests/host/files/test_atomic.py"),
@@ -50,7 +50,9 @@ NOT_THESE = (
     *(f"tests/host/datasets/test_{name}.py" for name in ("archives", "cifar", "damage", "image")),
     *(f"tests/host/datasets/test_{name}.py" for name in ("image_folder", "listing")),
     "tests/host/datasets/test_digits.py",  # needs scikit-learn
-    "tests/host/board/test_changed_clock.py",  # runs the RTL
+    # these run the RTL
+    *("tests/host/board/test_changed_clock.py", "tests/host/driver/test_rtl.py"),
+    "tests/host/execution/test_small_network.py",
     "tests/host/networks/test_gates.py::test_gradients_of_parameters_and_inputs",  # minutes
 )
 
