@@ -6,12 +6,11 @@ from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Signal, Valu
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
-from fractrain.hw.contract.commands import HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Stage
+from fractrain.hw.contract.commands import COMMAND_BITS, HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Stage
 from fractrain.hw.control.tokens import CHANNELS, TokenCounter, TokenGate, TokenNetwork
 from tests.formal.runner import prove, refute
 
-HEADER_BITS = HEADER["slot"].offset  # opcode, wait, signal
-TASK = data.StructLayout({"command": HEADER_BITS})
+TASK = data.StructLayout({"command": COMMAND_BITS})
 CONSERVED = "tokens that were promised are there or will be"
 LIMITED = "no more tokens than the limit"
 TAKEN = "no token is taken that is not there"
