@@ -1,1 +1,1 @@
-"""Host software: the accelerator interface and its backends, layout, FracTrain, training, CLI."""
+"""Host software: networks and methods, the step graph, the compiler, accelerators, training."""

@@ -1,1 +1,1 @@
-"""What the machine does, in software: the golden model and the co-simulation."""
+"""The machine in software: golden model, emulator, cycle model, co-simulation, simulated board."""

@@ -41,7 +41,7 @@ def open_system(device: str | None, parameters: Parameters | None = None) -> Sys
 
 
 class BoardAccelerator(DrivenAccelerator):
-    """The convolution engine of a board, through the driver in `host.board`.
+    """The convolution engine of a board that `host.board` has opened, through `host.driver`.
 
     ``device`` is ``local``, the default: this computer is the board; or ``simulated``: the same
     driver on the RTL. ``parameters`` must match the installed bitstream, as a program is made for

@@ -1,4 +1,4 @@
-"""The system under the board's driver: this computer, or a simulated board."""
+"""The operating system of the board: this computer's, or a simulated one."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The driver of a board: everything between `host.backends.board` and Linux."""
+"""A board under Linux: it is opened here, and hands `host.driver` its bus and its clock."""

@@ -1,4 +1,4 @@
-"""Linux as the driver's `host.board.system.System`: the only code that touches a real board."""
+"""Linux as a `host.board.system.System`: the only code that touches a real board."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Everything the driver needs of the operating system: one protocol, two systems.
+"""Everything `host.board` needs of the operating system: one protocol, two systems.
 
 `host.board.linux.LinuxSystem` is the real one. In ``sim.board`` registers are the generated RTL, so
-the whole driver runs without a board.
+driver and bring-up run without a board.
 
 Paths are absolute, as on the board (``/sys/class/uio``). Methods raise `OSError` as the operating
 system does; the calling module turns it into an error that says what to do.
@@ -63,7 +63,7 @@ class SharedMemory(Protocol):
 
 
 class System(Protocol):
-    """The operating system under the driver.
+    """The operating system of a board.
 
     root : the folder that all paths are below, ``/`` on the board
     environment : variables that steer the driver (``FRACTRAIN_BITSTREAM``, ``FRACTRAIN_UDMABUF``)

@@ -1,4 +1,6 @@
-"""`python -m host.sweeps.child PARENT SPARE ARGUMENT…`: `fractrain ARGUMENT…`, while PARENT lives.
+"""`python -m fractrain.host.sweeps.child PARENT SPARE ARGUMENT…`: a run, while PARENT lives.
+
+It is `fractrain ARGUMENT…` in a process of its own.
 
 The descriptor SPARE gets what cannot be printed, so that PARENT learns why a run on a full disk
 ended.
