@@ -66,12 +66,13 @@ class Registry(Generic[Kind]):
 
     def _all(self) -> dict[str, Kind]:
         if self._known is None:
-            self._known = {}
+            known: dict[str, Kind] = {}
             package = importlib.import_module(self._package)
             for found in pkgutil.iter_modules(package.__path__):
                 module = importlib.import_module(f"{self._package}.{found.name}")
                 if (kind := getattr(module, self._attribute, None)) is not None:
-                    self._add(self._known, kind)
+                    self._add(known, kind)
+            self._known = known
         return self._known
 
     def _add(self, known: dict[str, Kind], kind: Kind) -> None:

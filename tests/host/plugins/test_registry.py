@@ -26,6 +26,8 @@ def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[Thing]:
     head = f"from {__name__} import Thing\n"
     for name, rank in (("late", 2), ("early", 1)):
         (package / f"{name}.py").write_text(f"{head}THING = Thing({name!r}, {rank})\n")
+    for module in [each for each in sys.modules if each.startswith("package_of_things")]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
     return Registry("package_of_things", "THING", "thing", order=lambda thing: thing.rank)
@@ -44,4 +46,15 @@ def test_others_are_registered(things: Registry[Thing]) -> None:
     with pytest.raises(ParameterError, match="got 'early', allowed: a name that is not taken"):
         things.register(Thing("early"))
     things.unregister("between")
+    assert things.names == ("early", "late")
+
+
+def test_a_failed_import_leaves_nothing_behind(things: Registry[Thing], tmp_path: Path) -> None:
+    """Asked again it fails again, and all are there once the module can be imported."""
+    broken = tmp_path / "package_of_things" / "in_between.py"
+    broken.write_text("raise OSError('broken')\n")
+    for _ in range(2):
+        with pytest.raises(OSError, match="broken"):
+            things.find("early")
+    broken.unlink()
     assert things.names == ("early", "late")
