@@ -27,6 +27,7 @@ class GoldenAccelerator(Accelerator):
         geometry = convolution.geometry
         how: dict[str, Any] = {
             "bits": convolution.bits,
+            "signed": convolution.signed,
             "stride": geometry.stride,
             "padding": geometry.padding,
         }

@@ -24,17 +24,18 @@ def forward(
     w: NDArray[np.integer],
     *,
     bits: tuple[int, int],
+    signed: tuple[bool, bool] = (False, True),
     stride: int,
     padding: int,
 ) -> Integers:
-    """``y[N,K,P,Q]`` of unsigned ``a[N,C,H,W]`` and signed ``w[K,C,R,S]`` of ``bits`` (a, w).
+    """``y[N,K,P,Q]`` of ``a[N,C,H,W]`` and ``w[K,C,R,S]`` of ``bits`` and signs (a, w).
 
     The caller checks values and shapes (`host.accelerator.Accelerator` does).
     """
     images, channels, height, width = a.shape
     filters, _, *kernel = w.shape
     depth = channels * kernel[0] * kernel[1]
-    bound = depth * product_bound(*bits, x_signed=False, y_signed=True)
+    bound = depth * _product_bound(bits, signed)
     number = exact_arithmetic(bound)
     size = (
         windows(height, kernel[0], stride, padding),
@@ -54,16 +55,17 @@ def error(
     w: NDArray[np.integer],
     *,
     bits: tuple[int, int],
+    signed: tuple[bool, bool] = (True, True),
     stride: int,
     padding: int,
     input_size: tuple[int, int],
 ) -> Integers:
-    """``dx[N,C,H,W]`` of signed ``e[N,K,P,Q]`` and ``w[K,C,R,S]`` of ``bits`` (e, w)."""
+    """``dx[N,C,H,W]`` of ``e[N,K,P,Q]`` and ``w[K,C,R,S]`` of ``bits`` and signs (e, w)."""
     images, _, *size = e.shape
     filters, channels, *kernel = w.shape
     depth = channels * kernel[0] * kernel[1]
     # An input pixel meets each tap of each filter at most once.
-    bound = filters * kernel[0] * kernel[1] * product_bound(*bits, x_signed=True, y_signed=True)
+    bound = filters * kernel[0] * kernel[1] * _product_bound(bits, signed)
     number = exact_arithmetic(bound)
     weights = np.ascontiguousarray(w.reshape(filters, depth).T.astype(number))
     dx = np.empty((images, channels, *input_size), np.int64)
@@ -79,15 +81,16 @@ def gradient(
     e: NDArray[np.integer],
     *,
     bits: tuple[int, int],
+    signed: tuple[bool, bool] = (False, True),
     stride: int,
     padding: int,
     kernel_size: tuple[int, int],
 ) -> Integers:
-    """``dw[K,C,R,S]`` of unsigned ``a[N,C,H,W]`` and signed ``e[N,K,P,Q]`` of ``bits`` (a, e)."""
+    """``dw[K,C,R,S]`` of ``a[N,C,H,W]`` and ``e[N,K,P,Q]`` of ``bits`` and signs (a, e)."""
     images, filters, height, width = e.shape
     channels = a.shape[1]
     depth = channels * kernel_size[0] * kernel_size[1]
-    image_bound = height * width * product_bound(*bits, x_signed=False, y_signed=True)
+    image_bound = height * width * _product_bound(bits, signed)
     # Fewer images per group if that makes the sums of a group exact in float32.
     most = FLOAT32_BOUND // image_bound or images
     total = np.zeros((filters, depth), np.int64)
@@ -97,3 +100,7 @@ def gradient(
         matrix = channels_first(e[group], number).reshape(filters, -1)
         total += (matrix @ columns.reshape(depth, -1).T).astype(np.int64)
     return total.reshape(filters, channels, *kernel_size)
+
+
+def _product_bound(bits: tuple[int, int], signed: tuple[bool, bool]) -> int:
+    return product_bound(*bits, x_signed=signed[0], y_signed=signed[1])
