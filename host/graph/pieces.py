@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from fractrain.host.graph.operations import Convolve, Operation
 
@@ -25,9 +24,20 @@ class Piece:
 
 
 def cut(operations: Sequence[Operation]) -> Iterator[Operation | Piece]:
-    """``operations`` with every longest run of convolutions as one piece."""
-    for convolves, run in groupby(operations, lambda each: isinstance(each, Convolve)):
-        if convolves:
-            yield Piece(tuple(each for each in run if isinstance(each, Convolve)))
+    """``operations`` with every longest run of convolutions as one piece; one that reads the result
+    of another begins a new piece."""
+    run: list[Convolve] = []
+    for each in operations:
+        made = {convolve.result.name for convolve in run}
+        if run and not (
+            isinstance(each, Convolve)
+            and made.isdisjoint(tensor.stored.name for tensor in each.inputs)
+        ):
+            yield Piece(tuple(run))
+            run = []
+        if isinstance(each, Convolve):
+            run.append(each)
         else:
-            yield from run
+            yield each
+    if run:
+        yield Piece(tuple(run))
