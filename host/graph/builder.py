@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.convolution import operand_shapes
@@ -74,7 +74,6 @@ class Builder:
         self, options: StepOptions, images: tuple[int, int, int, int], *, training: bool
     ) -> None:
         self.options, self.training = options, training
-        self.images = Tensor("images", images, Kind.IMAGES, signed=False, bits=Fixed(8))
         self.operations: list[Operation] = []
         self.slots = [Slot(0, "unquantized", (options.unquantized,))]
         self.blocks: list[Block] = []
@@ -83,10 +82,13 @@ class Builder:
         self.parameters: dict[str, Tensor] = {}
         self._scope, self._block = "", -1
         self._names: set[str] = set()
+        self._named: dict[str, tuple[Named, Tensor]] = {}
         self._late: set[str] = set()
-        self._stored: dict[str, Tensor] = {}
+        self._stored: dict[str, tuple[Tensor, Tensor]] = {}
+        """What is stored of a tensor, and its range."""
         self._odd: dict[str, tuple[int, ...]] = {}
         self._ones: dict[int, int] = {}
+        self.images = self.tensor("images", images, Kind.IMAGES, signed=False, bits=Fixed(8))
 
     # -- what everything is made of --------------------------------------------------------
 
@@ -114,16 +116,25 @@ class Builder:
 
     def parameter(self, parameter: Named) -> Tensor:
         """What training changes, as a tensor."""
-        shape = tuple(parameter.value.shape)
-        return self.parameters.setdefault(
-            parameter.name, Tensor(parameter.name, shape, Kind.PARAMETER)
-        )
+        tensor = self._tensor_of(parameter, Kind.PARAMETER)
+        return self.parameters.setdefault(tensor.name, tensor)
 
     def statistic(self, statistic: Named) -> Tensor:
         """A running statistic, as a tensor."""
-        value = statistic.value
-        shape = () if value is None else tuple(value.shape)
-        return Tensor(statistic.name, shape, Kind.STATISTIC)
+        return self._tensor_of(statistic, Kind.STATISTIC)
+
+    def _tensor_of(self, named: Named, kind: Kind) -> Tensor:
+        """The tensor of ``named``, the same one every time. A statistic may be called as a tensor
+        is: it is kept apart from them."""
+        if named.name not in self._named:
+            shape = () if named.value is None else tuple(named.value.shape)
+            if kind is Kind.PARAMETER:
+                self._check_name("parameter", named.name)
+            self._named[named.name] = named, Tensor(named.name, shape, kind)
+        known, tensor = self._named[named.name]
+        if known is not named or tensor.kind is not kind:
+            self._refuse_name(kind.name.lower(), named.name)
+        return tensor
 
     # -- quantization ----------------------------------------------------------------------
 
@@ -177,8 +188,13 @@ class Builder:
                 bits=Fixed(self.options.stored_bits),
             )
             self.emit(ops.QuantizeActivations(f"{name}.quantize", None, x, extent, q))
-            self._stored[x.name] = q
-        return self._stored[x.name]
+            self._stored[x.name] = q, extent
+        stored, known = self._stored[x.name]
+        if known.name != extent.name:
+            raise ParameterError(
+                f"range of {x.name}", extent.name, f"{known.name}: it is stored over that range"
+            )
+        return stored
 
     def weights(self, name: str, weight: Tensor, slot: int) -> Tensor:
         """``weight`` quantized by ``slot``."""
@@ -193,11 +209,25 @@ class Builder:
     # -- convolutions ----------------------------------------------------------------------
 
     def convolve(
-        self, layer: str, a: Tensor, weight: Named, stride: int, padding: int, slot: int
+        self,
+        layer: str,
+        a: Tensor,
+        weight: Named,
+        stride: int,
+        padding: int,
+        slot: int,
+        groups: int = 1,
     ) -> Tensor:
-        """The forward pass of ``a`` and ``weight`` [K,C,R,S], in real numbers."""
+        """The forward pass of ``a`` and ``weight`` [K,C/groups,R,S], in real numbers."""
         kernels = self.parameter(weight)
         filters, channels, height, width = kernels.shape
+        if a.shape[1] != channels * groups:
+            each = "" if groups == 1 else f", {channels} for each of {groups} groups"
+            raise ParameterError(
+                f"channels of {self.name(layer)}",
+                a.shape[1],
+                f"{channels * groups}, as its weights have{each}",
+            )
         geometry = Geometry(
             a.shape[0],
             a.shape[1],
@@ -206,7 +236,7 @@ class Builder:
             (height, width),
             stride,
             padding,
-            a.shape[1] // channels,
+            groups,
         )
         w = self.weights(f"{layer}.w", kernels, slot)
         product = Product(self.name(layer), Pass.FORWARD, geometry, a, w, slot)
@@ -394,5 +424,8 @@ class Builder:
 
     def _check_name(self, what: str, name: str) -> None:
         if name in self._names:
-            raise ParameterError(what, name, "a name that is not taken in this network")
+            self._refuse_name(what, name)
         self._names.add(name)
+
+    def _refuse_name(self, what: str, name: str) -> NoReturn:
+        raise ParameterError(what, name, "a name that is not taken in this network")

@@ -141,7 +141,7 @@ def build_step(
     logits = network.emit(builder)
     if not training:
         return finish(builder, logits)
-    labels = Tensor("labels", images[:1], Kind.LABELS)
+    labels = builder.tensor("labels", images[:1], Kind.LABELS)
     loss, error = builder.tensor("loss", ()), builder.tensor("loss.error", logits.shape)
     builder.emit(ops.Loss("loss", None, logits, labels, loss, error))
     return finish(builder, logits, error, network.parameters(), loss)
