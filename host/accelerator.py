@@ -27,6 +27,8 @@ from fractrain.host.graph.arguments import (
     check_bit_pair,
     check_convolution,
     check_equal,
+    check_groups,
+    check_layers,
     check_operand,
     check_output,
     check_stored,
@@ -37,7 +39,7 @@ from fractrain.host.graph.arguments import (
 from fractrain.host.graph.convolution import Convolution, usual_convolution
 from fractrain.host.graph.geometry import Geometry
 from fractrain.host.graph.pieces import Piece
-from fractrain.host.graph.skipping import is_skipped
+from fractrain.host.graph.skipping import find_running
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine.counters import Counters
 from fractrain.host.machine.work import MachineWork, ProgramRun
@@ -244,25 +246,25 @@ class Accelerator(ABC):
 
     # -- whole steps of training -----------------------------------------------------------
 
-    def prepare(self, graph: StepGraph) -> None:  # noqa: B027  most have nothing to do
+    def prepare(self, graph: StepGraph) -> None:
         """Prepare for the pieces of ``graph``, before it is carried out.
 
         Raises `ParameterError` for a step that this machine cannot do.
         """
+        check_layers(graph.convolutions)
 
     def run_piece(
         self, piece: Piece, operands: Mapping[str, Integers], table: Sequence[Precision]
     ) -> dict[str, NDArray[np.int64]]:
         """Results, by name, of the convolutions of ``piece``, without those that ``table``, the
-        precisions of all slots, skips.
+        precisions of all slots, skips, and without those that lack an operand.
 
         ``operands``: by the names of the tensors in memory (`Tensor.stored`), with their bits; for
         a backend that does not read planes, by their own names, with the bits to multiply.
         """
         results = {}
-        for each in piece.convolutions:
-            if is_skipped(each, table):
-                continue
+        running = find_running(piece.convolutions, table, operands, stored=self.reads_planes)
+        for each in running:
             convolution, row, column = each.convolution(table), each.row, each.column
             if self.reads_planes:
                 row, column = row.stored, column.stored
@@ -346,8 +348,7 @@ class Accelerator(ABC):
         self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
         """The sums of checked operands."""
-        if convolution.geometry.groups != 1:
-            raise ParameterError("groups", convolution.geometry.groups, "1: no backend has more")
+        check_groups("groups", convolution.geometry)
         if not self.reads_planes and convolution.stored != convolution.bits:
             row, column = (
                 values if stored == bits else self._top(values, stored, bits)

@@ -11,8 +11,10 @@ from typing import Any
 
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.arithmetic.arithmetic import Arithmetic
+from fractrain.host.graph.arguments import check_layers
 from fractrain.host.graph.pieces import Piece
-from fractrain.host.graph.skipping import is_skipped, lacks
+from fractrain.host.graph.skipping import find_running
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.numerics import affine
 from fractrain.host.numerics.quantization import Array
 from fractrain.hw.contract.precision import Precision
@@ -58,16 +60,15 @@ class PublishedArithmetic(Arithmetic):
         extent = affine.tensor_range(self.elementwise.xp, x)
         return self.elementwise.quantize_affine(x, bits, extent, rounding)
 
+    def prepare(self, graph: StepGraph) -> None:
+        check_layers(graph.convolutions)
+
     def run_piece(
         self, piece: Piece, operands: Mapping[str, Array], table: Sequence[Precision]
     ) -> dict[str, Array]:
-        missing = {
-            tensor.name for each in piece.convolutions for tensor in each.inputs
-        } - operands.keys()
         return {
             each.result.name: self._convolutions.convolve(
                 each.convolution(table), operands[each.row.name], operands[each.column.name]
             )
-            for each in piece.convolutions
-            if not is_skipped(each, table) and not lacks(each, missing)
+            for each in find_running(piece.convolutions, table, operands)
         }

@@ -109,6 +109,7 @@ class EngineAccelerator(Accelerator):
 
         Raises `ParameterError` if the machine has fewer slots, or does not know an operation.
         """
+        super().prepare(graph)
         self.programs.prepare(graph)
 
     def run_piece(

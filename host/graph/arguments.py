@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.graph.convolution import Convolution
-from fractrain.host.graph.geometry import output_size
+from fractrain.host.graph.geometry import Geometry, output_size
+from fractrain.host.graph.operations import Convolve
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.layout import check_values
 from fractrain.hw.contract.precision import Pass, check_bits
@@ -112,3 +114,15 @@ def check_convolution(convolution: Convolution, maximum: int) -> None:
     bits = check_bit_pair(convolution.pass_, convolution.bits, maximum)
     for stored, read in zip(convolution.stored, bits, strict=True):
         check_stored(stored, read, maximum)
+
+
+def check_layers(convolutions: Iterable[Convolve]) -> None:
+    """Of a step: layers that backends can multiply."""
+    for each in convolutions:
+        check_groups(f"groups of {each.layer}", each.geometry)
+
+
+def check_groups(name: str, geometry: Geometry) -> None:
+    """One group."""
+    if geometry.groups != 1:
+        raise ParameterError(name, geometry.groups, "1: no backend has more")

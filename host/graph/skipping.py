@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from fractrain.host.graph.choice import is_skip
 from fractrain.host.graph.operations import Operation
 from fractrain.host.graph.slots import Slot
 from fractrain.hw.contract.precision import Precision
+
+Kind = TypeVar("Kind", bound=Operation)
 
 
 def is_skipped(operation: Operation, table: Sequence[Precision]) -> bool:
@@ -22,6 +25,25 @@ def lacks(operation: Operation, missing: Container[str]) -> bool:
     if needed:
         return any(each.name in missing for each in needed)
     return bool(inputs) and all(each.name in missing for each in inputs)
+
+
+def find_running(
+    operations: Iterable[Kind],
+    table: Sequence[Precision],
+    given: Container[str],
+    *,
+    stored: bool = False,
+) -> Iterator[Kind]:
+    """Those of ``operations``, of which none reads the result of another, that are carried out with
+    the tensors ``given``, by their own names or by those of what is ``stored`` of them."""
+    for each in operations:
+        missing = {
+            tensor.name
+            for tensor in each.inputs
+            if (tensor.stored if stored else tensor).name not in given
+        }
+        if not is_skipped(each, table) and not lacks(each, missing):
+            yield each
 
 
 def find_certain(operations: Iterable[Operation], slots: Sequence[Slot]) -> set[str]:
