@@ -126,3 +126,11 @@ def check_groups(name: str, geometry: Geometry) -> None:
     """One group."""
     if geometry.groups != 1:
         raise ParameterError(name, geometry.groups, "1: no backend has more")
+
+
+def check_channels(layer: str, given: int, channels: int, groups: int) -> None:
+    """Of the input of ``layer``, with weights for ``channels`` in each of ``groups``."""
+    if given != channels * groups:
+        each = "" if groups == 1 else f", {channels} for each of {groups} groups"
+        allowed = f"{channels * groups}, as its weights have{each}"
+        raise ParameterError(f"channels of {layer}", given, allowed)

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Protocol
+from typing import Any
 
 from fractrain.host.graph import operations as ops
+from fractrain.host.graph.arguments import check_channels
 from fractrain.host.graph.convolution import operand_shapes
 from fractrain.host.graph.geometry import Geometry
+from fractrain.host.graph.names import Named, Names
 from fractrain.host.graph.operations import Operation
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.slots import Slot
 from fractrain.host.graph.tensor import BySlot, Fixed, Kind, Tensor
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Operand, Pass
-
-
-class Named(Protocol):
-    """A parameter or running statistic of a network."""
-
-    name: str
-    value: Any
 
 
 @dataclass(frozen=True)
@@ -81,8 +76,7 @@ class Builder:
         """The block that an operation belongs to."""
         self.parameters: dict[str, Tensor] = {}
         self._scope, self._block = "", -1
-        self._names: set[str] = set()
-        self._named: dict[str, tuple[Named, Tensor]] = {}
+        self._names = Names()
         self._late: set[str] = set()
         self._stored: dict[str, tuple[Tensor, Tensor]] = {}
         """What is stored of a tensor, and its range."""
@@ -94,7 +88,7 @@ class Builder:
 
     def emit(self, operation: Operation) -> None:
         """Append ``operation``."""
-        self._check_name("operation", f"operation {operation.name}")
+        self._names.take("operation", f"operation {operation.name}")
         self.operations.append(operation)
         if self._block >= 0:
             self.members[operation] = self._block
@@ -107,7 +101,7 @@ class Builder:
         **more: Any,
     ) -> Tensor:
         """A new tensor."""
-        self._check_name("tensor", name)
+        self._names.take("tensor", name)
         return Tensor(name, tuple(shape), kind, **more)
 
     def name(self, name: str) -> str:
@@ -116,25 +110,12 @@ class Builder:
 
     def parameter(self, parameter: Named) -> Tensor:
         """What training changes, as a tensor."""
-        tensor = self._tensor_of(parameter, Kind.PARAMETER)
+        tensor = self._names.tensor_of(parameter, Kind.PARAMETER)
         return self.parameters.setdefault(tensor.name, tensor)
 
     def statistic(self, statistic: Named) -> Tensor:
         """A running statistic, as a tensor."""
-        return self._tensor_of(statistic, Kind.STATISTIC)
-
-    def _tensor_of(self, named: Named, kind: Kind) -> Tensor:
-        """The tensor of ``named``, the same one every time. A statistic may be called as a tensor
-        is: it is kept apart from them."""
-        if named.name not in self._named:
-            shape = () if named.value is None else tuple(named.value.shape)
-            if kind is Kind.PARAMETER:
-                self._check_name("parameter", named.name)
-            self._named[named.name] = named, Tensor(named.name, shape, kind)
-        known, tensor = self._named[named.name]
-        if known is not named or tensor.kind is not kind:
-            self._refuse_name(kind.name.lower(), named.name)
-        return tensor
+        return self._names.tensor_of(statistic, Kind.STATISTIC)
 
     # -- quantization ----------------------------------------------------------------------
 
@@ -221,13 +202,7 @@ class Builder:
         """The forward pass of ``a`` and ``weight`` [K,C/groups,R,S], in real numbers."""
         kernels = self.parameter(weight)
         filters, channels, height, width = kernels.shape
-        if a.shape[1] != channels * groups:
-            each = "" if groups == 1 else f", {channels} for each of {groups} groups"
-            raise ParameterError(
-                f"channels of {self.name(layer)}",
-                a.shape[1],
-                f"{channels * groups}, as its weights have{each}",
-            )
+        check_channels(self.name(layer), a.shape[1], channels, groups)
         geometry = Geometry(
             a.shape[0],
             a.shape[1],
@@ -421,11 +396,3 @@ class Builder:
     def _new_slot(self, slot: Slot) -> int:
         self.slots.append(replace(slot, number=len(self.slots)))
         return len(self.slots) - 1
-
-    def _check_name(self, what: str, name: str) -> None:
-        if name in self._names:
-            self._refuse_name(what, name)
-        self._names.add(name)
-
-    def _refuse_name(self, what: str, name: str) -> NoReturn:
-        raise ParameterError(what, name, "a name that is not taken in this network")

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.backward import derive
-from fractrain.host.graph.builder import Block, Builder, Named
+from fractrain.host.graph.builder import Block, Builder
 from fractrain.host.graph.choice import SKIP, UNQUANTIZED, Choice
+from fractrain.host.graph.names import Named
 from fractrain.host.graph.operations import Convolve, Operation
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.pieces import Piece, cut
