@@ -23,7 +23,7 @@ def build(**contents: str) -> dict[str, bytes]:
     manifest = Manifest(
         top="top",
         flavour="synthesis",
-        build_hash="00",
+        build_hash="0" * 64,
         parameters=load_parameters("tiny"),
         ports=(),
         latencies={},

@@ -185,7 +185,7 @@ def test_a_fault_is_noticed(name: str, tmp_path: Path) -> None:
         ),
         (
             (BARE_NAME, "fractrain_zynq accelerator", "fractrain_zinq accelerator"),
-            "fractrain_zc707",
+            "fractrain_zinq",
         ),
     ],
 )
