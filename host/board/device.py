@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TypeVar
 
-from fractrain.gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
+from fractrain.gen.bitstream_manifest import BITSTREAM_MANIFEST_NAME
 from fractrain.host.board.bitstream import (
     NOTE,
     Bitstream,

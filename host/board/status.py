@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractrain.gen.bitstream.manifest import BitstreamManifest
+from fractrain.gen.bitstream_manifest import BitstreamManifest
 from fractrain.host.board.bitstream import find_bitstream, read_note
 from fractrain.host.board.clock import (
     SHIFTERS_ON,

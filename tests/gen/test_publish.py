@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.gen.bitstream.manifest import (
+from fractrain.gen.bitstream_manifest import (
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,
@@ -23,7 +23,7 @@ def build(**contents: str) -> dict[str, bytes]:
     manifest = Manifest(
         top="top",
         flavour="synthesis",
-        build_hash="00",
+        build_hash="0" * 64,
         parameters=load_parameters("tiny"),
         ports=(),
         latencies={},
