@@ -21,11 +21,11 @@ import numpy as np
 
 from fractrain.host.compiler import Planes, Step, compile_program
 from fractrain.host.compiler.pieces import numbered, steps_of
+from fractrain.host.compiler.results import PLANE_BITS
 from fractrain.host.graph.choice import fixed_choices
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.step import StepGraph, build_step
 from fractrain.host.modelling.predictions import predict_program
-from fractrain.host.modelling.step_programs import PLANE_BITS
 from fractrain.host.networks.registry import build_network
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision
