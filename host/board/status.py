@@ -26,8 +26,8 @@ __all__ = ["board_status"]
 
 NOTHING = "not read: "
 UNKNOWN_DESIGN = (
-    "it is not known whose design is in the FPGA; fractrain board load, or --loaded-by-boot if "
-    "U-Boot has loaded this bitstream"
+    "the FPGA may hold a bitstream of unknown origin; fractrain board load, or --loaded-by-boot if "
+    "U-Boot has loaded this one"
 )
 
 
