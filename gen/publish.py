@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from fractrain.gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME, read_bitstream_manifest
+from fractrain.gen.bitstream_manifest import BITSTREAM_MANIFEST_NAME, read_bitstream_manifest
 from fractrain.gen.manifest import MANIFEST_NAME, FileEntry, read_manifest
 from fractrain.hw.contract.errors import DataError, ParameterError
 

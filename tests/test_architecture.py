@@ -91,7 +91,7 @@ def test_the_block_blocks(name: str, project_root: Path) -> None:
 
 def test_board_software_imports_without_workstation_packages(project_root: Path) -> None:
     modules = modules_below(project_root, "hw/contract", "hw/targets", "sim/golden", "host")
-    modules.append("fractrain.gen.bitstream.manifest")  # says what the FPGA is loaded with
+    modules.append("fractrain.gen.bitstream_manifest")  # says what the FPGA is loaded with
     assert {
         "fractrain.host.cli.main",
         "fractrain.host.accelerator",
@@ -180,13 +180,14 @@ def test_parts_are_imported_from_the_package(project_root: Path) -> None:
         assert names == TOP_LEVEL
 
 
-@pytest.mark.parametrize(
-    "package", ["host.board", "host.bringup", "host.driver", "sim.board", "sim.cosim"]
-)
-def test_no_import_circle_not_even_for_types(package: str) -> None:
-    """The contract of pyproject.toml does not see what is imported for annotations only."""
-    graph = grimp.build_graph("fractrain", exclude_type_checking_imports=False)
-    assert not graph.nominate_cycle_breakers(f"fractrain.{package}")
+def test_no_import_circle_not_even_for_types() -> None:
+    """In any package. The contract of pyproject.toml does not see what is imported for annotations
+    only: of those, the contract's parameters and their checks name each other."""
+    graph = grimp.build_graph("fractrain", exclude_type_checking_imports=False, cache_dir=None)
+    packages = {name for name in graph.modules if graph.find_children(name)}
+    assert {"fractrain", "fractrain.gen", "fractrain.host.modelling"} <= packages
+    circles = {name for name in packages if graph.nominate_cycle_breakers(name)}
+    assert circles <= {"fractrain.hw.contract"}
 
 
 LONGEST_FILE = 400

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from fractrain.gen.bitstream.bit_file import to_bin
 from fractrain.gen.bitstream.flow import Flow, Made, Request
-from fractrain.gen.bitstream.manifest import (
-    BITSTREAM_MANIFEST_NAME,
-    BitstreamManifest,
-    output_name,
-)
 from fractrain.gen.bitstream.openxc7 import OpenFlow
 from fractrain.gen.bitstream.resources import beside_each_other, check_budget
 from fractrain.gen.bitstream.script_runs import Say
 from fractrain.gen.bitstream.target_checks import require_target
 from fractrain.gen.bitstream.vivado import VivadoFlow
+from fractrain.gen.bitstream_manifest import (
+    BITSTREAM_MANIFEST_NAME,
+    BitstreamManifest,
+    output_name,
+)
 from fractrain.gen.build import TOOLS
 from fractrain.gen.build_hash import build_hash
 from fractrain.gen.designs import Flavour

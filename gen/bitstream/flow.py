@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from fractrain.gen.bitstream.manifest import Slack, Utilization
 from fractrain.gen.bitstream.script_runs import Say
+from fractrain.gen.bitstream_manifest import Slack, Utilization
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.targets.target import Target
 

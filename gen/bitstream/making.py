@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fractrain.gen.bitstream import build
 from fractrain.gen.bitstream.flow import Flow, Request
-from fractrain.gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME, BitstreamManifest
 from fractrain.gen.bitstream.script_runs import Say
+from fractrain.gen.bitstream_manifest import BITSTREAM_MANIFEST_NAME, BitstreamManifest
 from fractrain.gen.publish import check_replaceable
 from fractrain.hw.contract.errors import MissingToolError
 

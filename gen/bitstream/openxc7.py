@@ -16,9 +16,9 @@ from pathlib import Path
 from fractrain.gen.bitstream.bit_file import to_bin
 from fractrain.gen.bitstream.constraints import BARE_CLOCK, bare_constraints
 from fractrain.gen.bitstream.flow import Made, Request
-from fractrain.gen.bitstream.manifest import Slack, Utilization, output_name
 from fractrain.gen.bitstream.script_runs import Say, run_script
 from fractrain.gen.bitstream.template import fill
+from fractrain.gen.bitstream_manifest import Slack, Utilization, output_name
 from fractrain.gen.synthesis.area import area_of_cells
 from fractrain.gen.synthesis.cells import cell_kind
 from fractrain.gen.zynq.names import BARE_NAME

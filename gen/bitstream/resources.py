@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fractrain.gen.bitstream.manifest import Utilization
+from fractrain.gen.bitstream_manifest import Utilization
 from fractrain.hw.contract.errors import FractrainError
 
 __all__ = ["FIGURES", "MARGIN", "beside_each_other", "check_budget"]

@@ -14,10 +14,10 @@ from typing import Any
 from fractrain.gen.bitstream.bit_file import parse_bit, to_bin
 from fractrain.gen.bitstream.constraints import VIVADO, vivado_constraints
 from fractrain.gen.bitstream.flow import Made, Request
-from fractrain.gen.bitstream.manifest import Slack, Utilization, output_name
 from fractrain.gen.bitstream.messages import first_fatal
 from fractrain.gen.bitstream.script_runs import RUN, Say, run_script
 from fractrain.gen.bitstream.vivado_script import SCRIPT_NAME, vivado_script
+from fractrain.gen.bitstream_manifest import Slack, Utilization, output_name
 from fractrain.gen.plain_paths import is_plain
 from fractrain.gen.zynq.sources import sources
 from fractrain.hw.contract.errors import DataError, FractrainError, MissingToolError, ParameterError

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from importlib import resources
 
 from fractrain.gen.bitstream.constraints import VIVADO
-from fractrain.gen.bitstream.manifest import output_name
 from fractrain.gen.bitstream.messages import FATAL_WARNINGS, TOLERATED
 from fractrain.gen.bitstream.strategies import STRATEGIES
 from fractrain.gen.bitstream.template import fill, tcl_list
+from fractrain.gen.bitstream_manifest import output_name
 from fractrain.gen.zynq.names import WRAPPER_NAME
 from fractrain.hw.contract.parameters import Parameters
 

@@ -17,7 +17,7 @@ from fractrain.host.graph.step import StepGraph
 from fractrain.host.graph.tensor import Bits
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand, Precision
+from fractrain.hw.contract.precision import Precision
 
 KEPT_PROGRAMS = 256
 """Programs of single convolutions that are kept, as they are often asked for again."""
@@ -113,9 +113,8 @@ class Programs:
     def of_convolution(self, convolution: Convolution) -> tuple[Program, Precision]:
         """A program and the precision of its slot 0; the same program for all bits that are read of
         the stored ones."""
-        pass_ = convolution.pass_
         step = Step(
-            pass_,
+            convolution.pass_,
             convolution.geometry,
             0,
             ROW,
@@ -124,10 +123,7 @@ class Programs:
             convolution.stored,
             signs=convolution.signed,
         )
-        widths = dict(zip((pass_.row, pass_.column), convolution.bits, strict=True))
-        # nothing reads the third operand
-        precision = Precision(*(widths.get(operand, 1) for operand in Operand))
-        return self._single((step,)), precision
+        return self._single((step,)), convolution.precision
 
     def _compile(self, steps: Sequence[Step]) -> Program:
         self.compilations += 1

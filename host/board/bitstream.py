@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from fractrain.gen.bitstream.manifest import (
+from fractrain.gen.bitstream_manifest import (
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     read_bitstream_manifest,

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fractrain.host.board.clock import ClockChanged
+from fractrain.host.board.node import interrupts, node_name
 from fractrain.host.board.system import System, UioDevice
 from fractrain.host.driver import Advice
 from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.targets.target import Ports
 
 __all__ = ["BoardBus", "BoardClock"]
 
@@ -23,33 +25,32 @@ SHORT_SECONDS = 0.01
 
 
 @contextmanager
-def _interrupt_needed() -> Iterator[None]:
+def _interrupt_needed(ports: Ports) -> Iterator[None]:
     """Linux answers EIO where the device tree gives the device no interrupt."""
     try:
         yield
     except OSError as error:
         raise MachineError(
-            f"the UIO device has no interrupt ({error.strerror}): the node fractrain@40000000 "
-            "needs interrupts = <0 29 4> and interrupt-parent (board/zynq/registers.dtsi)"
+            f"the UIO device has no interrupt ({error.strerror}): the node {node_name(ports)} "
+            f"needs {interrupts(ports)} and interrupt-parent (board/zynq/registers.dtsi)"
         ) from error
 
 
 class BoardBus:
-    """The UIO device ``uio`` of a machine clocked at ``clock_hz``."""
+    """The UIO device ``uio`` of a machine clocked at ``clock_hz``, connected by ``ports``."""
 
-    advice = Advice(
-        other_machine="another bitstream is loaded, or the registers are not at 0x40000000; load "
-        "ours: fractrain board load",
-        other_build="the FPGA runs another build than the one installed; load that one: fractrain "
-        "board load",
-        no_interrupt="the line from the FPGA to Linux is broken; the device tree must say "
-        "interrupts = <0 29 4>, and /proc/interrupts counts what arrives under 'fractrain'",
-        stuck="the board needs a power cycle: a bitstream that is loaded now would find HP ports "
-        "that wait",
-    )
-
-    def __init__(self, uio: UioDevice, clock_hz: float) -> None:
-        self._uio, self._hz = uio, clock_hz
+    def __init__(self, uio: UioDevice, clock_hz: float, ports: Ports) -> None:
+        self._uio, self._hz, self._ports = uio, clock_hz, ports
+        self.advice = Advice(
+            other_machine="another bitstream is loaded, or the registers are not at "
+            f"0x{ports.registers_address:08x}; load ours: fractrain board load",
+            other_build="the FPGA runs another build than the one installed; load that one: "
+            "fractrain board load",
+            no_interrupt="the line from the FPGA to Linux is broken; the device tree must say "
+            f"{interrupts(ports)}, and /proc/interrupts counts what arrives under 'fractrain'",
+            stuck="the board needs a power cycle: a bitstream that is loaded now would find HP "
+            "ports that wait",
+        )
 
     def read(self, address: int) -> int:
         return self._uio.words.read(address)
@@ -58,11 +59,11 @@ class BoardBus:
         self._uio.words.write(address, value)
 
     def listen(self) -> None:
-        with _interrupt_needed():
+        with _interrupt_needed(self._ports):
             self._uio.enable()
 
     def wait(self, cycles: float) -> bool:
-        with _interrupt_needed():
+        with _interrupt_needed(self._ports):
             return self._uio.wait(cycles / self._hz)
 
     def observed(self) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TypeVar
 
-from fractrain.gen.bitstream.manifest import BITSTREAM_MANIFEST_NAME
+from fractrain.gen.bitstream_manifest import BITSTREAM_MANIFEST_NAME
 from fractrain.host.board.bitstream import (
     NOTE,
     Bitstream,
@@ -36,6 +36,7 @@ from fractrain.host.driver import Driver
 from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.registers import ID, IDENTITY
+from fractrain.hw.targets.target import Target
 
 __all__ = ["BoardDevice"]
 
@@ -164,7 +165,7 @@ class BoardDevice:
 
     def _drive(self, hz: float, check_clock: Callable[[], None] = lambda: None) -> Driver:
         clock = BoardClock(self.system, hz, check_clock)
-        return Driver(BoardBus(self.uio, hz), clock, self.parameters)
+        return Driver(BoardBus(self.uio, hz, self.parameters.target.ports), clock, self.parameters)
 
     def stop_clock(self) -> None:
         """Stop FCLK0, to measure the FPGA's power without it; `set_clock` starts it again, and
@@ -272,6 +273,11 @@ class BoardDevice:
     def parameters(self) -> Parameters:
         """Of the machine in the bitstream."""
         return self.bitstream.manifest.parameters
+
+    @property
+    def target(self) -> Target | None:
+        """Of the machine in the bitstream; None as long as there is none."""
+        return None if self._bitstream is None else self.parameters.target
 
     @property
     def clock_hz(self) -> float:

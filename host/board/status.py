@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractrain.gen.bitstream.manifest import BitstreamManifest
+from fractrain.gen.bitstream_manifest import BitstreamManifest
 from fractrain.host.board.bitstream import find_bitstream, read_note
 from fractrain.host.board.clock import (
     SHIFTERS_ON,
@@ -26,8 +26,8 @@ __all__ = ["board_status"]
 
 NOTHING = "not read: "
 UNKNOWN_DESIGN = (
-    "it is not known whose design is in the FPGA; fractrain board load, or --loaded-by-boot if "
-    "U-Boot has loaded this bitstream"
+    "the FPGA may hold a bitstream of unknown origin; fractrain board load, or --loaded-by-boot if "
+    "U-Boot has loaded this one"
 )
 
 

@@ -31,12 +31,12 @@ def find_uio(system: System) -> str:
         raise MissingToolError(
             f"no UIO device ({CLASS} is empty): the module uio_pdrv_genirq must be loaded with "
             "of_id=generic-uio (modprobe uio_pdrv_genirq of_id=generic-uio), and the device tree "
-            "must have the node fractrain@40000000 (board/zynq/registers.dtsi)"
+            "must have the node fractrain (board/zynq/registers.dtsi)"
         )
     raise MissingToolError(
         f"no UIO device is named '{UIO_NAME}' ({', '.join(present)}): the device tree lacks the "
-        "node fractrain@40000000 (board/zynq/registers.dtsi), or its compatible is not the of_id "
-        "of uio_pdrv_genirq"
+        "node fractrain (board/zynq/registers.dtsi), or its compatible is not the of_id of "
+        "uio_pdrv_genirq"
     )
 
 
@@ -52,7 +52,7 @@ def open_uio(system: System) -> UioDevice:
     if size < REGISTER_BYTES:
         raise DataError(
             f"{folder}/maps/map0/size is {size} bytes, the registers take {REGISTER_BYTES}: "
-            "reg of the node fractrain@40000000 must be <0x40000000 0x1000>"
+            "reg of the node fractrain must be as in board/zynq/registers.dtsi"
         )
     try:
         return system.open_uio(device, offset, REGISTER_BYTES)

@@ -12,6 +12,7 @@ from fractrain.host.backends.board import BoardAccelerator
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.board.cache_guard import StaleCaches
 from fractrain.host.board.device import BoardDevice
+from fractrain.host.board.node import interrupts
 from fractrain.host.compiler import Geometry, Planes, Program, Results, Step, compile_program
 from fractrain.host.driver import Launch
 from fractrain.hw.contract.commands import COMMAND_BYTES, End, encode_all
@@ -108,7 +109,7 @@ def check_interrupt(device: BoardDevice) -> str:
         if not device.driver.stays_quiet(QUIET_SECONDS * device.clock_hz):
             raise MachineError(
                 "the interrupt comes again although it was cleared: the line must be level "
-                "sensitive, active high (interrupts = <0 29 4>)"
+                f"sensitive, active high ({interrupts(device.parameters.target.ports)})"
             )
     return f"came {1e6 * min(times):.1f} microseconds after START"
 

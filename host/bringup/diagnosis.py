@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from fractrain.host.board.cache_guard import StaleCaches
 from fractrain.host.board.clock import ClockChanged
+from fractrain.host.board.node import interrupts
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.engine_fault import EngineFault
 from fractrain.hw.contract.errors import DataError, MissingToolError, ParameterError
+from fractrain.hw.targets.target import Target
 
 __all__ = ["causes"]
 
@@ -17,10 +19,11 @@ CACHES = (
     "dma_coherent, sync_mode and driver_version in /sys/class/u-dma-buf/udmabuf-fractrain",
 )
 
+# {part}, {registers} and {interrupt} are the target's, or nothing as long as that is not known.
 BY_STAGE: Mapping[str, tuple[str, ...]] = {
     "bitstream": (
         "dmesg | tail: what the kernel says of the FPGA manager",
-        "the .bin is of this part (xc7z045) and of this `make bitstream`",
+        "the .bin is of this board's part{part} and of this `make bitstream`",
     ),
     "FCLK0": (
         "the registers of the processor system are read only here: nothing in the FPGA can be the "
@@ -30,7 +33,7 @@ BY_STAGE: Mapping[str, tuple[str, ...]] = {
     ),
     "ID": (
         "another bitstream is in the FPGA: `fractrain board load --again`",
-        "the address of the registers in the device tree (0x40000000) or in the block design",
+        "the address of the registers in the device tree{registers} or in the block design",
     ),
     "build hash": (
         "bitstream and software are of different builds: install both from one `make bitstream`",
@@ -42,7 +45,7 @@ BY_STAGE: Mapping[str, tuple[str, ...]] = {
     ),
     "interrupt": (
         "grep fractrain /proc/interrupts: does the count go up while bring-up runs?",
-        "device tree: interrupts = <0 29 4> of fractrain@40000000 (IRQ_F2P[0], level, high)",
+        "device tree: the node fractrain with interrupts{interrupt} (IRQ_F2P[0], level, high)",
         "the block design: IRQ_F2P enabled and connected",
     ),
     "4 KB loopback": (
@@ -100,8 +103,20 @@ SET_UP = (
 )
 
 
-def causes(stage: str, error: Exception) -> tuple[str, ...]:
-    """Likely causes of ``error`` in ``stage`` of bring-up, and what to check, most likely first."""
+def causes(stage: str, error: Exception, target: Target | None = None) -> tuple[str, ...]:
+    """Likely causes of ``error`` in ``stage`` of bring-up, and what to check, most likely first;
+    with the numbers of ``target`` if it is known."""
+    facts = dict.fromkeys(("part", "registers", "interrupt"), "")
+    if target is not None:
+        facts = {
+            "part": f" ({target.part.name})",
+            "registers": f" (0x{target.ports.registers_address:08x})",
+            "interrupt": interrupts(target.ports).removeprefix("interrupts"),
+        }
+    return tuple(each.format_map(facts) for each in _causes(stage, error))
+
+
+def _causes(stage: str, error: Exception) -> tuple[str, ...]:
     if isinstance(error.__cause__, PermissionError):
         return RIGHTS
     if isinstance(error.__cause__, BlockingIOError):

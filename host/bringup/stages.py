@@ -50,7 +50,9 @@ def bring_up(
                 detail = stage(device)
                 result = StageResult(name, clock() - began, detail)
             except FractrainError as error:
-                result = StageResult(name, clock() - began, "", error, causes(name, error))
+                result = StageResult(
+                    name, clock() - began, "", error, causes(name, error, device.target)
+                )
             results.append(result)
             tell(result)
             if not result.passed:

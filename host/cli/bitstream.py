@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fractrain.gen.bitstream.manifest import FLOWS
+from fractrain.gen.bitstream_manifest import FLOWS
 from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import FLAG, config_option
 from fractrain.host.plugins.option import Form, Option

@@ -25,7 +25,7 @@ DEVICE_OPTIONS = (
         Choice(DEVICES),
         DEVICES[0],
     ),
-    config_option(None, shown="that of the installed bitstream; simulated: tiny"),
+    config_option(None, shown="the installed bitstream's; simulated: tiny"),
 )
 
 

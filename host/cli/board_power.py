@@ -38,7 +38,7 @@ DESCRIPTION = """\
 Read every sensor of hwmon at a steady rate, in three phases of the accelerator: its clock
 stopped, clocked with nothing to do, and running one convolution after the other. Shown are
 all channels, and power where a sensor reports it or a device labels a voltage and a
-current alike. No rail is assumed to be that of the FPGA. What differs between the phases
+current alike. No rail is assumed to be the FPGA's. What differs between the phases
 is what the accelerator takes, and the processor that starts it."""
 
 EPILOG = """\

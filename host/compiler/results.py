@@ -27,6 +27,10 @@ class Port:
     """All bits of every sum, at the result port."""
 
 
+PLANE_BITS = 16
+"""Of results narrowed to planes where a program is made to be measured or modelled."""
+
+
 @dataclass(frozen=True)
 class Planes:
     """Sums divided by ``2**shift``, rounded, saturated to ``bits``, as a tensor in planes."""

@@ -52,11 +52,6 @@ class Step:
     def result_shape(self) -> tuple[int, ...]:
         return operand_shapes(self.pass_, self.geometry)[2]
 
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates, those with padding included."""
-        return self.geometry.macs
-
 
 def check_steps(steps: Sequence[Step], parameters: Parameters) -> None:
     """Raise `ParameterError` for steps that contradict each other or the machine."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fractrain.host.graph.geometry import Geometry
-from fractrain.hw.contract.precision import Pass
+from fractrain.hw.contract.precision import Operand, Pass, Precision
 
 Shape = tuple[int, ...]
 
@@ -45,6 +45,11 @@ class Convolution:
         return operand_shapes(self.pass_, self.geometry)[2]
 
     @property
+    def precision(self) -> Precision:
+        """Of its slot, in a program for exactly its ``bits``."""
+        return pass_precision(self.pass_, self.bits)
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates, those with padding included."""
         return self.geometry.macs
@@ -57,6 +62,13 @@ def operand_shapes(pass_: Pass, geometry: Geometry) -> tuple[Shape, Shape, Shape
     if pass_ is Pass.ERROR:
         return geometry.errors, geometry.weights, geometry.activations
     return geometry.activations, geometry.errors, geometry.weights
+
+
+def pass_precision(pass_: Pass, bits: tuple[int, int]) -> Precision:
+    """A precision with ``bits`` of the operands of ``pass_``, (row, column), and 1 of the third,
+    which nothing reads."""
+    widths = {pass_.row: bits[0], pass_.column: bits[1]}
+    return Precision(*(widths.get(operand, 1) for operand in Operand))
 
 
 def usual_convolution(

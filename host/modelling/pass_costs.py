@@ -12,15 +12,20 @@ import json
 import math
 import os
 from dataclasses import astuple, dataclass
+from importlib import resources
 from pathlib import Path
 
-from fractrain.host import compiler, modelling
 from fractrain.host.compiler import compile_program
-from fractrain.host.graph import convolution, geometry
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.modelling.predictions import predict_program
 from fractrain.host.modelling.step_programs import check_memory, make_step, one_slot
 from fractrain.hw.contract.parameters import Parameters
+
+SOURCES = (
+    *("host/compiler", "host/modelling", "host/graph/convolution.py", "host/graph/geometry.py"),
+    *("hw/contract", "hw/targets", "sim/cycles", "sim/memory_model.py"),
+)
+"""Folders and files of the package that determine a cost."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +43,15 @@ class PassCosts:
     """Costs on the machine ``parameters`` with the model ``memory`` (`step_programs.MEMORIES`).
 
     They are kept in a file in ``folder`` (default: ``$FRACTRAIN_BUILD``, else ``build``), named
-    after everything they depend on: the parameters, and the sources of the compiler, of the cycle
-    model and of this package. An unreadable or foreign file is made anew; without write access
-    there is no file.
+    after everything they depend on: the parameters and `SOURCES`. An unreadable or foreign file is
+    made anew; without write access there is no file.
     """
 
     def __init__(self, parameters: Parameters, memory: str, folder: Path | None = None) -> None:
         from fractrain.sim.cosim.cache import build_root
 
         self.parameters, self.memory = parameters, check_memory(memory)
-        name = f"{memory}-{_digest(parameters)}.json"
+        name = f"{memory}-{digest(parameters)}.json"
         self.file = (folder or build_root() / "step_costs") / name
         self._known = _read(self.file)
         self._unsaved = False
@@ -111,17 +115,18 @@ def _read(file: Path) -> dict[str, PassCost]:
     return known if finite else {}
 
 
-def _digest(parameters: Parameters) -> str:
-    """A hash of everything that determines a cost."""
-    from fractrain.hw import contract
-    from fractrain.sim import cycles, memory_model
+def digest(parameters: Parameters, root: Path | None = None) -> str:
+    """A hash of everything that determines a cost: `SOURCES` are below ``root``, by default those
+    of this package."""
+    from fractrain.sim import memory_model
     from fractrain.sim.cosim.cache import content_hash
 
-    packages = (compiler, modelling, contract, cycles)
-    folders = [Path(str(package.__file__)).parent for package in packages]
-    files = [file for folder in folders for file in sorted(folder.glob("*.py"))]
-    files += [Path(str(each.__file__)) for each in (memory_model, convolution, geometry)]
-    sources = [(file.name, file.read_text(encoding="utf-8")) for file in files]
+    root = root or Path(str(resources.files("fractrain")))
+    places = [root / each for each in SOURCES]
+    files = [each for place in places for each in (sorted(place.rglob("*.py")) or [place])]
+    sources = [
+        (each.relative_to(root).as_posix(), each.read_text(encoding="utf-8")) for each in files
+    ]
     document = json.dumps(parameters.to_mapping(), sort_keys=True)
     memory = repr(memory_model.MemoryModel.ddr(parameters))
     return content_hash(document, memory, *(part for each in sources for part in each))

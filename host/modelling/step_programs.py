@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fractrain.host.compiler import Planes, Port, Program, Raw, Step, compile_program
+from fractrain.host.compiler.results import PLANE_BITS
 from fractrain.host.graph.choice import SKIP, Choice, is_skip
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.graph.step import StepGraph
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand, Pass, Precision
+from fractrain.hw.contract.precision import Pass, Precision
 
 MEMORIES = ("port", "ddr")
 """How a step's memory is modelled. ``port``: ideal memory, results leave at the result port (array
 time). ``ddr``: the target's memory behind its ports; forward and error write 16-bit planes,
 gradients raw sums."""
-PLANE_BITS = 16
 SKIPPED = Precision(8, 8, 8)
 """Bits in memory of a skipped layer's operands, which are never read."""
 
@@ -43,11 +43,7 @@ def make_step(
 
 def one_slot(convolution: Convolution) -> dict[int, Precision]:
     """The precision table of a program of such convolutions, all with slot 0."""
-    widths = dict(
-        zip((convolution.pass_.row, convolution.pass_.column), convolution.bits, strict=True)
-    )
-    # nothing reads the third operand
-    return {0: Precision(*(widths.get(operand, 1) for operand in Operand))}
+    return {0: convolution.precision}
 
 
 def training_program(

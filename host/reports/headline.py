@@ -90,11 +90,11 @@ def _at_equal_steps(runs: Sequence[Run]) -> str:
 def _of_several_tasks(runs: Sequence[Run]) -> str:
     found = [each for each in (_saving(run, EFFECTIVE_MACS) for run in runs) if each is not None]
     tasks = len({run.task for run in runs})
-    text = f"{len(runs)} runs of {tasks} tasks, whose accuracies do not compare"
+    text = f"{len(runs)} runs of {tasks} tasks; accuracies compare only within one"
     if not found:
         return f"{text}."
     return (
-        f"{text}: they saved {percent(min(found))} to {percent(max(found))} of the effective MACs "
+        f"{text}. They saved {percent(min(found))} to {percent(max(found))} of the effective MACs "
         "of the same steps at 8 bits."
     )
 

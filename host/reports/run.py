@@ -79,9 +79,9 @@ class Run:
 
     @property
     def is_static_8bit(self) -> bool:
-        """A static run with 8/8/8 bits in every block and step."""
+        """8/8/8 bits in every block and step, whatever the method."""
         bits = self.log.bits
-        return self.config.get("method") == "static" and bits.size > 0 and bool((bits == 8).all())
+        return bits.size > 0 and bool((bits == 8).all())
 
     @property
     def task(self) -> tuple[str, str]:

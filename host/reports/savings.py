@@ -88,7 +88,7 @@ def caveats(runs: Sequence[Run]) -> list[str]:
         deciding = min((entry.run for entry in comparison.entries), key=_best_accuracy)
         if deciding.summary is None:
             found.append(
-                f"The lowest best accuracy is that of {deciding.name}, which has not ended: the "
+                f"{deciding.name} has the lowest best accuracy and has not ended: the "
                 "comparison at equal accuracy will change."
             )
     return found

@@ -81,7 +81,7 @@ class RunOptions:
         None,
         f"the machine: a preset ({', '.join(preset_names())}) or a YAML file",
         metavar="NAME|FILE",
-        shown="tiny; with --backend board that of the installed bitstream",
+        shown="tiny; with --backend board the installed bitstream's",
     )
     device: str | None = _task(
         Choice(("cpu", "cuda", "local", "simulated")),

@@ -11,6 +11,7 @@ from typing import Any
 
 from fractrain.host.compiler import Geometry, Step, compile_program
 from fractrain.host.files.regular import read_object
+from fractrain.host.graph.convolution import pass_precision
 from fractrain.host.modelling.predictions import predicted
 from fractrain.host.reports.records import needed_number, read_lines
 from fractrain.host.reports.run import CONFIG
@@ -19,7 +20,7 @@ from fractrain.host.simulation.model_errors import model_errors_text
 from fractrain.host.training.run_directory import PROGRAMS
 from fractrain.hw.contract.errors import DataError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
-from fractrain.hw.contract.precision import Operand, Pass, Precision
+from fractrain.hw.contract.precision import Pass, Precision
 from fractrain.sim.memory_model import MemoryModel
 
 HEADS: Sequence[str] = (
@@ -137,8 +138,8 @@ def _logged(convolutions: Any, where: str) -> Logged:
             row, column = map(str, each["operands"])
             stored = tuple(each["stored_bits"])
             steps.append(Step(pass_, geometry, slot, row, column, f"result {slot}", stored))
-            widths = dict(zip((pass_.row, pass_.column), each["bits"], strict=True))
-            precisions[slot] = Precision(*(widths.get(operand, 1) for operand in Operand))
+            row_bits, column_bits = each["bits"]
+            precisions[slot] = pass_precision(pass_, (row_bits, column_bits))
     except (KeyError, TypeError, ValueError, ParameterError) as error:
         raise DataError(f"{where}: no program that could be compiled again: {error}") from error
     return Logged(tuple(steps), precisions)

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Integers
 from fractrain.host.compiler import Planes, Port, Program, Raw, Step, compile_program
+from fractrain.host.compiler.results import PLANE_BITS
 from fractrain.host.simulation.step import Executed, TrainingStep
 from fractrain.hw.contract.errors import MismatchError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass
-
-PLANE_BITS = 16
 
 
 class ResultForm(enum.Enum):

@@ -20,7 +20,7 @@ from fractrain.host.files.regular import open_regular
 from fractrain.host.training.run_directory import CONFIG, LOG, has_summary
 from fractrain.hw.contract.errors import DataError
 
-CHILD = "fractrain.host.sweeps.child"
+CHILD = "fractrain.host.cli.child"
 LOGS = "logs"
 """Folder of the runs' outputs, beside the runs, as a run clears its own folder at its beginning."""
 

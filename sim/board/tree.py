@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
-from fractrain.gen.bitstream.manifest import (
+from fractrain.gen.bitstream_manifest import (
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.gen.bitstream.manifest import (
+from fractrain.gen.bitstream_manifest import (
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,

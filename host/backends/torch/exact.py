@@ -36,8 +36,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.backends.torch.kernels import Kernels, Pair
+from fractrain.host.backends.torch.kernels import Kernels
 from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.geometry import Pair
 from fractrain.hw.contract.precision import Pass
 
 Tensor = Any

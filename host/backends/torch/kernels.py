@@ -14,10 +14,10 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.geometry import Pair, output_size
 from fractrain.hw.contract.precision import Pass
 
 Tensor = Any
-Pair = tuple[int, int]
 
 COLUMN_ELEMENTS = 1 << 26
 """Elements of the columns that `MatrixKernels` makes at a time: 256 MB of float32."""
@@ -103,9 +103,7 @@ class MatrixKernels(Kernels):
         from torch.nn.functional import unfold
 
         kernel = tuple(w.shape[2:])
-        size = [
-            (n + 2 * padding - k) // stride + 1 for n, k in zip(a.shape[2:], kernel, strict=True)
-        ]
+        size = output_size(tuple(a.shape[2:]), kernel, stride, padding)
         matrix = w.reshape(len(w), -1)
         parts = [
             matrix @ unfold(a[group], kernel, padding=padding, stride=stride)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fractrain.host.backends.torch.exact import FLOAT32_BOUND
 from fractrain.host.backends.torch.kernels import Kernels
+from fractrain.host.graph.geometry import output_size
 from fractrain.hw.contract.errors import MachineError
 from fractrain.sim.golden import definition
 
@@ -37,7 +38,7 @@ def check_exactness(kernels: Kernels, device: str) -> None:
     """
     rng = np.random.default_rng(0)
     for images, channels, filters, pixels, kernel, stride, padding in SHAPES:
-        outputs = (pixels + 2 * padding - kernel) // stride + 1
+        outputs, _ = output_size((pixels, pixels), (kernel, kernel), stride, padding)
         shapes = {
             "a": (images, channels, pixels, pixels),
             "w": (filters, channels, kernel, kernel),

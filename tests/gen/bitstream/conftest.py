@@ -8,8 +8,8 @@ import pytest
 
 from fractrain.gen.bitstream import openxc7, vivado
 from fractrain.gen.bitstream.constraints import VIVADO, vivado_constraints
-from fractrain.gen.bitstream.manifest import output_name
 from fractrain.gen.bitstream.vivado_script import vivado_script
+from fractrain.gen.bitstream_manifest import output_name
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from tests.gen.bitstream.fake_tools import SCRIPTED_VIVADO, quick_sources, write_made_files
 from tests.gen.bitstream.vivado_runs import Build, Run

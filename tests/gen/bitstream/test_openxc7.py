@@ -10,8 +10,8 @@ import pytest
 from fractrain.gen.bitstream.bit_file import parse_bit
 from fractrain.gen.bitstream.constraints import bare_constraints
 from fractrain.gen.bitstream.flow import Made, Request
-from fractrain.gen.bitstream.manifest import Slack, Utilization
 from fractrain.gen.bitstream.openxc7 import TOOLS, OpenFlow
+from fractrain.gen.bitstream_manifest import Slack, Utilization
 from fractrain.gen.zynq.names import BARE_NAME
 from fractrain.hw.contract.errors import FractrainError, MissingToolError
 from fractrain.hw.contract.parameters import load_parameters

@@ -7,8 +7,10 @@ import pytest
 from fractrain.host.board.bus import BoardBus, BoardClock
 from fractrain.host.board.clock import ClockChanged
 from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.targets.registry import targets
 
 HZ = 200e6
+PORTS = targets()["zc706"].ports
 
 
 class Uio:
@@ -44,7 +46,7 @@ class Uio:
 
 def bus() -> tuple[BoardBus, Uio]:
     uio = Uio()
-    return BoardBus(uio, HZ), uio  # type: ignore[arg-type]
+    return BoardBus(uio, HZ, PORTS), uio  # type: ignore[arg-type]
 
 
 def clock(uio: Uio, **options: object) -> BoardClock:

@@ -53,7 +53,7 @@ def test_status_reads_no_register_of_a_design_that_may_be_any(
     )
     lines = board_status(system)
     assert lines["FCLK0"].startswith("200 MHz") and "STATUS" not in lines
-    assert lines["machine"].startswith("not read: it is not known whose design is in the FPGA")
+    assert lines["machine"].startswith("not read: the FPGA may hold a bitstream of unknown origin")
 
 
 def test_status_of_nothing_at_all(tmp_path: Path) -> None:

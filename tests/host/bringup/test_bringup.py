@@ -193,7 +193,7 @@ def test_a_machine_that_is_another_is_not_noted(name: str) -> None:
         assert not bring_up(board, time.monotonic)[-1].passed
         assert read_note(board) is None
         lines = board_status(board)
-        assert lines["machine"].startswith("not read: it is not known whose design")
+        assert lines["machine"].startswith("not read: the FPGA may hold a bitstream of unknown")
 
 
 def test_a_change_of_the_clock_that_fails_is_not_taken_for_done() -> None:

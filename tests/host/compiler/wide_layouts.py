@@ -13,6 +13,7 @@ beyond 3 %.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,14 +21,15 @@ import numpy as np
 
 from fractrain.host.compiler import Planes, Step, compile_program
 from fractrain.host.compiler.pieces import numbered, steps_of
+from fractrain.host.compiler.results import PLANE_BITS
 from fractrain.host.graph.choice import fixed_choices
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.step import StepGraph, build_step
 from fractrain.host.modelling.predictions import predict_program
-from fractrain.host.modelling.step_programs import PLANE_BITS
 from fractrain.host.networks.registry import build_network
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision
+from fractrain.hw.contract.tables import markdown_table
 
 COARSE, MIDDLE, FINE = Precision(3, 3, 6), Precision(4, 4, 6), Precision(8, 8, 8)
 MIXED = Precision(6, 4, 12)
@@ -122,12 +124,12 @@ def main() -> int:
     parser.add_argument("--whole", action="store_true")
     args = parser.parse_args()
     steps = Steps(load_parameters(args.config), args.batch, args.whole)
-    print("| " + " | ".join(HEADS) + " |")
-    print("|---" * len(HEADS) + "|")
-    right = True
+    rows, right = [], True
     for row, within in lines(steps, args.networks):
-        print("| " + " | ".join(row) + " |", flush=True)
+        print(*row, file=sys.stderr)  # how far it is
+        rows.append(row)
         right &= within
+    print(markdown_table(HEADS, rows))
     return 0 if right else 1
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from fractrain.host.graph.choice import fixed_choices
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.modelling import StepCost, StepModel
 from fractrain.host.modelling.energy import joules
-from fractrain.host.modelling.pass_costs import PassCosts
+from fractrain.host.modelling.pass_costs import SOURCES, PassCosts, digest
 from fractrain.host.modelling.predictions import predict_program
 from fractrain.host.modelling.step_programs import make_step, training_program
 from fractrain.hw.contract.errors import ParameterError
@@ -251,3 +252,28 @@ def test_refusals(tmp_path: Path) -> None:
     eight = StepModel(machine(precision__max_bits=8), step, folder=tmp_path)
     with pytest.raises(ParameterError, match=r"weight bits of layer1: got 9, .*0\.\.8"):
         cost_of(eight, "8,8,8", "8,9,8")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hw/contract/commands/__init__.py",
+        "hw/targets/target.py",
+        "host/compiler/step.py",
+        "host/graph/geometry.py",
+    ],
+)
+def test_kept_costs_are_of_these_sources(name: str, project_root: Path, tmp_path: Path) -> None:
+    """Of all files, those of inner packages too, and of where they are."""
+    for each in SOURCES:
+        copy = shutil.copytree if (project_root / each).is_dir() else shutil.copy
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        copy(project_root / each, tmp_path / each)
+    before = digest(PARAMETERS, tmp_path)
+    assert before == digest(PARAMETERS)
+    with (tmp_path / name).open("a", encoding="utf-8") as file:
+        file.write("# other\n")
+    changed = digest(PARAMETERS, tmp_path)
+    assert changed != before
+    (tmp_path / "hw/contract/commands/__init__.py").rename(tmp_path / "hw/contract/commands/at.py")
+    assert digest(PARAMETERS, tmp_path) not in (before, changed)

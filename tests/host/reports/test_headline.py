@@ -87,7 +87,7 @@ def test_several_tasks(tmp_path: Path) -> None:
         made(tmp_path / "other", bits=progressive((0, (4, 4, 6)), (20, (8, 8, 8))), config=other),
     ]
     assert headline(runs) == (
-        "2 runs of 2 tasks, whose accuracies do not compare: they saved 33.3 % to 66.7 % of the "
+        "2 runs of 2 tasks; accuracies compare only within one. They saved 33.3 % to 66.7 % of the "
         "effective MACs of the same steps at 8 bits."
     )
 

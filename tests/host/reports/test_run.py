@@ -217,7 +217,8 @@ def test_a_log_without_a_step(tmp_path: Path) -> None:
         ("static", static(), True),
         ("static", static((8, 8, 6)), False),
         ("static", progressive((0, (8, 8, 8)), (39, (8, 8, 16))), False),
-        ("pfq", static(), False),
+        ("pfq", static(), True),
+        ("pfq", static((8, 8, 6)), False),
     ],
 )
 def test_which_runs_are_the_reference(

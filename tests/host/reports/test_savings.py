@@ -76,7 +76,7 @@ def test_caveats(tmp_path: Path) -> None:
     second = read_run(write_run(tmp_path / "static-2"))
     assert "2 runs are static 8/8/8" in caveats([*runs, second])[0]
     going = read_run(write_run(tmp_path / "going", done=10, ended=False))
-    assert "is that of going, which has not ended" in caveats([runs[1], going])[0]
+    assert "going has the lowest best accuracy and has not ended" in caveats([runs[1], going])[0]
 
 
 def test_differences_only_where_there_are_any(tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_a_run_ends_with_the_process_that_started_it(project_root: Path) -> None:
     """However that ends: the pipe closes when the last process that holds it has gone."""
     child = (
-        "import os, sys, time; from host.sweeps.child import end_with; "
+        "import os, sys, time; from host.cli.child import end_with; "
         "end_with(os.getppid()); print('ready', flush=True); time.sleep(600)"
     )
     parent = (

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fractrain.gen.bitstream.manifest import (
+from fractrain.gen.bitstream_manifest import (
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,

@@ -8,14 +8,14 @@ import pytest
 
 from fractrain.gen.bitstream import build
 from fractrain.gen.bitstream.bit_file import to_bin
-from fractrain.gen.bitstream.manifest import (
+from fractrain.gen.bitstream.strategies import STRATEGIES
+from fractrain.gen.bitstream_manifest import (
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,
     Utilization,
     read_bitstream_manifest,
 )
-from fractrain.gen.bitstream.strategies import STRATEGIES
 from fractrain.gen.build_hash import build_hash
 from fractrain.gen.synthesis import budget
 from fractrain.gen.synthesis.figures import Figures

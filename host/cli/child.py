@@ -1,4 +1,4 @@
-"""`python -m fractrain.host.sweeps.child PARENT SPARE ARGUMENT…`: a run, while PARENT lives.
+"""`python -m fractrain.host.cli.child PARENT SPARE ARGUMENT…`: a run, while PARENT lives.
 
 It is `fractrain ARGUMENT…` in a process of its own.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fractrain.gen.bitstream.manifest import (
+from fractrain.gen.bitstream_manifest import (
     BITSTREAM_MANIFEST_NAME,
     BitstreamManifest,
     Slack,
