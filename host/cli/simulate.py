@@ -116,8 +116,8 @@ def run(args: argparse.Namespace) -> int:
     if is_skip(args.precision):
         raise ParameterError("--precision", _shown(args), "at least 1 bit of each operand")
     check_step(args.model, args.batch, blocks)
-    check_files(args.trace)
     waveform = open_waveform(args.trace, args.trace_cycles)
+    check_files(args.trace)
     prepare_folder(args.out)
     figures, picture = args.out / FIGURES, args.out / ROOFLINE
     check_files(figures, picture)

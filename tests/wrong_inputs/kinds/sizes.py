@@ -56,7 +56,7 @@ def wrong_inputs() -> Iterator[WrongInput]:
     yield WrongInput(
         "simulate-batch",
         ["simulate", "--model", "resnet20", "--batch", "300"],
-        "at most 243 images",
+        "at most 237 images",
     )
     yield WrongInput(
         "check-batch",
