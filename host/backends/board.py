@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fractrain.host.accelerator import USUAL_CONFIG
 from fractrain.host.backends.cycle_limit import port_beats
 from fractrain.host.backends.driven import DrivenAccelerator
 from fractrain.host.board.bitstream import find_bitstream
@@ -19,15 +20,18 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 
-__all__ = ["DEVICES", "BoardAccelerator", "open_system"]
+__all__ = ["DEVICES", "BoardAccelerator", "close_system", "open_system"]
 
 DEVICES = (LOCAL, SIMULATED)
 
 
-def open_system(device: str | None, parameters: Parameters | None = None) -> System:
+def open_system(
+    device: str | None, parameters: Parameters | None = None, injected: tuple[str, ...] = ()
+) -> System:
     """The operating system of ``device``: Linux on this board, or a simulated board.
 
-    The simulated one has a bitstream of ``parameters`` (default: the preset tiny). Raises
+    The simulated one has a bitstream of ``parameters`` (default: the usual configuration), and the
+    defects ``injected``. `close_system` ends it. Raises
     `ParameterError` for another device, `MissingToolError` without the simulator's tools.
     """
     if device is None or device == LOCAL:
@@ -37,7 +41,7 @@ def open_system(device: str | None, parameters: Parameters | None = None) -> Sys
     with needs_extra("hardware"):
         from fractrain.sim.board import SimulatedBoard
 
-        return SimulatedBoard(parameters or load_parameters("tiny"))
+        return SimulatedBoard(parameters or load_parameters(USUAL_CONFIG), injected)
 
 
 class BoardAccelerator(DrivenAccelerator):
@@ -63,7 +67,7 @@ class BoardAccelerator(DrivenAccelerator):
         except BaseException:
             if opened is not None:
                 opened.close()
-            _close(system)
+            close_system(system)
             raise
         self._owned: System | None = system
 
@@ -161,10 +165,10 @@ class BoardAccelerator(DrivenAccelerator):
     def _close(self) -> None:
         if self._owned is not None:
             self._device.close()
-            _close(self._owned)
+            close_system(self._owned)
 
 
-def _close(system: System) -> None:
+def close_system(system: System) -> None:
     """Close a simulated board, which holds a model and a folder; Linux needs no closing."""
     close = getattr(system, "close", None)
     if close is not None:

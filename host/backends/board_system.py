@@ -1,4 +1,4 @@
-"""The operating system of the board: this computer's, or a simulated one."""
+"""The operating system of the board that a command works on."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 from fractrain.host.accelerator import USUAL_CONFIG
 from fractrain.host.board.system import SIMULATED
-from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import load_parameters
 
 if TYPE_CHECKING:
     from fractrain.host.board.system import System
 
-__all__ = ["open_system"]
+__all__ = ["opened_system"]
 
 
 @contextlib.contextmanager
-def open_system(
+def opened_system(
     device: str, config: str | None, injected: tuple[str, ...] = ()
 ) -> Iterator[System]:
     """The system ``device`` with the machine ``config`` (None: the installed bitstream's, or the
@@ -26,18 +25,15 @@ def open_system(
 
     Raises `ParameterError` if ``config`` is not the machine of the installed bitstream.
     """
-    if device != SIMULATED:
-        from fractrain.host.backends.board import BoardAccelerator
-        from fractrain.host.board.linux import LinuxSystem
+    from fractrain.host.backends.board import BoardAccelerator, close_system, open_system
 
-        if config is not None:
-            BoardAccelerator.find_parameters(config, device)
-        yield LinuxSystem()
-        return
-    parameters = load_parameters(config or USUAL_CONFIG)
-    with needs_extra("hardware"):
-        from fractrain.sim.board import SimulatedBoard
-
-        board = SimulatedBoard(parameters, injected)
-    with board:
-        yield board
+    parameters = None
+    if device == SIMULATED:
+        parameters = load_parameters(config or USUAL_CONFIG)
+    elif config is not None:
+        BoardAccelerator.find_parameters(config, device)
+    system = open_system(device, parameters, injected)
+    try:
+        yield system
+    finally:
+        close_system(system)

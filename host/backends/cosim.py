@@ -55,13 +55,14 @@ class CosimAccelerator(DrivenAccelerator):
             )
         self._machine.configure(memory or MemoryModel.ideal())
         bus = SimulatedBus(self._machine, watch)
-        self._driver = Driver(bus, CycleClock(self._machine), parameters)
+        self._clock = CycleClock(self._machine)
+        self._driver = Driver(bus, self._clock, parameters)
         self._driver.identify(hash_register(build_hash(parameters)), "the configuration")
 
     @property
     def clock_cycles(self) -> int:
         """Cycles of the clock since it was opened, between programs, too."""
-        return self._machine.cycles
+        return self._clock.now()
 
     @property
     def driver(self) -> Driver:
@@ -83,7 +84,7 @@ class CosimAccelerator(DrivenAccelerator):
             yield
         except MachineError:
             # the driver could not mend it: a broken rule, memory that does not answer
-            self._machine.reset()
+            self._clock.reset_machine()
             self._driver.table.forget()
             raise
 

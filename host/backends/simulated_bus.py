@@ -57,11 +57,16 @@ class CycleClock:
     exact, real = True, False
 
     def __init__(self, machine: ConvolutionSimulation) -> None:
-        self._machine = machine
+        self._machine, self._before = machine, 0
         self.hz = 1e6 * machine.parameters.clock_mhz
 
-    def now(self) -> float:
-        return self._machine.cycles
+    def reset_machine(self) -> None:
+        """Reset ``machine``, whose own count of cycles begins again; this one does not."""
+        self._before += self._machine.cycles
+        self._machine.reset()
+
+    def now(self) -> int:
+        return self._before + self._machine.cycles
 
     def sleep(self, cycles: float) -> None:
         self._machine.advance(int(cycles), until_interrupt=False)

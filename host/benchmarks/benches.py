@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 import fractrain
 from fractrain.host.benchmarks.training import training_steps
-from fractrain.host.compiler import Geometry, Port, Program, Raw, Step, compile_program
+from fractrain.host.compiler import Port, Program, Raw, Step, compile_program
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.errors import FractrainError
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters

@@ -13,8 +13,9 @@ from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.board.cache_guard import StaleCaches
 from fractrain.host.board.device import BoardDevice
 from fractrain.host.board.node import interrupts
-from fractrain.host.compiler import Geometry, Planes, Program, Results, Step, compile_program
+from fractrain.host.compiler import Planes, Program, Results, Step, compile_program
 from fractrain.host.driver import Launch
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.commands import COMMAND_BYTES, End, encode_all
 from fractrain.hw.contract.errors import MachineError, MismatchError
 from fractrain.hw.contract.parameters import Parameters

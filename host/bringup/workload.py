@@ -9,7 +9,8 @@ import numpy as np
 from fractrain.host.backends.board import BoardAccelerator
 from fractrain.host.backends.cycle_limit import launch
 from fractrain.host.board.device import BoardDevice
-from fractrain.host.compiler import Geometry, Program, Step, compile_program
+from fractrain.host.compiler import Program, Step, compile_program
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass, Precision
 

@@ -32,5 +32,5 @@ DEVICE_OPTIONS = (
 def open_system(
     args: argparse.Namespace, injected: tuple[str, ...] = ()
 ) -> AbstractContextManager[System]:
-    """`board_system.open_system` with the values of `DEVICE_OPTIONS`."""
-    return board_system.open_system(args.device, args.config, injected)
+    """`board_system.opened_system` with the values of `DEVICE_OPTIONS`."""
+    return board_system.opened_system(args.device, args.config, injected)

@@ -4,10 +4,8 @@ from fractrain.host.compiler.program import Program, Results, compile_program
 from fractrain.host.compiler.results import Planes, Port, Raw
 from fractrain.host.compiler.step import Step
 from fractrain.host.compiler.stepwise import run_stepwise
-from fractrain.host.graph.geometry import Geometry
 
 __all__ = [
-    "Geometry",
     "Planes",
     "Port",
     "Program",

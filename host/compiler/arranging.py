@@ -20,7 +20,7 @@ from fractrain.host.compiler.results import Planes, Port, Sent, TileGrid, TileRe
 from fractrain.host.compiler.sliding import Sliding, slidings
 from fractrain.host.compiler.tensors import PixelLayout
 from fractrain.host.compiler.windows import Grid
-from fractrain.host.compiler.work import Precisions, Tensor
+from fractrain.host.compiler.work import PlacedTensor, Precisions
 from fractrain.hw.contract.commands import Format, Tag
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
@@ -36,7 +36,7 @@ class Arrangement:
     """
 
     def __init__(
-        self, parameters: Parameters, tensors: Mapping[Key, Tensor], log: list[Sent]
+        self, parameters: Parameters, tensors: Mapping[Key, PlacedTensor], log: list[Sent]
     ) -> None:
         self.parameters, self.tensors, self.log = parameters, tensors, log
 
@@ -94,7 +94,7 @@ class Arrangement:
             result.append((sliding, output))
         return result
 
-    def _check_columns(self, tensor: Tensor, tiles: TileGrid) -> None:
+    def _check_columns(self, tensor: PlacedTensor, tiles: TileGrid) -> None:
         layout = tensor.layout
         assert isinstance(layout, PixelLayout)
         if layout.size[1] < (tiles.columns - 1) * self.parameters.array.rows:

@@ -16,13 +16,13 @@ from fractrain.host.compiler.results import Planes, Port
 from fractrain.host.compiler.slices import BLOCKS
 from fractrain.host.compiler.step import Step
 from fractrain.host.compiler.tensors import PixelLayout
-from fractrain.host.compiler.work import Tensor
+from fractrain.host.compiler.work import PlacedTensor
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass
 
 
-class Choice:
+class FormChoice:
     """Chooses ways for ``steps`` so that each fits on the chip beside the others."""
 
     def __init__(self, parameters: Parameters, steps: Sequence[Step]) -> None:
@@ -30,7 +30,7 @@ class Choice:
         self._made = {step.result: step for step in steps if isinstance(step.destination, Planes)}
         self._read = {name for step in steps for name in (step.row, step.column)}
 
-    def settle(self) -> tuple[list[Compiled], dict[Key, Tensor]]:
+    def settle(self) -> tuple[list[Compiled], dict[Key, PlacedTensor]]:
         """All steps in the engine's form, and their tensors, without addresses.
 
         Steps that share a tensor can make its rows wider than one alone would, too wide for some of
@@ -89,7 +89,7 @@ class Choice:
                 )
         return made
 
-    def _fits(self, each: Compiled, tensors: Mapping[Key, Tensor] | None = None) -> bool:
+    def _fits(self, each: Compiled, tensors: Mapping[Key, PlacedTensor] | None = None) -> bool:
         """Whether its tiles fit on the chip with ``tensors``; default: of a program with this step
         alone."""
         alone = replace(each, step=replace(each.step, destination=Port()))
@@ -114,7 +114,7 @@ class Choice:
         passes = each.gradient_tiles(p) * column * p.digits(each.step.stored_bits[0]) / BLOCKS
         return max(passes, (row * form.stride**2 + column) * p.word_bytes / (8 * p.memory.ports))
 
-    def _refuse(self, each: Compiled, tensors: Mapping[Key, Tensor]) -> NoReturn:
+    def _refuse(self, each: Compiled, tensors: Mapping[Key, PlacedTensor]) -> NoReturn:
         layout = tensors[each.row].layout
         assert isinstance(layout, PixelLayout)
         raise ParameterError(

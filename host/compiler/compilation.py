@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fractrain.host.compiler.arranging import Arrangement
-from fractrain.host.compiler.choosing import Choice
+from fractrain.host.compiler.choosing import FormChoice
 from fractrain.host.compiler.gradient import GradientWork
 from fractrain.host.compiler.layouts import align, allocate
 from fractrain.host.compiler.results import Sent
-from fractrain.host.compiler.schedule import Builder
+from fractrain.host.compiler.schedule import CommandBuilder
 from fractrain.host.compiler.step import Step, check_steps
 from fractrain.hw.contract.commands import Command
 from fractrain.hw.contract.parameters import Parameters
@@ -25,9 +25,9 @@ class Compilation:
     def __init__(self, parameters: Parameters, steps: Sequence[Step], base: int) -> None:
         check_steps(steps, parameters)
         self.log: list[Sent] = []
-        self.compiled, self.tensors = Choice(parameters, steps).settle()
+        self.compiled, self.tensors = FormChoice(parameters, steps).settle()
         self.end = allocate(parameters, base, self.tensors.values())
-        builder = Builder(parameters)
+        builder = CommandBuilder(parameters)
         arrangement = Arrangement(parameters, self.tensors, self.log)
         for each in self.compiled:
             work = arrangement.work(each)

@@ -21,15 +21,15 @@ from fractrain.host.compiler.planning import (
     whole_images,
 )
 from fractrain.host.compiler.results import Planes, TileGrid, TileRegion
-from fractrain.host.compiler.schedule import Builder
+from fractrain.host.compiler.schedule import CommandBuilder
 from fractrain.host.compiler.sliding import Sliding
 from fractrain.host.compiler.tensors import KernelLayout, PixelLayout
 from fractrain.host.compiler.windows import Grid, Piece, merge, pair, pieces
 from fractrain.host.compiler.work import (
     Edges,
+    PlacedTensor,
     Precisions,
     Rows,
-    Tensor,
     bring_rows,
     limit_column_words,
     limit_plane_words,
@@ -44,7 +44,7 @@ class Output:
 
     tiles: TileGrid
     region: TileRegion | None = None
-    tensor: Tensor | None = None
+    tensor: PlacedTensor | None = None
     narrowing: Planes | None = None
 
 
@@ -65,8 +65,8 @@ class SlidingWork:
         parameters: Parameters,
         precisions: Precisions,
         grid: Grid,
-        rows: Tensor,
-        kernels: Tensor,
+        rows: PlacedTensor,
+        kernels: PlacedTensor,
         runs: list[tuple[Sliding, Output]],
     ) -> None:
         self.parameters, self.precisions, self.grid = parameters, precisions, grid
@@ -140,7 +140,7 @@ class SlidingWork:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def emit(self, builder: Builder, cut: Cut) -> None:
+    def emit(self, builder: CommandBuilder, cut: Cut) -> None:
         starting = not builder.batches and cut.parts == 1
         for chunk in warm_up(cut.chunks) if starting else cut.chunks:
             for sliding, output in self.runs:
@@ -158,7 +158,7 @@ class SlidingWork:
 
     def _batch(
         self,
-        builder: Builder,
+        builder: CommandBuilder,
         cut: Cut,
         chunks: tuple[Chunk, Chunk],
         sliding: Sliding,
@@ -222,7 +222,7 @@ class SlidingWork:
         return Rows(chunk, first, end, group, groups, room, odd(words))
 
     def _bring_columns(
-        self, builder: Builder, sliding: Sliding, group: int, first: int, count: int
+        self, builder: CommandBuilder, sliding: Sliding, group: int, first: int, count: int
     ) -> int:
         precisions, layout = self.precisions, self.kernel_layout
 
@@ -256,7 +256,7 @@ class SlidingWork:
         )
 
     def _destination(
-        self, builder: Builder, output: Output, store: Store, chunk: Chunk, group: int
+        self, builder: CommandBuilder, output: Output, store: Store, chunk: Chunk, group: int
     ) -> Store:
         """``store`` with the place of its tiles in memory."""
         tiles = output.tiles

@@ -16,7 +16,7 @@ from fractrain.host.compiler.canonical import Canonical
 from fractrain.host.compiler.gradient_plan import Cut, GradientPlan, Round
 from fractrain.host.compiler.planning import Chunk, odd
 from fractrain.host.compiler.results import TileRegion, Tiles, matrices
-from fractrain.host.compiler.schedule import Builder
+from fractrain.host.compiler.schedule import CommandBuilder
 from fractrain.host.compiler.slices import (
     Pair,
     Rectangle,
@@ -27,7 +27,7 @@ from fractrain.host.compiler.slices import (
 )
 from fractrain.host.compiler.tensors import PixelLayout
 from fractrain.host.compiler.windows import Grid, Piece, merge, pair, pieces
-from fractrain.host.compiler.work import Edges, Precisions, Rows, Tensor, bring_rows
+from fractrain.host.compiler.work import Edges, PlacedTensor, Precisions, Rows, bring_rows
 from fractrain.hw.contract.commands import Convolve, Format, Load, Memory, Pattern, Store
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.window import gradient_slot
@@ -46,8 +46,8 @@ class GradientWork:
         precisions: Precisions,
         grid: Grid,
         form: Canonical,
-        rows: Tensor,
-        columns: Tensor,
+        rows: PlacedTensor,
+        columns: PlacedTensor,
         image_groups: list[range],
         regions: list[TileRegion],
     ) -> None:
@@ -64,7 +64,7 @@ class GradientWork:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def emit(self, builder: Builder, rounds: Cut) -> None:
+    def emit(self, builder: CommandBuilder, rounds: Cut) -> None:
         for each, groups in rounds:
             for region, chunks in zip(self.regions, groups, strict=True):
                 for number, chunk in enumerate(chunks):
@@ -74,7 +74,7 @@ class GradientWork:
 
     def _batch(
         self,
-        builder: Builder,
+        builder: CommandBuilder,
         round_: Round,
         region: TileRegion,
         chunk: Chunk,
@@ -107,7 +107,7 @@ class GradientWork:
 
     def _tile(
         self,
-        builder: Builder,
+        builder: CommandBuilder,
         entries: Pair,
         chunk: Chunk,
         shapes: list[Rectangle],
@@ -206,7 +206,7 @@ class GradientWork:
     # -- the errors ----------------------------------------------------------------------------
 
     def _bring_columns(
-        self, builder: Builder, chunk: Chunk, shapes: list[Rectangle], filters: int
+        self, builder: CommandBuilder, chunk: Chunk, shapes: list[Rectangle], filters: int
     ) -> int:
         digits = self.e.digits
 

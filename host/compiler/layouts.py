@@ -9,13 +9,13 @@ from fractrain.host.compiler.keys import KernelKey, Key, PixelKey, Widths
 from fractrain.host.compiler.results import Planes
 from fractrain.host.compiler.sliding import filter_groups
 from fractrain.host.compiler.tensors import KernelLayout, PixelLayout
-from fractrain.host.compiler.work import Tensor
+from fractrain.host.compiler.work import PlacedTensor
 from fractrain.hw.contract.parameters import Parameters
 
 ALIGNMENT = 128
 
 
-def lay_out(parameters: Parameters, steps: Sequence[Compiled]) -> dict[Key, Tensor]:
+def lay_out(parameters: Parameters, steps: Sequence[Compiled]) -> dict[Key, PlacedTensor]:
     """Every tensor that one of ``steps`` reads or makes in planes."""
     widths = Widths(parameters.array.rows)
     bits: dict[Key, int] = {}
@@ -36,7 +36,7 @@ def lay_out(parameters: Parameters, steps: Sequence[Compiled]) -> dict[Key, Tens
             assert isinstance(each.step.destination, Planes)
             bits[made] = each.step.destination.bits
     width = widths.settle()
-    tensors: dict[Key, Tensor] = {}
+    tensors: dict[Key, PlacedTensor] = {}
     for key, count in bits.items():
         layout: PixelLayout | KernelLayout
         if isinstance(key, PixelKey):
@@ -48,11 +48,11 @@ def lay_out(parameters: Parameters, steps: Sequence[Compiled]) -> dict[Key, Tens
             layout = KernelLayout(
                 parameters, key.filters, key.channels, key.taps, count, groups[key]
             )
-        tensors[key] = Tensor(key, layout)
+        tensors[key] = PlacedTensor(key, layout)
     return tensors
 
 
-def allocate(parameters: Parameters, base: int, tensors: Iterable[Tensor]) -> int:
+def allocate(parameters: Parameters, base: int, tensors: Iterable[PlacedTensor]) -> int:
     """Addresses for all ``tensors`` from ``base`` on; returns the first free one."""
     address = align(parameters, base)
     for tensor in tensors:

@@ -72,7 +72,7 @@ class Batch:
     work: list[Item] = field(default_factory=list)
 
 
-class Builder:
+class CommandBuilder:
     """Collects the batches of a program; tracks what the on-chip memories will hold."""
 
     def __init__(self, parameters: Parameters) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fractrain.host.compiler.planning import LOAD_WORDS, MOST_RUN, Chunk
 from fractrain.host.compiler.residency import NEVER
-from fractrain.host.compiler.schedule import Builder
+from fractrain.host.compiler.schedule import CommandBuilder
 from fractrain.host.compiler.tensors import KernelLayout, PixelLayout
 from fractrain.host.compiler.windows import Grid, Piece
 from fractrain.hw.contract.commands import Load, Memory, Tag, Zero
@@ -17,7 +17,7 @@ from fractrain.hw.contract.precision import Operand
 
 
 @dataclass
-class Tensor:
+class PlacedTensor:
     """A tensor in memory. ``written``: (first image, images, batch) of the stores that make it."""
 
     key: Hashable
@@ -92,7 +92,9 @@ class Rows:
         return digits * self.room * self.stride
 
 
-def bring_rows(builder: Builder, precisions: Precisions, tensor: Tensor, rows: Rows) -> int:
+def bring_rows(
+    builder: CommandBuilder, precisions: Precisions, tensor: PlacedTensor, rows: Rows
+) -> int:
     """Address of ``rows`` of ``tensor`` in the plane memory."""
     layout = tensor.layout
     assert isinstance(layout, PixelLayout)

@@ -1,7 +1,7 @@
 """The machine's driver: one for co-simulation, the simulated board and the board."""
 
 from fractrain.host.driver.bus import Advice, Bus, Clock
-from fractrain.host.driver.driver import Driver, Launch, Run, Running
+from fractrain.host.driver.driver import Driver, Ended, Launch, Running
 from fractrain.host.driver.registers import EngineRegisters, Words
 from fractrain.host.driver.table import PrecisionTable
 
@@ -13,7 +13,7 @@ __all__ = [
     "EngineRegisters",
     "Launch",
     "PrecisionTable",
-    "Run",
+    "Ended",
     "Running",
     "Words",
 ]

@@ -38,7 +38,7 @@ from fractrain.hw.contract.registers import (
     WINDOW_LAST,
 )
 
-__all__ = ["Driver", "Launch", "Run", "Running"]
+__all__ = ["Driver", "Ended", "Launch", "Running"]
 
 WATCHDOG_CYCLES = 1 << 20
 """Cycles for an answer of memory, as after a reset; the machine stops by itself before the driver
@@ -77,7 +77,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Run:
+class Ended:
     """A program that has ended.
 
     elapsed : cycles from the one after START was written to the one with the interrupt
@@ -137,7 +137,7 @@ class Driver:
         """`run` and `measure` it."""
         return self.measure(self.run(launch))
 
-    def run(self, launch: Launch) -> Run:
+    def run(self, launch: Launch) -> Ended:
         """Run a program to its end.
 
         Raises `EngineFault` if the machine stops, `MachineError` if the program does not end in
@@ -173,7 +173,7 @@ class Driver:
             self._abandon()
             raise
 
-    def finish(self, running: Running) -> Run:
+    def finish(self, running: Running) -> Ended:
         """Wait for the end of a started program; raises as `run` does."""
         limit = self._clock.patience(running.launch.cycle_limit, self.watchdog_cycles)
         try:
@@ -184,13 +184,13 @@ class Driver:
         self.registers.write(INTERRUPT, INTERRUPT_PENDING.insert(1))
         elapsed = ended - running.begun
         if came and DONE.extract(status) and not FAULT.extract(status):
-            return Run(elapsed, ended - running.before)
+            return Ended(elapsed, ended - running.before)
         error = self._failure(came, status, elapsed)
         if trouble := self.reset():
             raise MachineError(f"{error}; {trouble}") from error
         raise error
 
-    def measure(self, run: Run) -> MachineWork:
+    def measure(self, run: Ended) -> MachineWork:
         """The last program, by the machine's counters.
 
         Raises `MachineError` if they say that the clock was too fast.

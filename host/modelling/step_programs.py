@@ -38,7 +38,7 @@ def make_step(
         gradient = convolution.pass_ is Pass.GRADIENT
         destination = Raw() if gradient else Planes(PLANE_BITS, signed=True)
     pass_, geometry, bits = convolution.pass_, convolution.geometry, convolution.bits
-    return Step(pass_, geometry, slot, *names, bits, destination)
+    return Step(pass_, geometry, slot, *names, bits, destination, convolution.signed)
 
 
 def one_slot(convolution: Convolution) -> dict[int, Precision]:

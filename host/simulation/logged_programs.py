@@ -9,9 +9,10 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.host.compiler import Step, compile_program
 from fractrain.host.files.regular import read_object
 from fractrain.host.graph.convolution import pass_precision
+from fractrain.host.graph.geometry import Geometry
 from fractrain.host.modelling.predictions import predicted
 from fractrain.host.reports.records import needed_number, read_lines
 from fractrain.host.reports.run import CONFIG
@@ -137,7 +138,9 @@ def _logged(convolutions: Any, where: str) -> Logged:
             geometry = Geometry(*counts, size, kernel, each["stride"], each["padding"])
             row, column = map(str, each["operands"])
             stored = tuple(each["stored_bits"])
-            steps.append(Step(pass_, geometry, slot, row, column, f"result {slot}", stored))
+            first, second = map(bool, each["signed"])
+            names = row, column, f"result {slot}"
+            steps.append(Step(pass_, geometry, slot, *names, stored, signs=(first, second)))
             row_bits, column_bits = each["bits"]
             precisions[slot] = pass_precision(pass_, (row_bits, column_bits))
     except (KeyError, TypeError, ValueError, ParameterError) as error:

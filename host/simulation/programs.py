@@ -84,6 +84,7 @@ def make_job(
                 result,
                 convolution.stored,
                 destination,
+                convolution.signed,
             )
         )
         expected[result] = each.result

@@ -185,6 +185,7 @@ def _program(run: ProgramRun, clock_hz: float) -> dict[str, Any]:
                     for each in (step.pass_.row, step.pass_.column)
                 ],
                 "stored_bits": step.stored_bits,
+                "signed": step.signed,
                 "operands": [step.row, step.column],
             }
             for step in run.program.steps

@@ -62,9 +62,9 @@ class RunResult:
 class FunctionalMachine:
     """The engine of ``parameters`` on ``memory``, which begins at address ``base``.
 
-    ``table`` is the precision table; `set_window` sets the accessible addresses, at first all of
-    ``memory``. On-chip memories and the pattern table keep their contents between runs; they start
-    with random bits of ``seed``. ``unwritten``: the value of window pixels that no read writes.
+    ``table`` is the precision table; all of ``memory`` may be accessed. On-chip memories and the
+    pattern table keep their contents between runs; they start with random bits of ``seed``.
+    ``unwritten``: the value of window pixels that no read writes.
 
     Raises `FaultError` (a `MachineError`) where the machine stops with a fault, and `MachineError`
     where it would wait for ever.
@@ -85,10 +85,6 @@ class FunctionalMachine:
         self._chip = ChipMemories(parameters, np.random.default_rng(seed))
         self._execute = ExecuteStage(parameters, self._chip, unwritten)
         self._result = ResultStage(parameters, self._chip, self._external)
-
-    def set_window(self, first: int, last: int) -> None:
-        """Only addresses ``first .. last`` may be accessed."""
-        self._external.first, self._external.last = first, last
 
     def run(self, address: int, commands: int, order: Order = Order.FETCH_FIRST) -> RunResult:
         """Carry out ``commands`` command words from ``address`` on, up to END."""

@@ -12,7 +12,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.compiler import Geometry, compile_program
+from fractrain.host.compiler import compile_program
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Precision
 from tests.host.compiler.running import expected, random_operands, run, three_passes

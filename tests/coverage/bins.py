@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from fractrain.host.compiler import Geometry, Planes, Port, Step
+from fractrain.host.compiler import Planes, Port, Step
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass, Precision
 from tests.coverage.points import Coverage, Point

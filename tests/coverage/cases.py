@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.compiler import Geometry, Planes, Port, Raw, Step
+from fractrain.host.compiler import Planes, Port, Raw, Step
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.precision import Operand, Pass, Precision, value_range
 from fractrain.sim.cosim.stalls import BusStalls, Stall
 from fractrain.sim.memory_model import MemoryModel

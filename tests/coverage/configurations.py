@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from fractrain.gen.designs import ENGINE_NAME, Flavour, make_engine
 from fractrain.gen.verilog import emit
-from fractrain.host.compiler import Geometry, Planes, Port, Step
+from fractrain.host.compiler import Planes, Port, Step
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.configuration_checks import WINDOW_PATTERNS
 from fractrain.hw.contract.parameters import SPATIAL_BITS, Parameters
 from fractrain.hw.contract.precision import Precision

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fractrain.host.compiler import Geometry
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision
 from fractrain.sim.cosim.stalls import BusStalls, Stall

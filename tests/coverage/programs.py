@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from fractrain.host.compiler import Geometry, Planes, Port, Raw, Step
+from fractrain.host.compiler import Planes, Port, Raw, Step
 from fractrain.host.compiler.results import Destination
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand, Pass, Precision
 from tests.coverage import bins

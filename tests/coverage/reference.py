@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from fractrain.host.compiler import Geometry, Planes, Step
+from fractrain.host.compiler import Planes, Step
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.precision import Pass, Precision
 
 Values = NDArray[np.int64]

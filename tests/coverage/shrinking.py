@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fractrain.host.compiler import Geometry, Raw, Step
+from fractrain.host.compiler import Raw, Step
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cosim.stalls import BusStalls

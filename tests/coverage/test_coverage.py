@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fractrain.host.compiler import Geometry, Step
+from fractrain.host.compiler import Step
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
 from fractrain.sim.cosim.cache import build_root

@@ -17,7 +17,8 @@ from fractrain.host.backends.cycle_limit import launch
 from fractrain.host.board.bitstream import NOTE
 from fractrain.host.board.device import BoardDevice
 from fractrain.host.board.linux import LinuxSystem
-from fractrain.host.compiler import Geometry, Planes, Port, Step, compile_program
+from fractrain.host.compiler import Planes, Port, Step, compile_program
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.engine_fault import EngineFault
 from fractrain.hw.contract.errors import DataError, MachineError, ParameterError

@@ -12,8 +12,9 @@ import pytest
 from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.backends import cosim
 from fractrain.host.backends.cosim import CosimAccelerator
-from fractrain.host.compiler import Geometry, Planes, Port, Step, compile_program, planning
+from fractrain.host.compiler import Planes, Port, Step, compile_program, planning
 from fractrain.host.driver import driver
+from fractrain.host.graph.geometry import Geometry
 from fractrain.host.machine.counters import Counters
 from fractrain.hw.contract.commands import Fault, Tag
 from fractrain.hw.contract.engine_fault import EngineFault

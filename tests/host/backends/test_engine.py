@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fractrain.host.accelerator import open_accelerator
-from fractrain.host.compiler import Geometry, Results, Step, compile_program
+from fractrain.host.compiler import Results, Step, compile_program
+from fractrain.host.graph.geometry import Geometry
 from fractrain.host.machine.counters import Counters
 from fractrain.host.machine.work import MachineWork, ProgramRun, program_work
 from fractrain.hw.contract.commands import Tag

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from fractrain.host.cli.main import main
-from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.host.compiler import Step, compile_program
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
 from fractrain.sim.cycles import predict

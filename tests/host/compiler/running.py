@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.compiler import Geometry, Planes, Port, Program, Step, compile_program
+from fractrain.host.compiler import Planes, Port, Program, Step, compile_program
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass, Precision, value_range
 from fractrain.sim import golden

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fractrain.host.compiler import Geometry, Step, compile_program, residency
+from fractrain.host.compiler import Step, compile_program, residency
 from fractrain.host.compiler.canonical import ways
-from fractrain.host.compiler.choosing import Choice
+from fractrain.host.compiler.choosing import FormChoice
 from fractrain.host.compiler.planning import TooLarge, image_groups, raw_format
 from fractrain.host.compiler.slices import pair_count, pairs_of
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.commands import Convolve, Format, Pattern, Store
 from fractrain.hw.contract.configuration_checks import WINDOW_PATTERNS
 from fractrain.hw.contract.errors import ParameterError
@@ -150,5 +151,5 @@ def compile_every_way(p: Parameters, g: Geometry, monkeypatch: pytest.MonkeyPatc
     for step in three_passes(g, (1, 1, 1)):
         for way in ways(step.pass_, g):
             with monkeypatch.context() as forced:
-                forced.setattr(Choice, "_form", lambda self, s, w=way: self._compiled(s, w))
+                forced.setattr(FormChoice, "_form", lambda self, s, w=way: self._compiled(s, w))
                 compile_program(p, [step])

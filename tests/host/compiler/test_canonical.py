@@ -8,9 +8,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fractrain.host.compiler import Geometry
 from fractrain.host.compiler.canonical import Canonical, Way, canonical, ways
 from fractrain.host.compiler.slices import Entry
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.precision import Pass
 from fractrain.sim.golden import definition
 from tests.hw.machines import machine

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from fractrain.host.compiler import Geometry, Port, Step, compile_program
+from fractrain.host.compiler import Port, Step, compile_program
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cycles import Prediction, predict
 from fractrain.sim.memory_model import MemoryModel

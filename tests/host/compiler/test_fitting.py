@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fractrain.host.compiler import Geometry, Planes, Step, compile_program
+from fractrain.host.compiler import Planes, Step, compile_program
 from fractrain.host.compiler.canonical import Way
 from fractrain.host.compiler.compilation import Compilation
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Pass, Precision
 from tests.host.compiler.running import check

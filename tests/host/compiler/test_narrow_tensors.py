@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.host.compiler import Step, compile_program
 from fractrain.host.compiler.tensors import KernelLayout, PixelLayout
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.commands import decode
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Pass, Precision, value_range

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fractrain.host.compiler import Geometry, Planes, Port, Raw, Step, compile_program, planning
+from fractrain.host.compiler import Planes, Port, Raw, Step, compile_program, planning
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract.commands import Convolve, Load, decode
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Pass, Precision

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fractrain.host.compiler.schedule import Builder, signal_to, wait_for
+from fractrain.host.compiler.schedule import CommandBuilder, signal_to, wait_for
 from fractrain.hw.contract.commands import (
     SIGNAL,
     WAIT,
@@ -70,7 +70,7 @@ def loads(memory: Memory, address: int, number: int, read: int) -> list[Load]:
 
 def build(batches: list[Wanted]) -> tuple[list[Command], list[tuple[int, int]]]:
     """The stream, and where each batch's two things are."""
-    builder = Builder(P)
+    builder = CommandBuilder(P)
     places = []
     for number, each in enumerate(batches):
         builder.begin()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractrain.host.driver import Advice, Driver, Launch, Run
+from fractrain.host.driver import Advice, Driver, Ended, Launch
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.registers import CONTROL, FAULT_INDEX, REGISTERS, STATUS
 
@@ -98,7 +98,7 @@ class ScriptedMachine:
 
     # -- what a test asks --------------------------------------------------------------------------
 
-    def run(self) -> Run:
+    def run(self) -> Ended:
         return self.driver.run(LAUNCH)
 
     @property

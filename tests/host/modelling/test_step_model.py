@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fractrain.host.compiler import Geometry, compile_program
+from fractrain.host.compiler import compile_program
 from fractrain.host.graph.choice import fixed_choices
 from fractrain.host.graph.convolution import Convolution
+from fractrain.host.graph.geometry import Geometry
 from fractrain.host.modelling import StepCost, StepModel
 from fractrain.host.modelling.energy import joules
 from fractrain.host.modelling.pass_costs import SOURCES, PassCosts, digest

@@ -6,7 +6,8 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from fractrain.host.compiler import Geometry, Step, compile_program
+from fractrain.host.compiler import Step, compile_program
+from fractrain.host.graph.geometry import Geometry
 from fractrain.hw.contract import registers as contract
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import parse_parameters
