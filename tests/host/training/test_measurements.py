@@ -203,6 +203,7 @@ def test_programs_are_told_of_one_by_one(tmp_path: Path) -> None:
             "padding": 1,
             "bits": [8, 8],
             "stored_bits": [8, 8],
+            "signed": [False, True],
             "operands": ["tensor 0", "tensor 1"],
         }
     ]
