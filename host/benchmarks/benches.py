@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,11 +42,11 @@ class Benchmark:
 
     name: str
     about: str
-    start: Callable[[], Iterator[Figures]]
+    start: Callable[[], Generator[Figures, None, None]]
     package: str | None = None
 
 
-def array_simulation(config: str) -> Iterator[Figures]:
+def array_simulation(config: str) -> Generator[Figures, None, None]:
     """Clock cycles per second of the bare array, a random pass in every cycle."""
     parameters = load_parameters(config)
     with needs_extra("hardware"):
@@ -62,7 +62,7 @@ def array_simulation(config: str) -> Iterator[Figures]:
             yield {"cycles/s": played.cycles / (time.perf_counter() - start)}
 
 
-def engine_simulation(config: str) -> Iterator[Figures]:
+def engine_simulation(config: str) -> Generator[Figures, None, None]:
     """Clock cycles per second of the whole engine in a convolution at 4 x 4 bits.
 
     An ideal memory, sums at the result port. Also the share of cycles in which the array was busy.
@@ -84,7 +84,7 @@ def engine_simulation(config: str) -> Iterator[Figures]:
             }
 
 
-def packing(config: str, unpack: bool) -> Iterator[Figures]:
+def packing(config: str, unpack: bool) -> Generator[Figures, None, None]:
     """Bytes of a memory image made (or read back) per second: a convolution at 4 bits."""
     program, operands = _convolution(config, bits=4, destination=Raw())
     precisions = {0: Precision(4, 4, 4)}
@@ -118,7 +118,7 @@ def _random(shape: tuple[int, ...], bits: int, signed: bool) -> NDArray[np.int64
     return np.random.default_rng(1).integers(low, high + 1, shape)
 
 
-def training(steps: int) -> Iterator[Figures]:
+def training(steps: int) -> Generator[Figures, None, None]:
     """Steps per second of ``fractrain train`` with its defaults, and its peak memory.
 
     A run of one step is subtracted, so that starting up and the final test do not count.

@@ -9,7 +9,7 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,8 @@ def _measure(chosen: Sequence[Benchmark], rounds: int) -> dict[str, list[Figures
     """``rounds`` measurements of each benchmark, taking turns; says on stderr what it is at."""
     values: dict[str, list[Figures]] = {each.name: [] for each in chosen}
     with ExitStack() as stack:
-        running: dict[str, Iterator[Figures]] = {
-            each.name: stack.enter_context(closing(each.start()))  # type: ignore[type-var]
-            for each in chosen
+        running: dict[str, Generator[Figures, None, None]] = {
+            each.name: stack.enter_context(closing(each.start())) for each in chosen
         }
         for number in range(rounds):
             for name, benchmark in running.items():

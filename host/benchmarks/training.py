@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,7 +70,7 @@ class Stopwatch:
 
 def training_steps(
     model: str, backend: str, precision: str, *, beside_float32: bool
-) -> Iterator[dict[str, float]]:
+) -> Generator[dict[str, float], None, None]:
     """Steps of ``model`` on random images, 32x32 pixels in batches of 128, one per measurement.
 
     The parts of a step are in percent of it; what no part names is the optimizer, the loss, the

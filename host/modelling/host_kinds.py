@@ -11,7 +11,7 @@ it writes, the bytes of its elements (``b``: one bit). ``44>1`` compares two flo
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 SIZES = {"1": 1.0, "2": 2.0, "4": 4.0, "8": 8.0, "b": 1 / 8}
@@ -285,13 +285,13 @@ GROUPS = tuple(dict.fromkeys(kind.group for kind in KINDS))
 class HostWork:
     """Elements of each kind of work, and how often it was called."""
 
-    elements: Counter[Kind] = field(default_factory=Counter)
-    calls: Counter[Kind] = field(default_factory=Counter)
+    elements: defaultdict[Kind, float] = field(default_factory=lambda: defaultdict(int))
+    calls: defaultdict[Kind, float] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, kind: Kind, elements: float, calls: float = 1) -> None:
         """Count ``calls`` calls of work on ``elements`` together."""
-        self.elements[kind] += elements  # type: ignore[assignment]  # of bytes of images, in eights
-        self.calls[kind] += calls  # type: ignore[assignment]
+        self.elements[kind] += elements
+        self.calls[kind] += calls
 
     def numpy_calls(self, kind: Kind) -> float:
         """Calls of NumPy, as it is written."""
