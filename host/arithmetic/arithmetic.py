@@ -11,9 +11,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from numpy.typing import NDArray
+
+from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.step import StepGraph
+from fractrain.host.networks.network import Network, place
+from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.loss import softmax_cross_entropy
 from fractrain.host.numerics.quantization import Array
 from fractrain.hw.contract.precision import Precision
 
@@ -37,8 +43,74 @@ class Arithmetic(ABC):
     odd_weights: tuple[int, ...] = ()
     """Widths at which its weights are odd levels, 2q + 1."""
 
+    integers: IntegerOptions | None = None
+    """Of an arithmetic that does everything around the convolutions in integers, too."""
+
     def __init__(self, elementwise: Elementwise) -> None:
         self.elementwise = elementwise
+
+    # -- parameters ------------------------------------------------------------------------
+
+    def adopt(self, network: Network) -> None:
+        """Move parameters and statistics of ``network`` to where the arithmetic has them."""
+        place(network, self.elementwise)
+
+    def to_host(self, held: Parameter, value: Array) -> NDArray[Any]:
+        """``value``, of the kind of a parameter's, as a NumPy array."""
+        return self.elementwise.to_host(value)
+
+    def from_host(self, held: Parameter, value: NDArray[Any]) -> Array:
+        """A NumPy array in the place of a parameter's value."""
+        return self.elementwise.from_host(value)
+
+    def statistic_from_host(self, value: NDArray[Any]) -> Array:
+        """A NumPy array in the place of a network's statistic."""
+        return self.elementwise.from_host(value)
+
+    def rounding(self, seed: int, step: int) -> Any:
+        """The random numbers of a step."""
+        return self.elementwise.rounding(seed, step)
+
+    # -- steps -----------------------------------------------------------------------------
+
+    measures = False
+    """Whether a step may have to be measured before it counts."""
+
+    def missing(self, step: StepGraph, table: Sequence[Precision]) -> bool:
+        """Whether one at the precisions ``table`` must be."""
+        return False
+
+    def state(self) -> dict[str, float]:
+        """What later steps depend on, for a checkpoint's document."""
+        return {}
+
+    def load(self, state: Mapping[str, float]) -> None:  # noqa: B027
+        """Continue from a `state`."""
+
+    def commit(self, pending: Sequence[tuple[Statistic, Any]]) -> None:  # noqa: B027
+        """A step is over: ``pending`` has the statistics that move the running ones."""
+
+    def measured(self) -> None:  # noqa: B027
+        """A step that only measures is over."""
+
+    # -- the end of a network ----------------------------------------------------------------
+
+    def linear(self, x: Array, weight: Array, bias: Array) -> Array:
+        """x·Wᵀ + b of rows ``x``."""
+        # NumPy's einsum has a fixed order of summation; BLAS would choose one by its thread count.
+        return self.elementwise.xp.einsum("nc,kc->nk", x, weight) + bias
+
+    def linear_backward(self, e: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
+        """(dW, db, dx) of the error ``e`` at `linear`'s result."""
+        xp = self.elementwise.xp
+        dweight = xp.einsum("nk,nc->kc", e, x)
+        return dweight, xp.sum(e, axis=0), xp.einsum("nk,kc->nc", e, weight)
+
+    def loss(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        """`softmax_cross_entropy`."""
+        return softmax_cross_entropy(self.elementwise.xp, logits, labels)
+
+    # -- operands --------------------------------------------------------------------------
 
     @abstractmethod
     def measure(self, x: Array) -> Array:

@@ -43,6 +43,10 @@ class Run:
         """Results of the current piece, before they are tensors."""
         self.dying: frozenset[str] = frozenset()
         """Names of the tensors that no later operation reads."""
+        self.measuring = False
+        """Whether the step only measures."""
+        self.pending: list[tuple[Statistic, Any]] = []
+        """Statistics of this step, which move the running ones when it is over."""
         self._parameters, self._statistics = held
 
     @property

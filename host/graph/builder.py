@@ -189,6 +189,20 @@ class Builder:
 
     # -- convolutions ----------------------------------------------------------------------
 
+    def add_gradient(self, parameter: Tensor, gradient: Tensor, slot: int | None) -> None:
+        """Add ``gradient`` to that of ``parameter``, on the way back."""
+        self.emit(ops.AddGradient(f"{gradient.name}.add", slot, parameter, gradient))
+
+    def loss(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, and the error at the ``logits``."""
+        labels = self.tensor("labels", logits.shape[:1], Kind.LABELS)
+        loss, error = self.tensor("loss", ()), self.tensor("loss.error", logits.shape)
+        self.emit(ops.Loss("loss", None, logits, labels, loss, error))
+        return loss, error
+
+    def complete(self) -> None:
+        """After the last call of the network: nothing is left open."""
+
     def convolve(
         self,
         layer: str,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fractrain.host.graph.choice import UNQUANTIZED
+from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.precision import Precision, check_hardware_bits
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class StepOptions:
     image takes one of as many paths as there are ``precisions``; all paths compute all images.
     ``real``: convolutions multiply real numbers, and layers at a fixed precision are not quantized
     (the published numerics). ``odd_weights``: widths at which weights are odd levels.
+    ``integers``: everything around the convolutions is in integers, too.
     """
 
     precisions: tuple[Precision, ...]
@@ -29,6 +31,7 @@ class StepOptions:
     per_sample: bool = False
     real: bool = False
     odd_weights: tuple[int, ...] = ()
+    integers: IntegerOptions | None = None
 
     def __post_init__(self) -> None:
         if not self.precisions:
@@ -37,3 +40,18 @@ class StepOptions:
             raise ParameterError(
                 "stored_bits", self.stored_bits, "None with real convolutions: nothing has planes"
             )
+        if self.integers is not None:
+            self._check_integers()
+
+    def _check_integers(self) -> None:
+        """Refuse what the integer step does not have."""
+        check_hardware_bits((self.unquantized, *self.precisions))
+        for name, given in (
+            ("stored_bits", self.stored_bits is not None),
+            ("per_sample", self.per_sample),
+            ("real", self.real),
+            ("odd_weights", bool(self.odd_weights)),
+        ):
+            if given:
+                allowed = "not with the integers of hardware mode; --mode float has it"
+                raise ParameterError(name, getattr(self, name), allowed)

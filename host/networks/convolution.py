@@ -43,7 +43,7 @@ class Convolution:
             0, deviation, (shape.filters, shape.channels, shape.kernel, shape.kernel)
         )
         self.name, self.shape = name, shape
-        self.weight = Parameter(f"{name}.weight", weights.astype(np.float32))
+        self.weight = Parameter(f"{name}.weight", weights.astype(np.float32), multiplied=True)
 
     def parameters(self) -> list[Parameter]:
         return [self.weight]

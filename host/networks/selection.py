@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.numerics.elementwise import Elementwise
@@ -33,6 +36,25 @@ class Selector(ABC):
     def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
         """For block ``index`` with the input ``x[N,C,H,W]``."""
 
+    can_choose_early = True
+    """Whether what was recorded suffices to choose."""
+
+    def choose_early(self, index: int, *, training: bool) -> Choice:
+        """For block ``index``, before the step: from what was recorded (`record`)."""
+        raise NotImplementedError("a selector that looks at a block's input cannot choose before")
+
+    def dearest(self) -> Choice:
+        """For a step that only measures: no block is skipped."""
+        most = max(self.precisions, key=lambda each: each.activation * each.weight * each.error)
+        return Choice((Path(most),))
+
+    def record(self, index: int, means: NDArray[np.float64]) -> None:  # noqa: B027
+        """Take the means of block ``index``'s input over images and pixels, [C]."""
+
+    def learn(self, index: int, share: float) -> None:
+        """Learn from ∂loss/∂share of the only path of block ``index``, last to first."""
+        raise NotImplementedError("a selector that does not learn is not gone back through")
+
     def backward(
         self, index: int, shares: Array, shape: tuple[int, ...], elementwise: Elementwise
     ) -> Array:
@@ -60,4 +82,7 @@ class FixedSelector(Selector):
         self.precision, self.precisions = precisions[0], precisions
 
     def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
+        return Choice((Path(self.precision),))
+
+    def choose_early(self, index: int, *, training: bool) -> Choice:
         return Choice((Path(self.precision),))

@@ -114,10 +114,10 @@ class RunOptions:
 
     method: str = _precision(None, DEFAULT_METHOD, "")
     mode: str = _precision(
-        Choice(("hardware", "reference")),
+        Choice(("hardware", "float", "reference")),
         "hardware",
-        "hardware: symmetric integers, gates decide per mini-batch, only what they chose is "
-        "computed; reference: the published numerics, emulated in float32, gates decide per image "
+        "hardware: a step in integers, gates decide per mini-batch, only what they chose is "
+        "computed; float: integer convolutions, float32 around them; reference: the published numerics, emulated in float32, gates decide per image "
         "and all candidates are computed",
     )
     recipe: str | None = _precision(

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.accelerator import Accelerator, find_backend
-from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
+from fractrain.host.arithmetic import (
+    Arithmetic,
+    IntegerArithmetic,
+    IntegerStep,
+    PublishedArithmetic,
+)
 from fractrain.host.datasets import Dataset, bundled
 from fractrain.host.graph.step import build_outline
 from fractrain.host.methods.method import Method, Task
@@ -97,7 +102,10 @@ def build_arithmetic(given: RunOptions, accelerator: Accelerator) -> Arithmetic:
     """The arithmetic, by ``--mode``."""
     if given.mode == "reference":
         return PublishedArithmetic(accelerator, published_range=given.published_range)
-    return IntegerArithmetic(accelerator, WeightLevels(given.weight_levels or DEFAULT_LEVELS))
+    levels = WeightLevels(given.weight_levels or DEFAULT_LEVELS)
+    if given.mode == "float":
+        return IntegerArithmetic(accelerator, levels)
+    return IntegerStep(accelerator, levels)
 
 
 @dataclass(frozen=True)

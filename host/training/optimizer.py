@@ -28,7 +28,7 @@ class MomentumSgd:
         self.velocity: dict[str, Any] = {each.name: 0 * each.value for each in parameters}
         self._momentum, self._weight_decay = momentum, weight_decay
 
-    def update(self, parameter: Parameter, rate: float) -> None:
+    def update(self, parameter: Parameter, rate: float, step: int = 0) -> None:
         """One update by the gradient that the parameter holds."""
         change = self._weight_decay * parameter.value
         if parameter.gradient is not None:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.numerics import (
+    MAX_ACTIVATION_BITS,
+    MAX_ERROR_BITS,
+    MAX_WEIGHT_BITS,
+)
 from fractrain.hw.contract.values import Several, Whole
 
 MAX_BITS = 16
@@ -95,3 +101,16 @@ def check_bits(
 def value_range(bits: int, signed: bool) -> tuple[int, int]:
     """Least and greatest integer of ``bits`` bits: ``[-2^(b-1), 2^(b-1)-1]`` or ``[0, 2^b-1]``."""
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def check_hardware_bits(precisions: Iterable[Precision]) -> None:
+    """Raise `ParameterError` for a precision that the integer step is not defined for."""
+    limits = (MAX_ACTIVATION_BITS, MAX_WEIGHT_BITS, MAX_ERROR_BITS)
+    for each in precisions:
+        for operand, most in zip(Operand, limits, strict=True):
+            if each.bits(operand) > most:
+                raise ParameterError(
+                    f"{operand.name.lower()} bits of {each}",
+                    each.bits(operand),
+                    f"at most {most} in hardware mode; --mode float takes {MAX_BITS}",
+                )

@@ -6,7 +6,6 @@ from typing import Any
 
 from fractrain.host.execution.kernels.ghost_batches import ghost_batches
 from fractrain.host.execution.kernels.register import KERNELS
-from fractrain.host.execution.loss import softmax_cross_entropy
 from fractrain.host.execution.run import Run
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.operations.layers import NORM_EPSILON, NORM_MOMENTUM
@@ -145,15 +144,14 @@ def _pool(run: Run, step: ops.Pool) -> None:
 
 @KERNELS.register(ops.Linear)
 def _linear(run: Run, step: ops.Linear) -> None:
-    x, weight = run.value(step.x), run.value(step.weight)
-    # NumPy's einsum has a fixed order of summation; BLAS would choose one by its thread count.
-    run.put(step.y, run.xp.einsum("nc,kc->nk", x, weight) + run.value(step.bias))
+    operands = (run.value(each) for each in (step.x, step.weight, step.bias))
+    run.put(step.y, run.arithmetic.linear(*operands))
 
 
 @KERNELS.register(ops.Loss)
 def _loss(run: Run, step: ops.Loss) -> None:
     logits, labels = run.value(step.logits), run.value(step.labels)
-    loss, error = softmax_cross_entropy(run.xp, logits, labels)
+    loss, error = run.arithmetic.loss(logits, labels)
     run.put(step.loss, loss)
     run.put(step.error, error)
 

@@ -10,7 +10,7 @@ import pytest
 from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.arithmetic import IntegerArithmetic
 from fractrain.host.execution import Executor, Run, step_options
-from fractrain.host.execution.loss import softmax_cross_entropy
+from fractrain.host.numerics.loss import softmax_cross_entropy
 from fractrain.host.graph.choice import UNQUANTIZED, Choice, Path
 from fractrain.host.graph.effective_macs import EffectiveMacs
 from fractrain.host.graph.options import StepOptions
