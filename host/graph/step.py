@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
+from fractrain.host.graph import integer_backward  # noqa: F401  registers its rules
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.backward import derive
 from fractrain.host.graph.builder import Block, Builder

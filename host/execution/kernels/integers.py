@@ -38,9 +38,17 @@ def _arithmetic(run: Run) -> IntegerStep:
 
 
 def _chunk(run: Run, tensor: Tensor) -> int:
-    """Images of it that share statistics."""
+    """Images of it that share statistics; all of them in an evaluation."""
     images, _, height, width = tensor.shape
+    if not run.training:
+        return images
     return _arithmetic(run).integers.chunk(images, height, width)
+
+
+def _observe(run: Run, name: str, magnitude: float) -> None:
+    """Note the greatest magnitude of a tensor; an evaluation leaves no trace."""
+    if run.training:
+        _arithmetic(run).history.observe(name, magnitude)
 
 
 # -- forward -------------------------------------------------------------------------------
@@ -55,7 +63,7 @@ def _narrow(run: Run, step: ops.Narrow) -> None:
         extent = arithmetic.math.peak(sums) * unit
     shift = exponent(clamp(extent) / unit)
     y, moments, peak = arithmetic.math.narrow(sums, shift, _chunk(run, step.y))
-    history.observe(step.range_name, peak * unit)
+    _observe(run, step.range_name, peak * unit)
     run.put(step.y, Narrowed(y, moments, unit * 2.0**shift))
 
 
@@ -83,7 +91,7 @@ def _form(run: Run, step: ops.Form) -> None:
     formed = _form_on(run, step, normalizers, residual, bits, extent)
     if parts:
         peak = max(formed.peak, 0) * forward.unit_of_z(extent, bits)
-        arithmetic.history.observe(step.range_name, peak)
+        _observe(run, step.range_name, peak)
     _put_formed(run, step, formed, residual if not parts else None, bits, extent)
     for place, kept in zip(parts, formed.kept, strict=step.kept != ()):
         by, y = normalizers[place], run.value(step.ys[place])
@@ -254,7 +262,7 @@ def _join(run: Run, step: ops.Join) -> None:
         bound += sum(math.peak(each.e) * 2.0**each.exponent for each in streams)
         _, _, extent, _ = join(clamp(bound))
     e, moments, peak, k = join(clamp(extent))
-    arithmetic.history.observe(step.range_name, peak)
+    _observe(run, step.range_name, peak)
     by_place = dict(zip(places, moments, strict=True))
     found = tuple(by_place.get(place) for place in range(len(step.kept)))
     run.put(step.e, Errors(e, k, found))
@@ -292,7 +300,7 @@ def _apply(run: Run, step: ops.Apply) -> None:
         slope = float(slope) * 2.0**-words.RECIPROCAL_FRACTION / kept.y_step
         _, _, extent = apply(4 * slope * arithmetic.math.peak(errors.e) * unit)
     q, scale, peak = apply(extent)
-    arithmetic.history.observe(step.range_name, peak)
+    _observe(run, step.range_name, peak)
     run.put(step.q, Quantized(q, scale, bits))
     shape, step_of_x = step.dgamma.shape, 2.0 ** (kept.bits - words.DEVIATION_FRACTION)
     run.put(step.dgamma, moments.product.sum(axis=0).reshape(shape) * (unit / step_of_x))
