@@ -1,7 +1,7 @@
 """The builder of the integer step: what a network emits, as the four passes of the machine.
 
 A network calls for batch norm, additions, a rectifier, and then for activations of some bits, or
-for the tensor as a residual. Here that is one operation, `Form`, which needs all of this at once: so
+for the tensor as a residual. Here that is one operation, `Form`, which needs all of this at once:
 the calls before the rectifier collect what is to be formed, those after it what of, and `complete`
 makes the operation. Until then its place in the order is held by one without results.
 """

@@ -124,7 +124,7 @@ class StepMath:
             tuple(kept),
             z > 0 if rectify else None,
             forward.round_activations(z, bits) if activations else None,
-            forward.round_residual(z, bits, residual_bits) if stream else None,
+            forward.round_activations(z, residual_bits) if stream else None,
             int(z.max()),
         )
 

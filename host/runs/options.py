@@ -116,9 +116,10 @@ class RunOptions:
     mode: str = _precision(
         Choice(("hardware", "float", "reference")),
         "hardware",
-        "hardware: a step in integers, gates decide per mini-batch, only what they chose is "
-        "computed; float: integer convolutions, float32 around them; reference: the published numerics, emulated in float32, gates decide per image "
-        "and all candidates are computed",
+        "hardware: a step in integers, the same bits everywhere; gates decide per mini-batch, only "
+        "what they chose is computed; float: convolutions in integers, float32 around them; "
+        "reference: the published numerics, emulated in float32, gates decide per image and all "
+        "candidates are computed",
     )
     recipe: str | None = _precision(
         None,

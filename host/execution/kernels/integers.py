@@ -28,6 +28,7 @@ from fractrain.sim.golden.step.scales import (
     clamp,
     exponent,
     multiplier,
+    narrow_shift,
     signed_levels,
 )
 
@@ -61,7 +62,7 @@ def _narrow(run: Run, step: ops.Narrow) -> None:
     extent = history.extent(step.range_name)
     if extent is None:
         extent = arithmetic.math.peak(sums) * unit
-    shift = exponent(clamp(extent) / unit)
+    shift = narrow_shift(extent / unit)
     y, moments, peak = arithmetic.math.narrow(sums, shift, _chunk(run, step.y))
     _observe(run, step.range_name, peak * unit)
     run.put(step.y, Narrowed(y, moments, unit * 2.0**shift))
@@ -284,7 +285,8 @@ def _apply(run: Run, step: ops.Apply) -> None:
     bits = run.bits(step.q)
     assert bits is not None
     gamma, unit = run.value(step.gamma), 2.0**errors.exponent
-    key = rounding_key(*run.rounding, step.number)
+    seed, number = run.rounding
+    key = rounding_key(seed, number, step.number)
 
     def apply(extent: float) -> tuple[Any, float, float]:
         scale = clamp(extent) / signed_levels(bits)
