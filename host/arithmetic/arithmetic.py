@@ -7,6 +7,7 @@ tensors again.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.networks.network import Network, place
-from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.networks.parameter import Parameter, Statistic, weights_sha256
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.loss import softmax_cross_entropy
 from fractrain.host.numerics.quantization import Array
@@ -66,6 +67,21 @@ class Arithmetic(ABC):
     def statistic_from_host(self, value: NDArray[Any]) -> Array:
         """A NumPy array in the place of a network's statistic."""
         return self.elementwise.from_host(value)
+
+    def weights_sha256(self, parameters: Sequence[Parameter]) -> str:
+        """SHA-256 of the values, in the order given, each as little-endian float32 in C order."""
+        return weights_sha256(parameters, self.elementwise)
+
+    def find_infinite(self, parameters: Sequence[Parameter]) -> Parameter | None:
+        """One with a value that is not finite. One number comes to the host; only if it is not
+        finite, one of each parameter."""
+        sums = [self.elementwise.xp.sum(each.value) for each in parameters]
+        if math.isfinite(float(sum(sums[1:], sums[0]))):
+            return None
+        return next(
+            (p for p, each in zip(parameters, sums, strict=True) if not math.isfinite(float(each))),
+            None,
+        )
 
     def rounding(self, seed: int, step: int) -> Any:
         """The random numbers of a step."""

@@ -6,6 +6,7 @@ they share: the accelerator, its `StepMath`, the history of ranges.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from fractrain.host.graph.skipping import carried_out
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.networks.network import Network
 from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.numerics import exact_classifier
 from fractrain.host.numerics.quantization import CLIPPING, Array, Quantized, WeightLevels
 from fractrain.host.numerics.step_math import StepMath
 from fractrain.hw.contract.errors import ParameterError
@@ -81,6 +83,22 @@ class IntegerStep(Arithmetic):
     def statistic_from_host(self, value: NDArray[Any]) -> Array:
         return value
 
+    def weights_sha256(self, parameters: Sequence[Parameter]) -> str:
+        """Master weights first, as little-endian int32, then all others as float64; both in the
+        order given, in C order."""
+        digest = hashlib.sha256()
+        for multiplied, kind in ((True, "<i4"), (False, "<f8")):
+            for each in parameters:
+                if each.multiplied is multiplied:
+                    value = self.to_host(each, each.value)
+                    digest.update(np.ascontiguousarray(value, kind).tobytes())
+        return digest.hexdigest()
+
+    def find_infinite(self, parameters: Sequence[Parameter]) -> Parameter | None:
+        """Integers saturate: the others are looked at."""
+        real = (each for each in parameters if not each.multiplied)
+        return next((each for each in real if not np.isfinite(each.value).all()), None)
+
     def rounding(self, seed: int, step: int) -> Any:
         """What the keys of random bits are made of."""
         return seed, step
@@ -119,8 +137,15 @@ class IntegerStep(Arithmetic):
 
     # -- the end of a network ----------------------------------------------------------------
 
+    def linear(self, x: Array, weight: Array, bias: Array) -> Array:
+        return exact_classifier.linear(x, weight, bias)
+
+    def linear_backward(self, e: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
+        gradients = exact_classifier.linear_gradients(e, x)
+        return *gradients, exact_classifier.linear_error(e, weight)
+
     def loss(self, logits: Array, labels: Array) -> tuple[Array, Array]:
-        return super().loss(logits, self.elementwise.to_host(labels))
+        return exact_classifier.softmax_cross_entropy(logits, self.elementwise.to_host(labels))
 
     # -- operands of convolutions ----------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 from fractrain.host.arithmetic.integer_step import IntegerStep
 from fractrain.host.arithmetic.step_values import GradientSums
 from fractrain.host.networks.parameter import Parameter
+from fractrain.host.numerics.exact_descent import descend
 from fractrain.hw.contract.random_bits import rounding_key
 from fractrain.sim.golden.step.weights import update_rule
 
@@ -40,11 +41,14 @@ class IntegerSgd:
         """One update by the gradient that the parameter holds."""
         name, gradient = parameter.name, parameter.gradient
         if not parameter.multiplied:
-            change = self._weight_decay * parameter.value
-            if gradient is not None:
-                change = gradient + change
-            self.velocity[name] = self._momentum * self.velocity[name] + change
-            parameter.value = parameter.value - rate * self.velocity[name]
+            parameter.value, self.velocity[name] = descend(
+                parameter.value,
+                self.velocity[name],
+                gradient,
+                rate=rate,
+                momentum=self._momentum,
+                weight_decay=self._weight_decay,
+            )
             return
         scale, bound, sums = 1.0, 0, None
         if gradient is not None:

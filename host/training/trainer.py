@@ -21,7 +21,7 @@ from fractrain.host.methods.method import Method
 from fractrain.host.networks.network import Network
 from fractrain.host.networks.parameter import Parameter
 from fractrain.host.training.integer_optimizer import IntegerSgd
-from fractrain.host.training.optimizer import LEARNING_RATES, MomentumSgd
+from fractrain.host.training.optimizer import EXACT_LEARNING_RATES, LEARNING_RATES, MomentumSgd
 from fractrain.hw.contract.errors import FractrainError, ParameterError
 from fractrain.hw.contract.precision import Operand, check_bits
 
@@ -316,7 +316,8 @@ class Trainer:
         return chosen, baseline
 
     def _learning_rate(self) -> float:
-        factor = LEARNING_RATES[self.plan.learning_rate_schedule](self.step / self.plan.steps)
+        rates = LEARNING_RATES if self.arithmetic.integers is None else EXACT_LEARNING_RATES
+        factor = rates[self.plan.learning_rate_schedule](self.step / self.plan.steps)
         return self.plan.learning_rate * factor
 
     def _from_host(self, array: NDArray) -> Any:
@@ -343,14 +344,12 @@ class Trainer:
             check_bits("stored activation bits", self.method.selector.stored_bits, maximum=maximum)
 
     def _check_parameters(self) -> None:
-        """One number comes to the host; only if it is not finite, which parameter it was."""
-        xp = self.accelerator.elementwise.xp
-        network = [xp.sum(each.value) for each in self.network.parameters()]
-        gates = sum(float(each.value.sum()) for each in self.method.selector.parameters())
-        if math.isfinite(float(sum(network[1:], network[0])) + gates):
-            return
-        for each in self.parameters():
-            self._check_finite(f"the sum of {each.name}", float(each.value.sum()))
+        found = self.arithmetic.find_infinite(self.network.parameters())
+        for each in self.method.selector.parameters():
+            if not math.isfinite(float(each.value.sum())):
+                found = each
+        if found is not None:
+            self._check_finite(f"the sum of {found.name}", float(found.value.sum()))
 
     def _check_finite(self, what: str, value: float) -> None:
         if not math.isfinite(value):
