@@ -1,5 +1,5 @@
-"""Reference mode against formulas of its own (`published_formulas`): a block with five candidates, a
-whole step with everything quantized, ranges for evaluations, precisions that change."""
+"""Reference mode against its formulas (`published_formulas`): a block with five candidates, a whole
+step with everything quantized, ranges for evaluations, precisions that change."""
 
 from typing import Any
 
