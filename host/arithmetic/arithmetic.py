@@ -15,6 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fractrain.host.graph.integer_options import IntegerOptions
+from fractrain.host.graph.operations.quantizing import RANGE_MOMENTUM
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.networks.network import Network, place
@@ -131,6 +132,12 @@ class Arithmetic(ABC):
     @abstractmethod
     def measure(self, x: Array) -> Array:
         """The range of activations ``x``, as an array, so that a running mean is possible."""
+
+    def follow(self, running: Array | None, batch: Array, times: int) -> Array:
+        """The running range after the range ``batch`` of one step, which counts ``times`` times in
+        some arithmetics; None before the first."""
+        previous = batch if running is None else running
+        return previous + RANGE_MOMENTUM * (batch - previous)
 
     @abstractmethod
     def pixels(self, images: Array, bits: int | None, image_bits: int, scale: Any) -> Operand:

@@ -36,6 +36,7 @@ def step_options(
         learns=selector.learns,
         per_sample=selector.per_sample,
         real=arithmetic.real,
+        known=selector.known is not None,
         odd_weights=arithmetic.odd_weights,
         integers=arithmetic.integers,
     )

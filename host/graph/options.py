@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fractrain.host.graph.choice import UNQUANTIZED
+from fractrain.host.graph.choice import UNQUANTIZED, is_skip
 from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision, check_hardware_bits
@@ -15,13 +15,14 @@ class StepOptions:
     """How a method trains, as far as the step's operations depend on it.
 
     ``precisions``: all that a block can have. ``unquantized``: of the layers at a fixed precision
-    (the papers leave them unquantized). ``stored_bits``: the choice is made after a block's input
+    (the paper leaves them unquantized). ``stored_bits``: the choice is made after a block's input
     was quantized to so many bits, and its top planes are read; None if the choice comes first.
     ``learns``: the selector learns from how the loss depends on its choice. ``per_sample``: every
     image takes one of as many paths as there are ``precisions``; all paths compute all images.
-    ``real``: convolutions multiply real numbers, and layers at a fixed precision are not quantized
-    (the published numerics). ``odd_weights``: widths at which weights are odd levels.
-    ``integers``: everything around the convolutions is in integers, too.
+    ``real``: convolutions multiply real numbers, quantized as published: layers at a fixed
+    precision have that of their path instead; outside all blocks they are quantized if all blocks
+    have the same precision, ``known`` before the step. ``odd_weights``: widths at which weights are
+    odd levels. ``integers``: everything around the convolutions is in integers, too.
     """
 
     precisions: tuple[Precision, ...]
@@ -30,6 +31,7 @@ class StepOptions:
     learns: bool = False
     per_sample: bool = False
     real: bool = False
+    known: bool = False
     odd_weights: tuple[int, ...] = ()
     integers: IntegerOptions | None = None
 
@@ -55,3 +57,8 @@ class StepOptions:
             if given:
                 allowed = "not with the integers of hardware mode; --mode float has it"
                 raise ParameterError(name, getattr(self, name), allowed)
+
+    @property
+    def running_paths(self) -> int:
+        """Paths of a block that are carried out, whichever images take them; skips are not."""
+        return sum(not is_skip(each) for each in self.precisions) if self.per_sample else 1

@@ -31,7 +31,7 @@ class Options(ProgressionOptions, GateOptions):
 def build(options: Options, task: Task) -> Method:
     """The method, with new gates."""
     gates = options.gates(options.targets[0], task)
-    progression = options.progression(options.targets, task.steps_per_epoch)
+    progression = options.progression(options.targets, task)
     return GatedMethod("fractrain", gates, progression)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from fractrain.host.methods.method import Task
 from fractrain.host.methods.progression import Progression, ProgressiveMethod
 from fractrain.host.methods.rules import HIGHEST_COST, PAIRS, check_pairs
-from fractrain.host.networks.gates import GateRules, Gates
+from fractrain.host.networks.gates import PUBLISHED_BETA, GateRules, Gates
 from fractrain.host.plugins.option import Checked, option
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import MAX_BITS, Precision
@@ -38,7 +38,13 @@ class GateOptions(Checked):
         metavar="F/B,F/B,…",
     )
     weight_bits: int = option(Whole(1, MAX_BITS), 4, "bits of weights", metavar="B")
-    beta: float = option(Real(0, 1000), 1e-3, "weight of the cost in the loss", metavar="B")
+    beta: float = option(
+        Real(0, 1000),
+        1e-3,
+        "weight in the loss of the blocks' cost, each in percent as --target, averaged over images",
+        metavar="B",
+        shown=f"0.001; with --mode reference the published {PUBLISHED_BETA:g}",
+    )
     dead_band: float = option(
         Real(0, HIGHEST_COST),
         0.0,
@@ -77,7 +83,8 @@ class GateOptions(Checked):
             raise ParameterError("decide", self.decide, "early, or nothing, with --mode reference")
         early = task.per_sample or self.decide == "early"
         stored = None if early else max(8, *(each.activation for each in precisions))
-        rules = GateRules(precisions, self.beta, self.dead_band, task.per_sample, stored)
+        how = task.per_sample, stored, task.published
+        rules = GateRules(precisions, self.beta, self.dead_band, *how)
         return Gates(rules, task.widths, task.macs, task.rng, target=target)
 
 

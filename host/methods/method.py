@@ -74,6 +74,7 @@ class Task:
     widths, macs : channels of the input, and multiply-accumulates of a pass, of each block
     per_sample : each image has a choice of its own, made before its activations are quantized
     rng : for the method's own parameters
+    published : the rules of the authors' code hold where ours differ
     """
 
     steps_per_epoch: int
@@ -81,6 +82,7 @@ class Task:
     macs: Sequence[int]
     per_sample: bool
     rng: np.random.Generator
+    published: bool = False
 
 
 @dataclass(frozen=True)

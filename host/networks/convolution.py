@@ -16,8 +16,8 @@ from fractrain.host.networks.parameter import Parameter, Statistic
 class Shape:
     """The shape of a convolution layer.
 
-    ``chosen``: its precision is chosen while training runs; else it is a layer that the papers
-    leave unquantized.
+    ``chosen``: its precision is chosen while training runs; else it is a layer that the paper
+    leaves unquantized.
     """
 
     channels: int

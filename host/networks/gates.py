@@ -25,6 +25,12 @@ outside the candidates' range counts as the cheapest (or dearest) of them: the p
 target, 1.5 %, is below all candidates, and a gate that is pushed further ends with a probability of
 1, from which later targets cannot move it.
 
+The published rules (`GateRules.published`) differ in that blocks weigh the same in cp, reg is −1
+below the target, 0 less than ``dead_band`` above it, else +1, the target is what it is, and new
+gates have no head start. The published cost is a sum of fractions over N images and the three
+passes, so that a weight of it is one of 3·N/100 times as much here, where the cost is a mean, in
+percent: what it weighs against the cross entropy, also a mean, does not depend on the batch.
+
 Source: Fu et al., FracTrain, NeurIPS 2020, section 3.2, and the authors' rebuttal (one decision
 per mini-batch, for hardware).
 """
@@ -56,6 +62,9 @@ BASELINE_MOMENTUM = 0.05
 ROUNDING = 1e-5
 """Costs closer than this (in percent) are equal."""
 
+PUBLISHED_BETA = 3.84e-3
+"""The published 1e-3, of a sum over 128 images and three passes: 1e-3 · 3 · 128 / 100."""
+
 HEAD_START = 1.0
 """Head start, in the logit, of the candidate nearest to the target in new gates: training starts
 near the target cost, not where random weights put it."""
@@ -72,7 +81,8 @@ class GateRules:
     """The gates' candidates, and the weight of their cost.
 
     ``stored_bits``: of activations that a gate reads before it decides, in memory; None where they
-    are quantized after the decision. ``per_sample``: every image has its own choice.
+    are quantized after the decision. ``per_sample``: every image has its own choice. ``published``:
+    the authors' rules where ours differ.
     """
 
     candidates: tuple[Precision, ...]
@@ -80,6 +90,7 @@ class GateRules:
     dead_band: float = 0.0
     per_sample: bool = False
     stored_bits: int | None = 8
+    published: bool = False
 
 
 @dataclass
@@ -114,7 +125,8 @@ class Gates(Selector):
         self.precisions, self.per_sample = rules.candidates, rules.per_sample
         self.stored_bits = None if rules.per_sample else rules.stored_bits
         self.costs = np.array([candidate_cost(each) for each in rules.candidates], np.float32)
-        self._weights = np.array(macs, np.float64) / sum(macs)
+        sizes = np.ones(len(macs)) if rules.published else np.array(macs, np.float64)
+        self._weights = sizes / sizes.sum()
         self._embeddings = [
             (
                 Linear(f"gate{index}.first", width, EMBEDDING, rng),
@@ -124,7 +136,10 @@ class Gates(Selector):
         ]
         self._lstm = LstmCell("gates.lstm", HIDDEN, HIDDEN, rng)
         self._decide = Linear("gates.decide", HIDDEN, len(rules.candidates), rng)
-        self._decide.bias.value[np.abs(self.costs - target).argmin()] += np.float32(HEAD_START)
+        if rules.published:
+            _start_as_published(self._embeddings, self._decide, rng)
+        else:
+            self._decide.bias.value[np.abs(self.costs - target).argmin()] += np.float32(HEAD_START)
         self._baselines = [Statistic(f"gate{index}.baseline") for index in range(len(widths))]
         self._state: tuple[Floats, Floats] | None = None
         self._steps: list[_Step] = []
@@ -186,12 +201,15 @@ class Gates(Selector):
 
     @property
     def cp(self) -> float:
-        """Cost of the last pass's choices in percent, blocks weighted by their size."""
+        """Cost of the last pass's choices in percent, a mean over blocks (see above)."""
         return float(self._weights @ (self.chosen @ self.costs.astype(np.float64)))
 
     @property
     def regularization(self) -> int:
         """``reg``: +1 if the last pass cost more than the target, −1 if less, 0 close to it."""
+        if self.rules.published:
+            above = self.cp - self.target + ROUNDING
+            return -1 if above < 0 else 0 if above < self.rules.dead_band else 1
         reachable = min(max(self.target, float(self.costs.min())), float(self.costs.max()))
         distance = self.cp - reachable
         close = max(self.rules.dead_band, ROUNDING)
@@ -202,6 +220,10 @@ class Gates(Selector):
         """The loss term of the last pass's choices."""
         total = float((self.chosen @ self.costs.astype(np.float64)).sum())
         return self.regularization * self.rules.beta * total
+
+    @property
+    def indicated_loss(self) -> float:
+        return self.cost_loss if self.rules.published else 0.0
 
     # -- backward --------------------------------------------------------------------------
 
@@ -235,6 +257,18 @@ class Gates(Selector):
         difference: Floats = share - known
         baseline.value = known + np.float32(BASELINE_MOMENTUM) * difference
         return difference
+
+
+def _start_as_published(
+    embeddings: Sequence[tuple[Linear, Linear]], decide: Linear, rng: np.random.Generator
+) -> None:
+    """Weights of N(0, √(2/outputs)), as published for 1x1 convolutions, and of
+    N(0, √(2/(inputs·outputs))) for the decision; biases and LSTM stay uniform."""
+    for layer in (*(layer for pair in embeddings for layer in pair), decide):
+        outputs, inputs = layer.weight.value.shape
+        count = outputs * inputs if layer is decide else outputs
+        values = rng.normal(0, np.sqrt(2 / count), (outputs, inputs))
+        layer.weight.value = values.astype(np.float32)
 
 
 class Linear:

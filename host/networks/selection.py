@@ -29,6 +29,16 @@ class Selector(ABC):
     per_sample: bool = False
     learns: bool = False
 
+    @property
+    def known(self) -> Choice | None:
+        """The choice for every block, if it is the same for all, whatever their inputs."""
+        return None
+
+    @property
+    def indicated_loss(self) -> float:
+        """Its term of the last pass's loss, where the loss indicator sees that."""
+        return 0.0
+
     def begin(self, *, training: bool) -> None:  # noqa: B027  most have nothing to prepare
         """Start a pass through the network."""
 
@@ -81,8 +91,12 @@ class FixedSelector(Selector):
     def __init__(self, *precisions: Precision) -> None:
         self.precision, self.precisions = precisions[0], precisions
 
-    def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
+    @property
+    def known(self) -> Choice:
         return Choice((Path(self.precision),))
 
+    def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
+        return self.known
+
     def choose_early(self, index: int, *, training: bool) -> Choice:
-        return Choice((Path(self.precision),))
+        return self.known

@@ -42,8 +42,6 @@ def _of_the_mode(given: RunOptions) -> Iterator[tuple[str, str]]:
             yield "weight_levels", "with --mode hardware only"
         if given.method_options.get("decide") == "late":
             yield "decide", "early, or nothing, with --mode reference"
-    elif given.published_range:
-        yield "published_range", "with --mode reference only"
 
 
 def _of_the_backend(given: RunOptions) -> Iterator[tuple[str, str]]:

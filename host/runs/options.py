@@ -134,12 +134,6 @@ class RunOptions:
         "hardware: levels of weights of 2 to 4 bits: over the greatest magnitude, clipped, or odd",
         shown=DEFAULT_LEVELS.value,
     )
-    published_range: bool = _precision(
-        None,
-        False,
-        "reference: reduce activation ranges as the authors' code does",
-        form=Form.FLAG,
-    )
 
     name: str | None = _output(
         RunName(),

@@ -31,6 +31,8 @@ def restore(
     ``said``: options on the command line by name, without defaults. Raises `ParameterError` for one
     that differs from the record, `DataError` for an incomplete record.
     """
+    if "published_range" in config:
+        raise DataError(f"{source} is of an older version, with --published-range: start it again")
     options, method_options = config.get("options"), config.get("method_options")
     if not isinstance(options, dict) or not isinstance(method_options, dict):
         raise DataError(f"{source} lacks options, method_options: it cannot be resumed")

@@ -14,6 +14,7 @@ from fractrain.host.arithmetic import (
     IntegerStep,
     PublishedArithmetic,
 )
+from fractrain.host.arithmetic.published import FRACTRAIN_RANGE_KEPT, RANGE_KEPT
 from fractrain.host.datasets import Dataset, bundled
 from fractrain.host.graph.step import build_outline
 from fractrain.host.methods.method import Method, Task
@@ -21,6 +22,7 @@ from fractrain.host.methods.recipe import Recipe, make_recipe, read_recipe
 from fractrain.host.methods.registry import methods_that_read
 from fractrain.host.methods.rules import MOST_STEPS
 from fractrain.host.modelling.run_costs import RunCosts
+from fractrain.host.networks.gates import PUBLISHED_BETA
 from fractrain.host.networks.network import Network
 from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.quantization import WeightLevels
@@ -42,8 +44,7 @@ passes of resnet20 at this size, 33 at 96 (measured), before the first step."""
 RECORDED = (
     *("dataset", "model", "backend", "config", "device", "seed", "steps", "epochs", "batch"),
     *("bn_group", "lr", "lr_schedule", "momentum", "weight_decay", "method", "mode"),
-    *("weight_levels", "published_range", "test_images", "checkpoint_every", "evaluate_every"),
-    *("crop", "flip"),
+    *("weight_levels", "test_images", "checkpoint_every", "evaluate_every", "crop", "flip"),
 )
 """Options that a resumed run keeps; its recipe has those of its method."""
 
@@ -84,11 +85,17 @@ def build_recipe(given: RunOptions, fields: Mapping[str, Any]) -> Recipe:
     unused = unused_fields(given, fields)
     used = {name: each for name, each in fields.items() if name not in ("method", *unused)}
     try:
-        return make_recipe(given.method, **used | dict(given.method_options))
+        return make_recipe(given.method, **_defaults(given) | used | dict(given.method_options))
     except ParameterError as error:  # of values that are right one by one
         shown = option_name(error.name) if error.name in given.method_options else error.name
         where = f"{given.recipe} is the recipe" if given.recipe else ""
         raise ParameterError(shown, as_text(error.given), error.allowed, where=where) from None
+
+
+def _defaults(given: RunOptions) -> dict[str, Any]:
+    """Options of the method whose default in this mode is not that of the others."""
+    gated = given.method in methods_that_read("beta")
+    return {"beta": PUBLISHED_BETA} if gated and given.mode == "reference" else {}
 
 
 def unused_fields(given: RunOptions, fields: Mapping[str, Any]) -> list[str]:
@@ -98,10 +105,11 @@ def unused_fields(given: RunOptions, fields: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def build_arithmetic(given: RunOptions, accelerator: Accelerator) -> Arithmetic:
+def build_arithmetic(given: RunOptions, accelerator: Accelerator, dataset: Dataset) -> Arithmetic:
     """The arithmetic, by ``--mode``."""
     if given.mode == "reference":
-        return PublishedArithmetic(accelerator, published_range=given.published_range)
+        kept = FRACTRAIN_RANGE_KEPT if given.method == "fractrain" else RANGE_KEPT
+        return PublishedArithmetic(accelerator, dataset.moments(), kept)
     levels = WeightLevels(given.weight_levels or DEFAULT_LEVELS)
     if given.mode == "float":
         return IntegerArithmetic(accelerator, levels)
@@ -141,6 +149,7 @@ def prepare(given: RunOptions, recipe: Recipe, dataset: Dataset) -> Work:
         macs=[outline.block_macs(block.number) for block in outline.blocks],
         per_sample=given.mode == "reference",
         rng=generator(given.seed, Stream.GATES),
+        published=given.mode == "reference",
     )
     method = recipe.build(task)
     plan = Plan(
@@ -179,7 +188,8 @@ def _cost_model(height: int, width: int) -> CostModel | None:
 
 
 def _augmented(dataset: Dataset, given: RunOptions) -> Dataset:
-    """Cropped and flipped by the options, or by the data set's defaults."""
+    """Cropped and flipped by the options, or by the data set's defaults; published crops pad images
+    that are normalized already, with the mean."""
     height, width = dataset.train_images.shape[2:]
     if given.crop is not None and given.crop >= min(height, width):
         raise ParameterError(
@@ -188,6 +198,7 @@ def _augmented(dataset: Dataset, given: RunOptions) -> Dataset:
     return replace(
         dataset,
         crop_padding=dataset.crop_padding if given.crop is None else given.crop,
+        fill=dataset.moments().mean if given.mode == "reference" else None,
         flip=dataset.flip if given.flip is None else given.flip,
     )
 
@@ -220,7 +231,6 @@ def record(work: Work) -> dict[str, Any]:
         "device": given.device,
         "method_options": work.recipe.record,
         "weight_levels": levels,
-        "published_range": given.published_range,
         "test_images": cadence.test_images,
         "options": options,
     }

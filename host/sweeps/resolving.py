@@ -87,7 +87,7 @@ class Resolver:
             self._datasets[given.dataset] = load_dataset(given.dataset)
         work = prepare(given, recipe, self._datasets[given.dataset])
         with open_accelerator("golden", config=given.config or USUAL_CONFIG) as accelerator:
-            arithmetic = build_arithmetic(given, accelerator)
+            arithmetic = build_arithmetic(given, accelerator, work.dataset)
             Trainer(work.network, work.dataset, accelerator, work.method, work.plan, arithmetic)
         recorded = record(work)
         settings = recorded["options"] | recorded["method_options"]

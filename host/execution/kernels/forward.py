@@ -9,7 +9,6 @@ from fractrain.host.execution.kernels.register import KERNELS
 from fractrain.host.execution.run import Run
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.operations.layers import NORM_EPSILON, NORM_MOMENTUM
-from fractrain.host.graph.operations.quantizing import RANGE_MOMENTUM
 from fractrain.host.networks.parameter import Statistic
 from fractrain.host.numerics.elementwise import elements
 from fractrain.host.numerics.quantization import Array
@@ -33,8 +32,7 @@ def _measure(run: Run, step: ops.MeasureRange) -> None:
         return
     batch = run.arithmetic.measure(run.value(step.x))
     if run.training:
-        previous = batch if running.value is None else running.value
-        running.value = previous + RANGE_MOMENTUM * (batch - previous)
+        running.value = run.arithmetic.follow(running.value, batch, step.times)
     run.put(step.extent, batch)
 
 

@@ -1,5 +1,7 @@
 """Splits, batches and shifts, on images that say where they come from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,30 @@ def test_stratified_split() -> None:
     assert np.bincount(labels[test]).tolist() == [10, 6, 4]
     np.testing.assert_array_equal(stratified_split(labels, 0.2)[1], test)
     assert test[:10].tolist() != list(range(10))  # drawn, not simply the first
+
+
+def test_moments_are_of_each_channel_of_the_training_images() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 4, 5), np.uint8)
+    images[:, 1] = 7
+    data = Dataset("images", 2, images, np.zeros(20, int), images[:1] * 0, np.zeros(1, int))
+    found = data.moments()
+    np.testing.assert_allclose(found.mean, images.mean(axis=(0, 2, 3)), rtol=1e-6)
+    expected = images.std(axis=(0, 2, 3))
+    expected[1] = 1  # of one brightness
+    np.testing.assert_allclose(found.deviation, expected, rtol=1e-6)
+    assert found.mean.dtype == found.deviation.dtype == np.float32
+
+
+def test_crops_bring_in_a_colour() -> None:
+    """At the same places as zeros otherwise, and not rounded to whole pixels."""
+    images = np.full((50, 2, 4, 4), 9, np.uint8)
+    fill = np.float32([1.25, 200.5])
+    black = random_crop(images, 2, np.random.default_rng(0))
+    filled = random_crop(images, 2, np.random.default_rng(0), fill)
+    assert filled.dtype == np.float32 and (black == 0).any()
+    np.testing.assert_array_equal(
+        filled, np.where(black == 0, fill.reshape(1, 2, 1, 1), np.float32(9))
+    )
+    dataset = replace(numbered(12, crop_padding=1), fill=np.float32([0.5]))
+    batch, _ = next(dataset.epoch(4, seed=0, epoch=0))
+    assert 0.5 in batch

@@ -65,6 +65,14 @@ def test_refused(method: str, fields: dict, message: str) -> None:
         make_recipe(method, **fields)
 
 
+def test_a_recipe_with_an_option_of_old(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("published_range: true\nbeta: 0.03\n")
+    with pytest.raises(ParameterError, match="published_range") as refused:
+        read_recipe(str(path))
+    assert "\n" not in str(refused.value)
+
+
 def test_yaml(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(

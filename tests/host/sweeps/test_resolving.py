@@ -15,7 +15,7 @@ def test_options_are_those_of_train() -> None:
     words = vocabulary()
     lists = {"precision", "schedule_forward", "schedule_backward", "candidates", "targets"}
     assert words.lists.keys() == lists
-    assert words.flags == ["published_range", "log_programs", "flip"]
+    assert words.flags == ["log_programs", "flip"]
     assert {"epsilon", "dataset", "batch"} < set(words.numbers_and_words)
     assert not {"out", "overwrite", "resume", "name"} & set(words.names)
 

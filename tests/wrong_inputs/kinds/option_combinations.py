@@ -40,7 +40,7 @@ OTHERS = (
     ("cuda on a board", "train --backend board --device cuda", "local or simulated with"),
     ("board on torch", "train --backend torch --device local", "cpu or cuda with --backend torch"),
     ("levels in reference", "train --mode reference --weight-levels odd", "--mode hardware only"),
-    ("range in hardware", "train --published-range", "--mode reference only"),
+    ("range of old", "train --published-range", "unknown option: --published-range"),
     ("late in reference", "train --mode reference --decide late", "--decide: got 'late'"),
     ("reference on rtl", "train --mode reference --backend cosim", "hardware with --backend cosim"),
     ("lengths", "train --method pfq --schedule-forward 3,4", "two of the same length"),
