@@ -22,7 +22,6 @@ from fractrain.host.methods.recipe import Recipe, make_recipe, read_recipe
 from fractrain.host.methods.registry import methods_that_read
 from fractrain.host.methods.rules import MOST_STEPS
 from fractrain.host.modelling.run_costs import RunCosts
-from fractrain.host.networks.gates import PUBLISHED_BETA
 from fractrain.host.networks.network import Network
 from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.quantization import WeightLevels
@@ -65,7 +64,7 @@ def recipe_fields(given: RunOptions) -> dict[str, Any]:
 
 
 def build_recipe(given: RunOptions, fields: Mapping[str, Any]) -> Recipe:
-    """The recipe of the ``fields`` of a file and of options.
+    """The recipe of the ``fields`` of a file and of options, with the defaults of the mode.
 
     Raises `ParameterError` for options of other methods.
     """
@@ -85,17 +84,11 @@ def build_recipe(given: RunOptions, fields: Mapping[str, Any]) -> Recipe:
     unused = unused_fields(given, fields)
     used = {name: each for name, each in fields.items() if name not in ("method", *unused)}
     try:
-        return make_recipe(given.method, **_defaults(given) | used | dict(given.method_options))
+        return make_recipe(given.method, **used | dict(given.method_options)).for_mode(given.mode)
     except ParameterError as error:  # of values that are right one by one
         shown = option_name(error.name) if error.name in given.method_options else error.name
         where = f"{given.recipe} is the recipe" if given.recipe else ""
         raise ParameterError(shown, as_text(error.given), error.allowed, where=where) from None
-
-
-def _defaults(given: RunOptions) -> dict[str, Any]:
-    """Options of the method whose default in this mode is not that of the others."""
-    gated = given.method in methods_that_read("beta")
-    return {"beta": PUBLISHED_BETA} if gated and given.mode == "reference" else {}
 
 
 def unused_fields(given: RunOptions, fields: Mapping[str, Any]) -> list[str]:
@@ -143,17 +136,18 @@ def prepare(given: RunOptions, recipe: Recipe, dataset: Dataset) -> Work:
     per_epoch = dataset.steps_per_epoch(given.batch)
     _, *image = dataset.train_images.shape
     outline = build_outline(network, (image[0], image[1], image[2]))
+    steps = given.steps or _steps_of(given.epochs or DEFAULT_EPOCHS, per_epoch)
     task = Task(
+        steps=steps,
         steps_per_epoch=per_epoch,
         widths=[block.channels for block in outline.blocks],
         macs=[outline.block_macs(block.number) for block in outline.blocks],
-        per_sample=given.mode == "reference",
+        mode=given.mode,
         rng=generator(given.seed, Stream.GATES),
-        published=given.mode == "reference",
     )
     method = recipe.build(task)
     plan = Plan(
-        steps=given.steps or _steps_of(given.epochs or DEFAULT_EPOCHS, per_epoch),
+        steps=steps,
         batch=given.batch,
         seed=given.seed,
         learning_rate=given.lr,

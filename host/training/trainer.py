@@ -165,7 +165,7 @@ class Trainer:
     def evaluate(self, limit: int | None = None) -> float:
         """Fraction of the test images (the first ``limit`` of them) classified right."""
         images, labels = self.dataset.test_images[:limit], self.dataset.test_labels[:limit]
-        self.method.before_step(self.step)
+        self.method.before_evaluation(self.step)
         right = 0
         for start in range(0, len(images), EVALUATION_BATCH):
             part = images[start : start + EVALUATION_BATCH]

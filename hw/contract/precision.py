@@ -17,6 +17,9 @@ from fractrain.hw.contract.values import Several, Whole
 MAX_BITS = 16
 """Widest operand of any machine; a configuration may allow less (``precision.max_bits``)."""
 
+"""Widest operands of a training step in integers (hardware mode): the word lengths around the
+convolutions are made for them. A convolution alone takes `MAX_BITS`."""
+
 SUM_BITS = 48
 """Of a sum: the accumulator of a DSP48E1, results, gradient memory. Sums are modulo ``2**48``."""
 
@@ -104,13 +107,16 @@ def value_range(bits: int, signed: bool) -> tuple[int, int]:
 
 
 def check_hardware_bits(precisions: Iterable[Precision]) -> None:
-    """Raise `ParameterError` for a precision that the integer step is not defined for."""
+    """Raise `ParameterError` for the first of ``precisions`` that hardware mode does not take.
+
+    It takes up to 8 bits of activations and weights and 12 of errors (`hw.contract.numerics`), and
+    0 bits, which skip a block.
+    """
     limits = (MAX_ACTIVATION_BITS, MAX_WEIGHT_BITS, MAX_ERROR_BITS)
-    for each in precisions:
+    for precision in precisions:
         for operand, most in zip(Operand, limits, strict=True):
-            if each.bits(operand) > most:
-                raise ParameterError(
-                    f"{operand.name.lower()} bits of {each}",
-                    each.bits(operand),
-                    f"at most {most} in hardware mode; --mode float takes {MAX_BITS}",
-                )
+            given = precision.bits(operand)
+            if given > most:
+                name = f"{operand.name.lower()} bits of {precision}"
+                allowed = f"at most {most} in hardware mode (--mode float takes {MAX_BITS})"
+                raise ParameterError(name, given, allowed)

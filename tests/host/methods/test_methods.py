@@ -16,17 +16,15 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 
 
-def build(
-    recipe: Recipe, *, steps_per_epoch: int = 10, per_sample: bool = False, published: bool = False
-) -> Method:
+def build(recipe: Recipe, *, steps_per_epoch: int = 10, mode: str = "float") -> Method:
     return recipe.build(
         Task(
+            steps=1000,
             steps_per_epoch=steps_per_epoch,
             widths=[16, 16],
             macs=[100, 100],
-            per_sample=per_sample,
+            mode=mode,
             rng=np.random.default_rng(0),
-            published=published,
         )
     )
 
@@ -108,14 +106,14 @@ def test_fractrain_raises_the_target_at_turning_points() -> None:
 def test_wide_candidates_are_stored_wide_and_those_per_sample_not_at_all() -> None:
     wide = make_recipe("dfq", candidates=((3, 6), (12, 12)))
     assert build(wide).selector.rules.stored_bits == 12
-    assert build(wide, per_sample=True).selector.rules.stored_bits is None
+    assert build(wide, mode="reference").selector.rules.stored_bits is None
 
 
 def test_a_gate_that_decides_early_stores_nothing_first() -> None:
     assert build(make_recipe("dfq", decide="early")).selector.rules.stored_bits is None
     assert build(make_recipe("dfq", decide="late")).selector.rules.stored_bits == 8
     with pytest.raises(ParameterError, match="--mode reference"):
-        build(make_recipe("dfq", decide="late"), per_sample=True)
+        build(make_recipe("dfq", decide="late"), mode="reference")
     with pytest.raises(ParameterError, match="late, early"):
         make_recipe("dfq", decide="never")
 

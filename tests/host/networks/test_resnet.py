@@ -10,7 +10,6 @@ import pytest
 from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.arithmetic import IntegerArithmetic
 from fractrain.host.execution import Executor, Run, step_options
-from fractrain.host.numerics.loss import softmax_cross_entropy
 from fractrain.host.graph.choice import UNQUANTIZED, Choice, Path
 from fractrain.host.graph.effective_macs import EffectiveMacs
 from fractrain.host.graph.options import StepOptions
@@ -19,6 +18,7 @@ from fractrain.host.networks.network import Network
 from fractrain.host.networks.parameter import Parameter, weights_sha256
 from fractrain.host.networks.registry import build_network
 from fractrain.host.networks.selection import FixedSelector
+from fractrain.host.numerics.loss import softmax_cross_entropy
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 
