@@ -15,7 +15,13 @@ INNER = tuple(min(8, bits + 3) for bits in range(1, words.MAX_ACTIVATION_BITS + 
 OUTER = (4, 4, 4, 4, 6, 6, 8, 8)
 """Bits of x̂ for activations of 1, 2, … 8 bits: inside a block, and at its end."""
 
-RESIDUAL_BITS = Whole(8, 16)
+RESIDUAL_BITS = Whole(words.MIN_RESIDUAL_BITS, words.MAX_RESIDUAL_BITS)
+MIXING = Whole(0, (1 << words.MIX_BITS) - 1)
+
+
+def mixing(share: float) -> int:
+    """`IntegerOptions.mixing` of a real share, 0 ≤ share < 1: the nearest."""
+    return min(int(share * 256 + 0.5), MIXING.high)
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,13 @@ class IntegerOptions:
             ("inner", self.inner, words.MAX_INNER_BITS),
             ("outer", self.outer, words.MAX_OUTER_BITS),
         ):
-            if len(bits) != words.MAX_ACTIVATION_BITS or not all(4 <= b <= most for b in bits):
-                allowed = f"{words.MAX_ACTIVATION_BITS} numbers 4..{most}, for 1, 2, … bits"
+            if len(bits) != words.MAX_ACTIVATION_BITS or not all(
+                words.MIN_NORMALIZED_BITS <= each <= most for each in bits
+            ):
+                allowed = f"{words.MAX_ACTIVATION_BITS} numbers {words.MIN_NORMALIZED_BITS}..{most}"
                 raise ParameterError(name, bits, allowed)
         RESIDUAL_BITS.read("residual_bits", self.residual_bits)
+        MIXING.read("mixing", self.mixing)
 
     def chunk(self, images: int, height: int, width: int) -> int:
         """Images that share statistics, of ``images`` with so many pixels: max(1, rows / side),

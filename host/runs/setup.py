@@ -16,6 +16,13 @@ from fractrain.host.arithmetic import (
 )
 from fractrain.host.arithmetic.published import FRACTRAIN_RANGE_KEPT, RANGE_KEPT
 from fractrain.host.datasets import Dataset, bundled
+from fractrain.host.graph.integer_options import (
+    CHUNK_ROWS,
+    INNER,
+    OUTER,
+    IntegerOptions,
+    mixing,
+)
 from fractrain.host.graph.step import build_outline
 from fractrain.host.methods.method import Method, Task
 from fractrain.host.methods.recipe import Recipe, make_recipe, read_recipe
@@ -44,6 +51,7 @@ RECORDED = (
     *("dataset", "model", "backend", "config", "device", "seed", "steps", "epochs", "batch"),
     *("bn_group", "lr", "lr_schedule", "momentum", "weight_decay", "method", "mode"),
     *("weight_levels", "test_images", "checkpoint_every", "evaluate_every", "crop", "flip"),
+    *("chunk", "running_share", "inner_bits", "outer_bits", "residual_bits"),
 )
 """Options that a resumed run keeps; its recipe has those of its method."""
 
@@ -106,7 +114,21 @@ def build_arithmetic(given: RunOptions, accelerator: Accelerator, dataset: Datas
     levels = WeightLevels(given.weight_levels or DEFAULT_LEVELS)
     if given.mode == "float":
         return IntegerArithmetic(accelerator, levels)
-    return IntegerStep(accelerator, levels)
+    return IntegerStep(accelerator, levels, _integer_options(given, dataset))
+
+
+def _integer_options(given: RunOptions, dataset: Dataset) -> IntegerOptions:
+    """Of hardware mode."""
+    rows: int | None = CHUNK_ROWS
+    if given.chunk is not None:
+        rows = given.chunk * max(dataset.train_images.shape[2:]) or None
+    return IntegerOptions(
+        chunk_rows=rows,
+        inner=given.inner_bits or INNER,
+        outer=given.outer_bits or OUTER,
+        residual_bits=given.residual_bits,
+        mixing=mixing(given.running_share),
+    )
 
 
 @dataclass(frozen=True)
