@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from fractrain.host.networks.selection import Selector
+from fractrain.host.numerics.random_streams import RandomNumbers
 
 __all__ = ["Method", "MethodKind", "Stage", "Task"]
 
@@ -80,7 +79,7 @@ class Task:
     widths: Sequence[int]
     macs: Sequence[int]
     per_sample: bool
-    rng: np.random.Generator
+    rng: RandomNumbers
 
 
 @dataclass(frozen=True)
