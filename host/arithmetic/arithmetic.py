@@ -23,6 +23,7 @@ from fractrain.host.networks.parameter import Parameter, Statistic, weights_sha2
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.loss import softmax_cross_entropy
 from fractrain.host.numerics.quantization import Array
+from fractrain.host.numerics.random_streams import RandomNumbers, Stream, generator
 from fractrain.hw.contract.precision import Precision
 
 Operand = Any
@@ -44,6 +45,9 @@ class Arithmetic(ABC):
 
     odd_weights: tuple[int, ...] = ()
     """Widths at which its weights are odd levels, 2q + 1."""
+
+    numbers: staticmethod[[int, Stream, int], RandomNumbers] = staticmethod(generator)
+    """Makes the random numbers of the host, of (seed, stream, index)."""
 
     integers: IntegerOptions | None = None
     """Of an arithmetic that does everything around the convolutions in integers, too."""

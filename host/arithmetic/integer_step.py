@@ -25,6 +25,7 @@ from fractrain.host.graph.step import StepGraph
 from fractrain.host.networks.network import Network
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.numerics import exact_classifier
+from fractrain.host.numerics.counter_numbers import counter_numbers
 from fractrain.host.numerics.quantization import CLIPPING, Array, Quantized, WeightLevels
 from fractrain.host.numerics.step_math import StepMath
 from fractrain.hw.contract.errors import ParameterError
@@ -44,6 +45,7 @@ class IntegerStep(Arithmetic):
     mode = "hardware"
     real = False
     measures = True
+    numbers = staticmethod(counter_numbers)
     integers: IntegerOptions
 
     def __init__(

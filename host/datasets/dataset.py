@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.numerics.random_streams import Stream, generator
+from fractrain.host.numerics.random_streams import Numbers, RandomNumbers, Stream, generator
 from fractrain.hw.contract.errors import ParameterError
 
 Images = NDArray[np.uint8]
@@ -74,16 +74,16 @@ class Dataset:
         return len(self.train_images) // batch
 
     def epoch(
-        self, batch: int, *, seed: int, epoch: int, first: int = 0
+        self, batch: int, *, seed: int, epoch: int, first: int = 0, numbers: Numbers = generator
     ) -> Iterator[tuple[Images, Labels]]:
         """Shuffled, augmented batches, from number ``first`` of the epoch on.
 
-        They depend on ``seed``, ``epoch`` and their own number only.
+        They depend on ``seed``, ``epoch``, their own number and the kind of ``numbers`` only.
         """
-        order = generator(seed, Stream.DATA, epoch).permutation(len(self.train_images))
+        order = numbers(seed, Stream.DATA, epoch).permutation(len(self.train_images))
         count = self.steps_per_epoch(batch)
         for index in range(first, count):
-            rng = generator(seed, Stream.AUGMENTATION, epoch * count + index)
+            rng = numbers(seed, Stream.AUGMENTATION, epoch * count + index)
             chosen = order[index * batch : (index + 1) * batch]
             images = random_crop(self.train_images[chosen], self.crop_padding, rng, self.fill)
             if self.flip:
@@ -94,7 +94,7 @@ class Dataset:
 def random_crop(
     images: Images,
     padding: int,
-    rng: np.random.Generator,
+    rng: RandomNumbers,
     fill: NDArray[np.float32] | None = None,
 ) -> Any:
     """Each image shifted by its own −padding..padding pixels both ways, zeros or ``fill`` coming
@@ -112,7 +112,7 @@ def random_crop(
     return np.ascontiguousarray(windows[np.arange(count), :, shift[0], shift[1]])
 
 
-def random_flip(images: Images, rng: np.random.Generator) -> Images:
+def random_flip(images: Images, rng: RandomNumbers) -> Images:
     """Each image, with probability 1/2, mirrored left to right."""
     mirrored = rng.random(len(images)) < 0.5
     return np.where(mirrored.reshape(-1, 1, 1, 1), images[..., ::-1], images)

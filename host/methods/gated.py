@@ -10,6 +10,7 @@ from fractrain.host.methods.method import Task
 from fractrain.host.methods.mode_defaults import shown_default
 from fractrain.host.methods.progression import Progression, ProgressiveMethod
 from fractrain.host.methods.rules import CANDIDATES, HIGHEST_COST, check_candidates
+from fractrain.host.networks.gate_layers import EXACT, FLOAT32
 from fractrain.host.networks.gates import GateRules, Gates
 from fractrain.host.plugins.option import Checked, Form, option
 from fractrain.hw.contract.errors import ParameterError
@@ -128,7 +129,9 @@ class GateOptions(Checked):
         assert self.beta is not None, "Recipe.for_mode has seen to it"
         how = task.per_sample, stored, task.published
         rules = GateRules(precisions, self.beta, self.dead_band, *how)
-        return Gates(rules, task.widths, task.macs, task.rng, target=target)
+        arithmetic = EXACT if task.mode == "hardware" else FLOAT32
+        sizes = task.widths, task.macs
+        return Gates(rules, *sizes, task.rng, target=target, arithmetic=arithmetic)
 
 
 class GatedMethod(ProgressiveMethod):

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from fractrain.host.networks.selection import Selector
+from fractrain.host.numerics.random_streams import RandomNumbers
 
 __all__ = ["Method", "MethodKind", "Stage", "Task"]
 
@@ -86,7 +85,7 @@ class Task:
     widths: Sequence[int]
     macs: Sequence[int]
     mode: str
-    rng: np.random.Generator
+    rng: RandomNumbers
 
     @property
     def per_sample(self) -> bool:

@@ -10,6 +10,7 @@ from fractrain.host.graph.builder import Builder, Slots
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.batch_norm import BatchNorm
 from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.numerics.random_streams import RandomNumbers
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Convolution:
     Weights start as N(0, √(2 / (kernel²·filters))).
     """
 
-    def __init__(self, name: str, shape: Shape, rng: np.random.Generator) -> None:
+    def __init__(self, name: str, shape: Shape, rng: RandomNumbers) -> None:
         deviation = np.sqrt(2 / (shape.kernel**2 * shape.filters))
         weights = rng.normal(
             0, deviation, (shape.filters, shape.channels, shape.kernel, shape.kernel)
@@ -64,7 +65,7 @@ class NormalizedConvolution:
     """A convolution and the batch norm that follows it."""
 
     def __init__(
-        self, name: str, shape: Shape, rng: np.random.Generator, group: int | None = None
+        self, name: str, shape: Shape, rng: RandomNumbers, group: int | None = None
     ) -> None:
         self.convolution = Convolution(name, shape, rng)
         self.norm = BatchNorm(f"{name}.norm", shape.filters, group)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fractrain.host.graph.builder import Builder, Slots
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.activation import ActivationRange
 from fractrain.host.networks.convolution import NormalizedConvolution, Shape
 from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.numerics.random_streams import RandomNumbers
 
 
 class ResidualBlock:
@@ -26,7 +25,7 @@ class ResidualBlock:
         filters: int,
         *,
         stride: int,
-        rng: np.random.Generator,
+        rng: RandomNumbers,
         group: int | None = None,
     ) -> None:
         self.name = name

@@ -15,6 +15,7 @@ from fractrain.host.networks.convolution import NormalizedConvolution, Shape
 from fractrain.host.networks.network import NetworkFamily
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.networks.residual_block import ResidualBlock
+from fractrain.host.numerics.random_streams import RandomNumbers
 from fractrain.hw.contract.errors import ParameterError
 
 STAGE_FILTERS = (16, 32, 64)
@@ -44,7 +45,7 @@ class ResNet:
         *,
         channels: int,
         classes: int,
-        rng: np.random.Generator,
+        rng: RandomNumbers,
         group: int | None = None,
     ) -> None:
         self.name = f"resnet{depth}"

@@ -46,8 +46,10 @@ class Selector(ABC):
     def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
         """For block ``index`` with the input ``x[N,C,H,W]``."""
 
-    can_choose_early = True
-    """Whether what was recorded suffices to choose."""
+    @property
+    def can_choose_early(self) -> bool:
+        """Whether what was recorded suffices to choose."""
+        return True
 
     def choose_early(self, index: int, *, training: bool) -> Choice:
         """For block ``index``, before the step: from what was recorded (`record`)."""
@@ -58,8 +60,11 @@ class Selector(ABC):
         most = max(self.precisions, key=lambda each: each.activation * each.weight * each.error)
         return Choice((Path(most),))
 
-    def record(self, index: int, means: NDArray[np.float64]) -> None:  # noqa: B027
-        """Take the means of block ``index``'s input over images and pixels, [C]."""
+    def record(  # noqa: B027
+        self, index: int, means: NDArray[np.float64], *, measuring: bool
+    ) -> None:
+        """Take the means of block ``index``'s input over images and pixels, [C]; ``measuring``: of
+        a step that only measures."""
 
     def learn(self, index: int, share: float) -> None:
         """Learn from ∂loss/∂share of the only path of block ``index``, last to first."""

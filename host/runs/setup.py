@@ -31,6 +31,7 @@ from fractrain.host.methods.rules import MOST_STEPS
 from fractrain.host.modelling.run_costs import RunCosts
 from fractrain.host.networks.network import Network
 from fractrain.host.networks.registry import build_network
+from fractrain.host.numerics.counter_numbers import counter_numbers
 from fractrain.host.numerics.quantization import WeightLevels
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import as_text, option_name
@@ -148,11 +149,12 @@ class Work:
 def prepare(given: RunOptions, recipe: Recipe, dataset: Dataset) -> Work:
     """Make network, method, plan and cadence; `ParameterError` if they do not fit."""
     dataset = _augmented(dataset, given)
+    numbers = counter_numbers if given.mode == "hardware" else generator
     network = build_network(
         given.model,
         channels=dataset.channels,
         classes=dataset.classes,
-        rng=generator(given.seed, Stream.WEIGHTS),
+        rng=numbers(given.seed, Stream.WEIGHTS),
         group=given.bn_group,
     )
     per_epoch = dataset.steps_per_epoch(given.batch)
@@ -165,7 +167,7 @@ def prepare(given: RunOptions, recipe: Recipe, dataset: Dataset) -> Work:
         widths=[block.channels for block in outline.blocks],
         macs=[outline.block_macs(block.number) for block in outline.blocks],
         mode=given.mode,
-        rng=generator(given.seed, Stream.GATES),
+        rng=numbers(given.seed, Stream.GATES),
     )
     method = recipe.build(task)
     plan = Plan(

@@ -153,7 +153,11 @@ class Trainer:
         while self.step < last:
             epoch, first = divmod(self.step, per_epoch)
             batches = self.dataset.epoch(
-                self.plan.batch, seed=self.plan.seed, epoch=epoch, first=first
+                self.plan.batch,
+                seed=self.plan.seed,
+                epoch=epoch,
+                first=first,
+                numbers=self.arithmetic.numbers,
             )
             for images, labels in batches:
                 report = self._step(epoch, images, labels)

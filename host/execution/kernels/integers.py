@@ -217,7 +217,8 @@ def _record(run: Run, step: ops.RecordMeans) -> None:
         x: Formed = run.value(step.x)
         images, _, height, width = step.x.shape
         sums = _arithmetic(run).math.pool(x.integers).sum(axis=0)
-        run.selector.record(step.block, sums * (float(x.scale) / (images * height * width)))
+        means = sums * (float(x.scale) / (images * height * width))
+        run.selector.record(step.block, means, measuring=run.measuring)
 
 
 # -- backward ------------------------------------------------------------------------------
@@ -334,4 +335,5 @@ def _share(run: Run, step: ops.NormShare) -> None:
 
 @KERNELS.register(ops.LearnChoice)
 def _learn(run: Run, step: ops.LearnChoice) -> None:
-    run.selector.learn(step.block, run.value(step.share))
+    if not run.measuring:
+        run.selector.learn(step.block, run.value(step.share))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fractrain.host.datasets.dataset import Dataset, random_crop, stratified_split
+from fractrain.host.numerics.counter_numbers import counter_numbers
 from fractrain.hw.contract.errors import ParameterError
 
 
@@ -40,6 +41,20 @@ def test_order_depends_on_seed_and_epoch() -> None:
     orders = [tuple(order(dataset, 4, *key)) for key in [(0, 0), (0, 0), (0, 1), (1, 0)]]
     assert orders[0] == orders[1]
     assert len(set(orders)) == 3
+
+
+def test_numbers_by_counter_shuffle_shift_and_mirror() -> None:
+    """The other kind of random numbers: every image once, in another order, all shifts occur."""
+    dataset = replace(numbered(200, crop_padding=1), flip=True)
+    batches = list(dataset.epoch(40, seed=0, epoch=2, numbers=counter_numbers))
+    labels = np.concatenate([each for _, each in batches])
+    assert sorted(labels) == list(range(200))
+    assert labels.tolist() != order(numbered(200), 40, 0, 2)
+    images = np.concatenate([each for each, _ in batches])[labels > 0, 0] > 0
+    shown = np.stack([images.any(axis=2), images.any(axis=1)])  # rows and columns that have come in
+    assert len({each.tobytes() for each in np.moveaxis(shown, 1, 0)}) == 9
+    again = list(dataset.epoch(40, seed=0, epoch=2, first=3, numbers=counter_numbers))
+    np.testing.assert_array_equal(again[0][0], batches[3][0])
 
 
 @pytest.mark.parametrize("batch", [0, -1, 13])

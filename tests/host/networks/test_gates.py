@@ -5,14 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fractrain.host.networks.gates import (
-    PUBLISHED_BETA,
-    GateRules,
-    Gates,
-    LstmCell,
-    candidate_cost,
-    softmax,
-)
+from fractrain.host.networks.gate_layers import FLOAT32, LstmCell
+from fractrain.host.networks.gates import PUBLISHED_BETA, GateRules, Gates, candidate_cost
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.hw.contract.precision import Precision
 from tests.host.execution.finite_differences import numerical_gradient
@@ -230,7 +224,9 @@ def test_lstm_by_hand() -> None:
 
 
 def test_softmax_of_huge_numbers() -> None:
-    np.testing.assert_allclose(softmax(np.array([[1e4, 1e4, -1e4]], np.float32)), [[0.5, 0.5, 0]])
+    np.testing.assert_allclose(
+        FLOAT32.softmax(np.array([[1e4, 1e4, -1e4]], np.float32)), [[0.5, 0.5, 0]]
+    )
 
 
 # -- the published rules -------------------------------------------------------------------

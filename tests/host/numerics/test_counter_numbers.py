@@ -116,10 +116,10 @@ def test_distributions() -> None:
     inside = np.array([(abs(normal) < each).mean() for each in (0.5, 1, 2, 3)])
     np.testing.assert_allclose(inside, [0.38292, 0.68269, 0.95450, 0.99730], atol=0.006)
     assert abs((normal[1::2] * normal[::2]).mean()) < 0.02
-    counts = np.bincount(drawn.integers(0, 7, (70_000,)), minlength=7)
+    counts = np.bincount(drawn.integers(0, 7, (70_000,)).astype(np.intp), minlength=7)
     assert counts.size == 7 and abs(counts - 10_000).max() < 400
     first = [counter_numbers(seed, Stream.DATA).permutation(5)[0] for seed in range(1000)]
-    assert abs(np.bincount(first, minlength=5) - 200).max() < 60
+    assert abs(np.bincount(np.array(first, np.intp), minlength=5) - 200).max() < 60
 
 
 def test_neither_seed_nor_stream_nor_index_share_numbers() -> None:

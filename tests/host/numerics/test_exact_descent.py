@@ -20,12 +20,10 @@ def test_two_steps_by_hand() -> None:
 
 
 def test_order_of_additions() -> None:
-    """v + gradient first: 1 is lost in 2^53, and comes back if it were added to the decay."""
-    big = np.array([2.0**53])
-    _, velocity = descend(
-        np.array([1.0]), big, np.array([1.0]), rate=0.0, momentum=1.0, weight_decay=1.0
-    )
-    assert velocity.tolist() == [2.0**53]
+    """v + gradient first: 1 is lost in 2^53, and −1 of the decay is not."""
+    rules = {"rate": 0.0, "momentum": 1.0, "weight_decay": 1.0}
+    _, velocity = descend(np.array([-1.0]), np.array([2.0**53]), np.array([1.0]), **rules)
+    assert velocity.tolist() == [2.0**53 - 1]
 
 
 def test_cosine_decay() -> None:

@@ -1,4 +1,4 @@
-"""Elementary functions against 90 digits, at their ends, and bit for bit as they always were."""
+"""Elementary functions against 60 digits, at their ends, and bit for bit as they always were."""
 
 import ast
 import hashlib
@@ -29,7 +29,7 @@ from fractrain.host.numerics.exact_math import (
     tanh,
 )
 
-DIGITS = 90
+DIGITS = 60
 PI = Decimal(
     "3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534"
 )
@@ -59,7 +59,7 @@ def decimal_cosine(turns: Decimal) -> Decimal:
 
 
 def random(low: float, high: float, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(low, high, 400)
+    return np.random.default_rng(seed).uniform(low, high, 200)
 
 
 SMALL = np.concatenate([random(-1e-5, 1e-5, 1), [1e-30, -1e-17]])

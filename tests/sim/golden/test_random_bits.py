@@ -164,7 +164,7 @@ def pairs() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def test_neighbours_are_independent(name: str) -> None:
     """All 65,536 pairs of bytes are equally frequent, and so are their 16 bits in pairs."""
     first, second = pairs()[name]
-    joint = np.bincount(first.ravel().astype(np.int64) * 256 + second.ravel(), minlength=65536)
+    joint = np.bincount(first.ravel().astype(np.intp) * 256 + second.ravel(), minlength=65536)
     assert abs(chi_squared(joint)) < 4
     difference = np.unpackbits((first ^ second).reshape(-1, 1), axis=1).mean(axis=0, dtype=float)
     assert np.abs(difference - 0.5).max() < 5 * 0.5 / first.size**0.5
