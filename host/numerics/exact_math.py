@@ -165,7 +165,7 @@ def _real(bits: NDArray[np.int64]) -> Reals:
 
 def _polynomial(coefficients: list[float], x: Reals) -> Reals:
     """Σ coefficients[i]·x^i by Horner's rule, from the highest power."""
-    y = np.full_like(x, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
+    y = coefficients[-1] * x + coefficients[-2]
+    for coefficient in coefficients[-3::-1]:
         y = y * x + coefficient
     return y

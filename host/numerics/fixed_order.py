@@ -24,7 +24,9 @@ _AT_ONCE = 1 << 18
 
 def total(x: ArrayLike, axis: int = 0) -> Reals:
     """S over ``axis``, which disappears."""
-    terms = np.moveaxis(np.asarray(x, np.float64), axis, 0)
+    terms = np.asarray(x, np.float64)
+    if axis:
+        terms = np.moveaxis(terms, axis, 0)
     if not len(terms):
         return np.zeros(terms.shape[1:])
     return np.array(_fold(terms, len(terms)))

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fractrain.host.datasets.dataset import Dataset, random_crop, stratified_split
+from fractrain.host.datasets.dataset import Dataset, random_crop, random_flip, stratified_split
 from fractrain.host.numerics.counter_numbers import counter_numbers
+from fractrain.host.numerics.random_streams import Stream
 from fractrain.hw.contract.errors import ParameterError
 
 
@@ -55,6 +56,9 @@ def test_numbers_by_counter_shuffle_shift_and_mirror() -> None:
     assert len({each.tobytes() for each in np.moveaxis(shown, 1, 0)}) == 9
     again = list(dataset.epoch(40, seed=0, epoch=2, first=3, numbers=counter_numbers))
     np.testing.assert_array_equal(again[0][0], batches[3][0])
+    rng = counter_numbers(0, Stream.AUGMENTATION, 2 * len(batches) + 3)
+    plain = dataset.train_images[batches[3][1]]
+    np.testing.assert_array_equal(batches[3][0], random_flip(random_crop(plain, 1, rng), rng))
 
 
 @pytest.mark.parametrize("batch", [0, -1, 13])

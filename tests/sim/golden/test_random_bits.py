@@ -34,9 +34,9 @@ def byte_of(key: tuple[int, int], image: int, channel: int, pixel: int) -> int:
 
 
 @given(
-    st.integers(0, 5), st.integers(1, 3), st.integers(1, 5), st.integers(1, 70), st.integers(0, 99)
+    st.integers(0, 5), st.integers(1, 2), st.integers(1, 3), st.integers(1, 70), st.integers(0, 99)
 )
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_layout(first: int, images: int, channels: int, pixels: int, step: int) -> None:
     key = rounding_key(3, step, 2)
     found = random_bytes(key, images, channels, pixels, first)
