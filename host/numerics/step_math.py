@@ -19,7 +19,7 @@ from fractrain.hw.contract.threefry import Key
 from fractrain.sim.golden.random_bits import random_bytes
 from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
-from fractrain.sim.golden.step.forward import Moments, Normalizer, Term
+from fractrain.sim.golden.step.forward import Mix, Moments, Normalizer, Term
 from fractrain.sim.golden.step.scales import Multiplier
 from fractrain.sim.golden.step.weights import UpdateRule
 
@@ -97,6 +97,10 @@ class StepMath:
         """y of a convolution's ``sums``, its moments, and `peak`."""
         y = forward.narrow(sums, shift)
         return y, forward.moments(y, chunk), self.peak(sums)
+
+    def normalizer(self, found: Moments, running: Mix | None = None) -> Normalizer:
+        """`sim.golden.step.forward.normalizer`."""
+        return forward.normalizer(found, running)
 
     def form(
         self,
