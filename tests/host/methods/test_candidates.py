@@ -109,7 +109,7 @@ def test_the_published_recipe_is_what_float_surroundings_have() -> None:
 
 def test_hardware_mode_is_still_of_float_surroundings() -> None:
     assert defaults_of("hardware") == defaults_of("float") == defaults_of("reference")
-    assert shown_default("targets") == "1.5,2,2.5,3"
+    assert shown_default("targets") == "1.5,2,2.5,3" and shown_default("target") == "3"
 
 
 def test_hardware_mode_in_integers(integers: None) -> None:
