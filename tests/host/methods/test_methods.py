@@ -151,7 +151,7 @@ def test_the_published_indicator_sees_the_cost(published: bool) -> None:
     """Cross entropy is constant; reg · cost is not, as gates choose the dearest candidate every
     second step: cp above the target, then below."""
     recipe = make_recipe("fractrain", interval=1, beta=1.0, targets=(3.0, 3.0), epsilon=0.1)
-    method = build(recipe, per_sample=published, published=published)
+    method = build(recipe, mode="reference" if published else "float")
     gates = method.selector
     assert isinstance(gates, Gates)
     for step in range(5):
@@ -172,6 +172,6 @@ def test_published_decays_are_those_of_reference_mode() -> None:
     """Five stages: at the third turning point ε stays."""
     recipe = make_recipe("pfq", schedule_forward=(2, 3, 4, 6, 8), schedule_backward=(6,) * 5)
     for published, expected in ((True, 0.15 * 0.4**2), (False, 0.15 * 0.4**4)):
-        method = build(recipe, steps_per_epoch=1, published=published)
+        method = build(recipe, steps_per_epoch=1, mode="reference" if published else "float")
         run(method, 20)
         assert method.state()["indicator"]["epsilon"] == pytest.approx(expected)
