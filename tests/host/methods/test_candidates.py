@@ -11,7 +11,7 @@ import pytest
 
 from fractrain.host.cli.main import main
 from fractrain.host.methods.method import Task
-from fractrain.host.methods.mode_defaults import MODE_DEFAULTS, defaults_of, shown_default
+from fractrain.host.methods.mode_defaults import MODE_DEFAULTS, shown_default
 from fractrain.host.methods.recipe import Recipe, make_recipe, read_recipe
 from fractrain.host.methods.registry import methods_that_read
 from fractrain.host.networks.gates import candidate_cost
@@ -96,13 +96,8 @@ def test_the_published_recipe_is_what_float_surroundings_have() -> None:
     for method in GATED:
         used = {name: fields[name] for name in fields if method in methods_that_read(name)}
         usual = make_recipe(method).for_mode("float")
-        assert make_recipe(method, **used).record == usual.record
-        assert make_recipe(method, **used).for_mode("hardware").record == usual.record
-
-
-def test_hardware_mode_is_still_of_float_surroundings() -> None:
-    assert defaults_of("hardware") == defaults_of("float") == defaults_of("reference")
-    assert shown_default("targets") == "1.5,2,2.5,3" and shown_default("target") == "3"
+        for mode in ("float", "hardware"):
+            assert make_recipe(method, **used).for_mode(mode).record == usual.record
 
 
 def test_hardware_mode_in_integers() -> None:
@@ -164,8 +159,8 @@ def config(run: Path) -> dict[str, Any]:
 def test_a_run_records_what_it_has(tmp_path: Path) -> None:
     assert main([*TRAIN, "--out", str(tmp_path)]) == 0
     found = config(tmp_path / "latest")["method_options"]
-    assert found["candidates"] == [[3, 4, 6], [4, 4, 6], [4, 4, 8], [6, 4, 8], [6, 4, 12]]
-    assert (found["weight_bits"], found["skip"], found["target"]) == (4, False, 3.0)
+    assert found["candidates"] == [[4, 4, 6], [5, 5, 6], [6, 6, 6], [8, 8, 8]]
+    assert (found["weight_bits"], found["skip"], found["target"]) == (None, False, 2.7)
 
 
 def test_triples_and_skip_on_the_command_line(tmp_path: Path) -> None:

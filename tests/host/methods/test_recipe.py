@@ -15,7 +15,8 @@ def test_published_defaults() -> None:
     assert (pfq.schedule_forward, pfq.schedule_backward) == ((3, 4, 6, 8), (6, 6, 8, 8))
     for mode in ("float", "reference"):
         gated = make_recipe().for_mode(mode).options
-        assert (gated.epsilon, gated.alpha, gated.beta) == (0.15, 0.4, 1e-3)
+        assert (gated.epsilon, gated.alpha) == (0.15, 0.4)
+        assert gated.beta == {"float": 1e-3, "reference": 3.84e-3}[mode]
         assert gated.candidates == ((3, 4, 6), (4, 4, 6), (4, 4, 8), (6, 4, 8), (6, 4, 12))
         assert (gated.weight_bits, gated.targets) == (4, (1.5, 2.0, 2.5, 3.0))
         assert make_recipe("dfq").for_mode(mode).options.target == 3
