@@ -83,8 +83,14 @@ class GateOptions(Checked):
             raise ParameterError("decide", self.decide, "early, or nothing, with --mode reference")
         early = task.per_sample or self.decide == "early"
         stored = None if early else max(8, *(each.activation for each in precisions))
-        how = task.per_sample, stored, task.published
-        rules = GateRules(precisions, self.beta, self.dead_band, *how)
+        rules = GateRules(
+            precisions,
+            self.beta,
+            self.dead_band,
+            per_sample=task.per_sample,
+            stored_bits=stored,
+            published=task.published,
+        )
         return Gates(rules, task.widths, task.macs, task.rng, target=target)
 
 
