@@ -127,8 +127,14 @@ class GateOptions(Checked):
         early = self.decide == "early" or not has_late
         stored = None if early else max(8, *(each.activation for each in precisions))
         assert self.beta is not None, "Recipe.for_mode has seen to it"
-        how = task.per_sample, stored, task.published
-        rules = GateRules(precisions, self.beta, self.dead_band, *how)
+        rules = GateRules(
+            precisions,
+            self.beta,
+            self.dead_band,
+            per_sample=task.per_sample,
+            stored_bits=stored,
+            published=task.published,
+        )
         arithmetic = EXACT if task.mode == "hardware" else FLOAT32
         sizes = task.widths, task.macs
         return Gates(rules, *sizes, task.rng, target=target, arithmetic=arithmetic)

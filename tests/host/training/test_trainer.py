@@ -81,11 +81,12 @@ def trainer_of(
             macs=[outline.block_macs(block.number) for block in outline.blocks],
             mode=mode,
             rng=np.random.default_rng(1),
+            published=mode == "reference",
         )
     )
     arithmetic: Arithmetic = IntegerArithmetic(accelerator)
     if mode == "reference":
-        arithmetic = PublishedArithmetic(accelerator)
+        arithmetic = PublishedArithmetic(accelerator, dataset.moments())
     return Trainer(network, dataset, accelerator, method, plan, arithmetic)
 
 
