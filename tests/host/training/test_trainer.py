@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fractrain.host.accelerator import Accelerator, open_accelerator
-from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
+from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, IntegerStep, PublishedArithmetic
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.datasets.dataset import Dataset
 from fractrain.host.graph.step import build_outline
@@ -62,7 +62,7 @@ GATED = gated()
 
 
 def trainer_of(
-    accelerator: Accelerator, plan: Plan = PLAN, recipe: Recipe = STATIC, mode: str = "hardware"
+    accelerator: Accelerator, plan: Plan = PLAN, recipe: Recipe = STATIC, mode: str = "float"
 ) -> Trainer:
     dataset = stripes()
     network = build_network(
@@ -81,10 +81,11 @@ def trainer_of(
             macs=[outline.block_macs(block.number) for block in outline.blocks],
             mode=mode,
             rng=np.random.default_rng(1),
-            published=mode == "reference",
         )
     )
     arithmetic: Arithmetic = IntegerArithmetic(accelerator)
+    if mode == "hardware":
+        arithmetic = IntegerStep(accelerator)
     if mode == "reference":
         arithmetic = PublishedArithmetic(accelerator, dataset.moments())
     return Trainer(network, dataset, accelerator, method, plan, arithmetic)
@@ -94,7 +95,7 @@ def train(
     plan: Plan = PLAN,
     recipe: Recipe = STATIC,
     config: str | Parameters = "tiny",
-    mode: str = "hardware",
+    mode: str = "float",
 ) -> tuple[Trainer, list[StepReport]]:
     reports: list[StepReport] = []
     with open_accelerator("golden", config=config) as accelerator:
