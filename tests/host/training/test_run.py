@@ -35,6 +35,7 @@ CADENCE = Cadence(checkpoint_every=2, evaluate_every=3, test_images=10)
 
 RECIPES = {
     "static": (STATIC, "hardware"),
+    "float": (STATIC, "float"),
     "fw8bw8": (make_recipe("static", precision=Precision(8, 8, 8)), "hardware"),
     "pfq": (make_recipe("pfq", interval=1, epsilon=1e9), "hardware"),
     "cpt": (make_recipe("cpt", forward_bits=(3, 6), cycles=2), "hardware"),
@@ -147,7 +148,7 @@ def test_files(tmp_path: Path) -> None:
         *("target_cp", "effective_macs", "effective_macs_fw8bw8"),
         *("cycles", "cycles_fw8bw8", "joules", "joules_fw8bw8"),
     ]
-    assert (first["learning_rate"], first["stage"], first["target_cp"]) == (0.1, 0, 1.5)
+    assert (first["learning_rate"], first["stage"], first["target_cp"]) == (0.1, 0, 2.0)
     assert len(first["bits"]) == 3 and all(len(bits) == 3 for bits in first["bits"])
     assert 0 <= first["accuracy"] <= 1 < first["loss"] + 1
     assert first["cycles"] is None and first["joules_fw8bw8"] is None
@@ -205,10 +206,10 @@ def test_evaluations_change_nothing(kind: str, tmp_path: Path) -> None:
 def test_a_run_that_fails_in_its_first_step_leaves_the_one_that_it_was_to_replace(
     tmp_path: Path,
 ) -> None:
-    part(tmp_path)
+    part(tmp_path, "float")
     before = files(tmp_path)
     with pytest.raises(DivergenceError):
-        part(tmp_path, learning_rate=1e38)
+        part(tmp_path, "float", learning_rate=1e38)
     assert files(tmp_path) == before
     assert (tmp_path / "run" / "summary.json").exists()
 
@@ -216,7 +217,7 @@ def test_a_run_that_fails_in_its_first_step_leaves_the_one_that_it_was_to_replac
 # -- interruptions -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["static", "pfq", "dfq", "fractrain", "published"])
+@pytest.mark.parametrize("kind", ["static", "float", "pfq", "dfq", "fractrain", "published"])
 def test_interrupted_runs_end_as_others_do(kind: str, tmp_path: Path) -> None:
     """Power fails behind steps with and without a checkpoint, and behind evaluations."""
     whole = part(tmp_path / "whole", kind)

@@ -12,7 +12,12 @@ import numpy as np
 import pytest
 
 from fractrain.host.accelerator import Accelerator, open_accelerator
-from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, IntegerStep, PublishedArithmetic
+from fractrain.host.arithmetic import (
+    Arithmetic,
+    IntegerArithmetic,
+    IntegerStep,
+    PublishedArithmetic,
+)
 from fractrain.host.backends.golden import GoldenAccelerator
 from fractrain.host.datasets.dataset import Dataset
 from fractrain.host.graph.step import build_outline

@@ -1,0 +1,215 @@
+"""The integer step beside the float one, its history, and what an evaluation depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fractrain.host.accelerator import Accelerator, open_accelerator
+from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, IntegerStep
+from fractrain.host.arithmetic.step_values import GradientSums
+from fractrain.host.execution import Executor, Run, step_options
+from fractrain.host.graph.integer_options import INNER, OUTER, IntegerOptions
+from fractrain.host.graph.step import build_step
+from fractrain.host.networks.network import Network
+from fractrain.host.networks.registry import build_network
+from fractrain.host.networks.selection import FixedSelector
+from fractrain.host.numerics.counter_numbers import counter_numbers
+from fractrain.host.numerics.random_streams import Stream
+from fractrain.hw.contract.precision import Precision
+
+WIDE, COARSE = Precision(8, 8, 12), Precision(4, 4, 6)
+IMAGES = (16, 3, 12, 12)
+BATCH = IntegerOptions(chunk_rows=None, inner=(11,) * 8, outer=(8,) * 8, residual_bits=16)
+
+
+@pytest.fixture
+def golden() -> Iterator[Accelerator]:
+    with open_accelerator("golden") as accelerator:
+        yield accelerator
+
+
+def network() -> Network:
+    rng = counter_numbers(1, Stream.WEIGHTS)
+    return build_network("resnet8", channels=3, classes=4, rng=rng)
+
+
+def batch() -> dict[str, Any]:
+    rng = np.random.default_rng(2)
+    images = rng.integers(0, 256, IMAGES).astype(np.uint8)
+    return {"images": images, "labels": np.arange(IMAGES[0]) % 4}
+
+
+class Stepping:
+    """A network with one arithmetic, step after step without updates."""
+
+    def __init__(self, arithmetic: Arithmetic, *precisions: Precision) -> None:
+        self.network, self.arithmetic = network(), arithmetic
+        arithmetic.adopt(self.network)
+        self.selector = FixedSelector(*(precisions or (WIDE,)))
+        self.executor = self.make(IMAGES, training=True)
+
+    def make(self, images: tuple[int, int, int, int], *, training: bool) -> Executor:
+        options = step_options(self.selector, self.arithmetic)
+        graph = build_step(self.network, images, options, training=training)
+        return Executor(graph, self.network, self.arithmetic, self.selector)
+
+    def step(self, number: int = 0) -> Run:
+        rounding, given = self.arithmetic.rounding(5, number), batch()
+        if self.arithmetic.measures and not self.executor.is_known():
+            run = self.executor.forward(given, rounding, measuring=True)
+            self.executor.backward(run)
+            self.arithmetic.measured()
+        run = self.executor.forward(given, rounding)
+        self.executor.backward(run)
+        return run
+
+    def gradients(self) -> dict[str, np.ndarray[Any, Any]]:
+        found = {}
+        for each in self.network.parameters():
+            value = each.gradient
+            if isinstance(value, GradientSums):
+                value = value.sums * value.scale
+            found[each.name] = np.asarray(value, np.float64)
+        return found
+
+
+def distance(one: Any, other: Any) -> float:
+    return float(np.linalg.norm(one - other) / np.linalg.norm(other))
+
+
+def error(stepping: Stepping, truth: dict[str, Any]) -> float:
+    """Mean relative distance of the gradients of weights to the ``truth``."""
+    stepping.step()
+    found = stepping.gradients()
+    return float(
+        np.mean([distance(found[each], truth[each]) for each in found if "weight" in each])
+    )
+
+
+@pytest.mark.parametrize(
+    "precision", [WIDE, Precision(6, 6, 6), COARSE, Precision(3, 3, 6)], ids=str
+)
+def test_gradients_are_as_good_as_with_float_surroundings(
+    golden: Accelerator, precision: Precision
+) -> None:
+    """Against 16 bits everywhere inside the blocks: 0.18 at 8/8/12, 1 at 3/3/6, in either way; with
+    the whole batch as chunk, because float surroundings have that."""
+    exact = Stepping(IntegerArithmetic(golden), Precision(16, 16, 16))
+    exact.step()
+    truth = exact.gradients()
+    usual = error(Stepping(IntegerArithmetic(golden), precision), truth)
+    integers = error(Stepping(IntegerStep(golden, options=BATCH), precision), truth)
+    assert integers < 1.1 * usual
+    narrow = replace(BATCH, inner=INNER, outer=OUTER, residual_bits=8)
+    assert error(Stepping(IntegerStep(golden, options=narrow), precision), truth) < 1.2 * usual
+
+
+def test_a_measured_step_is_the_same_again(golden: Accelerator) -> None:
+    """Ranges that were measured hold as if the last step had had them."""
+    stepping = Stepping(IntegerStep(golden), COARSE)
+    stepping.step()
+    first, history = stepping.gradients(), dict(stepping.arithmetic.state())
+    assert stepping.executor.is_known()
+    run = stepping.step()
+    for name, found in stepping.gradients().items():
+        np.testing.assert_array_equal(found, first[name], err_msg=name)
+    assert stepping.arithmetic.state() == history, "no step has ended yet"
+    stepping.executor.update(run, lambda parameter: None)
+    assert stepping.arithmetic.state().keys() == history.keys()
+
+
+def test_random_bits_are_of_the_step(golden: Accelerator) -> None:
+    stepping = Stepping(IntegerStep(golden), COARSE)
+    stepping.step(0)
+    first = stepping.gradients()
+    stepping.step(1)
+    second = stepping.gradients()
+    differing = [name for name in first if not np.array_equal(first[name], second[name])]
+    assert len(differing) > len(first) / 2
+
+
+def test_a_skipped_block_keeps_its_ranges_and_needs_none(golden: Accelerator) -> None:
+    skip = Precision(0, 0, 0)
+    stepping = Stepping(IntegerStep(golden), skip, COARSE)
+    run = stepping.step()
+    stepping.executor.update(run, lambda parameter: None)
+    inside = {name for name in stepping.arithmetic.state() if "block0.first" in name}
+    assert inside, "the measuring step runs the dearest precision"
+    known = {name: stepping.arithmetic.state()[name] for name in inside}
+    run = stepping.step(1)
+    stepping.executor.update(run, lambda parameter: None)
+    assert {name: stepping.arithmetic.state()[name] for name in inside} == known
+
+
+def test_ranges_are_real_values_and_stay_when_bits_change(golden: Accelerator) -> None:
+    stepping = Stepping(IntegerStep(golden), COARSE, WIDE)
+    run = stepping.step()
+    stepping.executor.update(run, lambda parameter: None)
+    before = stepping.arithmetic.state()
+    stepping.selector.precision = WIDE
+    assert stepping.executor.is_known()
+    run = stepping.step(1)
+    stepping.executor.update(run, lambda parameter: None)
+    after = stepping.arithmetic.state()
+    assert before.keys() == after.keys()
+    ratios = [after[name] / before[name] for name in before]
+    assert 0.3 < min(ratios) and max(ratios) < 3
+
+
+def predictions(stepping: Stepping, images: Any) -> Any:
+    executor = stepping.make(images.shape, training=False)
+    return executor.forward({"images": images}).logits
+
+
+def test_a_prediction_depends_on_its_image_alone(golden: Accelerator) -> None:
+    stepping = Stepping(IntegerStep(golden), COARSE)
+    run = stepping.step()
+    stepping.executor.update(run, lambda parameter: None)
+    state, images = stepping.arithmetic.state(), batch()["images"]
+    whole = predictions(stepping, images)
+    np.testing.assert_array_equal(predictions(stepping, images[::-1].copy()), whole[::-1])
+    parts = [predictions(stepping, images[start : start + 6]) for start in (0, 6, 12)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert stepping.arithmetic.state() == state, "an evaluation leaves no trace"
+    stepping.arithmetic.commit(())
+    assert stepping.arithmetic.state() == state
+
+
+def test_running_statistics_are_moved_once_a_step(golden: Accelerator) -> None:
+    stepping = Stepping(IntegerStep(golden, options=BATCH), WIDE)
+    run = stepping.step()
+    mean, variance = stepping.network.statistics()[:2]
+    assert not mean.value.any() and (variance.value == 1).all(), "the step is not over"
+    stepping.executor.update(run, lambda parameter: None)
+    real = Stepping(IntegerArithmetic(golden), WIDE)
+    real.step()
+    truth, spread = real.network.statistics()[:2]
+    np.testing.assert_allclose(mean.value, truth.value, atol=2e-4)
+    pixels = IMAGES[0] * IMAGES[2] * IMAGES[3]
+    unbiased = 1 + (spread.value - 1) * (pixels - 1) / pixels
+    np.testing.assert_allclose(variance.value, unbiased, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        IntegerOptions(),
+        IntegerOptions(chunk_rows=36),
+        IntegerOptions(chunk_rows=36, mixing=64),
+        IntegerOptions(residual_bits=16, inner=(4,) * 8),
+    ],
+    ids=str,
+)
+def test_options_change_the_integers_a_little(golden: Accelerator, options: IntegerOptions) -> None:
+    """Chunks of 1, 2 and 4 images do, too: they are not the float step's whole batch."""
+    stepping = Stepping(IntegerStep(golden, options=options), COARSE)
+    assert stepping.step().loss == pytest.approx(np.log(4), abs=1)
+    other = Stepping(IntegerStep(golden, options=replace(options, outer=(8,) * 8)), COARSE)
+    other.step()
+    given, found = stepping.gradients(), other.gradients()
+    assert any(not np.array_equal(given[name], found[name]) for name in given)
