@@ -88,6 +88,10 @@ class StepMath:
         """The backend's integers as NumPy's."""
         return np.asarray(array)
 
+    def normalizer(self, found: Moments) -> Normalizer:
+        """`sim.golden.step.forward.normalizer`."""
+        return forward.normalizer(found)
+
     def peak(self, sums: Array) -> int:
         """max|sums|."""
         return int(np.abs(sums).max(initial=0))

@@ -1,0 +1,154 @@
+"""Kernels of the way back: join, apply. Arguments as in `kernels_forward`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fractrain.host.backends.compiled.compiling import kernel
+from fractrain.host.backends.compiled.kernels_random import fill
+from fractrain.host.backends.compiled.kernels_tiles import fold, lay
+from fractrain.hw.contract import numerics as words
+from fractrain.hw.contract.random_bits import WORD_PIXELS
+
+MEAN_FRACTION, RANDOM_BITS = words.MEAN_FRACTION, words.RANDOM_BITS
+LOW, HIGH = -(1 << (words.NARROW_BITS - 1)), (1 << (words.NARROW_BITS - 1)) - 1
+
+
+@kernel
+def add_sums(sums: Any, out: Any, before: int, mantissa: int, left: int, right: int) -> None:
+    """out += round(round(sums · 2^−before) · mantissa · 2^(left − right)) of a tile."""
+    half_before, half = (1 << before) >> 1, (1 << right) >> 1
+    for i in range(len(sums)):
+        v = (np.int64(sums[i]) + half_before) >> before
+        out[i] += (((v * mantissa) << left) + half) >> right
+
+
+@kernel
+def sum_products(e: Any, x: Any, sums: Any) -> None:
+    """sums += e·x̂ of a tile."""
+    for i in range(len(x)):
+        sums[i] += np.int64(e[i]) * np.int64(x[i])
+
+
+@kernel
+def join(
+    sums_1: Any,
+    sums_2: Any,
+    stream_1: Any,
+    stream_2: Any,
+    mask: Any,
+    x_1: Any,
+    x_2: Any,
+    e: Any,
+    totals: Any,
+    block: int,
+    period: int,
+    pixels: int,
+    first: int,
+    last: int,
+) -> int:
+    """E = sat16(mask · Σ); in ``totals[3, N, C]`` ΣE, ΣE·x̂ and that of the second x̂, of each image;
+    max|mask · Σ|.
+
+    ``sums_*``: (sums, before, mantissa, left, right); ``stream_*``: (e, 0, 1, left, right). An empty
+    array stands for none.
+    """
+    low, high = np.int64(0), np.int64(0)
+    tile = pixels * period
+    total = np.zeros(tile, np.int64)
+    t1, t2 = np.zeros(tile, np.int64), np.zeros((2, tile), np.int64)
+    groups = totals.shape[2] // period
+    for b in range(first, last):
+        end = (b + 1) * block
+        for start in range(b * block, end, tile):
+            stop = min(start + tile, end)
+            total[:] = 0
+            part = total[: stop - start]
+            add(sums_1, part, start, stop)
+            add(sums_2, part, start, stop)
+            add(stream_1, part, start, stop)
+            add(stream_2, part, start, stop)
+            if len(mask):
+                positive = mask[start:stop]
+                for i in range(len(part)):
+                    part[i] = part[i] if positive[i] else 0
+            target = e[start:stop]
+            for i in range(len(part)):
+                v = part[i]
+                low, high = min(low, v), max(high, v)
+                v = min(max(v, LOW), HIGH)
+                target[i] = v
+                t1[i] += v
+            if len(x_1):
+                sum_products(target, x_1[start:stop], t2[0])
+            if len(x_2):
+                sum_products(target, x_2[start:stop], t2[1])
+        image, channel = b // groups, b % groups * period
+        fold(t1, totals[0], image, channel, period)
+        fold(t2[0], totals[1], image, channel, period)
+        fold(t2[1], totals[2], image, channel, period)
+    return max(high, -low)
+
+
+@kernel
+def add(each: Any, out: Any, start: int, stop: int) -> None:
+    """What sums or a stream add to a tile, if they are there."""
+    sums, before, mantissa, left, right = each
+    if len(sums):
+        add_sums(sums[start:stop], out, before, mantissa, left, right)
+
+
+@kernel
+def apply(
+    e: Any,
+    x: Any,
+    out: Any,
+    values: Any,
+    right: int,
+    least: int,
+    levels: int,
+    key0: np.uint64,
+    key1: np.uint64,
+    block: int,
+    period: int,
+    pixels: int,
+    images: int,
+    first: int,
+    last: int,
+) -> int:
+    """Quantized errors, clip(⌊W·2^−right + u/256⌋, least, levels), and max|W|; the rows of
+    ``values[3, chunks, C]`` are T₁', A, B."""
+    low, high = np.int64(0), np.int64(0)
+    tile = pixels * period
+    laid = np.zeros((3, tile), np.int64)
+    group = WORD_PIXELS * period
+    bytes_, words_ = np.zeros(group, np.uint8), np.zeros(period + 1, np.uint64)
+    noise = np.zeros(tile, np.int64)
+    groups = values.shape[2] // period
+    for b in range(first, last):
+        image, channel = b // groups, b % groups * period
+        for k in range(3):
+            lay(laid[k], values[k], image // images, channel, period)
+        mean, a, slope = laid[0], laid[1], laid[2]
+        end = (b + 1) * block
+        for start in range(b * block, end, tile):
+            stop = min(start + tile, end)
+            place = start - b * block
+            for at in range(0, stop - start, group):
+                if (place + at) % group == 0:
+                    fill(bytes_, key0, key1, image, channel, (place + at) // group, period, words_)
+                begin = (place + at) % group
+                part = bytes_[begin : begin + min(group, tile - at)]
+                out_noise = noise[at : at + len(part)]
+                for i in range(len(part)):
+                    out_noise[i] = np.int64(part[i]) << (right - RANDOM_BITS)
+            e_, x_, target = e[start:stop], x[start:stop], out[start:stop]
+            for i in range(stop - start):
+                w = ((np.int64(e_[i]) << MEAN_FRACTION) - mean[i]) * a[i] + slope[i] * np.int64(
+                    x_[i]
+                )
+                low, high = min(low, w), max(high, w)
+                target[i] = np.int32(min(max((w + noise[i]) >> right, least), levels))
+    return max(high, -low)

@@ -1,0 +1,350 @@
+"""A step's work around the convolutions in NumPy, fast: blocks that stay in the cache, small types.
+
+The integers of `StepMath`. Products are float64, which holds every integer below 2^53, and whose
+multiplication by a power of two is exact; so ⌊x·2^−k + ½⌋ is `numpy.floor` of what was computed
+without rounding. What could exceed that goes to the definition.
+
+A factor and a shift are one number then, and so are an offset and the half that rounds:
+
+    x̂ = clip(⌊y·(16·M·2^−s) + (½ − μ'·M·2^−s)⌋)        s = 29 − bits, 38 bits
+    W = E·(16·A) + x̂·B − T₁'·A                          40 bits
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractrain.host.numerics import step_sums
+from fractrain.host.numerics.step_math import (
+    Formed,
+    Normalization,
+    Residual,
+    StepMath,
+    Stream,
+    Sums,
+)
+from fractrain.hw.contract import numerics as words
+from fractrain.sim.golden.random_bits import Key, random_bytes
+from fractrain.sim.golden.step import backward, forward, weights
+from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
+from fractrain.sim.golden.step.forward import Moments, Normalizer
+from fractrain.sim.golden.step.rounding import round_divide
+from fractrain.sim.golden.step.scales import activation_levels, multiplier
+from fractrain.sim.golden.step.weights import UpdateRule
+
+Reals = NDArray[np.float64]
+
+BLOCK = 1 << 15
+"""Elements worked on at a time: two arrays of float64 are 512 KB."""
+
+SAFE = 1 << 51
+"""Integers of at most this magnitude may be scaled by any power of two, and ½ added, without
+rounding; three of them may be added up."""
+
+NARROW = (1 << (words.NARROW_BITS - 1)) - 1
+
+
+class FastStepMath(StepMath):
+    """Arrays are NumPy's [N,C,H,W]: y and E int16; x̂ and errors int8 or int16; activations and r
+    uint8 or uint16; masks bool; sums any numbers, weights integers of 64 bits."""
+
+    def normalizer(self, found: Moments) -> Normalizer:
+        return normalizer(found)
+
+    def peak(self, sums: NDArray) -> int:
+        return _reach(sums) if sums.size else 0
+
+    # -- forward ---------------------------------------------------------------------------
+
+    def narrow(self, sums: NDArray, shift: int, chunk: int) -> tuple[NDArray, Moments, int]:
+        y = np.empty(sums.shape, np.int16)
+        totals, squares = np.empty((2, *sums.shape[:2]))
+        peak, scale = 0, 2.0**-shift
+        for part, v in _blocks(sums.shape):
+            v[...] = _rows(sums, part)
+            peak = max(peak, _reach(v))
+            _round(v, scale)
+            np.clip(v, -NARROW - 1, NARROW, out=v)
+            _rows(y, part)[...] = v
+            totals[part], squares[part] = _total(v), _products(v, v)
+        if peak > SAFE:
+            return super().narrow(sums.astype(np.int64), shift, chunk)
+        pixels = sums.shape[2] * sums.shape[3]
+        found = step_sums.moments(*map(_whole, (totals, squares)), pixels, chunk)
+        return y, found, peak
+
+    def form(
+        self,
+        normalizations: Sequence[Normalization],
+        residual: Residual | None,
+        chunk: int,
+        *,
+        rectify: bool,
+        bits: int,
+        residual_bits: int,
+        activations: bool = True,
+        stream: bool = True,
+    ) -> Formed:
+        shape = (normalizations[0].y if normalizations else _present(residual).r).shape
+        kept = [
+            None if each.kept is None else np.empty(shape, step_sums.signed_type(each.kept))
+            for each in normalizations
+        ]
+        mask = np.empty(shape, np.bool_) if rectify else None
+        a = np.empty(shape, step_sums.unsigned_type(bits)) if activations else None
+        r = np.empty(shape, step_sums.unsigned_type(residual_bits)) if stream else None
+        affine = [_Affine(each, chunk, shape[0]) for each in normalizations]
+        peaks = []
+        for part, z, x in _blocks(shape, 2):
+            z[...] = 0
+            for each, of, keep in zip(normalizations, affine, kept, strict=True):
+                of.normalize(_rows(each.y, part), part, x)
+                if keep is not None:
+                    _rows(keep, part)[...] = x if each.kept == each.bits else _fewer(x, each.kept)
+                of.add(x, z)
+            if residual is not None:
+                np.multiply(_rows(residual.r, part), float(residual.factor), out=x)
+                z += _round(x, 2.0**-residual.shift)
+            peaks.append(z.max())
+            if mask is not None:
+                np.greater(z, 0, out=_rows(mask, part))
+            if a is not None:
+                _rows(a, part)[...] = _levels(z, x, words.FORM_FRACTION, bits)
+            if r is not None:
+                shift = words.FORM_FRACTION - (residual_bits - bits)
+                _rows(r, part)[...] = _levels(z, x, shift, residual_bits)
+        carried = tuple(each for each in kept if each is not None)
+        return Formed(carried, mask, a, r, int(max(peaks)))
+
+    def pool(self, r: NDArray) -> NDArray[np.int64]:
+        sums = np.empty(r.shape[:2])
+        for part, v in _blocks(r.shape):
+            v[...] = _rows(r, part)
+            sums[part] = _total(v)
+        return _whole(sums)
+
+    # -- backward --------------------------------------------------------------------------
+
+    def join(
+        self,
+        sums: Sequence[Sums],
+        streams: Sequence[Stream],
+        mask: NDArray | None,
+        kept: Sequence[NDArray],
+        chunk: int,
+    ) -> tuple[NDArray, list[ErrorMoments], int]:
+        if _join_bound(sums, streams) > SAFE:
+            wide = [Sums(each.sums.astype(np.int64), each.before, each.by) for each in sums]
+            return super().join(
+                *(wide, [Stream(each.e.astype(np.int64), each.shift) for each in streams]),
+                *(mask, [each.astype(np.int64) for each in kept], chunk),
+            )
+        shape = (sums[0].sums if sums else streams[0].e).shape
+        e = np.empty(shape, np.int16)
+        totals, peak = np.empty((1 + len(kept), *shape[:2])), 0
+        for part, total, v in _blocks(shape, 2):
+            total[...] = 0
+            for each in sums:
+                v[...] = _rows(each.sums, part)
+                _round(v, 2.0**-each.before)
+                v *= each.by.mantissa
+                total += _round(v, 2.0 ** -max(each.by.shift, -backward.FARTHEST))
+            for stream in streams:
+                v[...] = _rows(stream.e, part)
+                total += _round(v, 2.0**-_stream_shift(stream))
+            if mask is not None:
+                total *= _rows(mask, part)
+            peak = max(peak, _reach(total))
+            np.clip(total, -NARROW - 1, NARROW, out=total)
+            _rows(e, part)[...] = total
+            totals[0][part] = _total(total)
+            for k, x in enumerate(kept):
+                v[...] = _rows(x, part)
+                totals[1 + k][part] = _products(total, v)
+        pixels, whole = shape[2] * shape[3], _whole(totals)
+        moments = [step_sums.error_moments(whole[0], x, pixels, chunk) for x in whole[1:]]
+        return e, moments, peak
+
+    def apply(
+        self, e: NDArray, x: NDArray, by: Slopes, chunk: int, bits: int, key: Key
+    ) -> tuple[NDArray, int]:
+        images, channels, height, width = e.shape
+        quantized = np.empty(e.shape, step_sums.signed_type(bits))
+        a = _spread(by.a << words.MEAN_FRACTION, chunk, images)
+        b, mean = (_spread(each, chunk, images) for each in (by.b, -by.mean * by.a))
+        fraction, limits = backward.fraction(bits), step_sums.error_range(bits)
+        peak = 0
+        for part, w, v in _blocks(e.shape, 2):
+            w[...] = _rows(e, part)
+            w *= a[part]
+            v[...] = _rows(x, part)
+            v *= b[part]
+            w += v
+            w += mean[part]
+            peak = max(peak, _reach(w))
+            count = part.stop - part.start
+            v[...] = random_bytes(key, count, channels, height * width, part.start)
+            w *= 2.0 ** (words.RANDOM_BITS - fraction)
+            w += v
+            w *= 2.0**-words.RANDOM_BITS
+            np.clip(np.floor(w, out=w), *limits, out=w)
+            _rows(quantized, part)[...] = w
+        return quantized, peak
+
+    # -- weights ---------------------------------------------------------------------------
+
+    def quantize_weights(self, w: NDArray, bits: int, scale: float) -> NDArray:
+        by = multiplier(weights.WEIGHT_STEP / scale)
+        v = _round(w * float(by.mantissa), 2.0 ** -max(by.shift, -13))
+        limits = step_sums.weight_range(bits)
+        return np.clip(v, *limits).astype(step_sums.signed_type(bits))
+
+
+class _Affine:
+    """A normalization's numbers for each image and channel, [N,C,1]."""
+
+    def __init__(self, of: Normalization, chunk: int, images: int) -> None:
+        scale = 2.0 ** (of.bits - forward.NORMALIZE_SHIFT)
+        reciprocal, levels = of.by.reciprocal * scale, (1 << (of.bits - 1)) - 1
+        self._factor = _spread(reciprocal * (1 << words.MEAN_FRACTION), chunk, images)
+        self._offset = _spread(0.5 - of.by.mean * reciprocal, chunk, images)
+        self._term = [each.astype(float)[:, None] for each in (of.term.factor, of.term.offset)]
+        self._limits = -levels, levels
+
+    def normalize(self, y: NDArray, part: slice, x: Reals) -> None:
+        """x̂ of a block of y, in ``x``."""
+        x[...] = y
+        x *= self._factor[part]
+        x += self._offset[part]
+        np.clip(np.floor(x, out=x), *self._limits, out=x)
+
+    def add(self, x: Reals, z: Reals) -> None:
+        """z += G·x̂ + B; uses up ``x``."""
+        x *= self._term[0]
+        x += self._term[1]
+        z += x
+
+
+def normalizer(found: Moments) -> Normalizer:
+    """`forward.normalizer`, all channels at once."""
+    mean = round_divide(found.total << words.MEAN_FRACTION, found.pixels)
+    floor = (found.pixels * words.LEAST_DEVIATION).astype(np.uint64) ** np.uint64(2)
+    radicand = np.maximum(found.dispersion, floor)
+    return Normalizer(mean, reciprocal_roots(radicand, np.broadcast_to(found.pixels, mean.shape)))
+
+
+def reciprocal_roots(radicand: NDArray[np.uint64], pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`forward.reciprocal_root`, all at once."""
+    q = (_bit_lengths(radicand) + 1) // 2 - words.RADICAND_BITS // 2
+    right, left = (2 * np.maximum(each, 0).astype(np.uint64) for each in (q, -q))
+    v = (radicand >> right << left).astype(np.int64)
+    table = np.array(forward.reciprocal_table(), np.int64)
+    t = table[v >> (words.RADICAND_BITS - words.TABLE_INDEX_BITS)]
+    u = (3 << 39) - v * ((t * t) >> 17)
+    r = (t * (u >> 17)) >> 21
+    half = np.int64(1) << (7 + q)
+    found: NDArray[np.int64] = np.minimum(
+        (pixels * r + half) >> (8 + q), (1 << words.RECIPROCAL_BITS) - 1
+    )
+    return found
+
+
+def _bit_lengths(x: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Of 64-bit numbers, by halves that float64 holds."""
+    high = np.frexp((x >> np.uint64(32)).astype(float))[1]
+    low = np.frexp((x & np.uint64((1 << 32) - 1)).astype(float))[1]
+    return np.where(high > 0, high + 32, low).astype(np.int64)
+
+
+# -- blocks ------------------------------------------------------------------------------------
+
+
+def _blocks(shape: tuple[int, ...], buffers: int = 1) -> Iterator[Any]:
+    """(images, buffer, …): slices of the batch, and float64 [images, C, pixels] to work in."""
+    images, channels, height, width = shape
+    count = max(1, BLOCK // (channels * height * width))
+    room = np.empty((buffers, min(count, images), channels, height * width))
+    for start in range(0, images, count):
+        part = slice(start, min(start + count, images))
+        yield part, *room[:, : part.stop - start]
+
+
+def _rows(array: NDArray, part: slice) -> NDArray:
+    """Some images of ``array``, [images, C, pixels]; a view, if its pixels lie together."""
+    images = array[part]
+    return images.reshape(*images.shape[:2], -1)
+
+
+def _spread(values: NDArray, chunk: int, images: int) -> Reals:
+    """``values[chunks, C]`` for each image, float64 [N,C,1]."""
+    return values.astype(float)[np.arange(images) // chunk][:, :, None]
+
+
+def _round(v: Reals, scale: float) -> Reals:
+    """⌊v·scale + ½⌋ in place."""
+    v *= scale
+    v += 0.5
+    return np.floor(v, out=v)
+
+
+def _levels(z: Reals, room: Reals, shift: int, bits: int) -> Reals:
+    """clip(round(z · 2^−shift), 0, 2^bits − 1) in ``room``."""
+    np.multiply(z, 2.0**-shift, out=room)
+    room += 0.5
+    np.floor(room, out=room)
+    return np.clip(room, 0, activation_levels(bits), out=room)
+
+
+def _fewer(x: Reals, bits: int | None) -> Reals:
+    """`forward.keep` of x̂, which stays as it is."""
+    kept = bits or words.WIDE_BITS
+    levels = (1 << (kept - 1)) - 1
+    found = _round(x.copy(), 2.0 ** (kept - words.WIDE_BITS))
+    return np.clip(found, -levels, levels, out=found)
+
+
+def _total(v: Reals) -> Reals:
+    return v.sum(axis=2)
+
+
+def _products(v: Reals, x: Reals) -> Reals:
+    """Σ v·x over pixels."""
+    found: Reals = np.einsum("ncp,ncp->nc", v, x)
+    return found
+
+
+def _reach(v: NDArray) -> int:
+    """max|v|."""
+    return max(int(v.max()), -int(v.min()))
+
+
+def _whole(sums: Reals) -> NDArray[np.int64]:
+    return sums.astype(np.int64)
+
+
+# -- bounds ------------------------------------------------------------------------------------
+
+
+def _join_bound(sums: Sequence[Sums], streams: Sequence[Stream]) -> int:
+    """Of Σ |parts|."""
+    product = words.PRESHIFTED_BITS - 1 + words.MULTIPLIER_BITS
+    bound = 0
+    for each in sums:
+        bound += 1 << (product + max(0, min(-each.by.shift, backward.FARTHEST)))
+    for stream in streams:
+        bound += 1 << (words.NARROW_BITS - 1 + max(0, -_stream_shift(stream)))
+    return bound
+
+
+def _stream_shift(stream: Stream) -> int:
+    return max(stream.shift, -backward.FARTHEST - words.NARROW_BITS)
+
+
+def _present(residual: Residual | None) -> Residual:
+    if residual is None:
+        raise ValueError("nothing to form: neither a normalization nor a residual")
+    return residual
