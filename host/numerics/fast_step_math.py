@@ -34,7 +34,6 @@ from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
 from fractrain.sim.golden.step.forward import Moments, Normalizer
 from fractrain.sim.golden.step.rounding import round_divide
 from fractrain.sim.golden.step.scales import activation_levels, multiplier
-from fractrain.sim.golden.step.weights import UpdateRule
 
 Reals = NDArray[np.float64]
 
@@ -155,7 +154,7 @@ class FastStepMath(StepMath):
                 total += _round(v, 2.0 ** -max(each.by.shift, -backward.FARTHEST))
             for stream in streams:
                 v[...] = _rows(stream.e, part)
-                total += _round(v, 2.0**-_stream_shift(stream))
+                total += _round(v, 2.0 ** -_stream_shift(stream))
             if mask is not None:
                 total *= _rows(mask, part)
             peak = max(peak, _reach(total))

@@ -8,6 +8,7 @@ import numpy as np
 
 from fractrain.host.backends.compiled.compiling import kernel
 from fractrain.host.backends.compiled.kernels_random import fill
+from fractrain.host.backends.compiled.kernels_random import start as start_words
 from fractrain.host.backends.compiled.kernels_tiles import fold, lay
 from fractrain.hw.contract import numerics as words
 from fractrain.hw.contract.random_bits import WORD_PIXELS
@@ -44,8 +45,9 @@ def join(
     e: Any,
     totals: Any,
     block: int,
-    period: int,
-    pixels: int,
+    wide: int,
+    tile: int,
+    turns: bool,
     first: int,
     last: int,
 ) -> int:
@@ -56,10 +58,9 @@ def join(
     array stands for none.
     """
     low, high = np.int64(0), np.int64(0)
-    tile = pixels * period
     total = np.zeros(tile, np.int64)
     t1, t2 = np.zeros(tile, np.int64), np.zeros((2, tile), np.int64)
-    groups = totals.shape[2] // period
+    groups = totals.shape[2] // wide
     for b in range(first, last):
         end = (b + 1) * block
         for start in range(b * block, end, tile):
@@ -85,10 +86,10 @@ def join(
                 sum_products(target, x_1[start:stop], t2[0])
             if len(x_2):
                 sum_products(target, x_2[start:stop], t2[1])
-        image, channel = b // groups, b % groups * period
-        fold(t1, totals[0], image, channel, period)
-        fold(t2[0], totals[1], image, channel, period)
-        fold(t2[1], totals[2], image, channel, period)
+        image, channel = b // groups, b % groups * wide
+        fold(t1, totals[0], image, channel, wide, turns)
+        fold(t2[0], totals[1], image, channel, wide, turns)
+        fold(t2[1], totals[2], image, channel, wide, turns)
     return max(high, -low)
 
 
@@ -112,8 +113,9 @@ def apply(
     key0: np.uint64,
     key1: np.uint64,
     block: int,
-    period: int,
-    pixels: int,
+    wide: int,
+    tile: int,
+    turns: bool,
     images: int,
     first: int,
     last: int,
@@ -121,34 +123,30 @@ def apply(
     """Quantized errors, clip(⌊W·2^−right + u/256⌋, least, levels), and max|W|; the rows of
     ``values[3, chunks, C]`` are T₁', A, B."""
     low, high = np.int64(0), np.int64(0)
-    tile = pixels * period
     laid = np.zeros((3, tile), np.int64)
-    group = WORD_PIXELS * period
-    bytes_, words_ = np.zeros(group, np.uint8), np.zeros(period + 1, np.uint64)
-    noise = np.zeros(tile, np.int64)
-    groups = values.shape[2] // period
+    pixels = block // wide
+    random, room = np.zeros(tile, np.uint8), np.zeros((WORD_PIXELS, wide), np.uint8)
+    channels = values.shape[2]
+    words_ = np.zeros((-(-pixels // WORD_PIXELS), channels + channels % 2), np.uint64)
+    groups = values.shape[2] // wide
     for b in range(first, last):
-        image, channel = b // groups, b % groups * period
+        image, channel = b // groups, b % groups * wide
+        if channel == 0 or b == first:
+            start_words(words_, key0, key1, image)
         for k in range(3):
-            lay(laid[k], values[k], image // images, channel, period)
+            lay(laid[k], values[k], image // images, channel, wide, turns)
         mean, a, slope = laid[0], laid[1], laid[2]
         end = (b + 1) * block
         for start in range(b * block, end, tile):
             stop = min(start + tile, end)
-            place = start - b * block
-            for at in range(0, stop - start, group):
-                if (place + at) % group == 0:
-                    fill(bytes_, key0, key1, image, channel, (place + at) // group, period, words_)
-                begin = (place + at) % group
-                part = bytes_[begin : begin + min(group, tile - at)]
-                out_noise = noise[at : at + len(part)]
-                for i in range(len(part)):
-                    out_noise[i] = np.int64(part[i]) << (right - RANDOM_BITS)
+            part = random[: stop - start]
+            fill(part, words_, room, channel, start - b * block, pixels, wide, turns)
             e_, x_, target = e[start:stop], x[start:stop], out[start:stop]
             for i in range(stop - start):
                 w = ((np.int64(e_[i]) << MEAN_FRACTION) - mean[i]) * a[i] + slope[i] * np.int64(
                     x_[i]
                 )
                 low, high = min(low, w), max(high, w)
-                target[i] = np.int32(min(max((w + noise[i]) >> right, least), levels))
+                w += np.int64(part[i]) << (right - RANDOM_BITS)
+                target[i] = np.int32(min(max(w >> right, least), levels))
     return max(high, -low)

@@ -1,7 +1,7 @@
 """Kernels of the way forward: narrow, form.
 
-Tensors are flat, in either memory format (`kernels_tiles`): ``block`` elements each, of which
-``first`` to ``last`` are worked on; ``pixels`` of a tile; ``images`` of a chunk.
+Tensors are flat, in either memory format; (``block``, ``wide``, ``tile``, ``turns``) say how to
+walk them (`kernels_tiles.Walk`), from block ``first`` up to ``last``. ``images`` of a chunk.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ def narrow(
     left: int,
     right: int,
     block: int,
-    period: int,
-    pixels: int,
+    wide: int,
+    tile: int,
+    turns: bool,
     first: int,
     last: int,
 ) -> int:
@@ -39,9 +40,8 @@ def narrow(
     """
     half = (1 << right) >> 1
     low, high = 0, 0
-    tile = pixels * period
     t1, t2 = np.zeros(tile, np.int64), np.zeros(tile, np.int64)
-    groups = totals.shape[1] // period
+    groups = totals.shape[1] // wide
     for b in range(first, last):
         end = (b + 1) * block
         for start in range(b * block, end, tile):
@@ -55,9 +55,9 @@ def narrow(
                 target[i] = v
                 t1[i] += v
                 t2[i] += v * v
-        image, channel = b // groups, b % groups * period
-        fold(t1, totals, image, channel, period)
-        fold(t2, squares, image, channel, period)
+        image, channel = b // groups, b % groups * wide
+        fold(t1, totals, image, channel, wide, turns)
+        fold(t2, squares, image, channel, wide, turns)
     return max(high, -low)
 
 
@@ -106,8 +106,9 @@ def form(
     activations: Any,
     stream: Any,
     block: int,
-    period: int,
-    pixels: int,
+    wide: int,
+    tile: int,
+    turns: bool,
     images: int,
     first: int,
     last: int,
@@ -119,16 +120,15 @@ def form(
     ``activations`` and ``stream``: (out, left, right, levels). An empty array stands for none.
     """
     greatest = np.int64(-(1 << 62))
-    tile = pixels * period
     x, z = np.zeros(tile, np.int64), np.zeros(tile, np.int64)
     laid = np.zeros((2, 4, tile), np.int64)
-    groups = one[2].shape[2] // period
+    groups = one[2].shape[2] // wide
     for b in range(first, last):
-        chunk, channel = b // groups // images, b % groups * period
+        chunk, channel = b // groups // images, b % groups * wide
         for k in range(4):
-            lay(laid[0, k], one[2][k], chunk, channel, period)
+            lay(laid[0, k], one[2][k], chunk, channel, wide, turns)
             if len(other[0]):
-                lay(laid[1, k], other[2][k], chunk, channel, period)
+                lay(laid[1, k], other[2][k], chunk, channel, wide, turns)
         end = (b + 1) * block
         for start in range(b * block, end, tile):
             stop = min(start + tile, end)

@@ -1,6 +1,6 @@
 """The random bytes of a tile (`hw.contract.random_bits`), made where they are used.
 
-32 pixels of every channel of a tile at a time, in the order of the memory.
+`start` makes the generator's words of an image, `grow` the next ones of them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ WORD_BITS = np.uint64(cipher.WORD_BITS)
 WORDS = WORD_PIXELS * RANDOM_BITS // cipher.WORD_BITS
 BYTES = cipher.WORD_BITS // RANDOM_BITS
 SHIFTS = tuple(np.uint64(each) for each in XORSHIFT)
+GROUP_BITS = np.uint64(PIXEL_GROUP_BITS)
 
 
 @kernel
@@ -44,6 +45,17 @@ def encrypt(key0: np.uint64, key1: np.uint64, first: np.uint64, second: np.uint6
 
 
 @kernel
+def start(words: Any, key0: np.uint64, key1: np.uint64, image: int) -> None:
+    """The first words of an image, ``words[groups of pixels, channels, an even number]``."""
+    for group in range(words.shape[0]):
+        row = words[group]
+        for pair in range(words.shape[1] // 2):
+            second = (np.uint64(pair) << GROUP_BITS) | np.uint64(group)
+            x0, x1 = encrypt(key0, key1, np.uint64(image), second)
+            row[2 * pair], row[2 * pair + 1] = x0, x1
+
+
+@kernel
 def grow(x: np.uint64) -> np.uint64:
     """The next word of a generator's."""
     x ^= x << SHIFTS[0]
@@ -52,31 +64,51 @@ def grow(x: np.uint64) -> np.uint64:
 
 
 @kernel
-def fill(
-    out: Any,
-    key0: np.uint64,
-    key1: np.uint64,
-    image: int,
-    channel: int,
-    group: int,
-    period: int,
-    words: Any,
-) -> None:
-    """Bytes of ``period`` channels from ``channel`` on and of `WORD_PIXELS` pixels,
-    ``out[pixel · period + channel]``. ``words``: room for period + 1 of them."""
-    parity = channel & 1
-    for pair in range((period + parity + 1) // 2):
-        second = (np.uint64(channel // 2 + pair) << np.uint64(PIXEL_GROUP_BITS)) | np.uint64(group)
-        x0, x1 = encrypt(key0, key1, np.uint64(image), second)
-        words[2 * pair], words[2 * pair + 1] = x0, x1
-    mine = words[parity : parity + period]
+def fill_turns(out: Any, words: Any) -> None:
+    """The bytes of a group of pixels, ``out[pixel, channel]``; uses up its ``words[channel]``."""
     for word in range(WORDS):
         if word:
-            for i in range(period):
-                mine[i] = grow(mine[i])
+            for i in range(len(words)):
+                words[i] = grow(words[i])
         for byte in range(BYTES):
-            start = (word * BYTES + byte) * period
-            row = out[start : start + period]
-            shift = np.uint64(byte * RANDOM_BITS)
-            for i in range(period):
-                row[i] = mine[i] >> shift
+            row, shift = out[word * BYTES + byte], np.uint64(byte * RANDOM_BITS)
+            for i in range(len(words)):
+                row[i] = words[i] >> shift
+
+
+@kernel
+def fill_run(out: Any, x: np.uint64) -> None:
+    """The bytes of a group of pixels of one channel, as many as ``out`` has room for, from their
+    first word."""
+    for first in range(0, len(out), BYTES):
+        if first:
+            x = grow(x)
+        if first + BYTES <= len(out):
+            for i in range(BYTES):
+                out[first + i] = x >> np.uint64(i * RANDOM_BITS)
+        else:
+            for i in range(len(out) - first):
+                out[first + i] = x >> np.uint64(i * RANDOM_BITS)
+
+
+@kernel
+def fill(
+    out: Any, words: Any, room: Any, channel: int, place: int, pixels: int, wide: int, turns: bool
+) -> None:
+    """The bytes of a tile, ``out``, at element ``place`` of its block of ``wide`` channels and
+    ``pixels`` pixels; ``room``, [WORD_PIXELS, channels], keeps what a group has more than a tile.
+    """
+    if turns:
+        for at in range(0, len(out), wide):
+            pixel = (place + at) // wide
+            if pixel % WORD_PIXELS == 0:
+                fill_turns(room, words[pixel // WORD_PIXELS, :wide])
+            out[at : at + wide] = room[pixel % WORD_PIXELS]
+    else:
+        run = len(out) // wide
+        for k in range(wide):
+            mine = out[k * run : (k + 1) * run]
+            first = place // WORD_PIXELS
+            for at in range(0, run, WORD_PIXELS):
+                x = words[first + at // WORD_PIXELS, channel + k]
+                fill_run(mine[at : min(at + WORD_PIXELS, run)], x)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fractrain.host.backends.compiled.compiling import kernel
-from fractrain.host.backends.compiled.kernels_random import fill
+from fractrain.host.backends.compiled.kernels_random import fill_run, start
 from fractrain.hw.contract import numerics as words
 from fractrain.hw.contract.random_bits import WORD_PIXELS
 
@@ -40,26 +40,28 @@ def update(
 ) -> None:
     """`sim.golden.step.weights.update` of ``[filters, weights of a filter]``. The factors:
     (mantissa, left, right), mantissa 0 for none; an empty array stands for no ``sums``."""
-    bytes_, words_ = np.zeros(WORD_PIXELS, np.uint8), np.zeros(2, np.uint64)
+    bytes_ = np.zeros(w.shape[1], np.uint8)
+    words_ = np.zeros((-(-w.shape[1] // WORD_PIXELS), w.shape[0] + w.shape[0] % 2), np.uint64)
+    start(words_, key0, key1, 0)
     half = (1 << before) >> 1
     mantissa, left, right = rate
     finest = right >= RANDOM_BITS
     for k in range(w.shape[0]):
-        for start in range(0, w.shape[1], WORD_PIXELS):
-            fill(bytes_, key0, key1, 0, k, start // WORD_PIXELS, 1, words_)
-            for i in range(start, min(start + WORD_PIXELS, w.shape[1])):
-                total = scale(v[k, i], momentum) + scale(w[k, i], decay)
-                if len(sums):
-                    total += scale((np.int64(sums[k, i]) + half) >> before, gradient)
-                total = min(max(total, LOW), HIGH)
-                new_v[k, i] = total
-                noise = np.int64(bytes_[i - start])
-                if finest:
-                    noise <<= right - RANDOM_BITS
-                else:
-                    noise = (1 << right) >> 1
-                moved = (((total * mantissa) << left) + noise) >> right
-                new_w[k, i] = min(max(w[k, i] - moved * (mantissa != 0), LOW), HIGH)
+        for at in range(0, w.shape[1], WORD_PIXELS):
+            fill_run(bytes_[at : at + WORD_PIXELS], words_[at // WORD_PIXELS, k])
+        for i in range(w.shape[1]):
+            total = scale(v[k, i], momentum) + scale(w[k, i], decay)
+            if len(sums):
+                total += scale((np.int64(sums[k, i]) + half) >> before, gradient)
+            total = min(max(total, LOW), HIGH)
+            new_v[k, i] = total
+            noise = np.int64(bytes_[i])
+            if finest:
+                noise <<= right - RANDOM_BITS
+            else:
+                noise = (1 << right) >> 1
+            moved = (((total * mantissa) << left) + noise) >> right
+            new_w[k, i] = min(max(w[k, i] - moved * (mantissa != 0), LOW), HIGH)
 
 
 @kernel

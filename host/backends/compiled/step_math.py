@@ -15,7 +15,7 @@ from fractrain.host.backends.compiled import (
     kernels_weights,
 )
 from fractrain.host.backends.compiled.compiling import run_shares, shares
-from fractrain.host.backends.compiled.kernels_tiles import tile_pixels
+from fractrain.host.backends.compiled.kernels_tiles import Walk
 from fractrain.host.numerics import step_sums
 from fractrain.host.numerics.step_math import (
     Array,
@@ -65,13 +65,14 @@ class Memory(ABC):
     def new_weights(self, like: Array, kind: type[np.generic]) -> tuple[Array, NDArray]:
         """A new array of the shape of ``like``, and the same as `weights`."""
 
-    @abstractmethod
-    def period(self, channels: int) -> int:
-        """Channels that take turns in the memory: all, or 1."""
+    turns: bool
+    """Whether channels take turns in it: [N,H,W,C]."""
 
 
 class ArrayMemory(Memory):
     """NumPy arrays."""
+
+    turns = False
 
     def flat(self, array: Array) -> NDArray:
         return np.ascontiguousarray(array).reshape(-1)
@@ -87,9 +88,6 @@ class ArrayMemory(Memory):
     def new_weights(self, like: Array, kind: type[np.generic]) -> tuple[Array, NDArray]:
         array = np.empty(like.shape, kind)
         return array, array.reshape(len(array), -1)
-
-    def period(self, channels: int) -> int:
-        return 1
 
 
 class CompiledStepMath(StepMath):
@@ -226,9 +224,7 @@ class CompiledStepMath(StepMath):
         parts: list[tuple[Any, ...]] = []
         for each in sums:
             ways = both_ways(each.by.shift, backward.FARTHEST)
-            parts.append(
-                (self._memory.flat(each.sums), each.before, each.by.mantissa, *ways)
-            )
+            parts.append((self._memory.flat(each.sums), each.before, each.by.mantissa, *ways))
         while len(parts) < MOST:
             parts.append(((parts[0][0] if parts else np.empty(0, np.int16))[:0], 0, 0, 0, 0))
         for stream in streams:
@@ -244,9 +240,7 @@ class CompiledStepMath(StepMath):
         totals = np.zeros((1 + MOST, *shape[:2]), np.int64)
 
         def work(*place: int) -> int:
-            return kernels_backward.join(
-                *parts, positive, *normalized, target, totals, *place
-            )
+            return kernels_backward.join(*parts, positive, *normalized, target, totals, *place)
 
         peak = max(self._run(shape, work))
         pixels = shape[2] * shape[3]
@@ -308,13 +302,10 @@ class CompiledStepMath(StepMath):
     # -- how -------------------------------------------------------------------------------
 
     def _run(self, shape: tuple[int, ...], work: Callable[..., int]) -> list[int]:
-        """``work`` of (block, period, tile's pixels, first, last) for the share of each thread."""
-        images, channels, height, width = shape
-        period = self._memory.period(channels)
-        block, blocks = height * width * period, images * channels // period
-        pixels = tile_pixels(period)
-        parts = shares(blocks, block * blocks, self._threads())
-        return run_shares(lambda *part: work(block, period, pixels, *part), parts)
+        """``work`` of (block, wide, tile, turns, first, last) for the share of each thread."""
+        walk = Walk.over(shape, turns=self._memory.turns)
+        parts = shares(walk.blocks, walk.blocks * walk.block, self._threads())
+        return run_shares(lambda *part: work(*walk.how, *part), parts)
 
     def _type_of(self, bits: int) -> type[np.generic]:
         """Of activations."""

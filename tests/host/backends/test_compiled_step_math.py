@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -16,10 +13,9 @@ from tests.host.numerics.step_agreement import Drawn, examples
 if not can_compile():
     pytest.skip("Numba is not installed", allow_module_level=True)
 
-from fractrain.host.backends.compiled.step_math import (  # noqa: E402
+from fractrain.host.backends.compiled.step_math import (
     ArrayMemory,
     CompiledStepMath,
-    Memory,
 )
 
 SUMS = "int64", "float32"
