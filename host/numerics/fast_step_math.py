@@ -40,6 +40,9 @@ Reals = NDArray[np.float64]
 BLOCK = 1 << 15
 """Elements worked on at a time: two arrays of float64 are 512 KB."""
 
+EXACT = 1 << 53
+"""float64 holds smaller integers."""
+
 SAFE = 1 << 51
 """Integers of at most this magnitude may be scaled by any power of two, and ½ added, without
 rounding; three of them may be added up."""
@@ -66,11 +69,11 @@ class FastStepMath(StepMath):
         for part, v in _blocks(sums.shape):
             v[...] = _rows(sums, part)
             peak = max(peak, _reach(v))
-            _round(v, scale)
+            _round(v, scale)  # where ½ is lost, y saturates
             np.clip(v, -NARROW - 1, NARROW, out=v)
             _rows(y, part)[...] = v
             totals[part], squares[part] = _total(v), _products(v, v)
-        if peak > SAFE:
+        if peak >= EXACT:
             return super().narrow(sums.astype(np.int64), shift, chunk)
         pixels = sums.shape[2] * sums.shape[3]
         found = step_sums.moments(*map(_whole, (totals, squares)), pixels, chunk)
@@ -96,15 +99,12 @@ class FastStepMath(StepMath):
         mask = np.empty(shape, np.bool_) if rectify else None
         a = np.empty(shape, step_sums.unsigned_type(bits)) if activations else None
         r = np.empty(shape, step_sums.unsigned_type(residual_bits)) if stream else None
-        affine = [_Affine(each, chunk, shape[0]) for each in normalizations]
+        parts = [_Part(each, keep, chunk) for each, keep in zip(normalizations, kept, strict=True)]
         peaks = []
         for part, z, x in _blocks(shape, 2):
             z[...] = 0
-            for each, of, keep in zip(normalizations, affine, kept, strict=True):
-                of.normalize(_rows(each.y, part), part, x)
-                if keep is not None:
-                    _rows(keep, part)[...] = x if each.kept == each.bits else _fewer(x, each.kept)
-                of.add(x, z)
+            for each in parts:
+                each.add(part, x, z)
             if residual is not None:
                 np.multiply(_rows(residual.r, part), float(residual.factor), out=x)
                 z += _round(x, 2.0**-residual.shift)
@@ -136,7 +136,7 @@ class FastStepMath(StepMath):
         kept: Sequence[NDArray],
         chunk: int,
     ) -> tuple[NDArray, list[ErrorMoments], int]:
-        if _join_bound(sums, streams) > SAFE:
+        if join_bound(sums, streams) > SAFE:
             wide = [Sums(each.sums.astype(np.int64), each.before, each.by) for each in sums]
             return super().join(
                 *(wide, [Stream(each.e.astype(np.int64), each.shift) for each in streams]),
@@ -154,7 +154,7 @@ class FastStepMath(StepMath):
                 total += _round(v, 2.0 ** -max(each.by.shift, -backward.FARTHEST))
             for stream in streams:
                 v[...] = _rows(stream.e, part)
-                total += _round(v, 2.0 ** -_stream_shift(stream))
+                total += _round(v, 2.0 ** -stream_shift(stream))
             if mask is not None:
                 total *= _rows(mask, part)
             peak = max(peak, _reach(total))
@@ -198,34 +198,52 @@ class FastStepMath(StepMath):
 
     def quantize_weights(self, w: NDArray, bits: int, scale: float) -> NDArray:
         by = multiplier(weights.WEIGHT_STEP / scale)
-        v = _round(w * float(by.mantissa), 2.0 ** -max(by.shift, -13))
+        v = _round(w * float(by.mantissa), 2.0 ** -max(by.shift, -step_sums.WEIGHT_LEFT))
         limits = step_sums.weight_range(bits)
         return np.clip(v, *limits).astype(step_sums.signed_type(bits))
 
 
-class _Affine:
-    """A normalization's numbers for each image and channel, [N,C,1]."""
+class Affine:
+    """x̂ of a normalization: ⌊y·``factor`` + ``offset``⌋ within ``limits``; float64 [chunks, C]."""
 
-    def __init__(self, of: Normalization, chunk: int, images: int) -> None:
-        scale = 2.0 ** (of.bits - forward.NORMALIZE_SHIFT)
-        reciprocal, levels = of.by.reciprocal * scale, (1 << (of.bits - 1)) - 1
-        self._factor = _spread(reciprocal * (1 << words.MEAN_FRACTION), chunk, images)
-        self._offset = _spread(0.5 - of.by.mean * reciprocal, chunk, images)
+    def __init__(self, of: Normalization) -> None:
+        reciprocal = of.by.reciprocal * 2.0 ** (of.bits - forward.NORMALIZE_SHIFT)
+        levels = (1 << (of.bits - 1)) - 1
+        self.factor = reciprocal * (1 << words.MEAN_FRACTION)
+        self.offset = 0.5 - of.by.mean * reciprocal
+        self.limits = -levels, levels
+
+
+class _Part:
+    """A normalization, with its numbers for each image."""
+
+    def __init__(self, of: Normalization, kept: NDArray | None, chunk: int) -> None:
+        affine, images = Affine(of), len(of.y)
+        self._of, self._kept, self._limits = of, kept, affine.limits
+        self._factor = _spread(affine.factor, chunk, images)
+        self._offset = _spread(affine.offset, chunk, images)
         self._term = [each.astype(float)[:, None] for each in (of.term.factor, of.term.offset)]
-        self._limits = -levels, levels
 
-    def normalize(self, y: NDArray, part: slice, x: Reals) -> None:
-        """x̂ of a block of y, in ``x``."""
-        x[...] = y
+    def add(self, part: slice, x: Reals, z: Reals) -> None:
+        """z += G·x̂ + B of some images, in the room ``x``; their x̂ is kept if asked for."""
+        x[...] = _rows(self._of.y, part)
         x *= self._factor[part]
         x += self._offset[part]
         np.clip(np.floor(x, out=x), *self._limits, out=x)
-
-    def add(self, x: Reals, z: Reals) -> None:
-        """z += G·x̂ + B; uses up ``x``."""
+        if self._kept is not None:
+            _rows(self._kept, part)[...] = self._fewer(x)
         x *= self._term[0]
         x += self._term[1]
         z += x
+
+    def _fewer(self, x: Reals) -> Reals:
+        """`forward.keep`; x̂ stays as it is."""
+        kept = self._of.kept
+        if kept is None or kept == self._of.bits:
+            return x
+        levels = (1 << (kept - 1)) - 1
+        found = _round(x.copy(), 2.0 ** (kept - words.WIDE_BITS))
+        return np.clip(found, -levels, levels, out=found)
 
 
 def normalizer(found: Moments) -> Normalizer:
@@ -298,14 +316,6 @@ def _levels(z: Reals, room: Reals, shift: int, bits: int) -> Reals:
     return np.clip(room, 0, activation_levels(bits), out=room)
 
 
-def _fewer(x: Reals, bits: int | None) -> Reals:
-    """`forward.keep` of x̂, which stays as it is."""
-    kept = bits or words.WIDE_BITS
-    levels = (1 << (kept - 1)) - 1
-    found = _round(x.copy(), 2.0 ** (kept - words.WIDE_BITS))
-    return np.clip(found, -levels, levels, out=found)
-
-
 def _total(v: Reals) -> Reals:
     return v.sum(axis=2)
 
@@ -328,18 +338,18 @@ def _whole(sums: Reals) -> NDArray[np.int64]:
 # -- bounds ------------------------------------------------------------------------------------
 
 
-def _join_bound(sums: Sequence[Sums], streams: Sequence[Stream]) -> int:
+def join_bound(sums: Sequence[Sums], streams: Sequence[Stream]) -> int:
     """Of Σ |parts|."""
     product = words.PRESHIFTED_BITS - 1 + words.MULTIPLIER_BITS
     bound = 0
     for each in sums:
         bound += 1 << (product + max(0, min(-each.by.shift, backward.FARTHEST)))
     for stream in streams:
-        bound += 1 << (words.NARROW_BITS - 1 + max(0, -_stream_shift(stream)))
+        bound += 1 << (words.NARROW_BITS - 1 + max(0, -stream_shift(stream)))
     return bound
 
 
-def _stream_shift(stream: Stream) -> int:
+def stream_shift(stream: Stream) -> int:
     return max(stream.shift, -backward.FARTHEST - words.NARROW_BITS)
 
 

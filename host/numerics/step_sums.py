@@ -1,5 +1,5 @@
-"""What the faster forms of a step share: sums of images as moments of chunks, shifts of either sign,
-and what a tensor's integers reach."""
+"""What the faster forms of a step share: sums of images as moments of chunks, shifts of either
+sign, and what a tensor's integers reach."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from fractrain.sim.golden.step.scales import signed_levels
 
 Sums = NDArray[np.int64]
 """Σ of each image and channel, [N,C]."""
+
+
+WEIGHT_LEFT = 13
+"""Shifts to the left of weights are at most so far (`sim.golden.step.weights`)."""
 
 
 def moments(totals: Sums, squares: Sums, pixels: int, chunk: int) -> Moments:

@@ -54,8 +54,8 @@ def join(
     """E = sat16(mask · Σ); in ``totals[3, N, C]`` ΣE, ΣE·x̂ and that of the second x̂, of each image;
     max|mask · Σ|.
 
-    ``sums_*``: (sums, before, mantissa, left, right); ``stream_*``: (e, 0, 1, left, right). An empty
-    array stands for none.
+    ``sums_*``: (sums, before, mantissa, left, right); ``stream_*``: (e, 0, 1, left, right). An
+    empty array stands for none.
     """
     low, high = np.int64(0), np.int64(0)
     total = np.zeros(tile, np.int64)

@@ -41,12 +41,8 @@ MOST = 2
 works."""
 
 
-MOST_LEFT = 13
-"""Shifts to the left of weights: what needs more saturates."""
-
-
 class Memory(ABC):
-    """How a backend's arrays ``[N,C,H,W]`` lie in memory; flat NumPy arrays are what kernels see."""
+    """How a backend's arrays ``[N,C,H,W]`` lie in memory; kernels see flat NumPy arrays."""
 
     @abstractmethod
     def flat(self, array: Array) -> NDArray:
@@ -64,6 +60,9 @@ class Memory(ABC):
     @abstractmethod
     def new_weights(self, like: Array, kind: type[np.generic]) -> tuple[Array, NDArray]:
         """A new array of the shape of ``like``, and the same as `weights`."""
+
+    def note(self, array: Array, low: int, high: int) -> None:  # noqa: B027  not all want to know
+        """``array``, an operand of convolutions, has integers of that range."""
 
     turns: bool
     """Whether channels take turns in it: [N,H,W,C]."""
@@ -195,6 +194,8 @@ class CompiledStepMath(StepMath):
             )
 
         peak = max(self._run(shape, work))
+        if activations:
+            self._memory.note(a[0], 0, activation_levels(bits))
         return Formed(tuple(kept), mask[0], a[0], r[0], peak)
 
     def _part(self, each: Normalization, kept: NDArray) -> tuple[Any, ...]:
@@ -266,7 +267,9 @@ class CompiledStepMath(StepMath):
                 *(*place[:-2], chunk, *place[-2:]),
             )
 
-        return quantized, max(self._run(shape, work))
+        peak = max(self._run(shape, work))
+        self._memory.note(quantized, *step_sums.error_range(bits))
+        return quantized, peak
 
     # -- weights ---------------------------------------------------------------------------
 
@@ -280,10 +283,11 @@ class CompiledStepMath(StepMath):
         by = multiplier(weights.WEIGHT_STEP / scale)
         kind = self._operand or step_sums.signed_type(bits)
         quantized, target = self._memory.new_weights(w, kind)
-        factor = (by.mantissa, *both_ways(by.shift, MOST_LEFT))
+        factor = (by.mantissa, *both_ways(by.shift, step_sums.WEIGHT_LEFT))
         source = self._memory.weights(w).reshape(-1)
         limits = step_sums.weight_range(bits)
         kernels_weights.quantize(source, target.reshape(-1), factor, *limits)
+        self._memory.note(quantized, *limits)
         return quantized
 
     def update(
@@ -316,4 +320,4 @@ class CompiledStepMath(StepMath):
 
 
 def _factor(by: Multiplier | None) -> tuple[int, int, int]:
-    return (0, 0, 0) if by is None else (by.mantissa, *both_ways(by.shift, MOST_LEFT))
+    return (0, 0, 0) if by is None else (by.mantissa, *both_ways(by.shift, step_sums.WEIGHT_LEFT))

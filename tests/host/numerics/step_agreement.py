@@ -53,7 +53,7 @@ class Drawn:
         return np.random.default_rng(self.seed)
 
     def integers(self, rng: np.random.Generator, low: int, high: int, *shape: int) -> NDArray:
-        """Integers low .. high of the example's kind, int64; a tensor if no other shape is given."""
+        """Integers low .. high of the example's kind, int64; of no shape, a tensor."""
         shape = shape or self.shape
         if self.kind == "zero":
             return np.full(shape, min(max(0, low), high), np.int64)
