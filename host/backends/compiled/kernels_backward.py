@@ -30,7 +30,7 @@ def add_sums(sums: Any, out: Any, before: int, mantissa: int, left: int, right: 
 def sum_products(e: Any, x: Any, sums: Any) -> None:
     """sums += e·x̂ of a tile."""
     for i in range(len(x)):
-        sums[i] += np.int64(e[i]) * np.int64(x[i])
+        sums[i] += np.int32(np.int32(e[i]) * np.int32(x[i]))
 
 
 @kernel
@@ -124,10 +124,8 @@ def apply(
     ``values[3, chunks, C]`` are T₁', A, B."""
     low, high = np.int64(0), np.int64(0)
     laid = np.zeros((3, tile), np.int64)
-    pixels = block // wide
-    random, room = np.zeros(tile, np.uint8), np.zeros((WORD_PIXELS, wide), np.uint8)
-    channels = values.shape[2]
-    words_ = np.zeros((-(-pixels // WORD_PIXELS), channels + channels % 2), np.uint64)
+    random, channels = np.zeros(tile, np.uint8), values.shape[2]
+    words_ = np.zeros((-(-block // wide // WORD_PIXELS), channels + channels % 2), np.uint64)
     groups = values.shape[2] // wide
     for b in range(first, last):
         image, channel = b // groups, b % groups * wide
@@ -140,7 +138,7 @@ def apply(
         for start in range(b * block, end, tile):
             stop = min(start + tile, end)
             part = random[: stop - start]
-            fill(part, words_, room, channel, start - b * block, pixels, wide, turns)
+            fill(part, words_, channel, start - b * block, wide, turns)
             e_, x_, target = e[start:stop], x[start:stop], out[start:stop]
             for i in range(stop - start):
                 w = ((np.int64(e_[i]) << MEAN_FRACTION) - mean[i]) * a[i] + slope[i] * np.int64(

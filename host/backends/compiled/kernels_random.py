@@ -25,6 +25,7 @@ WORD_BITS = np.uint64(cipher.WORD_BITS)
 WORDS = WORD_PIXELS * RANDOM_BITS // cipher.WORD_BITS
 BYTES = cipher.WORD_BITS // RANDOM_BITS
 SHIFTS = tuple(np.uint64(each) for each in XORSHIFT)
+BYTE, LOWEST = np.uint64(RANDOM_BITS), np.uint64((1 << RANDOM_BITS) - 1)
 GROUP_BITS = np.uint64(PIXEL_GROUP_BITS)
 
 
@@ -64,51 +65,55 @@ def grow(x: np.uint64) -> np.uint64:
 
 
 @kernel
-def fill_turns(out: Any, words: Any) -> None:
-    """The bytes of a group of pixels, ``out[pixel, channel]``; uses up its ``words[channel]``."""
-    for word in range(WORDS):
-        if word:
-            for i in range(len(words)):
+def fill_turns(out: Any, words: Any, pixel: int) -> None:
+    """The bytes of pixels from ``pixel`` on, a multiple of BYTES, in one group,
+    ``out[pixel, channel]``; the group's ``words[channel]`` are those of ``pixel`` then, or of the
+    pixels before."""
+    for first in range(0, len(out), BYTES):
+        if (pixel + first) % WORD_PIXELS:
+            for i in range(out.shape[1]):
                 words[i] = grow(words[i])
-        for byte in range(BYTES):
-            row, shift = out[word * BYTES + byte], np.uint64(byte * RANDOM_BITS)
-            for i in range(len(words)):
-                row[i] = words[i] >> shift
+        rows = out[first : first + BYTES]
+        if len(rows) == BYTES:
+            for i in range(out.shape[1]):
+                x = words[i]
+                for byte in range(BYTES):
+                    rows[byte, i] = np.uint8(x & LOWEST)
+                    x >>= BYTE
+        else:
+            for byte in range(len(rows)):
+                for i in range(out.shape[1]):
+                    rows[byte, i] = np.uint8(words[i] >> (np.uint64(byte) * BYTE) & LOWEST)
 
 
 @kernel
 def fill_run(out: Any, x: np.uint64) -> None:
-    """The bytes of a group of pixels of one channel, as many as ``out`` has room for, from their
-    first word."""
+    """The bytes of pixels of a group in one channel, from its first word ``x``."""
     for first in range(0, len(out), BYTES):
         if first:
             x = grow(x)
-        if first + BYTES <= len(out):
-            for i in range(BYTES):
-                out[first + i] = x >> np.uint64(i * RANDOM_BITS)
+        row = out[first : first + BYTES]
+        if len(row) == BYTES:
+            for byte in range(BYTES):
+                row[byte] = np.uint8(x >> (np.uint64(byte) * BYTE) & LOWEST)
         else:
-            for i in range(len(out) - first):
-                out[first + i] = x >> np.uint64(i * RANDOM_BITS)
+            for byte in range(len(row)):
+                row[byte] = np.uint8(x >> (np.uint64(byte) * BYTE) & LOWEST)
 
 
 @kernel
-def fill(
-    out: Any, words: Any, room: Any, channel: int, place: int, pixels: int, wide: int, turns: bool
-) -> None:
-    """The bytes of a tile, ``out``, at element ``place`` of its block of ``wide`` channels and
-    ``pixels`` pixels; ``room``, [WORD_PIXELS, channels], keeps what a group has more than a tile.
-    """
+def fill(out: Any, words: Any, channel: int, place: int, wide: int, turns: bool) -> None:
+    """The bytes of a tile, ``out``, at element ``place`` of its block of ``wide`` channels. If they
+    take turns, tiles are filled in their order: ``words`` grow from one to the next."""
     if turns:
-        for at in range(0, len(out), wide):
-            pixel = (place + at) // wide
-            if pixel % WORD_PIXELS == 0:
-                fill_turns(room, words[pixel // WORD_PIXELS, :wide])
-            out[at : at + wide] = room[pixel % WORD_PIXELS]
+        pixel = place // wide
+        rows = out.reshape((len(out) // wide, wide))
+        fill_turns(rows, words[pixel // WORD_PIXELS], pixel)
     else:
         run = len(out) // wide
+        group = place // WORD_PIXELS
         for k in range(wide):
             mine = out[k * run : (k + 1) * run]
-            first = place // WORD_PIXELS
             for at in range(0, run, WORD_PIXELS):
-                x = words[first + at // WORD_PIXELS, channel + k]
-                fill_run(mine[at : min(at + WORD_PIXELS, run)], x)
+                x = words[group + at // WORD_PIXELS, channel + k]
+                fill_run(mine[at : at + WORD_PIXELS], x)

@@ -16,17 +16,21 @@ from typing import Any
 import numpy as np
 
 from fractrain.host.backends.compiled.compiling import kernel
-from fractrain.hw.contract.random_bits import WORD_PIXELS
+from fractrain.hw.contract.random_bits import RANDOM_BITS, WORD_PIXELS
+from fractrain.hw.contract.threefry import WORD_BITS
 
 TILE = 512
-"""Elements: the six arrays of 8 bytes that a kernel keeps at most then fit in 32 KB."""
+"""Elements, if that is enough for `LEAST_PIXELS`: what a kernel keeps then fits in 32 KB."""
+
+LEAST_PIXELS = WORD_BITS // RANDOM_BITS
+"""Of all channels in a tile: what a random word is for."""
 
 
 @dataclass(frozen=True)
 class Walk:
     """``blocks`` of ``wide`` channels and ``block`` elements, in tiles of ``tile`` elements; the
-    channels take turns (``turns``) or lie one after the other. A tile has whole groups of
-    `WORD_PIXELS` pixels, or divides such a group, or is a whole block."""
+    channels take turns (``turns``) or lie one after the other. A tile is a whole block, or has whole groups
+    of `WORD_PIXELS` pixels, or divides such a group in whole words."""
 
     blocks: int
     block: int
@@ -40,7 +44,8 @@ class Walk:
         images, channels, height, width = shape
         pixels = height * width
         if turns:
-            together = min(WORD_PIXELS, 1 << (max(1, TILE // channels).bit_length() - 1))
+            fitting = 1 << (max(1, TILE // channels).bit_length() - 1)
+            together = min(max(fitting, LEAST_PIXELS), WORD_PIXELS)
             return cls(images, channels * pixels, channels, together * channels, True)
         wide = max(
             k

@@ -130,9 +130,11 @@ class CompiledStepMath(StepMath):
         left, right = both_ways(shift, words.NARROW_BITS)
         limit = step_sums.narrow_limit(shift)
 
+        is_short = source.dtype == np.float32 and left == 0
+
         def work(*place: int) -> int:
             return kernels_forward.narrow(
-                source, target, totals, squares, limit, left, right, *place
+                *(source, target, totals, squares, is_short, limit, left, right), *place
             )
 
         peak = max(self._run(shape, work))
@@ -150,7 +152,7 @@ class CompiledStepMath(StepMath):
         activations: bool = True,
         stream: bool = True,
     ) -> Formed:
-        if not 1 <= len(normalizations) <= MOST:
+        if not 1 <= len(normalizations) <= MOST or not _fits(normalizations, residual):
             return self._plain.form(
                 *(normalizations, residual, chunk),
                 rectify=rectify,
@@ -200,8 +202,8 @@ class CompiledStepMath(StepMath):
 
     def _part(self, each: Normalization, kept: NDArray) -> tuple[Any, ...]:
         mean, reciprocal = each.by.mean, each.by.reciprocal
-        rows = (mean, reciprocal, each.term.factor, each.term.offset)
-        values = np.stack([np.broadcast_to(row, mean.shape) for row in rows])
+        rows = (mean, reciprocal >> 8, reciprocal & 255, each.term.factor, each.term.offset)
+        values = np.stack([np.broadcast_to(row, mean.shape) for row in rows]).astype(np.int32)
         fewer = each.bits - (each.kept or each.bits)
         return (
             *(self._memory.flat(each.y), kept, values),
@@ -321,3 +323,18 @@ class CompiledStepMath(StepMath):
 
 def _factor(by: Multiplier | None) -> tuple[int, int, int]:
     return (0, 0, 0) if by is None else (by.mantissa, *both_ways(by.shift, step_sums.WEIGHT_LEFT))
+
+
+def _fits(normalizations: Sequence[Normalization], residual: Residual | None) -> bool:
+    """Whether z and its rounding are within 32 bits: they are if G and B are, for a residual of
+    at most 16 bits with the fraction of `forward.residual_shift`."""
+    bound = 1 << (words.FORM_FRACTION + words.MAX_ACTIVATION_BITS)
+    for each in normalizations:
+        levels = (1 << (each.bits - 1)) - 1
+        bound += levels * int(np.abs(each.term.factor).max())
+        bound += int(np.abs(each.term.offset).max())
+    if residual is not None:
+        left, right = both_ways(residual.shift, LARGEST_SHIFT)
+        greatest = 1 << (16 if residual.r.dtype.itemsize > 1 else 8)
+        bound += (abs(residual.factor) * greatest << left >> right) + 1
+    return bound < 1 << 31
