@@ -1,7 +1,8 @@
 """Convolutions of real tensors: by integers on the accelerator, or as published."""
 
 from fractrain.host.arithmetic.arithmetic import Arithmetic
+from fractrain.host.arithmetic.integer_step import IntegerStep
 from fractrain.host.arithmetic.integers import IntegerArithmetic
 from fractrain.host.arithmetic.published import PublishedArithmetic
 
-__all__ = ["Arithmetic", "IntegerArithmetic", "PublishedArithmetic"]
+__all__ = ["Arithmetic", "IntegerArithmetic", "IntegerStep", "PublishedArithmetic"]

@@ -1,4 +1,4 @@
-"""Hardware mode: integers times scales, every product on the accelerator.
+"""Float mode: integers times scales, every product on the accelerator.
 
     forward    y  = s_a·s_w · forward(a, w)
     error      dx = s_e·s_w · error(e, w)
@@ -33,7 +33,7 @@ from fractrain.hw.contract.precision import Precision
 class IntegerArithmetic(Arithmetic):
     """Symmetric integers of a scale per tensor, on ``accelerator``; nothing is unquantized."""
 
-    mode = "hardware"
+    mode = "float"
     real = False
 
     def __init__(

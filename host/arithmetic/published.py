@@ -1,7 +1,8 @@
 """Reference mode: the published numerics, emulated by convolutions of real numbers.
 
-Operands are the values that the affine quantizer (`host.numerics.affine`) leaves, in float32;
-first convolution and shortcuts stay unquantized, as in the authors' code.
+Operands are the values that the affine quantizer (`host.numerics.affine`) leaves, in float32.
+Source: Fu et al., FracTrain, NeurIPS 2020, and the authors' code for CIFAR, in which first
+convolution and shortcuts are quantized like the blocks (`StepOptions.real`), unlike in the paper.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from fractrain.host.accelerator import Accelerator
 from fractrain.host.arithmetic.arithmetic import Arithmetic
+from fractrain.host.datasets.dataset import Moments
 from fractrain.host.graph.arguments import check_layers
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.skipping import find_running
@@ -19,11 +21,20 @@ from fractrain.host.numerics import affine
 from fractrain.host.numerics.quantization import Array
 from fractrain.hw.contract.precision import Precision
 
+RANGE_KEPT = 0.9
+"""Share of the old running range that a new one leaves, in the authors' code."""
+
+FRACTRAIN_RANGE_KEPT = 0.1
+"""The same in their code of FracTrain."""
+
 
 class PublishedArithmetic(Arithmetic):
     """Affine quantizers, and the real convolutions of ``accelerator``'s backend.
 
-    ``published_range``: ranges reduced as published (`affine.tensor_range`).
+    ``moments``: of the images, which are normalized by them; without, pixels keep their values.
+    ``range_kept``: m of the running range r of activations, for evaluations:
+
+        r ← m·r + (1 − m)·range        from 0, once for each path that reads the activations
 
     Raises `ParameterError` for a backend that has no real convolutions.
     """
@@ -31,19 +42,35 @@ class PublishedArithmetic(Arithmetic):
     mode = "reference"
     real = True
 
-    def __init__(self, accelerator: Accelerator, *, published_range: bool = False) -> None:
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        moments: Moments | None = None,
+        range_kept: float = RANGE_KEPT,
+    ) -> None:
         super().__init__(accelerator.elementwise)
         self._convolutions = accelerator.real_convolutions()
-        self._published_range = published_range
+        self._moments, self._range_kept = None, range_kept
+        if moments is not None:
+            shaped = (each.reshape(1, -1, 1, 1) for each in (moments.mean, moments.deviation))
+            self._moments = tuple(map(self.elementwise.from_host, shaped))
 
     def measure(self, x: Array) -> Array:
         """[minimum, maximum]."""
-        return affine.tensor_range(self.elementwise.xp, x, published=self._published_range)
+        return affine.tensor_range(self.elementwise.xp, x)
+
+    def follow(self, running: Array | None, batch: Array, times: int) -> Array:
+        kept = self._range_kept**times
+        return (1 - kept) * batch + (0 if running is None else kept * running)
 
     def pixels(self, images: Array, bits: int | None, image_bits: int, scale: Any) -> Array:
-        """The values of the pixels."""
+        """(pixel − mean) / deviation, or the values of the pixels."""
         xp = self.elementwise.xp
-        return xp.asarray(images, dtype=xp.float32) * float(scale)
+        values = xp.asarray(images, dtype=xp.float32)
+        if self._moments is None:
+            return values * float(scale)
+        mean, deviation = self._moments
+        return (values - mean) / deviation
 
     def activations(self, x: Array, bits: int | None, extent: Array) -> Array:
         return x if bits is None else self.elementwise.quantize_affine(x, bits, extent)

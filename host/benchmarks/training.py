@@ -112,15 +112,16 @@ def _step(trainer: Trainer) -> float:
 def _trainer(model: str, accelerator: Any, recipe: Recipe) -> Trainer:
     network = build_network(model, channels=3, classes=CLASSES, rng=generator(0, Stream.WEIGHTS))
     outline = build_outline(network, (3, SIZE, SIZE))
+    plan = Plan(10**6, BATCH, 0, 0.1, "constant", MOMENTUM, WEIGHT_DECAY)
     task = Task(
+        steps=plan.steps,
         steps_per_epoch=1,
         widths=[block.channels for block in outline.blocks],
         macs=[outline.block_macs(block.number) for block in outline.blocks],
-        per_sample=False,
+        mode=IntegerArithmetic.mode,
         rng=generator(0, Stream.GATES),
     )
     method = recipe.build(task)
-    plan = Plan(10**6, BATCH, 0, 0.1, "constant", MOMENTUM, WEIGHT_DECAY)
     return Trainer(
         network, _random_images(), accelerator, method, plan, IntegerArithmetic(accelerator)
     )

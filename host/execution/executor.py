@@ -36,7 +36,9 @@ def step_options(
         learns=selector.learns,
         per_sample=selector.per_sample,
         real=arithmetic.real,
+        known=selector.known is not None,
         odd_weights=arithmetic.odd_weights,
+        integers=arithmetic.integers,
     )
 
 
@@ -108,15 +110,28 @@ class Executor:
         turns, count = _plan(graph, self._parameters), len(graph.forward_pieces)
         self._forward, self._backward = turns[:count], turns[count:]
 
-    def forward(self, given: Mapping[str, Any], rounding: Any = None) -> Run:
+    def is_known(self) -> bool:
+        """Whether the next step need not be measured first, with the choices made before it."""
+        selector, blocks = self.selector, self.graph.blocks
+        if not selector.can_choose_early:
+            return False
+        selector.begin(training=True)
+        choices = [selector.choose_early(each.number, training=True) for each in blocks]
+        return not self.arithmetic.missing(self.graph, self.graph.table(choices))
+
+    def forward(
+        self, given: Mapping[str, Any], rounding: Any = None, *, measuring: bool = False
+    ) -> Run:
         """The step up to its loss, or to the logits of an evaluation.
 
         ``given``: images, and in training labels; ``rounding``: the random numbers of its errors.
+        ``measuring``: the selector chooses without what it recorded.
         """
         held = self._parameters, self._statistics
         run = Run(self.graph, self.arithmetic, self.selector, held, rounding)
         for name, value in given.items():
             run.values.put(name, value, lent=True)
+        run.measuring = measuring
         self.selector.begin(training=self.graph.training)
         self._carry_out(self._forward, run)
         return run
@@ -127,8 +142,9 @@ class Executor:
             parameter.gradient = None
         self._carry_out(self._backward, run)
 
-    def update(self, optimizer: Callable[[Parameter], None]) -> None:
+    def update(self, run: Run, optimizer: Callable[[Parameter], None]) -> None:
         """``optimizer`` changes every parameter by its gradient."""
+        self.arithmetic.commit(run.pending)
         for each in self.graph.updates:
             optimizer(self._parameters[each.parameter.name])
 

@@ -9,6 +9,7 @@ from fractrain.host.arithmetic import Arithmetic
 from fractrain.host.execution.values import Values
 from fractrain.host.graph.choice import Choice
 from fractrain.host.graph.operations import width
+from fractrain.host.graph.slots import make_table
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.parameter import Parameter, Statistic
@@ -38,11 +39,16 @@ class Run:
         self.rounding = rounding
         self.values = Values()
         self.choices: dict[int, Choice] = {}
-        self.table: list[Precision] = [slot.precisions[0] for slot in graph.slots]
+        known = [] if selector.known is None else [selector.known] * len(graph.blocks)
+        self.table: list[Precision] = make_table(graph.slots, dict(enumerate(known)))
         self.sums: dict[str, Array] = {}
         """Results of the current piece, before they are tensors."""
         self.dying: frozenset[str] = frozenset()
         """Names of the tensors that no later operation reads."""
+        self.measuring = False
+        """Whether the step only measures."""
+        self.pending: list[tuple[Statistic, Any]] = []
+        """Statistics of this step, which move the running ones when it is over."""
         self._parameters, self._statistics = held
 
     @property

@@ -42,19 +42,27 @@ class WayBack:
         return tensor.kind is Kind.PARAMETER or tensor.name in self.learned
 
 
-Rule = Callable[[WayBack, Any, Tensor], Errors]
+Rule = Callable[[WayBack, Any, Any], Errors]
 
-RULES: Dispatch[tuple[tuple[str, ...], Rule]] = Dispatch("the way back", "host/graph/backward.py")
-"""For each operation: the fields through which errors go back, and the rule."""
+RULES: Dispatch[tuple[tuple[str, ...], Rule, bool]] = Dispatch(
+    "the way back", "host/graph/backward.py"
+)
+"""For each operation: the fields through which errors go back, the rule, and whether it joins."""
 
 
-def rule(*kinds: type[Operation], through: Sequence[str] = ()) -> Callable[[Rule], Rule]:
+def rule(
+    *kinds: type[Operation], through: Sequence[str] = (), joins: bool = False
+) -> Callable[[Rule], Rule]:
     """Decorates the rule of operations. It emits the operations that lead back from the error at
     their result, and returns the errors at the inputs in the fields ``through``; parameters among
-    them get theirs as gradients. An input that is not learned needs none (`WayBack.is_learned`)."""
+    them get theirs as gradients. An input that is not learned needs none (`WayBack.is_learned`).
+
+    A rule that ``joins`` gets a list of the errors from all readers, of all results; others get
+    the sum of those at the first result.
+    """
 
     def enter(function: Rule) -> Rule:
-        RULES.register(*kinds)((tuple(through), function))
+        RULES.register(*kinds)((tuple(through), function, joins))
         return function
 
     return enter
@@ -74,19 +82,19 @@ class _Walk:
     def __init__(self, builder: Builder, forward: list[Operation], output: Tensor) -> None:
         self._builder, self._output = builder, output
         self._way = WayBack(builder)
-        self._producers = {each.outputs[0].name: each for each in forward if each.outputs}
+        self._producers = {made.name: each for each in forward for made in each.outputs}
         for each in forward:
             if any(map(self._way.is_learned, _sources(each))):
-                self._way.learned.add(each.outputs[0].name)
+                self._way.learned |= {made.name for made in each.outputs}
         wanted, active = {output.name}, []
         for each in reversed(forward):
-            if each.outputs and each.outputs[0].name in wanted:
+            if not wanted.isdisjoint(made.name for made in each.outputs):
                 active.append(each)
                 wanted |= {source.name for source in self._learned_sources(each)}
         self._waiting = Counter(
-            source.name for each in active for source in self._learned_sources(each)
+            self._result(source) for each in active for source in self._learned_sources(each)
         )
-        self._waiting[output.name] += 1
+        self._waiting[self._result(output)] += 1
         members = builder.members
         self._in_block = Counter(members[each] for each in active if each in members)
         self._choices: dict[int, ops.ChoosePrecision] = {}
@@ -94,7 +102,7 @@ class _Walk:
             for each in forward:
                 if isinstance(each, ops.ChoosePrecision):
                     self._choices[each.block] = each
-                    self._waiting[each.x.name] += 1
+                    self._waiting[self._result(each.x)] += 1
         self._found: dict[str, list[Tensor]] = {}
         self._ready: list[Operation] = []
 
@@ -102,10 +110,15 @@ class _Walk:
         self._contribute([(self._output, error)], None)
         while self._ready:
             operation = self._ready.pop()
-            total = self._total(operation.outputs[0])
-            _, function = RULES.of(operation)
-            self._contribute(function(self._way, operation, total), operation.slot)
+            _, function, joins = RULES.of(operation)
+            result = operation.outputs[0]
+            errors: Any = self._found.pop(result.name) if joins else self._total(result)
+            self._contribute(function(self._way, operation, errors), operation.slot)
             self._leave(operation)
+
+    def _result(self, tensor: Tensor) -> str:
+        """The name of the first result of the operation that makes ``tensor``."""
+        return self._producers[tensor.name].outputs[0].name
 
     def _learned_sources(self, operation: Operation) -> list[Tensor]:
         sources = _sources(operation)
@@ -121,12 +134,12 @@ class _Walk:
         ready = []
         for tensor, error in errors:
             if tensor.kind is Kind.PARAMETER:
-                name = f"{error.name}.add"
-                self._builder.emit(ops.AddGradient(name, slot, tensor, error))
+                self._builder.add_gradient(tensor, error, slot)
             elif self._way.is_learned(tensor):
-                self._found.setdefault(tensor.name, []).append(error)
-                self._waiting[tensor.name] -= 1
-                if not self._waiting[tensor.name]:
+                result = self._result(tensor)
+                self._found.setdefault(result, []).append(error)
+                self._waiting[result] -= 1
+                if not self._waiting[result]:
                     ready.append(self._producers[tensor.name])
         self._ready += reversed(ready)
 
@@ -159,9 +172,12 @@ class _Walk:
 
 def _sources(operation: Operation) -> list[Tensor]:
     """Inputs through which errors go."""
-    fields, _ = RULES.of(operation)
-    tensors = (getattr(operation, each) for each in fields)
-    return [each for each in tensors if each is not None]
+    fields, *_ = RULES.of(operation)
+    found: list[Tensor] = []
+    for each in fields:
+        value = getattr(operation, each)
+        found += value if isinstance(value, tuple) else () if value is None else (value,)
+    return found
 
 
 # -- the rules -----------------------------------------------------------------------------
@@ -198,7 +214,7 @@ def _convolve(way: WayBack, operation: ops.Convolve, e: Tensor) -> Errors:
     builder, slot = way.builder, operation.slot
     assert slot is not None
     layer, geometry = operation.layer, operation.geometry
-    if builder.quantizes(slot):
+    if builder.quantizes(slot) and e.kind is not Kind.ERRORS:
         q = builder.tensor(f"{layer}.e", e.shape, Kind.ERRORS, bits=BySlot(slot, Operand.ERROR))
         builder.emit(ops.QuantizeErrors(f"{layer}.e.quantize", slot, e, q))
         e = q

@@ -13,10 +13,10 @@ from fractrain.host.graph.geometry import Geometry
 from fractrain.host.graph.names import Named, Names
 from fractrain.host.graph.operations import Operation
 from fractrain.host.graph.options import StepOptions
-from fractrain.host.graph.slots import Slot
+from fractrain.host.graph.slots import Slot, outer_slot, slot_of_others
 from fractrain.host.graph.tensor import BySlot, Fixed, Kind, Tensor
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.precision import Operand, Pass
+from fractrain.hw.contract.precision import Operand, Pass, Precision
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Builder:
     ) -> None:
         self.options, self.training = options, training
         self.operations: list[Operation] = []
-        self.slots = [Slot(0, "unquantized", (options.unquantized,))]
+        self.slots = [outer_slot(options)]
         self.blocks: list[Block] = []
         self.members: dict[Operation, int] = {}
         """The block that an operation belongs to."""
@@ -121,10 +121,14 @@ class Builder:
 
     def quantizes(self, slot: int) -> bool:
         """Whether layers of ``slot`` are quantized."""
-        return self.slots[slot].chosen or not self.options.real
+        found = self.slots[slot]
+        return found.chosen or found.beside or not self.options.real
 
-    def pixels(self, bits: int, scale: float) -> Tensor:
-        """The images, of ``bits`` bits a pixel that are worth ``scale`` each, as activations."""
+    def pixels(self, bits: int, scale: float, running: Named | None = None) -> Tensor:
+        """The images, of ``bits`` bits a pixel that are worth ``scale`` each, as activations.
+
+        ``running``: their range, for the published numerics, which quantize them like activations.
+        """
         read = min(bits, self.options.unquantized.activation)
         pixels = self.tensor(
             "pixels",
@@ -134,13 +138,17 @@ class Builder:
             bits=None if self.options.real else Fixed(read),
         )
         self.emit(ops.QuantizePixels("pixels", None, self.images, pixels, bits, scale))
-        return pixels
+        if not self.slots[0].beside:
+            return pixels
+        if running is None:
+            raise ParameterError("running range of pixels", None, "a statistic, in reference mode")
+        return self.activations("pixels.a", pixels, self.measure(running.name, pixels, running), 0)
 
     def measure(self, name: str, x: Tensor, running: Named, slot: int | None = None) -> Tensor:
         """The range that ``x`` is quantized over."""
-        name = self.name(name)
+        name, times = self.name(name), 1 if self._block >= 0 else self.options.running_paths
         extent = self.tensor(name, (), Kind.RANGE)
-        self.emit(ops.MeasureRange(name, slot, x, self.statistic(running), extent))
+        self.emit(ops.MeasureRange(name, slot, x, self.statistic(running), extent, times))
         return extent
 
     def activations(self, name: str, x: Tensor, extent: Tensor, slot: int) -> Tensor:
@@ -188,6 +196,20 @@ class Builder:
         return q
 
     # -- convolutions ----------------------------------------------------------------------
+
+    def add_gradient(self, parameter: Tensor, gradient: Tensor, slot: int | None) -> None:
+        """Add ``gradient`` to that of ``parameter``, on the way back."""
+        self.emit(ops.AddGradient(f"{gradient.name}.add", slot, parameter, gradient))
+
+    def loss(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, and the error at the ``logits``."""
+        labels = self.tensor("labels", logits.shape[:1], Kind.LABELS)
+        loss, error = self.tensor("loss", ()), self.tensor("loss.error", logits.shape)
+        self.emit(ops.Loss("loss", None, logits, labels, loss, error))
+        return loss, error
+
+    def complete(self) -> None:
+        """After the last call of the network: nothing is left open."""
 
     def convolve(
         self,
@@ -362,14 +384,14 @@ class Builder:
         self.emit(ops.Share(name, slot, x, y, self._block))
         return y
 
-    def _path_slots(self, name: str, path: int, precisions: tuple[Any, ...]) -> Slots:
-        number = len(self.blocks)
-        if not self.options.per_sample:
-            return Slots(self._new_slot(Slot(0, name, precisions, number, path, chosen=True)), 0)
-        name, unquantized = f"{name}.path{path}", (self.options.unquantized,)
-        chosen = Slot(0, name, precisions, number, path, chosen=True)
-        others = Slot(0, f"{name}.unquantized", unquantized, number, path)
-        return Slots(self._new_slot(chosen), self._new_slot(others))
+    def _path_slots(self, name: str, path: int, precisions: tuple[Precision, ...]) -> Slots:
+        several = self.options.per_sample
+        name = f"{name}.path{path}" if several else name
+        chosen = Slot(0, name, precisions, len(self.blocks), path, chosen=True)
+        number = self._new_slot(chosen)
+        if not several and (self.options.known or not self.options.real):
+            return Slots(number, self.outside.others)
+        return Slots(number, self._new_slot(slot_of_others(chosen, self.options)))
 
     def _mix(
         self,

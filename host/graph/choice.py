@@ -9,9 +9,10 @@ from typing import Any
 from fractrain.hw.contract.precision import Operand, Precision
 
 UNQUANTIZED = Precision(8, 8, 8)
-"""Precision of the layers that FracTrain leaves in floating point (first convolution, shortcuts).
-Here they run on the array like the others, always at 8 bits. In reference mode they run in float32,
-and count as if at this precision."""
+"""Precision of first convolution and shortcuts, which the paper leaves in floating point. Here they
+run on the array like the others, always at 8 bits. In reference mode they have the precision of the
+blocks, as in the authors' code; the first convolution in front of gates runs in float32, and counts
+as if at this precision."""
 
 SKIP = Precision(0, 0, 0)
 

@@ -7,9 +7,10 @@ one, or, if images take several paths, some for each path.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fractrain.host.graph.choice import SKIP, Choice, is_skip
+from fractrain.host.graph.options import StepOptions
 from fractrain.hw.contract.precision import Operand, Precision
 
 
@@ -21,6 +22,8 @@ class Slot:
     ``block``, ``path``: the choice for this block decides, and which of its paths; None outside all
     blocks. ``chosen``: the choice decides the precision; else it is the only one of
     ``precisions``, and the choice says just which images take the path.
+    ``beside``: of layers beside the chosen ones, at the chosen precision, too; where that skips, at
+    the last of ``precisions``.
 
     Derived from another slot's precision p:
     ``ones``: of the second product of odd weights, with a kernel of ones: p with 1-bit weights if
@@ -34,6 +37,7 @@ class Slot:
     block: int | None = None
     path: int = 0
     chosen: bool = False
+    beside: bool = False
     ones: tuple[int, ...] = ()
     taken: bool = False
 
@@ -44,6 +48,8 @@ class Slot:
             path = choice.paths[self.path]
             if self.chosen:
                 found = path.precision
+            elif self.beside:
+                found = self.precisions[-1] if is_skip(path.precision) else path.precision
             if self.taken and path.images == 0:
                 return SKIP
         return found if not self.ones else ones_precision(found, self.ones)
@@ -74,6 +80,34 @@ def ones_precision(precision: Precision, widths: tuple[int, ...]) -> Precision:
     return Precision(precision.activation, 1, precision.error)
 
 
+def outer_slot(options: StepOptions) -> Slot:
+    """Slot 0, of the layers outside all blocks. Where the blocks' precision is known and published
+    numerics want it here, too, the first block stands for all."""
+    if not (options.real and options.known):
+        return Slot(0, "unquantized", (options.unquantized,))
+    return Slot(0, "beside", _beside(options.precisions, options.unquantized), 0, beside=True)
+
+
+def slot_of_others(chosen: Slot, options: StepOptions) -> Slot:
+    """Of the layers at a fixed precision on the path of the slot ``chosen``: in the published
+    numerics beside it, and unquantized only if it is always skipped."""
+    others = replace(
+        chosen, name=f"{chosen.name}.unquantized", precisions=(options.unquantized,), chosen=False
+    )
+    if not options.real or all(map(is_skip, chosen.precisions)):
+        return others
+    beside = _beside(chosen.precisions, options.unquantized)
+    return replace(others, name=f"{chosen.name}.beside", precisions=beside, beside=True)
+
+
+def _beside(precisions: Sequence[Precision], instead: Precision) -> tuple[Precision, ...]:
+    """Of layers beside those that have ``precisions``; ``instead`` of a skip comes last."""
+    running = tuple(each for each in precisions if not is_skip(each))
+    return running if len(running) == len(precisions) else (*running, instead)
+
+
 def make_table(slots: Sequence[Slot], choices: Mapping[int, Choice]) -> list[Precision]:
     """The precision of every slot, in order, after the ``choices`` of the blocks."""
-    return [slot.precision(None if slot.block is None else choices[slot.block]) for slot in slots]
+    return [
+        slot.precision(None if slot.block is None else choices.get(slot.block)) for slot in slots
+    ]

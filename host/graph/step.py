@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
+from fractrain.host.graph import integer_backward  # noqa: F401  registers its rules
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.backward import derive
 from fractrain.host.graph.builder import Block, Builder
 from fractrain.host.graph.choice import SKIP, UNQUANTIZED, Choice
+from fractrain.host.graph.integer_builder import IntegerBuilder
 from fractrain.host.graph.names import Named
 from fractrain.host.graph.operations import Convolve, Operation
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.pieces import Piece, cut
 from fractrain.host.graph.skipping import carried_out
 from fractrain.host.graph.slots import Slot, make_table
-from fractrain.host.graph.tensor import Bits, Fixed, Kind, Tensor
+from fractrain.host.graph.tensor import Bits, BySlot, Fixed, Tensor
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 
@@ -113,6 +115,7 @@ class StepGraph:
         """The most that ``bits`` can be in this graph."""
         if isinstance(bits, Fixed):
             return bits.bits
+        assert isinstance(bits, BySlot)
         return self.slots[bits.slot].widest.bits(bits.operand)
 
     def block_macs(self, number: int) -> int:
@@ -138,13 +141,12 @@ def build_step(
     Raises `ParameterError` for a network that does not fit the images, that uses a name twice, or
     without a way around a block that may be skipped.
     """
-    builder = Builder(options, images, training=training)
+    kind = Builder if options.integers is None else IntegerBuilder
+    builder = kind(options, images, training=training)
     logits = network.emit(builder)
     if not training:
         return finish(builder, logits)
-    labels = builder.tensor("labels", images[:1], Kind.LABELS)
-    loss, error = builder.tensor("loss", ()), builder.tensor("loss.error", logits.shape)
-    builder.emit(ops.Loss("loss", None, logits, labels, loss, error))
+    loss, error = builder.loss(logits)
     return finish(builder, logits, error, network.parameters(), loss)
 
 
@@ -163,6 +165,7 @@ def finish(
 ) -> StepGraph:
     """The graph of ``builder``'s operations; with the way back from ``error`` at ``output``, if
     given, and the updates of ``parameters``."""
+    builder.complete()
     _only_where_read(builder)
     forward = tuple(builder.operations)
     _check_skips(builder, output)

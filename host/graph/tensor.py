@@ -24,6 +24,9 @@ class Kind(enum.Enum):
     RANGE = "range that a tensor is quantized over"
     MASK = "which elements, or images, take part"
     SAVED = "normalized values and deviations, for the way back of batch norm"
+    NARROW = "sums of a convolution in 16 bits, and their moments"
+    NORMALIZED = "normalized values, integers of few bits"
+    STREAM = "errors in 16 bits, worth a power of two each"
     SHARE = "∂loss by the share of a path"
 
 
@@ -42,7 +45,16 @@ class BySlot:
     operand: Operand
 
 
-Bits = Fixed | BySlot
+@dataclass(frozen=True)
+class OfNormalized:
+    """The bits of a normalized tensor by precision slot ``slot``: inside a block (``inner``), or at
+    its end (`IntegerOptions` has the rule)."""
+
+    slot: int
+    inner: bool
+
+
+Bits = Fixed | BySlot | OfNormalized
 
 
 @dataclass(frozen=True)

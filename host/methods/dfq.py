@@ -10,25 +10,29 @@ from dataclasses import dataclass
 
 from fractrain.host.methods.gated import GatedMethod, GateOptions
 from fractrain.host.methods.method import Method, MethodKind, Task
+from fractrain.host.methods.mode_defaults import shown_default
 from fractrain.host.methods.progression import Progression
 from fractrain.host.methods.rules import COST
 from fractrain.host.plugins.option import option
+from fractrain.hw.contract.values import Optional
 
 
 @dataclass(frozen=True)
 class Options(GateOptions):
-    """The cost aimed at, cp in percent."""
+    """The cost aimed at, cp in percent; None: as the mode has it."""
 
-    target: float = option(
-        COST,
-        3.0,
+    target: float | None = option(
+        Optional(COST),
+        None,
         "cost of the blocks to aim at, in percent of 32-bit arithmetic; FW8/BW8 is 6.25",
         metavar="CP",
+        shown=shown_default("target"),
     )
 
 
 def build(options: Options, task: Task) -> Method:
     """The method, with new gates."""
+    assert options.target is not None, "Recipe.for_mode has seen to it"
     gates = options.gates(options.target, task)
     return GatedMethod("dfq", gates, Progression([options.target]))
 

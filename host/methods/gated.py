@@ -5,40 +5,71 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fractrain.host.graph.choice import SKIP
 from fractrain.host.methods.method import Task
+from fractrain.host.methods.mode_defaults import shown_default
 from fractrain.host.methods.progression import Progression, ProgressiveMethod
-from fractrain.host.methods.rules import HIGHEST_COST, PAIRS, check_pairs
+from fractrain.host.methods.rules import CANDIDATES, HIGHEST_COST, check_candidates
+from fractrain.host.networks.gate_layers import EXACT, FLOAT32
 from fractrain.host.networks.gates import GateRules, Gates
-from fractrain.host.plugins.option import Checked, option
+from fractrain.host.plugins.option import Checked, Form, option
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import MAX_BITS, Precision
-from fractrain.hw.contract.values import Choice, Optional, Real, Whole
+from fractrain.hw.contract.values import Choice, Optional, Real, TrueOrFalse, Whole
 
 __all__ = ["DECIDE", "GateOptions", "GatedMethod"]
 
 DECIDE = ("late", "early")
 """When a gate decides: after its block's activations are stored, or before they are quantized."""
 
-Pairs = tuple[tuple[int, int], ...]
+PUBLISHED_WEIGHT_BITS = 4
+"""Of all candidates on CIFAR."""
+
+Candidates = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class GateOptions(Checked):
     """The gates' candidates, and the weight of their cost (`host.networks.gates`).
 
-    ``decide``: "late", the top planes of stored activations are read; "early", they are quantized
-    as the gate chose; None is late in hardware mode and early in reference mode, which has no
-    other.
+    ``candidates``: bits of activations, weights and errors; None: as the mode has it. A pair is the
+    published form, bits forward and backward, with weights of ``weight_bits``: it is made a triple,
+    and so is what a run records. ``weight_bits`` that no candidate has are refused. ``skip`` adds
+    0/0/0. ``decide``: "late", the top planes of stored activations are read; "early", they are
+    quantized as the gate chose; None is late with float surroundings and early in other modes,
+    which have no other.
     """
 
-    candidates: Pairs = option(
-        PAIRS,
-        ((3, 6), (4, 6), (4, 8), (6, 8), (6, 12)),
-        "forward and backward bits that the gates choose from, 0/0 to skip the block",
-        metavar="F/B,F/B,…",
+    candidates: Candidates | None = option(
+        Optional(CANDIDATES),
+        None,
+        "bits of activations, weights and errors that the gates choose from, 0/0/0 to skip the "
+        "block; or F/B, bits forward and backward, with weights of --weight-bits",
+        metavar="A/W/E,…",
+        shown=shown_default("candidates"),
     )
-    weight_bits: int = option(Whole(1, MAX_BITS), 4, "bits of weights", metavar="B")
-    beta: float = option(Real(0, 1000), 1e-3, "weight of the cost in the loss", metavar="B")
+    weight_bits: int | None = option(
+        Optional(Whole(1, MAX_BITS)),
+        None,
+        "bits of weights of candidates F/B",
+        metavar="B",
+        shown=str(PUBLISHED_WEIGHT_BITS),
+    )
+    skip: bool = option(
+        TrueOrFalse(),
+        False,
+        "skipping the block is a candidate, too",
+        form=Form.EITHER,
+        shown="",
+        in_name=lambda skip: "skip" if skip else "",
+    )
+    beta: float | None = option(
+        Optional(Real(0, 1000)),
+        None,
+        "weight in the loss of the blocks' cost, each in percent as --target, averaged over images",
+        metavar="B",
+        shown=shown_default("beta"),
+    )
     dead_band: float = option(
         Real(0, HIGHEST_COST),
         0.0,
@@ -50,35 +81,57 @@ class GateOptions(Checked):
         None,
         "late, after the activations are stored, of which the top planes are read; early, before "
         "they are quantized",
-        shown="late in hardware mode, else early",
+        shown="late in float mode, else early",
         in_name=lambda decide: "early" if decide == "early" else "",
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(set(self.candidates)) < len(self.candidates):
+        if self.candidates is None:
+            return
+        check_candidates(self.candidates)
+        candidates = tuple(map(self._triple, self.candidates))
+        if len(set(candidates)) < len(candidates):
             raise ParameterError("candidates", self.candidates, "at least two, all different")
-        check_pairs(self.candidates)
+        filled = any(len(each) == 2 and any(each) for each in self.candidates)
+        object.__setattr__(self, "candidates", candidates)
+        if filled and self.weight_bits is None:
+            object.__setattr__(self, "weight_bits", PUBLISHED_WEIGHT_BITS)
+        if self.weight_bits not in (None, *(weight for _, weight, _ in candidates)):
+            allowed = "with candidates F/B only: others have their own"
+            raise ParameterError("weight_bits", self.weight_bits, allowed)
+
+    def _triple(self, bits: tuple[int, ...]) -> tuple[int, ...]:
+        if len(bits) == 3:
+            return tuple(bits)
+        forward, backward = bits
+        weight = self.weight_bits or PUBLISHED_WEIGHT_BITS
+        return forward, weight if forward else 0, backward
 
     def precisions(self) -> tuple[Precision, ...]:
-        """Of the candidates."""
-        return tuple(
-            Precision(forward, self.weight_bits if forward else 0, backward)
-            for forward, backward in self.candidates
-        )
+        """Of the candidates, that of ``skip`` first."""
+        assert self.candidates is not None, "Recipe.for_mode has seen to it"
+        precisions = tuple(Precision(*bits) for bits in self.candidates)
+        return (SKIP, *precisions) if self.skip and SKIP not in precisions else precisions
 
     def gates(self, target: float, task: Task) -> Gates:
         """New gates for ``task`` that aim at the cost ``target``.
 
-        Raises `ParameterError` for late decisions for each image.
+        Raises `ParameterError` for late decisions in a mode that has none.
         """
         precisions = self.precisions()
-        if task.per_sample and self.decide == "late":
-            raise ParameterError("decide", self.decide, "early, or nothing, with --mode reference")
-        early = task.per_sample or self.decide == "early"
+        has_late = task.mode == "float"
+        if self.decide == "late" and not has_late:
+            allowed = f"early, or nothing, with --mode {task.mode}"
+            raise ParameterError("decide", self.decide, allowed)
+        early = self.decide == "early" or not has_late
         stored = None if early else max(8, *(each.activation for each in precisions))
-        rules = GateRules(precisions, self.beta, self.dead_band, task.per_sample, stored)
-        return Gates(rules, task.widths, task.macs, task.rng, target=target)
+        assert self.beta is not None, "Recipe.for_mode has seen to it"
+        how = task.per_sample, stored, task.published
+        rules = GateRules(precisions, self.beta, self.dead_band, *how)
+        arithmetic = EXACT if task.mode == "hardware" else FLOAT32
+        sizes = task.widths, task.macs
+        return Gates(rules, *sizes, task.rng, target=target, arithmetic=arithmetic)
 
 
 class GatedMethod(ProgressiveMethod):

@@ -11,6 +11,9 @@ from typing import Any
 WINDOW = 5
 """Epochs compared at a time; turning points are at least this many epochs apart."""
 
+PUBLISHED_DECAYS = 2
+"""Turning points at which the authors' code lowers ε."""
+
 SCALE_EPOCHS = 10
 """The mean loss of these epochs is the unit of differences; frozen afterwards."""
 
@@ -23,11 +26,15 @@ class TurningPointIndicator:
 
         |L_i − L_5| / scale ≤ ε      for i = 1 … 4
 
-    Then the window starts empty again and ε ← ε·α. There are at most ``limit`` turning points.
+    Then the window starts empty again and ε ← ε·α, at the first ``decays`` of them (None: at all).
+    There are at most ``limit`` turning points.
     """
 
-    def __init__(self, *, epsilon: float, alpha: float, limit: int) -> None:
+    def __init__(
+        self, *, epsilon: float, alpha: float, limit: int, decays: int | None = None
+    ) -> None:
         self.epsilon, self._alpha, self._limit = epsilon, alpha, limit
+        self._decays = limit if decays is None else decays
         self.turning_points = 0
         self._window: deque[float] = deque(maxlen=WINDOW)
         self._scale_losses: list[float] = []
@@ -40,7 +47,8 @@ class TurningPointIndicator:
         if self.turning_points == self._limit or not self._settled():
             return False
         self.turning_points += 1
-        self.epsilon *= self._alpha
+        if self.turning_points <= self._decays:
+            self.epsilon *= self._alpha
         self._window.clear()
         return True
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from fractrain.host.networks.selection import Selector
+from fractrain.host.numerics.random_streams import RandomNumbers
 
 __all__ = ["Method", "MethodKind", "Stage", "Task"]
 
@@ -26,7 +25,7 @@ class Method(ABC):
     """Sets its selector up for each step, and takes the step's loss.
 
     ``selector.precisions`` are all precisions that it will ever choose: the machine's programs are
-    laid out for them. A method without stages leaves the last five members as they are.
+    laid out for them. A method without stages leaves the members from `target_cp` on as they are.
     """
 
     def __init__(self, name: str, selector: Selector) -> None:
@@ -34,7 +33,11 @@ class Method(ABC):
 
     @abstractmethod
     def before_step(self, step: int) -> None:
-        """Set the selector up for ``step``, or for an evaluation before it."""
+        """Set the selector up for ``step``."""
+
+    def before_evaluation(self, steps: int) -> None:
+        """Set the selector up for an evaluation after ``steps`` steps: as for the next one."""
+        self.before_step(steps)
 
     @abstractmethod
     def describe(self, value: Any) -> dict[str, Any]:
@@ -70,17 +73,29 @@ class Method(ABC):
 class Task:
     """The task that a method is built for.
 
+    steps : of the run
     steps_per_epoch : of the data set with the run's batch
     widths, macs : channels of the input, and multiply-accumulates of a pass, of each block
-    per_sample : each image has a choice of its own, made before its activations are quantized
+    mode : the numerics, as ``--mode`` has them
     rng : for the method's own parameters
     """
 
+    steps: int
     steps_per_epoch: int
     widths: Sequence[int]
     macs: Sequence[int]
-    per_sample: bool
-    rng: np.random.Generator
+    mode: str
+    rng: RandomNumbers
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether each image has a choice of its own, made before its activations are quantized."""
+        return self.mode == "reference"
+
+    @property
+    def published(self) -> bool:
+        """Whether the rules of the authors' code hold where ours differ."""
+        return self.mode == "reference"
 
 
 @dataclass(frozen=True)

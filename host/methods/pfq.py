@@ -46,7 +46,7 @@ def build(options: Options, task: Task) -> Method:
     """The method."""
     pairs = zip(options.schedule_forward, options.schedule_backward, strict=True)
     values = [Precision(forward, forward, backward) for forward, backward in pairs]
-    return ScheduledMethod("pfq", options.progression(values, task.steps_per_epoch))
+    return ScheduledMethod("pfq", options.progression(values, task))
 
 
 METHOD = MethodKind(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fractrain.host.methods.indicator import TurningPointIndicator
-from fractrain.host.methods.method import Method, Stage
+from fractrain.host.methods.indicator import PUBLISHED_DECAYS, TurningPointIndicator
+from fractrain.host.methods.method import Method, Stage, Task
 from fractrain.host.methods.rules import STEPS
 from fractrain.host.networks.selection import Selector
 from fractrain.host.plugins.option import Checked, option
@@ -37,14 +37,17 @@ class ProgressionOptions(Checked):
         shown="an epoch",
     )
 
-    def progression(self, values: Sequence[Any], steps_per_epoch: int) -> Progression:
+    def progression(self, values: Sequence[Any], task: Task) -> Progression:
         """Of ``values``."""
         if len(values) == 1:
             return Progression(values)
         indicator = TurningPointIndicator(
-            epsilon=self.epsilon, alpha=self.alpha, limit=len(values) - 1
+            epsilon=self.epsilon,
+            alpha=self.alpha,
+            limit=len(values) - 1,
+            decays=PUBLISHED_DECAYS if task.published else None,
         )
-        return Progression(values, indicator, self.interval or steps_per_epoch)
+        return Progression(values, indicator, self.interval or task.steps_per_epoch)
 
 
 def check_never_falls(name: str, values: Sequence[float]) -> None:
@@ -118,7 +121,7 @@ class ProgressiveMethod(Method):
         self.progression = progression
 
     def after_step(self, step: int, loss: float) -> None:
-        self.progression.observe(step, loss)
+        self.progression.observe(step, loss + self.selector.indicated_loss)
 
     @property
     def stages(self) -> Sequence[Stage]:

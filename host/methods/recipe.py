@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from fractrain.host.methods.method import Method, MethodKind, Task
+from fractrain.host.methods.mode_defaults import defaults_of
 from fractrain.host.methods.registry import METHODS, methods_that_read, recipe_rules
 from fractrain.host.plugins.option import options_of, plain
 from fractrain.hw.contract.documents import Section, read_document
@@ -47,9 +48,21 @@ class Recipe:
         parts = [each.in_name(getattr(self.options, each.name)) for each in options if each.in_name]
         return [part for part in parts if part]
 
+    def for_mode(self, mode: str) -> Recipe:
+        """With the defaults of ``--mode`` (`mode_defaults`) where an option is left to it.
+
+        Raises `ParameterError` if they do not go with the other options.
+        """
+        left = {
+            name: value
+            for name, value in defaults_of(mode).items()
+            if getattr(self.options, name, value) is None
+        }
+        return replace(self, options=replace(self.options, **left))
+
     def build(self, task: Task) -> Method:
         """The method; `ParameterError` if the options do not suit the task."""
-        return self.kind.build(self.options, task)
+        return self.kind.build(self.for_mode(task.mode).options, task)
 
 
 def make_recipe(method: str = DEFAULT_METHOD, **values: Any) -> Recipe:
@@ -80,8 +93,9 @@ def read_recipe(name: str) -> dict[str, Any]:
     """The fields of a recipe, ``method`` and options of any methods, from a preset (`recipe_names`)
     or a YAML file.
 
-    ``precision`` is [a, w, e], ``candidates`` a list of [forward, backward]. Raises `DataError` for
-    a file that cannot be read, `ParameterError` for unknown fields and wrong values.
+    ``precision`` is [a, w, e], ``candidates`` a list of such, or of [forward, backward].
+    Raises `DataError` for a file that cannot be read, `ParameterError` for unknown fields and
+    wrong values.
     """
     ours = name in recipe_names()
     recipes = resources.files("fractrain.configs").joinpath("recipes")

@@ -15,7 +15,7 @@ MOST_STAGES = 64
 """There are 16 x 16 pairs of widths, and a stage takes five intervals at least."""
 
 MOST_CANDIDATES = 64
-"""Of 16 x 16 pairs of widths; the published gates choose from five."""
+"""Of 16 x 16 x 16 combinations of widths; the published gates choose from five."""
 
 HIGHEST_COST = 100.0
 """Percent of 32-bit arithmetic; 16 x 16 bits are 25."""
@@ -26,9 +26,13 @@ COSTS = Several(
     COST, 1, MOST_STAGES, f"numbers greater than 0, at most {HIGHEST_COST:g}", "1.5,2,2.5,3"
 )
 BITS = Several(Whole(0, MAX_BITS), 1, MOST_STAGES, f"whole numbers 0..{MAX_BITS}", "3,4,6,8")
-PAIR = Several(Whole(0, MAX_BITS), 2, 2, "two widths", "3/6", separator="/")
-PAIRS = Several(
-    PAIR, 2, MOST_CANDIDATES, f"pairs forward/backward, each 0..{MAX_BITS} bits", "3/6,4/8"
+CANDIDATE = Several(Whole(0, MAX_BITS), 2, 3, "widths", "4/4/6", separator="/")
+CANDIDATES = Several(
+    CANDIDATE,
+    2,
+    MOST_CANDIDATES,
+    f"candidates A/W/E or F/B, each 0..{MAX_BITS} bits",
+    "4/4/6,8/8/8 or 3/6,4/8",
 )
 
 
@@ -38,3 +42,11 @@ def check_pairs(pairs: Iterable[tuple[int, int]]) -> None:
         if not (pair == (0, 0) or all(1 <= bits <= MAX_BITS for bits in pair)):
             allowed = f"1..{MAX_BITS} each, or 0/0 to skip"
             raise ParameterError("forward/backward bits", pair, allowed)
+
+
+def check_candidates(candidates: Iterable[tuple[int, ...]]) -> None:
+    """Raise `ParameterError` for a candidate, A/W/E or F/B, that is part of a skip."""
+    for bits in candidates:
+        if any(bits) and not all(bits):
+            given, skip = ("/".join(map(str, each)) for each in (bits, [0] * len(bits)))
+            raise ParameterError("candidates", given, f"1..{MAX_BITS} each, or {skip} to skip")

@@ -35,6 +35,8 @@ ON_MACHINE.register(
     *(ops.Pool, ops.PoolBackward, ops.Linear, ops.LinearBackward, ops.Loss),
     *(ops.AddGradient, ops.Update, ops.ChoosePrecision, ops.ChooseBackward, ops.TakePath),
     *(ops.Share, ops.ShareBackward, ops.Mix, ops.MixBackward, ops.MaskBackward),
+    *(ops.Narrow, ops.Form, ops.Join, ops.Apply, ops.PoolSums, ops.SpreadErrors, ops.AddSums),
+    *(ops.ChooseEarly, ops.RecordMeans, ops.NormShare, ops.LearnChoice),
 )(False)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.parameter import Parameter
+from fractrain.host.numerics.random_streams import RandomNumbers
 
 
 class Classifier:
@@ -15,7 +16,7 @@ class Classifier:
     Weights start uniform in ±1/√channels, biases at zero.
     """
 
-    def __init__(self, channels: int, classes: int, rng: np.random.Generator) -> None:
+    def __init__(self, channels: int, classes: int, rng: RandomNumbers) -> None:
         bound = 1 / np.sqrt(channels)
         weight = rng.uniform(-bound, bound, (classes, channels)).astype(np.float32)
         self.weight = Parameter("classifier.weight", weight)

@@ -10,14 +10,15 @@ from fractrain.host.graph.builder import Builder, Slots
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.batch_norm import BatchNorm
 from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.numerics.random_streams import RandomNumbers
 
 
 @dataclass(frozen=True)
 class Shape:
     """The shape of a convolution layer.
 
-    ``chosen``: its precision is chosen while training runs; else it is a layer that the papers
-    leave unquantized.
+    ``chosen``: its precision is chosen while training runs; else it is a layer that the paper
+    leaves unquantized.
     """
 
     channels: int
@@ -37,13 +38,13 @@ class Convolution:
     Weights start as N(0, √(2 / (kernel²·filters))).
     """
 
-    def __init__(self, name: str, shape: Shape, rng: np.random.Generator) -> None:
+    def __init__(self, name: str, shape: Shape, rng: RandomNumbers) -> None:
         deviation = np.sqrt(2 / (shape.kernel**2 * shape.filters))
         weights = rng.normal(
             0, deviation, (shape.filters, shape.channels, shape.kernel, shape.kernel)
         )
         self.name, self.shape = name, shape
-        self.weight = Parameter(f"{name}.weight", weights.astype(np.float32))
+        self.weight = Parameter(f"{name}.weight", weights.astype(np.float32), multiplied=True)
 
     def parameters(self) -> list[Parameter]:
         return [self.weight]
@@ -64,7 +65,7 @@ class NormalizedConvolution:
     """A convolution and the batch norm that follows it."""
 
     def __init__(
-        self, name: str, shape: Shape, rng: np.random.Generator, group: int | None = None
+        self, name: str, shape: Shape, rng: RandomNumbers, group: int | None = None
     ) -> None:
         self.convolution = Convolution(name, shape, rng)
         self.norm = BatchNorm(f"{name}.norm", shape.filters, group)

@@ -1,6 +1,6 @@
 """The gates of dynamic fractional quantization (DFQ): a small network that chooses precisions.
 
-For block i with the input x, in float32 on the host:
+For block i with the input x, on the host, by one of the arithmetics of `gate_layers`:
 
     f = mean of x over pixels (and, per mini-batch, over images)        [C]
     u = W₂ᵢ · ReLU(W₁ᵢ · f + b₁ᵢ) + b₂ᵢ                                   C → 32 → 16
@@ -25,6 +25,12 @@ outside the candidates' range counts as the cheapest (or dearest) of them: the p
 target, 1.5 %, is below all candidates, and a gate that is pushed further ends with a probability of
 1, from which later targets cannot move it.
 
+The published rules (`GateRules.published`) differ in that blocks weigh the same in cp, reg is −1
+below the target, 0 less than ``dead_band`` above it, else +1, the target is what it is, and new
+gates have no head start. The published cost is a sum of fractions over N images and the three
+passes, so that a weight of it is one of 3·N/100 times as much here, where the cost is a mean, in
+percent: what it weighs against the cross entropy, also a mean, does not depend on the batch.
+
 Source: Fu et al., FracTrain, NeurIPS 2020, section 3.2, and the authors' rebuttal (one decision
 per mini-batch, for hardware).
 """
@@ -39,13 +45,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.graph.choice import Choice, Path
+from fractrain.host.networks.gate_layers import (
+    FLOAT32,
+    Floats,
+    GateArithmetic,
+    Linear,
+    LstmCell,
+)
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.networks.selection import Selector
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Array
+from fractrain.host.numerics.random_streams import RandomNumbers
 from fractrain.hw.contract.precision import Pass, Precision
-
-Floats = NDArray[np.float32]
 
 EMBEDDING = 32
 HIDDEN = 16
@@ -53,8 +65,14 @@ HIDDEN = 16
 BASELINE_MOMENTUM = 0.05
 """Weight of the newest mini-batch in the running mean of ∂loss/∂p."""
 
+MEANS_MOMENTUM = 0.1
+"""Weight of the newest mini-batch in the running means of a block's input."""
+
 ROUNDING = 1e-5
 """Costs closer than this (in percent) are equal."""
+
+PUBLISHED_BETA = 3.84e-3
+"""The published 1e-3, of a sum over 128 images and three passes: 1e-3 · 3 · 128 / 100."""
 
 HEAD_START = 1.0
 """Head start, in the logit, of the candidate nearest to the target in new gates: training starts
@@ -72,7 +90,8 @@ class GateRules:
     """The gates' candidates, and the weight of their cost.
 
     ``stored_bits``: of activations that a gate reads before it decides, in memory; None where they
-    are quantized after the decision. ``per_sample``: every image has its own choice.
+    are quantized after the decision. ``per_sample``: every image has its own choice. ``published``:
+    the authors' rules where ours differ.
     """
 
     candidates: tuple[Precision, ...]
@@ -80,6 +99,7 @@ class GateRules:
     dead_band: float = 0.0
     per_sample: bool = False
     stored_bits: int | None = 8
+    published: bool = False
 
 
 @dataclass
@@ -96,7 +116,9 @@ class _Step:
 class Gates(Selector):
     """One gate for each block of inputs with ``widths[i]`` channels and ``macs[i]`` a pass.
 
-    ``target`` (cp in percent) may be set between steps.
+    ``target`` (cp in percent) may be set between steps. ``arithmetic``: how they compute; with
+    `gate_layers.EXACT`, parameters and everything made of them are float64, and the callers give
+    features to `decide` and shares to `decide_backward` in float64.
     """
 
     learns = True
@@ -106,26 +128,34 @@ class Gates(Selector):
         rules: GateRules,
         widths: Sequence[int],
         macs: Sequence[int],
-        rng: np.random.Generator,
+        rng: RandomNumbers,
         *,
         target: float,
+        arithmetic: GateArithmetic = FLOAT32,
     ) -> None:
-        self.rules, self.target = rules, target
+        self.rules, self.target, self._widths = rules, target, widths
+        self._arithmetic, number = arithmetic, arithmetic.number
         self.precisions, self.per_sample = rules.candidates, rules.per_sample
         self.stored_bits = None if rules.per_sample else rules.stored_bits
-        self.costs = np.array([candidate_cost(each) for each in rules.candidates], np.float32)
-        self._weights = np.array(macs, np.float64) / sum(macs)
+        self.costs = np.array([candidate_cost(each) for each in rules.candidates], number)
+        sizes = np.ones(len(macs)) if rules.published else np.array(macs, np.float64)
+        self._weights = sizes / sizes.sum()
         self._embeddings = [
             (
-                Linear(f"gate{index}.first", width, EMBEDDING, rng),
-                Linear(f"gate{index}.second", EMBEDDING, HIDDEN, rng),
+                Linear(f"gate{index}.first", width, EMBEDDING, rng, arithmetic),
+                Linear(f"gate{index}.second", EMBEDDING, HIDDEN, rng, arithmetic),
             )
             for index, width in enumerate(widths)
         ]
-        self._lstm = LstmCell("gates.lstm", HIDDEN, HIDDEN, rng)
-        self._decide = Linear("gates.decide", HIDDEN, len(rules.candidates), rng)
-        self._decide.bias.value[np.abs(self.costs - target).argmin()] += np.float32(HEAD_START)
+        self._lstm = LstmCell("gates.lstm", HIDDEN, HIDDEN, rng, arithmetic)
+        self._decide = Linear("gates.decide", HIDDEN, len(rules.candidates), rng, arithmetic)
+        if rules.published:
+            _start_as_published(self._embeddings, self._decide, rng)
+        else:
+            self._decide.bias.value[np.abs(self.costs - target).argmin()] += number(HEAD_START)
         self._baselines = [Statistic(f"gate{index}.baseline") for index in range(len(widths))]
+        self._means = [Statistic(f"gate{index}.means") for index in range(len(widths))]
+        self._running = [Statistic(f"gate{index}.running_means") for index in range(len(widths))]
         self._state: tuple[Floats, Floats] | None = None
         self._steps: list[_Step] = []
         self._error: tuple[Floats, Floats] | None = None
@@ -137,7 +167,7 @@ class Gates(Selector):
         return embeddings + self._lstm.parameters() + self._decide.parameters()
 
     def statistics(self) -> list[Statistic]:
-        return self._baselines
+        return [*self._baselines, *self._means, *self._running]
 
     def weights_of(self, index: int) -> int:
         """How many numbers of `parameters` a choice for block ``index`` multiplies with."""
@@ -159,15 +189,44 @@ class Gates(Selector):
         """The most probable candidate, of the batch or of each image."""
         axes = (2, 3) if self.rules.per_sample else (0, 2, 3)
         pooled = elementwise.to_host(elementwise.xp.mean(x, axis=axes)).astype(np.float32)
-        pooled = pooled.reshape(-1, x.shape[1])
+        return self.decide(index, pooled.reshape(-1, x.shape[1]), elementwise)
+
+    def decide(self, index: int, pooled: Floats, elementwise: Elementwise) -> Choice:
+        """As `choose`, from the features f: ``pooled[rows, C]``, one row or one for each image."""
         first, second = self._embeddings[index]
-        embedded = np.maximum(first.forward(pooled), 0)
+        embedded = self._arithmetic.rectify(first.forward(pooled))
         u = second.forward(embedded)
         self._state, saved = self._lstm.forward(u, self._state)
-        probabilities = softmax(self._decide.forward(self._state[0]))
+        probabilities = self._arithmetic.softmax(self._decide.forward(self._state[0]))
         onehot = np.eye(len(self.costs), dtype=np.float32)[probabilities.argmax(axis=1)]
         self._steps.append(_Step(pooled, embedded, saved, probabilities, onehot))
         return self._choice(onehot, elementwise)
+
+    @property
+    def can_choose_early(self) -> bool:
+        return all(each.value is not None for each in self._means)
+
+    def choose_early(self, index: int, *, training: bool) -> Choice:
+        """From the means of the mini-batch before; in an evaluation from the running means, so that
+        a prediction does not depend on other images."""
+        known = (self._means if training else self._running)[index].value
+        features = np.zeros(self._widths[index]) if known is None else known
+        pooled = features.reshape(1, -1).astype(self._arithmetic.number)
+        return self.decide(index, pooled, Elementwise())
+
+    def record(self, index: int, means: NDArray[np.float64], *, measuring: bool) -> None:
+        """Of a step that only measures, the means count if there are none yet."""
+        held, running = self._means[index], self._running[index]
+        if measuring:
+            held.value = means if held.value is None else held.value
+            return
+        held.value = means
+        known = running.value
+        newest = means if known is None else known + MEANS_MOMENTUM * (means - known)
+        running.value = newest
+
+    def learn(self, index: int, share: float) -> None:
+        self.decide_backward(index, np.array([share], self._arithmetic.number))
 
     def _choice(self, onehot: Floats, elementwise: Elementwise) -> Choice:
         candidates = self.rules.candidates
@@ -186,12 +245,16 @@ class Gates(Selector):
 
     @property
     def cp(self) -> float:
-        """Cost of the last pass's choices in percent, blocks weighted by their size."""
-        return float(self._weights @ (self.chosen @ self.costs.astype(np.float64)))
+        """Cost of the last pass's choices in percent, a mean over blocks (see above)."""
+        product = self._arithmetic.product
+        return float(product(self._weights, product(self.chosen, self.costs.astype(np.float64))))
 
     @property
     def regularization(self) -> int:
         """``reg``: +1 if the last pass cost more than the target, −1 if less, 0 close to it."""
+        if self.rules.published:
+            above = self.cp - self.target + ROUNDING
+            return -1 if above < 0 else 0 if above < self.rules.dead_band else 1
         reachable = min(max(self.target, float(self.costs.min())), float(self.costs.max()))
         distance = self.cp - reachable
         close = max(self.rules.dead_band, ROUNDING)
@@ -200,8 +263,13 @@ class Gates(Selector):
     @property
     def cost_loss(self) -> float:
         """The loss term of the last pass's choices."""
-        total = float((self.chosen @ self.costs.astype(np.float64)).sum())
+        each = self._arithmetic.product(self.chosen, self.costs.astype(np.float64))
+        total = float(self._arithmetic.total(each))
         return self.regularization * self.rules.beta * total
+
+    @property
+    def indicated_loss(self) -> float:
+        return self.cost_loss if self.rules.published else 0.0
 
     # -- backward --------------------------------------------------------------------------
 
@@ -209,6 +277,13 @@ class Gates(Selector):
         self, index: int, shares: Array, shape: tuple[int, ...], elementwise: Elementwise
     ) -> Array:
         """The error at the block's input through the gate; blocks come last to first."""
+        pooled = self.decide_backward(index, shares)
+        count = shape[2] * shape[3] * (1 if self.rules.per_sample else shape[0])
+        spread = (pooled / self._arithmetic.number(count)).reshape(len(pooled), -1, 1, 1)
+        return elementwise.from_host(spread)
+
+    def decide_backward(self, index: int, shares: Array) -> Floats:
+        """As `backward`: the error at the features f, [rows, C]."""
         step = self._steps[index]
         rows = len(step.probabilities)
         gain = self.regularization * self.rules.beta * self.costs / rows
@@ -218,124 +293,29 @@ class Gates(Selector):
         else:
             dp += self._advantage(index, shares) * step.onehot
         p = step.probabilities
-        logits = p * (dp - (p * dp).sum(axis=1, keepdims=True))
+        logits = p * (dp - self._arithmetic.row_sums(p * dp))
         dh = self._decide.backward(logits, step.state.h)
         du, self._error = self._lstm.backward(dh, self._error, step.state)
         first, second = self._embeddings[index]
         embedded = second.backward(du, step.embedded) * (step.embedded > 0)
-        pooled = first.backward(embedded, step.pooled)
-        count = shape[2] * shape[3] * (1 if self.rules.per_sample else shape[0])
-        spread = (pooled / np.float32(count)).reshape(rows, -1, 1, 1)
-        return elementwise.from_host(spread)
+        return first.backward(embedded, step.pooled)
 
     def _advantage(self, index: int, share: Array) -> Floats:
         """∂loss/∂p of the executed path, less the estimate for the others."""
         baseline = self._baselines[index]
         known = share if baseline.value is None else baseline.value
         difference: Floats = share - known
-        baseline.value = known + np.float32(BASELINE_MOMENTUM) * difference
+        baseline.value = known + self._arithmetic.number(BASELINE_MOMENTUM) * difference
         return difference
 
 
-class Linear:
-    """y = x·Wᵀ + b of rows ``x``; weights and biases start uniform in ±1/√inputs."""
-
-    def __init__(self, name: str, inputs: int, outputs: int, rng: np.random.Generator) -> None:
-        bound = 1 / np.sqrt(inputs)
-        self.weight = Parameter(f"{name}.weight", _uniform(rng, bound, (outputs, inputs)))
-        self.bias = Parameter(f"{name}.bias", _uniform(rng, bound, (outputs,)))
-
-    def parameters(self) -> list[Parameter]:
-        return [self.weight, self.bias]
-
-    def forward(self, x: Floats) -> Floats:
-        # einsum has a fixed order of summation; BLAS would choose one by its thread count.
-        y: Floats = np.einsum("ni,oi->no", x, self.weight.value) + self.bias.value
-        return y
-
-    def backward(self, e: Floats, x: Floats) -> Floats:
-        """Add to the gradients; the error at ``x``."""
-        self.weight.add_gradient(np.einsum("no,ni->oi", e, x))
-        self.bias.add_gradient(e.sum(axis=0))
-        dx: Floats = np.einsum("no,oi->ni", e, self.weight.value)
-        return dx
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """One step of an LSTM: inputs, gate activations, states before and after."""
-
-    x: Floats
-    before: tuple[Floats, Floats]
-    gates: tuple[Floats, Floats, Floats, Floats]
-    c: Floats
-    h: Floats
-
-
-class LstmCell:
-    """i, f, o = σ(…), g = tanh(…) of W·x + b + V·h;   c ← f·c + i·g;   h ← o·tanh(c).
-
-    Source: Hochreiter and Schmidhuber, 1997, with forget gates (Gers et al., 2000).
-    """
-
-    def __init__(self, name: str, inputs: int, hidden: int, rng: np.random.Generator) -> None:
-        self._input = Linear(f"{name}.input", inputs, 4 * hidden, rng)
-        self._recurrent = Linear(f"{name}.recurrent", hidden, 4 * hidden, rng)
-        self._hidden = hidden
-
-    def parameters(self) -> list[Parameter]:
-        return self._input.parameters() + self._recurrent.parameters()
-
-    def forward(
-        self, x: Floats, state: tuple[Floats, Floats] | None
-    ) -> tuple[tuple[Floats, Floats], _Cell]:
-        """State (h, c) after ``x``, from ``state`` (None: zeros), and what the way back needs."""
-        if state is None:
-            zeros = np.zeros((len(x), self._hidden), np.float32)
-            state = (zeros, zeros)
-        total = self._input.forward(x) + self._recurrent.forward(state[0])
-        i, f, g, o = np.split(total, 4, axis=1)
-        i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
-        c = f * state[1] + i * g
-        h = o * np.tanh(c)
-        return (h, c), _Cell(x, state, (i, f, g, o), c, h)
-
-    def backward(
-        self, dh: Floats, later: tuple[Floats, Floats] | None, cell: _Cell
-    ) -> tuple[Floats, tuple[Floats, Floats]]:
-        """Error at x, and at the state before; ``later`` is the error at (h, c) from behind."""
-        i, f, g, o = cell.gates
-        tangent = np.tanh(cell.c)
-        if later is not None:
-            dh = dh + later[0]
-        dc = dh * o * (1 - tangent * tangent)
-        if later is not None:
-            dc = dc + later[1]
-        total = np.concatenate(
-            [
-                dc * g * i * (1 - i),
-                dc * cell.before[1] * f * (1 - f),
-                dc * i * (1 - g * g),
-                dh * tangent * o * (1 - o),
-            ],
-            axis=1,
-        )
-        dx = self._input.backward(total, cell.x)
-        return dx, (self._recurrent.backward(total, cell.before[0]), dc * f)
-
-
-def softmax(x: Floats) -> Floats:
-    """Of each row."""
-    exponentials = np.exp(x - x.max(axis=1, keepdims=True))
-    probabilities: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
-
-
-def _sigmoid(x: Floats) -> Floats:
-    y: Floats = np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))
-    return y
-
-
-def _uniform(rng: np.random.Generator, bound: float, shape: tuple[int, ...]) -> Floats:
-    values: Floats = rng.uniform(-bound, bound, shape).astype(np.float32)
-    return values
+def _start_as_published(
+    embeddings: Sequence[tuple[Linear, Linear]], decide: Linear, rng: RandomNumbers
+) -> None:
+    """Weights of N(0, √(2/outputs)), as published for 1x1 convolutions, and of
+    N(0, √(2/(inputs·outputs))) for the decision; biases and LSTM stay uniform."""
+    for layer in (*(layer for pair in embeddings for layer in pair), decide):
+        outputs, inputs = layer.weight.value.shape
+        count = outputs * inputs if layer is decide else outputs
+        values = rng.normal(0, np.sqrt(2 / count), (outputs, inputs))
+        layer.weight.value = values.astype(np.float32)

@@ -13,10 +13,13 @@ from fractrain.host.numerics.quantization import Array
 
 
 class Parameter:
-    """A float32 tensor ``value``, and its ``gradient``, the sum over backward passes."""
+    """A float32 tensor ``value``, and its ``gradient``, the sum over backward passes.
 
-    def __init__(self, name: str, value: Array) -> None:
-        self.name = name
+    ``multiplied``: weights of a convolution, which in hardware mode are integers.
+    """
+
+    def __init__(self, name: str, value: Array, *, multiplied: bool = False) -> None:
+        self.name, self.multiplied = name, multiplied
         self.value = value
         self.gradient: Any = None
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fractrain.host.networks.network import Network, NetworkFamily
+from fractrain.host.numerics.random_streams import RandomNumbers
 from fractrain.host.plugins.registry import Registry
 from fractrain.hw.contract.errors import ParameterError
 
@@ -28,7 +27,7 @@ def build_network(
     *,
     channels: int,
     classes: int,
-    rng: np.random.Generator,
+    rng: RandomNumbers,
     group: int | None = None,
 ) -> Network:
     """The network named ``model`` for images of ``channels``; batch norm over ``group`` images.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fractrain.host.graph.builder import Builder, Slots
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.activation import ActivationRange
 from fractrain.host.networks.convolution import NormalizedConvolution, Shape
 from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.host.numerics.random_streams import RandomNumbers
 
 
 class ResidualBlock:
@@ -16,7 +15,7 @@ class ResidualBlock:
 
     The shortcut is the identity, or, if the block changes the shape, a 1x1 convolution of the same
     stride with batch norm ("option B") at a fixed precision. A skipped block is y =
-    ReLU(shortcut(x)).
+    ReLU(shortcut(x)), in the published numerics y = shortcut(x).
     """
 
     def __init__(
@@ -26,7 +25,7 @@ class ResidualBlock:
         filters: int,
         *,
         stride: int,
-        rng: np.random.Generator,
+        rng: RandomNumbers,
         group: int | None = None,
     ) -> None:
         self.name = name
@@ -57,7 +56,7 @@ class ResidualBlock:
         return [*norms, self._input_range.running, self._inner_range.running]
 
     def emit(self, builder: Builder, x: Tensor) -> Tensor:
-        """The output for ``x`` ≥ 0."""
+        """The output for ``x``, which is ≥ 0 outside the published numerics."""
         extent = self._input_range.emit(builder, x)
         return builder.block(
             self.name, x, lambda x, slots: self._emit_path(builder, x, extent, slots)
@@ -76,5 +75,6 @@ class ResidualBlock:
             a = builder.activations(f"{name}.shortcut.a", x, extent, slots.others)
             around = self.shortcut.emit(builder, a, slots)
         y = builder.add(f"{name}.add", residual, around)
-        # if skipped, the identity remains, which is ≥ 0 already
-        return builder.rectify(f"{name}.relu", y, slot if self.shortcut is None else None)
+        # If skipped, the identity remains, which is ≥ 0 already; published blocks leave it at that.
+        bare = self.shortcut is None or builder.options.real
+        return builder.rectify(f"{name}.relu", y, slot if bare else None)

@@ -9,11 +9,13 @@ import numpy as np
 
 from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.tensor import Tensor
+from fractrain.host.networks.activation import ActivationRange
 from fractrain.host.networks.classifier import Classifier
 from fractrain.host.networks.convolution import NormalizedConvolution, Shape
 from fractrain.host.networks.network import NetworkFamily
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.networks.residual_block import ResidualBlock
+from fractrain.host.numerics.random_streams import RandomNumbers
 from fractrain.hw.contract.errors import ParameterError
 
 STAGE_FILTERS = (16, 32, 64)
@@ -29,7 +31,8 @@ class ResNet:
 
     Images are unsigned 8-bit pixels and enter the first convolution as they are, at scale 1/255,
     without quantization. No mean is subtracted, as activations are unsigned; the batch norm behind
-    the first convolution removes mean and contrast.
+    the first convolution removes mean and contrast. (The published numerics normalize them, and
+    quantize them where the first convolution is quantized: `host.arithmetic.published`.)
 
     The order of `parameters` is part of the interface (`weights_sha256` depends on it): first
     convolution; blocks in order, in each: first, second, shortcut; classifier. Each convolution
@@ -42,12 +45,13 @@ class ResNet:
         *,
         channels: int,
         classes: int,
-        rng: np.random.Generator,
+        rng: RandomNumbers,
         group: int | None = None,
     ) -> None:
         self.name = f"resnet{depth}"
         shape = Shape(channels, STAGE_FILTERS[0], 3, 1, chosen=False)
         self.first = NormalizedConvolution("first", shape, rng, group)
+        self._pixel_range = ActivationRange("first.input")
         self.blocks: list[ResidualBlock] = []
         width = STAGE_FILTERS[0]
         for stage, filters in enumerate(STAGE_FILTERS):
@@ -67,11 +71,11 @@ class ResNet:
     def statistics(self) -> list[Statistic]:
         """Running statistics of batch norms and activation ranges."""
         blocks = [each for block in self.blocks for each in block.statistics()]
-        return self.first.statistics() + blocks
+        return [*self.first.statistics(), self._pixel_range.running, *blocks]
 
     def emit(self, builder: Builder) -> Tensor:
         """Logits ``[N, classes]`` of unsigned 8-bit images."""
-        pixels = builder.pixels(PIXEL_BITS, float(PIXEL_SCALE))
+        pixels = builder.pixels(PIXEL_BITS, float(PIXEL_SCALE), self._pixel_range.running)
         x = self.first.emit(builder, pixels, builder.outside)
         x = builder.rectify("first.relu", x)
         for block in self.blocks:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.numerics.elementwise import Elementwise
@@ -26,12 +29,46 @@ class Selector(ABC):
     per_sample: bool = False
     learns: bool = False
 
+    @property
+    def known(self) -> Choice | None:
+        """The choice for every block, if it is the same for all, whatever their inputs."""
+        return None
+
+    @property
+    def indicated_loss(self) -> float:
+        """Its term of the last pass's loss, where the loss indicator sees that."""
+        return 0.0
+
     def begin(self, *, training: bool) -> None:  # noqa: B027  most have nothing to prepare
         """Start a pass through the network."""
 
     @abstractmethod
     def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
         """For block ``index`` with the input ``x[N,C,H,W]``."""
+
+    @property
+    def can_choose_early(self) -> bool:
+        """Whether what was recorded suffices to choose."""
+        return True
+
+    def choose_early(self, index: int, *, training: bool) -> Choice:
+        """For block ``index``, before the step: from what was recorded (`record`)."""
+        raise NotImplementedError("a selector that looks at a block's input cannot choose before")
+
+    def dearest(self) -> Choice:
+        """For a step that only measures: no block is skipped."""
+        most = max(self.precisions, key=lambda each: each.activation * each.weight * each.error)
+        return Choice((Path(most),))
+
+    def record(  # noqa: B027
+        self, index: int, means: NDArray[np.float64], *, measuring: bool
+    ) -> None:
+        """Take the means of block ``index``'s input over images and pixels, [C]; ``measuring``: of
+        a step that only measures."""
+
+    def learn(self, index: int, share: float) -> None:
+        """Learn from ∂loss/∂share of the only path of block ``index``, last to first."""
+        raise NotImplementedError("a selector that does not learn is not gone back through")
 
     def backward(
         self, index: int, shares: Array, shape: tuple[int, ...], elementwise: Elementwise
@@ -59,5 +96,12 @@ class FixedSelector(Selector):
     def __init__(self, *precisions: Precision) -> None:
         self.precision, self.precisions = precisions[0], precisions
 
-    def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
+    @property
+    def known(self) -> Choice:
         return Choice((Path(self.precision),))
+
+    def choose(self, index: int, x: Array, elementwise: Elementwise) -> Choice:
+        return self.known
+
+    def choose_early(self, index: int, *, training: bool) -> Choice:
+        return self.known

@@ -21,17 +21,9 @@ from fractrain.host.numerics.quantization import Array
 SMALLEST_SCALE = 1e-8
 
 
-def tensor_range(xp: Any, x: Array, *, published: bool = False) -> Array:
-    """[minimum, maximum] of ``x[N,…]``.
-
-    ``published``: as the authors' code reduces it, the *smallest* of the images' maxima (and the
-    smallest of their minima), which saturates what is above; a later version of theirs takes the
-    largest.
-    """
-    if not published:
-        return xp.stack([xp.min(x), xp.max(x)])
-    of_images = x.reshape(x.shape[0], -1)
-    return xp.stack([xp.min(x), xp.min(xp.max(of_images, axis=1))])
+def tensor_range(xp: Any, x: Array) -> Array:
+    """[minimum, maximum] of ``x``."""
+    return xp.stack([xp.min(x), xp.max(x)])
 
 
 def quantize(xp: Any, x: Array, bits: int, extent: Array, fractions: Array = None) -> Array:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,6 +22,37 @@ class Stream(enum.IntEnum):
     ROUNDING = 3
     AUGMENTATION = 4
     GATES = 5
+
+
+class RandomNumbers(Protocol):
+    """What takes random numbers asks for these: NumPy's generator has them, and
+    `host.numerics.counter_numbers.CounterNumbers`."""
+
+    def random(self, size: int, /) -> Any:
+        """Uniform float64 in [0, 1)."""
+        ...
+
+    def uniform(self, low: float, high: float, size: tuple[int, ...], /) -> Any:
+        """Uniform float64 from ``low`` on, below ``high``."""
+        ...
+
+    def normal(self, mean: float, deviation: float, size: tuple[int, ...], /) -> Any:
+        """Normally distributed float64."""
+        ...
+
+    def integers(
+        self, low: int, high: int, size: tuple[int, ...], /, *, endpoint: bool = False
+    ) -> Any:
+        """Integers from ``low`` on, below ``high``; with ``endpoint`` it is one of them."""
+        ...
+
+    def permutation(self, count: int, /) -> Any:
+        """0 .. count − 1 in random order."""
+        ...
+
+
+Numbers = Callable[[int, Stream, int], RandomNumbers]
+"""(seed, stream, index) → its numbers, as `generator`."""
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from fractrain.hw.contract import numerics as words
-from fractrain.sim.golden.random_bits import Key, random_bytes
+from fractrain.hw.contract.threefry import Key
+from fractrain.sim.golden.random_bits import random_bytes
 from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
 from fractrain.sim.golden.step.forward import Moments, Normalizer, Term
@@ -127,7 +128,7 @@ class StepMath:
             tuple(kept),
             z > 0 if rectify else None,
             forward.round_activations(z, bits) if activations else None,
-            forward.round_residual(z, bits, residual_bits) if stream else None,
+            forward.round_activations(z, residual_bits) if stream else None,
             int(z.max()),
         )
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from fractrain.host.accelerator import Accelerator, find_backend
 from fractrain.host.networks.registry import check_model
+from fractrain.host.numerics.quantization import WeightLevels
 from fractrain.host.plugins.option import option_name
 from fractrain.host.runs.options import RunOptions
 from fractrain.hw.contract.errors import ParameterError
 
+OF_INTEGERS = ("chunk", "running_share", "inner_bits", "outer_bits", "residual_bits")
 MACHINES = ("cosim", "board")
 DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("local", "simulated")}
 
@@ -37,13 +39,20 @@ def _contradictions(given: RunOptions) -> Iterator[tuple[str, str]]:
 
 
 def _of_the_mode(given: RunOptions) -> Iterator[tuple[str, str]]:
-    if given.mode == "reference":
-        if given.weight_levels is not None:
-            yield "weight_levels", "with --mode hardware only"
-        if given.method_options.get("decide") == "late":
-            yield "decide", "early, or nothing, with --mode reference"
-    elif given.published_range:
-        yield "published_range", "with --mode reference only"
+    if given.mode == "reference" and given.weight_levels is not None:
+        yield "weight_levels", "with --mode hardware or float only"
+    if given.mode != "float" and given.method_options.get("decide") == "late":
+        yield "decide", f"early, or nothing, with --mode {given.mode}; float decides late"
+    if given.mode == "hardware":
+        if given.weight_levels == WeightLevels.ODD.value:
+            yield "weight_levels", "max or clip with --mode hardware; float has odd levels"
+        if given.bn_group is not None:
+            yield "bn_group", "with --mode float or reference only; hardware mode has --chunk"
+        return
+    usual = RunOptions()
+    for name in OF_INTEGERS:
+        if getattr(given, name) != getattr(usual, name):
+            yield name, "with --mode hardware only"
 
 
 def _of_the_backend(given: RunOptions) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ LONGEST_PART = 40
 def run_name(given: RunOptions, recipe: Recipe, dataset: str) -> str:
     """``dataset-model-method-backend-seedN``, for the options ``given`` and their ``recipe``, with
     what is not the default in between: the method's choices (precision of static training, when
-    gates decide), recipe, mode, published ranges, levels of weights, configuration, device.
+    gates decide), recipe, mode, levels of weights, configuration, device.
 
     A folder's name anywhere, and an argument of any command: ASCII letters, digits, ``-``, ``_``,
     ``.``, a letter or digit in front. Steps, batch, learning rate and other numbers are not in it:
@@ -32,7 +32,6 @@ def run_name(given: RunOptions, recipe: Recipe, dataset: str) -> str:
         *recipe.name_parts,
         "" if given.recipe is None else slug(Path(given.recipe).stem),
         "" if given.mode == "hardware" else given.mode,
-        "published-range" if given.published_range else "",
         "" if given.weight_levels in (None, DEFAULT_LEVELS.value) else given.weight_levels,
         given.backend,
         given.device or "",

@@ -12,17 +12,23 @@ from typing import Any
 from fractrain.host.accelerator import BACKENDS
 from fractrain.host.board.power.sampler import RATE
 from fractrain.host.datasets.kinds import bundled, formats
+from fractrain.host.graph.integer_options import CHUNK_ROWS, INNER, OUTER, RESIDUAL_BITS
 from fractrain.host.methods.recipe import DEFAULT_METHOD, recipe_names
 from fractrain.host.methods.registry import METHODS, method_options, methods_that_read
 from fractrain.host.methods.rules import STEPS
 from fractrain.host.networks.registry import NETWORKS
 from fractrain.host.numerics.quantization import WeightLevels
 from fractrain.host.numerics.random_streams import SEED
-from fractrain.host.plugins.option import Form, Option, option, options_of
+from fractrain.host.plugins.option import Form, Option, as_text, option, options_of
 from fractrain.host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
 from fractrain.host.training.run_names import RunName
+from fractrain.hw.contract.numerics import (
+    MAX_INNER_BITS,
+    MAX_OUTER_BITS,
+    MIN_NORMALIZED_BITS,
+)
 from fractrain.hw.contract.parameters import preset_names
-from fractrain.hw.contract.values import Choice, Optional, Real, Rule, Whole
+from fractrain.hw.contract.values import Choice, Optional, Real, Rule, Several, Whole
 
 __all__ = ["BATCH", "DEFAULT_EPOCHS", "DEFAULT_LEVELS", "RunOptions", "option_rules", "run_options"]
 
@@ -42,10 +48,18 @@ EPOCHS = Whole(1, 1_000_000)
 LEARNING_RATE = Real(0, 1000, above=True)
 """Weights are fractions of one: a step of a thousand times the gradient destroys them."""
 
+
+def _by_activation_bits(most: int, usual: tuple[int, ...]) -> Rule:
+    """Bits of normalized values, for activations of 1, 2, … bits."""
+    count, bits = len(usual), Whole(MIN_NORMALIZED_BITS, most)
+    return Several(bits, count, count, f"{count} numbers {bits.low}..{most}", as_text(usual))
+
+
 PRECISION = "precision"
 _task = partial(option, group="what to train, and on what")
 _length = partial(option, group="how long, how fast")
 _precision = partial(option, group=PRECISION)
+_integers = partial(option, group="hardware mode's integers (docs/numerics.md)")
 _output = partial(option, group="output")
 _count = partial(_output, metavar="N")
 
@@ -99,7 +113,7 @@ class RunOptions:
     bn_group: int | None = _length(
         BATCH,
         None,
-        "images that batch norm takes its statistics over, a divisor of the batch",
+        "float: images that batch norm takes its statistics over, a divisor of the batch",
         metavar="N",
         shown="the batch",
     )
@@ -114,11 +128,12 @@ class RunOptions:
 
     method: str = _precision(None, DEFAULT_METHOD, "")
     mode: str = _precision(
-        Choice(("hardware", "reference")),
+        Choice(("hardware", "float", "reference")),
         "hardware",
-        "hardware: symmetric integers, gates decide per mini-batch, only what they chose is "
-        "computed; reference: the published numerics, emulated in float32, gates decide per image "
-        "and all candidates are computed",
+        "hardware: a step in integers, the same bits everywhere; gates decide per mini-batch, only "
+        "what they chose is computed; float: convolutions in integers, float32 around them; "
+        "reference: the published numerics, emulated in float32, gates decide per image and all "
+        "candidates are computed",
     )
     recipe: str | None = _precision(
         None,
@@ -133,12 +148,36 @@ class RunOptions:
         "hardware: levels of weights of 2 to 4 bits: over the greatest magnitude, clipped, or odd",
         shown=DEFAULT_LEVELS.value,
     )
-    published_range: bool = _precision(
+
+    chunk: int | None = _integers(
+        Whole(0, 65_536),
         None,
-        False,
-        "reference: reduce activation ranges as the authors' code does",
-        form=Form.FLAG,
+        "images that batch norm takes its statistics over, at the pictures' own size, rounded down "
+        "to a power of two; of smaller pictures inside the network as many more; 0: the batch",
+        metavar="N",
+        shown=f"those of {CHUNK_ROWS} rows of pixels",
     )
+    running_share: float = _integers(
+        Real(0, 1, below=True),
+        0.0,
+        "share of the running statistics in those of a chunk",
+        metavar="F",
+    )
+    inner_bits: tuple[int, ...] | None = _integers(
+        _by_activation_bits(MAX_INNER_BITS, INNER),
+        None,
+        "bits of normalized values inside a block, for activations of 1, 2, … 8 bits",
+        metavar="B,B,…",
+        shown=as_text(INNER),
+    )
+    outer_bits: tuple[int, ...] | None = _integers(
+        _by_activation_bits(MAX_OUTER_BITS, OUTER),
+        None,
+        "the same at the end of a block",
+        metavar="B,B,…",
+        shown=as_text(OUTER),
+    )
+    residual_bits: int = _integers(RESIDUAL_BITS, 8, "bits of what goes around a block")
 
     name: str | None = _output(
         RunName(),

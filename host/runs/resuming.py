@@ -31,27 +31,42 @@ def restore(
     ``said``: options on the command line by name, without defaults. Raises `ParameterError` for one
     that differs from the record, `DataError` for an incomplete record.
     """
+    if "published_range" in config:
+        raise DataError(f"{source} is of an older version, with --published-range: start it again")
     options, method_options = config.get("options"), config.get("method_options")
     if not isinstance(options, dict) or not isinstance(method_options, dict):
         raise DataError(f"{source} lacks options, method_options: it cannot be resumed")
     if missing := [name for name in RECORDED if name not in options]:
         raise DataError(f"{source} lacks {missing[0]} of options: it cannot be resumed")
-    for name, value in said.items():
-        if name == "recipe":
-            for field, wanted in read_recipe(value).items():
-                _check(f"{field} in {value}", wanted, options | method_options, field)
-        elif name in OF_NEW_RUNS:
-            raise ParameterError(option_name(name), value, "without --resume only")
-        elif name not in CHANGEABLE:
-            _check(option_name(name), normal(name, value), options | method_options, name)
     restored = replace(given, method_options={}, **_checked(options, source))
     try:
         fields = parse_fields({"method": restored.method, **method_options}, str(source))
-        recipe = make_recipe(**fields)
+        recipe = make_recipe(**fields).for_mode(restored.mode)
     except ParameterError as error:
         raise DataError(f"{source} is damaged: {error}") from error
+    recorded = options | recipe.record
+    for name, value in said.items():
+        if name == "recipe":
+            for field, wanted in read_recipe(value).items():
+                _check(f"{field} in {value}", _as_recorded(recipe, field, wanted), recorded, field)
+        elif name in OF_NEW_RUNS:
+            raise ParameterError(option_name(name), value, "without --resume only")
+        elif name not in CHANGEABLE:
+            value = _as_recorded(recipe, name, normal(name, value))
+            _check(option_name(name), value, recorded, name)
     anew = {name: said[name] for name in ("checkpoint_every", "evaluate_every") if name in said}
     return replace(restored, **anew), recipe
+
+
+def _as_recorded(recipe: Recipe, name: str, value: Any) -> Any:
+    """The value of an option as a run with the other options of ``recipe`` records it: candidates
+    may be given in another form."""
+    if name not in recipe.record:
+        return value
+    try:
+        return replace(recipe, options=replace(recipe.options, **{name: value})).record[name]
+    except ParameterError:
+        return value
 
 
 def _checked(options: Mapping[str, Any], source: Path) -> dict[str, Any]:
@@ -95,6 +110,8 @@ def compare(recorded: Mapping[str, Any], now: Mapping[str, Any], source: Path) -
     Raises `DataError` for a change that makes it another run: of its data set, for example.
     """
     for name in IDENTITY:
+        if name == "method_options":  # they are read from the record, perhaps of an older form
+            continue
         if recorded.get(name) != now.get(name):
             change = _change(name, recorded.get(name), now.get(name))
             raise DataError(f"{source} was written for another run: {change}")

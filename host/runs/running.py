@@ -76,7 +76,7 @@ def _train(
     """Train from the beginning, or resume the run ``recorded`` in the directory."""
     given, plan = work.given, work.plan
     with open_accelerator(given.backend, config=given.config, device=given.device) as accelerator:
-        arithmetic = build_arithmetic(given, accelerator)
+        arithmetic = build_arithmetic(given, accelerator, work.dataset)
         trainer = Trainer(
             work.network, work.dataset, accelerator, work.method, plan, arithmetic, work.cost_model
         )

@@ -8,8 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.accelerator import Accelerator, find_backend
-from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, PublishedArithmetic
+from fractrain.host.arithmetic import (
+    Arithmetic,
+    IntegerArithmetic,
+    IntegerStep,
+    PublishedArithmetic,
+)
+from fractrain.host.arithmetic.published import FRACTRAIN_RANGE_KEPT, RANGE_KEPT
 from fractrain.host.datasets import Dataset, bundled
+from fractrain.host.graph.integer_options import (
+    CHUNK_ROWS,
+    INNER,
+    OUTER,
+    IntegerOptions,
+    mixing,
+)
 from fractrain.host.graph.step import build_outline
 from fractrain.host.methods.method import Method, Task
 from fractrain.host.methods.recipe import Recipe, make_recipe, read_recipe
@@ -18,6 +31,7 @@ from fractrain.host.methods.rules import MOST_STEPS
 from fractrain.host.modelling.run_costs import RunCosts
 from fractrain.host.networks.network import Network
 from fractrain.host.networks.registry import build_network
+from fractrain.host.numerics.counter_numbers import counter_numbers
 from fractrain.host.numerics.quantization import WeightLevels
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import as_text, option_name
@@ -37,8 +51,8 @@ passes of resnet20 at this size, 33 at 96 (measured), before the first step."""
 RECORDED = (
     *("dataset", "model", "backend", "config", "device", "seed", "steps", "epochs", "batch"),
     *("bn_group", "lr", "lr_schedule", "momentum", "weight_decay", "method", "mode"),
-    *("weight_levels", "published_range", "test_images", "checkpoint_every", "evaluate_every"),
-    *("crop", "flip"),
+    *("weight_levels", "test_images", "checkpoint_every", "evaluate_every", "crop", "flip"),
+    *("chunk", "running_share", "inner_bits", "outer_bits", "residual_bits"),
 )
 """Options that a resumed run keeps; its recipe has those of its method."""
 
@@ -59,7 +73,7 @@ def recipe_fields(given: RunOptions) -> dict[str, Any]:
 
 
 def build_recipe(given: RunOptions, fields: Mapping[str, Any]) -> Recipe:
-    """The recipe of the ``fields`` of a file and of options.
+    """The recipe of the ``fields`` of a file and of options, with the defaults of the mode.
 
     Raises `ParameterError` for options of other methods.
     """
@@ -79,7 +93,7 @@ def build_recipe(given: RunOptions, fields: Mapping[str, Any]) -> Recipe:
     unused = unused_fields(given, fields)
     used = {name: each for name, each in fields.items() if name not in ("method", *unused)}
     try:
-        return make_recipe(given.method, **used | dict(given.method_options))
+        return make_recipe(given.method, **used | dict(given.method_options)).for_mode(given.mode)
     except ParameterError as error:  # of values that are right one by one
         shown = option_name(error.name) if error.name in given.method_options else error.name
         where = f"{given.recipe} is the recipe" if given.recipe else ""
@@ -93,11 +107,29 @@ def unused_fields(given: RunOptions, fields: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def build_arithmetic(given: RunOptions, accelerator: Accelerator) -> Arithmetic:
+def build_arithmetic(given: RunOptions, accelerator: Accelerator, dataset: Dataset) -> Arithmetic:
     """The arithmetic, by ``--mode``."""
     if given.mode == "reference":
-        return PublishedArithmetic(accelerator, published_range=given.published_range)
-    return IntegerArithmetic(accelerator, WeightLevels(given.weight_levels or DEFAULT_LEVELS))
+        kept = FRACTRAIN_RANGE_KEPT if given.method == "fractrain" else RANGE_KEPT
+        return PublishedArithmetic(accelerator, dataset.moments(), kept)
+    levels = WeightLevels(given.weight_levels or DEFAULT_LEVELS)
+    if given.mode == "float":
+        return IntegerArithmetic(accelerator, levels)
+    return IntegerStep(accelerator, levels, _integer_options(given, dataset))
+
+
+def _integer_options(given: RunOptions, dataset: Dataset) -> IntegerOptions:
+    """Of hardware mode."""
+    rows: int | None = CHUNK_ROWS
+    if given.chunk is not None:
+        rows = given.chunk * max(dataset.train_images.shape[2:]) or None
+    return IntegerOptions(
+        chunk_rows=rows,
+        inner=given.inner_bits or INNER,
+        outer=given.outer_bits or OUTER,
+        residual_bits=given.residual_bits,
+        mixing=mixing(given.running_share),
+    )
 
 
 @dataclass(frozen=True)
@@ -117,26 +149,29 @@ class Work:
 def prepare(given: RunOptions, recipe: Recipe, dataset: Dataset) -> Work:
     """Make network, method, plan and cadence; `ParameterError` if they do not fit."""
     dataset = _augmented(dataset, given)
+    numbers = counter_numbers if given.mode == "hardware" else generator
     network = build_network(
         given.model,
         channels=dataset.channels,
         classes=dataset.classes,
-        rng=generator(given.seed, Stream.WEIGHTS),
+        rng=numbers(given.seed, Stream.WEIGHTS),
         group=given.bn_group,
     )
     per_epoch = dataset.steps_per_epoch(given.batch)
     _, *image = dataset.train_images.shape
     outline = build_outline(network, (image[0], image[1], image[2]))
+    steps = given.steps or _steps_of(given.epochs or DEFAULT_EPOCHS, per_epoch)
     task = Task(
+        steps=steps,
         steps_per_epoch=per_epoch,
         widths=[block.channels for block in outline.blocks],
         macs=[outline.block_macs(block.number) for block in outline.blocks],
-        per_sample=given.mode == "reference",
-        rng=generator(given.seed, Stream.GATES),
+        mode=given.mode,
+        rng=numbers(given.seed, Stream.GATES),
     )
     method = recipe.build(task)
     plan = Plan(
-        steps=given.steps or _steps_of(given.epochs or DEFAULT_EPOCHS, per_epoch),
+        steps=steps,
         batch=given.batch,
         seed=given.seed,
         learning_rate=given.lr,
@@ -171,7 +206,8 @@ def _cost_model(height: int, width: int) -> CostModel | None:
 
 
 def _augmented(dataset: Dataset, given: RunOptions) -> Dataset:
-    """Cropped and flipped by the options, or by the data set's defaults."""
+    """Cropped and flipped by the options, or by the data set's defaults; published crops pad images
+    that are normalized already, with the mean."""
     height, width = dataset.train_images.shape[2:]
     if given.crop is not None and given.crop >= min(height, width):
         raise ParameterError(
@@ -180,6 +216,7 @@ def _augmented(dataset: Dataset, given: RunOptions) -> Dataset:
     return replace(
         dataset,
         crop_padding=dataset.crop_padding if given.crop is None else given.crop,
+        fill=dataset.moments().mean if given.mode == "reference" else None,
         flip=dataset.flip if given.flip is None else given.flip,
     )
 
@@ -212,7 +249,6 @@ def record(work: Work) -> dict[str, Any]:
         "device": given.device,
         "method_options": work.recipe.record,
         "weight_levels": levels,
-        "published_range": given.published_range,
         "test_images": cadence.test_images,
         "options": options,
     }

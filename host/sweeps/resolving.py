@@ -9,10 +9,11 @@ from typing import Any
 
 from fractrain.host.accelerator import USUAL_CONFIG, open_accelerator
 from fractrain.host.datasets import Dataset, load_dataset
+from fractrain.host.methods.mode_defaults import defaults_of
 from fractrain.host.methods.recipe import recipe_names
 from fractrain.host.methods.registry import method_options
 from fractrain.host.numerics.random_streams import SEED
-from fractrain.host.plugins.option import Form, option_name, plain
+from fractrain.host.plugins.option import Form, Option, option_name, plain
 from fractrain.host.runs.checks import check_options
 from fractrain.host.runs.options import RunOptions, single_options
 from fractrain.host.runs.setup import (
@@ -30,9 +31,6 @@ from fractrain.host.training.trainer import Trainer
 
 RESERVED = ("name", "out", "overwrite", "resume")
 
-EITHER = ("flip",)
-"""Options that can be said both ways, ``--flip`` and ``--no-flip``."""
-
 NO_SETTINGS = ("epochs", "checkpoint_every")
 """Options that are recorded, but that the results do not depend on: steps say how long."""
 
@@ -40,8 +38,8 @@ NO_SETTINGS = ("epochs", "checkpoint_every")
 def vocabulary() -> Vocabulary:
     """What `fractrain train` takes."""
     options = single_options()
-    flags = [each.name for each in options if each.form is Form.FLAG] + list(EITHER)
-    examples = {name: plain(each.default) for name, each in method_options().items()}
+    flags = [each.name for each in options if each.form in (Form.FLAG, Form.EITHER)]
+    examples = {name: _example(each) for name, each in method_options().items()}
     lists = {name: value for name, value in examples.items() if isinstance(value, list)}
     others = {each.name for each in options} - {*lists, *flags, *RESERVED}
     return Vocabulary(
@@ -50,6 +48,13 @@ def vocabulary() -> Vocabulary:
         numbers_and_words=sorted(others),
         reserved=RESERVED,
     )
+
+
+def _example(given: Option) -> Any:
+    """A value of a method's option: its default, or where that depends on the mode the default of
+    hardware mode."""
+    value = given.default
+    return plain(defaults_of("hardware").get(given.name) if value is None else value)
 
 
 class Resolver:
@@ -87,7 +92,7 @@ class Resolver:
             self._datasets[given.dataset] = load_dataset(given.dataset)
         work = prepare(given, recipe, self._datasets[given.dataset])
         with open_accelerator("golden", config=given.config or USUAL_CONFIG) as accelerator:
-            arithmetic = build_arithmetic(given, accelerator)
+            arithmetic = build_arithmetic(given, accelerator, work.dataset)
             Trainer(work.network, work.dataset, accelerator, work.method, work.plan, arithmetic)
         recorded = record(work)
         settings = recorded["options"] | recorded["method_options"]
@@ -100,11 +105,12 @@ class Resolver:
 
 def _arguments(options: Mapping[str, Any]) -> list[str]:
     """As on a command line, and the same in any folder; null and false leave an option out."""
+    either = [each.name for each in single_options() if each.form is Form.EITHER]
     written = []
     for name, value in options.items():
         if value is True:
             written.append(option_name(name))
-        elif value is False and name in EITHER:
+        elif value is False and name in either:
             written.append(f"--no-{name}")
         elif value is not None and value is not False:
             written.append(f"{option_name(name)}={text_of(_anywhere(name, value))}")

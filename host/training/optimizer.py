@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fractrain.host.networks.parameter import Parameter
+from fractrain.host.numerics.exact_descent import cosine_decay
 
 MOMENTUM = 0.9
 WEIGHT_DECAY = 1e-4
@@ -28,7 +29,7 @@ class MomentumSgd:
         self.velocity: dict[str, Any] = {each.name: 0 * each.value for each in parameters}
         self._momentum, self._weight_decay = momentum, weight_decay
 
-    def update(self, parameter: Parameter, rate: float) -> None:
+    def update(self, parameter: Parameter, rate: float, step: int = 0) -> None:
         """One update by the gradient that the parameter holds."""
         change = self._weight_decay * parameter.value
         if parameter.gradient is not None:
@@ -59,3 +60,6 @@ LEARNING_RATES: dict[str, Callable[[float], float]] = {
     "constant": constant,
 }
 """Name → factor on the base rate, as a function of the fraction of the run that is done."""
+
+EXACT_LEARNING_RATES = LEARNING_RATES | {"cosine": cosine_decay}
+"""The same, equal to the last bit on every machine."""

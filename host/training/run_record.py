@@ -34,8 +34,7 @@ UNITS = {
 
 IDENTITY = (
     *("dataset", "data_sha256", "model", "method", "mode", "backend", "config", "machine"),
-    *("device", "seed", "plan", "method_options", "weight_levels", "published_range"),
-    "test_images",
+    *("device", "seed", "plan", "method_options", "weight_levels", "test_images"),
 )
 """Fields that must be equal in two configurations for one run to continue from the other's
 state."""

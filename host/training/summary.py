@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from fractrain.host.networks.parameter import weights_sha256
 from fractrain.host.training.run_record import versions
 from fractrain.host.training.trainer import Trainer
 
@@ -26,8 +25,8 @@ def summarize(
 ) -> dict[str, Any]:
     """The results of a finished run.
 
-    ``weights_sha256`` is over all parameters in the order of `Trainer.parameters`, each as
-    little-endian float32 in C order.
+    ``weights_sha256`` is over all parameters in the order of `Trainer.parameters`
+    (`Arithmetic.weights_sha256`).
     """
     plan, costs = trainer.plan, trainer.costs
     per_epoch = trainer.dataset.steps_per_epoch(plan.batch)
@@ -46,7 +45,7 @@ def summarize(
         "effective_macs": costs.executed,
         "effective_macs_fw8bw8": costs.baseline,
         "saving": costs.saving,
-        "weights_sha256": weights_sha256(trainer.parameters(), trainer.accelerator.elementwise),
+        "weights_sha256": trainer.arithmetic.weights_sha256(trainer.parameters()),
         "stages": [
             {
                 **trainer.method.describe(stage.value),

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator
-from fractrain.host.arithmetic import Arithmetic
+from fractrain.host.arithmetic import Arithmetic, IntegerStep
 from fractrain.host.datasets.dataset import Dataset, Images, Labels
-from fractrain.host.execution import Executor, step_options
+from fractrain.host.execution import Executor, Run, step_options
 from fractrain.host.graph.choice import UNQUANTIZED, Choice
 from fractrain.host.graph.effective_macs import EffectiveMacs
 from fractrain.host.graph.step import ImageShape, StepGraph, build_step
 from fractrain.host.methods.method import Method
-from fractrain.host.networks.network import Network, place
+from fractrain.host.networks.network import Network
 from fractrain.host.networks.parameter import Parameter
-from fractrain.host.training.optimizer import LEARNING_RATES, MomentumSgd
+from fractrain.host.training.integer_optimizer import IntegerSgd
+from fractrain.host.training.optimizer import EXACT_LEARNING_RATES, LEARNING_RATES, MomentumSgd
 from fractrain.hw.contract.errors import FractrainError, ParameterError
 from fractrain.hw.contract.precision import Operand, check_bits
 
@@ -133,12 +134,10 @@ class Trainer:
         self.step = 0
         """Steps done."""
         self._executors: dict[tuple[ImageShape, bool], Executor] = {}
-        place(self.network, accelerator.elementwise)
+        arithmetic.adopt(self.network)
         self.step_graph = self._executor(plan.batch, training=True).graph
         """A step of the plan's batch."""
-        self._optimizer = MomentumSgd(
-            self.parameters(), momentum=plan.momentum, weight_decay=plan.weight_decay
-        )
+        self._optimizer = self._make_optimizer()
 
     def parameters(self) -> list[Parameter]:
         """Of the network, then of the gates: the order that `weights_sha256` is over."""
@@ -154,7 +153,11 @@ class Trainer:
         while self.step < last:
             epoch, first = divmod(self.step, per_epoch)
             batches = self.dataset.epoch(
-                self.plan.batch, seed=self.plan.seed, epoch=epoch, first=first
+                self.plan.batch,
+                seed=self.plan.seed,
+                epoch=epoch,
+                first=first,
+                numbers=self.arithmetic.numbers,
             )
             for images, labels in batches:
                 report = self._step(epoch, images, labels)
@@ -166,7 +169,7 @@ class Trainer:
     def evaluate(self, limit: int | None = None) -> float:
         """Fraction of the test images (the first ``limit`` of them) classified right."""
         images, labels = self.dataset.test_images[:limit], self.dataset.test_labels[:limit]
-        self.method.before_step(self.step)
+        self.method.before_evaluation(self.step)
         right = 0
         for start in range(0, len(images), EVALUATION_BATCH):
             part = images[start : start + EVALUATION_BATCH]
@@ -180,16 +183,13 @@ class Trainer:
 
     def state(self) -> TrainerState:
         """A copy of the state that later steps depend on."""
-        to_host = self.accelerator.elementwise.to_host
-        arrays = {
-            f"parameter/{each.name}": to_host(each.value).copy() for each in self.parameters()
-        }
+        to_host, velocity = self.arithmetic.to_host, self._optimizer.velocity
+        arrays = {}
+        for each in self.parameters():
+            arrays[f"parameter/{each.name}"] = to_host(each, each.value).copy()
+            arrays[f"velocity/{each.name}"] = to_host(each, velocity[each.name]).copy()
         arrays |= {
-            f"velocity/{each.name}": to_host(self._optimizer.velocity[each.name]).copy()
-            for each in self.parameters()
-        }
-        arrays |= {
-            f"statistic/{each.name}": np.array(to_host(each.value))
+            f"statistic/{each.name}": np.array(self.accelerator.elementwise.to_host(each.value))
             for each in (*self.network.statistics(), *self.method.selector.statistics())
             if each.value is not None
         }
@@ -197,6 +197,7 @@ class Trainer:
             "step": self.step,
             "method": self.method.state(),
             "effective_macs": self.costs.state(),
+            "history": self.arithmetic.state(),
             "machine": [[each.cycles, each.seconds, each.joules] for each in self.machine],
         }
         return TrainerState(arrays, document)
@@ -213,14 +214,16 @@ class Trainer:
             raise ParameterError(
                 "state", sorted(given ^ names)[0], "the parameters of this network and method"
             )
-        from_host = self.accelerator.elementwise.from_host
         network = {each.name for each in self.network.parameters()}
         for each in parameters:
-            place = from_host if each.name in network else np.asarray
-            each.value = place(state.arrays[f"parameter/{each.name}"])
-            self._optimizer.velocity[each.name] = place(state.arrays[f"velocity/{each.name}"])
+            found: list[Any] = [
+                state.arrays[f"{kind}/{each.name}"] for kind in ("parameter", "velocity")
+            ]
+            if each.name in network:
+                found = [self.arithmetic.from_host(each, value) for value in found]
+            each.value, self._optimizer.velocity[each.name] = found
         for statistics, place in (
-            (self.network.statistics(), from_host),
+            (self.network.statistics(), self.arithmetic.statistic_from_host),
             (self.method.selector.statistics(), np.asarray),
         ):
             for statistic in statistics:
@@ -229,6 +232,7 @@ class Trainer:
         document = state.document
         self.step = document["step"]
         self.method.load(document["method"])
+        self.arithmetic.load(document["history"])
         self.costs.load(document["effective_macs"])
         chosen, baseline = (MachineCost(*each) for each in document["machine"])
         self.machine = (chosen, baseline)
@@ -237,18 +241,19 @@ class Trainer:
 
     def _step(self, epoch: int, images: Images, labels: Labels) -> StepReport:
         step, costs, rate = self.step, EffectiveMacs(), self._learning_rate()
-        rounding = self.accelerator.elementwise.rounding(self.plan.seed, step)
+        rounding = self.arithmetic.rounding(self.plan.seed, step)
         stage, target = len(self.method.stages) - 1, self.method.target_cp
         self.method.before_step(step)
         executor = self._executor(len(images), training=True)
         given = {"images": self._from_host(images), "labels": self._from_host(labels)}
         # An overflow is found by the checks; NumPy's warnings would only double their message.
         with np.errstate(over="ignore", invalid="ignore"):
+            self._measure(executor, given, rounding)
             run = executor.forward(given, rounding)
             loss = run.loss
             self._check_finite("the loss", loss)
             executor.backward(run)
-            self._update(executor, rate)
+            self._update(executor, run, rate)
             self._check_parameters()
         choices = [run.choices[block.number] for block in executor.graph.blocks]
         costs.add_step(executor.graph, choices)
@@ -279,13 +284,29 @@ class Trainer:
             self._executors[key] = Executor(graph, self.network, self.arithmetic, selector)
         return self._executors[key]
 
-    def _update(self, executor: Executor, rate: float) -> None:
+    def _measure(self, executor: Executor, given: dict[str, Any], rounding: Any) -> None:
+        """Run the step without updates, if there are tensors of which nothing is known yet."""
+        if not self.arithmetic.measures:
+            return
+        if not executor.is_known():
+            run = executor.forward(given, rounding, measuring=True)
+            executor.backward(run)
+            self.arithmetic.measured()
+
+    def _make_optimizer(self) -> MomentumSgd | IntegerSgd:
+        plan, parameters = self.plan, self.parameters()
+        constants = {"momentum": plan.momentum, "weight_decay": plan.weight_decay}
+        if isinstance(self.arithmetic, IntegerStep):
+            return IntegerSgd(parameters, self.arithmetic, seed=plan.seed, **constants)
+        return MomentumSgd(parameters, **constants)
+
+    def _update(self, executor: Executor, run: Run, rate: float) -> None:
         """Of the network, then of the selector."""
 
         def update(parameter: Parameter) -> None:
-            self._optimizer.update(parameter, rate)
+            self._optimizer.update(parameter, rate, self.step)
 
-        executor.update(update)
+        executor.update(run, update)
         for parameter in self.method.selector.parameters():
             update(parameter)
 
@@ -299,7 +320,8 @@ class Trainer:
         return chosen, baseline
 
     def _learning_rate(self) -> float:
-        factor = LEARNING_RATES[self.plan.learning_rate_schedule](self.step / self.plan.steps)
+        rates = LEARNING_RATES if self.arithmetic.integers is None else EXACT_LEARNING_RATES
+        factor = rates[self.plan.learning_rate_schedule](self.step / self.plan.steps)
         return self.plan.learning_rate * factor
 
     def _from_host(self, array: NDArray) -> Any:
@@ -326,14 +348,12 @@ class Trainer:
             check_bits("stored activation bits", self.method.selector.stored_bits, maximum=maximum)
 
     def _check_parameters(self) -> None:
-        """One number comes to the host; only if it is not finite, which parameter it was."""
-        xp = self.accelerator.elementwise.xp
-        network = [xp.sum(each.value) for each in self.network.parameters()]
-        gates = sum(float(each.value.sum()) for each in self.method.selector.parameters())
-        if math.isfinite(float(sum(network[1:], network[0])) + gates):
-            return
-        for each in self.parameters():
-            self._check_finite(f"the sum of {each.name}", float(each.value.sum()))
+        found = self.arithmetic.find_infinite(self.network.parameters())
+        for each in self.method.selector.parameters():
+            if not math.isfinite(float(each.value.sum())):
+                found = each
+        if found is not None:
+            self._check_finite(f"the sum of {found.name}", float(found.value.sum()))
 
     def _check_finite(self, what: str, value: float) -> None:
         if not math.isfinite(value):

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.numerics import (
+    MAX_ACTIVATION_BITS,
+    MAX_ERROR_BITS,
+    MAX_WEIGHT_BITS,
+)
 from fractrain.hw.contract.values import Several, Whole
 
 MAX_BITS = 16
 """Widest operand of any machine; a configuration may allow less (``precision.max_bits``)."""
+
+"""Widest operands of a training step in integers (hardware mode): the word lengths around the
+convolutions are made for them. A convolution alone takes `MAX_BITS`."""
 
 SUM_BITS = 48
 """Of a sum: the accumulator of a DSP48E1, results, gradient memory. Sums are modulo ``2**48``."""
@@ -95,3 +104,19 @@ def check_bits(
 def value_range(bits: int, signed: bool) -> tuple[int, int]:
     """Least and greatest integer of ``bits`` bits: ``[-2^(b-1), 2^(b-1)-1]`` or ``[0, 2^b-1]``."""
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def check_hardware_bits(precisions: Iterable[Precision]) -> None:
+    """Raise `ParameterError` for the first of ``precisions`` that hardware mode does not take.
+
+    It takes up to 8 bits of activations and weights and 12 of errors (`hw.contract.numerics`), and
+    0 bits, which skip a block.
+    """
+    limits = (MAX_ACTIVATION_BITS, MAX_WEIGHT_BITS, MAX_ERROR_BITS)
+    for precision in precisions:
+        for operand, most in zip(Operand, limits, strict=True):
+            given = precision.bits(operand)
+            if given > most:
+                name = f"{operand.name.lower()} bits of {precision}"
+                allowed = f"at most {most} in hardware mode (--mode float takes {MAX_BITS})"
+                raise ParameterError(name, given, allowed)

@@ -36,7 +36,7 @@ _MASK = (1 << WORD_BITS) - 1
 
 
 def threefry(key: Key, first: Words, second: Words, *, rounds: int = ROUNDS) -> tuple[Words, Words]:
-    """The words (x₀, x₁) of the counters (``first``, ``second``), arrays that broadcast."""
+    """The words (x₀, x₁) of the counters (``first``, ``second``), which broadcast."""
     words = (*key, PARITY ^ key[0] ^ key[1])
     x0, x1, scratch = np.empty((3, *np.broadcast_shapes(first.shape, second.shape)), np.uint64)
     np.add(first, np.uint64(words[0]), out=x0)

@@ -136,6 +136,17 @@ class OneOf(Rule):
         return given
 
 
+class TrueOrFalse(Rule):
+    """YAML's ``true`` or ``false``; nothing else stands for them."""
+
+    allowed = "true or false"
+
+    def convert(self, given: object) -> bool:
+        if not isinstance(given, bool):
+            raise TypeError
+        return given
+
+
 @dataclass(frozen=True)
 class Keyed(Rule):
     """A word for a value: a key of ``values()``."""

@@ -46,10 +46,11 @@ def _pool(run: Run, step: ops.PoolBackward) -> None:
 
 @KERNELS.register(ops.LinearBackward)
 def _linear(run: Run, step: ops.LinearBackward) -> None:
-    xp, e = run.xp, run.value(step.e)
-    run.put(step.dweight, xp.einsum("nk,nc->kc", e, run.value(step.x)))
-    run.put(step.dbias, xp.sum(e, axis=0))
-    run.put(step.dx, xp.einsum("nk,kc->nc", e, run.value(step.weight)))
+    operands = (run.value(each) for each in (step.e, step.x, step.weight))
+    dweight, dbias, dx = run.arithmetic.linear_backward(*operands)
+    run.put(step.dweight, dweight)
+    run.put(step.dbias, dbias)
+    run.put(step.dx, dx)
 
 
 @KERNELS.register(ops.AddGradient)

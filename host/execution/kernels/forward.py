@@ -6,11 +6,9 @@ from typing import Any
 
 from fractrain.host.execution.kernels.ghost_batches import ghost_batches
 from fractrain.host.execution.kernels.register import KERNELS
-from fractrain.host.execution.loss import softmax_cross_entropy
 from fractrain.host.execution.run import Run
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.operations.layers import NORM_EPSILON, NORM_MOMENTUM
-from fractrain.host.graph.operations.quantizing import RANGE_MOMENTUM
 from fractrain.host.networks.parameter import Statistic
 from fractrain.host.numerics.elementwise import elements
 from fractrain.host.numerics.quantization import Array
@@ -34,8 +32,7 @@ def _measure(run: Run, step: ops.MeasureRange) -> None:
         return
     batch = run.arithmetic.measure(run.value(step.x))
     if run.training:
-        previous = batch if running.value is None else running.value
-        running.value = previous + RANGE_MOMENTUM * (batch - previous)
+        running.value = run.arithmetic.follow(running.value, batch, step.times)
     run.put(step.extent, batch)
 
 
@@ -145,15 +142,14 @@ def _pool(run: Run, step: ops.Pool) -> None:
 
 @KERNELS.register(ops.Linear)
 def _linear(run: Run, step: ops.Linear) -> None:
-    x, weight = run.value(step.x), run.value(step.weight)
-    # NumPy's einsum has a fixed order of summation; BLAS would choose one by its thread count.
-    run.put(step.y, run.xp.einsum("nc,kc->nk", x, weight) + run.value(step.bias))
+    operands = (run.value(each) for each in (step.x, step.weight, step.bias))
+    run.put(step.y, run.arithmetic.linear(*operands))
 
 
 @KERNELS.register(ops.Loss)
 def _loss(run: Run, step: ops.Loss) -> None:
     logits, labels = run.value(step.logits), run.value(step.labels)
-    loss, error = softmax_cross_entropy(run.xp, logits, labels)
+    loss, error = run.arithmetic.loss(logits, labels)
     run.put(step.loss, loss)
     run.put(step.error, error)
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.graph.geometry import Geometry
 from fractrain.host.graph.operations.operation import Operation
-from fractrain.host.graph.tensor import Bits, Fixed, Tensor
+from fractrain.host.graph.tensor import Bits, BySlot, Fixed, Tensor
 from fractrain.hw.contract.precision import Pass, Precision
 
 
@@ -55,8 +55,14 @@ class Convolve(Operation):
 
 
 def width(bits: Bits, table: Sequence[Precision]) -> int:
-    """As a number, where the slots have the precisions of ``table``."""
-    return bits.bits if isinstance(bits, Fixed) else table[bits.slot].bits(bits.operand)
+    """As a number, where the slots have the precisions of ``table``.
+
+    Not of normalized tensors, which no convolution reads.
+    """
+    if isinstance(bits, Fixed):
+        return bits.bits
+    assert isinstance(bits, BySlot)
+    return table[bits.slot].bits(bits.operand)
 
 
 @dataclass(frozen=True, eq=False)

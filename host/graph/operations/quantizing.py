@@ -34,13 +34,15 @@ class MeasureRange(Operation):
 
         running ← running + `RANGE_MOMENTUM` · (range − running)
 
-    In evaluation, range = running, so that a prediction does not depend on which images share its
-    batch; the range of x if nothing is known yet.
+    or as the arithmetic follows it, which may count it ``times`` times: once for each path that
+    reads x. In evaluation, range = running, so that a prediction does not depend on which images
+    share its batch; the range of x if nothing is known yet.
     """
 
     x: Tensor
     running: Tensor
     extent: Tensor
+    times: int = 1
     reads: ClassVar[tuple[str, ...]] = ("x",)
     makes: ClassVar[tuple[str, ...]] = ("extent",)
 

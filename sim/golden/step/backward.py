@@ -14,16 +14,18 @@ from fractrain.hw.contract import numerics as words
 from fractrain.sim.golden.step.chunks import sizes, spread, sum_chunks
 from fractrain.sim.golden.step.forward import Normalizer
 from fractrain.sim.golden.step.rounding import (
+    LARGEST_SHIFT,
     Integers,
     clip_symmetric,
     round_divide,
+    round_randomly,
     round_shift,
     saturate,
+    scale_to,
 )
-from fractrain.sim.golden.step.scales import Multiplier, Reals, signed_levels, to_integers
+from fractrain.sim.golden.step.scales import Multiplier, Reals, clip_levels, to_integers
 
-FARTHEST = 20
-"""Shifts to the left are at most so far: what needs more saturates."""
+# -- E ---------------------------------------------------------------------------------------
 
 
 def preshift(bound: int) -> int:
@@ -36,19 +38,18 @@ def preshift(bound: int) -> int:
 
 
 def scale_sums(sums: Integers, before: int, by: Multiplier) -> Integers:
-    """round(round(sums · 2^−before) · mantissa · 2^−shift): the sums of an error in steps of E;
-    25 by 17 bits."""
-    product = round_shift(sums, before) * by.mantissa
-    return round_shift(product, max(by.shift, -FARTHEST))
+    """sat24(round(round(sums · 2^−before) · mantissa · 2^−shift)): the sums of an error in steps
+    of E; 25 by 17 bits, unsigned."""
+    return scale_to(round_shift(sums, before) * by.mantissa, by.shift, words.JOIN_BITS)
 
 
 def move(e: Integers, shift: int) -> Integers:
-    """round(e · 2^−shift): an error E in the steps of another one."""
-    return round_shift(e, max(shift, -FARTHEST - words.NARROW_BITS))
+    """sat24(round(e · 2^−shift)): an error E in the steps of another one."""
+    return scale_to(e, shift, words.JOIN_BITS)
 
 
 def join(parts: list[Integers]) -> Integers:
-    """E = sat16(Σ parts)."""
+    """E = sat16(Σ parts), of up to 4 parts of 24 bits."""
     return saturate(sum(parts[1:], parts[0]), words.NARROW_BITS)
 
 
@@ -67,8 +68,11 @@ def error_moments(e: Integers, x: Integers, chunk: int) -> ErrorMoments:
     return ErrorMoments(pixels, sum_chunks(e, chunk), sum_chunks(e * x, chunk))
 
 
+# -- batch norm ------------------------------------------------------------------------------
+
+
 def fraction(error_bits: int) -> int:
-    """F: bits of the wide error's fraction."""
+    """F = 32 − bits: bits of the wide error's fraction."""
     return words.ERROR_WORD - error_bits
 
 
@@ -84,60 +88,71 @@ def gain(gamma: Reals, error_step: float, y_step: float, e_scale: float, bits: i
     """C = 2^(F−26) · error_step / (y_step · e_scale): A = round(γ·C · M).
 
     ``error_step``: the real value of a step of E; ``y_step`` of y; ``e_scale`` of the quantized
-    error of ``bits`` bits.
+    error of ``bits`` bits. The shift is such that the greatest factor has 18 bits; it ends at 62,
+    where every A is 0.
     """
     power = fraction(bits) - words.MEAN_FRACTION - words.RECIPROCAL_FRACTION
     real = np.ravel(gamma) * (error_step / (y_step * e_scale) * 2.0**power)
-    greatest = float(np.max(np.abs(real), initial=0.0))
-    _, e = np.frexp(greatest)
-    shift = min(max(words.FACTOR_BITS - 1 - int(e), -FARTHEST), 62 - words.FACTOR_BITS)
-    return Gain(to_integers(real * 2.0**shift, words.FACTOR_BITS), shift)
+    _, e = np.frexp(float(np.max(np.abs(real), initial=0.0)))
+    shift = min(words.FACTOR_BITS - 1 - int(e), LARGEST_SHIFT)
+    return Gain(to_integers(np.ldexp(real, shift), words.FACTOR_BITS), shift)
 
 
 @dataclass(frozen=True)
 class Slopes:
-    """Of each chunk and channel, [chunks, C]: ``mean`` T₁' (21 bits), ``a`` (18), ``b`` (25)."""
+    """Of each chunk and channel, [chunks, C]: ``mean`` T₁' (20 bits), ``a`` (18), ``b`` (25); and
+    ``lift``, by which x̂ is shifted to 11 bits."""
 
     mean: Integers
     a: Integers
     b: Integers
+    lift: int
+
+
+OFFSET_SHIFT = words.OFFSET_FRACTION + words.CROSS_FRACTION - words.MEAN_FRACTION
 
 
 def slopes(found: ErrorMoments, by: Normalizer, gains: Gain, normalized_bits: int) -> Slopes:
-    """T₁' = round(16·T₁/n);  A = sat18(round(γC·M));  B = −sat25(round(A·T₂' · 2^−(2b−6))) with
-    T₂' = round(16·T₂/n).
+    """The factors of `apply`, for x̂ of b = ``normalized_bits``:
 
-    |A·T₂'| < 2^47 for x̂ of 11 bits.
+        T₁' = round(16·T₁ / n)                         20 bits
+        T₂' = round(2^(10−b)·T₂ / n)                   25 bits, in σ/2^7
+        A   = sat18(round(γC·M))
+        B   = −sat25(round(A·T₂' · 2^−11)), symmetric   18 by 25 bits
+
+    With running statistics of λ·256 = l in ``by``, both means count (256 − l)/256, rounded, before
+    B is made, and then T₁' ← sat20(T₁' − round(δ·T₂' · 2^−12)): dx contains
+
+        (y − μ_chunk)/σ = x̂ − δ
     """
-    a = saturate(round_shift(gains.factor * by.reciprocal, gains.shift), words.FACTOR_BITS)
-    product = round_divide(found.product << words.MEAN_FRACTION, found.pixels)
-    shift = 2 * (normalized_bits - words.DEVIATION_FRACTION)
-    return Slopes(
-        round_divide(found.total << words.MEAN_FRACTION, found.pixels),
-        a,
-        -clip_symmetric(round_shift(a * product, shift), words.SLOPE_BITS),
+    fraction_bits = words.CROSS_FRACTION + words.DEVIATION_FRACTION - normalized_bits
+    mean = round_divide(found.total << words.MEAN_FRACTION, found.pixels)
+    cross = round_divide(
+        found.product << max(fraction_bits, 0), found.pixels << max(-fraction_bits, 0)
     )
+    if by.offset is not None:
+        rest = (1 << words.MIX_BITS) - by.share
+        mean, cross = (round_shift(rest * each, words.MIX_BITS) for each in (mean, cross))
+        mean = saturate(mean - round_shift(by.offset * cross, OFFSET_SHIFT), words.MEAN_BITS)
+    a = scale_to(gains.factor * by.reciprocal, gains.shift, words.FACTOR_BITS)
+    b = -clip_symmetric(round_shift(a * cross, words.MAX_INNER_BITS), words.SLOPE_BITS)
+    return Slopes(mean, a, b, words.MAX_INNER_BITS - normalized_bits)
 
 
 def apply(e: Integers, x: Integers, by: Slopes, chunk: int) -> Integers:
-    """W = (16·E − T₁')·A + B·x̂, in 2^−F of a step of the quantized error.
+    """W = (16·E − T₁')·A + B·x̂·2^(11−b), in 2^−F of a step of the quantized error.
 
         dx = γ/σ · (E − ΣE/n − x̂·Σ(E·x̂)/n)
 
-    21 by 18 and 25 by 11 bits: W has 40.
+    21 by 18 and 25 by 11 bits: W has 39. x̂ is shifted to 11 bits, so that B saturates no sooner
+    when x̂ has few: not before B·x̂ at 1σ is twice the range of the quantized error.
     """
     images = len(e)
     mean, a, b = (spread(each, chunk, images) for each in (by.mean, by.a, by.b))
-    wide: Integers = ((e << words.MEAN_FRACTION) - mean) * a + b * x
+    wide: Integers = ((e << words.MEAN_FRACTION) - mean) * a + b * (x << by.lift)
     return wide
 
 
 def round_errors(wide: Integers, bits: int, random: NDArray[np.uint8]) -> Integers:
-    """e = clip(⌊(W + u·2^(F−8)) · 2^−F⌋, ±(2^(b−1) − 1)), u random, 0 .. 255."""
-    f = fraction(bits)
-    noise = random.astype(np.int64) << (f - words.RANDOM_BITS)
-    rounded = (wide + noise) >> f
-    if bits == 1:
-        return np.clip(rounded, -1, 0).astype(np.int64)
-    levels = signed_levels(bits)
-    return np.clip(rounded, -levels, levels).astype(np.int64)
+    """e = clip(⌊W·2^−F + (2u + 1)/512⌋, ±(2^(b−1) − 1)), u random, 0 .. 255; one bit is −1 or 0."""
+    return clip_levels(round_randomly(wide, fraction(bits), random), bits)

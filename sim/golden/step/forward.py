@@ -7,32 +7,38 @@ has the whole step, and what each choice costs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from math import isqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.hw.contract import numerics as words
+from fractrain.hw.contract.values import Whole
 from fractrain.sim.golden.step.chunks import sizes, spread, sum_chunks
+from fractrain.sim.golden.step.reciprocal import reciprocal_root
 from fractrain.sim.golden.step.rounding import (
     Integers,
     clip_symmetric,
     round_divide,
     round_shift,
-    saturate,
+    scale_to,
 )
-from fractrain.sim.golden.step.scales import Reals, activation_levels, clamp, to_integers
+from fractrain.sim.golden.step.scales import (
+    Reals,
+    activation_levels,
+    clamp,
+    to_integers,
+    to_unsigned,
+)
 
 
 def narrow(sums: Integers, shift: int) -> Integers:
-    """y = sat16(round(sums · 2^−shift)); ``shift`` = `exponent` of last step's greatest |sums|,
-    negative for small sums."""
-    if shift < 0:  # beyond 2^15 it saturates anyway: keeps the shift within int64
-        sums = saturate(sums, words.NARROW_BITS + 1)
-        shift = max(shift, -words.NARROW_BITS)
-    return saturate(round_shift(sums, shift), words.NARROW_BITS)
+    """y = sat16(round(sums · 2^−shift)); ``shift`` is `scales.narrow_shift`, negative for small
+    sums."""
+    return scale_to(sums, shift, words.NARROW_BITS)
+
+
+# -- statistics ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,8 @@ class Moments:
 def moments(y: Integers, chunk: int) -> Moments:
     """Of ``y[N,C,H,W]``.
 
-    |Σy| ≤ n·2^15 and Σy² ≤ n·2^30. n·Σy² can reach 2^64 for n = 2^17, and is computed modulo 2^64:
-    D < n²·2^30 ≤ 2^64 is exact.
+    |Σy| ≤ n·2^15 and Σy² ≤ n·2^30. n·Σy² reaches 2^64 for n = 2^17, and is computed modulo 2^64:
+    D ≤ n²·(2^16 − 1)²/4 < 2^64 is exact.
     """
     pixels = sizes(len(y), chunk)[:, None] * (y.shape[2] * y.shape[3])
     total, squares = sum_chunks(y, chunk), sum_chunks(y * y, chunk)
@@ -59,78 +65,107 @@ def moments(y: Integers, chunk: int) -> Moments:
 
 
 @dataclass(frozen=True)
+class Mix:
+    """Running statistics that are mixed into those of each chunk, [C], in steps of y.
+
+    ``share`` λ in 1/256; ``mean`` in 1/16, 20 bits signed; ``variance`` 30 bits unsigned.
+    """
+
+    share: int
+    mean: Integers
+    variance: Integers
+
+
+def mix(mean: Reals, variance: Reals, step: float, share: int) -> Mix:
+    """Running ``mean`` and ``variance``, real, from before the step, of sums worth ``step`` a step
+    of y: round(16·mean/step), round(variance/step²), both saturating.
+
+    Raises `ParameterError` for a ``share`` that is not in 0..255.
+    """
+    Whole(0, (1 << words.MIX_BITS) - 1).read("share", share)
+    scaled = np.asarray(variance, np.float64) / step / step
+    return Mix(share, _mean(mean, step), to_unsigned(scaled, words.VARIANCE_BITS))
+
+
+@dataclass(frozen=True)
 class Normalizer:
     """Of each chunk and channel, [chunks, C]: ``mean`` μ' in 1/16 of a step of y, 20 bits signed;
-    ``reciprocal`` M, 17 bits unsigned."""
+    ``reciprocal`` M, 17 bits unsigned.
+
+    With running statistics mixed in: ``share`` λ of them in 1/256; ``offset`` δ = (μ_chunk − μ)/σ
+    in 2^−9, 18 bits signed. The way back needs both.
+    """
 
     mean: Integers
     reciprocal: Integers
+    share: int = 0
+    offset: Integers | None = None
 
 
-def normalizer(found: Moments) -> Normalizer:
-    """μ' = round(16·Σy / n);  M ≈ 2^22·n/√D', D' = max(D, n²·32²) (`reciprocal_root`)."""
-    mean = round_divide(found.total << words.MEAN_FRACTION, found.pixels)
-    floor = (found.pixels * words.LEAST_DEVIATION).astype(np.uint64) ** np.uint64(2)
-    radicand = np.maximum(found.dispersion, floor)
-    pixels = np.broadcast_to(found.pixels, mean.shape)
-    return Normalizer(mean, reciprocal_root(radicand, pixels))
+def normalizer(found: Moments, running: Mix | None = None) -> Normalizer:
+    """μ' = round(16·Σy / n);  M ≈ 2^22·n/√D', D' = max(D, n²·32²) (`reciprocal_root`).
 
+    With ``running`` statistics, of λ·256 = l:
 
-def reciprocal_root(radicand: NDArray[np.uint64], pixels: Integers) -> Integers:
-    """M = 2^22·n/√D to about 2^−15 of itself and its own rounding, at most 2^17 − 1.
+        μ' = round((l·μ'_running + (256 − l)·round(16·Σy / n)) · 2^−8)
+        D' = max(round((l·n²·V_running + (256 − l)·D) · 2^−8), n²·32²)
+        δ  = sat18(round((round(16·Σy / n) − μ')·M · 2^−17))
 
-        v = ⌊D · 2^−2q⌋, 24 bits, q such that 2^22 ≤ v < 2^24
-        t = table[v >> 15]                   17 bits      ≈ 2^28/√v
-        p = t² >> 17                         17 bits      ≈ 2^39/v
-        u = 3·2^39 − v·p                     41 bits      ≈ 2^40, Newton's step
-        r = (t · (u >> 17)) >> 21            19 bits      ≈ 2^30/√v
-        M = min(round(n·r · 2^−(8 + q)), 2^17 − 1)
-
-    D ≥ n²·32² ≥ 2^10, so q ≥ −6: the last shift is never negative.
+    l = 0 is the same as without.
     """
-    flat = [
-        _reciprocal_root(int(d), int(n))
-        for d, n in zip(radicand.ravel(), pixels.ravel(), strict=True)
-    ]
-    return np.array(flat, np.int64).reshape(radicand.shape)
+    own = mean = round_divide(found.total << words.MEAN_FRACTION, found.pixels)
+    dispersion = found.dispersion
+    if running is not None:
+        rest = (1 << words.MIX_BITS) - running.share
+        mean = round_shift(running.share * running.mean + rest * own, words.MIX_BITS)
+        dispersion = _mix_dispersion(found, running)
+    floor = (found.pixels * words.LEAST_DEVIATION).astype(np.uint64) ** np.uint64(2)
+    pixels = np.broadcast_to(found.pixels, mean.shape)
+    reciprocal = reciprocal_root(np.maximum(dispersion, floor), pixels)
+    if running is None:
+        return Normalizer(mean, reciprocal)
+    offset = scale_to((own - mean) * reciprocal, OFFSET_SHIFT, words.FACTOR_BITS)
+    return Normalizer(mean, reciprocal, running.share, offset)
 
 
-def _reciprocal_root(radicand: int, pixels: int) -> int:
-    q = (radicand.bit_length() + 1) // 2 - words.RADICAND_BITS // 2
-    v = radicand >> 2 * q if q >= 0 else radicand << -2 * q
-    t = reciprocal_table()[v >> (words.RADICAND_BITS - words.TABLE_INDEX_BITS)]
-    p = (t * t) >> 17
-    u = (3 << 39) - v * p
-    r = (t * (u >> 17)) >> 21
-    return min(int(round_shift(pixels * r, 8 + q)), (1 << words.RECIPROCAL_BITS) - 1)
-
-
-@cache
-def reciprocal_table() -> tuple[int, ...]:
-    """Entry i, 128 ≤ i < 512: ⌊2^28/√((i + ½)·2^15)⌋, the middle of its interval; 0 below 128,
-    where no radicand is."""
-    entries = [0] * 128
-    entries += [isqrt((1 << 56) // ((2 * i + 1) << 14)) for i in range(128, 512)]
-    return tuple(entries)
+def _mix_dispersion(found: Moments, running: Mix) -> NDArray[np.uint64]:
+    """round((l·n²·V + (256 − l)·D) · 2^−8), unsigned; the sum has 72 bits, in two words."""
+    word, bits = np.uint64(32), np.uint64(words.MIX_BITS)
+    low_word, half = np.uint64((1 << 32) - 1), np.uint64(1 << (words.MIX_BITS - 1))
+    ours = found.dispersion
+    theirs = found.pixels.astype(np.uint64) ** np.uint64(2) * running.variance.astype(np.uint64)
+    share, rest = np.uint64(running.share), np.uint64((1 << words.MIX_BITS) - running.share)
+    high = share * (theirs >> word) + rest * (ours >> word)
+    low = share * (theirs & low_word) + rest * (ours & low_word)
+    mixed: NDArray[np.uint64] = (high << (word - bits)) + ((low + half) >> bits)
+    return mixed
 
 
 def running_normalizer(mean: Reals, variance: Reals, step: float) -> Normalizer:
     """Of an evaluation: by the running ``mean`` and ``variance``, real, of sums worth ``step`` a
-    step of y: μ' = round(16·mean/step), M = 2^22·step/√variance at most, [1, C]."""
+    step of y: μ' = round(16·mean/step), M = round(2^22·step/√variance) at most, [1, C]."""
     deviation = np.maximum(np.sqrt(np.asarray(variance, np.float64)) / step, words.LEAST_DEVIATION)
+    reciprocal = to_unsigned((1 << words.RECIPROCAL_FRACTION) / deviation, words.RECIPROCAL_BITS)
+    return Normalizer(_mean(mean, step).reshape(1, -1), reciprocal.reshape(1, -1))
+
+
+def _mean(mean: Reals, step: float) -> Integers:
     scaled = np.asarray(mean, np.float64) / step * (1 << words.MEAN_FRACTION)
-    most = (1 << words.RECIPROCAL_BITS) - 1
-    reciprocal = np.minimum(np.floor((1 << words.RECIPROCAL_FRACTION) / deviation + 0.5), most)
-    limit = words.NARROW_BITS + words.MEAN_FRACTION
-    return Normalizer(
-        to_integers(scaled, limit).reshape(1, -1), reciprocal.astype(np.int64).reshape(1, -1)
-    )
+    return to_integers(scaled, words.MEAN_BITS)
+
+
+# -- x̂ ---------------------------------------------------------------------------------------
+
+NORMALIZED_FRACTION = words.MEAN_FRACTION + words.RECIPROCAL_FRACTION
+"""(16·y − μ')·M is (y − μ)/σ in 2^−26."""
+NORMALIZE_SHIFT = NORMALIZED_FRACTION + words.DEVIATION_FRACTION
+OFFSET_SHIFT = NORMALIZED_FRACTION - words.OFFSET_FRACTION
 
 
 def normalize(y: Integers, by: Normalizer, bits: int, chunk: int) -> Integers:
     """x̂ = clip(round((16·y − μ')·M · 2^−(29−b)), ±(2^(b−1) − 1)), in σ/2^(b−3).
 
-    16·y − μ' has 21 bits, the product 38.
+    21 by 17 bits, unsigned; the product has 38.
     """
     images = len(y)
     mean, reciprocal = spread(by.mean, chunk, images), spread(by.reciprocal, chunk, images)
@@ -138,12 +173,9 @@ def normalize(y: Integers, by: Normalizer, bits: int, chunk: int) -> Integers:
     return clip_symmetric(round_shift(product, NORMALIZE_SHIFT - bits), bits)
 
 
-NORMALIZE_SHIFT = words.MEAN_FRACTION + words.RECIPROCAL_FRACTION + words.DEVIATION_FRACTION
-
-
 def keep(wide: Integers, bits: int) -> Integers:
     """x̂ of ``bits`` bits for the way back, from the `WIDE_BITS` that z was made from:
-    clip(round(x̂ · 2^−(12−b)))."""
+    clip(round(x̂ · 2^−(12−b)), ±(2^(b−1) − 1))."""
     return clip_symmetric(round_shift(wide, words.WIDE_BITS - bits), bits)
 
 
@@ -158,10 +190,15 @@ class Term:
     offset: Integers
 
 
+def form_fraction(bits: int) -> int:
+    """20 − b: bits of z's fraction beside activations of ``bits``."""
+    return words.FORM_BITS - bits
+
+
 def unit_of_z(extent: float, bits: int) -> float:
-    """The real value of a step of z: extent / (levels · 2^12), where ``bits``-bit activations
-    reach ``extent``."""
-    return clamp(extent) / (activation_levels(bits) << words.FORM_FRACTION)
+    """The real value of a step of z: extent / ((2^b − 1) · 2^(20−b)), where ``bits``-bit
+    activations reach ``extent``."""
+    return clamp(extent) / (activation_levels(bits) << form_fraction(bits))
 
 
 def term(gamma: Reals, beta: Reals, normalized_bits: int, unit: float) -> Term:
@@ -169,13 +206,13 @@ def term(gamma: Reals, beta: Reals, normalized_bits: int, unit: float) -> Term:
     step = unit * 2.0 ** (normalized_bits - words.DEVIATION_FRACTION)
     return Term(
         to_integers(np.ravel(gamma) / step, words.FACTOR_BITS),
-        to_integers(np.ravel(beta) / unit, words.OFFSET_BITS),
+        to_integers(np.ravel(beta) / unit, words.BETA_BITS),
     )
 
 
 def residual_shift(residual_bits: int) -> int:
     """t: a residual of more than 8 bits has a factor with so many bits more of fraction."""
-    return residual_bits - words.MAX_ACTIVATION_BITS
+    return residual_bits - words.MIN_RESIDUAL_BITS
 
 
 def residual_factor(scale: float, unit: float, residual_bits: int) -> int:
@@ -189,7 +226,7 @@ def form(
 ) -> Integers:
     """z = Σ (G·x̂ + B) + round(ρ·r · 2^−t), in `unit_of_z`; ``residual`` is (r, ρ, t).
 
-    |G·x̂| < 2^28, |B| < 2^29, ρ·r < 2^33: with two terms z has 35 bits, with r of 8 bits 32.
+    |G·x̂| < 2^28, |B| ≤ 2^29, ρ·r·2^−t < 2^25: with two terms z has 32 bits.
     """
     total: Any = 0
     for x, each in terms:
@@ -203,18 +240,15 @@ def form(
 
 
 def round_activations(z: Integers, bits: int) -> Integers:
-    """a = clip(round(z · 2^−12), 0, 2^b − 1)."""
-    rounded = round_shift(z, words.FORM_FRACTION)
+    """a = clip(round(z · 2^−(20−b)), 0, 2^b − 1).
+
+    Also the residual r of c = ``bits`` bits: r = clip(round(z · 2^−(20−c)), 0, 2^c − 1), a step of
+    which is 2^(b−c) of one of the b-bit activations that z was made for.
+    """
+    rounded = round_shift(z, form_fraction(bits))
     return np.clip(rounded, 0, activation_levels(bits)).astype(np.int64)
 
 
-def round_residual(z: Integers, bits: int, residual_bits: int) -> Integers:
-    """r = clip(round(z · 2^−(12 − j)), 0, 2^rb − 1), j = rb − b: a step of r is 2^−j of one of the
-    ``bits``-bit activations."""
-    rounded = round_shift(z, words.FORM_FRACTION - (residual_bits - bits))
-    return np.clip(rounded, 0, activation_levels(residual_bits)).astype(np.int64)
-
-
 def residual_scale(extent: float, bits: int, residual_bits: int) -> float:
-    """The real value of a step of r."""
+    """The real value of a step of r: 2^(b−c) of one of activations that reach ``extent``."""
     return clamp(extent) / (activation_levels(bits) * 2.0 ** (residual_bits - bits))

@@ -10,21 +10,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fractrain.hw.contract import numerics as words
+
 Integers = NDArray[np.int64]
 
 LARGEST_SHIFT = 62
 
 
 def round_shift(x: Any, shift: int) -> Any:
-    """``round(x · 2^−shift)`` of integers below 2^62; ``shift`` of either sign.
+    """``round(x · 2^−shift)`` of integers |x| ≤ 2^62; ``shift`` of either sign.
 
-    The caller knows that x·2^−shift fits if ``shift`` is negative.
+    The caller knows that x·2^−shift fits if ``shift`` is negative; else `scale_to` is for it.
     """
     if shift <= 0:
         return x << -shift
     if shift > LARGEST_SHIFT:
         return x & 0
     return (x + (1 << (shift - 1))) >> shift
+
+
+def scale_to(x: Any, shift: int, bits: int) -> Any:
+    """``saturate(round(x · 2^−shift), bits)`` for every ``shift``, however far to the left."""
+    if shift < 0:
+        left = min(-shift, bits)  # farther, 1 saturates, too
+        most = 1 << max(bits - 1 - left, 0)
+        x, shift = np.clip(x, -most, most), -left
+    return saturate(round_shift(x, shift), bits)
+
+
+def round_randomly(x: Any, shift: int, random: NDArray[np.uint8]) -> Any:
+    """``⌊x · 2^−shift + (2u + 1)/512⌋``, u the ``random`` 0 .. 255; ``shift`` of 9 .. 62.
+
+    The mean over u is x · 2^−shift rounded to nearest in 1/256: no bias, and 0 stays 0. (With
+    u/256 the mean would be 1/512 too small.)
+    """
+    noise = 2 * random.astype(np.int64) + 1
+    return (x + (noise << (shift - words.RANDOM_BITS - 1))) >> shift
 
 
 def round_divide(x: Any, n: Any) -> Any:

@@ -1,7 +1,7 @@
 """Real factors as integers, and the exponents of tensors.
 
-All of it is float64, + − × ÷ and powers of two only: the same everywhere. Real numbers round to
-the nearest integer, ties up: ⌊x + ½⌋.
+All of it is float64, + − × ÷ and powers of two only: the same everywhere. Real numbers are finite
+and round to the nearest integer, ties up: ⌊x + ½⌋.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Multiplier:
 
 
 def multiplier(factor: float) -> Multiplier:
-    """The nearest one to ``factor`` > 0."""
+    """The nearest one to ``factor`` > 0: within 2^−17 of it."""
     _, exponent = math.frexp(factor)
     shift = words.MULTIPLIER_BITS - exponent
     mantissa = math.floor(math.ldexp(factor, shift) + 0.5)
@@ -46,6 +46,12 @@ def exponent(peak: float) -> int:
     return e - words.PEAK_BITS
 
 
+def narrow_shift(peak: float) -> int:
+    """s of `forward.narrow`: `exponent` of last step's max|sums| in sums of this step, a real
+    number. Sums other than zero are 1 at least, so peak counts as 1 at least, and s ≥ −13."""
+    return exponent(max(float(peak), 1.0))
+
+
 def clamp(extent: float) -> float:
     """``extent`` as a divisor: within `LEAST` and `GREATEST`."""
     return min(max(float(extent), LEAST), GREATEST)
@@ -57,6 +63,11 @@ def to_integers(x: Reals, bits: int) -> Integers:
     return np.clip(np.floor(np.asarray(x, np.float64) + 0.5), low, high).astype(np.int64)
 
 
+def to_unsigned(x: Reals, bits: int) -> Integers:
+    """⌊x + ½⌋ of x ≥ 0, saturated to ``bits`` unsigned bits."""
+    return np.maximum(to_integers(x, bits + 1), 0)
+
+
 def activation_levels(bits: int) -> int:
     """Greatest integer of ``bits``-bit activations."""
     return (1 << bits) - 1
@@ -65,3 +76,9 @@ def activation_levels(bits: int) -> int:
 def signed_levels(bits: int) -> int:
     """Greatest magnitude of ``bits``-bit weights and errors; 1 of one bit, which is −1 or 0."""
     return max(1, (1 << (bits - 1)) - 1)
+
+
+def clip_levels(x: Integers, bits: int) -> Integers:
+    """``x`` as weights or errors of ``bits`` bits: ±`signed_levels`; −1 or 0 of one bit."""
+    levels = signed_levels(bits)
+    return np.clip(x, -levels, 0 if bits == 1 else levels).astype(np.int64)

@@ -12,11 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.hw.contract import numerics as words
-from fractrain.sim.golden.step.rounding import Integers, round_shift, saturate
+from fractrain.sim.golden.step.rounding import (
+    LARGEST_SHIFT,
+    Integers,
+    round_randomly,
+    round_shift,
+    saturate,
+    scale_to,
+)
 from fractrain.sim.golden.step.scales import (
     Multiplier,
     Reals,
     clamp,
+    clip_levels,
     multiplier,
     signed_levels,
     to_integers,
@@ -24,6 +32,9 @@ from fractrain.sim.golden.step.scales import (
 
 WEIGHT_STEP = 2.0**-words.WEIGHT_FRACTION
 VELOCITY_STEP = 2.0**-words.VELOCITY_FRACTION
+
+LEAST_FACTOR = 2.0**-60
+"""Smaller constants of an update count as 0: they move no 32-bit number."""
 
 
 def to_master(weights: Reals) -> Integers:
@@ -37,9 +48,11 @@ def greatest(w: Integers) -> float:
 
 
 def deviation(w: Integers) -> float:
-    """√(Σw²/n), real, of w without its 12 lowest bits (rounded): 20-bit squares, whose sum is
-    exact for fewer than 2^25 weights."""
-    short = round_shift(w, words.SQUARED_SHIFT)
+    """√(Σs²/n), real, with s = sat16(round(w · 2^−16)): w in 2^−12.
+
+    Σs² is exact: 48 bits for up to 2^17 weights.
+    """
+    short = saturate(round_shift(w, words.SQUARED_SHIFT), words.SQUARED_BITS)
     mean = int((short * short).sum()) / max(1, w.size)
     return math.sqrt(mean) * 2.0**words.SQUARED_SHIFT * WEIGHT_STEP
 
@@ -53,9 +66,7 @@ def quantize_weights(w: Integers, bits: int, scale: float) -> Integers:
     """q = clip(round(w·m · 2^−k), ±(2^(b−1) − 1)), m·2^−k the multiplier of 2^−28 / scale; one bit
     is −1 or 0. 32 by 17 bits."""
     by = multiplier(WEIGHT_STEP / scale)
-    rounded = round_shift(w * by.mantissa, max(by.shift, -(62 - 49)))
-    levels = signed_levels(bits)
-    return np.clip(rounded, -levels, 0 if bits == 1 else levels).astype(np.int64)
+    return clip_levels(scale_to(w * by.mantissa, by.shift, words.MASTER_BITS), bits)
 
 
 @dataclass(frozen=True)
@@ -76,13 +87,13 @@ class UpdateRule:
 def update_rule(
     scale: float, bound: int, *, momentum: float, decay: float, rate: float
 ) -> UpdateRule:
-    """For sums worth ``scale`` each, of magnitude at most ``bound``."""
+    """For sums worth ``scale`` each, of magnitude at most ``bound``: shifted, they have 32 bits."""
     before = 0
     while int(round_shift(bound, before)) >= 1 << (words.MASTER_BITS - 1):
         before += 1
 
     def factor(real: float) -> Multiplier | None:
-        return multiplier(real) if real >= 2.0**-60 else None
+        return multiplier(real) if real >= LEAST_FACTOR else None
 
     return UpdateRule(
         before,
@@ -100,9 +111,11 @@ def update(
     rule: UpdateRule,
     random: NDArray[np.uint8],
 ) -> tuple[Integers, Integers]:
-    """v' = sat32(μ·v + λ·w + gradient),  w' = sat32(w − ⌊rate·v' + u/256⌋), u random, 0 .. 255.
+    """v' = sat32(μ·v + λ·w + gradient),  w' = sat32(w − ⌊rate·v' + (2u + 1)/512⌋), u random,
+    0 .. 255.
 
-    Each product is rounded by itself, to nearest but for the last; 32 by 17 bits.
+    Each product, 32 by 17 bits, is rounded by itself and saturates at 33 bits; to nearest but for
+    the last.
     """
     total = _scaled(v, rule.momentum) + _scaled(w, rule.decay)
     if sums is not None:
@@ -114,14 +127,11 @@ def update(
 def _scaled(x: Integers, by: Multiplier | None) -> Integers:
     if by is None:
         return x * 0
-    return saturate(round_shift(x * by.mantissa, max(by.shift, -13)), words.MASTER_BITS + 1)
+    return scale_to(x * by.mantissa, by.shift, words.UPDATE_TERM_BITS)
 
 
 def _moved(v: Integers, by: Multiplier | None, random: NDArray[np.uint8]) -> Integers:
-    if by is None:
-        return v * 0
-    product, noise = v * by.mantissa, random.astype(np.int64)
-    if by.shift < words.RANDOM_BITS:
-        return round_shift(product, max(by.shift, -13))
-    shift = min(by.shift, 62)
-    return (product + (noise << (shift - words.RANDOM_BITS))) >> shift
+    if by is None or by.shift <= words.RANDOM_BITS:  # whole steps and more
+        return _scaled(v, by)
+    moved = round_randomly(v * by.mantissa, min(by.shift, LARGEST_SHIFT), random)
+    return saturate(moved, words.UPDATE_TERM_BITS)

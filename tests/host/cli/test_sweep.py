@@ -126,7 +126,11 @@ def test_interrupted_and_gone_on_with(tmp_path: Path) -> None:
             2,
             "--batch: got '1.5', allowed: a whole number, 1..65536 (",
         ),
-        ({"points": [{"method": "x"}]}, 2, "--method: got 'x', allowed: static, pfq, dfq, frac"),
+        (
+            {"points": [{"method": "x"}]},
+            2,
+            "--method: got 'x', allowed: static, cpt, pfq, dfq, frac",
+        ),
         (
             {"points": [{"steps": 1, "epochs": 1}]},
             2,

@@ -116,7 +116,7 @@ def test_without_what_draws_the_page(
         (["--method", "pfq", "--candidates", "3/6,4/8"], 2, "--candidates: got '3/6,4/8'"),
         (["--targets", "1,x"], 2, "--targets: got '1,x'"),
         (["--mode", "reference", "--weight-levels", "odd"], 2, "with --mode hardware only"),
-        (["--published-range"], 2, "with --mode reference only"),
+        (["--published-range"], 2, "unknown option: --published-range"),
         (["--checkpoint-every", "0"], 2, "--checkpoint-every: got '0'"),
         (["--evaluate-every", "0"], 2, "--evaluate-every: got '0'"),
         (["--resume"], 2, "--resume: got '', allowed: a run; none in"),

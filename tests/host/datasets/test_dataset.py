@@ -1,9 +1,13 @@
 """Splits, batches and shifts, on images that say where they come from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from fractrain.host.datasets.dataset import Dataset, random_crop, stratified_split
+from fractrain.host.datasets.dataset import Dataset, random_crop, random_flip, stratified_split
+from fractrain.host.numerics.counter_numbers import counter_numbers
+from fractrain.host.numerics.random_streams import Stream
 from fractrain.hw.contract.errors import ParameterError
 
 
@@ -38,6 +42,23 @@ def test_order_depends_on_seed_and_epoch() -> None:
     orders = [tuple(order(dataset, 4, *key)) for key in [(0, 0), (0, 0), (0, 1), (1, 0)]]
     assert orders[0] == orders[1]
     assert len(set(orders)) == 3
+
+
+def test_numbers_by_counter_shuffle_shift_and_mirror() -> None:
+    """The other kind of random numbers: every image once, in another order, all shifts occur."""
+    dataset = replace(numbered(200, crop_padding=1), flip=True)
+    batches = list(dataset.epoch(40, seed=0, epoch=2, numbers=counter_numbers))
+    labels = np.concatenate([each for _, each in batches])
+    assert sorted(labels) == list(range(200))
+    assert labels.tolist() != order(numbered(200), 40, 0, 2)
+    images = np.concatenate([each for each, _ in batches])[labels > 0, 0] > 0
+    shown = np.stack([images.any(axis=2), images.any(axis=1)])  # rows and columns that have come in
+    assert len({each.tobytes() for each in np.moveaxis(shown, 1, 0)}) == 9
+    again = list(dataset.epoch(40, seed=0, epoch=2, first=3, numbers=counter_numbers))
+    np.testing.assert_array_equal(again[0][0], batches[3][0])
+    rng = counter_numbers(0, Stream.AUGMENTATION, 2 * len(batches) + 3)
+    plain = dataset.train_images[batches[3][1]]
+    np.testing.assert_array_equal(batches[3][0], random_flip(random_crop(plain, 1, rng), rng))
 
 
 @pytest.mark.parametrize("batch", [0, -1, 13])
@@ -75,3 +96,30 @@ def test_stratified_split() -> None:
     assert np.bincount(labels[test]).tolist() == [10, 6, 4]
     np.testing.assert_array_equal(stratified_split(labels, 0.2)[1], test)
     assert test[:10].tolist() != list(range(10))  # drawn, not simply the first
+
+
+def test_moments_are_of_each_channel_of_the_training_images() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 4, 5), np.uint8)
+    images[:, 1] = 7
+    data = Dataset("images", 2, images, np.zeros(20, int), images[:1] * 0, np.zeros(1, int))
+    found = data.moments()
+    np.testing.assert_allclose(found.mean, images.mean(axis=(0, 2, 3)), rtol=1e-6)
+    expected = images.std(axis=(0, 2, 3))
+    expected[1] = 1  # of one brightness
+    np.testing.assert_allclose(found.deviation, expected, rtol=1e-6)
+    assert found.mean.dtype == found.deviation.dtype == np.float32
+
+
+def test_crops_bring_in_a_colour() -> None:
+    """At the same places as zeros otherwise, and not rounded to whole pixels."""
+    images = np.full((50, 2, 4, 4), 9, np.uint8)
+    fill = np.float32([1.25, 200.5])
+    black = random_crop(images, 2, np.random.default_rng(0))
+    filled = random_crop(images, 2, np.random.default_rng(0), fill)
+    assert filled.dtype == np.float32 and (black == 0).any()
+    np.testing.assert_array_equal(
+        filled, np.where(black == 0, fill.reshape(1, 2, 1, 1), np.float32(9))
+    )
+    dataset = replace(numbered(12, crop_padding=1), fill=np.float32([0.5]))
+    batch, _ = next(dataset.epoch(4, seed=0, epoch=0))
+    assert 0.5 in batch

@@ -18,7 +18,7 @@ class SmallNetwork:
     def __init__(self, channels: int, classes: int, rng: np.random.Generator) -> None:
         self.first = NormalizedConvolution("first", Shape(channels, 4, 3, 1, chosen=False), rng)
         self.second = NormalizedConvolution("second", Shape(4, 8, 3, 2), rng)
-        self.range = ActivationRange("second.input")
+        self.ranges = ActivationRange("first.input"), ActivationRange("second.input")
         self.classifier = Classifier(8, classes, rng)
 
     def parameters(self) -> list[Parameter]:
@@ -26,12 +26,13 @@ class SmallNetwork:
         return [each for layer in layers for each in layer.parameters()]
 
     def statistics(self) -> list[Statistic]:
-        return [*self.first.statistics(), *self.second.statistics(), self.range.running]
+        norms = [*self.first.statistics(), *self.second.statistics()]
+        return [*norms, *(each.running for each in self.ranges)]
 
     def emit(self, builder: Builder) -> Tensor:
-        x = self.first.emit(builder, builder.pixels(8, 1 / 255), builder.outside)
-        x = builder.rectify("first.relu", x)
-        extent = self.range.emit(builder, x)
+        pixels = builder.pixels(8, 1 / 255, self.ranges[0].running)
+        x = builder.rectify("first.relu", self.first.emit(builder, pixels, builder.outside))
+        extent = self.ranges[1].emit(builder, x)
 
         def body(x: Tensor, slots: Slots) -> Tensor:
             a = builder.activations("second.a", x, extent, slots.chosen)

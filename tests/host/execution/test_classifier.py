@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fractrain.host.arithmetic import IntegerArithmetic
-from fractrain.host.execution.loss import softmax_cross_entropy
 from fractrain.host.networks.classifier import Classifier
+from fractrain.host.numerics.loss import softmax_cross_entropy
 from tests.host.execution.alone import carry_out
 from tests.host.execution.finite_differences import numerical_gradient
 

@@ -5,10 +5,11 @@ import pytest
 
 from fractrain.host.arithmetic import IntegerArithmetic, PublishedArithmetic
 from fractrain.host.graph.builder import Builder
+from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.parameter import Parameter
 from fractrain.hw.contract.errors import ParameterError
-from tests.host.execution.alone import carry_out
+from tests.host.execution.alone import WIDEST, Chosen, carry_out
 
 
 class Row:
@@ -36,7 +37,8 @@ def images() -> np.ndarray:
 
 def test_unquantized_layers_in_a_row(published: PublishedArithmetic) -> None:
     row, x = Row(1, 1), images()
-    there = carry_out(row.emit, x, published, row)
+    gated = Chosen(Choice((Path(WIDEST),)))
+    there = carry_out(row.emit, x, published, row, selector=gated)
     first, second = (each.value[:, :, 0, 0] for each in row.weights)
     expected = np.einsum("kc,cd,ndhw->nkhw", second, first, x)
     np.testing.assert_allclose(there.y, expected, rtol=1e-4, atol=1e-4)

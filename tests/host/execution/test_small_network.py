@@ -39,7 +39,7 @@ def data() -> Dataset:
 
 def train(backend: str, steps: int) -> tuple[str, float]:
     """Fingerprint of the weights, and what part of the test images is classified right."""
-    task = Task(4, [4], [1], per_sample=False, rng=np.random.default_rng(1))
+    task = Task(steps, 4, [4], [1], mode="float", rng=np.random.default_rng(1))
     method = make_recipe("static", precision=PRECISION).build(task)
     plan = Plan(steps, 4, 0, 0.1, "constant", 0.9, 0.0)
     with open_accelerator(backend) as accelerator:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fractrain.host.methods.indicator import TurningPointIndicator
+from fractrain.host.methods.indicator import PUBLISHED_DECAYS, TurningPointIndicator
 
 
 def indicator(epsilon: float = 0.1, alpha: float = 0.5, limit: int = 3) -> TurningPointIndicator:
@@ -69,3 +69,19 @@ def test_epsilon_shrinks_at_each_turning_point() -> None:
 def test_equality_is_a_turning_point() -> None:
     # scale 1 (mean of 1.25, 1, 1, 1, 0.75), largest difference exactly 0.5.
     assert turning_epochs(indicator(epsilon=0.5), [1.25, 1, 1, 1, 0.75]) == [5]
+
+
+def test_published_epsilon_shrinks_twice() -> None:
+    published = TurningPointIndicator(epsilon=0.2, alpha=0.5, limit=5, decays=PUBLISHED_DECAYS)
+    ours, found = indicator(epsilon=0.2, alpha=0.5, limit=5), []
+    for watch in (published, ours):
+        found.append([])
+        for _ in range(5):
+            assert turning_epochs(watch, [1.0] * 5) == [5]
+            found[-1].append(watch.epsilon)
+    assert found[0] == pytest.approx([0.1, 0.05, 0.05, 0.05, 0.05])
+    assert found[1] == pytest.approx([0.1, 0.05, 0.025, 0.0125, 0.00625])
+    # A step of 0.04, scale 1: under the published 0.05, but not under 0.025.
+    for watch, count in ((published, 1), (ours, 0)):
+        watch.turning_points, watch.epsilon = 3, found[watch is ours][2]
+        assert len(turning_epochs(watch, [1, 1, 1, 1, 0.96])) == count

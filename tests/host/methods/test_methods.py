@@ -11,17 +11,19 @@ from fractrain.host.methods.progression import Progression
 from fractrain.host.methods.recipe import Recipe, make_recipe
 from fractrain.host.networks.gates import Gates
 from fractrain.host.networks.selection import FixedSelector
+from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 
 
-def build(recipe: Recipe, *, steps_per_epoch: int = 10, per_sample: bool = False) -> Method:
+def build(recipe: Recipe, *, steps_per_epoch: int = 10, mode: str = "float") -> Method:
     return recipe.build(
         Task(
+            steps=1000,
             steps_per_epoch=steps_per_epoch,
             widths=[16, 16],
             macs=[100, 100],
-            per_sample=per_sample,
+            mode=mode,
             rng=np.random.default_rng(0),
         )
     )
@@ -104,14 +106,14 @@ def test_fractrain_raises_the_target_at_turning_points() -> None:
 def test_wide_candidates_are_stored_wide_and_those_per_sample_not_at_all() -> None:
     wide = make_recipe("dfq", candidates=((3, 6), (12, 12)))
     assert build(wide).selector.rules.stored_bits == 12
-    assert build(wide, per_sample=True).selector.rules.stored_bits is None
+    assert build(wide, mode="reference").selector.rules.stored_bits is None
 
 
 def test_a_gate_that_decides_early_stores_nothing_first() -> None:
     assert build(make_recipe("dfq", decide="early")).selector.rules.stored_bits is None
     assert build(make_recipe("dfq", decide="late")).selector.rules.stored_bits == 8
     with pytest.raises(ParameterError, match="--mode reference"):
-        build(make_recipe("dfq", decide="late"), per_sample=True)
+        build(make_recipe("dfq", decide="late"), mode="reference")
     with pytest.raises(ParameterError, match="late, early"):
         make_recipe("dfq", decide="never")
 
@@ -142,3 +144,34 @@ def test_a_progression_goes_on_from_its_state() -> None:
                 parts.load(state)
             parts.observe(step, loss)
         assert parts.stages == whole.stages
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_the_published_indicator_sees_the_cost(published: bool) -> None:
+    """Cross entropy is constant; reg · cost is not, as gates choose the dearest candidate every
+    second step: cp above the target, then below."""
+    recipe = make_recipe("fractrain", interval=1, beta=1.0, targets=(3.0, 3.0), epsilon=0.1)
+    method = build(recipe, per_sample=published, published=published)
+    gates = method.selector
+    assert isinstance(gates, Gates)
+    for step in range(5):
+        method.before_step(step)
+        gates._decide.weight.value[:] = 0
+        gates._decide.bias.value[:] = np.eye(5)[4 * (step % 2)]
+        gates.begin(training=True)
+        for index in range(2):
+            gates.choose(index, np.ones((2, 16, 2, 2), np.float32), Elementwise())
+        expected = (-1, 1)[step % 2] * 2 * (1.7578, 4.6875)[step % 2]
+        assert gates.indicated_loss == pytest.approx(expected if published else 0.0, rel=1e-4)
+        method.after_step(step, 10.0)
+    # Losses 6.5, 19.4, 6.5, 19.4, 6.5 are no plateau, 10, 10, 10, 10, 10 are one.
+    assert len(method.stages) == (1 if published else 2)
+
+
+def test_published_decays_are_those_of_reference_mode() -> None:
+    """Five stages: at the third turning point ε stays."""
+    recipe = make_recipe("pfq", schedule_forward=(2, 3, 4, 6, 8), schedule_backward=(6,) * 5)
+    for published, expected in ((True, 0.15 * 0.4**2), (False, 0.15 * 0.4**4)):
+        method = build(recipe, steps_per_epoch=1, published=published)
+        run(method, 20)
+        assert method.state()["indicator"]["epsilon"] == pytest.approx(expected)

@@ -13,17 +13,19 @@ from fractrain.hw.contract.precision import Precision
 def test_published_defaults() -> None:
     pfq = make_recipe("pfq").options
     assert (pfq.schedule_forward, pfq.schedule_backward) == ((3, 4, 6, 8), (6, 6, 8, 8))
-    gated = make_recipe().options
-    assert (gated.epsilon, gated.alpha, gated.beta) == (0.15, 0.4, 1e-3)
-    assert gated.candidates == ((3, 6), (4, 6), (4, 8), (6, 8), (6, 12))
-    assert (gated.weight_bits, gated.targets) == (4, (1.5, 2.0, 2.5, 3.0))
+    for mode in ("float", "reference"):
+        gated = make_recipe().for_mode(mode).options
+        assert (gated.epsilon, gated.alpha, gated.beta) == (0.15, 0.4, 1e-3)
+        assert gated.candidates == ((3, 4, 6), (4, 4, 6), (4, 4, 8), (6, 4, 8), (6, 4, 12))
+        assert (gated.weight_bits, gated.targets) == (4, (1.5, 2.0, 2.5, 3.0))
+        assert make_recipe("dfq").for_mode(mode).options.target == 3
 
 
 @pytest.mark.parametrize("method", METHODS.names)
 def test_the_record_has_what_the_method_reads(method: str) -> None:
     record = make_recipe(method).record
     assert all(method in methods_that_read(name) for name in record)
-    assert "epsilon" in record or method in ("static", "dfq")
+    assert "epsilon" in record or method in ("static", "cpt", "dfq")
     if method == "static":
         assert record == {"precision": [8, 8, 8]}
 
@@ -31,15 +33,19 @@ def test_the_record_has_what_the_method_reads(method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "fields", "message"),
     [
-        ("sgd", {}, "method: got 'sgd', allowed: static, pfq, dfq, fractrain"),
+        ("sgd", {}, "method: got 'sgd', allowed: static, cpt, pfq, dfq, fractrain"),
         ("static", {"precision": Precision(4, 0, 6)}, "at least 1 bit"),
         ("pfq", {"schedule_forward": (3, 4), "schedule_backward": (6,)}, "same length"),
         ("pfq", {"schedule_forward": (), "schedule_backward": ()}, r"schedule_forward: got \(\), "),
         ("pfq", {"schedule_forward": (3, 0), "schedule_backward": (6, 6)}, r"\(0, 6\)"),
         ("pfq", {"schedule_forward": (3, 17), "schedule_backward": (6, 6)}, r"\(3, 17\)|\(17, 6\)"),
-        ("fractrain", {"candidates": ((3, 6),)}, r"candidates: got .*allowed: 2\.\.64 pairs"),
+        (
+            "fractrain",
+            {"candidates": ((3, 6),)},
+            r"candidates: got .*allowed: 2\.\.64 candidates A/W/E or F/B",
+        ),
         ("fractrain", {"candidates": ((3, 6), (3, 6))}, "all different"),
-        ("fractrain", {"candidates": ((3, 6), (4, 0))}, r"\(4, 0\)"),
+        ("fractrain", {"candidates": ((3, 6), (4, 0))}, "got '4/0', allowed: .* 0/0 to skip"),
         ("fractrain", {"epsilon": 0}, "epsilon: got 0"),
         ("fractrain", {"epsilon": float("nan")}, "epsilon"),
         ("fractrain", {"alpha": 1.5}, "alpha: got 1.5"),
@@ -63,6 +69,14 @@ def test_the_record_has_what_the_method_reads(method: str) -> None:
 def test_refused(method: str, fields: dict, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         make_recipe(method, **fields)
+
+
+def test_a_recipe_with_an_option_of_old(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("published_range: true\nbeta: 0.03\n")
+    with pytest.raises(ParameterError, match="published_range") as refused:
+        read_recipe(str(path))
+    assert "\n" not in str(refused.value)
 
 
 def test_yaml(tmp_path: Path) -> None:
@@ -98,7 +112,11 @@ def test_yaml(tmp_path: Path) -> None:
         ),
         ("epsilon: true", ParameterError, "epsilon"),
         ("weight_bits: 3.5", ParameterError, "weight_bits"),
-        ("candidates: [3, 6]", ParameterError, "candidates: got .*for example 3/6,4/8"),
+        (
+            "candidates: [3, 6]",
+            ParameterError,
+            "candidates: got .*for example 4/4/6,8/8/8 or 3/6,4/8",
+        ),
         ("precision: [3, 6]", ParameterError, "precision"),
         ("precision: [3, 6, 99]", ParameterError, "precision: got .3, 6, 99."),
         ("- 3", DataError, "holds a list, .*: it takes fields such as"),
@@ -119,7 +137,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_the_recipes_that_come_along() -> None:
-    assert recipe_names() == ["bw12", "bw16", "imagenet", "short"]
+    assert recipe_names() == ["bw12", "bw16", "cpt", "cpt-bw6", "imagenet", "published", "short"]
     for name in recipe_names():
         for method in METHODS.names:
             fields = read_recipe(name)

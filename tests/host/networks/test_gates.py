@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fractrain.host.networks.gates import GateRules, Gates, LstmCell, candidate_cost, softmax
+from fractrain.host.networks.gate_layers import FLOAT32, LstmCell
+from fractrain.host.networks.gates import PUBLISHED_BETA, GateRules, Gates, candidate_cost
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.hw.contract.precision import Precision
 from tests.host.execution.finite_differences import numerical_gradient
@@ -223,4 +224,95 @@ def test_lstm_by_hand() -> None:
 
 
 def test_softmax_of_huge_numbers() -> None:
-    np.testing.assert_allclose(softmax(np.array([[1e4, 1e4, -1e4]], np.float32)), [[0.5, 0.5, 0]])
+    np.testing.assert_allclose(
+        FLOAT32.softmax(np.array([[1e4, 1e4, -1e4]], np.float32)), [[0.5, 0.5, 0]]
+    )
+
+
+# -- the published rules -------------------------------------------------------------------
+
+PUBLISHED = GateRules(CIFAR, beta=1e-3, per_sample=True, stored_bits=None, published=True)
+
+
+def published_sum(selector: Gates) -> float:
+    """Σ of a/32 · w/32 over images, blocks and passes."""
+    products = [
+        p.activation * p.weight + p.error * p.weight + p.activation * p.error for p in CIFAR
+    ]
+    onehots = np.concatenate([step.onehot for step in selector._steps])
+    return float((onehots @ np.array(products)).sum()) / 1024
+
+
+@pytest.mark.parametrize("images", [1, 4, 128])
+def test_the_published_cost_is_a_sum_over_images_and_passes(images: int) -> None:
+    """A weight of that sum is one of 3N/100 times as much here, whatever the choices."""
+    selector = gates(replace(PUBLISHED, beta=1e-3 * 3 * images / 100), target=1.0)
+    choose(selector, inputs(images))
+    rng = np.random.default_rng(images)
+    for step in selector._steps:
+        step.onehot = np.eye(5, dtype=np.float32)[rng.integers(0, 5, images)]
+    assert selector.regularization == 1
+    assert selector.cost_loss == pytest.approx(1e-3 * published_sum(selector), rel=1e-5)
+    assert selector.indicated_loss == selector.cost_loss
+
+
+def test_the_published_weight_is_the_default_of_reference_mode() -> None:
+    assert pytest.approx(1e-3 * 3 * 128 / 100) == PUBLISHED_BETA
+
+
+def test_the_published_cost_goes_back_to_every_image() -> None:
+    """d/dp[n,k] of 1e-3 · Σ p·cost over images and passes, through the softmax."""
+    images = 4
+    selector = gates(replace(PUBLISHED, beta=1e-3 * 3 * images / 100), target=1.0)
+    xs = inputs(images)
+    choose(selector, xs)
+    cost = np.array(
+        [p.activation * p.weight + p.error * p.weight + p.activation * p.error for p in CIFAR]
+    )
+    expected = np.zeros(5)
+    for index in reversed(range(3)):
+        selector.backward(index, np.zeros((5, images), np.float32), xs[index].shape, HOST)
+        p = selector._steps[index].probabilities.astype(float)
+        dp = 1e-3 * cost / 1024
+        expected += (p * (dp - (p @ dp)[:, None])).sum(axis=0)
+    np.testing.assert_allclose(selector._decide.bias.gradient, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("target", "dead_band", "sign"),
+    [
+        *((1.5, 0.0, 1), (99.0, 0.0, -1)),  # not clamped
+        *((1.7578125, 0.0, 1), (1.76, 0.0, -1)),
+        *((1.7, 0.1, 0), (1.65, 0.1, 1), (1.7578125, 0.1, 0), (1.8, 0.1, -1)),
+    ],
+)
+def test_published_regularization(target: float, dead_band: float, sign: int) -> None:
+    """−1 below the target, 0 in [target, target + dead band), else +1."""
+    selector = gates(replace(PUBLISHED, dead_band=dead_band), target=target)
+    favour(selector, 0)
+    choose(selector, inputs())
+    assert selector.cp == 1.7578125
+    assert selector.regularization == sign
+
+
+def test_published_cp_is_a_plain_mean_over_blocks() -> None:
+    selector = gates(PUBLISHED)
+    choose(selector, inputs(1))
+    for step, candidate in zip(selector._steps, (0, 4, 0), strict=True):
+        step.onehot = np.eye(5, dtype=np.float32)[[candidate]]
+    costs = [candidate_cost(CIFAR[each]) for each in (0, 4, 0)]
+    assert selector.cp == pytest.approx(sum(costs) / 3)
+
+
+def test_new_published_gates_are_normal_and_without_a_head_start() -> None:
+    selector = Gates(PUBLISHED, [64] * 8, [1] * 8, np.random.default_rng(0), target=3.0)
+    embeddings = selector._embeddings
+    first, second = (
+        np.concatenate([pair[place].weight.value.ravel() for pair in embeddings])
+        for place in (0, 1)
+    )
+    assert first.std() == pytest.approx(np.sqrt(2 / 32), rel=0.05)
+    assert second.std() == pytest.approx(np.sqrt(2 / 16), rel=0.05)
+    decide = selector._decide
+    assert decide.weight.value.std() == pytest.approx(np.sqrt(2 / 80), rel=0.3)
+    assert np.abs(decide.bias.value).max() <= 1 / np.sqrt(16)

@@ -57,4 +57,3 @@ def test_every_filter_has_its_own_range() -> None:
 def test_ranges() -> None:
     x = np.array([[0, 5, 1], [1, 2, 3]], np.float32).reshape(2, 1, 1, 3)
     assert tensor_range(np, x).tolist() == [0, 5]
-    assert tensor_range(np, x, published=True).tolist() == [0, 3]  # the smallest maximum

@@ -18,7 +18,7 @@ from fractrain.hw.contract.errors import ParameterError
         "--backend board --device simulated --log-programs",
         "--backend cosim --log-programs",
         "--backend torch --device cuda --mode reference",
-        "--mode reference --published-range --decide early",
+        "--mode reference --decide early",
         "--name x --overwrite",
         "--model resnet1202",
     ],

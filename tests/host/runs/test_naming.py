@@ -58,7 +58,6 @@ def test_names_that_are_usual_stay(capsys: pytest.CaptureFixture[str]) -> None:
 DISTINCT: tuple[tuple[str, ...], ...] = (
     (),
     ("--mode", "reference"),
-    ("--mode", "reference", "--published-range"),
     ("--weight-levels", "odd"),
     ("--weight-levels", "max"),
     ("--decide", "early"),

@@ -11,7 +11,7 @@ from fractrain.hw.contract.errors import DataError, ParameterError
 
 WORDS = Vocabulary(
     lists={"targets": [1.5, 2.0]},
-    flags=["published_range"],
+    flags=["log_programs"],
     numbers_and_words=["method", "epsilon", "alpha", "epochs", "seed"],
     reserved=["name", "out"],
 )
@@ -34,7 +34,7 @@ def test_grids_then_points_then_seeds_innermost() -> None:
     text = """
     base: {epochs: 3}
     grid: [{epsilon: [0.1]}, {targets: [[1, 2], [3]]}]
-    points: [{epochs: null, published-range: true}]
+    points: [{epochs: null, log-programs: true}]
     seeds: [4, 7]
     """
     assert options(text) == [
@@ -44,8 +44,8 @@ def test_grids_then_points_then_seeds_innermost() -> None:
         {"epochs": 3, "targets": [1, 2], "seed": 7},
         {"epochs": 3, "targets": [3], "seed": 4},
         {"epochs": 3, "targets": [3], "seed": 7},
-        {"epochs": None, "published_range": True, "seed": 4},
-        {"epochs": None, "published_range": True, "seed": 7},
+        {"epochs": None, "log_programs": True, "seed": 4},
+        {"epochs": None, "log_programs": True, "seed": 7},
     ]
 
 
@@ -75,7 +75,7 @@ def test_repeats_count_up_from_the_seed() -> None:
         ("{grid: {targets: [1, 2]}}", "targets of grid in s.yaml: got 1, allowed: a list, for"),
         ("{grid: {alpha: [[1, 2]]}}", "alpha of grid in s.yaml: got [1, 2], allowed: a number"),
         ("{points: [{alpha: yes}]}", "alpha of points[0] in s.yaml: got True"),
-        ("{points: [{published_range: 1}]}", "got 1, allowed: true or false"),
+        ("{points: [{log_programs: 1}]}", "got 1, allowed: true or false"),
         ("{points: []}", "points in s.yaml: got [], allowed: a list of runs"),
         ("{points: [{}, 3]}", "points[1] in s.yaml: got 3"),
         ("{seeds: 3}", "seeds in s.yaml: got 3, allowed: a list of whole numbers"),
@@ -123,8 +123,8 @@ def test_a_sweep_has_a_largest_size(document: dict[str, Any], runs: int | None) 
 
 
 def test_an_option_spelled_in_both_ways() -> None:
-    text = "{points: [{published_range: true, published-range: true}]}"
-    with pytest.raises(ParameterError, match="published_range is there already"):
+    text = "{points: [{log_programs: true, log-programs: true}]}"
+    with pytest.raises(ParameterError, match="log_programs is there already"):
         options(text)
 
 

@@ -14,8 +14,8 @@ from fractrain.hw.contract.errors import UsageError
 def test_options_are_those_of_train() -> None:
     words = vocabulary()
     lists = {"precision", "schedule_forward", "schedule_backward", "candidates", "targets"}
-    assert words.lists.keys() == lists
-    assert words.flags == ["published_range", "log_programs", "flip"]
+    assert words.lists.keys() == lists | {"forward_bits"}
+    assert set(words.flags) == {"log_programs", "flip", "skip"}
     assert {"epsilon", "dataset", "batch"} < set(words.numbers_and_words)
     assert not {"out", "overwrite", "resume", "name"} & set(words.names)
 

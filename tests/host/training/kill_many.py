@@ -42,6 +42,7 @@ KINDS = {
     "pfq": ["--method", "pfq", *STAGES],
     "dfq": ["--method", "dfq"],
     "static": ["--method", "static"],
+    "cpt": ["--method", "cpt", "--cycles", "3"],
     "published": ["--method", "fractrain", "--mode", "reference", *STAGES],
 }
 

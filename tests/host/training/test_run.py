@@ -37,6 +37,7 @@ RECIPES = {
     "static": (STATIC, "hardware"),
     "fw8bw8": (make_recipe("static", precision=Precision(8, 8, 8)), "hardware"),
     "pfq": (make_recipe("pfq", interval=1, epsilon=1e9), "hardware"),
+    "cpt": (make_recipe("cpt", forward_bits=(3, 6), cycles=2), "hardware"),
     "dfq": (make_recipe("dfq", candidates=((0, 0), (3, 6), (6, 8))), "hardware"),
     "fractrain": (GATED, "hardware"),
     "published": (gated(candidates=((3, 6), (6, 8))), "reference"),

@@ -75,10 +75,11 @@ def trainer_of(
     outline = build_outline(network, (1, 8, 8))
     method = recipe.build(
         Task(
+            steps=plan.steps,
             steps_per_epoch=dataset.steps_per_epoch(plan.batch),
             widths=[block.channels for block in outline.blocks],
             macs=[outline.block_macs(block.number) for block in outline.blocks],
-            per_sample=mode == "reference",
+            mode=mode,
             rng=np.random.default_rng(1),
         )
     )

@@ -4,11 +4,15 @@ import pytest
 
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import (
+    MAX_ACTIVATION_BITS,
     MAX_BITS,
+    MAX_ERROR_BITS,
+    MAX_WEIGHT_BITS,
     Operand,
     Pass,
     Precision,
     check_bits,
+    check_hardware_bits,
     value_range,
 )
 
@@ -58,3 +62,25 @@ def test_value_ranges() -> None:
         for signed in (False, True):
             low, high = value_range(bits, signed)
             assert high - low + 1 == 2**bits and (low < 0) == signed
+
+
+def test_what_hardware_mode_takes() -> None:
+    """Each width of each operand, from all that can be written."""
+    limits = (MAX_ACTIVATION_BITS, MAX_WEIGHT_BITS, MAX_ERROR_BITS)
+    assert limits == (8, 8, 12)
+    check_hardware_bits([])
+    for operand, most in zip(Operand, limits, strict=True):
+        for bits in range(MAX_BITS + 1):
+            widths = [4, 4, 6]
+            widths[operand] = bits
+            precision = Precision(*widths)
+            if bits <= most:
+                check_hardware_bits([precision])
+                continue
+            message = (
+                f"^{operand.name.lower()} bits of {precision}: got {bits}, allowed: at most {most} "
+                "in hardware mode$"
+            )
+            for several in ([precision], [Precision(8, 8, 12), precision], (precision, precision)):
+                with pytest.raises(ParameterError, match=message):
+                    check_hardware_bits(several)

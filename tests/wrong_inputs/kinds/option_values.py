@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from tests.wrong_inputs.wrong_input import WrongInput
 
 WHOLE = {
-    "train": ("steps", "batch", "seed", "crop", "bn-group", "interval", "weight-bits"),
+    "train": (
+        "steps",
+        "batch",
+        "seed",
+        "crop",
+        "bn-group",
+        "interval",
+        "weight-bits",
+        "cycles",
+        "backward-bits",
+    ),
     "cost": ("size", "batch"),
     "simulate": ("batch", "seed"),
     "bench": ("rounds",),
@@ -39,7 +49,11 @@ NO_REAL_NUMBERS = ("-inf", "infinity", "1e999", "--1", "1:30", "-0.5")
 LISTS = {
     "precision": ("", "8", "8,8", "8,8,8,8", "8,8,x", "8;8;8", "8,8,17", "-1,8,8", "8,8,8.0"),
     "schedule-forward": ("", ",", "3,,4", "3 4", "[3,4]", "3,x", "17"),
-    "candidates": ("3/6", "3,6", "3/6/8,4/8", "3/6,4/99", "3/6,4-8", "/,/"),
+    "candidates": (
+        *("3/6", "3,6", "4/4/6", "4/4/6,8", "3/6/8/8,4/8", "3/6,4/99", "4/4/6,8/17/8", "3/6,4-8"),
+        *("/,/", "4/4/6,8//8", "4/4/6;8/8/8", "4/4/6,skip"),
+    ),
+    "forward-bits": ("", "3", "3,8,8", "3-8", "3/8", "0,8", "3,17", "3,x", "3.0,8"),
     "targets": ("", "0", "1,nan", "1,inf", "1,-2", "1,1000", "1;2"),
 }
 NAMES = {

@@ -9,12 +9,18 @@ from fractrain.host.methods.registry import methods_that_read
 from tests.wrong_inputs.wrong_input import WrongInput
 
 NUMBERS = ("epsilon", "alpha", "target", "beta", "dead_band")
-WHOLE_NUMBERS = ("interval", "weight_bits")
-LISTS = ("schedule_forward", "schedule_backward", "targets", "candidates", "precision")
+WHOLE_NUMBERS = ("interval", "weight_bits", "backward_bits", "cycles")
+LISTS = (
+    *("schedule_forward", "schedule_backward", "targets", "candidates", "precision"),
+    "forward_bits",
+)
+FLAGS = ("skip",)
 
 NO_NUMBERS = ("much", "-1", "1e30", "[1]", "{a: 1}", "true", "inf", "'nan'", "'0x10'", "1,5", "''")
 NO_WHOLE_NUMBERS = ("3.5", "1.0", "1e2", "0", "-3", "many", "[4]", "false", "99999999999999")
 NO_LISTS = ("{a: 1}", "[]", "[x]", "[[[1]]]", "[-1]", "[true]", "3", "1000", "[null]", "''")
+
+NO_FLAGS = ("1", "0", "'true'", "maybe", "[true]", "{a: true}", "''")
 
 AMBIGUOUS = (
     "010",
@@ -37,6 +43,10 @@ CONTRADICTIONS = (
     ("pfq", "schedule_forward: [0, 4]\nschedule_backward: [6, 8]", "or 0/0 to skip"),
     ("fractrain", "targets: [3, 2, 1]", "values that never fall"),
     ("fractrain", "candidates: [[3, 6], [3, 6]]", "all different"),
+    ("fractrain", "candidates: [[3, 4, 6], [3, 6]]", "all different"),
+    ("dfq", "candidates: [[4, 4, 0], [8, 8, 8]]", "or 0/0/0 to skip"),
+    ("dfq", "candidates: [[4, 4, 6], [8, 8, 8]]\nweight_bits: 6", "with candidates F/B only"),
+    ("cpt", "forward_bits: [8, 3]", "the lower one first"),
     ("static", "precision: [8, 0, 8]", "at least 1 bit"),
 )
 
@@ -46,13 +56,15 @@ def wrong_inputs() -> Iterator[WrongInput]:
         (NUMBERS, NO_NUMBERS),
         (WHOLE_NUMBERS, NO_WHOLE_NUMBERS),
         (LISTS, NO_LISTS),
+        (FLAGS, NO_FLAGS),
     ):
         for field in fields:
             for text in texts:
                 says = rf"{field}: got .*\({field} in r.yaml\)"
                 yield _recipe(f"{field}-{text}", f"{field}: {text}", field, says)
     for number, text in enumerate(AMBIGUOUS):
-        field = (*NUMBERS, *WHOLE_NUMBERS)[number % 7]
+        fields = (*NUMBERS, *WHOLE_NUMBERS)
+        field = fields[number % len(fields)]
         says = rf"{field}: got '{text}', allowed: .*\(line 2 of r.yaml\)"
         yield _recipe(f"{field}-{text}", f"# a recipe\n{field}: {text}", field, says)
     for wrong, meant in (("epsilom", "epsilon"), ("weight-bits", "weight_bits"), ("Beta", "beta")):

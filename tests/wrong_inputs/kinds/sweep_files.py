@@ -14,7 +14,16 @@ POINTS = {
     "targets": ("[3, 1]", "[0]", "[]", "'1,x'", "3", "{a: 1}"),
     "precision": ("[8, 8]", "[8, 8, 99]", "'8,8'", "[0, 8, 8]"),
     "schedule_forward": ("[17]", "['x']", "[3, 4]"),
-    "candidates": ("[[3, 6]]", "[3, 6]", "'3/6,4'"),
+    "candidates": (
+        "[[3, 6]]",
+        "[3, 6]",
+        "'3/6,4'",
+        "[[4, 4, 6], [8, 0, 8]]",
+        "[[4, 4, 6, 6], [8, 8]]",
+    ),
+    "skip": ("1", "maybe", "'true'"),
+    "forward_bits": ("[3]", "[8, 3]", "3"),
+    "cycles": ("0", "2.5", "2"),
     "method": ("statik", "3", "[static]"),
     "model": ("resnet9", "resnet8000000", "8"),
     "backend": ("goldn", "cosim2"),
@@ -29,6 +38,9 @@ METHODS = {
     "precision": "static",
     "schedule_forward": "pfq",
     "candidates": "dfq",
+    "skip": "dfq",
+    "forward_bits": "cpt",
+    "cycles": "cpt",
     "interval": "pfq",
 }
 FILES = (

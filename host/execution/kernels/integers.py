@@ -1,0 +1,339 @@
+"""Kernels of the integer step; `sim.golden.step` has the formulas.
+
+Where a tensor has no history, its scale is made from a bound first, and its greatest magnitude
+found: that happens in a step that only measures.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fractrain.host.arithmetic.integer_step import IntegerStep
+from fractrain.host.arithmetic.step_values import Errors, Formed, GradientSums, Kept, Narrowed
+from fractrain.host.execution.kernels.register import KERNELS
+from fractrain.host.execution.run import Run
+from fractrain.host.graph import operations as ops
+from fractrain.host.graph.operations import width
+from fractrain.host.graph.tensor import Tensor
+from fractrain.host.numerics.quantization import Quantized
+from fractrain.host.numerics.step_math import Normalization, Residual, Stream, Sums
+from fractrain.hw.contract import numerics as words
+from fractrain.hw.contract.random_bits import rounding_key
+from fractrain.sim.golden.step import backward, forward
+from fractrain.sim.golden.step.forward import Normalizer
+from fractrain.sim.golden.step.scales import (
+    activation_levels,
+    clamp,
+    exponent,
+    multiplier,
+    narrow_shift,
+    signed_levels,
+)
+
+
+def _arithmetic(run: Run) -> IntegerStep:
+    assert isinstance(run.arithmetic, IntegerStep)
+    return run.arithmetic
+
+
+def _chunk(run: Run, tensor: Tensor) -> int:
+    """Images of it that share statistics; all of them in an evaluation."""
+    images, _, height, width = tensor.shape
+    if not run.training:
+        return images
+    return _arithmetic(run).integers.chunk(images, height, width)
+
+
+def _observe(run: Run, name: str, magnitude: float) -> None:
+    """Note the greatest magnitude of a tensor; an evaluation leaves no trace."""
+    if run.training:
+        _arithmetic(run).history.observe(name, magnitude)
+
+
+# -- forward -------------------------------------------------------------------------------
+
+
+@KERNELS.register(ops.Narrow)
+def _narrow(run: Run, step: ops.Narrow) -> None:
+    arithmetic, sums = _arithmetic(run), run.value(step.sums)
+    history, unit = arithmetic.history, _unit(run, step.row, step.column)
+    extent = history.extent(step.range_name)
+    if extent is None:
+        extent = arithmetic.math.peak(sums) * unit
+    shift = narrow_shift(extent / unit)
+    y, moments, peak = arithmetic.math.narrow(sums, shift, _chunk(run, step.y))
+    _observe(run, step.range_name, peak * unit)
+    run.put(step.y, Narrowed(y, moments, unit * 2.0**shift))
+
+
+def _unit(run: Run, row: Tensor, column: Tensor) -> float:
+    """The real value of one of the sums of two operands."""
+    unit: float = run.value(row).scale * run.value(column).scale
+    return unit
+
+
+@KERNELS.register(ops.Form)
+def _form(run: Run, step: ops.Form) -> None:
+    arithmetic = _arithmetic(run)
+    residual: Formed | None = run.optional(step.residual)
+    parts = [place for place, y in enumerate(step.ys) if run.optional(y) is not None]
+    bits = width(step.bits, run.table) or words.MAX_ACTIVATION_BITS
+    normalizers = {place: _normalizer(run, step, place) for place in parts}
+    extent = arithmetic.history.extent(step.range_name)
+    if not parts:
+        assert residual is not None
+        extent = residual.extent
+    elif extent is None:
+        bound = _bound(run, step, parts, residual)
+        peak = _form_on(run, step, normalizers, residual, bits, bound).peak
+        extent = max(peak, 0) * forward.unit_of_z(bound, bits)
+    formed = _form_on(run, step, normalizers, residual, bits, extent)
+    if parts:
+        peak = max(formed.peak, 0) * forward.unit_of_z(extent, bits)
+        _observe(run, step.range_name, peak)
+    _put_formed(run, step, formed, residual if not parts else None, bits, extent)
+    for place, kept in zip(parts, formed.kept, strict=step.kept != ()):
+        by, y = normalizers[place], run.value(step.ys[place])
+        run.put(step.kept[place], Kept(kept, _kept_bits(run, step, place), by, y.step))
+
+
+def _put_formed(
+    run: Run, step: ops.Form, formed: Any, around: Formed | None, bits: int, extent: float
+) -> None:
+    if step.a is not None and formed.activations is not None:
+        scale = clamp(extent) / activation_levels(bits)
+        run.put(step.a, Formed(formed.activations, scale, bits, extent=extent))
+    if step.r is not None:
+        wide = _arithmetic(run).integers.residual_bits
+        scale = forward.residual_scale(extent, bits, wide)
+        r = around or Formed(formed.residual, scale, wide, extent=extent)
+        run.put(step.r, r)
+    if step.mask is not None and formed.mask is not None:
+        run.put(step.mask, formed.mask)
+
+
+def _form_on(
+    run: Run,
+    step: ops.Form,
+    normalizers: dict[int, Normalizer],
+    residual: Formed | None,
+    bits: int,
+    extent: float,
+) -> Any:
+    """z and what is made of it, where ``bits``-bit activations reach ``extent``."""
+    arithmetic, unit = _arithmetic(run), forward.unit_of_z(extent, bits)
+    wide = arithmetic.integers.residual_bits
+    normalizations = []
+    for place, by in normalizers.items():
+        x_bits = _kept_bits(run, step, place) if step.inner else words.WIDE_BITS
+        gamma, beta = run.value(step.gammas[place]), run.value(step.betas[place])
+        term = forward.term(gamma, beta, x_bits, unit)
+        kept = _kept_bits(run, step, place) if run.training else None
+        y = run.value(step.ys[place]).y
+        normalizations.append(Normalization(y, by, term, x_bits, kept))
+    around = None
+    if residual is not None:
+        factor = forward.residual_factor(residual.scale, unit, wide)
+        around = Residual(residual.integers, factor, forward.residual_shift(wide))
+    return arithmetic.math.form(
+        normalizations,
+        around,
+        _chunk(run, step.outputs[0]),
+        rectify=run.training and bool(normalizers),
+        bits=bits,
+        residual_bits=wide,
+        activations=step.a is not None and bool(run.bits(step.a)),
+        stream=step.r is not None and bool(normalizers),
+    )
+
+
+def _kept_bits(run: Run, step: ops.Form, place: int) -> int:
+    activation = run.table[step.slots[place]].activation
+    return _arithmetic(run).integers.normalized_bits(activation, inner=step.inner)
+
+
+def _bound(run: Run, step: ops.Form, parts: list[int], residual: Formed | None) -> float:
+    """What z never exceeds: x̂ < 2^(3−1)."""
+    most = 2.0 ** (words.DEVIATION_FRACTION - 1)
+    total = 0.0 if residual is None else float(residual.scale) * ((1 << residual.bits) - 1)
+    for place in parts:
+        gamma, beta = run.value(step.gammas[place]), run.value(step.betas[place])
+        total += float(np.max(np.abs(gamma) * most + np.abs(beta)))
+    return total
+
+
+def _normalizer(run: Run, step: ops.Form, place: int) -> Normalizer:
+    """Of the chunks in training, else of the running statistics, which training moves."""
+    narrowed: Narrowed = run.value(step.ys[place])
+    mean, variance = (run.statistic(each) for each in step.running[place])
+    if not run.training:
+        return forward.running_normalizer(
+            np.ravel(mean.value), np.ravel(variance.value), narrowed.step
+        )
+    found = narrowed.moments
+    pixels = int(found.pixels.sum())
+    step_mean = found.total.sum(axis=0) / pixels * narrowed.step
+    of_chunks = _ordered_sum(found.dispersion / found.pixels)
+    step_variance = of_chunks / pixels * (narrowed.step * narrowed.step)
+    run.pending += [(mean, step_mean), (variance, step_variance)]
+    share = _arithmetic(run).integers.mixing
+    if not share:
+        return forward.normalizer(found)
+    running = np.ravel(mean.value), np.ravel(variance.value)
+    return forward.normalizer(found, forward.mix(*running, narrowed.step, share))
+
+
+def _ordered_sum(rows: Any) -> Any:
+    """Σ of float64 ``rows``, one after the other."""
+    total = np.zeros_like(rows[0])
+    for each in rows:
+        total = total + each
+    return total
+
+
+@KERNELS.register(ops.PoolSums)
+def _pool(run: Run, step: ops.PoolSums) -> None:
+    x: Formed = run.value(step.x)
+    pixels = step.x.shape[2] * step.x.shape[3]
+    run.put(step.y, _arithmetic(run).math.pool(x.integers) * (float(x.scale) / pixels))
+
+
+# -- choices -------------------------------------------------------------------------------
+
+
+@KERNELS.register(ops.ChooseEarly)
+def _choose(run: Run, step: ops.ChooseEarly) -> None:
+    if run.measuring:
+        run.choose(step.block, run.selector.dearest())
+    else:
+        run.choose(step.block, run.selector.choose_early(step.block, training=run.training))
+
+
+@KERNELS.register(ops.RecordMeans)
+def _record(run: Run, step: ops.RecordMeans) -> None:
+    if run.training:
+        x: Formed = run.value(step.x)
+        images, _, height, width = step.x.shape
+        sums = _arithmetic(run).math.pool(x.integers).sum(axis=0)
+        means = sums * (float(x.scale) / (images * height * width))
+        run.selector.record(step.block, means, measuring=run.measuring)
+
+
+# -- backward ------------------------------------------------------------------------------
+
+
+@KERNELS.register(ops.SpreadErrors)
+def _spread(run: Run, step: ops.SpreadErrors) -> None:
+    _, _, height, width = step.dx.shape
+    e = run.value(step.e) / (height * width)
+    k = exponent(float(np.max(np.abs(e))))
+    integers = np.floor(e * 2.0**-k + 0.5).astype(np.int64)[:, :, None, None]
+    spread = np.ascontiguousarray(np.broadcast_to(integers, step.dx.shape))
+    run.put(step.dx, Errors(_arithmetic(run).math.from_host(spread), k))
+
+
+@KERNELS.register(ops.Join)
+def _join(run: Run, step: ops.Join) -> None:
+    arithmetic, chunk = _arithmetic(run), _chunk(run, step.e)
+    sums = [
+        (run.value(tensor), _unit(run, row, column), _sums_bound(run, row, column, depth))
+        for tensor, row, column, depth in zip(
+            step.sums, step.rows, step.columns, step.depths, strict=True
+        )
+        if run.optional(tensor) is not None
+    ]
+    streams: list[Errors] = [
+        run.value(each) for each in step.streams if run.optional(each) is not None
+    ]
+    mask = run.optional(step.mask)
+    places = [place for place, each in enumerate(step.kept) if run.optional(each) is not None]
+    kept = [run.value(step.kept[place]).x for place in places]
+
+    def join(extent: float) -> tuple[Any, list[Any], float, int]:
+        k = exponent(extent)
+        scaled = [
+            Sums(values, before, multiplier(unit * 2.0**before / 2.0**k))
+            for values, unit, before in sums
+        ]
+        moved = [Stream(each.e, k - each.exponent) for each in streams]
+        e, moments, peak = arithmetic.math.join(scaled, moved, mask, kept, chunk)
+        return e, moments, peak * 2.0**k, k
+
+    extent = arithmetic.history.extent(step.range_name)
+    if extent is None:
+        math = arithmetic.math
+        bound = sum(math.peak(values) * unit for values, unit, _ in sums)
+        bound += sum(math.peak(each.e) * 2.0**each.exponent for each in streams)
+        _, _, extent, _ = join(clamp(bound))
+    e, moments, peak, k = join(clamp(extent))
+    _observe(run, step.range_name, peak)
+    by_place = dict(zip(places, moments, strict=True))
+    found = tuple(by_place.get(place) for place in range(len(step.kept)))
+    run.put(step.e, Errors(e, k, found))
+
+
+def _sums_bound(run: Run, row: Tensor, column: Tensor, depth: int) -> int:
+    """The shift before the multiplication, by the bits of both operands."""
+    e, w = run.value(row), run.value(column)
+    return backward.preshift(depth * signed_levels(e.bits) * signed_levels(w.bits))
+
+
+@KERNELS.register(ops.Apply)
+def _apply(run: Run, step: ops.Apply) -> None:
+    arithmetic = _arithmetic(run)
+    errors: Errors = run.value(step.e)
+    kept: Kept = run.value(step.kept)
+    moments = errors.moments[step.place]
+    assert moments is not None
+    bits = run.bits(step.q)
+    assert bits is not None
+    gamma, unit = run.value(step.gamma), 2.0**errors.exponent
+    seed, number = run.rounding
+    key = rounding_key(seed, number, step.number)
+
+    def apply(extent: float) -> tuple[Any, float, float]:
+        scale = clamp(extent) / signed_levels(bits)
+        gains = backward.gain(gamma, unit, kept.y_step, scale, bits)
+        by = backward.slopes(moments, kept.by, gains, kept.bits)
+        chunk = _chunk(run, step.q)
+        q, peak = arithmetic.math.apply(errors.e, kept.x, by, chunk, bits, key)
+        return q, scale, peak * scale * 2.0 ** -backward.fraction(bits)
+
+    extent = arithmetic.history.extent(step.range_name)
+    if extent is None:
+        slope = np.max(np.abs(np.ravel(gamma)) * kept.by.reciprocal.max(axis=0))
+        slope = float(slope) * 2.0**-words.RECIPROCAL_FRACTION / kept.y_step
+        _, _, extent = apply(4 * slope * arithmetic.math.peak(errors.e) * unit)
+    q, scale, peak = apply(extent)
+    _observe(run, step.range_name, peak)
+    run.put(step.q, Quantized(q, scale, bits))
+    shape, step_of_x = step.dgamma.shape, 2.0 ** (kept.bits - words.DEVIATION_FRACTION)
+    run.put(step.dgamma, moments.product.sum(axis=0).reshape(shape) * (unit / step_of_x))
+    run.put(step.dbeta, moments.total.sum(axis=0).reshape(shape) * unit)
+
+
+@KERNELS.register(ops.AddSums)
+def _add_sums(run: Run, step: ops.AddSums) -> None:
+    row, column = run.value(step.row), run.value(step.column)
+    bound = step.depth * ((1 << row.bits) - 1) * signed_levels(column.bits)
+    unit = _unit(run, step.row, step.column)
+    run.parameter(step.parameter).gradient = GradientSums(run.value(step.sums), unit, bound)
+
+
+@KERNELS.register(ops.NormShare)
+def _share(run: Run, step: ops.NormShare) -> None:
+    share = 0.0
+    dgamma, dbeta = run.optional(step.dgamma), run.optional(step.dbeta)
+    if dgamma is not None:
+        products = run.value(step.gamma) * dgamma + run.value(step.beta) * dbeta
+        for each in np.ravel(products):
+            share += float(each)
+    run.put(step.share, share)
+
+
+@KERNELS.register(ops.LearnChoice)
+def _learn(run: Run, step: ops.LearnChoice) -> None:
+    if not run.measuring:
+        run.selector.learn(step.block, run.value(step.share))
