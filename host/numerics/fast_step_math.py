@@ -28,11 +28,12 @@ from fractrain.host.numerics.step_math import (
     Sums,
 )
 from fractrain.hw.contract import numerics as words
-from fractrain.sim.golden.random_bits import Key, random_bytes
-from fractrain.sim.golden.step import backward, forward, weights
+from fractrain.hw.contract.threefry import Key
+from fractrain.sim.golden.random_bits import random_bytes
+from fractrain.sim.golden.step import backward, forward, reciprocal, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
-from fractrain.sim.golden.step.forward import Moments, Normalizer
-from fractrain.sim.golden.step.rounding import round_divide
+from fractrain.sim.golden.step.forward import Mix, Moments, Normalizer
+from fractrain.sim.golden.step.rounding import LARGEST_SHIFT, Integers
 from fractrain.sim.golden.step.scales import activation_levels, multiplier
 
 Reals = NDArray[np.float64]
@@ -43,10 +44,6 @@ BLOCK = 1 << 15
 EXACT = 1 << 53
 """float64 holds smaller integers."""
 
-SAFE = 1 << 51
-"""Integers of at most this magnitude may be scaled by any power of two, and ½ added, without
-rounding; three of them may be added up."""
-
 NARROW = (1 << (words.NARROW_BITS - 1)) - 1
 
 
@@ -54,8 +51,8 @@ class FastStepMath(StepMath):
     """Arrays are NumPy's [N,C,H,W]: y and E int16; x̂ and errors int8 or int16; activations and r
     uint8 or uint16; masks bool; sums any numbers, weights integers of 64 bits."""
 
-    def normalizer(self, found: Moments) -> Normalizer:
-        return normalizer(found)
+    def normalizer(self, found: Moments, running: Mix | None = None) -> Normalizer:
+        return forward.normalizer(found, running, reciprocal_roots)
 
     def peak(self, sums: NDArray) -> int:
         return _reach(sums) if sums.size else 0
@@ -65,12 +62,11 @@ class FastStepMath(StepMath):
     def narrow(self, sums: NDArray, shift: int, chunk: int) -> tuple[NDArray, Moments, int]:
         y = np.empty(sums.shape, np.int16)
         totals, squares = np.empty((2, *sums.shape[:2]))
-        peak, scale = 0, 2.0**-shift
+        peak = 0
         for part, v in _blocks(sums.shape):
             v[...] = _rows(sums, part)
             peak = max(peak, _reach(v))
-            _round(v, scale)  # where ½ is lost, y saturates
-            np.clip(v, -NARROW - 1, NARROW, out=v)
+            scale_to(v, 1, shift, words.NARROW_BITS)
             _rows(y, part)[...] = v
             totals[part], squares[part] = _total(v), _products(v, v)
         if peak >= EXACT:
@@ -91,7 +87,7 @@ class FastStepMath(StepMath):
         activations: bool = True,
         stream: bool = True,
     ) -> Formed:
-        shape = (normalizations[0].y if normalizations else _present(residual).r).shape
+        shape = (normalizations[0].y if normalizations else present(residual).r).shape
         kept = [
             None if each.kept is None else np.empty(shape, step_sums.signed_type(each.kept))
             for each in normalizations
@@ -112,10 +108,9 @@ class FastStepMath(StepMath):
             if mask is not None:
                 np.greater(z, 0, out=_rows(mask, part))
             if a is not None:
-                _rows(a, part)[...] = _levels(z, x, words.FORM_FRACTION, bits)
+                _rows(a, part)[...] = _levels(z, x, bits)
             if r is not None:
-                shift = words.FORM_FRACTION - (residual_bits - bits)
-                _rows(r, part)[...] = _levels(z, x, shift, residual_bits)
+                _rows(r, part)[...] = _levels(z, x, residual_bits)
         carried = tuple(each for each in kept if each is not None)
         return Formed(carried, mask, a, r, int(max(peaks)))
 
@@ -136,12 +131,6 @@ class FastStepMath(StepMath):
         kept: Sequence[NDArray],
         chunk: int,
     ) -> tuple[NDArray, list[ErrorMoments], int]:
-        if join_bound(sums, streams) > SAFE:
-            wide = [Sums(each.sums.astype(np.int64), each.before, each.by) for each in sums]
-            return super().join(
-                *(wide, [Stream(each.e.astype(np.int64), each.shift) for each in streams]),
-                *(mask, [each.astype(np.int64) for each in kept], chunk),
-            )
         shape = (sums[0].sums if sums else streams[0].e).shape
         e = np.empty(shape, np.int16)
         totals, peak = np.empty((1 + len(kept), *shape[:2])), 0
@@ -150,11 +139,10 @@ class FastStepMath(StepMath):
             for each in sums:
                 v[...] = _rows(each.sums, part)
                 _round(v, 2.0**-each.before)
-                v *= each.by.mantissa
-                total += _round(v, 2.0 ** -max(each.by.shift, -backward.FARTHEST))
+                total += scale_to(v, each.by.mantissa, each.by.shift, words.JOIN_BITS)
             for stream in streams:
                 v[...] = _rows(stream.e, part)
-                total += _round(v, 2.0 ** -stream_shift(stream))
+                total += scale_to(v, 1, stream.shift, words.JOIN_BITS)
             if mask is not None:
                 total *= _rows(mask, part)
             peak = max(peak, _reach(total))
@@ -174,8 +162,8 @@ class FastStepMath(StepMath):
         images, channels, height, width = e.shape
         quantized = np.empty(e.shape, step_sums.signed_type(bits))
         a = _spread(by.a << words.MEAN_FRACTION, chunk, images)
-        b, mean = (_spread(each, chunk, images) for each in (by.b, -by.mean * by.a))
-        fraction, limits = backward.fraction(bits), step_sums.error_range(bits)
+        b, mean = (_spread(each, chunk, images) for each in (by.b << by.lift, -by.mean * by.a))
+        fraction, limits = backward.fraction(bits), step_sums.signed_range(bits)
         peak = 0
         for part, w, v in _blocks(e.shape, 2):
             w[...] = _rows(e, part)
@@ -187,9 +175,10 @@ class FastStepMath(StepMath):
             peak = max(peak, _reach(w))
             count = part.stop - part.start
             v[...] = random_bytes(key, count, channels, height * width, part.start)
-            w *= 2.0 ** (words.RANDOM_BITS - fraction)
+            v += 0.5
+            v *= 2.0 ** (fraction - words.RANDOM_BITS)
             w += v
-            w *= 2.0**-words.RANDOM_BITS
+            w *= 2.0**-fraction
             np.clip(np.floor(w, out=w), *limits, out=w)
             _rows(quantized, part)[...] = w
         return quantized, peak
@@ -198,9 +187,8 @@ class FastStepMath(StepMath):
 
     def quantize_weights(self, w: NDArray, bits: int, scale: float) -> NDArray:
         by = multiplier(weights.WEIGHT_STEP / scale)
-        v = _round(w * float(by.mantissa), 2.0 ** -max(by.shift, -step_sums.WEIGHT_LEFT))
-        limits = step_sums.weight_range(bits)
-        return np.clip(v, *limits).astype(step_sums.signed_type(bits))
+        v = scale_to(w.astype(float), by.mantissa, by.shift, words.MASTER_BITS)
+        return np.clip(v, *step_sums.signed_range(bits)).astype(step_sums.signed_type(bits))
 
 
 class Affine:
@@ -246,28 +234,17 @@ class _Part:
         return np.clip(found, -levels, levels, out=found)
 
 
-def normalizer(found: Moments) -> Normalizer:
-    """`forward.normalizer`, all channels at once."""
-    mean = round_divide(found.total << words.MEAN_FRACTION, found.pixels)
-    floor = (found.pixels * words.LEAST_DEVIATION).astype(np.uint64) ** np.uint64(2)
-    radicand = np.maximum(found.dispersion, floor)
-    return Normalizer(mean, reciprocal_roots(radicand, np.broadcast_to(found.pixels, mean.shape)))
-
-
-def reciprocal_roots(radicand: NDArray[np.uint64], pixels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`forward.reciprocal_root`, all at once."""
+def reciprocal_roots(radicand: NDArray[np.uint64], pixels: Integers) -> Integers:
+    """`reciprocal.reciprocal_root`, all at once."""
     q = (_bit_lengths(radicand) + 1) // 2 - words.RADICAND_BITS // 2
     right, left = (2 * np.maximum(each, 0).astype(np.uint64) for each in (q, -q))
     v = (radicand >> right << left).astype(np.int64)
-    table = np.array(forward.reciprocal_table(), np.int64)
-    t = table[v >> (words.RADICAND_BITS - words.TABLE_INDEX_BITS)]
-    u = (3 << 39) - v * ((t * t) >> 17)
-    r = (t * (u >> 17)) >> 21
-    half = np.int64(1) << (7 + q)
-    found: NDArray[np.int64] = np.minimum(
-        (pixels * r + half) >> (8 + q), (1 << words.RECIPROCAL_BITS) - 1
-    )
-    return found
+    t = np.array(reciprocal.reciprocal_table(), np.int64)[v >> reciprocal.INDEX_SHIFT]
+    u = (3 << words.NEWTON_FRACTION) - v * ((t * t) >> words.SQUARE_SHIFT)
+    r = (t * (u >> words.NEWTON_SHIFT)) >> words.ROOT_SHIFT
+    shift = words.ROOT_FRACTION - words.RECIPROCAL_FRACTION + q
+    rounded = (pixels * r + (np.int64(1) << shift >> 1)) >> shift
+    return np.minimum(rounded, (1 << words.RECIPROCAL_BITS) - 1)
 
 
 def _bit_lengths(x: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -308,9 +285,17 @@ def _round(v: Reals, scale: float) -> Reals:
     return np.floor(v, out=v)
 
 
-def _levels(z: Reals, room: Reals, shift: int, bits: int) -> Reals:
-    """clip(round(z · 2^−shift), 0, 2^bits − 1) in ``room``."""
-    np.multiply(z, 2.0**-shift, out=room)
+def scale_to(v: Reals, factor: int, shift: int, bits: int) -> Reals:
+    """`rounding.scale_to` of ``v``·``factor``, in place. What float64 rounds there saturates."""
+    shift = min(max(shift, -bits), LARGEST_SHIFT + 1)
+    _round(v, factor * 2.0**-shift)
+    most = 1 << (bits - 1)
+    return np.clip(v, -most, most - 1, out=v)
+
+
+def _levels(z: Reals, room: Reals, bits: int) -> Reals:
+    """`forward.round_activations` in ``room``."""
+    np.multiply(z, 2.0 ** -forward.form_fraction(bits), out=room)
     room += 0.5
     np.floor(room, out=room)
     return np.clip(room, 0, activation_levels(bits), out=room)
@@ -335,25 +320,8 @@ def _whole(sums: Reals) -> NDArray[np.int64]:
     return sums.astype(np.int64)
 
 
-# -- bounds ------------------------------------------------------------------------------------
-
-
-def join_bound(sums: Sequence[Sums], streams: Sequence[Stream]) -> int:
-    """Of Σ |parts|."""
-    product = words.PRESHIFTED_BITS - 1 + words.MULTIPLIER_BITS
-    bound = 0
-    for each in sums:
-        bound += 1 << (product + max(0, min(-each.by.shift, backward.FARTHEST)))
-    for stream in streams:
-        bound += 1 << (words.NARROW_BITS - 1 + max(0, -stream_shift(stream)))
-    return bound
-
-
-def stream_shift(stream: Stream) -> int:
-    return max(stream.shift, -backward.FARTHEST - words.NARROW_BITS)
-
-
-def _present(residual: Residual | None) -> Residual:
+def present(residual: Residual | None) -> Residual:
+    """What there is to form without normalizations."""
     if residual is None:
         raise ValueError("nothing to form: neither a normalization nor a residual")
     return residual

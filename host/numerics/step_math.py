@@ -19,7 +19,7 @@ from fractrain.hw.contract.threefry import Key
 from fractrain.sim.golden.random_bits import random_bytes
 from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
-from fractrain.sim.golden.step.forward import Moments, Normalizer, Term
+from fractrain.sim.golden.step.forward import Mix, Moments, Normalizer, Term
 from fractrain.sim.golden.step.scales import Multiplier
 from fractrain.sim.golden.step.weights import UpdateRule
 
@@ -89,9 +89,9 @@ class StepMath:
         """The backend's integers as NumPy's."""
         return np.asarray(array)
 
-    def normalizer(self, found: Moments) -> Normalizer:
+    def normalizer(self, found: Moments, running: Mix | None = None) -> Normalizer:
         """`sim.golden.step.forward.normalizer`."""
-        return forward.normalizer(found)
+        return forward.normalizer(found, running)
 
     def peak(self, sums: Array) -> int:
         """max|sums|."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.hw.contract import numerics as words
 from fractrain.sim.golden.step.backward import ErrorMoments
 from fractrain.sim.golden.step.chunks import sizes, starts
 from fractrain.sim.golden.step.forward import Moments
@@ -15,10 +14,6 @@ from fractrain.sim.golden.step.scales import signed_levels
 
 Sums = NDArray[np.int64]
 """Σ of each image and channel, [N,C]."""
-
-
-WEIGHT_LEFT = 13
-"""Shifts to the left of weights are at most so far (`sim.golden.step.weights`)."""
 
 
 def moments(totals: Sums, squares: Sums, pixels: int, chunk: int) -> Moments:
@@ -44,27 +39,18 @@ def _pixels(totals: Sums, pixels: int, chunk: int) -> NDArray[np.int64]:
     return sizes(len(totals), chunk)[:, None] * pixels
 
 
-def both_ways(shift: int, farthest: int) -> tuple[int, int]:
-    """(left, right): a shift to the right by ``shift``, or to the left if it is negative, by at
-    most ``farthest``. What `round_shift` makes 0 does not need more than `LARGEST_SHIFT`."""
-    return min(max(-shift, 0), farthest), min(max(shift, 0), LARGEST_SHIFT)
+def both_ways(shift: int, bits: int) -> tuple[int, int, int]:
+    """(most, left, right): what `rounding.scale_to` of ``bits`` does is to clip to ±most, to shift
+    to the left, to round to the right, and to saturate. One of the shifts is 0."""
+    left = min(max(-shift, 0), bits)
+    most = 1 << max(bits - 1 - left, 0) if left else 1 << LARGEST_SHIFT
+    return most, left, min(max(shift, 0), LARGEST_SHIFT)
 
 
-def narrow_limit(shift: int) -> int:
-    """Sums may saturate there before `forward.narrow` shifts them: ±2^16 to the left, else far
-    away."""
-    return 1 << words.NARROW_BITS if shift < 0 else 1 << LARGEST_SHIFT
-
-
-def error_range(bits: int) -> tuple[int, int]:
-    """Least and greatest quantized error of ``bits`` bits."""
+def signed_range(bits: int) -> tuple[int, int]:
+    """Least and greatest of weights and errors of ``bits`` bits (`scales.clip_levels`)."""
     levels = signed_levels(bits)
-    return (-1, 0) if bits == 1 else (-levels, levels)
-
-
-def weight_range(bits: int) -> tuple[int, int]:
-    """Least and greatest quantized weight of ``bits`` bits."""
-    return error_range(bits)
+    return -levels, 0 if bits == 1 else levels
 
 
 def signed_type(bits: int) -> type[np.signedinteger]:

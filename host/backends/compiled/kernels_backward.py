@@ -17,13 +17,27 @@ MEAN_FRACTION, RANDOM_BITS = words.MEAN_FRACTION, words.RANDOM_BITS
 LOW, HIGH = -(1 << (words.NARROW_BITS - 1)), (1 << (words.NARROW_BITS - 1)) - 1
 
 
+JOIN_LOW, JOIN_HIGH = -(1 << (words.JOIN_BITS - 1)), (1 << (words.JOIN_BITS - 1)) - 1
+short = np.int32
+
+
 @kernel
-def add_sums(sums: Any, out: Any, before: int, mantissa: int, left: int, right: int) -> None:
-    """out += round(round(sums · 2^−before) · mantissa · 2^(left − right)) of a tile."""
+def add_sums(
+    sums: Any, out: Any, before: int, mantissa: int, most: int, left: int, right: int
+) -> None:
+    """out += sat24(round(round(sums · 2^−before) · mantissa · 2^(left − right))) of a tile; the
+    product saturates at ±``most`` before it is shifted to the left."""
     half_before, half = (1 << before) >> 1, (1 << right) >> 1
-    for i in range(len(sums)):
-        v = (np.int64(sums[i]) + half_before) >> before
-        out[i] += (((v * mantissa) << left) + half) >> right
+    if left:
+        for i in range(len(sums)):
+            v = ((np.int64(sums[i]) + half_before) >> before) * mantissa
+            v = min(max(v, -most), most) << left
+            out[i] = short(out[i] + min(max(v, JOIN_LOW), JOIN_HIGH))
+    else:
+        for i in range(len(sums)):
+            v = ((np.int64(sums[i]) + half_before) >> before) * mantissa
+            v = (v + half) >> right
+            out[i] = short(out[i] + min(max(v, JOIN_LOW), JOIN_HIGH))
 
 
 @kernel
@@ -54,12 +68,12 @@ def join(
     """E = sat16(mask · Σ); in ``totals[3, N, C]`` ΣE, ΣE·x̂ and that of the second x̂, of each image;
     max|mask · Σ|.
 
-    ``sums_*``: (sums, before, mantissa, left, right); ``stream_*``: (e, 0, 1, left, right). An
-    empty array stands for none.
+    ``sums_*``: (sums, before, mantissa, most, left, right); ``stream_*``: (e, 0, 1, most, left,
+    right). An empty array stands for none.
     """
-    low, high = np.int64(0), np.int64(0)
-    total = np.zeros(tile, np.int64)
-    t1, t2 = np.zeros(tile, np.int64), np.zeros((2, tile), np.int64)
+    low, high = short(0), short(0)
+    total, t1 = np.zeros(tile, np.int32), np.zeros(tile, np.int32)
+    t2 = np.zeros((2, tile), np.int64)
     groups = totals.shape[2] // wide
     for b in range(first, last):
         end = (b + 1) * block
@@ -74,14 +88,14 @@ def join(
             if len(mask):
                 positive = mask[start:stop]
                 for i in range(len(part)):
-                    part[i] = part[i] if positive[i] else 0
+                    part[i] = part[i] if positive[i] else short(0)
             target = e[start:stop]
             for i in range(len(part)):
                 v = part[i]
                 low, high = min(low, v), max(high, v)
-                v = min(max(v, LOW), HIGH)
+                v = min(max(v, short(LOW)), short(HIGH))
                 target[i] = v
-                t1[i] += v
+                t1[i] = short(t1[i] + v)
             if len(x_1):
                 sum_products(target, x_1[start:stop], t2[0])
             if len(x_2):
@@ -90,15 +104,15 @@ def join(
         fold(t1, totals[0], image, channel, wide, turns)
         fold(t2[0], totals[1], image, channel, wide, turns)
         fold(t2[1], totals[2], image, channel, wide, turns)
-    return max(high, -low)
+    return max(np.int64(high), -np.int64(low))
 
 
 @kernel
 def add(each: Any, out: Any, start: int, stop: int) -> None:
     """What sums or a stream add to a tile, if they are there."""
-    sums, before, mantissa, left, right = each
+    sums, before, mantissa, most, left, right = each
     if len(sums):
-        add_sums(sums[start:stop], out, before, mantissa, left, right)
+        add_sums(sums[start:stop], out, before, mantissa, most, left, right)
 
 
 @kernel
@@ -120,19 +134,21 @@ def apply(
     first: int,
     last: int,
 ) -> int:
-    """Quantized errors, clip(⌊W·2^−right + u/256⌋, least, levels), and max|W|; the rows of
-    ``values[3, chunks, C]`` are T₁', A, B."""
+    """Quantized errors, clip(⌊W·2^−right + (2u + 1)/512⌋, least, levels), and max|W|; the rows of
+    ``values[3, chunks, C]`` are T₁', A, B lifted."""
     low, high = np.int64(0), np.int64(0)
     laid = np.zeros((3, tile), np.int64)
     random, channels = np.zeros(tile, np.uint8), values.shape[2]
     words_ = np.zeros((-(-block // wide // WORD_PIXELS), channels + channels % 2), np.uint64)
-    groups = values.shape[2] // wide
+    groups, before, noise = values.shape[2] // wide, -1, right - RANDOM_BITS - 1
     for b in range(first, last):
         image, channel = b // groups, b % groups * wide
         if channel == 0 or b == first:
             start_words(words_, key0, key1, image)
-        for k in range(3):
-            lay(laid[k], values[k], image // images, channel, wide, turns)
+        if groups > 1 or image // images != before:
+            before = image // images
+            for k in range(3):
+                lay(laid[k], values[k], before, channel, wide, turns)
         mean, a, slope = laid[0], laid[1], laid[2]
         end = (b + 1) * block
         for start in range(b * block, end, tile):
@@ -145,6 +161,6 @@ def apply(
                     x_[i]
                 )
                 low, high = min(low, w), max(high, w)
-                w += np.int64(part[i]) << (right - RANDOM_BITS)
+                w += (2 * np.int64(part[i]) + 1) << noise
                 target[i] = np.int32(min(max(w >> right, least), levels))
     return max(high, -low)

@@ -29,7 +29,7 @@ def narrow(
     totals: Any,
     squares: Any,
     is_short: bool,
-    limit: int,
+    most: int,
     left: int,
     right: int,
     block: int,
@@ -41,7 +41,7 @@ def narrow(
 ) -> int:
     """y = sat16(round(sums · 2^(left − right))), Σy and Σy² of each image and channel; max|sums|.
 
-    ``sums`` saturate at ±``limit`` before they are shifted to the left. ``is_short``: they are
+    ``sums`` saturate at ±``most`` before they are shifted to the left. ``is_short``: they are
     2^24 at most, and are not shifted to the left.
     """
     low, high = 0, 0
@@ -53,10 +53,10 @@ def narrow(
             stop = min(start + tile, end)
             source, target = sums[start:stop], y[start:stop]
             if is_short:
-                least, most = narrow_short(source, target, t1, t2, right)
+                lowest, highest = narrow_short(source, target, t1, t2, right)
             else:
-                least, most = narrow_long(source, target, t1, t2, limit, left, right)
-            low, high = min(low, np.int64(least)), max(high, np.int64(most))
+                lowest, highest = narrow_long(source, target, t1, t2, most, left, right)
+            low, high = min(low, np.int64(lowest)), max(high, np.int64(highest))
         image, channel = b // groups, b % groups * wide
         fold(t1, totals, image, channel, wide, turns)
         fold(t2, squares, image, channel, wide, turns)
@@ -65,14 +65,14 @@ def narrow(
 
 @kernel
 def narrow_long(
-    sums: Any, y: Any, t1: Any, t2: Any, limit: int, left: int, right: int
+    sums: Any, y: Any, t1: Any, t2: Any, most: int, left: int, right: int
 ) -> tuple[int, int]:
     """`narrow` of a tile; the least and the greatest of the sums, and 0."""
     half, low, high = (1 << right) >> 1, 0, 0
     for i in range(len(y)):
         v = np.int64(sums[i])
         low, high = min(low, v), max(high, v)
-        v = ((min(max(v, -limit), limit) << left) + half) >> right
+        v = ((min(max(v, -most), most) << left) + half) >> right
         v = short(min(max(v, LOW), HIGH))
         y[i] = v
         t1[i] = short(t1[i] + v)
@@ -115,24 +115,20 @@ def normalize(y: Any, x: Any, z: Any, laid: Any, right: int, levels: int) -> Non
 
 
 @kernel
-def round_to(x: Any, out: Any, left: int, right: int, low: int, high: int) -> None:
-    """out = clip(round(x · 2^(left − right)), low, high), of 32 bits if left = 0."""
-    if left == 0:
-        half, right_ = short((1 << right) >> 1), short(right & 31)
-        low_, high_ = short(low), short(high)
-        for i in range(len(x)):
-            out[i] = min(max(short(short(x[i] + half) >> right_), low_), high_)
-    else:
-        for i in range(len(x)):
-            out[i] = short(min(max(np.int64(x[i]) << left, low), high))
+def round_to(x: Any, out: Any, right: int, low: int, high: int) -> None:
+    """out = clip(round(x · 2^−right), low, high) of 32 bits."""
+    half, right_ = short((1 << right) >> 1), short(right & 31)
+    low_, high_ = short(low), short(high)
+    for i in range(len(x)):
+        out[i] = min(max(short(short(x[i] + half) >> right_), low_), high_)
 
 
 @kernel
-def add_residual(r: Any, z: Any, factor: int, left: int, right: int) -> None:
-    """z += round(ρ·r · 2^(left − right))."""
+def add_residual(r: Any, z: Any, factor: int, right: int) -> None:
+    """z += round(ρ·r · 2^−right)."""
     half = (1 << right) >> 1
     for i in range(len(r)):
-        z[i] = short(z[i] + ((((factor * np.int64(r[i])) << left) + half) >> right))
+        z[i] = short(z[i] + ((factor * np.int64(r[i]) + half) >> right))
 
 
 @kernel
@@ -154,19 +150,22 @@ def form(
     """z of each element, 32 bits, and what is made of it; the greatest z.
 
     ``one``, ``other``: (y, kept, values, right, levels, kept_right, kept_levels), with the rows μ',
-    M₁, M₀, G, B of ``values[5, chunks, C]``. ``residual``: (r, ρ, left, right); ``mask``: z > 0;
-    ``activations`` and ``stream``: (out, left, right, levels). An empty array stands for none.
+    M₁, M₀, G, B of ``values[5, chunks, C]``. ``residual``: (r, ρ, right); ``mask``: z > 0;
+    ``activations`` and ``stream``: (out, right, levels). An empty array stands for none.
     """
     greatest = short(-(1 << 31))
     x, z = np.zeros(tile, np.int32), np.zeros(tile, np.int32)
     laid = np.zeros((2, 5, tile), np.int32)
     groups = one[2].shape[2] // wide
+    before = -1
     for b in range(first, last):
         chunk, channel = b // groups // images, b % groups * wide
-        for k in range(5):
-            lay(laid[0, k], one[2][k], chunk, channel, wide, turns)
-            if len(other[0]):
-                lay(laid[1, k], other[2][k], chunk, channel, wide, turns)
+        if groups > 1 or chunk != before:
+            for k in range(5):
+                lay(laid[0, k], one[2][k], chunk, channel, wide, turns)
+                if len(other[0]):
+                    lay(laid[1, k], other[2][k], chunk, channel, wide, turns)
+            before = chunk
         end = (b + 1) * block
         for start in range(b * block, end, tile):
             stop = min(start + tile, end)
@@ -176,7 +175,7 @@ def form(
             if len(other[0]):
                 add(other, laid[1], x, part, start, stop)
             if len(residual[0]):
-                add_residual(residual[0][start:stop], part, residual[1], residual[2], residual[3])
+                add_residual(residual[0][start:stop], part, residual[1], residual[2])
             for i in range(len(part)):
                 greatest = max(greatest, part[i])
             if len(mask):
@@ -184,11 +183,11 @@ def form(
                 for i in range(len(part)):
                     positive[i] = part[i] > 0
             if len(activations[0]):
-                out, left, right, levels = activations
-                round_to(part, out[start:stop], left, right, 0, levels)
+                out, right, levels = activations
+                round_to(part, out[start:stop], right, 0, levels)
             if len(stream[0]):
-                out_r, left, right, levels = stream
-                round_to(part, out_r[start:stop], left, right, 0, levels)
+                out_r, right, levels = stream
+                round_to(part, out_r[start:stop], right, 0, levels)
     return np.int64(greatest)
 
 
@@ -198,4 +197,4 @@ def add(each: Any, laid: Any, x: Any, z: Any, start: int, stop: int) -> None:
     y, kept, _, right, levels, kept_right, kept_levels = each
     normalize(y[start:stop], x, z, laid, right, levels)
     if len(kept):
-        round_to(x[: stop - start], kept[start:stop], 0, kept_right, -kept_levels, kept_levels)
+        round_to(x[: stop - start], kept[start:stop], kept_right, -kept_levels, kept_levels)

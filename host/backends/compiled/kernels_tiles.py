@@ -28,9 +28,11 @@ LEAST_PIXELS = WORD_BITS // RANDOM_BITS
 
 @dataclass(frozen=True)
 class Walk:
-    """``blocks`` of ``wide`` channels and ``block`` elements, in tiles of ``tile`` elements; the
-    channels take turns (``turns``) or lie one after the other. A tile is a whole block, or has whole groups
-    of `WORD_PIXELS` pixels, or divides such a group in whole words."""
+    """``blocks`` of ``wide`` channels and ``block`` elements, in tiles of ``tile`` elements.
+
+    Channels take turns (``turns``), or lie one after the other. A tile is a whole block, or has
+    whole groups of `WORD_PIXELS` pixels, or divides such a group in whole words.
+    """
 
     blocks: int
     block: int

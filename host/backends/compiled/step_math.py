@@ -28,11 +28,10 @@ from fractrain.host.numerics.step_math import (
 )
 from fractrain.host.numerics.step_sums import both_ways
 from fractrain.hw.contract import numerics as words
-from fractrain.sim.golden.random_bits import Key
+from fractrain.hw.contract.threefry import Key
 from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
-from fractrain.sim.golden.step.forward import Moments, Normalizer
-from fractrain.sim.golden.step.rounding import LARGEST_SHIFT
+from fractrain.sim.golden.step.forward import Mix, Moments, Normalizer
 from fractrain.sim.golden.step.scales import Multiplier, activation_levels, multiplier
 from fractrain.sim.golden.step.weights import UpdateRule
 
@@ -63,6 +62,10 @@ class Memory(ABC):
 
     def note(self, array: Array, low: int, high: int) -> None:  # noqa: B027  not all want to know
         """``array``, an operand of convolutions, has integers of that range."""
+
+    def unsigned_type(self, bits: int) -> type[np.generic]:
+        """Of r of so many bits."""
+        return step_sums.unsigned_type(bits)
 
     turns: bool
     """Whether channels take turns in it: [N,H,W,C]."""
@@ -111,8 +114,8 @@ class CompiledStepMath(StepMath):
     def to_host(self, array: Array) -> Any:
         return self._plain.to_host(array)
 
-    def normalizer(self, found: Moments) -> Normalizer:
-        return self._plain.normalizer(found)
+    def normalizer(self, found: Moments, running: Mix | None = None) -> Normalizer:
+        return self._plain.normalizer(found, running)
 
     def peak(self, sums: Array) -> int:
         return self._plain.peak(sums)
@@ -127,14 +130,13 @@ class CompiledStepMath(StepMath):
         source = self._memory.flat(sums)
         y, target = self._memory.empty(shape, np.int16)
         totals, squares = np.zeros((2, *shape[:2]), np.int64)
-        left, right = both_ways(shift, words.NARROW_BITS)
-        limit = step_sums.narrow_limit(shift)
+        most, left, right = both_ways(shift, words.NARROW_BITS)
 
         is_short = source.dtype == np.float32 and left == 0
 
         def work(*place: int) -> int:
             return kernels_forward.narrow(
-                *(source, target, totals, squares, is_short, limit, left, right), *place
+                *(source, target, totals, squares, is_short, most, left, right), *place
             )
 
         peak = max(self._run(shape, work))
@@ -172,11 +174,10 @@ class CompiledStepMath(StepMath):
         if len(parts) < MOST:
             empty = np.empty(0, np.int16), np.empty(0, np.int8), *parts[0][2:]
             parts.append(empty)
-        smallest = step_sums.unsigned_type(residual_bits)
-        around: tuple[Any, ...] = (np.empty(0, smallest), 0, 0, 0)
+        smallest = self._memory.unsigned_type(residual_bits)
+        around: tuple[Any, ...] = (np.empty(0, smallest), 0, 0)
         if residual is not None:
-            ways = both_ways(residual.shift, LARGEST_SHIFT)
-            around = (self._memory.flat(residual.r), residual.factor, *ways)
+            around = self._memory.flat(residual.r), residual.factor, residual.shift
         mask, a, r = (self._none(kind) for kind in (np.bool_, self._type_of(bits), smallest))
         if rectify:
             mask = self._memory.empty(shape, np.bool_)
@@ -184,9 +185,9 @@ class CompiledStepMath(StepMath):
             a = self._memory.empty(shape, self._type_of(bits))
         if stream:
             r = self._memory.empty(shape, smallest)
-        rounded = (a[1], 0, words.FORM_FRACTION, activation_levels(bits))
-        right = words.FORM_FRACTION - (residual_bits - bits)
-        carried = (r[1], *both_ways(right, LARGEST_SHIFT), activation_levels(residual_bits))
+        rounded = (a[1], forward.form_fraction(bits), activation_levels(bits))
+        fraction = forward.form_fraction(residual_bits)
+        carried = (r[1], fraction, activation_levels(residual_bits))
 
         def work(*place: int) -> int:
             first = place[-2:]
@@ -226,15 +227,15 @@ class CompiledStepMath(StepMath):
         shape = tuple((sums[0].sums if sums else streams[0].e).shape)
         parts: list[tuple[Any, ...]] = []
         for each in sums:
-            ways = both_ways(each.by.shift, backward.FARTHEST)
+            ways = both_ways(each.by.shift, words.JOIN_BITS)
             parts.append((self._memory.flat(each.sums), each.before, each.by.mantissa, *ways))
         while len(parts) < MOST:
-            parts.append(((parts[0][0] if parts else np.empty(0, np.int16))[:0], 0, 0, 0, 0))
+            parts.append(((parts[0][0] if parts else np.empty(0, np.int16))[:0], 0, 0, 0, 0, 0))
         for stream in streams:
-            ways = both_ways(stream.shift, backward.FARTHEST + words.NARROW_BITS)
+            ways = both_ways(stream.shift, words.JOIN_BITS)
             parts.append((self._memory.flat(stream.e), 0, 1, *ways))
         while len(parts) < 2 * MOST:
-            parts.append((np.empty(0, np.int16), 0, 0, 0, 0))
+            parts.append((np.empty(0, np.int16), 0, 0, 0, 0, 0))
         positive = np.empty(0, np.bool_) if mask is None else self._memory.flat(mask)
         normalized = [self._memory.flat(each) for each in kept]
         while len(normalized) < MOST:
@@ -257,10 +258,10 @@ class CompiledStepMath(StepMath):
         self, e: Array, x: Array, by: Slopes, chunk: int, bits: int, key: Key
     ) -> tuple[Array, int]:
         shape = tuple(e.shape)
-        values = np.stack([by.mean, by.a, by.b])
+        values = np.stack([by.mean, by.a, by.b << by.lift])
         kind = self._operand or step_sums.signed_type(bits)
         quantized, target = self._memory.empty(shape, kind)
-        how = (backward.fraction(bits), *step_sums.error_range(bits), *map(np.uint64, key))
+        how = (backward.fraction(bits), *step_sums.signed_range(bits), *map(np.uint64, key))
         error, normalized = self._memory.flat(e), self._memory.flat(x)
 
         def work(*place: int) -> int:
@@ -270,7 +271,7 @@ class CompiledStepMath(StepMath):
             )
 
         peak = max(self._run(shape, work))
-        self._memory.note(quantized, *step_sums.error_range(bits))
+        self._memory.note(quantized, *step_sums.signed_range(bits))
         return quantized, peak
 
     # -- weights ---------------------------------------------------------------------------
@@ -285,9 +286,9 @@ class CompiledStepMath(StepMath):
         by = multiplier(weights.WEIGHT_STEP / scale)
         kind = self._operand or step_sums.signed_type(bits)
         quantized, target = self._memory.new_weights(w, kind)
-        factor = (by.mantissa, *both_ways(by.shift, step_sums.WEIGHT_LEFT))
+        factor = (by.mantissa, *both_ways(by.shift, words.MASTER_BITS))
         source = self._memory.weights(w).reshape(-1)
-        limits = step_sums.weight_range(bits)
+        limits = step_sums.signed_range(bits)
         kernels_weights.quantize(source, target.reshape(-1), factor, *limits)
         self._memory.note(quantized, *limits)
         return quantized
@@ -321,20 +322,20 @@ class CompiledStepMath(StepMath):
         return None, np.empty(0, kind)
 
 
-def _factor(by: Multiplier | None) -> tuple[int, int, int]:
-    return (0, 0, 0) if by is None else (by.mantissa, *both_ways(by.shift, step_sums.WEIGHT_LEFT))
+def _factor(by: Multiplier | None) -> tuple[int, int, int, int]:
+    if by is None:
+        return 0, 0, 0, 0
+    return by.mantissa, *both_ways(by.shift, words.UPDATE_TERM_BITS)
 
 
 def _fits(normalizations: Sequence[Normalization], residual: Residual | None) -> bool:
-    """Whether z and its rounding are within 32 bits: they are if G and B are, for a residual of
-    at most 16 bits with the fraction of `forward.residual_shift`."""
-    bound = 1 << (words.FORM_FRACTION + words.MAX_ACTIVATION_BITS)
+    """Whether z and its rounding have 32 bits: as they do, where G, B and ρ have theirs."""
+    bound = 1 << (words.FORM_BITS - 2)
     for each in normalizations:
         levels = (1 << (each.bits - 1)) - 1
         bound += levels * int(np.abs(each.term.factor).max())
         bound += int(np.abs(each.term.offset).max())
     if residual is not None:
-        left, right = both_ways(residual.shift, LARGEST_SHIFT)
-        greatest = 1 << (16 if residual.r.dtype.itemsize > 1 else 8)
-        bound += (abs(residual.factor) * greatest << left >> right) + 1
-    return bound < 1 << 31
+        bits = words.MAX_RESIDUAL_BITS if residual.r.dtype.itemsize > 1 else 8
+        bound += (abs(residual.factor) << bits >> residual.shift) + 1
+    return bound < 1 << (words.FORM_WORD - 1)

@@ -42,6 +42,9 @@ class TensorMemory(Memory):
         tensor = torch.empty(like.shape, dtype=_type(kind))
         return tensor, self.weights(tensor)
 
+    def unsigned_type(self, bits: int) -> type[np.generic]:
+        return np.uint8 if bits <= 8 else np.int32  # PyTorch cannot shift uint16
+
     def note(self, array: Tensor, low: int, high: int) -> None:
         self._known.note(array, low, high)
 

@@ -28,18 +28,12 @@ from fractrain.host.backends.torch.step_views import (
     round_floats,
     round_integers,
     round_levels,
-    saturate,
-    scaled,
+    scale_floats,
+    scale_integers,
     to_host,
 )
 from fractrain.host.numerics import step_sums
-from fractrain.host.numerics.fast_step_math import (
-    SAFE,
-    Affine,
-    join_bound,
-    normalizer,
-    stream_shift,
-)
+from fractrain.host.numerics.fast_step_math import Affine, present, reciprocal_roots
 from fractrain.host.numerics.step_math import (
     Formed,
     Normalization,
@@ -50,10 +44,11 @@ from fractrain.host.numerics.step_math import (
 )
 from fractrain.hw.contract import numerics as words
 from fractrain.hw.contract.threefry import Key
-from fractrain.sim.golden.step import backward, weights
+from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
-from fractrain.sim.golden.step.forward import Moments, Normalizer
-from fractrain.sim.golden.step.scales import activation_levels, multiplier
+from fractrain.sim.golden.step.forward import Mix, Moments, Normalizer
+from fractrain.sim.golden.step.rounding import LARGEST_SHIFT
+from fractrain.sim.golden.step.scales import Multiplier, activation_levels, multiplier
 from fractrain.sim.golden.step.weights import UpdateRule
 
 Tensor = Any
@@ -78,8 +73,8 @@ class TorchStepMath(StepMath):
         found: NDArray = array.detach().cpu().numpy()
         return found
 
-    def normalizer(self, found: Moments) -> Normalizer:
-        return normalizer(found)
+    def normalizer(self, found: Moments, running: Mix | None = None) -> Normalizer:
+        return forward.normalizer(found, running, reciprocal_roots)
 
     def peak(self, sums: Tensor) -> int:
         return reach(sums)
@@ -116,7 +111,7 @@ class TorchStepMath(StepMath):
     ) -> Formed:
         import torch
 
-        like = normalizations[0].y if normalizations else _present(residual).r
+        like = normalizations[0].y if normalizations else present(residual).r
         view = View(like.shape, self._device)
         kept = [
             None if each.kept is None else self._empty(like, _signed(each.kept))
@@ -132,7 +127,7 @@ class TorchStepMath(StepMath):
             None if each is None else view.rows(each) for each in (mask, a, r)
         )
         around = None if residual is None else view.rows(residual.r)
-        shift, peaks = words.FORM_FRACTION - (residual_bits - bits), []
+        peaks = []
         for part in view.blocks():
             terms = [each.term(part) for each in parts]
             if residual is not None and around is not None:
@@ -143,9 +138,9 @@ class TorchStepMath(StepMath):
             if positive is not None:
                 torch.gt(z, 0, out=positive[part])
             if activated is not None:
-                activated[part] = round_levels(z, words.FORM_FRACTION, bits)
+                activated[part] = round_levels(z, bits)
             if carried is not None:
-                carried[part] = round_levels(z, shift, residual_bits)
+                carried[part] = round_levels(z, residual_bits)
         if a is not None:
             self._known.note(a, 0, activation_levels(bits))
         normalized = tuple(each for each in kept if each is not None)
@@ -171,7 +166,6 @@ class TorchStepMath(StepMath):
 
         like = sums[0].sums if sums else streams[0].e
         view = View(like.shape, self._device)
-        add_up = _add_floats if join_bound(sums, streams) <= SAFE else _add_integers
         e = self._empty(like, torch.int16)
         parts = [(view.rows(each.sums), each) for each in sums]
         around = [(view.rows(each.e), each) for each in streams]
@@ -180,15 +174,18 @@ class TorchStepMath(StepMath):
         target, peak = view.rows(e), 0
         totals: list[list[Tensor]] = [[] for _ in range(1 + len(kept))]
         for part in view.blocks():
-            total = add_up(
-                [(rows[part], each) for rows, each in parts],
-                [(rows[part], each) for rows, each in around],
-            )
+            scaled = [_scale(rows[part], each) for rows, each in parts]
+            scaled += [
+                scale_floats(rows[part].double(), 1, each.shift, words.JOIN_BITS)
+                for rows, each in around
+            ]
+            total = scaled[0]
+            for each in scaled[1:]:
+                total += each
             if positive is not None:
                 total.mul_(positive[part])
             peak = max(peak, reach(total))
-            total = total.clamp_(-NARROW - 1, NARROW).double()
-            target[part] = total
+            target[part] = total.clamp_(-NARROW - 1, NARROW)
             totals[0].append(view.sum(total))
             for k, x in enumerate(normalized):
                 totals[1 + k].append(view.sum(x[part].double().mul_(total)))
@@ -205,10 +202,10 @@ class TorchStepMath(StepMath):
         quantized = self._empty(e, torch.float32)
         a, b, mean = (
             view.spread(each, chunk)
-            for each in (by.a << words.MEAN_FRACTION, by.b, -by.mean * by.a)
+            for each in (by.a << words.MEAN_FRACTION, by.b << by.lift, -by.mean * by.a)
         )
         error, normalized, target = (view.rows(each) for each in (e, x, quantized))
-        fraction, limits, peak = backward.fraction(bits), step_sums.error_range(bits), 0
+        fraction, limits, peak = backward.fraction(bits), step_sums.signed_range(bits), 0
         for part in view.blocks():
             w = torch.addcmul(mean[part], error[part].double(), a[part])
             w.addcmul_(normalized[part].double(), b[part])
@@ -217,7 +214,8 @@ class TorchStepMath(StepMath):
                 *(key, part.stop - part.start, view.channels, view.pixels),
                 *(part.start, self._device),
             )
-            w.add_(view.turn(noise), alpha=2.0 ** (fraction - words.RANDOM_BITS))
+            noise = view.turn(noise).double().add_(0.5)
+            w.add_(noise, alpha=2.0 ** (fraction - words.RANDOM_BITS))
             target[part] = w.mul_(2.0**-fraction).floor_().clamp_(*limits)
         self._known.note(quantized, *limits)
         return quantized, peak
@@ -228,15 +226,15 @@ class TorchStepMath(StepMath):
         return reach(w) * weights.WEIGHT_STEP
 
     def deviation(self, w: Tensor) -> float:
-        short = round_integers(w, words.SQUARED_SHIFT)
+        short = scale_integers(w, words.SQUARED_SHIFT, words.SQUARED_BITS)
         mean = int((short * short).sum()) / max(1, w.numel())
         return math.sqrt(mean) * 2.0**words.SQUARED_SHIFT * weights.WEIGHT_STEP
 
     def quantize_weights(self, w: Tensor, bits: int, scale: float) -> Tensor:
         import torch
 
-        by, limits = multiplier(weights.WEIGHT_STEP / scale), step_sums.weight_range(bits)
-        rounded = round_integers(w * by.mantissa, max(by.shift, -step_sums.WEIGHT_LEFT))
+        by, limits = multiplier(weights.WEIGHT_STEP / scale), step_sums.signed_range(bits)
+        rounded = scale_integers(w * by.mantissa, by.shift, words.MASTER_BITS)
         quantized = channels_last(rounded.clamp_(*limits).to(torch.float32))
         self._known.note(quantized, *limits)
         return quantized
@@ -246,22 +244,20 @@ class TorchStepMath(StepMath):
     ) -> tuple[Tensor, Tensor]:
         import torch
 
-        total = scaled(v, rule.momentum) + scaled(w, rule.decay)
+        total = _term(v, rule.momentum) + _term(w, rule.decay)
         if sums is not None:
-            total += scaled(round_integers(sums.to(torch.int64), rule.before), rule.gradient)
-        v = saturate(total, words.MASTER_BITS)
+            total += _term(round_integers(sums.to(torch.int64), rule.before), rule.gradient)
+        v = scale_integers(total, 0, words.MASTER_BITS)
         by = rule.rate
-        if by is None:
-            return w.clone(), v
-        product, shift = v * by.mantissa, min(by.shift, 62)
-        if shift < words.RANDOM_BITS:
-            moved = round_integers(product, max(shift, -step_sums.WEIGHT_LEFT))
+        if by is None or by.shift <= words.RANDOM_BITS:
+            moved = _term(v, by)
         else:
-            filters = w.shape[0]
+            filters, shift = w.shape[0], min(by.shift, LARGEST_SHIFT)
             noise = random_bytes(key, 1, filters, w.numel() // filters, 0, self._device)
-            noise = noise.to(torch.int64).reshape(w.shape) << (shift - words.RANDOM_BITS)
-            moved = (product + noise) >> shift
-        return saturate(w - moved, words.MASTER_BITS), v
+            noise = 2 * noise.to(torch.int64).reshape(w.shape) + 1
+            moved = (v * by.mantissa + (noise << (shift - words.RANDOM_BITS - 1))) >> shift
+            moved = scale_integers(moved, 0, words.UPDATE_TERM_BITS)
+        return scale_integers(w - moved, 0, words.MASTER_BITS), v
 
     def _empty(self, like: Tensor, kind: Any) -> Tensor:
         import torch
@@ -303,43 +299,27 @@ class _Part:
 
 
 def _narrow(sums: Tensor, shift: int) -> Tensor:
-    """`sim.golden.step.forward.narrow`, float64. What float64 rounds is far beyond 16 bits."""
+    """`sim.golden.step.forward.narrow`, float64."""
     import torch
 
-    if sums.dtype != torch.int64:
-        return round_floats(sums.double(), 2.0**-shift).clamp_(-NARROW - 1, NARROW)
-    if shift < 0:
-        sums = saturate(sums.clone(), words.NARROW_BITS + 1)
-    rounded = round_integers(sums, max(shift, -words.NARROW_BITS))
-    return saturate(rounded, words.NARROW_BITS).double()
+    if sums.dtype == torch.int64:  # may have more bits than float64 holds
+        return scale_integers(sums, shift, words.NARROW_BITS).double()
+    return scale_floats(sums.double(), 1, shift, words.NARROW_BITS)
 
 
-def _add_floats(sums: list[tuple[Tensor, Sums]], streams: list[tuple[Tensor, Stream]]) -> Tensor:
-    """Σ of what `join` adds, float64."""
-    parts = []
-    for rows, each in sums:
-        v = rows.double()
-        if each.before:
-            round_floats(v, 2.0**-each.before)
-        shift = max(each.by.shift, -backward.FARTHEST)
-        parts.append(round_floats(v, each.by.mantissa * 2.0**-shift))
-    parts += [round_floats(rows.double(), 2.0 ** -stream_shift(each)) for rows, each in streams]
-    for each in parts[1:]:
-        parts[0] += each
-    return parts[0]
+def _scale(rows: Tensor, of: Sums) -> Tensor:
+    """`sim.golden.step.backward.scale_sums`, float64."""
+    v = rows.double()
+    if of.before:
+        round_floats(v, 2.0**-of.before)
+    return scale_floats(v, of.by.mantissa, of.by.shift, words.JOIN_BITS)
 
 
-def _add_integers(sums: list[tuple[Tensor, Sums]], streams: list[tuple[Tensor, Stream]]) -> Tensor:
-    """The same in int64, where float64 might round."""
-    import torch
-
-    parts = []
-    for rows, each in sums:
-        product = round_integers(rows.to(torch.int64), each.before) * each.by.mantissa
-        parts.append(round_integers(product, max(each.by.shift, -backward.FARTHEST)))
-    for rows, stream in streams:
-        parts.append(round_integers(rows.to(torch.int64), stream_shift(stream)))
-    return sum(parts[1:], parts[0])
+def _term(x: Tensor, by: Multiplier | None) -> Tensor:
+    """A term of an update, int64."""
+    if by is None:
+        return x * 0
+    return scale_integers(x * by.mantissa, by.shift, words.UPDATE_TERM_BITS)
 
 
 def _signed(bits: int) -> Any:
@@ -351,10 +331,4 @@ def _signed(bits: int) -> Any:
 def _unsigned(bits: int) -> Any:
     import torch
 
-    return torch.uint8 if bits <= 8 else torch.uint16
-
-
-def _present(residual: Residual | None) -> Residual:
-    if residual is None:
-        raise ValueError("nothing to form: neither a normalization nor a residual")
-    return residual
+    return torch.uint8 if bits <= 8 else torch.int32

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.numerics.step_sums import WEIGHT_LEFT
-from fractrain.hw.contract import numerics as words
+from fractrain.host.numerics.step_sums import both_ways
+from fractrain.sim.golden.step.forward import form_fraction
 from fractrain.sim.golden.step.rounding import LARGEST_SHIFT
-from fractrain.sim.golden.step.scales import Multiplier, activation_levels
+from fractrain.sim.golden.step.scales import activation_levels
 
 Tensor = Any
 
@@ -91,29 +91,27 @@ def round_floats(v: Tensor, scale: float) -> Tensor:
     return v.mul_(scale).add_(0.5).floor_()
 
 
-def round_levels(z: Tensor, shift: int, bits: int) -> Tensor:
-    """clip(round(z · 2^−shift), 0, 2^bits − 1)."""
-    rounded = (z * 2.0**-shift).add_(0.5).floor_()
+def scale_floats(v: Tensor, factor: int, shift: int, bits: int) -> Tensor:
+    """`sim.golden.step.rounding.scale_to` of ``v``·``factor``, float64 in place. What float64
+    rounds there saturates."""
+    shift = min(max(shift, -bits), LARGEST_SHIFT + 1)
+    most = 1 << (bits - 1)
+    return round_floats(v, factor * 2.0**-shift).clamp_(-most, most - 1)
+
+
+def round_levels(z: Tensor, bits: int) -> Tensor:
+    """`sim.golden.step.forward.round_activations` of float64."""
+    rounded = (z * 2.0 ** -form_fraction(bits)).add_(0.5).floor_()
     return rounded.clamp_(0, activation_levels(bits))
 
 
 def round_integers(x: Tensor, shift: int) -> Tensor:
-    """round(x · 2^−shift) of int64."""
-    if shift <= 0:
-        return x << -shift
-    if shift > LARGEST_SHIFT:
-        return x & 0
-    return (x + (1 << (shift - 1))) >> shift
+    """round(x · 2^−shift) of int64, ``shift`` 0 .. 62."""
+    return (x + (1 << shift >> 1)) >> shift
 
 
-def saturate(x: Tensor, bits: int) -> Tensor:
-    """int64 in two's complement of ``bits`` bits, in place."""
-    return x.clamp_(-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
-
-
-def scaled(x: Tensor, by: Multiplier | None) -> Tensor:
-    """A term of the momentum, int64."""
-    if by is None:
-        return x * 0
-    rounded = round_integers(x * by.mantissa, max(by.shift, -WEIGHT_LEFT))
-    return saturate(rounded, words.MASTER_BITS + 1)
+def scale_integers(x: Tensor, shift: int, bits: int) -> Tensor:
+    """`sim.golden.step.rounding.scale_to` of int64, a new tensor."""
+    most, left, right = both_ways(shift, bits)
+    rounded = round_integers(x.clamp(-most, most) << left, right)
+    return rounded.clamp_(-(1 << (bits - 1)), (1 << (bits - 1)) - 1)

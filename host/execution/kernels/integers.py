@@ -178,11 +178,11 @@ def _normalizer(run: Run, step: ops.Form, place: int) -> Normalizer:
     of_chunks = _ordered_sum(found.dispersion / found.pixels)
     step_variance = of_chunks / pixels * (narrowed.step * narrowed.step)
     run.pending += [(mean, step_mean), (variance, step_variance)]
-    share = _arithmetic(run).integers.mixing
+    share, math = _arithmetic(run).integers.mixing, _arithmetic(run).math
     if not share:
-        return forward.normalizer(found)
+        return math.normalizer(found)
     running = np.ravel(mean.value), np.ravel(variance.value)
-    return forward.normalizer(found, forward.mix(*running, narrowed.step, share))
+    return math.normalizer(found, forward.mix(*running, narrowed.step, share))
 
 
 def _ordered_sum(rows: Any) -> Any:

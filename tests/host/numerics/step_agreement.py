@@ -24,6 +24,7 @@ from fractrain.host.numerics.step_math import (
 from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
 from fractrain.sim.golden.step.forward import Moments, Normalizer, Term
+from fractrain.sim.golden.step.reciprocal import reciprocal_root
 from fractrain.sim.golden.step.scales import Multiplier
 
 DEFINITION = StepMath()
@@ -101,7 +102,7 @@ def check_narrow(form: StepMath, drawn: Drawn, types: tuple[str, ...]) -> None:
 
 def check_form(form: StepMath, drawn: Drawn) -> None:
     rng = drawn.rng
-    bits, residual_bits = drawn.pick(0, 1, 8), drawn.pick(1, 4, 16)
+    bits, residual_bits = drawn.pick(0, 1, 8), drawn.pick(1, 8, 16)
     normalizations = [_normalization(rng, drawn, k) for k in range(drawn.pick(2, 0, 3))]
     residual = None
     if drawn.pick(3, 0, 1) or not normalizations:
@@ -129,13 +130,13 @@ def check_form(form: StepMath, drawn: Drawn) -> None:
 def check_join(form: StepMath, drawn: Drawn, types: tuple[str, ...]) -> None:
     rng = drawn.rng
     sums, streams = [], []
-    for k in range(drawn.pick(0, 0, 3)):
+    for k in range(drawn.pick(0, 0, 2)):
         magnitude = 1 << drawn.pick(1 + k, 0, 24)
         each = drawn.integers(rng, -magnitude, magnitude)
         by = Multiplier((1 << 16) + drawn.pick(4, 0, 999) * 65, drawn.pick(5, -25, 70))
         before = backward.preshift(magnitude) + drawn.pick(6, 0, 2)
         sums.append(Sums(each.astype(types[drawn.pick(7, 0, len(types) - 1)]), before, by))
-    for k in range(drawn.pick(8, 0, 3) if sums else 1):
+    for k in range(drawn.pick(8, 0, 2) if sums else 1):
         each = drawn.integers(rng, -(1 << 15), (1 << 15) - 1)
         streams.append(Stream(each, drawn.pick(9 + k % 2, -40, 70)))
     mask = drawn.integers(rng, 0, 1) == 1 if drawn.pick(10, 0, 1) else None
@@ -160,7 +161,7 @@ def check_join(form: StepMath, drawn: Drawn, types: tuple[str, ...]) -> None:
 
 def check_apply(form: StepMath, drawn: Drawn) -> None:
     rng = drawn.rng
-    kept, bits = (4, 8, 11)[drawn.pick(0, 0, 2)], drawn.pick(1, 1, 12)
+    kept, bits = drawn.pick(0, 4, 11), drawn.pick(1, 1, 12)
     e = drawn.integers(rng, -(1 << 15), (1 << 15) - 1)
     x = drawn.integers(rng, -(1 << (kept - 1)) + 1, (1 << (kept - 1)) - 1)
     chunks = -(-drawn.images // drawn.chunk)
@@ -169,7 +170,7 @@ def check_apply(form: StepMath, drawn: Drawn) -> None:
         drawn.integers(rng, -(1 << width), (1 << width) - 1, chunks, drawn.channels)
         for width in (19, scale, scale + 7)
     )
-    by, key = Slopes(mean, a, b), (drawn.seed, drawn.seed << 40)
+    by, key = Slopes(mean, a, b, 11 - kept), (drawn.seed, drawn.seed << 40)
     found = form.apply(
         *(_given(form, e, np.int16), _given(form, x, np.int8 if kept <= 8 else np.int16)),
         *(by, drawn.chunk, bits, key),
@@ -216,7 +217,7 @@ def check_normalizer(drawn: Drawn) -> None:
         radicand = pixels.astype(np.uint64) ** np.uint64(2) * np.uint64(1 << 30) - np.uint64(1)
         radicand = np.maximum(radicand, least)
     found = reciprocal_roots(radicand, pixels)
-    np.testing.assert_array_equal(found, forward.reciprocal_root(radicand, pixels))
+    np.testing.assert_array_equal(found, reciprocal_root(radicand, pixels))
 
 
 def _normalization(rng: np.random.Generator, drawn: Drawn, k: int) -> Normalization:
