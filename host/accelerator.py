@@ -15,6 +15,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -44,8 +45,10 @@ from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine.counters import Counters
 from fractrain.host.machine.work import MachineWork, ProgramRun
 from fractrain.host.numerics.elementwise import Elementwise
+from fractrain.host.numerics.fast_step_math import FastStepMath
 from fractrain.host.numerics.quantization import Quantized
 from fractrain.host.numerics.real_convolutions import RealConvolutions
+from fractrain.host.numerics.step_math import StepMath
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
@@ -292,6 +295,11 @@ class Accelerator(ABC):
         program.check_operands(operands)
         program.check_precisions(precisions)
         return self._run(program, operands, precisions)
+
+    @cached_property
+    def step_math(self) -> StepMath:
+        """The work around the convolutions of an integer step, on this backend's arrays."""
+        return FastStepMath()
 
     # -- for comparison --------------------------------------------------------------------
 

@@ -61,7 +61,7 @@ class IntegerStep(Arithmetic):
             )
         self._accelerator, self._weight_levels = accelerator, weight_levels
         self.integers = options or IntegerOptions()
-        self.math: StepMath = StepMath()
+        self.math: StepMath = accelerator.step_math
         self.history = History()
 
     # -- parameters ------------------------------------------------------------------------
@@ -155,8 +155,8 @@ class IntegerStep(Arithmetic):
         """The top ``bits`` bits of the pixels, as they are."""
         assert bits is not None
         dropped = image_bits - min(image_bits, bits)
-        integers = images >> dropped if dropped else images
-        return Quantized(integers, float(scale) * (1 << dropped), image_bits - dropped)
+        top = self._top(images, image_bits, image_bits - dropped)
+        return Quantized(top, float(scale) * (1 << dropped), image_bits - dropped)
 
     def weights(self, x: Array, bits: int | None) -> Quantized:
         """Of master weights: over the greatest magnitude, or clipped."""
@@ -173,7 +173,11 @@ class IntegerStep(Arithmetic):
         dropped = stored.bits - bits
         if not dropped:
             return stored
-        return Quantized(stored.integers >> dropped, stored.scale * (1 << dropped), bits)
+        top = self._top(stored.integers, stored.bits, bits)
+        return Quantized(top, stored.scale * (1 << dropped), bits)
+
+    def _top(self, integers: Array, stored: int, bits: int) -> Array:
+        return self.elementwise.top_planes(Quantized(integers, 1.0, stored), bits).integers
 
     def measure(self, x: Array) -> Array:
         raise RuntimeError("ranges are those of the last step")

@@ -7,17 +7,20 @@ import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator, Integers
+from fractrain.host.backends.compiled.choosing import host_step_math
 from fractrain.host.backends.programs import COLUMN, RESULT, ROW, Programs
 from fractrain.host.compiler import Program, Results
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine.work import MachineWork, ProgramRun
+from fractrain.host.numerics.step_math import StepMath
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
@@ -49,6 +52,10 @@ class EngineAccelerator(Accelerator):
         super().__init__(parameters)
         self._work = MachineWork()
         self.programs = Programs(parameters, lambda: self.base_address)
+
+    @cached_property
+    def step_math(self) -> StepMath:
+        return host_step_math()
 
     @property
     def work(self) -> MachineWork:

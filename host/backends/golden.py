@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator, Integers
+from fractrain.host.backends.compiled.choosing import host_step_math
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.numerics.real_convolutions import RealConvolutions
+from fractrain.host.numerics.step_math import StepMath
 from fractrain.hw.contract.precision import Pass
 from fractrain.sim import golden
 
@@ -36,6 +39,10 @@ class GoldenAccelerator(Accelerator):
         if convolution.pass_ is Pass.ERROR:
             return golden.error(row, column, **how, input_size=geometry.size)
         return golden.gradient(row, column, **how, kernel_size=geometry.kernel)
+
+    @cached_property
+    def step_math(self) -> StepMath:
+        return host_step_math()
 
     def real_convolutions(self) -> RealConvolutions:
         return _GoldenReals()

@@ -89,6 +89,10 @@ class StepMath:
         """The backend's integers as NumPy's."""
         return np.asarray(array)
 
+    def normalizer(self, found: Moments, running: Mix | None = None) -> Normalizer:
+        """`sim.golden.step.forward.normalizer`."""
+        return forward.normalizer(found, running)
+
     def peak(self, sums: Array) -> int:
         """max|sums|."""
         return int(np.abs(sums).max(initial=0))

@@ -5,21 +5,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
 from fractrain.host.accelerator import Accelerator, Integers
+from fractrain.host.backends.compiled.compiling import can_compile
 from fractrain.host.backends.torch.elementwise import TorchElementwise
 from fractrain.host.backends.torch.exact import Operand, exact_sums, make_sums
 from fractrain.host.backends.torch.kernels import DirectKernels, Kernels, MatrixKernels
 from fractrain.host.backends.torch.known import KnownRanges
 from fractrain.host.backends.torch.probe import check_exactness, to_device
 from fractrain.host.backends.torch.settings import exact_float32, refuse_reduced_precision
+from fractrain.host.backends.torch.step_math import TorchStepMath
 from fractrain.host.compiler import Program, Results, run_stepwise
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.numerics.real_convolutions import RealConvolutions
+from fractrain.host.numerics.step_math import StepMath
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.layout import check_values
@@ -68,6 +71,15 @@ class TorchAccelerator(Accelerator):
                 self._kernels = DirectKernels()
         with exact_float32(self.device.type):
             check_exactness(self._kernels, str(self.device))
+
+    @cached_property
+    def step_math(self) -> StepMath:
+        """On a CPU with Numba the compiled form, else PyTorch's own operations."""
+        if self._on_cpu and can_compile():
+            from fractrain.host.backends.torch.compiled_step_math import compiled_step_math
+
+            return compiled_step_math(self.known)
+        return TorchStepMath(self.device, self.known)
 
     # -- the three passes ------------------------------------------------------------------
 
