@@ -72,6 +72,8 @@ ROOT_FRACTION = TABLE_FRACTION + NEWTON_FRACTION + 1 - NEWTON_SHIFT - ROOT_SHIFT
 """r is about 2^30/√v."""
 ROOT_BITS = 19
 """Of r, unsigned."""
+ROOT_PRODUCT_BITS = 36
+"""Of n·r, unsigned."""
 
 # -- forward: statistics mixed with running ones ---------------------------------------------------
 
@@ -88,8 +90,6 @@ DEVIATION_FRACTION = 3
 """x̂ of b bits counts in σ/2^(b−3): its range is ±4σ."""
 WIDE_BITS = 12
 """Of x̂ at the end of a block, before it is rounded for the way back."""
-PRODUCT_BITS = 38
-"""Of (16·y − μ')·M."""
 FORM_BITS = 20
 """z reaches 2^20 where activations of b bits reach 2^b: it has 20 − b bits of fraction."""
 FACTOR_BITS = 18
