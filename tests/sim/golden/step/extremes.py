@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 
+from fractrain.hw.contract.normalized import WIDE, Format, inner_format, outer_format
 from fractrain.hw.contract.numerics import MAX_CHUNK_PIXELS
 from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Gain, Slopes
@@ -106,18 +107,20 @@ def roots(see: Trace) -> None:
 
 def normalized(see: Trace) -> None:
     """With any mean and factor: an evaluation's belong to other pictures."""
-    for y, mean, m, bits in product(
-        (Y_LEAST, -1, 0, Y_MOST), (MEAN_LEAST, 0, MEAN_MOST), RECIPROCALS, (4, 8, 11, 12)
+    forms = (Format(4, 1), Format(8, 4), inner_format(11), Format(12, 8))
+    same((forms[-1], outer_format(4)), (WIDE, Format(4, 1)))
+    for y, mean, m, form in product(
+        (Y_LEAST, -1, 0, Y_MOST), (MEAN_LEAST, 0, MEAN_MOST), RECIPROCALS, forms
     ):
         by = Normalizer(np.array([[mean]]), np.array([[m]]))
-        x = int(forward.normalize(np.full((1, 1, 1, 1), y), by, bits, 1).item())
-        same(x, traced.normalize(see, y, mean, m, bits))
+        x = int(forward.normalize(np.full((1, 1, 1, 1), y), by, form, 1).item())
+        same(x, traced.normalize(see, y, mean, m, form.bits, form.fraction))
 
 
 def formed(see: Trace) -> None:
     large = np.array([1e30])
     for sign in (-1, 1):
-        term = forward.term(sign * large, sign * large, 12, 1.0)
+        term = forward.term(sign * large, sign * large, WIDE, 1.0)
         g, b = int(term.factor[0]), int(term.offset[0])
         same((g, b), (sign * (1 << 17) - (sign > 0), sign * (1 << 29) - (sign > 0)))
         x = np.full((1, 1, 1, 1), 2047)
@@ -128,8 +131,8 @@ def formed(see: Trace) -> None:
             same(int(z.item()), traced.form(see, [(g, 2047, b)] * 2, (rho, r, t)))
     for z, a in product((-1, 0, 1 << 11, (1 << 11) - 1, 1 << 19, 1 << 20, 1 << 31), (1, 4, 8, 16)):
         found = int(forward.round_activations(np.array([z]), a)[0])
-        same(found, min(max(traced.shifted(z, 20 - a), 0), (1 << a) - 1))
-    same(forward.unit_of_z(255.0, 8), 2.0**-12)
+        same(found, min(max(traced.shifted(z, 19 - a), 0), (1 << a) - 1))
+    same(forward.unit_of_z(255.0, 8), 2.0**-11)
 
 
 def joined(see: Trace) -> None:
@@ -170,44 +173,44 @@ def error_channels(bits: int) -> tuple[ErrorPixels, ...]:
 
 
 def slopes(see: Trace) -> None:
-    for bits in (4, 8, 11):
-        for pixels in error_channels(bits):
+    for form in (outer_format(4), inner_format(4), outer_format(8), inner_format(11)):
+        for pixels in error_channels(form.bits):
             found = backward.error_moments(
                 array([(e, n) for e, _, n in pixels]), array([(x, n) for _, x, n in pixels]), N
             )
             for factor, shift in product(FACTORS, (-5, 17)):
-                one_slope(see, found, pixels, bits, (1 << 17) - 1, (factor, shift))
+                one_slope(see, found, pixels, form, (1 << 17) - 1, (factor, shift))
 
 
 def one_slope(
     see: Trace,
     found: ErrorMoments,
     pixels: ErrorPixels,
-    bits: int,
+    form: Format,
     m: int,
     gain: tuple[int, int],
 ) -> None:
     gains = Gain(np.array([gain[0]]), gain[1])
     for share, offset in ((0, 0), (1, -(1 << 17)), (255, (1 << 17) - 1)):
         true = traced.slopes(
-            see, pixels, traced.Statistics(1, 0, 0, 0, 0, m, offset), gain, bits, share
+            see, pixels, traced.Statistics(1, 0, 0, 0, 0, m, offset), gain, form.fraction, share
         )
         same((int(found.total.item()), int(found.product.item())), (true.total, true.product))
         column = np.array([[offset]]) if share else None
         by = Normalizer(np.array([[0]]), np.array([[m]]), share, column)
-        slope = backward.slopes(found, by, gains, bits)
+        slope = backward.slopes(found, by, gains, form)
         same(
             (int(slope.mean.item()), int(slope.a.item()), int(slope.b.item())),
             (true.mean, true.a, true.b),
         )
         for e, x, _ in pixels:
-            one_error(see, slope, e, x, true, bits)
+            one_error(see, slope, e, x, true, form.fraction)
 
 
-def one_error(see: Trace, slope: Slopes, e: int, x: int, true: traced.Slopes, bits: int) -> None:
+def one_error(see: Trace, slope: Slopes, e: int, x: int, true: traced.Slopes, g: int) -> None:
     shape = (1, 1, 1, 1)
     wide = backward.apply(np.full(shape, e), np.full(shape, x), slope, 1)
-    expected = traced.wide_error(see, e, x, true, bits)
+    expected = traced.wide_error(see, e, x, true, g)
     same(int(wide.item()), expected)
     for error_bits, u in ((6, 0), (12, 255)):
         found = backward.round_errors(wide, error_bits, np.full(shape, u, np.uint8))
@@ -223,7 +226,7 @@ def applied(see: Trace) -> None:
         found = backward.gain(np.array([1.0]), scale, 1.0, 1.0, 6)
         by = Normalizer(np.array([[0]]), np.array([[(1 << 17) - 1]]))
         nothing = ErrorMoments(*[np.array([[each]]) for each in (1, 1, 0)])
-        a = int(backward.slopes(nothing, by, found, 8).a.item())
+        a = int(backward.slopes(nothing, by, found, inner_format(8)).a.item())
         same(a, 0 if scale < 1 else see("A", (1 << 17) - 1))
 
 

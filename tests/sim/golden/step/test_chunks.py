@@ -3,19 +3,21 @@
 import numpy as np
 import pytest
 
+from fractrain.hw.contract.normalized import inner_format
 from fractrain.sim.golden.step import backward, forward
 from fractrain.sim.golden.step.chunks import default_chunk, sizes, spread, starts, sum_chunks
 from tests.sim.golden.step import float_norm
 
+FORM = inner_format(8)
 GAMMA = np.array([1.0, -0.5, 0.25])
 
 
 def one_layer(y: np.ndarray, e: np.ndarray, chunk: int) -> tuple[np.ndarray, ...]:
     """x̂, W, and the sums over the step of Σ E and Σ E·x̂."""
     by = forward.normalizer(forward.moments(y, chunk))
-    x = forward.normalize(y, by, 8, chunk)
+    x = forward.normalize(y, by, FORM, chunk)
     found = backward.error_moments(e, x, chunk)
-    slopes = backward.slopes(found, by, backward.gain(GAMMA, 1.0, 2.0, 0.3, 6), 8)
+    slopes = backward.slopes(found, by, backward.gain(GAMMA, 1.0, 2.0, 0.3, 6), FORM)
     wide = backward.apply(e, x, slopes, chunk)
     return x, wide, found.total.sum(0), found.product.sum(0)
 

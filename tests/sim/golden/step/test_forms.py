@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.normalized import WIDE, Format, inner_format, outer_format
 from fractrain.sim.golden.step import forward
 
 
@@ -17,7 +19,7 @@ def rounded(x: Fraction) -> int:
 
 @given(st.integers(-(1 << 31), (1 << 31) - 1), st.integers(1, 16))
 def test_activations(z: int, bits: int) -> None:
-    exact = rounded(Fraction(z, 1 << (20 - bits)))
+    exact = rounded(Fraction(z, 1 << (19 - bits)))
     found = int(forward.round_activations(np.array([z]), bits)[0])
     assert found == min(max(exact, 0), (1 << bits) - 1)
 
@@ -53,7 +55,7 @@ def test_two_batch_norms_and_a_residual_add_up() -> None:
     x1, x2 = rng.integers(-2047, 2048, (2, 2, 3, 4, 4))
     r = rng.integers(0, 256, (2, 3, 4, 4))
     one, two = (
-        forward.term(rng.normal(size=3), rng.normal(size=3), 12, forward.unit_of_z(3.0, 8))
+        forward.term(rng.normal(size=3), rng.normal(size=3), WIDE, forward.unit_of_z(3.0, 8))
         for _ in range(2)
     )
     z = forward.form([(x1, one), (x2, two)], (r, 4000, 0))
@@ -63,16 +65,25 @@ def test_two_batch_norms_and_a_residual_add_up() -> None:
         assert parts[0][1, 2, 3, 0] == g[2] * x[1, 2, 3, 0] + b[2]
 
 
-@given(st.integers(-2047, 2047), st.integers(2, 12))
-def test_keeping_fewer_bits(x: int, bits: int) -> None:
-    exact = rounded(Fraction(x, 1 << (12 - bits)))
-    most = (1 << (bits - 1)) - 1
-    assert int(forward.keep(np.array([x]), bits)[0]) == min(max(exact, -most), most)
+@given(st.integers(-2047, 2047), st.integers(4, 8), st.sampled_from([3, 4]))
+def test_keeping_fewer_bits(x: int, bits: int, range_bits: int) -> None:
+    form = Format(bits, bits - range_bits)
+    exact = rounded(Fraction(x, 1 << (8 - form.fraction)))
+    found = int(forward.keep(np.array([x]), form)[0])
+    assert found == min(max(exact, -form.most), form.most)
+
+
+def test_formats() -> None:
+    assert [inner_format(b).fraction for b in (4, 7, 8, 11)] == [0, 3, 4, 7]
+    assert [outer_format(b).fraction for b in (4, 6, 8)] == [1, 3, 5]
+    for make, bits in ((inner_format, 3), (inner_format, 12), (outer_format, 3), (outer_format, 9)):
+        with pytest.raises(ParameterError, match="bits of x̂"):
+            make(bits)
 
 
 def test_small_gammas_keep_their_precision() -> None:
     """1/30 of the range, at the end of a block, whatever the bits: within 1.5 percent."""
     for bits in range(1, 9):
         unit = forward.unit_of_z(3.0, bits)
-        factor = int(forward.term(np.array([0.1]), np.array([0.0]), 12, unit).factor[0])
-        assert abs(factor * unit * 512 / 0.1 - 1) < 0.015
+        factor = int(forward.term(np.array([0.1]), np.array([0.0]), WIDE, unit).factor[0])
+        assert abs(factor * unit * 256 / 0.1 - 1) < 0.015

@@ -97,9 +97,9 @@ def root(see: Trace, v: int) -> int:
     return see("r", see("t·u'", t * see("u'", u >> 17)) >> 21)
 
 
-def normalize(see: Trace, y: int, mean: int, m: int, bits: int) -> int:
+def normalize(see: Trace, y: int, mean: int, m: int, bits: int, g: int) -> int:
     product = see("(16·y − μ')·M", see("16·y − μ'", 16 * y - mean) * m)
-    x = symmetric(shifted(product, 29 - bits), bits)
+    x = symmetric(shifted(product, 26 - g), bits)
     return see(f"x̂, {bits} bits", x) if bits in (11, 12) else x
 
 
@@ -142,7 +142,7 @@ def slopes(
     pixels: list[tuple[int, int, int]],
     by: Statistics,
     gain: tuple[int, int],
-    bits: int,
+    g: int,
     share: int = 0,
 ) -> Slopes:
     """``pixels``: of (E, x̂, count); ``gain`` as γC · 2^−shift."""
@@ -150,18 +150,18 @@ def slopes(
     total = see("T₁", sum(e * count for e, _, count in pixels))
     product = see("T₂", sum(see("E·x̂", e * x) * count for e, x, count in pixels))
     mean = see("T₁'", divided(16 * total, n))
-    cross = see("T₂'", divided(2**11 * product, n << (bits + 1)))  # 2^(10−b), 11 bits included
+    cross = see("T₂'", divided(2**6 * product, n << g))
     mean, cross = shifted((256 - share) * mean, 8), shifted((256 - share) * cross, 8)
-    mean = see("T₁'", clipped(mean - shifted(see("δ·T₂'", by.offset * cross), 12), 20))
+    mean = see("T₁'", clipped(mean - shifted(see("δ·T₂'", by.offset * cross), 11), 20))
     factor, shift = gain
     a = see("A", clipped(shifted(see("γC·M", see("γC", factor) * by.reciprocal), shift), 18))
-    b = see("B̄", -symmetric(shifted(see("A·T₂'", a * cross), 11), 25))
+    b = see("B̄", -symmetric(shifted(see("A·T₂'", a * cross), 9), 25))
     return Slopes(total, product, mean, a, b)
 
 
-def wide_error(see: Trace, e: int, x: int, by: Slopes, bits: int) -> int:
+def wide_error(see: Trace, e: int, x: int, by: Slopes, g: int) -> int:
     left = see("(16·E − T₁')·A", see("16·E − T₁'", 16 * e - by.mean) * by.a)
-    return see("W", left + see("B̄·x̂·2^(11−b)", by.b * (x << (11 - bits))))
+    return see("W", left + see("B̄·x̂·2^(7−g)", by.b * see("x̂·2^(7−g)", x << (7 - g))))
 
 
 def round_error(see: Trace, wide: int, bits: int, u: int) -> int:
