@@ -25,13 +25,16 @@ WIDE = Format(words.WIDE_BITS, words.WIDE_BITS - words.FORMED_RANGE_BITS)
 """At the end of a block, where z is formed: ±8σ in σ/2^8."""
 
 
-def inner_format(bits: int) -> Format:
-    """Inside a block, where z is formed from what is kept for the way back: ±8σ.
+def inner_format(bits: int, range_bits: int = words.FORMED_RANGE_BITS) -> Format:
+    """Inside a block, where z is formed from what is kept for the way back: ±8σ, or ±4σ for
+    ``range_bits`` of 3.
 
-    Raises `ParameterError` for other than 4..11 bits.
+    Raises `ParameterError` for other than 4..11 bits (4..10 at ±4σ) and other ranges.
     """
-    Whole(words.MIN_NORMALIZED_BITS, words.MAX_INNER_BITS).read("bits of x̂ inside a block", bits)
-    return Format(bits, bits - words.FORMED_RANGE_BITS)
+    Whole(words.OUTER_RANGE_BITS, words.FORMED_RANGE_BITS).read("range of x̂, bits", range_bits)
+    most = min(words.MAX_INNER_BITS, words.LIFTED_FRACTION + range_bits)
+    Whole(words.MIN_NORMALIZED_BITS, most).read("bits of x̂ inside a block", bits)
+    return Format(bits, bits - range_bits)
 
 
 def outer_format(bits: int) -> Format:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fractrain.hw.contract import numerics as n
+from fractrain.hw.contract.tables import markdown_table
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ class Word:
 def step_words() -> tuple[Word, ...]:
     """All words, in the order in which a step makes them."""
     return (*_statistics(), *_reciprocal(), *_mixing(), *_forming(), *_errors(), *_updates())
+
+
+def words_table() -> str:
+    """The table of docs/numerics.md."""
+    rows = [
+        (w.name, w.formula, f"{w.bits}" if w.signed else f"{w.bits}, unsigned", w.bound)
+        for w in step_words()
+    ]
+    return markdown_table(("word", "is", "bits", "bound"), rows)
 
 
 def _statistics() -> tuple[Word, ...]:
@@ -104,11 +114,11 @@ def _errors() -> tuple[Word, ...]:
             n.CROSS_MEAN_BITS,
             "2^(6−g) · 2^15 · 2^(b−1), b − g ≤ 4",
         ),
-        Word("δ·T₂'", "", n.FACTOR_BITS + n.CROSS_MEAN_BITS - 1, "its factors; |T₂'| < 2^24"),
+        Word("δ·T₂'", "", n.FACTOR_BITS + n.CROSS_MEAN_BITS - 1, "its factors; T₂' is below 2^24"),
         Word("γC", "γ · C · 2^shift", n.FACTOR_BITS, "saturates"),
         Word("γC·M", "", n.FACTOR_BITS + n.RECIPROCAL_BITS, "its factors"),
         Word("A", "round(γC·M · 2^−shift)", n.FACTOR_BITS, "saturates"),
-        Word("A·T₂'", "", n.FACTOR_BITS + n.CROSS_MEAN_BITS - 1, "its factors; |T₂'| < 2^24"),
+        Word("A·T₂'", "", n.FACTOR_BITS + n.CROSS_MEAN_BITS - 1, "its factors; T₂' is below 2^24"),
         Word("B̄", "−round(A·T₂' · 2^−9)", n.SLOPE_BITS, "saturates"),
         Word("16·E − T₁'", "", n.CENTERED_BITS, "2^19 + 2^19"),
         Word("(16·E − T₁')·A", "", n.CENTERED_BITS + n.FACTOR_BITS - 1, "(2^20 − 1) · 2^17"),

@@ -76,6 +76,10 @@ def test_keeping_fewer_bits(x: int, bits: int, range_bits: int) -> None:
 def test_formats() -> None:
     assert [inner_format(b).fraction for b in (4, 7, 8, 11)] == [0, 3, 4, 7]
     assert [outer_format(b).fraction for b in (4, 6, 8)] == [1, 3, 5]
+    assert inner_format(10, 3) == Format(10, 7)
+    for bits, range_bits in ((11, 3), (8, 2), (8, 5)):
+        with pytest.raises(ParameterError, match="of x̂"):
+            inner_format(bits, range_bits)
     for make, bits in ((inner_format, 3), (inner_format, 12), (outer_format, 3), (outer_format, 9)):
         with pytest.raises(ParameterError, match="bits of x̂"):
             make(bits)
