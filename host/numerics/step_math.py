@@ -143,7 +143,7 @@ class StepMath:
         """E = sat16(mask · Σ), its moments with each x̂ of ``kept``, and the greatest |mask · Σ|."""
         parts = [backward.scale_sums(each.sums, each.before, each.by) for each in sums]
         parts += [backward.move(each.e, each.shift) for each in streams]
-        total = sum(parts[1:], parts[0])
+        total = backward.total(parts)
         if mask is not None:
             total = total * mask
         e = backward.join([total])

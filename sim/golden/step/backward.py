@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.hw.contract import numerics as words
+from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.normalized import Format
 from fractrain.sim.golden.step.chunks import sizes, spread, sum_chunks
 from fractrain.sim.golden.step.forward import Normalizer
@@ -49,9 +50,16 @@ def move(e: Integers, shift: int) -> Integers:
     return scale_to(e, shift, words.JOIN_BITS)
 
 
+def total(parts: list[Integers]) -> Integers:
+    """Σ parts of 24 bits, 26 bits; `ParameterError` for more than 4."""
+    if len(parts) > words.MAX_JOINED:
+        raise ParameterError("errors at one tensor", len(parts), f"at most {words.MAX_JOINED}")
+    return sum(parts[1:], parts[0])
+
+
 def join(parts: list[Integers]) -> Integers:
-    """E = sat16(Σ parts), of up to 4 parts of 24 bits."""
-    return saturate(sum(parts[1:], parts[0]), words.NARROW_BITS)
+    """E = sat16(Σ parts)."""
+    return saturate(total(parts), words.NARROW_BITS)
 
 
 @dataclass(frozen=True)

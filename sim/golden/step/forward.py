@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.hw.contract import numerics as words
+from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.normalized import WIDE, Format
 from fractrain.hw.contract.values import Whole
 from fractrain.sim.golden.step.chunks import sizes, spread, sum_chunks
@@ -56,9 +57,12 @@ def moments(y: Integers, chunk: int) -> Moments:
     """Of ``y[N,C,H,W]``.
 
     |Σy| ≤ n·2^15 and Σy² ≤ n·2^30. n·Σy² reaches 2^64 for n = 2^17, and is computed modulo 2^64:
-    D ≤ n²·(2^16 − 1)²/4 < 2^64 is exact.
+    D ≤ n²·(2^16 − 1)²/4 < 2^64 is exact. `ParameterError` for n > 2^17.
     """
     pixels = sizes(len(y), chunk)[:, None] * (y.shape[2] * y.shape[3])
+    if pixels.max() > words.MAX_CHUNK_PIXELS:
+        allowed = f"at most {words.MAX_CHUNK_PIXELS}"
+        raise ParameterError("pixels of a chunk", int(pixels.max()), allowed)
     total, squares = sum_chunks(y, chunk), sum_chunks(y * y, chunk)
     unsigned = total.astype(np.uint64)
     dispersion = pixels.astype(np.uint64) * squares.astype(np.uint64) - unsigned * unsigned

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.normalized import inner_format
 from fractrain.sim.golden.step import backward, forward
 from fractrain.sim.golden.step.chunks import default_chunk, sizes, spread, starts, sum_chunks
@@ -78,3 +79,15 @@ def test_a_chunk_of_a_single_pixel_has_no_error() -> None:
     y, e = (each[:, :, :1, :1] for each in tensors(3))
     x, wide, *_ = one_layer(y, e, 1)
     assert not x.any() and not wide.any()
+
+
+def test_a_chunk_of_too_many_pixels_is_refused() -> None:
+    y = np.zeros((3, 1, 1, 1 << 16), np.int64)
+    assert not forward.moments(y, 2).dispersion.any()
+    with pytest.raises(ParameterError, match=r"pixels of a chunk: got 196608, allowed: .*131072"):
+        forward.moments(y, 3)
+
+
+def test_too_many_errors_at_a_tensor_are_refused() -> None:
+    with pytest.raises(ParameterError, match="errors at one tensor: got 5, allowed: at most 4"):
+        backward.join([np.zeros(1, np.int64)] * 5)
