@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fractrain.hw.contract import numerics as words
+from fractrain.hw.contract.normalized import Format
 from fractrain.hw.contract.threefry import Key
 from fractrain.sim.golden.random_bits import random_bytes
 from fractrain.sim.golden.step import backward, forward, weights
@@ -30,13 +30,13 @@ Array = Any
 @dataclass(frozen=True)
 class Normalization:
     """What a batch norm adds to what is formed: ``y[N,C,H,W]`` normalized ``by`` chunks into x̂ of
-    ``bits`` bits, its ``term``, and the bits ``kept`` of x̂ for the way back (None: not kept)."""
+    the ``form``, its ``term``, and the form ``kept`` of x̂ for the way back (None: not kept)."""
 
     y: Array
     by: Normalizer
     term: Term
-    bits: int
-    kept: int | None
+    form: Format
+    kept: Format | None
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,10 @@ class StepMath:
         of ``residual_bits``, where asked for."""
         terms, kept = [], []
         for each in normalizations:
-            x = forward.normalize(each.y, each.by, each.bits, chunk)
+            x = forward.normalize(each.y, each.by, each.form, chunk)
             terms.append((x, each.term))
             if each.kept is not None:
-                kept.append(x if each.kept == each.bits else forward.keep(x, each.kept))
+                kept.append(x if each.kept == each.form else forward.keep(x, each.kept))
         around = None if residual is None else (residual.r, residual.factor, residual.shift)
         z = forward.form(terms, around)
         return Formed(
@@ -151,7 +151,7 @@ class StepMath:
         """E = sat16(mask · Σ), its moments with each x̂ of ``kept``, and the greatest |mask · Σ|."""
         parts = [backward.scale_sums(each.sums, each.before, each.by) for each in sums]
         parts += [backward.move(each.e, each.shift) for each in streams]
-        total = sum(parts[1:], parts[0])
+        total = backward.total(parts)
         if mask is not None:
             total = total * mask
         e = backward.join([total])
@@ -189,6 +189,3 @@ class StepMath:
         filters = w.shape[0]
         random = random_bytes(key, 1, filters, w.size // filters).reshape(w.shape)
         return weights.update(w, v, sums, rule, random)
-
-
-WIDE_BITS = words.WIDE_BITS

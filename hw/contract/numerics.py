@@ -15,7 +15,7 @@ MAX_ACTIVATION_BITS = 8
 MAX_WEIGHT_BITS = 8
 MAX_ERROR_BITS = 12
 MIN_NORMALIZED_BITS = 4
-"""Of x̂ kept for the way back, inside a block or at its end."""
+"""Of x̂ kept for the way back, inside a block (`MAX_INNER_BITS`) or at its end."""
 MAX_INNER_BITS = 11
 MAX_OUTER_BITS = 8
 MIN_RESIDUAL_BITS = 8
@@ -72,6 +72,8 @@ ROOT_FRACTION = TABLE_FRACTION + NEWTON_FRACTION + 1 - NEWTON_SHIFT - ROOT_SHIFT
 """r is about 2^30/√v."""
 ROOT_BITS = 19
 """Of r, unsigned."""
+ROOT_PRODUCT_BITS = 36
+"""Of n·r, unsigned."""
 
 # -- forward: statistics mixed with running ones ---------------------------------------------------
 
@@ -84,14 +86,14 @@ OFFSET_FRACTION = 9
 
 # -- forward: x̂ and z ------------------------------------------------------------------------------
 
-DEVIATION_FRACTION = 3
-"""x̂ of b bits counts in σ/2^(b−3): its range is ±4σ."""
+FORMED_RANGE_BITS = 4
+"""x̂ of b bits, from which z is formed, has b − 4 of fraction: it reaches ±8σ."""
+OUTER_RANGE_BITS = 3
+"""x̂ of b bits, for the way back only, has b − 3 of fraction: it reaches ±4σ."""
 WIDE_BITS = 12
 """Of x̂ at the end of a block, before it is rounded for the way back."""
-PRODUCT_BITS = 38
-"""Of (16·y − μ')·M."""
-FORM_BITS = 20
-"""z reaches 2^20 where activations of b bits reach 2^b: it has 20 − b bits of fraction."""
+FORM_BITS = 19
+"""z reaches 2^19 where activations of b bits reach 2^b: it has 19 − b bits of fraction."""
 FACTOR_BITS = 18
 """Of a signed factor: γ, the residual's, A, δ. It saturates."""
 BETA_BITS = 30
@@ -115,12 +117,16 @@ JOINED_BITS = 26
 """Of their sum."""
 CROSS_BITS = 43
 """Of T₂ = ΣE·x̂ in a chunk."""
-CROSS_FRACTION = 7
-"""T₂' = T₂/n in σ/2^7, whatever the bits of x̂."""
+CROSS_FRACTION = 6
+"""T₂' = T₂/n in σ/2^6, whatever the bits of x̂."""
 CROSS_MEAN_BITS = 25
 """Of T₂'."""
+LIFTED_FRACTION = 7
+"""B̄ multiplies x̂ in σ/2^7, whatever the bits of x̂,"""
+LIFTED_BITS = 11
+"""which has so many then."""
 SLOPE_BITS = 25
-"""Of B, the factor of x̂. It saturates."""
+"""Of B̄, the factor of x̂. It saturates."""
 ERROR_WORD = 32
 """Bits of an error and of its fraction F, together: F = 32 − bits."""
 WIDE_ERROR_BITS = 39

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.hw.contract import numerics as words
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.normalized import Format
 from fractrain.sim.golden.step.chunks import sizes, spread, sum_chunks
 from fractrain.sim.golden.step.forward import Normalizer
 from fractrain.sim.golden.step.rounding import (
@@ -48,9 +50,16 @@ def move(e: Integers, shift: int) -> Integers:
     return scale_to(e, shift, words.JOIN_BITS)
 
 
+def total(parts: list[Integers]) -> Integers:
+    """Σ parts of 24 bits, 26 bits; `ParameterError` for more than 4."""
+    if len(parts) > words.MAX_JOINED:
+        raise ParameterError("errors at one tensor", len(parts), f"at most {words.MAX_JOINED}")
+    return sum(parts[1:], parts[0])
+
+
 def join(parts: list[Integers]) -> Integers:
-    """E = sat16(Σ parts), of up to 4 parts of 24 bits."""
-    return saturate(sum(parts[1:], parts[0]), words.NARROW_BITS)
+    """E = sat16(Σ parts)."""
+    return saturate(total(parts), words.NARROW_BITS)
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,10 @@ class ErrorMoments:
 
 
 def error_moments(e: Integers, x: Integers, chunk: int) -> ErrorMoments:
-    """Of the error ``e`` at the normalized ``x``, [N,C,H,W]; |T₁| ≤ n·2^15, |T₂| < n·2^25."""
+    """Of the error ``e`` at the normalized ``x``, [N,C,H,W].
+
+    |T₁| ≤ n·2^15, |T₂| < n·2^25 for x̂ of up to 11 bits.
+    """
     pixels = sizes(len(e), chunk)[:, None] * (e.shape[2] * e.shape[3])
     return ErrorMoments(pixels, sum_chunks(e, chunk), sum_chunks(e * x, chunk))
 
@@ -100,8 +112,8 @@ def gain(gamma: Reals, error_step: float, y_step: float, e_scale: float, bits: i
 
 @dataclass(frozen=True)
 class Slopes:
-    """Of each chunk and channel, [chunks, C]: ``mean`` T₁' (20 bits), ``a`` (18), ``b`` (25); and
-    ``lift``, by which x̂ is shifted to 11 bits."""
+    """Of each chunk and channel, [chunks, C]: ``mean`` T₁' (20 bits), ``a`` (18), ``b`` B̄ (25); and
+    ``lift``, by which x̂ is shifted to σ/2^7."""
 
     mean: Integers
     a: Integers
@@ -109,43 +121,42 @@ class Slopes:
     lift: int
 
 
-OFFSET_SHIFT = words.OFFSET_FRACTION + words.CROSS_FRACTION - words.MEAN_FRACTION
+SLOPE_SHIFT = words.CROSS_FRACTION + words.LIFTED_FRACTION - words.MEAN_FRACTION
+OFFSET_SHIFT = words.CROSS_FRACTION + words.OFFSET_FRACTION - words.MEAN_FRACTION
 
 
-def slopes(found: ErrorMoments, by: Normalizer, gains: Gain, normalized_bits: int) -> Slopes:
-    """The factors of `apply`, for x̂ of b = ``normalized_bits``:
+def slopes(found: ErrorMoments, by: Normalizer, gains: Gain, form: Format) -> Slopes:
+    """The factors of `apply`, for x̂ in σ/2^g, as its ``form`` says:
 
         T₁' = round(16·T₁ / n)                         20 bits
-        T₂' = round(2^(10−b)·T₂ / n)                   25 bits, in σ/2^7
+        T₂' = round(2^(6−g)·T₂ / n)                    25 bits, in σ/2^6
         A   = sat18(round(γC·M))
-        B   = −sat25(round(A·T₂' · 2^−11)), symmetric   18 by 25 bits
+        B̄   = −sat25(round(A·T₂' · 2^−9)), symmetric   18 by 25 bits
 
     With running statistics of λ·256 = l in ``by``, both means count (256 − l)/256, rounded, before
-    B is made, and then T₁' ← sat20(T₁' − round(δ·T₂' · 2^−12)): dx contains
+    B̄ is made, and then T₁' ← sat20(T₁' − round(δ·T₂' · 2^−11)): dx contains
 
         (y − μ_chunk)/σ = x̂ − δ
     """
-    fraction_bits = words.CROSS_FRACTION + words.DEVIATION_FRACTION - normalized_bits
+    shift = words.CROSS_FRACTION - form.fraction
     mean = round_divide(found.total << words.MEAN_FRACTION, found.pixels)
-    cross = round_divide(
-        found.product << max(fraction_bits, 0), found.pixels << max(-fraction_bits, 0)
-    )
+    cross = round_divide(found.product << max(shift, 0), found.pixels << max(-shift, 0))
     if by.offset is not None:
         rest = (1 << words.MIX_BITS) - by.share
         mean, cross = (round_shift(rest * each, words.MIX_BITS) for each in (mean, cross))
         mean = saturate(mean - round_shift(by.offset * cross, OFFSET_SHIFT), words.MEAN_BITS)
     a = scale_to(gains.factor * by.reciprocal, gains.shift, words.FACTOR_BITS)
-    b = -clip_symmetric(round_shift(a * cross, words.MAX_INNER_BITS), words.SLOPE_BITS)
-    return Slopes(mean, a, b, words.MAX_INNER_BITS - normalized_bits)
+    b = -clip_symmetric(round_shift(a * cross, SLOPE_SHIFT), words.SLOPE_BITS)
+    return Slopes(mean, a, b, words.LIFTED_FRACTION - form.fraction)
 
 
 def apply(e: Integers, x: Integers, by: Slopes, chunk: int) -> Integers:
-    """W = (16·E − T₁')·A + B·x̂·2^(11−b), in 2^−F of a step of the quantized error.
+    """W = (16·E − T₁')·A + B̄·x̂·2^(7−g), in 2^−F of a step of the quantized error.
 
         dx = γ/σ · (E − ΣE/n − x̂·Σ(E·x̂)/n)
 
-    21 by 18 and 25 by 11 bits: W has 39. x̂ is shifted to 11 bits, so that B saturates no sooner
-    when x̂ has few: not before B·x̂ at 1σ is twice the range of the quantized error.
+    21 by 18 and 25 by 11 bits: W has 39. x̂ is shifted to σ/2^7, so that B̄ saturates no sooner when
+    x̂ has few bits: not before B̄·x̂ is, at 1σ, the range of the quantized error.
     """
     images = len(e)
     mean, a, b = (spread(each, chunk, images) for each in (by.mean, by.a, by.b))

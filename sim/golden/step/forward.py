@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.hw.contract import numerics as words
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.normalized import WIDE, Format
 from fractrain.hw.contract.values import Whole
 from fractrain.sim.golden.step.chunks import sizes, spread, sum_chunks
 from fractrain.sim.golden.step.reciprocal import reciprocal_root
@@ -56,9 +58,12 @@ def moments(y: Integers, chunk: int) -> Moments:
     """Of ``y[N,C,H,W]``.
 
     |Σy| ≤ n·2^15 and Σy² ≤ n·2^30. n·Σy² reaches 2^64 for n = 2^17, and is computed modulo 2^64:
-    D ≤ n²·(2^16 − 1)²/4 < 2^64 is exact.
+    D ≤ n²·(2^16 − 1)²/4 < 2^64 is exact. `ParameterError` for n > 2^17.
     """
     pixels = sizes(len(y), chunk)[:, None] * (y.shape[2] * y.shape[3])
+    if pixels.max() > words.MAX_CHUNK_PIXELS:
+        allowed = f"at most {words.MAX_CHUNK_PIXELS}"
+        raise ParameterError("pixels of a chunk", int(pixels.max()), allowed)
     total, squares = sum_chunks(y, chunk), sum_chunks(y * y, chunk)
     unsigned = total.astype(np.uint64)
     dispersion = pixels.astype(np.uint64) * squares.astype(np.uint64) - unsigned * unsigned
@@ -163,25 +168,24 @@ def _mean(mean: Reals, step: float) -> Integers:
 
 NORMALIZED_FRACTION = words.MEAN_FRACTION + words.RECIPROCAL_FRACTION
 """(16·y − μ')·M is (y − μ)/σ in 2^−26."""
-NORMALIZE_SHIFT = NORMALIZED_FRACTION + words.DEVIATION_FRACTION
 OFFSET_SHIFT = NORMALIZED_FRACTION - words.OFFSET_FRACTION
 
 
-def normalize(y: Integers, by: Normalizer, bits: int, chunk: int) -> Integers:
-    """x̂ = clip(round((16·y − μ')·M · 2^−(29−b)), ±(2^(b−1) − 1)), in σ/2^(b−3).
+def normalize(y: Integers, by: Normalizer, form: Format, chunk: int) -> Integers:
+    """x̂ = clip(round((16·y − μ')·M · 2^−(26−g)), ±(2^(b−1) − 1)), in σ/2^g; ``form`` has b and g.
 
     21 by 17 bits, unsigned; the product has 38.
     """
     images = len(y)
     mean, reciprocal = spread(by.mean, chunk, images), spread(by.reciprocal, chunk, images)
     product = ((y << words.MEAN_FRACTION) - mean) * reciprocal
-    return clip_symmetric(round_shift(product, NORMALIZE_SHIFT - bits), bits)
+    return clip_symmetric(round_shift(product, NORMALIZED_FRACTION - form.fraction), form.bits)
 
 
-def keep(wide: Integers, bits: int) -> Integers:
-    """x̂ of ``bits`` bits for the way back, from the `WIDE_BITS` that z was made from:
-    clip(round(x̂ · 2^−(12−b)), ±(2^(b−1) − 1))."""
-    return clip_symmetric(round_shift(wide, words.WIDE_BITS - bits), bits)
+def keep(wide: Integers, form: Format) -> Integers:
+    """x̂ for the way back, from the `WIDE` one that z was made from:
+    clip(round(x̂ · 2^−(8−g)), ±(2^(b−1) − 1))."""
+    return clip_symmetric(round_shift(wide, WIDE.fraction - form.fraction), form.bits)
 
 
 # -- z ---------------------------------------------------------------------------------------
@@ -196,19 +200,20 @@ class Term:
 
 
 def form_fraction(bits: int) -> int:
-    """20 − b: bits of z's fraction beside activations of ``bits``."""
+    """19 − b: bits of z's fraction beside activations of ``bits``."""
     return words.FORM_BITS - bits
 
 
 def unit_of_z(extent: float, bits: int) -> float:
-    """The real value of a step of z: extent / ((2^b − 1) · 2^(20−b)), where ``bits``-bit
+    """The real value of a step of z: extent / ((2^b − 1) · 2^(19−b)), where ``bits``-bit
     activations reach ``extent``."""
     return clamp(extent) / (activation_levels(bits) << form_fraction(bits))
 
 
-def term(gamma: Reals, beta: Reals, normalized_bits: int, unit: float) -> Term:
-    """G = round(γ · 2^−(b−3) / unit), 18 bits;  B = round(β / unit), 30 bits; both saturate."""
-    step = unit * 2.0 ** (normalized_bits - words.DEVIATION_FRACTION)
+def term(gamma: Reals, beta: Reals, form: Format, unit: float) -> Term:
+    """G = round(γ · 2^−g / unit), 18 bits;  B = round(β / unit), 30 bits; both saturate. ``form``
+    is that of x̂."""
+    step = unit * 2.0**form.fraction
     return Term(
         to_integers(np.ravel(gamma) / step, words.FACTOR_BITS),
         to_integers(np.ravel(beta) / unit, words.BETA_BITS),
@@ -245,9 +250,9 @@ def form(
 
 
 def round_activations(z: Integers, bits: int) -> Integers:
-    """a = clip(round(z · 2^−(20−b)), 0, 2^b − 1).
+    """a = clip(round(z · 2^−(19−b)), 0, 2^b − 1).
 
-    Also the residual r of c = ``bits`` bits: r = clip(round(z · 2^−(20−c)), 0, 2^c − 1), a step of
+    Also the residual r of c = ``bits`` bits: r = clip(round(z · 2^−(19−c)), 0, 2^c − 1), a step of
     which is 2^(b−c) of one of the b-bit activations that z was made for.
     """
     rounded = round_shift(z, form_fraction(bits))
