@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractrain.host.numerics.quantization import Quantized
+from fractrain.hw.contract.normalized import Format
 from fractrain.sim.golden.step.backward import ErrorMoments
 from fractrain.sim.golden.step.forward import Moments, Normalizer
 
@@ -30,10 +31,10 @@ class Formed(Quantized):
 
 @dataclass(frozen=True)
 class Kept:
-    """x̂ of ``bits`` bits, and how it was normalized, of a y worth ``y_step`` a step."""
+    """x̂ of the ``form``, and how it was normalized, of a y worth ``y_step`` a step."""
 
     x: Array
-    bits: int
+    form: Format
     by: Normalizer
     y_step: float
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fractrain.hw.contract import numerics as words
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.normalized import Format, inner_format, outer_format
 from fractrain.hw.contract.values import Whole
 
 CHUNK_ROWS = 256
@@ -57,6 +58,8 @@ class IntegerOptions:
         rows = max(1, self.chunk_rows // max(height, width))
         return min(images, 1 << (rows.bit_length() - 1))
 
-    def normalized_bits(self, activation_bits: int, *, inner: bool) -> int:
-        """Bits of x̂ beside activations of so many."""
-        return (self.inner if inner else self.outer)[activation_bits - 1]
+    def kept_format(self, activation_bits: int, *, inner: bool) -> Format:
+        """Of x̂ for the way back, beside activations of so many bits."""
+        if inner:
+            return inner_format(self.inner[activation_bits - 1])
+        return outer_format(self.outer[activation_bits - 1])

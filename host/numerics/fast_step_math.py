@@ -89,7 +89,7 @@ class FastStepMath(StepMath):
     ) -> Formed:
         shape = (normalizations[0].y if normalizations else present(residual).r).shape
         kept = [
-            None if each.kept is None else np.empty(shape, step_sums.signed_type(each.kept))
+            None if each.kept is None else np.empty(shape, step_sums.signed_type(each.kept.bits))
             for each in normalizations
         ]
         mask = np.empty(shape, np.bool_) if rectify else None
@@ -195,8 +195,8 @@ class Affine:
     """x̂ of a normalization: ⌊y·``factor`` + ``offset``⌋ within ``limits``; float64 [chunks, C]."""
 
     def __init__(self, of: Normalization) -> None:
-        reciprocal = of.by.reciprocal * 2.0 ** (of.bits - forward.NORMALIZE_SHIFT)
-        levels = (1 << (of.bits - 1)) - 1
+        reciprocal = of.by.reciprocal * 2.0 ** (of.form.fraction - forward.NORMALIZED_FRACTION)
+        levels = of.form.most
         self.factor = reciprocal * (1 << words.MEAN_FRACTION)
         self.offset = 0.5 - of.by.mean * reciprocal
         self.limits = -levels, levels
@@ -227,11 +227,10 @@ class _Part:
     def _fewer(self, x: Reals) -> Reals:
         """`forward.keep`; x̂ stays as it is."""
         kept = self._of.kept
-        if kept is None or kept == self._of.bits:
+        if kept is None or kept == self._of.form:
             return x
-        levels = (1 << (kept - 1)) - 1
-        found = _round(x.copy(), 2.0 ** (kept - words.WIDE_BITS))
-        return np.clip(found, -levels, levels, out=found)
+        found = _round(x.copy(), 2.0 ** (kept.fraction - self._of.form.fraction))
+        return np.clip(found, -kept.most, kept.most, out=found)
 
 
 def reciprocal_roots(radicand: NDArray[np.uint64], pixels: Integers) -> Integers:

@@ -102,10 +102,6 @@ class StepMath:
         y = forward.narrow(sums, shift)
         return y, forward.moments(y, chunk), self.peak(sums)
 
-    def normalizer(self, found: Moments, running: Mix | None = None) -> Normalizer:
-        """`sim.golden.step.forward.normalizer`."""
-        return forward.normalizer(found, running)
-
     def form(
         self,
         normalizations: Sequence[Normalization],

@@ -168,7 +168,7 @@ class CompiledStepMath(StepMath):
         for each in normalizations:
             x, flat = None, np.empty(0, np.int8)
             if each.kept is not None:
-                x, flat = self._memory.empty(shape, step_sums.signed_type(each.kept))
+                x, flat = self._memory.empty(shape, step_sums.signed_type(each.kept.bits))
                 kept.append(x)
             parts.append(self._part(each, flat))
         if len(parts) < MOST:
@@ -205,11 +205,11 @@ class CompiledStepMath(StepMath):
         mean, reciprocal = each.by.mean, each.by.reciprocal
         rows = (mean, reciprocal >> 8, reciprocal & 255, each.term.factor, each.term.offset)
         values = np.stack([np.broadcast_to(row, mean.shape) for row in rows]).astype(np.int32)
-        fewer = each.bits - (each.kept or each.bits)
+        form, kept_form = each.form, each.kept or each.form
         return (
             *(self._memory.flat(each.y), kept, values),
-            *(forward.NORMALIZE_SHIFT - each.bits, (1 << (each.bits - 1)) - 1),
-            *(fewer, (1 << (each.bits - fewer - 1)) - 1),
+            *(forward.NORMALIZED_FRACTION - form.fraction, form.most),
+            *(form.fraction - kept_form.fraction, kept_form.most),
         )
 
     # -- backward --------------------------------------------------------------------------
@@ -332,8 +332,7 @@ def _fits(normalizations: Sequence[Normalization], residual: Residual | None) ->
     """Whether z and its rounding have 32 bits: as they do, where G, B and ρ have theirs."""
     bound = 1 << (words.FORM_BITS - 2)
     for each in normalizations:
-        levels = (1 << (each.bits - 1)) - 1
-        bound += levels * int(np.abs(each.term.factor).max())
+        bound += each.form.most * int(np.abs(each.term.factor).max())
         bound += int(np.abs(each.term.offset).max())
     if residual is not None:
         bits = words.MAX_RESIDUAL_BITS if residual.r.dtype.itemsize > 1 else 8

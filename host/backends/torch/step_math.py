@@ -114,7 +114,7 @@ class TorchStepMath(StepMath):
         like = normalizations[0].y if normalizations else present(residual).r
         view = View(like.shape, self._device)
         kept = [
-            None if each.kept is None else self._empty(like, _signed(each.kept))
+            None if each.kept is None else self._empty(like, _signed(each.kept.bits))
             for each in normalizations
         ]
         mask = self._empty(like, torch.bool) if rectify else None
@@ -292,10 +292,10 @@ class _Part:
     def _fewer(self, x: Tensor) -> Tensor:
         """`sim.golden.step.forward.keep`."""
         kept = self._of.kept
-        if kept is None or kept == self._of.bits:
+        if kept is None or kept == self._of.form:
             return x
-        levels = (1 << (kept - 1)) - 1
-        return round_floats(x.clone(), 2.0 ** (kept - words.WIDE_BITS)).clamp_(-levels, levels)
+        found = round_floats(x.clone(), 2.0 ** (kept.fraction - self._of.form.fraction))
+        return found.clamp_(-kept.most, kept.most)
 
 
 def _narrow(sums: Tensor, shift: int) -> Tensor:

@@ -20,6 +20,7 @@ from fractrain.host.graph.tensor import Tensor
 from fractrain.host.numerics.quantization import Quantized
 from fractrain.host.numerics.step_math import Normalization, Residual, Stream, Sums
 from fractrain.hw.contract import numerics as words
+from fractrain.hw.contract.normalized import WIDE, Format
 from fractrain.hw.contract.random_bits import rounding_key
 from fractrain.sim.golden.step import backward, forward
 from fractrain.sim.golden.step.forward import Normalizer
@@ -96,7 +97,7 @@ def _form(run: Run, step: ops.Form) -> None:
     _put_formed(run, step, formed, residual if not parts else None, bits, extent)
     for place, kept in zip(parts, formed.kept, strict=step.kept != ()):
         by, y = normalizers[place], run.value(step.ys[place])
-        run.put(step.kept[place], Kept(kept, _kept_bits(run, step, place), by, y.step))
+        run.put(step.kept[place], Kept(kept, _kept_form(run, step, place), by, y.step))
 
 
 def _put_formed(
@@ -127,12 +128,12 @@ def _form_on(
     wide = arithmetic.integers.residual_bits
     normalizations = []
     for place, by in normalizers.items():
-        x_bits = _kept_bits(run, step, place) if step.inner else words.WIDE_BITS
+        kept = _kept_form(run, step, place)
+        form = kept if step.inner else WIDE
         gamma, beta = run.value(step.gammas[place]), run.value(step.betas[place])
-        term = forward.term(gamma, beta, x_bits, unit)
-        kept = _kept_bits(run, step, place) if run.training else None
+        term = forward.term(gamma, beta, form, unit)
         y = run.value(step.ys[place]).y
-        normalizations.append(Normalization(y, by, term, x_bits, kept))
+        normalizations.append(Normalization(y, by, term, form, kept if run.training else None))
     around = None
     if residual is not None:
         factor = forward.residual_factor(residual.scale, unit, wide)
@@ -149,14 +150,14 @@ def _form_on(
     )
 
 
-def _kept_bits(run: Run, step: ops.Form, place: int) -> int:
+def _kept_form(run: Run, step: ops.Form, place: int) -> Format:
     activation = run.table[step.slots[place]].activation
-    return _arithmetic(run).integers.normalized_bits(activation, inner=step.inner)
+    return _arithmetic(run).integers.kept_format(activation, inner=step.inner)
 
 
 def _bound(run: Run, step: ops.Form, parts: list[int], residual: Formed | None) -> float:
-    """What z never exceeds: x̂ < 2^(3−1)."""
-    most = 2.0 ** (words.DEVIATION_FRACTION - 1)
+    """What z never exceeds: |x̂| < 2^(4−1) where z is formed from it."""
+    most = 2.0 ** (words.FORMED_RANGE_BITS - 1)
     total = 0.0 if residual is None else float(residual.scale) * ((1 << residual.bits) - 1)
     for place in parts:
         gamma, beta = run.value(step.gammas[place]), run.value(step.betas[place])
@@ -296,7 +297,7 @@ def _apply(run: Run, step: ops.Apply) -> None:
     def apply(extent: float) -> tuple[Any, float, float]:
         scale = clamp(extent) / signed_levels(bits)
         gains = backward.gain(gamma, unit, kept.y_step, scale, bits)
-        by = backward.slopes(moments, kept.by, gains, kept.bits)
+        by = backward.slopes(moments, kept.by, gains, kept.form)
         chunk = _chunk(run, step.q)
         q, peak = arithmetic.math.apply(errors.e, kept.x, by, chunk, bits, key)
         return q, scale, peak * scale * 2.0 ** -backward.fraction(bits)
@@ -309,7 +310,7 @@ def _apply(run: Run, step: ops.Apply) -> None:
     q, scale, peak = apply(extent)
     _observe(run, step.range_name, peak)
     run.put(step.q, Quantized(q, scale, bits))
-    shape, step_of_x = step.dgamma.shape, 2.0 ** (kept.bits - words.DEVIATION_FRACTION)
+    shape, step_of_x = step.dgamma.shape, 2.0**kept.form.fraction
     run.put(step.dgamma, moments.product.sum(axis=0).reshape(shape) * (unit / step_of_x))
     run.put(step.dbeta, moments.total.sum(axis=0).reshape(shape) * unit)
 

@@ -192,9 +192,9 @@ def test_default_chunks(side: int, images: int, chunk: int) -> None:
 
 def test_bits_of_what_is_normalized() -> None:
     bits = range(1, 9)
-    inner = [INTEGERS.normalized_bits(each, inner=True) for each in bits]
+    inner = [INTEGERS.kept_format(each, inner=True).bits for each in bits]
     assert inner == [min(8, each + 3) for each in bits]
-    outer = [INTEGERS.normalized_bits(each, inner=False) for each in bits]
+    outer = [INTEGERS.kept_format(each, inner=False).bits for each in bits]
     assert outer == [4 if each <= 4 else 6 if each <= 6 else 8 for each in bits]
 
 
