@@ -21,6 +21,7 @@ from fractrain.host.numerics.step_math import (
     Stream,
     Sums,
 )
+from fractrain.hw.contract.normalized import WIDE, inner_format, outer_format
 from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
 from fractrain.sim.golden.step.forward import Moments, Normalizer, Term
@@ -220,9 +221,18 @@ def check_normalizer(drawn: Drawn) -> None:
     np.testing.assert_array_equal(found, reciprocal_root(radicand, pixels))
 
 
+FORMATS = [
+    (inner_format(8), None),
+    *((each, each) for each in (inner_format(8), inner_format(11), inner_format(5))),
+    (inner_format(7, 3), inner_format(7, 3)),
+    *((WIDE, outer_format(bits)) for bits in (4, 8)),
+]
+"""Of x̂ that z is formed from, and of what is kept of it."""
+
+
 def _normalization(rng: np.random.Generator, drawn: Drawn, k: int) -> Normalization:
     shape = -(-drawn.images // drawn.chunk), drawn.channels
-    bits, kept = [(8, None), (8, 8), (11, 11), (12, 4), (12, 8), (5, 5)][drawn.pick(7 + k, 0, 5)]
+    form, kept = FORMATS[drawn.pick(7 + k, 0, len(FORMATS) - 1)]
     y = drawn.integers(rng, -(1 << 15), (1 << 15) - 1)
     by = Normalizer(
         drawn.integers(rng, -(1 << 19), (1 << 19) - 1, *shape),
@@ -232,7 +242,7 @@ def _normalization(rng: np.random.Generator, drawn: Drawn, k: int) -> Normalizat
         drawn.integers(rng, -(1 << 17), (1 << 17) - 1, drawn.channels),
         drawn.integers(rng, -(1 << 29), (1 << 29) - 1, drawn.channels) >> drawn.pick(11, 0, 20),
     )
-    return Normalization(y, by, term, bits, kept)
+    return Normalization(y, by, term, form, kept)
 
 
 def _given(form: StepMath, array: NDArray, kind: type[np.integer]) -> Any:
