@@ -187,7 +187,7 @@ BENCHMARKS = [
             "-".join(filter(None, (model, backend, precision, form))).replace("/", ""),
             f"training step of {model}, batch 128, {precision}, on {backend}{FORMS[form]}",
             partial(
-                *(training_steps, model, backend, precision),
+                partial(training_steps, model, backend, precision),
                 beside_float32=backend == "torch",
                 form=form,
             ),
