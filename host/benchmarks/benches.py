@@ -152,6 +152,8 @@ def _train(steps: int, folder: Path) -> tuple[float, int]:
     return seconds, usage.ru_maxrss * 1024
 
 
+FORMS = {"": "", "plain": ", without Numba", "float": ", float32 around convolutions"}
+
 BENCHMARKS = [
     *(
         Benchmark(
@@ -182,18 +184,26 @@ BENCHMARKS = [
     Benchmark("train", "fractrain train with its defaults", partial(training, 8)),
     *(
         Benchmark(
-            f"{model}-{backend}-{precision}".replace("/", ""),
-            f"training step of {model}, batch 128, {precision}, on {backend}",
-            partial(training_steps, model, backend, precision, beside_float32=backend == "torch"),
+            "-".join(filter(None, (model, backend, precision, form))).replace("/", ""),
+            f"training step of {model}, batch 128, {precision}, on {backend}{FORMS[form]}",
+            partial(
+                partial(training_steps, model, backend, precision),
+                beside_float32=backend == "torch",
+                form=form,
+            ),
             package="torch" if backend == "torch" else None,
         )
-        for model, backend, precision in (
-            ("resnet20", "golden", "fw8bw8"),
-            ("resnet38", "golden", "fw8bw8"),
-            ("resnet20", "torch", "fw8bw8"),
-            ("resnet20", "torch", "fractrain"),
-            ("resnet38", "torch", "fw8bw8"),
-            ("resnet38", "torch", "fractrain"),
+        for model, backend, precision, form in (
+            ("resnet20", "golden", "fw8bw8", ""),
+            ("resnet20", "golden", "fw8bw8", "plain"),
+            ("resnet20", "golden", "fw8bw8", "float"),
+            ("resnet38", "golden", "fw8bw8", ""),
+            ("resnet20", "torch", "fw8bw8", ""),
+            ("resnet20", "torch", "fw8bw8", "plain"),
+            ("resnet20", "torch", "fw8bw8", "float"),
+            ("resnet20", "torch", "fractrain", ""),
+            ("resnet38", "torch", "fw8bw8", ""),
+            ("resnet38", "torch", "fractrain", ""),
         )
     ),
 ]

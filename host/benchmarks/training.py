@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from fractrain.host.accelerator import open_accelerator
-from fractrain.host.arithmetic import IntegerArithmetic
+from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, IntegerStep
+from fractrain.host.backends.compiled.step_math import CompiledStepMath
 from fractrain.host.datasets.dataset import Dataset
 from fractrain.host.graph.step import build_outline
 from fractrain.host.methods.method import Task
@@ -38,6 +39,8 @@ QUANTIZATION = (
     "top_planes",
     "dequantize",
 )
+STEP = ("narrow", "normalizer", "form", "pool", "join", "apply")
+WEIGHTS = ("greatest", "deviation", "quantize_weights", "update")
 LAYERS = ("normalize", "normalize_backward", "rectify", "rectify_backward", "add", "inner_products")
 
 
@@ -69,23 +72,31 @@ class Stopwatch:
 
 
 def training_steps(
-    model: str, backend: str, precision: str, *, beside_float32: bool
+    model: str, backend: str, precision: str, *, beside_float32: bool, form: str = ""
 ) -> Generator[dict[str, float], None, None]:
     """Steps of ``model`` on random images, 32x32 pixels in batches of 128, one per measurement.
 
     The parts of a step are in percent of it; what no part names is the optimizer, the loss, the
     residual error sums and the data. ``beside_float32``: in turn with the same step of the same
     network in plain PyTorch, float32 with autograd, and how many times as long ours takes.
+    ``form``: ``plain`` without compiled kernels, ``float`` with float32 around the convolutions.
     """
     with ExitStack() as stack:
         if backend != "torch":  # PyTorch has threads of its own
             stack.enter_context(single_threaded_blas())
         accelerator = stack.enter_context(open_accelerator(backend))
-        trainer = _trainer(model, accelerator, PRECISIONS[precision])
+        if form == "plain" and isinstance(accelerator.step_math, CompiledStepMath):
+            accelerator.step_math = accelerator.step_math.plain
+        arithmetic = (IntegerArithmetic if form == "float" else IntegerStep)(accelerator)
+        trainer = _trainer(model, arithmetic, accelerator, PRECISIONS[precision])
         watch = Stopwatch()
         watch.watch(accelerator, ("run_piece",), "convolutions")
-        watch.watch(accelerator.elementwise, QUANTIZATION, "quantization")
-        watch.watch(accelerator.elementwise, LAYERS, "batch norm, ReLU, additions")
+        if form == "float":
+            watch.watch(accelerator.elementwise, QUANTIZATION, "quantization")
+            watch.watch(accelerator.elementwise, LAYERS, "batch norm, ReLU, additions")
+        else:
+            watch.watch(accelerator.step_math, STEP, "around convolutions")
+            watch.watch(accelerator.step_math, WEIGHTS, "weights")
         watch.watch(trainer.method.selector, ("choose", "backward"), "gates")
         plain = _float32_step(model) if beside_float32 else None
         _step(trainer)
@@ -109,7 +120,7 @@ def _step(trainer: Trainer) -> float:
     return time.perf_counter() - start
 
 
-def _trainer(model: str, accelerator: Any, recipe: Recipe) -> Trainer:
+def _trainer(model: str, arithmetic: Arithmetic, accelerator: Any, recipe: Recipe) -> Trainer:
     network = build_network(model, channels=3, classes=CLASSES, rng=generator(0, Stream.WEIGHTS))
     outline = build_outline(network, (3, SIZE, SIZE))
     plan = Plan(10**6, BATCH, 0, 0.1, "constant", MOMENTUM, WEIGHT_DECAY)
@@ -118,13 +129,11 @@ def _trainer(model: str, accelerator: Any, recipe: Recipe) -> Trainer:
         steps_per_epoch=1,
         widths=[block.channels for block in outline.blocks],
         macs=[outline.block_macs(block.number) for block in outline.blocks],
-        mode=IntegerArithmetic.mode,
+        mode=arithmetic.mode,
         rng=generator(0, Stream.GATES),
     )
     method = recipe.build(task)
-    return Trainer(
-        network, _random_images(), accelerator, method, plan, IntegerArithmetic(accelerator)
-    )
+    return Trainer(network, _random_images(), accelerator, method, plan, arithmetic)
 
 
 def _float32_step(model: str) -> Callable[[], float]:

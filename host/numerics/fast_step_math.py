@@ -72,7 +72,7 @@ class FastStepMath(StepMath):
         if peak >= EXACT:
             return super().narrow(sums.astype(np.int64), shift, chunk)
         pixels = sums.shape[2] * sums.shape[3]
-        found = step_sums.moments(*map(_whole, (totals, squares)), pixels, chunk)
+        found = step_sums.moments(_whole(totals), _whole(squares), pixels, chunk)
         return y, found, peak
 
     def form(

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fractrain.hw import contract
 from fractrain.sim.cosim.cache import build_root, content_hash
@@ -22,15 +22,13 @@ SOURCES = ("numerics.py", "random_bits.py", "threefry.py")
 SMALLEST_SHARED = 1 << 15
 """Elements; for fewer, threads take longer than they save."""
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 
 def can_compile() -> bool:
     """Whether Numba is installed."""
     return importlib.util.find_spec(PACKAGE) is not None
 
 
-def kernel(function: Function) -> Function:
+def kernel(function: Callable[..., Any]) -> Any:
     """``function`` as machine code, compiled for the types of its first call.
 
     It runs without the interpreter's lock. The code is kept in ``kernels`` of the build folder
@@ -42,8 +40,7 @@ def kernel(function: Function) -> Function:
     except ImportError:
         return function
     with _cache_in(numba.config) as kept:
-        compiled: Function = numba.njit(nogil=True, error_model="numpy", cache=kept)(function)
-    return compiled
+        return numba.njit(nogil=True, error_model="numpy", cache=kept)(function)
 
 
 @contextmanager

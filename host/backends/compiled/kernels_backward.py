@@ -18,7 +18,8 @@ LOW, HIGH = -(1 << (words.NARROW_BITS - 1)), (1 << (words.NARROW_BITS - 1)) - 1
 
 
 JOIN_LOW, JOIN_HIGH = -(1 << (words.JOIN_BITS - 1)), (1 << (words.JOIN_BITS - 1)) - 1
-short = np.int32
+long: Any = np.int64
+short: Any = np.int32
 
 
 @kernel
@@ -30,12 +31,12 @@ def add_sums(
     half_before, half = (1 << before) >> 1, (1 << right) >> 1
     if left:
         for i in range(len(sums)):
-            v = ((np.int64(sums[i]) + half_before) >> before) * mantissa
+            v = ((long(sums[i]) + half_before) >> before) * mantissa
             v = min(max(v, -most), most) << left
             out[i] = short(out[i] + min(max(v, JOIN_LOW), JOIN_HIGH))
     else:
         for i in range(len(sums)):
-            v = ((np.int64(sums[i]) + half_before) >> before) * mantissa
+            v = ((long(sums[i]) + half_before) >> before) * mantissa
             v = (v + half) >> right
             out[i] = short(out[i] + min(max(v, JOIN_LOW), JOIN_HIGH))
 
@@ -64,7 +65,7 @@ def join(
     turns: bool,
     first: int,
     last: int,
-) -> int:
+) -> Any:
     """E = sat16(mask · Σ); in ``totals[3, N, C]`` ΣE, ΣE·x̂ and that of the second x̂, of each image;
     max|mask · Σ|.
 
@@ -104,7 +105,7 @@ def join(
         fold(t1, totals[0], image, channel, wide, turns)
         fold(t2[0], totals[1], image, channel, wide, turns)
         fold(t2[1], totals[2], image, channel, wide, turns)
-    return max(np.int64(high), -np.int64(low))
+    return max(long(high), -long(low))
 
 
 @kernel
@@ -133,10 +134,10 @@ def apply(
     images: int,
     first: int,
     last: int,
-) -> int:
+) -> Any:
     """Quantized errors, clip(⌊W·2^−right + (2u + 1)/512⌋, least, levels), and max|W|; the rows of
     ``values[3, chunks, C]`` are T₁', A, B lifted."""
-    low, high = np.int64(0), np.int64(0)
+    low, high = long(0), long(0)
     laid = np.zeros((3, tile), np.int64)
     random, channels = np.zeros(tile, np.uint8), values.shape[2]
     words_ = np.zeros((-(-block // wide // WORD_PIXELS), channels + channels % 2), np.uint64)
@@ -157,10 +158,8 @@ def apply(
             fill(part, words_, channel, start - b * block, wide, turns)
             e_, x_, target = e[start:stop], x[start:stop], out[start:stop]
             for i in range(stop - start):
-                w = ((np.int64(e_[i]) << MEAN_FRACTION) - mean[i]) * a[i] + slope[i] * np.int64(
-                    x_[i]
-                )
+                w = ((long(e_[i]) << MEAN_FRACTION) - mean[i]) * a[i] + slope[i] * long(x_[i])
                 low, high = min(low, w), max(high, w)
-                w += (2 * np.int64(part[i]) + 1) << noise
+                w += (2 * long(part[i]) + 1) << noise
                 target[i] = np.int32(min(max(w >> right, least), levels))
     return max(high, -low)

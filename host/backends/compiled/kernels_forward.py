@@ -19,7 +19,8 @@ from fractrain.hw.contract import numerics as words
 
 MEAN_FRACTION = words.MEAN_FRACTION
 LOW, HIGH = -(1 << (words.NARROW_BITS - 1)), (1 << (words.NARROW_BITS - 1)) - 1
-short = np.int32
+long: Any = np.int64
+short: Any = np.int32
 
 
 @kernel
@@ -38,13 +39,14 @@ def narrow(
     turns: bool,
     first: int,
     last: int,
-) -> int:
+) -> Any:
     """y = sat16(round(sums · 2^(left − right))), Σy and Σy² of each image and channel; max|sums|.
 
     ``sums`` saturate at ±``most`` before they are shifted to the left. ``is_short``: they are
     2^24 at most, and are not shifted to the left.
     """
-    low, high = 0, 0
+    low: Any = 0
+    high: Any = 0
     t1, t2 = np.zeros(tile, np.int32), np.zeros(tile, np.int64)
     groups = totals.shape[1] // wide
     for b in range(first, last):
@@ -56,7 +58,7 @@ def narrow(
                 lowest, highest = narrow_short(source, target, t1, t2, right)
             else:
                 lowest, highest = narrow_long(source, target, t1, t2, most, left, right)
-            low, high = min(low, np.int64(lowest)), max(high, np.int64(highest))
+            low, high = min(low, long(lowest)), max(high, long(highest))
         image, channel = b // groups, b % groups * wide
         fold(t1, totals, image, channel, wide, turns)
         fold(t2, squares, image, channel, wide, turns)
@@ -64,13 +66,13 @@ def narrow(
 
 
 @kernel
-def narrow_long(
-    sums: Any, y: Any, t1: Any, t2: Any, most: int, left: int, right: int
-) -> tuple[int, int]:
+def narrow_long(sums: Any, y: Any, t1: Any, t2: Any, most: int, left: int, right: int) -> Any:
     """`narrow` of a tile; the least and the greatest of the sums, and 0."""
-    half, low, high = (1 << right) >> 1, 0, 0
+    low: Any = 0
+    high: Any = 0
+    half = (1 << right) >> 1
     for i in range(len(y)):
-        v = np.int64(sums[i])
+        v = long(sums[i])
         low, high = min(low, v), max(high, v)
         v = ((min(max(v, -most), most) << left) + half) >> right
         v = short(min(max(v, LOW), HIGH))
@@ -81,7 +83,7 @@ def narrow_long(
 
 
 @kernel
-def narrow_short(sums: Any, y: Any, t1: Any, t2: Any, right: int) -> tuple[int, int]:
+def narrow_short(sums: Any, y: Any, t1: Any, t2: Any, right: int) -> Any:
     """The same in 32 bits."""
     right = min(right, 30)
     half, low, high = short((1 << right) >> 1), short(0), short(0)
@@ -128,7 +130,7 @@ def add_residual(r: Any, z: Any, factor: int, right: int) -> None:
     """z += round(ρ·r · 2^−right)."""
     half = (1 << right) >> 1
     for i in range(len(r)):
-        z[i] = short(z[i] + ((factor * np.int64(r[i]) + half) >> right))
+        z[i] = short(z[i] + ((factor * long(r[i]) + half) >> right))
 
 
 @kernel
@@ -146,7 +148,7 @@ def form(
     images: int,
     first: int,
     last: int,
-) -> int:
+) -> Any:
     """z of each element, 32 bits, and what is made of it; the greatest z.
 
     ``one``, ``other``: (y, kept, values, right, levels, kept_right, kept_levels), with the rows μ',
@@ -157,7 +159,7 @@ def form(
     x, z = np.zeros(tile, np.int32), np.zeros(tile, np.int32)
     laid = np.zeros((2, 5, tile), np.int32)
     groups = one[2].shape[2] // wide
-    before = -1
+    before: Any = -1
     for b in range(first, last):
         chunk, channel = b // groups // images, b % groups * wide
         if groups > 1 or chunk != before:
@@ -188,7 +190,7 @@ def form(
             if len(stream[0]):
                 out_r, right, levels = stream
                 round_to(part, out_r[start:stop], right, 0, levels)
-    return np.int64(greatest)
+    return long(greatest)
 
 
 @kernel

@@ -57,7 +57,7 @@ def start(words: Any, key0: np.uint64, key1: np.uint64, image: int) -> None:
 
 
 @kernel
-def grow(x: np.uint64) -> np.uint64:
+def grow(x: np.uint64) -> Any:
     """The next word of a generator's."""
     x ^= x << SHIFTS[0]
     x ^= x >> SHIFTS[1]

@@ -17,7 +17,7 @@ TERM_LOW, TERM_HIGH = 2 * LOW, 2 * HIGH + 1
 
 
 @kernel
-def scale(x: int, by: Any) -> int:
+def scale(x: int, by: Any) -> Any:
     """sat33(round(x · mantissa · 2^(left − right)))."""
     mantissa, most, left, right = by
     v = min(max(x * mantissa, -most), most) << left

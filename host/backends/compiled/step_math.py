@@ -105,23 +105,23 @@ class CompiledStepMath(StepMath):
         threads: Callable[[], int],
         operand: type[np.generic] | None = None,
     ) -> None:
-        self._plain, self._memory, self._threads = plain, memory, threads
+        self.plain, self._memory, self._threads = plain, memory, threads
         self._operand = operand
 
     def from_host(self, array: Any) -> Array:
-        return self._plain.from_host(array)
+        return self.plain.from_host(array)
 
     def to_host(self, array: Array) -> Any:
-        return self._plain.to_host(array)
+        return self.plain.to_host(array)
 
     def normalizer(self, found: Moments, running: Mix | None = None) -> Normalizer:
-        return self._plain.normalizer(found, running)
+        return self.plain.normalizer(found, running)
 
     def peak(self, sums: Array) -> int:
-        return self._plain.peak(sums)
+        return self.plain.peak(sums)
 
     def pool(self, r: Array) -> Any:
-        return self._plain.pool(r)
+        return self.plain.pool(r)
 
     # -- forward ---------------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ class CompiledStepMath(StepMath):
         stream: bool = True,
     ) -> Formed:
         if not 1 <= len(normalizations) <= MOST or not _fits(normalizations, residual):
-            return self._plain.form(
+            return self.plain.form(
                 *(normalizations, residual, chunk),
                 rectify=rectify,
                 bits=bits,
@@ -223,7 +223,7 @@ class CompiledStepMath(StepMath):
         chunk: int,
     ) -> tuple[Array, list[ErrorMoments], int]:
         if max(len(sums), len(streams), len(kept)) > MOST or not sums and not streams:
-            return self._plain.join(sums, streams, mask, kept, chunk)
+            return self.plain.join(sums, streams, mask, kept, chunk)
         shape = tuple((sums[0].sums if sums else streams[0].e).shape)
         parts: list[tuple[Any, ...]] = []
         for each in sums:
@@ -277,10 +277,10 @@ class CompiledStepMath(StepMath):
     # -- weights ---------------------------------------------------------------------------
 
     def greatest(self, w: Array) -> float:
-        return self._plain.greatest(w)
+        return self.plain.greatest(w)
 
     def deviation(self, w: Array) -> float:
-        return self._plain.deviation(w)
+        return self.plain.deviation(w)
 
     def quantize_weights(self, w: Array, bits: int, scale: float) -> Array:
         by = multiplier(weights.WEIGHT_STEP / scale)

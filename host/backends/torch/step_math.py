@@ -87,15 +87,16 @@ class TorchStepMath(StepMath):
         view = View(sums.shape, self._device)
         y = self._empty(sums, torch.int16)
         source, target = view.rows(sums), view.rows(y)
-        totals, squares, peak = [], [], 0
-        for part in view.blocks():
-            peak = max(peak, reach(source[part]))
+
+        def work(part: slice) -> tuple[int, Tensor, Tensor]:
+            peak = reach(source[part])
             v = _narrow(source[part], shift)
             target[part] = v
-            totals.append(view.sum(v))
-            squares.append(view.sum(v.square_()))
+            return peak, view.sum(v), view.sum(v.square_())
+
+        peaks, totals, squares = zip(*view.run(work), strict=True)
         found = step_sums.moments(to_host(totals), to_host(squares), view.pixels, chunk)
-        return y, found, peak
+        return y, found, max(peaks)
 
     def form(
         self,
@@ -127,24 +128,26 @@ class TorchStepMath(StepMath):
             None if each is None else view.rows(each) for each in (mask, a, r)
         )
         around = None if residual is None else view.rows(residual.r)
-        peaks = []
-        for part in view.blocks():
+
+        def work(part: slice) -> Tensor:
             terms = [each.term(part) for each in parts]
             if residual is not None and around is not None:
                 v = around[part].double().mul_(float(residual.factor))
                 terms.append(round_floats(v, 2.0**-residual.shift))
             z = sum(terms[1:], terms[0])
-            peaks.append(z.amax())
             if positive is not None:
                 torch.gt(z, 0, out=positive[part])
             if activated is not None:
                 activated[part] = round_levels(z, bits)
             if carried is not None:
                 carried[part] = round_levels(z, residual_bits)
+            return z.amax()
+
+        peak = int(torch.stack(view.run(work)).amax())
         if a is not None:
             self._known.note(a, 0, activation_levels(bits))
         normalized = tuple(each for each in kept if each is not None)
-        return Formed(normalized, mask, a, r, int(torch.stack(peaks).amax()))
+        return Formed(normalized, mask, a, r, peak)
 
     def pool(self, r: Tensor) -> NDArray[np.int64]:
         import torch
@@ -171,9 +174,9 @@ class TorchStepMath(StepMath):
         around = [(view.rows(each.e), each) for each in streams]
         positive = None if mask is None else view.rows(mask)
         normalized = [view.rows(each) for each in kept]
-        target, peak = view.rows(e), 0
-        totals: list[list[Tensor]] = [[] for _ in range(1 + len(kept))]
-        for part in view.blocks():
+        target = view.rows(e)
+
+        def work(part: slice) -> tuple[int, list[Tensor]]:
             scaled = [_scale(rows[part], each) for rows, each in parts]
             scaled += [
                 scale_floats(rows[part].double(), 1, each.shift, words.JOIN_BITS)
@@ -184,14 +187,15 @@ class TorchStepMath(StepMath):
                 total += each
             if positive is not None:
                 total.mul_(positive[part])
-            peak = max(peak, reach(total))
+            peak = reach(total)
             target[part] = total.clamp_(-NARROW - 1, NARROW)
-            totals[0].append(view.sum(total))
-            for k, x in enumerate(normalized):
-                totals[1 + k].append(view.sum(x[part].double().mul_(total)))
-        hosts = [to_host(each) for each in totals]
-        moments = [step_sums.error_moments(hosts[0], x, view.pixels, chunk) for x in hosts[1:]]
-        return e, moments, peak
+            products = [x[part].double().mul_(total) for x in normalized]
+            return peak, [view.sum(each) for each in (total, *products)]
+
+        peaks, totals = zip(*view.run(work), strict=True)
+        whole = [to_host(each) for each in zip(*totals, strict=True)]
+        moments = [step_sums.error_moments(whole[0], x, view.pixels, chunk) for x in whole[1:]]
+        return e, moments, max(peaks)
 
     def apply(
         self, e: Tensor, x: Tensor, by: Slopes, chunk: int, bits: int, key: Key
@@ -205,11 +209,12 @@ class TorchStepMath(StepMath):
             for each in (by.a << words.MEAN_FRACTION, by.b << by.lift, -by.mean * by.a)
         )
         error, normalized, target = (view.rows(each) for each in (e, x, quantized))
-        fraction, limits, peak = backward.fraction(bits), step_sums.signed_range(bits), 0
-        for part in view.blocks():
+        fraction, limits = backward.fraction(bits), step_sums.signed_range(bits)
+
+        def work(part: slice) -> int:
             w = torch.addcmul(mean[part], error[part].double(), a[part])
             w.addcmul_(normalized[part].double(), b[part])
-            peak = max(peak, reach(w))
+            peak = reach(w)
             noise = random_bytes(
                 *(key, part.stop - part.start, view.channels, view.pixels),
                 *(part.start, self._device),
@@ -217,6 +222,9 @@ class TorchStepMath(StepMath):
             noise = view.turn(noise).double().add_(0.5)
             w.add_(noise, alpha=2.0 ** (fraction - words.RANDOM_BITS))
             target[part] = w.mul_(2.0**-fraction).floor_().clamp_(*limits)
+            return peak
+
+        peak = max(view.run(work))
         self._known.note(quantized, *limits)
         return quantized, peak
 

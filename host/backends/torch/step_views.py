@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +17,11 @@ from fractrain.sim.golden.step.rounding import LARGEST_SHIFT
 from fractrain.sim.golden.step.scales import activation_levels
 
 Tensor = Any
+Result = TypeVar("Result")
 
-BLOCK = 1 << 17
-"""Elements worked on at a time on a CPU: 1 MB of float64, half of it for each of two cores."""
+BLOCK = 1 << 15
+"""Elements worked on at a time on a CPU: 256 KB of float64. PyTorch does not share operations on so
+few among its threads; blocks are shared instead, without a barrier after each operation."""
 
 ROW = 1024
 """Elements of a row, at most, unless there are more channels."""
@@ -38,13 +43,21 @@ class View:
         last = channels_last(tensor).permute(0, 2, 3, 1)
         return last.reshape(len(tensor), -1, self._row)
 
-    def blocks(self) -> Iterator[slice]:
-        """Images that are worked on together: on a CPU few, elsewhere all."""
-        count = self._images
-        if self._device.type == "cpu":
-            count = max(1, BLOCK // (self.channels * self.pixels))
-        for start in range(0, self._images, count):
-            yield slice(start, min(start + count, self._images))
+    def run(self, work: Callable[[slice], Result]) -> list[Result]:
+        """``work`` of all images, in their order: on a CPU a few together, in PyTorch's number of
+        threads; elsewhere all at once."""
+        import torch
+
+        if self._device.type != "cpu":
+            return [work(slice(0, self._images))]
+        count = max(1, BLOCK // (self.channels * self.pixels))
+        parts = [
+            slice(start, min(start + count, self._images))
+            for start in range(0, self._images, count)
+        ]
+        if torch.get_num_threads() == 1 or len(parts) == 1:
+            return [work(part) for part in parts]
+        return list(_threads(torch.get_num_threads()).map(work, parts))
 
     def lay(self, values: NDArray) -> Tensor:
         """Host numbers ``values[rows, C]`` along a row of a tensor, float64 [rows, 1, row]."""
@@ -66,17 +79,26 @@ class View:
         return v.sum(1).view(len(v), self._together, self.channels).sum(1)
 
 
+@cache
+def _threads(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="step")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_threads.cache_clear)  # a child has none of the threads
+
+
 def channels_last(tensor: Tensor) -> Tensor:
     import torch
 
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
-def to_host(sums: list[Tensor]) -> NDArray[np.int64]:
+def to_host(sums: Iterable[Tensor]) -> NDArray[np.int64]:
     """Integers as float64, of blocks of images, as NumPy's."""
     import torch
 
-    found: NDArray[np.int64] = torch.cat(sums).to(torch.int64).cpu().numpy()
+    found: NDArray[np.int64] = torch.cat(list(sums)).to(torch.int64).cpu().numpy()
     return found
 
 
