@@ -53,6 +53,7 @@ def precisions(recipe: Recipe, mode: str = "float") -> list[str]:
         ({"candidates": ((3, 6), (8, 8, 8))}, ["3/4/6", "8/8/8"]),
         ({"candidates": ((0, 0), (3, 6))}, ["0/0/0", "3/4/6"]),
         ({"candidates": ((0, 0, 0), (4, 4, 6))}, ["0/0/0", "4/4/6"]),
+        ({"candidates": ((0, 0), (5, 5, 6))}, ["0/0/0", "5/5/6"]),
         ({"candidates": ((4, 4, 6), (8, 8, 8)), "skip": True}, ["0/0/0", "4/4/6", "8/8/8"]),
         ({"candidates": ((4, 4, 6), (0, 0, 0)), "skip": True}, ["4/4/6", "0/0/0"]),
         ({"candidates": ((4, 4, 6), (8, 8, 8)), "weight_bits": 8}, ["4/4/6", "8/8/8"]),
@@ -220,8 +221,11 @@ def test_a_run_goes_on_whatever_form_its_record_has(
         assert main([*resume, *wrong]) == 2
         error = capsys.readouterr().err
         assert f"{wrong[0]}: got" in error and "as the run was started with" in error
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("candidates: [[3, 6], [4, 8]]\nweight_bits: 3\n")
     for same in (
         [],
+        ["--recipe", str(recipe)],
         ["--candidates", "3/6,4/8"],
         ["--candidates", "3/3/6,4/3/8", "--weight-bits", "3", "--no-skip"],
     ):
