@@ -41,7 +41,7 @@ def restore(
     restored = replace(given, method_options={}, **_checked(options, source))
     try:
         fields = parse_fields({"method": restored.method, **method_options}, str(source))
-        recipe = make_recipe(**fields).for_mode(restored.mode)
+        recipe = make_recipe(**fields)
     except ParameterError as error:
         raise DataError(f"{source} is damaged: {error}") from error
     recorded = options | recipe.record

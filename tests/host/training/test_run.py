@@ -148,7 +148,7 @@ def test_files(tmp_path: Path) -> None:
         *("target_cp", "effective_macs", "effective_macs_fw8bw8"),
         *("cycles", "cycles_fw8bw8", "joules", "joules_fw8bw8"),
     ]
-    assert (first["learning_rate"], first["stage"], first["target_cp"]) == (0.1, 0, 2.0)
+    assert (first["learning_rate"], first["stage"], first["target_cp"]) == (0.1, 0, 2.08)
     assert len(first["bits"]) == 3 and all(len(bits) == 3 for bits in first["bits"])
     assert 0 <= first["accuracy"] <= 1 < first["loss"] + 1
     assert first["cycles"] is None and first["joules_fw8bw8"] is None
