@@ -97,8 +97,8 @@ class Arithmetic(ABC):
     measures = False
     """Whether a step may have to be measured before it counts."""
 
-    def missing(self, step: StepGraph, table: Sequence[Precision]) -> bool:
-        """Whether one at the precisions ``table`` must be."""
+    def missing(self, step: StepGraph, table: Sequence[Precision] | None = None) -> bool:
+        """Whether one at the precisions ``table`` must be; without it, whether any must."""
         return False
 
     def state(self) -> dict[str, float]:

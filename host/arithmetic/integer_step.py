@@ -107,13 +107,14 @@ class IntegerStep(Arithmetic):
 
     # -- steps -----------------------------------------------------------------------------
 
-    def missing(self, step: StepGraph, table: Sequence[Precision]) -> bool:
+    def missing(self, step: StepGraph, table: Sequence[Precision] | None = None) -> bool:
         """Whether a tensor that will be there has no history."""
+        running = step.operations if table is None else carried_out(step.operations, table)
         return any(
             self.history.extent(each.range_name) is None
-            for each in carried_out(step.operations, table)
+            for each in running
             if isinstance(each, ops.Narrow | ops.Form | ops.Join | ops.Apply)
-            and not (isinstance(each, ops.Form) and self._passes(each, table))
+            and not (table and isinstance(each, ops.Form) and self._passes(each, table))
         )
 
     @staticmethod

@@ -115,6 +115,8 @@ class Executor:
         selector, blocks = self.selector, self.graph.blocks
         if not selector.can_choose_early:
             return False
+        if not self.arithmetic.missing(self.graph):
+            return True  # whatever is chosen
         selector.begin(training=True)
         choices = [selector.choose_early(each.number, training=True) for each in blocks]
         return not self.arithmetic.missing(self.graph, self.graph.table(choices))

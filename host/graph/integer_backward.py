@@ -6,7 +6,8 @@ from fractrain.host.graph import operations as ops
 from fractrain.host.graph.backward import Errors, WayBack, rule
 from fractrain.host.graph.integer_builder import IntegerBuilder
 from fractrain.host.graph.tensor import BySlot, Fixed, Kind, Tensor
-from fractrain.hw.contract.numerics import NARROW_BITS
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.numerics import MAX_JOINED, NARROW_BITS
 from fractrain.hw.contract.precision import Operand
 
 
@@ -23,6 +24,8 @@ def _form(way: WayBack, operation: ops.Form, errors: list[Tensor]) -> Errors:
     assert isinstance(builder, IntegerBuilder)
     shape = form.outputs[0].shape
     e = builder.tensor(f"{form.name}.e", shape, Kind.STREAM, bits=Fixed(NARROW_BITS))
+    if len(errors) > MAX_JOINED:
+        raise ParameterError(f"readers of {form.name}", len(errors), f"at most {MAX_JOINED}")
     sums = [each for each in errors if each.kind is Kind.SUMS]
     streams = [each for each in errors if each.kind is not Kind.SUMS]
     found = [builder.operands[each.name] for each in sums]

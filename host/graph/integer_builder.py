@@ -21,7 +21,7 @@ from fractrain.host.graph.operations import Operation
 from fractrain.host.graph.slots import Slot
 from fractrain.host.graph.tensor import BySlot, Fixed, Kind, OfNormalized, Tensor
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.numerics import MAX_ACTIVATION_BITS
+from fractrain.hw.contract.numerics import MAX_ACTIVATION_BITS, MAX_CHUNK_PIXELS
 from fractrain.hw.contract.precision import Operand, Pass
 
 
@@ -116,6 +116,7 @@ class IntegerBuilder(Builder):
         if x.name not in self.operands or slot is None:
             raise ParameterError(f"batch norm {name}", x.name, "one behind a convolution")
         name = self.name(name)
+        self._check_chunk(name, x.shape)
         row, column, _ = self.operands[x.name]
         y = self.tensor(f"{name}.narrow", x.shape, Kind.NARROW, bits=Fixed(16))
         self.emit(ops.Narrow(y.name, slot, x, row, column, y, f"{name}.sums"))
@@ -124,6 +125,18 @@ class IntegerBuilder(Builder):
         mean, variance = (self.statistic(each) for each in running)
         normalized = _Normalized(name, y, (gamma, beta), (mean, variance), slot)
         return self._virtual(f"{name}.y", x.shape, _Sum([normalized]))
+
+    def _check_chunk(self, name: str, shape: Sequence[int]) -> None:
+        """Refuse statistics of more pixels than their words hold."""
+        assert self.options.integers is not None
+        images, _, height, width = shape
+        chunk = self.options.integers.chunk(images, height, width) if self.training else 1
+        if chunk * height * width > MAX_CHUNK_PIXELS:
+            raise ParameterError(
+                f"chunk of {name}",
+                f"{chunk} images of {height} x {width} pixels",
+                f"at most {MAX_CHUNK_PIXELS} pixels; take smaller chunks (--chunk)",
+            )
 
     def share(self, name: str, x: Tensor, slot: int) -> Tensor:
         """``x``, which is a batch norm; its share of the block's output is learned."""

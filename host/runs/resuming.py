@@ -34,6 +34,11 @@ def restore(
     if "published_range" in config:
         raise DataError(f"{source} is of an older version, with --published-range: start it again")
     options, method_options = config.get("options"), config.get("method_options")
+    if config.get("mode") == "hardware" and not isinstance(config.get("integers"), dict):
+        raise DataError(
+            f"{source}: the run has float32 around its convolutions, which is --mode float now: "
+            "hardware mode cannot go on with it; train it anew"
+        )
     if not isinstance(options, dict) or not isinstance(method_options, dict):
         raise DataError(f"{source} lacks options, method_options: it cannot be resumed")
     if missing := [name for name in RECORDED if name not in options]:

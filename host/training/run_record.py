@@ -32,9 +32,12 @@ UNITS = {
     "measured.jsonl, programs.jsonl": measurements.UNITS,
 }
 
+NUMERICS = 1
+"""Edition of the integer step (docs/numerics.md): runs of another one are not gone on with."""
+
 IDENTITY = (
-    *("dataset", "data_sha256", "model", "method", "mode", "backend", "config", "machine"),
-    *("device", "seed", "plan", "method_options", "weight_levels", "test_images"),
+    *("dataset", "data_sha256", "model", "method", "mode", "integers", "backend", "config"),
+    *("machine", "device", "seed", "plan", "method_options", "weight_levels", "test_images"),
 )
 """Fields that must be equal in two configurations for one run to continue from the other's
 state."""
@@ -49,6 +52,7 @@ def describe(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
         "model": trainer.network.name,
         "method": trainer.method.name,
         "mode": trainer.arithmetic.mode,
+        "integers": _integers(trainer),
         "machine": trainer.accelerator.parameters.to_mapping(),
         "measured_as": trainer.accelerator.measured_as,
         "seed": trainer.plan.seed,
@@ -58,6 +62,16 @@ def describe(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
         "versions": versions(),
         "units": UNITS,
     }
+
+
+def _integers(trainer: Trainer) -> dict[str, Any] | None:
+    """The numbers that hardware mode's step depends on; None in other modes."""
+    options = trainer.arithmetic.integers
+    if options is None:
+        return None
+    values = dataclasses.asdict(options).items()
+    plain = {name: list(each) if isinstance(each, tuple) else each for name, each in values}
+    return {"numerics": NUMERICS, **plain}
 
 
 def versions() -> dict[str, str]:

@@ -180,6 +180,42 @@ def test_other_networks_are_refused(how: str) -> None:
         build_step(Odd(how), (2, 2, 8, 8), options, training=False)
 
 
+def test_chunks_of_too_many_pixels_are_refused() -> None:
+    whole = IntegerOptions(chunk_rows=None)
+    with pytest.raises(ParameterError, match=r"chunk of first.norm: got '129 images of 32 x 32"):
+        make_step(images=(129, 2, 32, 32), integers=whole)
+    make_step(images=(128, 2, 32, 32), integers=whole)
+    make_step(images=(129, 2, 32, 32), integers=whole, training=False)
+
+
+class Branches(Odd):
+    """One activation, read by five convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+        rng = np.random.default_rng(0)
+        shape = Shape(5, 5, 3, 1, chosen=False)
+        self.layers = [NormalizedConvolution(f"branch{k}", shape, rng) for k in range(5)]
+
+    def parameters(self) -> list[Parameter]:
+        return [*super().parameters(), *(p for each in self.layers for p in each.parameters())]
+
+    def emit(self, builder: Builder) -> Tensor:
+        slots = Slots(0, 0)
+        x = builder.rectify("relu", self.layer.emit(builder, builder.pixels(8, 1.0), slots))
+        a = builder.activations("a", x, x, 0)
+        first, *others = (each.emit(builder, a, slots) for each in self.layers)
+        for each in others:
+            first = builder.add(f"{each.name}.add", first, each)
+        return builder.pool("pool", builder.rectify("last", first))
+
+
+def test_too_many_readers_of_an_activation_are_refused() -> None:
+    options = StepOptions((COARSE,), integers=INTEGERS)
+    with pytest.raises(ParameterError, match=r"readers of relu.form: got 5, allowed: at most 4"):
+        build_step(Branches(), (2, 2, 8, 8), options)
+
+
 @pytest.mark.parametrize(
     ("side", "images", "chunk"),
     [(32, 128, 8), (16, 128, 16), (8, 128, 32), (32, 5, 5), (28, 64, 8), (300, 64, 1), (1, 9, 9)],
