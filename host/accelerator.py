@@ -305,9 +305,8 @@ class Accelerator(ABC):
 
     def real_convolutions(self) -> RealConvolutions:
         """The same convolutions of real numbers; `ParameterError` if the backend has none."""
-        raise ParameterError(
-            "mode", "reference", "hardware: this backend multiplies integers only, as the machine"
-        )
+        allowed = "hardware or float: this backend multiplies integers, as the machine"
+        raise ParameterError("mode", "reference", allowed)
 
     # -- life ------------------------------------------------------------------------------
 

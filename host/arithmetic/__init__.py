@@ -1,4 +1,5 @@
-"""Convolutions of real tensors: by integers on the accelerator, or as published."""
+"""The arithmetics of the three modes: a step in integers, integers in the convolutions only, and as
+published."""
 
 from fractrain.host.arithmetic.arithmetic import Arithmetic
 from fractrain.host.arithmetic.integer_step import IntegerStep

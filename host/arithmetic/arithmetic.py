@@ -2,7 +2,8 @@
 
 The executor has real tensors. It asks its `Arithmetic` to quantize them to a number of bits, gets
 operands that only this arithmetic understands, hands them back for convolutions, and gets real
-tensors again.
+tensors again. In hardware mode (`integer_step`) there are no real tensors between: its kernels have
+the integers.
 """
 
 from __future__ import annotations

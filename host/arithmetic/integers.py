@@ -96,5 +96,5 @@ class IntegerArithmetic(Arithmetic):
 
 def _known(bits: int | None) -> int:
     if bits is None:
-        raise RuntimeError("hardware mode quantizes every layer: it needs a number of bits")
+        raise RuntimeError("float mode quantizes every layer: it needs a number of bits")
     return bits

@@ -8,6 +8,9 @@ For block i with the input x, on the host, by one of the arithmetics of `gate_la
     p = softmax(W · h + b)                                              one for each candidate
     k = argmax p
 
+In hardware mode gates choose before the step (`Gates.choose_early`): f is that of the mini-batch
+before, in an evaluation its running mean, and no error goes back from f into the network.
+
 Learning is straight-through: the share of a path in the block's output is a constant 1 (or, per
 sample, a mask of ones and zeros) forward, and p backward. Per sample all paths are executed, and
 ∂loss/∂p is known. Per mini-batch only path k is executed (as in top-1 routing), so only ∂loss/∂p_k

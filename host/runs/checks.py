@@ -62,6 +62,9 @@ def _of_the_backend(given: RunOptions) -> Iterator[tuple[str, str]]:
     if given.device is not None and given.device not in devices:
         yield "device", f"{' or '.join(devices) or 'none'} with --backend {given.backend}"
     if given.mode == "reference" and backend.real_convolutions is Accelerator.real_convolutions:
-        yield "mode", f"hardware with --backend {given.backend}: machines multiply integers"
+        yield (
+            "mode",
+            f"hardware or float with --backend {given.backend}: machines multiply integers",
+        )
     if given.log_programs and given.backend not in MACHINES:
         yield "log_programs", f"with a backend that runs a machine: {' or '.join(MACHINES)}"

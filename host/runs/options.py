@@ -87,8 +87,9 @@ class RunOptions:
     backend: str = _task(
         Choice(tuple(BACKENDS)),
         "golden",
-        "golden: exact model in NumPy; torch: the same integers in PyTorch, fast; cosim: the "
-        "generated RTL, slow, same weights as golden; board: the FPGA, same weights, too",
+        "golden: exact model in NumPy; torch: the same integers in PyTorch, fast, in hardware mode "
+        "the same weights; cosim: the generated RTL, slow, same weights as golden; board: an FPGA, "
+        "same weights, too",
     )
     config: str | None = _task(
         None,
@@ -113,7 +114,8 @@ class RunOptions:
     bn_group: int | None = _length(
         BATCH,
         None,
-        "float: images that batch norm takes its statistics over, a divisor of the batch",
+        "float, reference: images that batch norm takes its statistics over, a divisor of the "
+        "batch",
         metavar="N",
         shown="the batch",
     )
@@ -145,7 +147,8 @@ class RunOptions:
     weight_levels: str | None = _precision(
         Choice(tuple(each.value for each in WeightLevels)),
         None,
-        "hardware: levels of weights of 2 to 4 bits: over the greatest magnitude, clipped, or odd",
+        "hardware, float: levels of weights of 2 to 4 bits: over the greatest magnitude, clipped, "
+        "or, float only, odd",
         shown=DEFAULT_LEVELS.value,
     )
 
@@ -177,7 +180,9 @@ class RunOptions:
         metavar="B,B,…",
         shown=as_text(OUTER),
     )
-    residual_bits: int = _integers(RESIDUAL_BITS, 8, "bits of what goes around a block")
+    residual_bits: int = _integers(
+        RESIDUAL_BITS, 8, "bits of what goes around a block", metavar="B"
+    )
 
     name: str | None = _output(
         RunName(),

@@ -33,12 +33,12 @@ class Form(Operation):
 
         a = clip(round(z), 0, 2^b − 1)        activations at ``bits``
         r = the same with ``residual_bits``, on the same range
-        mask = z > 0                          with a rectifier
+        mask = z > 0                          in training
 
     ``kept``: x̂ᵢ for the way back. ``inner``: z is formed from those; else from x̂ᵢ of
-    `WIDE_BITS`. A missing yᵢ adds nothing; without any, r is the residual, and there is no mask.
-    ``rectifier``: a, r and their error pass through a rectifier. ``running``: mean and variance of
-    each yᵢ, which training moves and evaluation reads. ``slots``: of the convolutions.
+    12 bits, `hw.contract.normalized.WIDE`. A missing yᵢ adds nothing; without any, r is the
+    residual, and there is no mask. ``running``: mean and variance of each yᵢ, which training moves
+    and evaluation reads. ``slots``: of the convolutions.
 
     The first result, ``a`` or ``r``, stands for z in the way back.
     """

@@ -149,7 +149,7 @@ def test_interrupted_and_gone_on_with(tmp_path: Path) -> None:
             2,
             "--log-programs: got True, allowed: with a backend that",
         ),
-        ({"points": [{"backend": "cosim", "mode": "reference"}]}, 2, "allowed: hardware with"),
+        ({"points": [{"backend": "cosim", "mode": "reference"}]}, 2, "allowed: hardware or float"),
         ({"points": [{"config": "huge"}]}, 3, "points[0] in "),
         ({"points": [{"dataset": "nowhere"}]}, 2, "dataset: got '"),
         (

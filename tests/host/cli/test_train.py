@@ -115,7 +115,7 @@ def test_without_what_draws_the_page(
         (["--candidates", "3/6,4"], 2, "--candidates: got '3/6,4'"),
         (["--method", "pfq", "--candidates", "3/6,4/8"], 2, "--candidates: got '3/6,4/8'"),
         (["--targets", "1,x"], 2, "--targets: got '1,x'"),
-        (["--mode", "reference", "--weight-levels", "odd"], 2, "with --mode hardware only"),
+        (["--mode", "reference", "--weight-levels", "odd"], 2, "with --mode hardware or float"),
         (["--published-range"], 2, "unknown option: --published-range"),
         (["--checkpoint-every", "0"], 2, "--checkpoint-every: got '0'"),
         (["--evaluate-every", "0"], 2, "--evaluate-every: got '0'"),

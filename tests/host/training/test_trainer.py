@@ -304,7 +304,7 @@ def test_reference_mode_needs_real_convolutions() -> None:
         def real_convolutions(self) -> RealConvolutions:
             return Accelerator.real_convolutions(self)
 
-    with pytest.raises(ParameterError, match="mode: got 'reference', allowed: hardware"):
+    with pytest.raises(ParameterError, match="mode: got 'reference', allowed: hardware or float"):
         trainer_of(IntegersOnly(load_parameters("tiny")), mode="reference")
 
 
