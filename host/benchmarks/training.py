@@ -45,6 +45,9 @@ LAYERS = ("normalize", "normalize_backward", "rectify", "rectify_backward", "add
 
 
 @dataclass
+GATES = ("choose", "backward", "choose_early", "learn")
+
+
 class Stopwatch:
     """Seconds in calls of methods, by what they are for; calls inside of timed calls count once."""
 
@@ -97,7 +100,7 @@ def training_steps(
         else:
             watch.watch(accelerator.step_math, STEP, "around convolutions")
             watch.watch(accelerator.step_math, WEIGHTS, "weights")
-        watch.watch(trainer.method.selector, ("choose", "backward"), "gates")
+        watch.watch(trainer.method.selector, GATES, "gates")
         plain = _float32_step(model) if beside_float32 else None
         _step(trainer)
         while True:

@@ -37,7 +37,9 @@ def test_from_file_to_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     """One run diverges; the other does not mind, and is left alone by a second call."""
     sweep = write(
         tmp_path / "s.yaml",
-        base=SHORT | {"steps": 8, "method": "static", "lr_schedule": "constant", "weight_decay": 1},
+        base=SHORT
+        | {"steps": 8, "method": "static", "lr_schedule": "constant", "weight_decay": 1}
+        | {"mode": "float"},  # the integers of hardware mode saturate instead
         points=[{"lr": 1000}, {"precision": [4, 3, 6]}],
     )
     out = tmp_path / "out"

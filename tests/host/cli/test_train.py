@@ -49,7 +49,7 @@ def test_summary(tmp_path: Path) -> None:
     assert (result["seed"], result["steps"], result["test_images"]) == (0, 2, 5)
     assert 0 < result["effective_macs"] < result["effective_macs_fw8bw8"]
     assert len(result["weights_sha256"]) == 64
-    assert result["stages"] == [{"target_cp": 1.5, "first_step": 0, "first_epoch": 0}]
+    assert result["stages"] == [{"target_cp": 2.08, "first_step": 0, "first_epoch": 0}]
     assert result["stages_planned"] == 4
     assert result["counters"]["cycles"] == 0
 

@@ -20,7 +20,7 @@ def test_fractrain_on_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "golden",
     )
     assert summary["test_accuracy"] >= 97
-    assert [stage["target_cp"] for stage in summary["stages"]] == [1.5, 2.0, 2.5, 3.0]
+    assert [stage["target_cp"] for stage in summary["stages"]] == [2.08, 2.4, 2.8, 3.3]
     assert 0.5 < summary["saving"] < 0.7
     modelled = summary["modelled"]
     assert 0.4 < 1 - modelled["seconds"] / modelled["seconds_fw8bw8"] < summary["saving"]

@@ -71,7 +71,7 @@ def same(out: Path, first: str, second: str) -> bool:
 MANY = [
     *("--method", "pfq", "--schedule-forward", "3,4", "--schedule-backward", "6,6"),
     *("--interval", "1", "--eps", "1e9", "--bn-group", "2", "--lr-schedule", "step"),
-    *("--lr", "0.05", "--seed", "2", "--weight-levels", "odd", "--momentum", "0.8"),
+    *("--lr", "0.05", "--seed", "2", "--weight-levels", "max", "--momentum", "0.8"),
 ]
 
 
@@ -135,7 +135,7 @@ def test_how_often_may_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (["--method", "static"], "--method: got 'static', allowed: 'pfq'"),
         (["--schedule-forward", "3,8"], "--schedule-forward: got '3,8', allowed: '3,4'"),
         (["--precision", "4,4,6"], "--precision: got '4,4,6', allowed: nothing"),
-        (["--weight-levels", "max"], "--weight-levels: got 'max', allowed: 'odd'"),
+        (["--weight-levels", "clip"], "--weight-levels: got 'clip', allowed: 'max'"),
         (["--name", "other"], "--name: got 'other', allowed: without --resume only"),
         (["--overwrite"], "--overwrite: got True, allowed: without --resume only"),
         (["--checkpoint-every", "0"], "--checkpoint-every: got '0'"),
