@@ -42,12 +42,10 @@ QUANTIZATION = (
 STEP = ("narrow", "normalizer", "form", "pool", "join", "apply")
 WEIGHTS = ("greatest", "deviation", "quantize_weights", "update")
 LAYERS = ("normalize", "normalize_backward", "rectify", "rectify_backward", "add", "inner_products")
-
-
-@dataclass
 GATES = ("choose", "backward", "choose_early", "learn")
 
 
+@dataclass
 class Stopwatch:
     """Seconds in calls of methods, by what they are for; calls inside of timed calls count once."""
 
