@@ -15,7 +15,6 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,7 +44,6 @@ from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine.counters import Counters
 from fractrain.host.machine.work import MachineWork, ProgramRun
 from fractrain.host.numerics.elementwise import Elementwise
-from fractrain.host.numerics.fast_step_math import FastStepMath
 from fractrain.host.numerics.quantization import Quantized
 from fractrain.host.numerics.real_convolutions import RealConvolutions
 from fractrain.host.numerics.step_math import StepMath
@@ -74,8 +72,7 @@ def open_accelerator(
 
     ``config`` is the name of a preset, the path of a YAML file, or the parameters themselves; by
     default the preset ``tiny``, on the board the machine of its bitstream.
-    ``device`` is for backends that have a choice (torch: ``cpu``, ``cuda``; board: ``local``,
-    ``simulated``).
+    ``device``, if there is a choice: ``cpu``, ``cuda`` (torch); ``local``, ``simulated`` (board).
 
     Raises `ParameterError` for an unknown backend and for errors in the configuration, `DataError`
     if there is no such configuration, and `MissingToolError` if the backend lacks a tool.
@@ -112,14 +109,12 @@ class Accelerator(ABC):
     A backend implements `_convolve` for checked arguments, adds the cost of a call to
     ``self._counters``, and releases its resources in ``_close``. One with a machine also runs whole
     programs (`_run`) and pieces of a step (`run_piece`).
-
     Raises `ParameterError` for wrong arguments and `MachineError` after `close`.
     """
 
     elementwise: Elementwise
-    """Its ``xp`` is the namespace of the arrays that this backend takes and returns. Code around
-    the accelerator calls the array functions of this namespace, and only those that NumPy and
-    PyTorch spell alike, so that tensors can stay where the backend keeps them."""
+    """Its ``xp`` is the namespace of the arrays that this backend takes and returns. Code around it
+    calls only functions that NumPy and PyTorch spell alike: tensors stay where they are kept."""
 
     reads_planes = False
     """Whether reading only the top planes of a stored operand (``stored``) saves anything here."""
@@ -212,7 +207,6 @@ class Accelerator(ABC):
         stored: int | None = None,
     ) -> NDArray[np.int64]:
         """``dw[K,C,R,S]`` of activations ``a[N,C,H,W]`` and errors ``e[N,K,P,Q]``; bits (a, e).
-
         ``stored`` as in `forward`.
         """
         bits, stride, padding = self._check_call(Pass.GRADIENT, bits, stride, padding)
@@ -296,10 +290,10 @@ class Accelerator(ABC):
         program.check_precisions(precisions)
         return self._run(program, operands, precisions)
 
-    @cached_property
+    @property
+    @abstractmethod
     def step_math(self) -> StepMath:
         """The work around the convolutions of an integer step, on this backend's arrays."""
-        return FastStepMath()
 
     # -- for comparison --------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fractrain.host.accelerator import open_accelerator
+from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, IntegerStep
 from fractrain.host.backends.compiled.step_math import CompiledStepMath
 from fractrain.host.datasets.dataset import Dataset
@@ -41,8 +41,8 @@ QUANTIZATION = (
 )
 STEP = ("narrow", "normalizer", "form", "pool", "join", "apply")
 WEIGHTS = ("greatest", "deviation", "quantize_weights", "update")
+GATES = ("choose", "backward", "choose_early", "record", "learn")
 LAYERS = ("normalize", "normalize_backward", "rectify", "rectify_backward", "add", "inner_products")
-GATES = ("choose", "backward", "choose_early", "learn")
 
 
 @dataclass
@@ -86,18 +86,16 @@ def training_steps(
         if backend != "torch":  # PyTorch has threads of its own
             stack.enter_context(single_threaded_blas())
         accelerator = stack.enter_context(open_accelerator(backend))
-        if form == "plain" and isinstance(accelerator.step_math, CompiledStepMath):
-            accelerator.step_math = accelerator.step_math.plain
-        arithmetic = (IntegerArithmetic if form == "float" else IntegerStep)(accelerator)
+        arithmetic = _arithmetic(accelerator, form)
         trainer = _trainer(model, arithmetic, accelerator, PRECISIONS[precision])
         watch = Stopwatch()
         watch.watch(accelerator, ("run_piece",), "convolutions")
-        if form == "float":
+        if isinstance(arithmetic, IntegerStep):
+            watch.watch(arithmetic.math, STEP, "around convolutions")
+            watch.watch(arithmetic.math, WEIGHTS, "weights")
+        else:
             watch.watch(accelerator.elementwise, QUANTIZATION, "quantization")
             watch.watch(accelerator.elementwise, LAYERS, "batch norm, ReLU, additions")
-        else:
-            watch.watch(accelerator.step_math, STEP, "around convolutions")
-            watch.watch(accelerator.step_math, WEIGHTS, "weights")
         watch.watch(trainer.method.selector, GATES, "gates")
         plain = _float32_step(model) if beside_float32 else None
         _step(trainer)
@@ -112,6 +110,15 @@ def training_steps(
             if plain is not None:
                 figures["x float32 PyTorch"] = seconds / plain()
             yield figures
+
+
+def _arithmetic(accelerator: Accelerator, form: str) -> Arithmetic:
+    if form == "float":
+        return IntegerArithmetic(accelerator)
+    arithmetic = IntegerStep(accelerator)
+    if form == "plain" and isinstance(arithmetic.math, CompiledStepMath):
+        arithmetic.math = arithmetic.math.plain
+    return arithmetic
 
 
 def _step(trainer: Trainer) -> float:

@@ -22,19 +22,17 @@ Tensor = Any
 WORDS = WORD_PIXELS * RANDOM_BITS // WORD_BITS
 
 
-def random_bytes(
-    key: Key, images: int, channels: int, pixels: int, first_image: int, device: Any
-) -> Tensor:
-    """uint8 ``[images, channels, pixels]``, those of images from ``first_image`` on."""
+def random_bytes(key: Key, images: int, channels: int, pixels: int, device: Any) -> Tensor:
+    """uint8 ``[images, channels, pixels]``."""
     import torch
 
     pairs, groups = -(-channels // 2), -(-pixels // WORD_PIXELS)
 
-    def count(start: int, numbers: int) -> Tensor:
-        return torch.arange(start, start + numbers, device=device, dtype=torch.int64)
+    def count(numbers: int) -> Tensor:
+        return torch.arange(numbers, device=device, dtype=torch.int64)
 
-    first = count(first_image, images)[:, None, None].expand(images, pairs, groups)
-    second = (count(0, pairs)[:, None] << PIXEL_GROUP_BITS) | count(0, groups)
+    first = count(images)[:, None, None].expand(images, pairs, groups)
+    second = (count(pairs)[:, None] << PIXEL_GROUP_BITS) | count(groups)
     words = torch.empty((images, pairs, 2, groups, WORDS), dtype=torch.int64, device=device)
     for parity, word in enumerate(_encrypt(key, first, second.expand_as(first))):
         for index in range(WORDS):

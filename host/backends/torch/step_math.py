@@ -24,6 +24,7 @@ from fractrain.host.backends.torch.random_bytes import random_bytes
 from fractrain.host.backends.torch.step_views import (
     View,
     channels_last,
+    half,
     reach,
     round_floats,
     round_integers,
@@ -136,7 +137,7 @@ class TorchStepMath(StepMath):
                 terms.append(round_floats(v, 2.0**-residual.shift))
             z = sum(terms[1:], terms[0])
             if positive is not None:
-                torch.gt(z, 0, out=positive[part])
+                positive[part] = z.clamp(0, 1)  # twice as fast as a comparison
             if activated is not None:
                 activated[part] = round_levels(z, bits)
             if carried is not None:
@@ -186,7 +187,7 @@ class TorchStepMath(StepMath):
             for each in scaled[1:]:
                 total += each
             if positive is not None:
-                total.mul_(positive[part])
+                total.mul_(positive[part].view(torch.uint8).double())
             peak = reach(total)
             target[part] = total.clamp_(-NARROW - 1, NARROW)
             products = [x[part].double().mul_(total) for x in normalized]
@@ -210,18 +211,17 @@ class TorchStepMath(StepMath):
         )
         error, normalized, target = (view.rows(each) for each in (e, x, quantized))
         fraction, limits = backward.fraction(bits), step_sums.signed_range(bits)
+        offset = half() * 2.0**-words.RANDOM_BITS
+        random = random_bytes(key, len(e), view.channels, view.pixels, self._device)
 
         def work(part: slice) -> int:
             w = torch.addcmul(mean[part], error[part].double(), a[part])
             w.addcmul_(normalized[part].double(), b[part])
             peak = reach(w)
-            noise = random_bytes(
-                *(key, part.stop - part.start, view.channels, view.pixels),
-                *(part.start, self._device),
-            )
-            noise = view.turn(noise).double().add_(0.5)
-            w.add_(noise, alpha=2.0 ** (fraction - words.RANDOM_BITS))
-            target[part] = w.mul_(2.0**-fraction).floor_().clamp_(*limits)
+            noise = view.turn(random[part]).double()
+            torch.add(noise, w, alpha=2.0 ** (words.RANDOM_BITS - fraction), out=w)
+            torch.add(offset, w, alpha=2.0**-words.RANDOM_BITS, out=w)
+            target[part] = w.floor_().clamp_(*limits)
             return peak
 
         peak = max(view.run(work))
@@ -261,7 +261,7 @@ class TorchStepMath(StepMath):
             moved = _term(v, by)
         else:
             filters, shift = w.shape[0], min(by.shift, LARGEST_SHIFT)
-            noise = random_bytes(key, 1, filters, w.numel() // filters, 0, self._device)
+            noise = random_bytes(key, 1, filters, w.numel() // filters, self._device)
             noise = 2 * noise.to(torch.int64).reshape(w.shape) + 1
             moved = (v * by.mantissa + (noise << (shift - words.RANDOM_BITS - 1))) >> shift
             moved = scale_integers(moved, 0, words.UPDATE_TERM_BITS)

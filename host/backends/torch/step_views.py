@@ -104,13 +104,25 @@ def to_host(sums: Iterable[Tensor]) -> NDArray[np.int64]:
 
 def reach(v: Tensor) -> int:
     """max|v|."""
-    low, high = v.aminmax()
+    if v.dtype.is_floating_point:
+        return int(v.abs().amax())
+    low, high = v.aminmax()  # the least integer of a type has no magnitude
     return max(int(high), -int(low))
 
 
 def round_floats(v: Tensor, scale: float) -> Tensor:
     """⌊v·scale + ½⌋ in place."""
-    return v.mul_(scale).add_(0.5).floor_()
+    import torch
+
+    return torch.add(half(), v, alpha=scale, out=v).floor_()
+
+
+@cache
+def half() -> Tensor:
+    """½, which PyTorch adds to a multiple of a tensor in one operation, on any device."""
+    import torch
+
+    return torch.tensor(0.5, dtype=torch.float64)
 
 
 def scale_floats(v: Tensor, factor: int, shift: int, bits: int) -> Tensor:
@@ -123,7 +135,9 @@ def scale_floats(v: Tensor, factor: int, shift: int, bits: int) -> Tensor:
 
 def round_levels(z: Tensor, bits: int) -> Tensor:
     """`sim.golden.step.forward.round_activations` of float64."""
-    rounded = (z * 2.0 ** -form_fraction(bits)).add_(0.5).floor_()
+    import torch
+
+    rounded = torch.add(half(), z, alpha=2.0 ** -form_fraction(bits)).floor_()
     return rounded.clamp_(0, activation_levels(bits))
 
 

@@ -158,6 +158,7 @@ def check_join(form: StepMath, drawn: Drawn, types: tuple[str, ...]) -> None:
         drawn.chunk,
     )
     _equal(form, found, truth)
+    assert form.peak(found[0]) == DEFINITION.peak(truth[0])
 
 
 def check_apply(form: StepMath, drawn: Drawn) -> None:
