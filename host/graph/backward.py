@@ -15,7 +15,8 @@ from functools import reduce
 from typing import Any
 
 from fractrain.host.graph import operations as ops
-from fractrain.host.graph.builder import Builder, Product
+from fractrain.host.graph.blocks import Product
+from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.dispatch import Dispatch
 from fractrain.host.graph.operations import Operation
 from fractrain.host.graph.tensor import BySlot, Kind, Tensor

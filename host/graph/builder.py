@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.arguments import check_channels
+from fractrain.host.graph.blocks import Block, Product, Slots
 from fractrain.host.graph.convolution import operand_shapes
 from fractrain.host.graph.geometry import Geometry
 from fractrain.host.graph.names import Named, Names
@@ -17,42 +18,6 @@ from fractrain.host.graph.slots import Slot, outer_slot, slot_of_others
 from fractrain.host.graph.tensor import BySlot, Fixed, Kind, Tensor
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Operand, Pass, Precision
-
-
-@dataclass(frozen=True)
-class Slots:
-    """Where layers find their precision: chosen layers in one slot, layers at a fixed precision in
-    the other."""
-
-    chosen: int
-    others: int
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """A part of the network with one choice of precision. ``slots``: one for each of its paths."""
-
-    name: str
-    number: int
-    x: Tensor
-    slots: tuple[Slots, ...]
-
-    @property
-    def channels(self) -> int:
-        """Channels of its input, which the choice may read."""
-        return self.x.shape[1]
-
-
-@dataclass(frozen=True)
-class Product:
-    """One convolution of ``layer`` to be emitted."""
-
-    layer: str
-    pass_: Pass
-    geometry: Geometry
-    row: Tensor
-    column: Tensor
-    slot: int
 
 
 class Builder:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fractrain.host.graph import operations as ops
-from fractrain.host.graph.builder import Block, Builder, Product, Slots
+from fractrain.host.graph.blocks import Block, Product, Slots
+from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.host.graph.names import Named
 from fractrain.host.graph.operations import Operation
@@ -58,6 +59,16 @@ class _Formed:
     range_name: str
     wanted: list[tuple[Tensor, int]] = field(default_factory=list)
     stream: Tensor | None = None
+
+
+MAX_NORMALIZED = 2
+"""Batch norms in one sum: z has words for so many."""
+
+STEP = (
+    *(ops.QuantizePixels, ops.QuantizeWeights, ops.TopPlanes, ops.Convolve),
+    *(ops.Narrow, ops.Form, ops.PoolSums, ops.Linear, ops.Loss, ops.ChooseEarly, ops.RecordMeans),
+)
+"""Operations of the forward half; the others are of real numbers."""
 
 
 class IntegerBuilder(Builder):
@@ -147,17 +158,21 @@ class IntegerBuilder(Builder):
 
     def add(self, name: str, x: Tensor, other: Tensor) -> Tensor:
         """Of two batch norms, or of a batch norm and what was formed before."""
-        total = _Sum([])
+        total, around = _Sum([]), []
         for each in (x, other):
             if each.name in self._formed:
-                if total.residual is not None:
-                    raise ParameterError(f"addition {name}", each.name, "a batch norm with it")
-                total.residual = self._formed[each.name]
-                self._stream(total.residual)
+                around.append(self._formed[each.name])
                 continue
             found = self._sum_of(each, f"addition {name}")
             total.normalized += found.normalized
-            total.residual = total.residual or found.residual
+            around += [] if found.residual is None else [found.residual]
+        if len(around) > 1 or not 1 <= len(total.normalized) <= MAX_NORMALIZED:
+            given = f"{len(total.normalized)} batch norms, {len(around)} earlier activations"
+            allowed = f"1..{MAX_NORMALIZED} batch norms, at most one activation, in hardware mode"
+            raise ParameterError(f"addition {name}", given, allowed)
+        for formed in around:
+            total.residual = formed
+            self._stream(formed)
         return self._virtual(f"{self.name(name)}.y", x.shape, total)
 
     def rectify(self, name: str, x: Tensor, slot: int | None = None) -> Tensor:
@@ -247,6 +262,10 @@ class IntegerBuilder(Builder):
 
     def complete(self) -> None:
         """Make what was formed, now that all its readers are known; choices come first."""
+        for each in self.operations:
+            if not isinstance(each, STEP):
+                allowed = "one of the integer step; --mode float has others"
+                raise ParameterError(f"operation {each.name}", type(each).__name__, allowed)
         operations: list[Operation] = [*self._choices]
         holders = {id(each.held): each for each in self._formed.values()}
         for each in self.operations:

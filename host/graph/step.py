@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from fractrain.host.graph import integer_backward  # noqa: F401  registers its rules
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.backward import derive
-from fractrain.host.graph.builder import Block, Builder
+from fractrain.host.graph.blocks import Block
+from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.choice import SKIP, UNQUANTIZED, Choice
 from fractrain.host.graph.integer_builder import IntegerBuilder
 from fractrain.host.graph.names import Named

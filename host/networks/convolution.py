@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fractrain.host.graph.builder import Builder, Slots
+from fractrain.host.graph.blocks import Slots
+from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.batch_norm import BatchNorm
 from fractrain.host.networks.parameter import Parameter, Statistic

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fractrain.host.graph.builder import Builder, Slots
+from fractrain.host.graph.blocks import Slots
+from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.networks.activation import ActivationRange
 from fractrain.host.networks.convolution import NormalizedConvolution, Shape

@@ -12,6 +12,7 @@ from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Array
+from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 
 
@@ -53,7 +54,11 @@ class Selector(ABC):
 
     def choose_early(self, index: int, *, training: bool) -> Choice:
         """For block ``index``, before the step: from what was recorded (`record`)."""
-        raise NotImplementedError("a selector that looks at a block's input cannot choose before")
+        raise ParameterError(
+            "selector",
+            type(self).__name__,
+            "one that chooses before a step, in hardware mode; --mode float takes others",
+        )
 
     def dearest(self) -> Choice:
         """For a step that only measures: no block is skipped."""

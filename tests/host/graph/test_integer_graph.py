@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fractrain.host.graph import operations as ops
-from fractrain.host.graph.builder import Builder, Slots
+from fractrain.host.graph.blocks import Slots
+from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.integer_options import IntegerOptions, mixing
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.skipping import carried_out
@@ -160,6 +161,10 @@ class Odd:
         y = builder.rectify("relu", self.layer.emit(builder, x, slots))
         if self.how == "two residuals":
             return builder.add("add", y, y)
+        if self.how == "real numbers":
+            out = builder.tensor("out", y.shape)
+            builder.emit(ops.Add("add", None, y, y, out))
+            return out
         convolution = self.layer.convolution
         return builder.rectify("again", convolution.emit(builder, x, slots))
 
@@ -171,12 +176,13 @@ class Odd:
         "pool without a rectifier",
         "rectifier of pixels",
         "two residuals",
+        "real numbers",
         "the same weights twice",
     ],
 )
 def test_other_networks_are_refused(how: str) -> None:
     options = StepOptions((COARSE,), integers=INTEGERS)
-    with pytest.raises(ParameterError):
+    with pytest.raises(ParameterError, match="got"):
         build_step(Odd(how), (2, 2, 8, 8), options, training=False)
 
 
@@ -188,6 +194,43 @@ def test_chunks_of_too_many_pixels_are_refused() -> None:
     make_step(images=(129, 2, 32, 32), integers=whole, training=False)
 
 
+class Sums(Odd):
+    """Of ``batch_norms`` batch norms, each added to what was formed before if ``residuals``."""
+
+    def __init__(self, batch_norms: int, *, residuals: bool) -> None:
+        super().__init__("")
+        rng, shape = np.random.default_rng(0), Shape(5, 5, 3, 1, chosen=False)
+        self.layers = [NormalizedConvolution(f"n{k}", shape, rng) for k in range(batch_norms)]
+        self.residuals = residuals
+
+    def emit(self, builder: Builder) -> Tensor:
+        slots = Slots(0, 0)
+        x = builder.rectify("relu", self.layer.emit(builder, builder.pixels(8, 1.0), slots))
+        a = builder.activations("a", x, x, 0)
+        parts = [each.emit(builder, a, slots) for each in self.layers]
+        if self.residuals:
+            parts = [builder.add(f"r{k}", part, x) for k, part in enumerate(parts)]
+        total, *others = parts
+        for k, part in enumerate(others):
+            total = builder.add(f"sum{k}", total, part)
+        return builder.pool("pool", builder.rectify("last", total))
+
+
+@pytest.mark.parametrize(
+    ("count", "residuals", "message"),
+    [
+        (3, False, "got '3 batch norms, 0 earlier activations'"),
+        (2, True, "got '2 batch norms, 2 earlier activations'"),
+    ],
+)
+def test_sums_that_z_has_no_words_for(count: int, residuals: bool, message: str) -> None:
+    options = StepOptions((COARSE,), integers=INTEGERS)
+    with pytest.raises(ParameterError, match=message):
+        build_step(Sums(count, residuals=residuals), (2, 2, 8, 8), options, training=False)
+    build_step(Sums(2, residuals=False), (2, 2, 8, 8), options, training=False)
+    build_step(Sums(1, residuals=True), (2, 2, 8, 8), options, training=False)
+
+
 class Branches(Odd):
     """One activation, read by five convolutions."""
 
@@ -196,18 +239,27 @@ class Branches(Odd):
         rng = np.random.default_rng(0)
         shape = Shape(5, 5, 3, 1, chosen=False)
         self.layers = [NormalizedConvolution(f"branch{k}", shape, rng) for k in range(5)]
+        self.more = [NormalizedConvolution(f"more{k}", shape, rng) for k in range(2)]
 
     def parameters(self) -> list[Parameter]:
-        return [*super().parameters(), *(p for each in self.layers for p in each.parameters())]
+        return [
+            *super().parameters(),
+            *(p for each in self.layers + self.more for p in each.parameters()),
+        ]
 
     def emit(self, builder: Builder) -> Tensor:
         slots = Slots(0, 0)
         x = builder.rectify("relu", self.layer.emit(builder, builder.pixels(8, 1.0), slots))
         a = builder.activations("a", x, x, 0)
-        first, *others = (each.emit(builder, a, slots) for each in self.layers)
-        for each in others:
-            first = builder.add(f"{each.name}.add", first, each)
-        return builder.pool("pool", builder.rectify("last", first))
+        outs = [each.emit(builder, a, slots) for each in self.layers]
+        pairs = [builder.add(f"add{k}", *outs[k : k + 2]) for k in (0, 2)]
+        ends = [builder.rectify(f"end{k}", each) for k, each in enumerate((*pairs, outs[4]))]
+        last = ends[0]
+        for k, end in enumerate(ends[1:]):
+            b = builder.activations(f"b{k}", end, end, 0)
+            more = self.more[k].emit(builder, b, slots)
+            last = builder.rectify(f"joined{k}", builder.add(f"join{k}", more, last))
+        return builder.pool("pool", last)
 
 
 def test_too_many_readers_of_an_activation_are_refused() -> None:

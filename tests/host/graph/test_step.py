@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fractrain.host.graph import operations as ops
-from fractrain.host.graph.builder import Builder, Slots
+from fractrain.host.graph.blocks import Slots
+from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.pieces import Piece

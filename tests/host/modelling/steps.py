@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fractrain.host.graph.builder import Builder, Slots
+from fractrain.host.graph.blocks import Slots
+from fractrain.host.graph.builder import Builder
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.step import StepGraph, build_step
 from fractrain.host.graph.tensor import Tensor
