@@ -4,9 +4,10 @@
 
 FOLDER keeps the board's root between calls (`root.sh` makes it). Compares what this machine and
 the emulated one make of the same integers, runs the tests of what the board uses, trains two
-steps on both. Floating point is not the same on both, and need not be: NumPy computes exp, log,
-sqrt and einsum with other instructions, so losses agree to some digits and weights only almost
-(docs/board.md). On one machine they are the same, bit for bit.
+steps on both. In hardware mode both end with the same weights, those of
+`tests.host.training.pinned`. With float surroundings they need not: NumPy computes exp, log, sqrt
+and einsum with other instructions, so losses agree to some digits and weights only almost
+(docs/board.md).
 """
 
 from __future__ import annotations
@@ -20,19 +21,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fractrain.hw.contract.errors import DataError, FractrainError, MismatchError, MissingToolError
 from fractrain.sim.progress import activity
+from tests.host.training.pinned import ON_RANDOM_PIXELS, write_cifar10
 
 ROOT = Path(__file__).resolve().parents[2]
 EMULATORS = ("qemu-arm-static", "qemu-arm")
 PYTHON = "usr/bin/python3.11"
 LOSS_TOLERANCE = 1e-3
+FLOAT = (
+    *("--mode", "float", "--dataset", "cifar"),
+    *("--steps", "2", "--batch", "4", "--test-images", "4"),
+)
 
 TESTS = (
     *("tests/hw/contract", "tests/sim/golden", "tests/sim/functional"),
@@ -152,27 +156,34 @@ def check_tests(board: Board) -> str:
 
 
 def check_training(board: Board) -> str:
-    """Two steps on CIFAR-10 of random pixels: the same choices and almost the same losses here and
-    there; the same weights, bit for bit, twice there."""
+    """Two steps in hardware mode, on CIFAR-10 of random pixels: the pinned weights, here and there.
+    Two of `--mode float`: the same choices and almost the same losses."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        _write_cifar10(folder / "cifar")
-        runs = [
-            _train(python, folder, name)
-            for name, python in (
-                *(("here", workstation), ("there", board.python), ("again", board.python)),
-            )
-        ]
-    (here, sha_here), (there, sha_there), (_, sha_again) = runs
-    if sha_there != sha_again:
-        raise MismatchError(f"two runs on armhf differ: weights {sha_there} and {sha_again}")
+        write_cifar10(folder / "cifar")
+        for name, python in (("here", workstation), ("armhf", board.python)):
+            require_weights(name, _train(python, folder, name, *ON_RANDOM_PIXELS.options)[1])
+        here, there = (
+            _train(python, folder, f"float-{name}", *FLOAT)[0]
+            for name, python in (("here", workstation), ("armhf", board.python))
+        )
     for name in ("step", "bits", "cp", "effective_macs", "learning_rate", "stage"):
         if [each[name] for each in here] != [each[name] for each in there]:
-            raise MismatchError(f"{name} of the steps differs between this machine and armhf")
+            raise MismatchError(f"{name} of float steps differs between this machine and armhf")
     losses = [(one["loss"], other["loss"]) for one, other in zip(here, there, strict=True)]
     worst = largest_difference(losses)
-    same = "the same" if sha_here == sha_there else "other"
-    return f"losses agree to {worst:.0e}; {same} weights_sha256 as here, the same twice"
+    return f"the same weights in hardware mode; float losses agree to {worst:.0e}"
+
+
+def require_weights(where: str, summary: Mapping[str, Any]) -> None:
+    """Raise `MismatchError` unless a run in hardware mode ended with what is pinned."""
+    pinned = ON_RANDOM_PIXELS
+    found = summary["weights_sha256"], summary["test_accuracy"]
+    if found != (pinned.weights_sha256, pinned.test_accuracy):
+        raise MismatchError(
+            f"weights and test accuracy {where} are {found[0]}, {found[1]:g} %, not "
+            f"{pinned.weights_sha256}, {pinned.test_accuracy:g} %, as pinned"
+        )
 
 
 def largest_difference(losses: Sequence[tuple[float, float]]) -> float:
@@ -186,25 +197,14 @@ def largest_difference(losses: Sequence[tuple[float, float]]) -> float:
     return worst
 
 
-def _train(python: Callable[..., str], folder: Path, name: str) -> tuple[list[dict[str, Any]], str]:
-    python(
-        *("-m", "fractrain", "train", "--dataset", "cifar", "--steps", "2", "--batch", "4"),
-        *("--test-images", "4", "--name", name),
-        cwd=folder,
-    )
+def _train(
+    python: Callable[..., str], folder: Path, name: str, *options: str
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What it logged of the steps, and its summary."""
+    python("-m", "fractrain", "train", *options, "--name", name, cwd=folder)
     run = folder / "runs" / name
     lines = [json.loads(each) for each in (run / "log.jsonl").read_text().splitlines()]
-    return lines, json.loads((run / "summary.json").read_text())["weights_sha256"]
-
-
-def _write_cifar10(folder: Path) -> None:
-    """In the binary version, which needs no package to be read."""
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
-        records = random.integers(0, 256, (20, 1 + 3072), np.uint8)
-        records[:, 0] %= 10
-        (folder / f"{name}.bin").write_bytes(records.tobytes())
+    return lines, json.loads((run / "summary.json").read_text())
 
 
 CHECKS = {

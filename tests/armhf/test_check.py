@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from fractrain.hw.contract.errors import DataError, MismatchError
-from tests.armhf.check import NOT_THESE, TESTS, largest_difference, require_present
+from tests.armhf.check import (
+    NOT_THESE,
+    TESTS,
+    largest_difference,
+    require_present,
+    require_weights,
+)
+from tests.host.training.pinned import ON_RANDOM_PIXELS
 
 
 def test_every_test_that_is_listed_is_there(tmp_path: Path) -> None:
@@ -33,3 +40,13 @@ def test_a_loss_that_is_no_number(place: int, wrong: float) -> None:
     losses[place] = (2.0, wrong)
     with pytest.raises(MismatchError, match="no numbers"):
         largest_difference(losses)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"weights_sha256": "0" * 64}, {"test_accuracy": 99.0}])
+def test_weights(wrong: dict[str, object]) -> None:
+    pinned = ON_RANDOM_PIXELS
+    right = {"weights_sha256": pinned.weights_sha256, "test_accuracy": pinned.test_accuracy}
+    if not wrong:
+        return require_weights("here", right)
+    with pytest.raises(MismatchError, match=r"weights and test accuracy on armhf are .*, not"):
+        require_weights("on armhf", right | wrong)
