@@ -58,6 +58,10 @@ ON_RANDOM_PIXELS = Pinned(
 )
 """On what `write_cifar10` writes, for environments that have NumPy and PyYAML only."""
 
+FLOAT_DEFAULT = "9316d3b5a9120547"
+"""How the SHA-256 begins that ``--recipe short --mode float`` ends with, where NumPy and OpenBLAS
+compute with AVX-512."""
+
 
 def write_cifar10(folder: Path) -> None:
     """CIFAR-10 of random pixels in its binary version, which no package is needed to read."""
