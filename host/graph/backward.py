@@ -118,8 +118,9 @@ class _Walk:
             self._leave(operation)
 
     def _result(self, tensor: Tensor) -> str:
-        """The name of the first result of the operation that makes ``tensor``."""
-        return self._producers[tensor.name].outputs[0].name
+        """The name of the first result of the operation that makes ``tensor``, if one does."""
+        producer = self._producers.get(tensor.name)
+        return tensor.name if producer is None else producer.outputs[0].name
 
     def _learned_sources(self, operation: Operation) -> list[Tensor]:
         sources = _sources(operation)

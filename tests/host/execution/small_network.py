@@ -23,8 +23,7 @@ class SmallNetwork:
         self.classifier = Classifier(8, classes, rng)
 
     def parameters(self) -> list[Parameter]:
-        layers = self.first, self.second, self.classifier
-        return [each for layer in layers for each in layer.parameters()]
+        return [p for each in (self.first, self.second, self.classifier) for p in each.parameters()]
 
     def statistics(self) -> list[Statistic]:
         return [*self.first.statistics(), *self.second.statistics(), self.range.running]

@@ -106,7 +106,9 @@ def test_gradients_are_as_good_as_with_float_surroundings(
     integers = error(Stepping(IntegerStep(golden, options=BATCH), precision), truth)
     assert integers < 1.1 * usual
     narrow = replace(BATCH, inner=INNER, outer=OUTER, residual_bits=8)
-    assert error(Stepping(IntegerStep(golden, options=narrow), precision), truth) < 1.2 * usual
+    # x̂ of 8 bits in σ/16 is what 8-bit activations lose by
+    most = 1.4 if precision is WIDE else 1.2
+    assert error(Stepping(IntegerStep(golden, options=narrow), precision), truth) < most * usual
 
 
 def test_a_measured_step_is_the_same_again(golden: Accelerator) -> None:

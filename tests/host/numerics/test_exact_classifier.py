@@ -5,7 +5,6 @@ import hashlib
 import numpy as np
 import pytest
 
-from fractrain.host.execution.loss import softmax_cross_entropy as in_float32
 from fractrain.host.numerics.exact_classifier import (
     linear,
     linear_error,
@@ -13,6 +12,7 @@ from fractrain.host.numerics.exact_classifier import (
     softmax,
     softmax_cross_entropy,
 )
+from fractrain.host.numerics.loss import softmax_cross_entropy as in_float32
 from tests.host.execution.finite_differences import numerical_gradient
 
 IMAGES, CHANNELS, CLASSES = 12, 7, 5

@@ -77,10 +77,11 @@ def part(
     accelerator: GoldenAccelerator | CountingMachine | None = None,
     resume: bool = False,
     log_programs: bool = False,
+    kind: str = "float",
     **plan: Any,
 ) -> dict[str, Any]:
     """One process's part of the run ``root/run``; the summary if it came to the end."""
-    recipe, mode = RECIPES["static"]
+    recipe, mode = RECIPES[kind]
     if resume:
         directory = RunDirectory.reopen("run", root)
     else:
@@ -123,6 +124,14 @@ def test_steps_on_a_machine(tmp_path: Path) -> None:
     assert (total["steps"], total["cycles"]) == (7, 7 * 150 * CONVOLUTIONS)
     assert total["seconds"] == total["cycles"] / 200e6
     assert summary["counters"]["cycles"] > total["cycles"], "evaluations included"
+
+
+def test_the_measuring_step_of_hardware_mode_counts_with_the_first(tmp_path: Path) -> None:
+    part(tmp_path, kind="static", log_programs=True)
+    programs = [entry["programs"] for entry in lines(tmp_path, "measured.jsonl")]
+    assert programs == [2 * PROGRAMS] + 6 * [PROGRAMS]
+    steps = [e["step"] for e in lines(tmp_path, "programs.jsonl") if e["phase"] == "training"]
+    assert steps == 2 * PROGRAMS * [0] + [step for step in range(1, 7) for _ in range(PROGRAMS)]
 
 
 def test_steps_without_a_machine(tmp_path: Path) -> None:

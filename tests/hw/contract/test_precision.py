@@ -79,7 +79,7 @@ def test_what_hardware_mode_takes() -> None:
                 continue
             message = (
                 f"^{operand.name.lower()} bits of {precision}: got {bits}, allowed: at most {most} "
-                "in hardware mode$"
+                rf"in hardware mode \(--mode float takes {MAX_BITS}\)$"
             )
             for several in ([precision], [Precision(8, 8, 12), precision], (precision, precision)):
                 with pytest.raises(ParameterError, match=message):
