@@ -57,6 +57,7 @@ NOT_THESE = (
     # these run the RTL
     *("tests/host/board/test_changed_clock.py", "tests/host/driver/test_rtl.py"),
     "tests/host/execution/test_small_network.py",
+    *("tests/host/execution/test_integer_step.py", "tests/sim/golden/step/test_words.py"),  # minutes
     "tests/host/networks/test_gates.py::test_gradients_of_parameters_and_inputs",  # minutes
 )
 
