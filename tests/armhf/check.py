@@ -57,7 +57,8 @@ NOT_THESE = (
     # these run the RTL
     *("tests/host/board/test_changed_clock.py", "tests/host/driver/test_rtl.py"),
     "tests/host/execution/test_small_network.py",
-    *("tests/host/execution/test_integer_step.py", "tests/sim/golden/step/test_words.py"),  # minutes
+    # these take minutes
+    *("tests/host/execution/test_integer_step.py", "tests/sim/golden/step/test_words.py"),
     "tests/host/networks/test_gates.py::test_gradients_of_parameters_and_inputs",  # minutes
 )
 
