@@ -31,6 +31,7 @@ def round_shift(x: Any, shift: int) -> Any:
 
 def scale_to(x: Any, shift: int, bits: int) -> Any:
     """``saturate(round(x · 2^−shift), bits)`` for every ``shift``, however far to the left."""
+    x = _wide(x)
     if shift < 0:
         left = min(-shift, bits)  # farther, 1 saturates, too
         most = 1 << max(bits - 1 - left, 0)
@@ -57,10 +58,15 @@ def round_divide(x: Any, n: Any) -> Any:
 
 def saturate(x: Any, bits: int) -> Any:
     """``x`` in two's complement of ``bits`` bits."""
-    return np.clip(x, -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    return np.clip(_wide(x), -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
 
 
 def clip_symmetric(x: Any, bits: int) -> Any:
     """``x`` in ±(2^(bits−1) − 1)."""
     levels = (1 << (bits - 1)) - 1
-    return np.clip(x, -levels, levels)
+    return np.clip(_wide(x), -levels, levels)
+
+
+def _wide(x: Any) -> Integers:
+    """``x`` in int64: NumPy's own choice for a Python integer is 32 bits on 32-bit processors."""
+    return np.asarray(x, np.int64)

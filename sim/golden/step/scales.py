@@ -81,4 +81,5 @@ def signed_levels(bits: int) -> int:
 def clip_levels(x: Integers, bits: int) -> Integers:
     """``x`` as weights or errors of ``bits`` bits: ±`signed_levels`; −1 or 0 of one bit."""
     levels = signed_levels(bits)
-    return np.clip(x, -levels, 0 if bits == 1 else levels).astype(np.int64)
+    wide = np.asarray(x, np.int64)
+    return np.clip(wide, -levels, 0 if bits == 1 else levels).astype(np.int64)
