@@ -66,7 +66,8 @@ def quantize_weights(w: Integers, bits: int, scale: float) -> Integers:
     """q = clip(round(w·m · 2^−k), ±(2^(b−1) − 1)), m·2^−k the multiplier of 2^−28 / scale; one bit
     is −1 or 0. 32 by 17 bits."""
     by = multiplier(WEIGHT_STEP / scale)
-    return clip_levels(scale_to(w * by.mantissa, by.shift, words.MASTER_BITS), bits)
+    product = np.asarray(w, np.int64) * by.mantissa
+    return clip_levels(scale_to(product, by.shift, words.MASTER_BITS), bits)
 
 
 @dataclass(frozen=True)
