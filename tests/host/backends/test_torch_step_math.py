@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 from fractrain.host.backends.compiled.compiling import can_compile
 from fractrain.host.numerics.step_math import Normalization, Sums
+from fractrain.hw.contract.normalized import inner_format
 from fractrain.sim.golden.step.backward import Slopes
 from fractrain.sim.golden.step.forward import Term
 from fractrain.sim.golden.step.scales import Multiplier
@@ -84,7 +85,8 @@ def test_no_tensor_passes_through_numpy(monkeypatch: pytest.MonkeyPatch) -> None
     sums = torch.ones(shape).contiguous(memory_format=torch.channels_last)
     y, moments, _ = form.narrow(sums, 0, 2)
     term = Term(np.ones(8, np.int64), np.ones(8, np.int64))
-    norm = Normalization(y, form.normalizer(moments), term, 8, 8)
+    eight = inner_format(8)
+    norm = Normalization(y, form.normalizer(moments), term, eight, eight)
     formed = form.form([norm], None, 2, rectify=True, bits=8, residual_bits=8)
     part = Sums(sums, 0, Multiplier(1 << 16, 16))
     e, _, _ = form.join([part], [], formed.mask, formed.kept, 2)
