@@ -6,8 +6,6 @@ from __future__ import annotations
 class History:
     """Real numbers by name. Those of a step are observed while it is carried out, and hold from the
     next one on; zeros change nothing.
-
-    ``measured``: of tensors without history, in a step that only measures.
     """
 
     def __init__(self) -> None:
@@ -31,8 +29,4 @@ class History:
     def commit_new(self) -> None:
         """The step only measured: what was known stays."""
         self.values = self._observed | self.values
-        self._observed = {}
-
-    def forget(self) -> None:
-        """The step, or an evaluation, does not count."""
         self._observed = {}

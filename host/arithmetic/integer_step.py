@@ -199,6 +199,3 @@ class IntegerStep(Arithmetic):
     ) -> dict[str, Array]:
         integers = {name: each.integers for name, each in operands.items()}
         return self._accelerator.run_piece(piece, integers, table)
-
-    def minus_ones(self, shape: tuple[int, ...]) -> Quantized:
-        return Quantized(np.full(shape, -1, np.int32), 1.0, 1)

@@ -28,14 +28,13 @@ from fractrain.hw.contract.precision import Operand, Pass
 
 @dataclass
 class _Normalized:
-    """A batch norm that waits to be formed; ``share``: the block that learns its share."""
+    """A batch norm that waits to be formed."""
 
     name: str
     y: Tensor
     scale: tuple[Tensor, Tensor]
     running: tuple[Tensor, Tensor]
     slot: int
-    share: int | None = None
 
 
 @dataclass

@@ -64,7 +64,9 @@ def _narrow(run: Run, step: ops.Narrow) -> None:
     if extent is None:
         extent = arithmetic.math.peak(sums) * unit
     shift = narrow_shift(extent / unit)
-    y, moments, peak = arithmetic.math.narrow(sums, shift, _chunk(run, step.y))
+    # nothing reads an evaluation's moments, whose words must hold all the same
+    chunk = _chunk(run, step.y) if run.training else 1
+    y, moments, peak = arithmetic.math.narrow(sums, shift, chunk)
     _observe(run, step.range_name, peak * unit)
     run.put(step.y, Narrowed(y, moments, unit * 2.0**shift))
 

@@ -20,6 +20,7 @@ from fractrain.host.networks.registry import build_network
 from fractrain.host.networks.selection import FixedSelector
 from fractrain.host.numerics.counter_numbers import counter_numbers
 from fractrain.host.numerics.random_streams import Stream
+from fractrain.host.numerics.step_math import StepMath
 from fractrain.hw.contract.precision import Precision
 
 WIDE, COARSE = Precision(8, 8, 12), Precision(4, 4, 6)
@@ -180,6 +181,17 @@ def test_a_prediction_depends_on_its_image_alone(golden: Accelerator) -> None:
     assert stepping.arithmetic.state() == state, "an evaluation leaves no trace"
     stepping.arithmetic.commit(())
     assert stepping.arithmetic.state() == state
+
+
+def test_an_evaluation_has_more_pixels_than_a_chunk_may(golden: Accelerator) -> None:
+    """As 128 images of 64 x 64 have: its statistics are the running ones."""
+    arithmetic = IntegerStep(golden)
+    arithmetic.math = StepMath()  # the definition, which refuses what its words do not hold
+    stepping = Stepping(arithmetic, COARSE)
+    run = stepping.step()
+    stepping.executor.update(run, lambda parameter: None)
+    images = np.zeros((1025, 3, 12, 12), np.uint8)
+    assert predictions(stepping, images).shape == (1025, 4)
 
 
 def test_running_statistics_are_moved_once_a_step(golden: Accelerator) -> None:
