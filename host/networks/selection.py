@@ -73,7 +73,11 @@ class Selector(ABC):
 
     def learn(self, index: int, share: float) -> None:
         """Learn from ∂loss/∂share of the only path of block ``index``, last to first."""
-        raise NotImplementedError("a selector that does not learn is not gone back through")
+        raise ParameterError(
+            "selector",
+            type(self).__name__,
+            "one that learns from shares (learn), in hardware mode; --mode float takes others",
+        )
 
     def backward(
         self, index: int, shares: Array, shape: tuple[int, ...], elementwise: Elementwise
