@@ -49,12 +49,14 @@ class TensorMemory(Memory):
         self._known.note(array, low, high)
 
 
-def compiled_step_math(known: KnownRanges) -> CompiledStepMath:
-    """On the CPU, in as many threads as PyTorch has."""
+def compiled_step_math(known: KnownRanges, *, in_bytes: bool) -> CompiledStepMath:
+    """On the CPU, in as many threads as PyTorch has; operands of convolutions are float32, or the
+    smallest integers (``in_bytes``)."""
     import torch
 
-    plain = TorchStepMath(torch.device("cpu"), known)
-    return CompiledStepMath(plain, TensorMemory(known), torch.get_num_threads, np.float32)
+    plain = TorchStepMath(torch.device("cpu"), known, in_bytes=in_bytes)
+    operand = None if in_bytes else np.float32
+    return CompiledStepMath(plain, TensorMemory(known), torch.get_num_threads, operand)
 
 
 def _view(tensor: Tensor) -> NDArray:

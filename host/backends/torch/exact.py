@@ -22,6 +22,9 @@ they are never read, as every convolution would wait for the device. If a bound 
 
 The results of groups and digits are added in float64, or in int64 if that might round.
 
+Bytes within these bounds are multiplied as bytes where the processor can
+(`host.backends.torch.byte_kernels`); everything else as float32.
+
 A tensor with a NaN (`host.numerics.quantization`) has no bound; its result is NaN in any
 arithmetic, so none is chosen for it.
 """
@@ -31,11 +34,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fractrain.host.backends.torch.byte_kernels import ByteKernels
 from fractrain.host.backends.torch.kernels import Kernels
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.graph.geometry import Pair
@@ -57,10 +62,18 @@ EVERY = slice(None)
 
 @dataclass(frozen=True)
 class Operand:
-    """float32 ``values``, all of them integers of at most ``magnitude``."""
+    """``values``, all of them integers of at most ``magnitude``: uint8, int8 or float32,
+    `channels_last`."""
 
     values: Tensor
     magnitude: int
+
+    @cached_property
+    def floats(self) -> Tensor:
+        """The same as float32."""
+        import torch
+
+        return self.values.to(torch.float32)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -71,20 +84,29 @@ class Operand:
         more than 1."""
         digit = self.magnitude.bit_length() // 2
         step = 1 << digit
-        high = (self.values * (1 / step)).floor_()  # exact: a power of two
-        low = self.values.sub(high, alpha=step)
+        high = (self.floats * (1 / step)).floor_()  # exact: a power of two
+        low = self.floats.sub(high, alpha=step)
         return digit, Operand(high, -(-self.magnitude // step)), Operand(low, step - 1)
 
 
 class Sums(ABC):
     """One convolution: what it computes of two operands, and how great partial sums can be.
 
-    ``reads_data`` says whether bounds may look at values, not at widths only.
+    ``reads_data`` says whether bounds may look at values, not at widths only; ``of_bytes`` is how
+    bytes are multiplied, None: as float32.
     """
 
-    def __init__(self, kernels: Kernels, stride: int, padding: int, *, reads_data: bool) -> None:
+    def __init__(
+        self,
+        kernels: Kernels,
+        stride: int,
+        padding: int,
+        *,
+        reads_data: bool,
+        of_bytes: ByteKernels | None = None,
+    ) -> None:
         self._kernels, self._stride, self._padding = kernels, stride, padding
-        self._reads_data = reads_data
+        self._reads_data, self._of_bytes = reads_data, of_bytes
 
     @abstractmethod
     def groups(self, x: Operand, y: Operand, most: int) -> list[slice] | None:
@@ -99,6 +121,10 @@ class Sums(ABC):
     def product(self, x: Tensor, y: Tensor) -> Tensor:
         """The sums, in the type of the operands."""
 
+    def of_bytes(self, x: Tensor, y: Tensor) -> Tensor | None:
+        """The sums as float32, if the operands are bytes and these can be multiplied."""
+        return None
+
 
 class _Filtered(Sums):
     """The two passes that meet each of the weights ``y`` once for each output."""
@@ -112,7 +138,7 @@ class _Filtered(Sums):
             import torch
 
             # float64: integers below 2^53, so exact
-            norms = y.values.abs().sum(dim=self.summed, dtype=torch.float64)
+            norms = y.floats.abs().sum(dim=self.summed, dtype=torch.float64)
             bound = x.magnitude * float(norms.amax())
         return None if bound > FLOAT32_BOUND else [EVERY]
 
@@ -128,6 +154,11 @@ class ForwardSums(_Filtered):
     def product(self, x: Tensor, y: Tensor) -> Tensor:
         return self._kernels.forward(x, y, self._stride, self._padding)
 
+    def of_bytes(self, x: Tensor, y: Tensor) -> Tensor | None:
+        if self._of_bytes is None:
+            return None
+        return self._of_bytes.forward(x, y, self._stride, self._padding)
+
 
 class ErrorSums(_Filtered):
     """Of errors and weights, for an input of ``size``."""
@@ -135,13 +166,25 @@ class ErrorSums(_Filtered):
     summed = (0, 2, 3)
 
     def __init__(
-        self, kernels: Kernels, stride: int, padding: int, size: Pair, *, reads_data: bool
+        self,
+        kernels: Kernels,
+        stride: int,
+        padding: int,
+        size: Pair,
+        *,
+        reads_data: bool,
+        of_bytes: ByteKernels | None = None,
     ) -> None:
-        super().__init__(kernels, stride, padding, reads_data=reads_data)
+        super().__init__(kernels, stride, padding, reads_data=reads_data, of_bytes=of_bytes)
         self._size = size
 
     def product(self, x: Tensor, y: Tensor) -> Tensor:
         return self._kernels.error(x, y, self._stride, self._padding, self._size)
+
+    def of_bytes(self, x: Tensor, y: Tensor) -> Tensor | None:
+        if self._of_bytes is None:
+            return None
+        return self._of_bytes.error(x, y, self._stride, self._padding, self._size)
 
 
 class GradientSums(Sums):
@@ -159,7 +202,7 @@ class GradientSums(Sums):
         if bound <= FLOAT32_BOUND:
             return [EVERY]
         if self._reads_data:
-            return _groups_by_norms(_squared_norms(x.values), _squared_norms(y.values), most)
+            return _groups_by_norms(_squared_norms(x.floats), _squared_norms(y.floats), most)
         count = FLOAT32_BOUND * images // bound
         if count == 0 or count * most < images:
             return None
@@ -173,14 +216,20 @@ class GradientSums(Sums):
         return self._kernels.gradient(x, y, self._stride, self._padding, self._kernel)
 
 
-def make_sums(convolution: Convolution, kernels: Kernels, *, reads_data: bool) -> Sums:
+def make_sums(
+    convolution: Convolution,
+    kernels: Kernels,
+    of_bytes: ByteKernels | None = None,
+    *,
+    reads_data: bool,
+) -> Sums:
     """Those of ``convolution``."""
     geometry = convolution.geometry
     at = kernels, geometry.stride, geometry.padding
     if convolution.pass_ is Pass.FORWARD:
-        return ForwardSums(*at, reads_data=reads_data)
+        return ForwardSums(*at, reads_data=reads_data, of_bytes=of_bytes)
     if convolution.pass_ is Pass.ERROR:
-        return ErrorSums(*at, geometry.size, reads_data=reads_data)
+        return ErrorSums(*at, geometry.size, reads_data=reads_data, of_bytes=of_bytes)
     return GradientSums(*at, geometry.kernel, reads_data=reads_data)
 
 
@@ -220,12 +269,16 @@ def _parts(
     larger = max(x.magnitude, y.magnitude)
     groups = sums.groups(x, y, MOST_GROUPS if larger > 1 else len(x.values))
     if groups is not None:
+        product = sums.of_bytes(x.values, y.values) if groups == [EVERY] else None
+        if product is not None:
+            yield _Part(product, shift, FLOAT32_BOUND << shift, whole)
+            return
         for group in groups:
             # of the weights, which have no images, `EVERY` takes all
-            product = sums.product(x.values[group], y.values[group])
+            product = sums.product(x.floats[group], y.floats[group])
             yield _Part(product, shift, FLOAT32_BOUND << shift, whole and len(groups) == 1)
     elif larger == 1:
-        product = sums.product(x.values.double(), y.values.double())
+        product = sums.product(x.floats.double(), y.floats.double())
         yield _Part(product, shift, sums.terms(x, y) << shift, whole)
     elif x.magnitude == larger:
         digit, high, low = x.split()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fractrain.host.backends.torch.byte_kernels import ByteKernels
 from fractrain.host.backends.torch.exact import FLOAT32_BOUND
 from fractrain.host.backends.torch.kernels import Kernels
 from fractrain.host.graph.geometry import output_size
@@ -59,6 +61,56 @@ def check_exactness(kernels: Kernels, device: str) -> None:
                 truth = getattr(definition, name)(*operands, *how)
                 if not np.array_equal(found.cpu().numpy(), truth):
                     raise MachineError(_inexact(name, kernel, stride, device))
+
+
+BYTE_SHAPES = (*SHAPES, (4, 32, 32, 8, 3, 1, 1), (4, 64, 64, 8, 3, 1, 1), (3, 5, 7, 9, 3, 1, 0))
+"""As `SHAPES`; with bytes the number of channels decides, too, how oneDNN computes."""
+
+SIGNED = ((-128, 127), (100, 127), (-128, -100))
+"""Ranges of weights and errors: pairs of the last two, summed in 16 bits, would saturate."""
+
+
+def multiplies_bytes(kernels: ByteKernels) -> bool:
+    """Whether ``kernels`` give the integers of `sim.golden.definition` here."""
+    try:
+        return all(_same(*each) for shape in BYTE_SHAPES for each in _of_bytes(kernels, *shape))
+    except (AttributeError, RuntimeError, TypeError):  # an operator that this PyTorch lacks
+        return False
+
+
+def _of_bytes(
+    kernels: ByteKernels,
+    images: int,
+    channels: int,
+    filters: int,
+    pixels: int,
+    kernel: int,
+    stride: int,
+    padding: int,
+) -> Iterator[tuple[Tensor, NDArray[np.int64]]]:
+    """Each result, None where bytes are of no use, and what it must be."""
+    size = pixels, pixels
+    outputs, _ = output_size(size, (kernel, kernel), stride, padding)
+    draw = np.random.default_rng(0).integers
+    for (low, high), (least, most) in product(SIGNED, SIGNED):
+        a = draw(0 if low < 0 < high else 200, 256, (images, channels, *size))
+        e = draw(low, high + 1, (images, filters, outputs, outputs))
+        w = draw(least, most + 1, (filters, channels, kernel, kernel))
+        unsigned, errors, weights = _bytes(a, np.uint8), _bytes(e, np.int8), _bytes(w, np.int8)
+        how = stride, padding
+        yield kernels.forward(unsigned, weights, *how), definition.forward(a, w, *how)
+        yield kernels.error(errors, weights, *how, size), definition.error(e, w, *how, size)
+
+
+def _same(found: Tensor | None, truth: NDArray[np.int64]) -> bool:
+    return found is None or np.array_equal(found.numpy(), truth)
+
+
+def _bytes(integers: NDArray[np.int64], kind: type[np.generic]) -> Tensor:
+    import torch
+
+    tensor = torch.from_numpy(integers.astype(kind))
+    return tensor.contiguous(memory_format=torch.channels_last)
 
 
 def _random(

@@ -1,11 +1,11 @@
 """A step's work around the convolutions, in PyTorch on any device.
 
 The integers of `StepMath` in float64, which holds them all without rounding, as in
-`host.numerics.fast_step_math`. y and E are int16, x̂ int8 or int16, r uint8 or int32, masks bool;
-what convolutions take (activations, errors, weights) is float32, of a range that is noted. Tensors
-are `channels_last`, and worked on as [images, rows, several pixels of all channels]: rows long
-enough for PyTorch's loops, with the numbers of the channels laid out along them. On a CPU a few
-images at a time stay in the cache.
+`host.numerics.fast_step_math`. y and E are int16, x̂ int8 or int16, r uint8 or int32, masks bool.
+What convolutions take (activations, errors, weights) is float32, or bytes if it has at most 8 bits
+and the backend multiplies those; its range is noted. Tensors are `channels_last`, and worked on as
+[images, rows, several pixels of all channels]: rows long enough for PyTorch's loops, with the
+numbers of the channels laid out along them. On a CPU a few images at a time stay in the cache.
 
 Numbers of a channel (`Moments`, `Normalizer`, `Slopes`, `Term`) and peaks are the host's.
 """
@@ -58,10 +58,11 @@ NARROW = (1 << (words.NARROW_BITS - 1)) - 1
 
 
 class TorchStepMath(StepMath):
-    """The work on tensors of ``device``; ranges of operands go to ``known``."""
+    """The work on tensors of ``device``; ranges of operands go to ``known``. ``in_bytes``: operands
+    of up to 8 bits are bytes."""
 
-    def __init__(self, device: Any, known: KnownRanges) -> None:
-        self._device, self._known = device, known
+    def __init__(self, device: Any, known: KnownRanges, *, in_bytes: bool = False) -> None:
+        self._device, self._known, self._in_bytes = device, known, in_bytes
 
     def from_host(self, array: NDArray) -> Tensor:
         """A copy on the device, of the same type; [N,C,H,W] as `channels_last`."""
@@ -120,7 +121,7 @@ class TorchStepMath(StepMath):
             for each in normalizations
         ]
         mask = self._empty(like, torch.bool) if rectify else None
-        a = self._empty(like, torch.float32) if activations else None
+        a = self._empty(like, self._operand(bits, torch.uint8)) if activations else None
         r = self._empty(like, _unsigned(residual_bits)) if stream else None
         parts = [
             _Part(view, each, keep, chunk) for each, keep in zip(normalizations, kept, strict=True)
@@ -204,7 +205,7 @@ class TorchStepMath(StepMath):
         import torch
 
         view = View(e.shape, self._device)
-        quantized = self._empty(e, torch.float32)
+        quantized = self._empty(e, self._operand(bits, torch.int8))
         a, b, mean = (
             view.spread(each, chunk)
             for each in (by.a << words.MEAN_FRACTION, by.b << by.lift, -by.mean * by.a)
@@ -243,7 +244,8 @@ class TorchStepMath(StepMath):
 
         by, limits = multiplier(weights.WEIGHT_STEP / scale), step_sums.signed_range(bits)
         rounded = scale_integers(w * by.mantissa, by.shift, words.MASTER_BITS)
-        quantized = channels_last(rounded.clamp_(*limits).to(torch.float32))
+        kind = self._operand(bits, torch.int8)
+        quantized = channels_last(rounded.clamp_(*limits).to(kind))
         self._known.note(quantized, *limits)
         return quantized
 
@@ -266,6 +268,12 @@ class TorchStepMath(StepMath):
             moved = (v * by.mantissa + (noise << (shift - words.RANDOM_BITS - 1))) >> shift
             moved = scale_integers(moved, 0, words.UPDATE_TERM_BITS)
         return scale_integers(w - moved, 0, words.MASTER_BITS), v
+
+    def _operand(self, bits: int, of_bytes: Any) -> Any:
+        """The type of an operand of convolutions."""
+        import torch
+
+        return of_bytes if self._in_bytes and bits <= 8 else torch.float32
 
     def _empty(self, like: Tensor, kind: Any) -> Tensor:
         import torch

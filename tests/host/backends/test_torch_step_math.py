@@ -24,11 +24,16 @@ from fractrain.host.backends.torch.known import KnownRanges  # noqa: E402
 from fractrain.host.backends.torch.step_math import TorchStepMath  # noqa: E402
 
 SUMS = "float32", "float64", "int64"
-FORMS = {"plain": TorchStepMath(torch.device("cpu"), KnownRanges())}
+CPU = torch.device("cpu")
+FORMS = {
+    "plain": TorchStepMath(CPU, KnownRanges()),
+    "plain, bytes": TorchStepMath(CPU, KnownRanges(), in_bytes=True),
+}
 if can_compile():
     from fractrain.host.backends.torch.compiled_step_math import compiled_step_math
 
-    FORMS["compiled"] = compiled_step_math(KnownRanges())
+    FORMS["compiled"] = compiled_step_math(KnownRanges(), in_bytes=False)
+    FORMS["compiled, bytes"] = compiled_step_math(KnownRanges(), in_bytes=True)
 
 every = pytest.mark.parametrize("name", FORMS)
 examined = settings(deadline=None, max_examples=100, derandomize=True)
