@@ -4,8 +4,9 @@ oneDNN multiplies unsigned by signed bytes. PyTorch's quantized convolution give
 scales of 1 it is a convolution of integers, and a zero point is subtracted from the unsigned ones:
 
     forward    activations − 0, by weights
-    error      (errors + 128) − 128, by the weights of the other direction: turned by 180 degrees,
-               filters and channels exchanged. At stride 1 that is the same convolution.
+    error      (errors + 128) − 128, with zeros between them where the stride is more than 1, by
+               the weights of the other direction: turned by 180 degrees, filters and channels
+               exchanged
 
 Sums leave as float32, so they must be within 2^24, like all others (`host.backends.torch.exact`).
 Where a processor has no such instructions oneDNN adds in 16 bits that saturate: a probe
@@ -31,8 +32,8 @@ OFFSET = 128
 class ByteKernels:
     """``forward`` of uint8 and int8, ``error`` of int8 and int8, `channels_last`; float32 results.
 
-    ``y`` are weights [K,C,R,S]. None where bytes are of no use: other types, strides of an error,
-    paddings wider than the kernel, sums that are too long.
+    ``y`` are weights [K,C,R,S]. None where bytes are of no use: other types, paddings wider than
+    the kernel in an error, sums that are too long.
     """
 
     def forward(self, x: Tensor, y: Tensor, stride: int, padding: int) -> Tensor | None:
@@ -47,11 +48,18 @@ class ByteKernels:
 
         filters, _, height, width = y.shape
         around = height - 1 - padding, width - 1 - padding
-        if x.dtype != torch.int8 or y.dtype != torch.int8 or stride != 1 or min(around) < 0:
+        if x.dtype != torch.int8 or y.dtype != torch.int8 or min(around) < 0:
             return None
         if filters * height * width > LONGEST_SUM:
             return None
         unsigned = x.view(torch.uint8) ^ OFFSET
+        if stride > 1:
+            apart = size[0] - around[0] + padding, size[1] - around[1] + padding
+            spread = torch.empty(
+                (*x.shape[:2], *apart), dtype=torch.uint8, memory_format=torch.channels_last
+            ).fill_(OFFSET)
+            spread[:, :, ::stride, ::stride] = unsigned
+            unsigned = spread
         return _convolve(unsigned, OFFSET, y.flip(2, 3).transpose(0, 1), 1, around)
 
 
