@@ -12,7 +12,7 @@ from fractrain.hw.contract.values import Whole
 CHUNK_ROWS = 256
 """Rows of pixels of a default chunk: 8 images of 32 x 32."""
 
-INNER = tuple(min(8, bits + 3) for bits in range(1, words.MAX_ACTIVATION_BITS + 1))
+INNER = tuple(bits + 3 for bits in range(1, words.MAX_ACTIVATION_BITS + 1))
 OUTER = (4, 4, 4, 4, 6, 6, 8, 8)
 """Bits of x̂ for activations of 1, 2, … 8 bits: inside a block, and at its end."""
 
