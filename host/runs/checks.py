@@ -11,7 +11,10 @@ from fractrain.host.plugins.option import option_name
 from fractrain.host.runs.options import RunOptions
 from fractrain.hw.contract.errors import ParameterError
 
-OF_INTEGERS = ("chunk", "running_share", "inner_bits", "outer_bits", "residual_bits")
+OF_INTEGERS = (
+    *("chunk", "running_share", "inner_bits", "outer_bits", "residual_bits"),
+    *("activation_range", "error_range"),
+)
 MACHINES = ("cosim", "board")
 DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("local", "simulated")}
 

@@ -12,7 +12,15 @@ from typing import Any
 from fractrain.host.accelerator import BACKENDS
 from fractrain.host.board.power.sampler import RATE
 from fractrain.host.datasets.kinds import bundled, formats
-from fractrain.host.graph.integer_options import CHUNK_ROWS, INNER, OUTER, RESIDUAL_BITS
+from fractrain.host.graph.integer_options import (
+    ACTIVATION_RANGE,
+    CHUNK_ROWS,
+    ERROR_RANGE,
+    INNER,
+    OUTER,
+    RESIDUAL_BITS,
+    SHARES,
+)
 from fractrain.host.methods.recipe import DEFAULT_METHOD, recipe_names
 from fractrain.host.methods.registry import METHODS, method_options, methods_that_read
 from fractrain.host.methods.rules import STEPS
@@ -49,10 +57,15 @@ LEARNING_RATE = Real(0, 1000, above=True)
 """Weights are fractions of one: a step of a thousand times the gradient destroys them."""
 
 
-def _by_activation_bits(most: int, usual: tuple[int, ...]) -> Rule:
-    """Bits of normalized values, for activations of 1, 2, … bits."""
-    count, bits = len(usual), Whole(MIN_NORMALIZED_BITS, most)
-    return Several(bits, count, count, f"{count} numbers {bits.low}..{most}", as_text(usual))
+def _by_bits(rule: Rule, allowed: str, usual: tuple[float, ...]) -> Rule:
+    """As many numbers as ``usual``, for tensors of 1, 2, … bits."""
+    count = len(usual)
+    return Several(rule, count, count, f"{count} numbers {allowed}", as_text(usual))
+
+
+def _normalized_bits(most: int, usual: tuple[int, ...]) -> Rule:
+    bits = Whole(MIN_NORMALIZED_BITS, most)
+    return _by_bits(bits, f"{bits.low}..{bits.high}", usual)
 
 
 PRECISION = "precision"
@@ -167,14 +180,14 @@ class RunOptions:
         metavar="F",
     )
     inner_bits: tuple[int, ...] | None = _integers(
-        _by_activation_bits(MAX_INNER_BITS, INNER),
+        _normalized_bits(MAX_INNER_BITS, INNER),
         None,
         "bits of normalized values inside a block, for activations of 1, 2, … 8 bits",
         metavar="B,B,…",
         shown=as_text(INNER),
     )
     outer_bits: tuple[int, ...] | None = _integers(
-        _by_activation_bits(MAX_OUTER_BITS, OUTER),
+        _normalized_bits(MAX_OUTER_BITS, OUTER),
         None,
         "the same at the end of a block",
         metavar="B,B,…",
@@ -182,6 +195,20 @@ class RunOptions:
     )
     residual_bits: int = _integers(
         RESIDUAL_BITS, 8, "bits of what goes around a block", metavar="B"
+    )
+    activation_range: tuple[float, ...] | None = _integers(
+        _by_bits(SHARES, "above 0, at most 1", ACTIVATION_RANGE),
+        None,
+        "share of their greatest magnitude that activations of 1, 2, … 8 bits reach",
+        metavar="F,F,…",
+        shown=as_text(ACTIVATION_RANGE),
+    )
+    error_range: tuple[float, ...] | None = _integers(
+        _by_bits(SHARES, "above 0, at most 1", ERROR_RANGE),
+        None,
+        "the same of errors of 1, 2, … 12 bits",
+        metavar="F,F,…",
+        shown=as_text(ERROR_RANGE),
     )
 
     name: str | None = _output(

@@ -88,10 +88,12 @@ def _form(run: Run, step: ops.Form) -> None:
     if not parts:
         assert residual is not None
         extent = residual.extent
-    elif extent is None:
-        bound = _bound(run, step, parts, residual)
-        peak = _form_on(run, step, normalizers, residual, bits, bound).peak
-        extent = max(peak, 0) * forward.unit_of_z(bound, bits)
+    else:
+        if extent is None:
+            bound = _bound(run, step, parts, residual)
+            peak = _form_on(run, step, normalizers, residual, bits, bound).peak
+            extent = max(peak, 0) * forward.unit_of_z(bound, bits)
+        extent *= arithmetic.integers.activation_range[bits - 1]
     formed = _form_on(run, step, normalizers, residual, bits, extent)
     if parts:
         peak = max(formed.peak, 0) * forward.unit_of_z(extent, bits)
@@ -309,7 +311,7 @@ def _apply(run: Run, step: ops.Apply) -> None:
         slope = np.max(np.abs(np.ravel(gamma)) * kept.by.reciprocal.max(axis=0))
         slope = float(slope) * 2.0**-words.RECIPROCAL_FRACTION / kept.y_step
         _, _, extent = apply(4 * slope * arithmetic.math.peak(errors.e) * unit)
-    q, scale, peak = apply(extent)
+    q, scale, peak = apply(extent * arithmetic.integers.error_range[bits - 1])
     _observe(run, step.range_name, peak)
     run.put(step.q, Quantized(q, scale, bits))
     shape, step_of_x = step.dgamma.shape, 2.0**kept.form.fraction
