@@ -281,7 +281,7 @@ def test_default_chunks(side: int, images: int, chunk: int) -> None:
 def test_bits_of_what_is_normalized() -> None:
     bits = range(1, 9)
     inner = [INTEGERS.kept_format(each, inner=True).bits for each in bits]
-    assert inner == [min(8, each + 3) for each in bits]
+    assert inner == [each + 3 for each in bits]
     outer = [INTEGERS.kept_format(each, inner=False).bits for each in bits]
     assert outer == [4 if each <= 4 else 6 if each <= 6 else 8 for each in bits]
 
@@ -296,6 +296,10 @@ def test_bits_of_what_is_normalized() -> None:
         {"residual_bits": 7},
         {"residual_bits": 17},
         {"mixing": 256},
+        {"activation_range": (1.0,) * 7},
+        {"activation_range": (1.0,) * 7 + (1.1,)},
+        {"error_range": (1.0,) * 8},
+        {"error_range": (0.0,) * 12},
     ],
     ids=str,
 )
