@@ -18,7 +18,7 @@ from fractrain.host.simulation.measuring import MEMORIES
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
-from fractrain.hw.contract.values import Choice
+from fractrain.hw.contract.values import OneWord
 from fractrain.sim.progress import work
 
 NETWORKS = ("resnet8", "resnet20", "resnet38")
@@ -57,7 +57,7 @@ OPTIONS = (
     file_option("out", "write the table there, as Markdown"),
     Option("run", "the folder of a run, or its name in --runs", metavar="RUN"),
     Option("runs", "where --run is looked for", Path, metavar="FOLDER", shown="runs"),
-    Option("memory", "of the model, with --run", Choice(MEMORIES), shown="as the run's"),
+    Option("memory", "of the model, with --run", OneWord(MEMORIES), shown="as the run's"),
 )
 
 

@@ -21,7 +21,7 @@ from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, Parameters, load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
-from fractrain.hw.contract.values import Choice, Whole
+from fractrain.hw.contract.values import OneWord, Whole
 from fractrain.sim.progress import work
 
 CHANNELS, CLASSES, SIZE = 3, 10, 32
@@ -65,7 +65,7 @@ OPTIONS = (
     ),
     Option("batch", "images", BATCH, [128], SEVERAL, "N", shown="128"),
     Option("size", "rows and columns", PIXELS, SIZE, metavar="PIXELS"),
-    Option("memory", "", Choice(MEMORIES), ["port"], SEVERAL, shown="port"),
+    Option("memory", "", OneWord(MEMORIES), ["port"], SEVERAL, shown="port"),
     Option("check", "compare with whole steps on the cycle model", form=FLAG),
     Option("host", "count the work of the host, too", form=FLAG),
     Option("gates", "with --host: gates choose the precisions", form=FLAG),

@@ -25,7 +25,7 @@ from fractrain.host.simulation.trace import open_waveform, saving, trace_documen
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
-from fractrain.hw.contract.values import Choice
+from fractrain.hw.contract.values import OneWord
 from fractrain.sim.progress import work
 
 FIGURES, ROOFLINE = "figures.json", "roofline.svg"
@@ -82,11 +82,11 @@ OPTIONS = (
     Option(
         "data",
         "images: random 3 x 32 x 32 ones, or the bundled digits",
-        Choice(IMAGES),
+        OneWord(IMAGES),
         "random",
     ),
-    Option("memory", "how the memory behaves", Choice(MEMORIES), "ideal"),
-    Option("results", "how results leave", Choice([each.value for each in ResultForm]), "port"),
+    Option("memory", "how the memory behaves", OneWord(MEMORIES), "ideal"),
+    Option("results", "how results leave", OneWord([each.value for each in ResultForm]), "port"),
     Option("seed", "of images, weights and rounding", SEED, 0),
     Option("out", "for figures.json and roofline.svg", Path, Path("simulation"), metavar="FOLDER"),
     file_option(

@@ -9,9 +9,6 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.normalized import Format, inner_format, outer_format
 from fractrain.hw.contract.values import Whole
 
-CHUNK_ROWS = 256
-"""Rows of pixels of a default chunk: 8 images of 32 x 32."""
-
 INNER = tuple(min(8, bits + 3) for bits in range(1, words.MAX_ACTIVATION_BITS + 1))
 OUTER = (4, 4, 4, 4, 6, 6, 8, 8)
 """Bits of x̂ for activations of 1, 2, … 8 bits: inside a block, and at its end."""
@@ -31,7 +28,7 @@ class IntegerOptions:
     power of two; None: the batch. ``inner``, ``outer``: bits of x̂ by those of the activations.
     ``mixing``: 256ths of the running statistics in those of a chunk."""
 
-    chunk_rows: int | None = CHUNK_ROWS
+    chunk_rows: int | None = words.CHUNK_ROWS
     inner: tuple[int, ...] = INNER
     outer: tuple[int, ...] = OUTER
     residual_bits: int = 8

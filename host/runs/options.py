@@ -12,7 +12,7 @@ from typing import Any
 from fractrain.host.accelerator import BACKENDS
 from fractrain.host.board.power.sampler import RATE
 from fractrain.host.datasets.kinds import bundled, formats
-from fractrain.host.graph.integer_options import CHUNK_ROWS, INNER, OUTER, RESIDUAL_BITS
+from fractrain.host.graph.integer_options import INNER, OUTER, RESIDUAL_BITS
 from fractrain.host.methods.recipe import DEFAULT_METHOD, recipe_names
 from fractrain.host.methods.registry import METHODS, method_options, methods_that_read
 from fractrain.host.methods.rules import STEPS
@@ -23,12 +23,13 @@ from fractrain.host.plugins.option import Form, Option, as_text, option, options
 from fractrain.host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
 from fractrain.host.training.run_names import RunName
 from fractrain.hw.contract.numerics import (
+    CHUNK_ROWS,
     MAX_INNER_BITS,
     MAX_OUTER_BITS,
     MIN_NORMALIZED_BITS,
 )
 from fractrain.hw.contract.parameters import preset_names
-from fractrain.hw.contract.values import Choice, Optional, Real, Rule, Several, Whole
+from fractrain.hw.contract.values import OneWord, Optional, Real, Rule, Several, Whole
 
 __all__ = ["BATCH", "DEFAULT_EPOCHS", "DEFAULT_LEVELS", "RunOptions", "option_rules", "run_options"]
 
@@ -85,7 +86,7 @@ class RunOptions:
     )
     model: str = _task(None, "resnet8", "", metavar="NAME")
     backend: str = _task(
-        Choice(tuple(BACKENDS)),
+        OneWord(tuple(BACKENDS)),
         "golden",
         "golden: exact model in NumPy; torch: the same integers in PyTorch, fast, in hardware mode "
         "the same weights; cosim: the generated RTL, slow, same weights as golden; board: an FPGA, "
@@ -99,7 +100,7 @@ class RunOptions:
         shown="tiny; with --backend board the installed bitstream's",
     )
     device: str | None = _task(
-        Choice(("cpu", "cuda", "local", "simulated")),
+        OneWord(("cpu", "cuda", "local", "simulated")),
         None,
         "torch: cpu or cuda (default: cpu); board: local, this computer, or simulated, the board's "
         "driver on the RTL (default: local)",
@@ -121,7 +122,7 @@ class RunOptions:
     )
     lr: float = _length(LEARNING_RATE, 0.1, "learning rate", metavar="RATE")
     lr_schedule: str = _length(
-        Choice(tuple(LEARNING_RATES)),
+        OneWord(tuple(LEARNING_RATES)),
         "cosine",
         "how the rate falls: cosine to zero; step, to a tenth at 1/2 and 3/4 of the run; constant",
     )
@@ -130,7 +131,7 @@ class RunOptions:
 
     method: str = _precision(None, DEFAULT_METHOD, "")
     mode: str = _precision(
-        Choice(("hardware", "float", "reference")),
+        OneWord(("hardware", "float", "reference")),
         "hardware",
         "hardware: a step in integers, the same bits everywhere; gates decide per mini-batch, only "
         "what they chose is computed; float: convolutions in integers, float32 around them; "
@@ -145,7 +146,7 @@ class RunOptions:
         metavar="NAME|FILE",
     )
     weight_levels: str | None = _precision(
-        Choice(tuple(each.value for each in WeightLevels)),
+        OneWord(tuple(each.value for each in WeightLevels)),
         None,
         "hardware, float: levels of weights of 2 to 4 bits: over the greatest magnitude, clipped, "
         "or, float only, odd",
@@ -258,7 +259,7 @@ def run_options() -> list[Option | tuple[Option, ...]]:
     for each in options_of(RunOptions):
         if each.name == "method":
             about = "; ".join(f"{kind.name}: {kind.about}" for kind in METHODS)
-            options.append(dataclasses.replace(each, rule=Choice(METHODS.names), about=about))
+            options.append(dataclasses.replace(each, rule=OneWord(METHODS.names), about=about))
         elif each.name == "model":
             about = f"network: {' or '.join(family.models for family in NETWORKS)}"
             options.append(dataclasses.replace(each, about=about))

@@ -16,13 +16,7 @@ from fractrain.host.arithmetic import (
 )
 from fractrain.host.arithmetic.published import FRACTRAIN_RANGE_KEPT, RANGE_KEPT
 from fractrain.host.datasets import Dataset, bundled
-from fractrain.host.graph.integer_options import (
-    CHUNK_ROWS,
-    INNER,
-    OUTER,
-    IntegerOptions,
-    mixing,
-)
+from fractrain.host.graph.integer_options import INNER, OUTER, IntegerOptions, mixing
 from fractrain.host.graph.step import build_outline
 from fractrain.host.methods.method import Method, Task
 from fractrain.host.methods.recipe import Recipe, make_recipe, read_recipe
@@ -39,6 +33,7 @@ from fractrain.host.runs.options import DEFAULT_EPOCHS, DEFAULT_LEVELS, RTL_TEST
 from fractrain.host.training.run import Cadence
 from fractrain.host.training.trainer import CostModel, Plan
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.numerics import CHUNK_ROWS
 from fractrain.hw.contract.parameters import preset_names
 
 EVALUATIONS = 10
