@@ -19,7 +19,7 @@ from fractrain.host.graph import operations as ops
 from fractrain.host.graph.operations import width
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.numerics.quantization import Quantized
-from fractrain.host.numerics.step_math import Normalization, Residual, Stream, Sums
+from fractrain.host.numerics.step_math import Normalization, Residual, Stream, Sums, Wanted
 from fractrain.hw.contract import numerics as words
 from fractrain.hw.contract.normalized import WIDE, Format
 from fractrain.hw.contract.random_bits import rounding_key
@@ -141,16 +141,14 @@ def _form_on(
     if residual is not None:
         factor = forward.residual_factor(residual.scale, unit, wide)
         around = Residual(residual.integers, factor, forward.residual_shift(wide))
-    return arithmetic.math.form(
-        normalizations,
-        around,
-        _chunk(run, step.outputs[0]),
+    wanted = Wanted(
+        bits,
+        wide,
         rectify=run.training and bool(normalizers),
-        bits=bits,
-        residual_bits=wide,
         activations=step.a is not None and bool(run.bits(step.a)),
         stream=step.r is not None and bool(normalizers),
     )
+    return arithmetic.math.form(normalizations, around, _chunk(run, step.outputs[0]), wanted)
 
 
 def _kept_form(run: Run, step: ops.Form, place: int) -> Format:

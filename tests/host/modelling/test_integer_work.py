@@ -24,7 +24,7 @@ from fractrain.host.networks.parameter import Parameter
 from fractrain.host.numerics import fast_step_math
 from fractrain.host.numerics.exact_descent import descend
 from fractrain.host.numerics.fast_step_math import FastStepMath
-from fractrain.host.numerics.step_math import Normalization, Residual, Stream, Sums
+from fractrain.host.numerics.step_math import Normalization, Residual, Stream, Sums, Wanted
 from fractrain.hw.contract import threefry
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.normalized import WIDE, inner_format, outer_format
@@ -206,8 +206,8 @@ KEY = (1, 2)
 
 
 def form(*normalizations: Normalization, residual: Residual | None = None, **wanted: bool) -> None:
-    usual = {"rectify": False, "activations": False, "stream": False}
-    MATH.form(normalizations, residual, 1, bits=8, residual_bits=8, **usual | wanted)
+    nothing = {"rectify": False, "activations": False, "stream": False}
+    MATH.form(normalizations, residual, 1, Wanted(8, 8, **nothing | wanted))
 
 
 def normalization(*, inner: bool) -> Normalization:
