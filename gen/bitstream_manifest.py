@@ -15,7 +15,7 @@ from fractrain.gen.manifest import FILES, SHA256, FileEntry, read_checked
 from fractrain.hw.contract.documents import Section, TableOf
 from fractrain.hw.contract.errors import DataError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.values import Anything, Choice, OneOf, Optional, Real, Text, Unquoted
+from fractrain.hw.contract.values import Anything, OneOf, OneWord, Optional, Real, Text, Unquoted
 from fractrain.hw.targets.target import Target
 
 __all__ = [
@@ -144,7 +144,7 @@ SCHEMA = Section(
         "build_hash": SHA256,
         "parameters": Anything(),
         "clock_mhz": FIGURE,
-        "flow": Choice(FLOWS),
+        "flow": OneWord(FLOWS),
         "tool": Text(),
         "utilization": Section(
             {

@@ -13,7 +13,7 @@ from fractrain.gen.port import Port
 from fractrain.hw.contract.documents import ListOf, Section, TableOf, read_document
 from fractrain.hw.contract.errors import DataError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
-from fractrain.hw.contract.values import Anything, Choice, OneOf, Text, Unquoted, Whole
+from fractrain.hw.contract.values import Anything, OneOf, OneWord, Text, Unquoted, Whole
 
 __all__ = [
     "FILES",
@@ -74,7 +74,7 @@ PORTS = ListOf(
     Section(
         {
             "name": Text(),
-            "direction": Choice(("input", "output")),
+            "direction": OneWord(("input", "output")),
             "width": Unquoted(Whole(1, 2**20)),
         }
     )

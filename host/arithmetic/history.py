@@ -4,29 +4,37 @@ from __future__ import annotations
 
 
 class History:
-    """Real numbers by name. Those of a step are observed while it is carried out, and hold from the
-    next one on; zeros change nothing.
+    """Real numbers by name, of every tensor that a step had; 0 of one that was zero in all of them.
+    Those of a step are observed while it is carried out, and hold from the next one on; zeros
+    change nothing that is known.
     """
 
     def __init__(self) -> None:
         self.values: dict[str, float] = {}
         self._observed: dict[str, float] = {}
 
+    def knows(self, name: str) -> bool:
+        """Whether a step had the tensor."""
+        return name in self.values
+
     def extent(self, name: str) -> float | None:
-        """Of the last step that had the tensor; None if none had."""
-        return self.values.get(name)
+        """Of the last step that had the tensor, and not all zeros; None if none had."""
+        return self.values.get(name) or None
 
     def observe(self, name: str, magnitude: float) -> None:
         """Note the greatest magnitude of a tensor of this step."""
-        if magnitude > 0:
-            self._observed[name] = magnitude
+        self._observed[name] = magnitude
 
     def commit(self) -> None:
         """The step is over."""
-        self.values |= self._observed
+        for name, magnitude in self._observed.items():
+            if magnitude > 0 or not self.knows(name):
+                self.values[name] = magnitude
         self._observed = {}
 
     def commit_new(self) -> None:
-        """The step only measured: what was known stays."""
-        self.values = self._observed | self.values
+        """The step only measured: ranges that were known stay."""
+        for name, magnitude in self._observed.items():
+            if self.extent(name) is None:
+                self.values[name] = magnitude
         self._observed = {}

@@ -108,10 +108,11 @@ class IntegerStep(Arithmetic):
     # -- steps -----------------------------------------------------------------------------
 
     def missing(self, step: StepGraph, table: Sequence[Precision] | None = None) -> bool:
-        """Whether a tensor that will be there has no history."""
+        """Whether a tensor that will be there has no history. One that was always zero has: no step
+        can give it a range, and the one in which it is not zero does without (`History`)."""
         running = step.operations if table is None else carried_out(step.operations, table)
         return any(
-            self.history.extent(each.range_name) is None
+            not self.history.knows(each.range_name)
             for each in running
             if isinstance(each, ops.Narrow | ops.Form | ops.Join | ops.Apply)
             and not (table and isinstance(each, ops.Form) and self._passes(each, table))

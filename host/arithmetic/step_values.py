@@ -23,8 +23,8 @@ class Narrowed:
 
 
 @dataclass(frozen=True)
-class Formed(Quantized):
-    """An activation or a residual, and the range ``extent`` that it was formed on."""
+class Activations(Quantized):
+    """Activations or a residual, and the range ``extent`` that they were formed on."""
 
     extent: float = 0.0
 

@@ -198,12 +198,16 @@ BENCHMARKS = [
             ("resnet20", "golden", "fw8bw8", "plain"),
             ("resnet20", "golden", "fw8bw8", "float"),
             ("resnet38", "golden", "fw8bw8", ""),
+            ("resnet38", "golden", "fw8bw8", "float"),
             ("resnet20", "torch", "fw8bw8", ""),
             ("resnet20", "torch", "fw8bw8", "plain"),
             ("resnet20", "torch", "fw8bw8", "float"),
             ("resnet20", "torch", "fractrain", ""),
+            ("resnet20", "torch", "fractrain", "float"),
             ("resnet38", "torch", "fw8bw8", ""),
+            ("resnet38", "torch", "fw8bw8", "float"),
             ("resnet38", "torch", "fractrain", ""),
+            ("resnet38", "torch", "fractrain", "float"),
         )
     ),
 ]

@@ -14,7 +14,7 @@ from fractrain.host.process.stopping import StopSignals
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
-from fractrain.hw.contract.values import Choice, Whole
+from fractrain.hw.contract.values import OneWord, Whole
 
 JOBS, USUAL_JOBS = Whole(1, 256), 4
 """The processors of the largest machines that run Vivado."""
@@ -53,7 +53,7 @@ exit codes:
 
 OPTIONS = (
     config_option(DEFAULT_PRESET),
-    Option("flow", "the tools", Choice(FLOWS), "vivado"),
+    Option("flow", "the tools", OneWord(FLOWS), "vivado"),
     Option(
         "out",
         "folder to write",

@@ -10,7 +10,7 @@ from fractrain.host.backends import board_system
 from fractrain.host.board.system import LOCAL, SIMULATED
 from fractrain.host.cli.options import config_option
 from fractrain.host.plugins.option import Option
-from fractrain.hw.contract.values import Choice
+from fractrain.hw.contract.values import OneWord
 
 if TYPE_CHECKING:
     from fractrain.host.board.system import System
@@ -22,7 +22,7 @@ DEVICE_OPTIONS = (
         "device",
         "local: this computer is the board; simulated: the same driver on a simulated board "
         "around the generated RTL",
-        Choice(DEVICES),
+        OneWord(DEVICES),
         DEVICES[0],
     ),
     config_option(None, shown="the installed bitstream's; simulated: tiny"),

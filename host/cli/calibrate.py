@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 
 from fractrain.host.cli.command_line import add_command
-from fractrain.host.cli.options import BATCH, FLAG, SEVERAL, config_option, file_option
+from fractrain.host.cli.options import (
+    BATCH,
+    DEFAULT_MODE,
+    FLAG,
+    SEVERAL,
+    config_option,
+    file_option,
+    mode_option,
+)
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import check_files
 from fractrain.host.numerics.random_streams import SEED
@@ -18,7 +26,7 @@ from fractrain.host.simulation.measuring import MEMORIES
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
-from fractrain.hw.contract.values import Choice
+from fractrain.hw.contract.values import OneWord
 from fractrain.sim.progress import work
 
 NETWORKS = ("resnet8", "resnet20", "resnet38")
@@ -30,6 +38,7 @@ DEFAULTS = {
     "precisions": list(PRECISIONS),
     "batch": IMAGES,
     "seed": 0,
+    "mode": DEFAULT_MODE,
 }
 EPILOG = """\
 Every convolution of a training step runs as one command stream, on the RTL and on the cycle
@@ -53,11 +62,12 @@ OPTIONS = (
     Option("precisions", "", form=SEVERAL, metavar="A,W,E", shown=" ".join(PRECISIONS)),
     Option("batch", "images", BATCH, metavar="N", shown=str(IMAGES)),
     Option("uniform", "one precision for all layers", form=FLAG),
+    mode_option(None),
     Option("seed", "of images and weights", SEED, metavar="N", shown="0"),
     file_option("out", "write the table there, as Markdown"),
     Option("run", "the folder of a run, or its name in --runs", metavar="RUN"),
     Option("runs", "where --run is looked for", Path, metavar="FOLDER", shown="runs"),
-    Option("memory", "of the model, with --run", Choice(MEMORIES), shown="as the run's"),
+    Option("memory", "of the model, with --run", OneWord(MEMORIES), shown="as the run's"),
 )
 
 
@@ -80,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         command = f"calibrate --run {args.run} --out {args.out}"
     else:
         parameters = load_parameters(args.config)
-        cases = (args.networks, args.precisions, args.batch, args.seed, args.uniform)
+        cases = args.networks, args.precisions, args.batch, args.seed, args.uniform, args.mode
         rows = calibration.Calibration(*cases).rows(parameters, say)
         heads, remark = calibration.HEADS, calibration.ABOUT_ERRORS
         uniform = ", one precision for all layers" if args.uniform else ""
@@ -96,9 +106,10 @@ def run(args: argparse.Namespace) -> int:
 def _command(args: argparse.Namespace) -> str:
     """The command line that reproduces the table."""
     networks, precisions = " ".join(args.networks), " ".join(args.precisions)
+    mode = "" if args.mode == DEFAULT_MODE else f" --mode {args.mode}"
     return (
         f"calibrate --config {args.config} --batch {args.batch}"
-        f"{' --uniform' if args.uniform else ''} --seed {args.seed} "
+        f"{' --uniform' if args.uniform else ''}{mode} --seed {args.seed} "
         f"--networks {networks} --precisions {precisions} --out {args.out}"
     )
 

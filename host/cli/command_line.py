@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from fractrain.host.plugins.option import Form, Option, option_name
 from fractrain.hw.contract.errors import ParameterError, UsageError, did_you_mean, shortened
-from fractrain.hw.contract.values import Choice, Rule
+from fractrain.hw.contract.values import OneWord, Rule
 
 
 class CommandLineParser(argparse.ArgumentParser):
@@ -48,7 +48,7 @@ class CommandLineParser(argparse.ArgumentParser):
             if isinstance(action, argparse._SubParsersAction):
                 continue
             if action.choices is not None:
-                rules[action.dest] = Choice(tuple(map(str, action.choices)))
+                rules[action.dest] = OneWord(tuple(map(str, action.choices)))
             elif isinstance(action.type, Rule):
                 rules[action.dest] = action.type
         return rules
@@ -117,7 +117,7 @@ def _keywords(given: Option) -> dict[str, Any]:
     if given.form is Form.EITHER:
         return keywords | {"action": argparse.BooleanOptionalAction, "default": given.default}
     keywords |= {"metavar": given.metavar} if given.metavar else {}
-    if isinstance(given.rule, Choice):
+    if isinstance(given.rule, OneWord):
         keywords["choices"] = tuple(given.rule.words)
     elif given.rule is not None:
         keywords["type"] = given.rule

@@ -7,7 +7,15 @@ import argparse
 from collections.abc import Sequence
 
 from fractrain.host.cli.command_line import add_command
-from fractrain.host.cli.options import BATCH, FLAG, SEVERAL, config_option, file_option
+from fractrain.host.cli.options import (
+    BATCH,
+    DEFAULT_MODE,
+    FLAG,
+    SEVERAL,
+    config_option,
+    file_option,
+    mode_option,
+)
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import check_files, write_json
 from fractrain.host.modelling.step_programs import MEMORIES
@@ -21,7 +29,7 @@ from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, Parameters, load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
-from fractrain.hw.contract.values import Choice, Whole
+from fractrain.hw.contract.values import OneWord, Whole
 from fractrain.sim.progress import work
 
 CHANNELS, CLASSES, SIZE = 3, 10, 32
@@ -44,6 +52,7 @@ model, too, in up to a minute each, and says how far the sum of passes is off.
 
 --host counts what the host does around the convolutions of such a step, kind by kind, and models
 how long the board's processor takes for it (docs/host_work.md); --gates with what gates add.
+--mode float counts float32 around the convolutions; these are the same.
 
 examples:
   fractrain cost --networks resnet38 --batch 128
@@ -65,7 +74,8 @@ OPTIONS = (
     ),
     Option("batch", "images", BATCH, [128], SEVERAL, "N", shown="128"),
     Option("size", "rows and columns", PIXELS, SIZE, metavar="PIXELS"),
-    Option("memory", "", Choice(MEMORIES), ["port"], SEVERAL, shown="port"),
+    Option("memory", "", OneWord(MEMORIES), ["port"], SEVERAL, shown="port"),
+    mode_option(),
     Option("check", "compare with whole steps on the cycle model", form=FLAG),
     Option("host", "count the work of the host, too", form=FLAG),
     Option("gates", "with --host: gates choose the precisions", form=FLAG),
@@ -89,7 +99,9 @@ def run(args: argparse.Namespace) -> int:
     _check_options(args)
     check_files(args.out, args.json)
     cases = [
-        Case(network, (batch, CHANNELS, args.size, args.size), blocks, memory, args.gates)
+        Case(
+            network, (batch, CHANNELS, args.size, args.size), blocks, memory, args.gates, args.mode
+        )
         for network in networks
         for memory in args.memory
         for batch in args.batch
@@ -133,7 +145,7 @@ def _show_host(args: argparse.Namespace, parameters: Parameters, cases: Sequence
     if args.json:
         write_json(args.json, host_table.host_document(steps))
         print(f"\n{args.json}")
-    parts = [*(step.markdown() for step in steps), host_table.kinds_section()]
+    parts = [*(step.markdown() for step in steps), host_table.kinds_section(steps)]
     title = "The host's work in a training step"
     return markdown_page(title, host_table.REMARK, _command(args), *parts)
 
@@ -143,6 +155,8 @@ def _command(args: argparse.Namespace) -> str:
     options = ["cost --host" if args.host else "cost", f"--config {args.config}"]
     for name in ("networks", "batch", "memory", "precisions"):
         options.append(f"--{name} {' '.join(map(str, getattr(args, name)))}")
+    if args.mode != DEFAULT_MODE:
+        options.append(f"--mode {args.mode}")
     if args.size != SIZE:
         options.append(f"--size {args.size}")
     options += [f"--{name}" for name in ("check", "gates") if getattr(args, name)]

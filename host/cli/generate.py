@@ -10,7 +10,7 @@ from fractrain.host.cli.options import config_option
 from fractrain.host.plugins.option import Option
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
-from fractrain.hw.contract.values import Choice
+from fractrain.hw.contract.values import OneWord
 from fractrain.sim.progress import activity
 
 EPILOG = """\
@@ -32,7 +32,7 @@ OPTIONS = (
         "flavour",
         "synthesis: as the configuration says, for the FPGA; simulation: the same behaviour "
         "written for speed under Verilator",
-        Choice(("synthesis", "simulation")),
+        OneWord(("synthesis", "simulation")),
         "synthesis",
     ),
 )

@@ -7,8 +7,18 @@ from pathlib import Path
 from fractrain.host.plugins.option import Form, Option
 from fractrain.host.runs.options import BATCH
 from fractrain.hw.contract.parameters import preset_names
+from fractrain.hw.contract.values import OneWord
 
-__all__ = ["BATCH", "FLAG", "RUNS", "SEVERAL", "config_option", "file_option"]
+__all__ = [
+    "BATCH",
+    "DEFAULT_MODE",
+    "FLAG",
+    "RUNS",
+    "SEVERAL",
+    "config_option",
+    "file_option",
+    "mode_option",
+]
 
 FLAG, SEVERAL = Form.FLAG, Form.SEVERAL
 
@@ -29,6 +39,15 @@ def config_option(default: str | None, *, shown: str | None = None) -> Option:
     depends on other options."""
     about = f"the machine: a preset ({', '.join(preset_names())}) or a YAML file"
     return Option("config", about, None, default, metavar="NAME|FILE", shown=shown)
+
+
+DEFAULT_MODE = "hardware"
+
+
+def mode_option(default: str | None = DEFAULT_MODE) -> Option:
+    """``--mode`` of a step on a machine; reference mode has no integers."""
+    about = "what is around the convolutions: integers, or float32 (docs/numerics.md)"
+    return Option("mode", about, OneWord((DEFAULT_MODE, "float")), default, shown=DEFAULT_MODE)
 
 
 def file_option(name: str, about: str, metavar: str = "FILE") -> Option:

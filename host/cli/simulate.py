@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.cli.command_line import add_command
-from fractrain.host.cli.options import BATCH, FLAG, config_option, file_option
+from fractrain.host.cli.options import BATCH, FLAG, config_option, file_option, mode_option
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import check_files, prepare_folder, write_json
 from fractrain.host.graph.choice import is_skip
@@ -25,16 +25,16 @@ from fractrain.host.simulation.trace import open_waveform, saving, trace_documen
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
-from fractrain.hw.contract.values import Choice
+from fractrain.hw.contract.values import OneWord
 from fractrain.sim.progress import work
 
 FIGURES, ROOFLINE = "figures.json", "roofline.svg"
 
 EPILOG = f"""\
-One batch goes forward and backward through the network on the golden model; then every one of
-its convolutions runs on the generated RTL, alone and once more in one command stream for the
-whole step, and every result must be equal bit for bit. If not, the command says where and ends
-with code 6.
+One batch goes forward and backward through the network on the golden model, in the integers of
+hardware mode, or with --mode float with float32 around the convolutions; then every one of these
+runs on the generated RTL, alone and once more in one command stream for the whole step, and every
+result must be equal bit for bit. If not, the command says where and ends with code 6.
 
 Utilization counts useful work only: one-bit multiply-adds of the convolutions over what the
 array could do in all cycles. The second table has all convolutions of one geometry together;
@@ -79,14 +79,15 @@ OPTIONS = (
         "that precision for the first convolution and the shortcuts, too (default: 8,8,8)",
         form=FLAG,
     ),
+    mode_option(),
     Option(
         "data",
         "images: random 3 x 32 x 32 ones, or the bundled digits",
-        Choice(IMAGES),
+        OneWord(IMAGES),
         "random",
     ),
-    Option("memory", "how the memory behaves", Choice(MEMORIES), "ideal"),
-    Option("results", "how results leave", Choice([each.value for each in ResultForm]), "port"),
+    Option("memory", "how the memory behaves", OneWord(MEMORIES), "ideal"),
+    Option("results", "how results leave", OneWord([each.value for each in ResultForm]), "port"),
     Option("seed", "of images, weights and rounding", SEED, 0),
     Option("out", "for figures.json and roofline.svg", Path, Path("simulation"), metavar="FOLDER"),
     file_option(
@@ -124,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
     say = work()
     say("recording a training step on the golden model")
     images = training_images(args.data, args.batch, args.seed)
-    step = {"seed": args.seed, "blocks": blocks, "uniform": args.uniform}
+    step = {"seed": args.seed, "mode": args.mode, "blocks": blocks, "uniform": args.uniform}
     training = record_training_step(args.model, images, parameters, args.precision, **step)
     memory, form = memory_model(args.memory, parameters), ResultForm(args.results)
     started = time.monotonic()
@@ -147,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """What was simulated, for the file of figures."""
-    names = ("config", "model", "blocks", "batch", "uniform", "data")
+    names = ("config", "model", "blocks", "batch", "uniform", "mode", "data")
     settings = {name: getattr(args, name) for name in names}
     last = {"memory": args.memory, "results": args.results, "seed": args.seed}
     return settings | {"precision": _shown(args)} | last

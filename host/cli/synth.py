@@ -11,7 +11,7 @@ from fractrain.host.plugins.option import Option
 from fractrain.hw.contract.errors import MismatchError
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
-from fractrain.hw.contract.values import Choice
+from fractrain.hw.contract.values import OneWord
 from fractrain.sim.progress import activity
 
 PARTS = ("array", "engine", "top")
@@ -30,7 +30,7 @@ takes minutes for a large machine."""
 
 OPTIONS = (
     config_option(DEFAULT_PRESET),
-    Option("part", "what to map", Choice((*PARTS, "all")), "all", shown="all but engine"),
+    Option("part", "what to map", OneWord((*PARTS, "all")), "all", shown="all but engine"),
     file_option("json", "write the figures there, too"),
     Option(
         "check", "end with code 6 if a figure is beyond its budget in configs/budgets", form=FLAG

@@ -3,14 +3,14 @@
 A network calls for batch norm, additions, a rectifier, and then for activations of some bits, or
 for the tensor as a residual. Here that is one operation, `Form`, which needs all of this at once:
 the calls before the rectifier collect what is to be formed, those after it what of, and `complete`
-makes the operation. Until then its place in the order is held by one without results.
+makes the operation. Until then a `_Place` keeps its place in the order.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from fractrain.host.graph import operations as ops
@@ -42,19 +42,23 @@ class _Sum:
     """What is to be formed: batch norms, and an earlier tensor."""
 
     normalized: list[_Normalized]
-    residual: _Formed | None = None
+    residual: _Rectified | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Place(Operation):
+    """Where a `Form` will be; it has its name and slot."""
 
 
 @dataclass
-class _Formed:
-    """A rectified sum, and who reads it: ``wanted`` as activations by slots, the ``stream`` as a
-    residual."""
+class _Rectified:
+    """A rectified sum, which is formed at ``place``, and who reads it: ``wanted`` as activations by
+    slots, the ``stream`` as a residual."""
 
     name: str
     shape: tuple[int, ...]
     sum: _Sum
-    slot: int | None
-    held: ops.Form
+    place: _Place
     range_name: str
     wanted: list[tuple[Tensor, int]] = field(default_factory=list)
     stream: Tensor | None = None
@@ -86,7 +90,7 @@ class IntegerBuilder(Builder):
         """Of sums: row, column, and products of a sum."""
         self.shares: dict[str, int] = {}
         self._sums: dict[str, _Sum] = {}
-        self._formed: dict[str, _Formed] = {}
+        self._rectified: dict[str, _Rectified] = {}
         self._choices: list[Operation] = []
         self._weights: set[str] = set()
         self._narrowed: dict[str, tuple[int, int]] = {}
@@ -159,8 +163,8 @@ class IntegerBuilder(Builder):
         """Of two batch norms, or of a batch norm and what was formed before."""
         total, around = _Sum([]), []
         for each in (x, other):
-            if each.name in self._formed:
-                around.append(self._formed[each.name])
+            if each.name in self._rectified:
+                around.append(self._rectified[each.name])
                 continue
             found = self._sum_of(each, f"addition {name}")
             total.normalized += found.normalized
@@ -169,9 +173,9 @@ class IntegerBuilder(Builder):
             given = f"{len(total.normalized)} batch norms, {len(around)} earlier activations"
             allowed = f"1..{MAX_NORMALIZED} batch norms, at most one activation, in hardware mode"
             raise ParameterError(f"addition {name}", given, allowed)
-        for formed in around:
-            total.residual = formed
-            self._stream(formed)
+        for rectified in around:
+            total.residual = rectified
+            self._stream(rectified)
         return self._virtual(f"{self.name(name)}.y", x.shape, total)
 
     def rectify(self, name: str, x: Tensor, slot: int | None = None) -> Tensor:
@@ -179,42 +183,26 @@ class IntegerBuilder(Builder):
         rectifier goes, too."""
         found, name = self._sum_of(x, f"rectifier {name}"), self.name(name)
         inside = slot if found.residual is None else None
-        held = ops.Form(
-            f"{name}.form",
-            inside,
-            (),
-            (),
-            (),
-            (),
-            None,
-            None,
-            None,
-            None,
-            (),
-            (),
-            Fixed(8),
-            False,
-            "",
-        )
-        self.emit(held)
+        place = _Place(f"{name}.form", inside)
+        self.emit(place)
         y = self._name_of(f"{name}.y", x.shape)
-        self._formed[y.name] = _Formed(name, x.shape, found, inside, held, f"{name}.range")
+        self._rectified[y.name] = _Rectified(name, x.shape, found, place, f"{name}.range")
         return y
 
     def measure(self, name: str, x: Tensor, running: Named, slot: int | None = None) -> Tensor:
         """The range is that of `Form`, by the name of ``running``."""
-        self._formed_of(x, name).range_name = running.name
+        self._rectified_of(x, name).range_name = running.name
         return x
 
     def activations(self, name: str, x: Tensor, extent: Tensor, slot: int) -> Tensor:
-        formed, name = self._formed_of(x, name), self.name(name)
+        rectified, name = self._rectified_of(x, name), self.name(name)
         bits = BySlot(slot, Operand.ACTIVATION)
         q = self.tensor(name, x.shape, Kind.ACTIVATIONS, signed=False, bits=bits)
-        formed.wanted.append((q, slot))
+        rectified.wanted.append((q, slot))
         return q
 
     def pool(self, name: str, x: Tensor) -> Tensor:
-        name, stream = self.name(name), self._stream(self._formed_of(x, name))
+        name, stream = self.name(name), self._stream(self._rectified_of(x, name))
         y = self.tensor(f"{name}.y", x.shape[:2])
         self.emit(ops.PoolSums(name, None, stream, y))
         return y
@@ -232,7 +220,7 @@ class IntegerBuilder(Builder):
         self._choices.append(ops.ChooseEarly(f"{name}.choose", None, number))
         self._names.take("operation", f"operation {name}.choose")
         if self.options.learns:
-            stream = self._stream(self._formed_of(x, name))
+            stream = self._stream(self._rectified_of(x, name))
             self.emit(ops.RecordMeans(f"{name}.means", None, stream, number))
         self._block = number
         y = body(x, slots)
@@ -262,71 +250,71 @@ class IntegerBuilder(Builder):
     def complete(self) -> None:
         """Make what was formed, now that all its readers are known; choices come first."""
         for each in self.operations:
-            if not isinstance(each, STEP):
+            if not isinstance(each, (*STEP, _Place)):
                 allowed = "one of the integer step; --mode float has others"
                 raise ParameterError(f"operation {each.name}", type(each).__name__, allowed)
         operations: list[Operation] = [*self._choices]
-        holders = {id(each.held): each for each in self._formed.values()}
+        waiting = {each.place: each for each in self._rectified.values()}
         for each in self.operations:
-            formed = holders.get(id(each))
-            operations += [each] if formed is None else self._complete(formed)
+            operations += self._complete(waiting[each]) if isinstance(each, _Place) else [each]
         self.operations[:] = operations
 
-    def _complete(self, formed: _Formed) -> list[Operation]:
+    def _complete(self, rectified: _Rectified) -> list[Operation]:
         """The operation, and those that read further bits of its result."""
-        a, others = self._activations(formed)
+        a, others = self._activations(rectified)
         if others:
-            self._stream(formed)
-        parts = formed.sum.normalized
+            self._stream(rectified)
+        parts = rectified.sum.normalized
         inner = (
-            formed.stream is None
-            and formed.sum.residual is None
+            rectified.stream is None
+            and rectified.sum.residual is None
             and len(parts) == 1
             and a is not None
             and a[1] == parts[0].slot
         )
-        residual = formed.sum.residual
-        form = replace(
-            formed.held,
+        residual = rectified.sum.residual
+        form = ops.Form(
+            rectified.place.name,
+            rectified.place.slot,
             ys=tuple(each.y for each in parts),
             gammas=tuple(each.scale[0] for each in parts),
             betas=tuple(each.scale[1] for each in parts),
             running=tuple(each.running for each in parts),
             residual=None if residual is None else self._stream(residual),
             a=None if a is None else a[0],
-            r=formed.stream,
-            mask=self._mask(formed),
+            r=rectified.stream,
+            mask=self._mask(rectified),
             kept=tuple(self._kept(each, inner) for each in parts) if self.training else (),
             slots=tuple(each.slot for each in parts),
             bits=Fixed(MAX_ACTIVATION_BITS) if a is None else BySlot(a[1], Operand.ACTIVATION),
             inner=inner,
-            range_name=formed.range_name,
+            range_name=rectified.range_name,
         )
-        if formed.held in self.members:
-            self.members[form] = self.members.pop(formed.held)
+        if rectified.place in self.members:
+            self.members[form] = self.members.pop(rectified.place)
         found: list[Operation] = [form]
         for q, slot in others:
-            assert formed.stream is not None
-            planes = ops.TopPlanes(f"{q.name}.planes", slot, formed.stream, q)
+            assert rectified.stream is not None
+            planes = ops.TopPlanes(f"{q.name}.planes", slot, rectified.stream, q)
             if form in self.members:
                 self.members[planes] = self.members[form]
             found.append(planes)
         return found
 
     def _activations(
-        self, formed: _Formed
+        self, rectified: _Rectified
     ) -> tuple[tuple[Tensor, int] | None, list[tuple[Tensor, int]]]:
         """Those that are formed, at a chosen precision if any are; and others, which read the
         stream."""
-        chosen = [each for each in formed.wanted if self.slots[each[1]].chosen]
-        first = next(iter(chosen or formed.wanted), None)
-        others = [each for each in formed.wanted if each is not first]
+        chosen = [each for each in rectified.wanted if self.slots[each[1]].chosen]
+        first = next(iter(chosen or rectified.wanted), None)
+        others = [each for each in rectified.wanted if each is not first]
         return first, others
 
-    def _mask(self, formed: _Formed) -> Tensor | None:
+    def _mask(self, rectified: _Rectified) -> Tensor | None:
         if not self.training:
             return None
-        return self.tensor(f"{formed.name}.mask", formed.shape, Kind.MASK)
+        return self.tensor(f"{rectified.name}.mask", rectified.shape, Kind.MASK)
 
     def _kept(self, part: _Normalized, inner: bool) -> Tensor:
         name, bits = f"{part.name}.kept", OfNormalized(part.slot, inner)
@@ -348,19 +336,21 @@ class IntegerBuilder(Builder):
             raise ParameterError(reader, x.name, "one of batch norms, in hardware mode")
         return self._sums[x.name]
 
-    def _formed_of(self, x: Tensor, reader: str) -> _Formed:
-        if x.name not in self._formed:
+    def _rectified_of(self, x: Tensor, reader: str) -> _Rectified:
+        if x.name not in self._rectified:
             raise ParameterError(reader, x.name, "one of a rectified tensor, in hardware mode")
-        return self._formed[x.name]
+        return self._rectified[x.name]
 
-    def _stream(self, formed: _Formed) -> Tensor:
+    def _stream(self, rectified: _Rectified) -> Tensor:
         """What was formed as a residual."""
-        if formed.stream is None:
+        if rectified.stream is None:
             assert self.options.integers is not None
             bits = Fixed(self.options.integers.residual_bits)
-            shape, kind = formed.shape, Kind.ACTIVATIONS
-            formed.stream = self.tensor(f"{formed.name}.r", shape, kind, signed=False, bits=bits)
-        return formed.stream
+            shape, kind = rectified.shape, Kind.ACTIVATIONS
+            rectified.stream = self.tensor(
+                f"{rectified.name}.r", shape, kind, signed=False, bits=bits
+            )
+        return rectified.stream
 
 
 def _depth(product: Product) -> int:

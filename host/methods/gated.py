@@ -15,7 +15,7 @@ from fractrain.host.networks.gates import GateRules, Gates
 from fractrain.host.plugins.option import Checked, Form, option
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import MAX_BITS, Precision
-from fractrain.hw.contract.values import Choice, Optional, Real, TrueOrFalse, Whole
+from fractrain.hw.contract.values import OneWord, Optional, Real, TrueOrFalse, Whole
 
 __all__ = ["DECIDE", "GateOptions", "GatedMethod"]
 
@@ -77,7 +77,7 @@ class GateOptions(Checked):
         metavar="CP",
     )
     decide: str | None = option(
-        Optional(Choice(DECIDE)),
+        Optional(OneWord(DECIDE)),
         None,
         "late, after the activations are stored, of which the top planes are read; early, before "
         "they are quantized",

@@ -6,7 +6,7 @@ from fractrain.host.methods.method import MethodKind
 from fractrain.host.plugins.option import Option, options_of
 from fractrain.host.plugins.registry import Registry
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.values import Choice, Rule
+from fractrain.hw.contract.values import OneWord, Rule
 
 __all__ = ["METHODS", "method_options", "methods_that_read", "recipe_rules"]
 
@@ -42,7 +42,7 @@ def methods_that_read(name: str) -> tuple[str, ...]:
 
 def recipe_rules() -> dict[str, Rule]:
     """Rules for the fields of a recipe: the method, and the options of all methods."""
-    rules: dict[str, Rule] = {"method": Choice(METHODS.names)}
+    rules: dict[str, Rule] = {"method": OneWord(METHODS.names)}
     return rules | {
         name: each.rule for name, each in method_options().items() if isinstance(each.rule, Rule)
     }

@@ -1,12 +1,14 @@
-"""The kinds of host work in a training step, with the cost of one element of each.
+"""The kinds of host work in a training step, with the cost of one element of each; those of float
+mode, and what both modes share (`integer_kinds` has hardware mode's).
 
 There are two costs: of the formula in any form (operations; bytes that must come from memory and go
 there, as no tensor of a training step fits into a processor's cache), and of the code as written,
 one NumPy call after the other, each of which reads and writes whole tensors.
 
 A call is written as ``reads>writes``: one symbol for each tensor that it reads and for the one that
-it writes, the bytes of its elements (``b``: one bit). ``44>1`` compares two float32 tensors;
-``4>`` is a reduction. The tests run the code and compare.
+it writes, the bytes of its elements (``b``: one bit; ``c``: a number of a part of the tensor that
+stays in the cache). ``44>1`` compares two float32 tensors; ``4>`` is a reduction. The tests run the
+code and compare.
 """
 
 from __future__ import annotations
@@ -14,8 +16,11 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
-SIZES = {"1": 1.0, "2": 2.0, "4": 4.0, "8": 8.0, "b": 1 / 8}
-"""Bytes of an element, by its symbol."""
+SIZES = {"1": 1.0, "2": 2.0, "4": 4.0, "8": 8.0, "b": 1 / 8, "c": 0.0}
+"""Bytes of an element from or to memory, by its symbol."""
+
+ACCESSES = {symbol: min(1.0, size) for symbol, size in SIZES.items()} | {"c": 1.0}
+"""Loads or stores of an element."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Kind:
     group : what it is shown as
     operations : of ``lane_bytes`` wide numbers that vector instructions can do several of;
         ``integer`` if they are no floating-point operations
+    float_calls : the calls compute in floating point, though the formula is one of integers
     scalar_cycles : of a core, for what they cannot
     bytes_read, bytes_written : from and to memory, by loops that keep what they can in registers;
         a statistic of the whole tensor needs a pass over it before it can be used
@@ -41,6 +47,7 @@ class Kind:
     calls: tuple[str, ...]
     lane_bytes: int = 4
     integer: bool = False
+    float_calls: bool = False
     scalar_cycles: float = 0.0
     per: str = "element"
 
@@ -52,8 +59,12 @@ class Kind:
     @property
     def accesses_as_written(self) -> float:
         """Loads and stores of all calls."""
-        symbols = (symbol for call in self.calls for symbol in call if symbol != ">")
-        return sum(min(1.0, SIZES[symbol]) for symbol in symbols)
+        return sum(ACCESSES[symbol] for call in self.calls for symbol in call if symbol != ">")
+
+    @property
+    def floating_calls(self) -> int:
+        """Calls that compute in floating point."""
+        return len(self.calls) if self.float_calls or not self.integer else 0
 
 
 RANDOM_CYCLES = (6 * 3 + 4 * 2 + 35) / 2 + 3
@@ -271,15 +282,6 @@ DATA = Kind(
     per="byte of the images",
 )
 
-KINDS = (
-    *(CHECK, TO_BLOCKS, TO_PLANES, TO_WIDE_BLOCKS, TO_WIDE_PLANES, COMMANDS),
-    *(FROM_TILES, ODD_SUMS, DEQUANTIZE),
-    *(NORMALIZE, NORMALIZE_BACKWARD, RECTIFY, RECTIFY_BACKWARD, ADD),
-    *(RANGE, QUANTIZE_ACTIVATIONS, TOP_PLANES, QUANTIZE_WEIGHTS, QUANTIZE_ERRORS, RANDOM),
-    *(INNER_PRODUCTS, POOL_GATES, ADD_GATES, GATE_NETWORK, POOL, LOSS, OPTIMIZER, DATA),
-)
-GROUPS = tuple(dict.fromkeys(kind.group for kind in KINDS))
-
 
 @dataclass
 class HostWork:
@@ -292,6 +294,11 @@ class HostWork:
         """Count ``calls`` calls of work on ``elements`` together."""
         self.elements[kind] += elements
         self.calls[kind] += calls
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Those that there are, in the order in which they came up."""
+        return [kind for kind, elements in self.elements.items() if elements]
 
     def numpy_calls(self, kind: Kind) -> float:
         """Calls of NumPy, as it is written."""

@@ -1,49 +1,17 @@
-"""The host's work for each operation of a step: which kind, and on how many elements."""
+"""The host's work for each operation of a step of float mode: which kind, and on how many elements
+(`integer_work` has hardware mode's)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.dispatch import Dispatch
 from fractrain.host.graph.operations import Operation, width
-from fractrain.host.graph.step import StepGraph
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.modelling import host_kinds as kinds
-from fractrain.host.modelling.host_kinds import HostWork, Kind
-from fractrain.host.networks.gates import Gates
-from fractrain.hw.contract.precision import Precision
-
-
-@dataclass
-class Counting:
-    """A step while it is counted, its slots at the precisions of ``table``; ``gates``: who chooses,
-    if gates do.
-
-    ``missing``: names of the tensors that do not exist. ``convolved``: what the machine does.
-    """
-
-    step: StepGraph
-    table: Sequence[Precision]
-    gates: Gates | None = None
-    work: HostWork = field(default_factory=HostWork)
-    convolved: set[ops.Convolve] = field(default_factory=set)
-    missing: set[str] = field(default_factory=set)
-    from_gates: set[str] = field(default_factory=set)
-
-    def add(self, kind: Kind, elements: float, calls: float = 1) -> None:
-        """Count work on ``elements``."""
-        self.work.add(kind, elements, calls)
-
-    def exist(self, *tensors: Tensor) -> bool:
-        """Whether all of ``tensors`` do."""
-        return not any(each.name in self.missing for each in tensors)
-
-
-Handler = Callable[[Counting, Any], None]
+from fractrain.host.modelling.counting import Counting, Handler, convolve, nothing
+from fractrain.host.modelling.host_kinds import Kind
 
 WORK: Dispatch[Handler] = Dispatch(
     "the count of the host's work", "host/modelling/operation_work.py"
@@ -61,10 +29,6 @@ def _elements(kind: Kind, *others: Kind, of: str = "x") -> Handler:
     return count
 
 
-def _nothing(counting: Counting, operation: Operation) -> None:
-    """No work on the elements of a tensor, or work that another operation's kind has in it."""
-
-
 WORK.register(ops.MeasureRange)(_elements(kinds.RANGE))
 WORK.register(ops.QuantizeActivations)(_elements(kinds.QUANTIZE_ACTIVATIONS))
 WORK.register(ops.QuantizeWeights)(_elements(kinds.QUANTIZE_WEIGHTS))
@@ -79,7 +43,9 @@ WORK.register(ops.Update)(_elements(kinds.OPTIMIZER, of="parameter"))
 # the same for all its pixels, and gradients are kept where they are made.
 WORK.register(
     *(ops.Loss, ops.LinearBackward, ops.PoolBackward, ops.AddGradient, ops.Share, ops.MinusOnes),
-)(_nothing)
+)(nothing)
+
+WORK.register(ops.Convolve)(convolve)
 
 
 @WORK.register(ops.QuantizePixels)
@@ -95,12 +61,6 @@ def _top_planes(counting: Counting, operation: ops.TopPlanes) -> None:
     assert read is not None and stored is not None
     if width(read, counting.table) < width(stored, counting.table):
         counting.add(kinds.TOP_PLANES, math.prod(operation.q.shape))
-
-
-@WORK.register(ops.Convolve)
-def _convolve(counting: Counting, operation: ops.Convolve) -> None:
-    """The machine's: what remains is the way there and back, of the piece that it is in."""
-    counting.convolved.add(operation)
 
 
 @WORK.register(ops.OddSums)

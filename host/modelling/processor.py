@@ -48,6 +48,5 @@ def seconds_as_written(kind: Kind, elements: float) -> float:
     In a cycle a core issues a load, a store or a floating-point operation; integer operations fit
     beside loads and stores (GCC's cortex-a9.md).
     """
-    operations = 0 if kind.integer else len(kind.calls)
-    cycles = kind.accesses_as_written + operations + kind.scalar_cycles
+    cycles = kind.accesses_as_written + kind.floating_calls + kind.scalar_cycles
     return elements * max(cycles / CLOCK_HZ, kind.bytes_as_written / COPY_BYTES_PER_SECOND)

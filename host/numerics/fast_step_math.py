@@ -26,6 +26,7 @@ from fractrain.host.numerics.step_math import (
     StepMath,
     Stream,
     Sums,
+    Wanted,
 )
 from fractrain.hw.contract import numerics as words
 from fractrain.hw.contract.threefry import Key
@@ -80,21 +81,17 @@ class FastStepMath(StepMath):
         normalizations: Sequence[Normalization],
         residual: Residual | None,
         chunk: int,
-        *,
-        rectify: bool,
-        bits: int,
-        residual_bits: int,
-        activations: bool = True,
-        stream: bool = True,
+        wanted: Wanted,
     ) -> Formed:
         shape = (normalizations[0].y if normalizations else present(residual).r).shape
         kept = [
             None if each.kept is None else np.empty(shape, step_sums.signed_type(each.kept.bits))
             for each in normalizations
         ]
-        mask = np.empty(shape, np.bool_) if rectify else None
-        a = np.empty(shape, step_sums.unsigned_type(bits)) if activations else None
-        r = np.empty(shape, step_sums.unsigned_type(residual_bits)) if stream else None
+        bits, residual_bits = wanted.bits, wanted.residual_bits
+        mask = np.empty(shape, np.bool_) if wanted.rectify else None
+        a = np.empty(shape, step_sums.unsigned_type(bits)) if wanted.activations else None
+        r = np.empty(shape, step_sums.unsigned_type(residual_bits)) if wanted.stream else None
         parts = [_Part(each, keep, chunk) for each, keep in zip(normalizations, kept, strict=True)]
         peaks = []
         for part, z, x in _blocks(shape, 2):

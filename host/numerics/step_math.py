@@ -49,9 +49,21 @@ class Residual:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What is made of z: ``activations`` of ``bits`` bits, a residual of ``residual_bits`` for the
+    ``stream``, and, to ``rectify``, the mask."""
+
+    bits: int
+    residual_bits: int
+    rectify: bool = True
+    activations: bool = True
+    stream: bool = True
+
+
+@dataclass(frozen=True)
 class Formed:
-    """``kept``: x̂ for the way back, of each normalization; ``mask``: where z > 0 (None without a
-    rectifier); ``activations`` and ``residual``, if asked for; ``peak``: the greatest z."""
+    """``kept``: x̂ for the way back, of each normalization; ``mask``: where z > 0; ``activations``
+    and ``residual``; None where not wanted. ``peak``: the greatest z."""
 
     kept: tuple[Array, ...]
     mask: Array | None
@@ -107,15 +119,9 @@ class StepMath:
         normalizations: Sequence[Normalization],
         residual: Residual | None,
         chunk: int,
-        *,
-        rectify: bool,
-        bits: int,
-        residual_bits: int,
-        activations: bool = True,
-        stream: bool = True,
+        wanted: Wanted,
     ) -> Formed:
-        """z of all these; from it ``activations`` of ``bits`` bits and, as ``stream``, a residual
-        of ``residual_bits``, where asked for."""
+        """z of all these, and what is ``wanted`` of it."""
         terms, kept = [], []
         for each in normalizations:
             x = forward.normalize(each.y, each.by, each.form, chunk)
@@ -126,9 +132,9 @@ class StepMath:
         z = forward.form(terms, around)
         return Formed(
             tuple(kept),
-            z > 0 if rectify else None,
-            forward.round_activations(z, bits) if activations else None,
-            forward.round_activations(z, residual_bits) if stream else None,
+            z > 0 if wanted.rectify else None,
+            forward.round_activations(z, wanted.bits) if wanted.activations else None,
+            forward.round_activations(z, wanted.residual_bits) if wanted.stream else None,
             int(z.max()),
         )
 

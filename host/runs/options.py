@@ -13,8 +13,6 @@ from fractrain.host.accelerator import BACKENDS
 from fractrain.host.board.power.sampler import RATE
 from fractrain.host.datasets.kinds import bundled, formats
 from fractrain.host.graph.integer_options import (
-    ACTIVATION_RANGE,
-    CHUNK_ROWS,
     ERROR_RANGE,
     INNER,
     OUTER,
@@ -31,12 +29,13 @@ from fractrain.host.plugins.option import Form, Option, as_text, option, options
 from fractrain.host.training.optimizer import LEARNING_RATES, MOMENTUM, WEIGHT_DECAY
 from fractrain.host.training.run_names import RunName
 from fractrain.hw.contract.numerics import (
+    CHUNK_ROWS,
     MAX_INNER_BITS,
     MAX_OUTER_BITS,
     MIN_NORMALIZED_BITS,
 )
 from fractrain.hw.contract.parameters import preset_names
-from fractrain.hw.contract.values import Choice, Optional, Real, Rule, Several, Whole
+from fractrain.hw.contract.values import OneWord, Optional, Real, Rule, Several, Whole
 
 __all__ = ["BATCH", "DEFAULT_EPOCHS", "DEFAULT_LEVELS", "RunOptions", "option_rules", "run_options"]
 
@@ -98,7 +97,7 @@ class RunOptions:
     )
     model: str = _task(None, "resnet8", "", metavar="NAME")
     backend: str = _task(
-        Choice(tuple(BACKENDS)),
+        OneWord(tuple(BACKENDS)),
         "golden",
         "golden: exact model in NumPy; torch: the same integers in PyTorch, fast, in hardware mode "
         "the same weights; cosim: the generated RTL, slow, same weights as golden; board: an FPGA, "
@@ -112,7 +111,7 @@ class RunOptions:
         shown="tiny; with --backend board the installed bitstream's",
     )
     device: str | None = _task(
-        Choice(("cpu", "cuda", "local", "simulated")),
+        OneWord(("cpu", "cuda", "local", "simulated")),
         None,
         "torch: cpu or cuda (default: cpu); board: local, this computer, or simulated, the board's "
         "driver on the RTL (default: local)",
@@ -134,7 +133,7 @@ class RunOptions:
     )
     lr: float = _length(LEARNING_RATE, 0.1, "learning rate", metavar="RATE")
     lr_schedule: str = _length(
-        Choice(tuple(LEARNING_RATES)),
+        OneWord(tuple(LEARNING_RATES)),
         "cosine",
         "how the rate falls: cosine to zero; step, to a tenth at 1/2 and 3/4 of the run; constant",
     )
@@ -143,7 +142,7 @@ class RunOptions:
 
     method: str = _precision(None, DEFAULT_METHOD, "")
     mode: str = _precision(
-        Choice(("hardware", "float", "reference")),
+        OneWord(("hardware", "float", "reference")),
         "hardware",
         "hardware: a step in integers, the same bits everywhere; gates decide per mini-batch, only "
         "what they chose is computed; float: convolutions in integers, float32 around them; "
@@ -158,7 +157,7 @@ class RunOptions:
         metavar="NAME|FILE",
     )
     weight_levels: str | None = _precision(
-        Choice(tuple(each.value for each in WeightLevels)),
+        OneWord(tuple(each.value for each in WeightLevels)),
         None,
         "hardware, float: levels of weights of 2 to 4 bits: over the greatest magnitude, clipped, "
         "or, float only, odd",
@@ -196,17 +195,10 @@ class RunOptions:
     residual_bits: int = _integers(
         RESIDUAL_BITS, 8, "bits of what goes around a block", metavar="B"
     )
-    activation_range: tuple[float, ...] | None = _integers(
-        _by_bits(SHARES, "above 0, at most 1", ACTIVATION_RANGE),
-        None,
-        "share of their greatest magnitude that activations of 1, 2, … 8 bits reach",
-        metavar="F,F,…",
-        shown=as_text(ACTIVATION_RANGE),
-    )
     error_range: tuple[float, ...] | None = _integers(
         _by_bits(SHARES, "above 0, at most 1", ERROR_RANGE),
         None,
-        "the same of errors of 1, 2, … 12 bits",
+        "share of their greatest magnitude that errors of 1, 2, … 12 bits reach",
         metavar="F,F,…",
         shown=as_text(ERROR_RANGE),
     )
@@ -285,7 +277,7 @@ def run_options() -> list[Option | tuple[Option, ...]]:
     for each in options_of(RunOptions):
         if each.name == "method":
             about = "; ".join(f"{kind.name}: {kind.about}" for kind in METHODS)
-            options.append(dataclasses.replace(each, rule=Choice(METHODS.names), about=about))
+            options.append(dataclasses.replace(each, rule=OneWord(METHODS.names), about=about))
         elif each.name == "model":
             about = f"network: {' or '.join(family.models for family in NETWORKS)}"
             options.append(dataclasses.replace(each, about=about))

@@ -17,8 +17,6 @@ from fractrain.host.arithmetic import (
 from fractrain.host.arithmetic.published import FRACTRAIN_RANGE_KEPT, RANGE_KEPT
 from fractrain.host.datasets import Dataset, bundled
 from fractrain.host.graph.integer_options import (
-    ACTIVATION_RANGE,
-    CHUNK_ROWS,
     ERROR_RANGE,
     INNER,
     OUTER,
@@ -41,6 +39,7 @@ from fractrain.host.runs.options import DEFAULT_EPOCHS, DEFAULT_LEVELS, RTL_TEST
 from fractrain.host.training.run import Cadence
 from fractrain.host.training.trainer import CostModel, Plan
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.numerics import CHUNK_ROWS
 from fractrain.hw.contract.parameters import preset_names
 
 EVALUATIONS = 10
@@ -55,7 +54,7 @@ RECORDED = (
     *("bn_group", "lr", "lr_schedule", "momentum", "weight_decay", "method", "mode"),
     *("weight_levels", "test_images", "checkpoint_every", "evaluate_every", "crop", "flip"),
     *("chunk", "running_share", "inner_bits", "outer_bits", "residual_bits"),
-    *("activation_range", "error_range"),
+    "error_range",
 )
 """Options that a resumed run keeps; its recipe has those of its method."""
 
@@ -132,7 +131,6 @@ def _integer_options(given: RunOptions, dataset: Dataset) -> IntegerOptions:
         outer=given.outer_bits or OUTER,
         residual_bits=given.residual_bits,
         mixing=mixing(given.running_share),
-        activation_range=given.activation_range or ACTIVATION_RANGE,
         error_range=given.error_range or ERROR_RANGE,
     )
 

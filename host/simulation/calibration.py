@@ -21,7 +21,7 @@ from fractrain.host.simulation.step import (
 )
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import PRECISION, Precision
+from fractrain.hw.contract.precision import PRECISION, Precision, check_hardware_bits
 
 ABOUT_ERRORS = (
     "RTL cycles, utilization and GOPS are measured in co-simulation, the model's cycles are "
@@ -43,10 +43,11 @@ FORMS = (("ideal", ResultForm.PORT), ("ddr", ResultForm.RAW), ("ddr", ResultForm
 class Calibration:
     """Training steps of ``networks`` at ``precisions`` of their blocks, on ``batch`` random images.
 
-    ``uniform``: that precision for the layers outside the blocks, too.
+    ``uniform``: that precision for the layers outside the blocks, too. ``mode``: ``hardware`` or
+    ``float``, what is around the convolutions.
 
-    Raises `ParameterError` for a network or a precision that there is not, and for steps that are
-    too large to simulate.
+    Raises `ParameterError` for a network or a precision that there is not, or not in the mode, and
+    for steps that are too large to simulate.
     """
 
     networks: Sequence[str]
@@ -54,11 +55,15 @@ class Calibration:
     batch: int
     seed: int
     uniform: bool = False
+    mode: str = "hardware"
 
     def __post_init__(self) -> None:
         for text in self.precisions:
-            if is_skip(PRECISION.read("--precisions", text)):
+            precision = PRECISION.read("--precisions", text)
+            if is_skip(precision):
                 raise ParameterError("--precisions", text, "at least 1 bit of each operand")
+            if self.mode == "hardware":
+                check_hardware_bits([precision])
         for network in self.networks:
             check_step(network, self.batch)
 
@@ -94,6 +99,7 @@ class Calibration:
             Precision.parse(precision),
             seed=self.seed,
             uniform=self.uniform,
+            mode=self.mode,
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Integers, open_accelerator
-from fractrain.host.arithmetic import IntegerArithmetic
+from fractrain.host.arithmetic import Arithmetic, IntegerArithmetic, IntegerStep
 from fractrain.host.execution import Executor, Run, step_options
 from fractrain.host.graph.choice import UNQUANTIZED
 from fractrain.host.graph.convolution import Convolution
@@ -18,6 +18,7 @@ from fractrain.host.graph.operations import Convolve, Operation
 from fractrain.host.graph.step import StepGraph, build_outline, build_step
 from fractrain.host.networks.registry import build_network
 from fractrain.host.networks.selection import FixedSelector
+from fractrain.host.numerics.counter_numbers import counter_numbers
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.simulation.images import RANDOM_SHAPE
 from fractrain.hw.contract.errors import ParameterError
@@ -100,29 +101,34 @@ def record_training_step(
     precision: Precision,
     *,
     seed: int,
+    mode: str = "hardware",
     blocks: range | None = None,
     uniform: bool = False,
 ) -> TrainingStep:
     """Train ``model`` for one golden step on ``images[N,C,H,W]`` and keep its convolutions.
 
-    ``precision``: of the blocks. ``blocks``: keep only the convolutions of these blocks (0 is the
-    network's first). ``uniform``: the layers that FracTrain leaves unquantized have the same
-    precision.
+    ``precision``: of the blocks. ``mode``: ``hardware`` or ``float``, what is around them.
+    ``blocks``: keep only the convolutions of these blocks (0 is the network's first). ``uniform``:
+    the layers that FracTrain leaves unquantized have the same precision.
 
-    Raises `ParameterError` for an unknown model and for blocks that it lacks.
+    Raises `ParameterError` for an unknown model, for blocks that it lacks, and for a precision that
+    the mode does not take.
     """
     check_step(model, len(images), blocks)
+    numbers = counter_numbers if mode == "hardware" else generator
     network = build_network(
         model,
         channels=images.shape[1],
         classes=CLASSES,
-        rng=generator(seed, Stream.WEIGHTS),
+        rng=numbers(seed, Stream.WEIGHTS),
     )
     labels = generator(seed, Stream.DATA, 1).integers(0, CLASSES, len(images))
     selector = FixedSelector(precision)
     found: list[Executed] = []
     with open_accelerator("golden", parameters) as accelerator:
-        arithmetic = IntegerArithmetic(accelerator)
+        arithmetic: Arithmetic = IntegerArithmetic(accelerator)
+        if mode == "hardware":
+            arithmetic = IntegerStep(accelerator)
         options = step_options(selector, arithmetic, precision if uniform else UNQUANTIZED)
         count, channels, height, width = images.shape
         graph = build_step(network, (count, channels, height, width), options)
@@ -132,9 +138,10 @@ def record_training_step(
             if isinstance(operation, Convolve) and operation.layer in wanted:
                 found.append(_executed(operation, run))
 
+        arithmetic.adopt(network)
         executor = Executor(graph, network, arithmetic, selector, observe)
-        rounding = accelerator.elementwise.rounding(seed, 0)
-        run = executor.forward({"images": images, "labels": labels}, rounding)
+        given, rounding = {"images": images, "labels": labels}, arithmetic.rounding(seed, 0)
+        run = executor.forward(given, rounding)  # without a range, a tensor has that of the step
         executor.backward(run)
     return TrainingStep(found)
 

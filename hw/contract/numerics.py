@@ -9,6 +9,8 @@ from __future__ import annotations
 
 # -- what the step is defined for --------------------------------------------------------------
 
+CHUNK_ROWS = 256
+"""Rows of pixels of a default chunk: 8 images of 32 x 32."""
 MAX_CHUNK_PIXELS = 1 << 17
 """Pixels n of a channel in one chunk: 128 images of 32 x 32."""
 MAX_ACTIVATION_BITS = 8
@@ -132,6 +134,7 @@ ERROR_WORD = 32
 WIDE_ERROR_BITS = 39
 """Of the wide error W."""
 RANDOM_BITS = 8
+"""That an element is rounded with."""
 
 # -- update ------------------------------------------------------------------------------------
 

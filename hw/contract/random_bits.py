@@ -1,8 +1,9 @@
 """Which random bits a number is rounded with: keys, counters, and how a word becomes bytes.
 
-Stochastic rounding takes `RANDOM_BITS` of every element of a tensor. They depend on the run's seed,
-the step, the tensor's number and the element's place in it only: in whatever order, and in whatever
-parts, a machine rounds a tensor, it gets the same. `sim.golden.random_bits` is the definition.
+Stochastic rounding takes a byte of every element of a tensor (`numerics.RANDOM_BITS`). It depends
+on the run's seed, the step, the tensor's number and the element's place in it only: in whatever
+order, and in whatever parts, a machine rounds a tensor, it gets the same. `sim.golden.random_bits`
+is the definition.
 
 The key of a tensor, and of a stream of the host (initial weights, the order of images, …), which
 no key of a tensor equals:
@@ -36,9 +37,6 @@ from collections.abc import Iterable
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.threefry import Key
 from fractrain.hw.contract.values import Whole
-
-RANDOM_BITS = 8
-"""Random bits of an element."""
 
 WORD_PIXELS = 32
 """Pixels that a word of the generator is for."""

@@ -192,7 +192,7 @@ class Anything(Rule):
 
 
 @dataclass(frozen=True)
-class Choice(Rule):
+class OneWord(Rule):
     """One of some words."""
 
     words: Sequence[str]

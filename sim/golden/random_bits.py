@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.numerics import RANDOM_BITS
 from fractrain.hw.contract.random_bits import (
     CHANNEL_PAIR_BITS,
     IMAGE_BITS,
     PIXEL_GROUP_BITS,
-    RANDOM_BITS,
     WORD_PIXELS,
     XORSHIFT,
 )

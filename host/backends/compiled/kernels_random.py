@@ -11,9 +11,9 @@ import numpy as np
 
 from fractrain.host.backends.compiled.compiling import kernel
 from fractrain.hw.contract import threefry as cipher
+from fractrain.hw.contract.numerics import RANDOM_BITS
 from fractrain.hw.contract.random_bits import (
     PIXEL_GROUP_BITS,
-    RANDOM_BITS,
     WORD_PIXELS,
     XORSHIFT,
 )

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from fractrain.host.backends.compiled.compiling import kernel
-from fractrain.hw.contract.random_bits import RANDOM_BITS, WORD_PIXELS
+from fractrain.hw.contract.numerics import RANDOM_BITS
+from fractrain.hw.contract.random_bits import WORD_PIXELS
 from fractrain.hw.contract.threefry import WORD_BITS
 
 TILE = 512

@@ -25,6 +25,7 @@ from fractrain.host.numerics.step_math import (
     StepMath,
     Stream,
     Sums,
+    Wanted,
 )
 from fractrain.host.numerics.step_sums import both_ways
 from fractrain.hw.contract import numerics as words
@@ -147,22 +148,11 @@ class CompiledStepMath(StepMath):
         normalizations: Sequence[Normalization],
         residual: Residual | None,
         chunk: int,
-        *,
-        rectify: bool,
-        bits: int,
-        residual_bits: int,
-        activations: bool = True,
-        stream: bool = True,
+        wanted: Wanted,
     ) -> Formed:
         if not 1 <= len(normalizations) <= MOST or not _fits(normalizations, residual):
-            return self.plain.form(
-                *(normalizations, residual, chunk),
-                rectify=rectify,
-                bits=bits,
-                residual_bits=residual_bits,
-                activations=activations,
-                stream=stream,
-            )
+            return self.plain.form(normalizations, residual, chunk, wanted)
+        bits, residual_bits = wanted.bits, wanted.residual_bits
         shape = tuple(normalizations[0].y.shape)
         kept, parts = [], []
         for each in normalizations:
@@ -179,11 +169,11 @@ class CompiledStepMath(StepMath):
         if residual is not None:
             around = self._memory.flat(residual.r), residual.factor, residual.shift
         mask, a, r = (self._none(kind) for kind in (np.bool_, self._type_of(bits), smallest))
-        if rectify:
+        if wanted.rectify:
             mask = self._memory.empty(shape, np.bool_)
-        if activations:
+        if wanted.activations:
             a = self._memory.empty(shape, self._type_of(bits))
-        if stream:
+        if wanted.stream:
             r = self._memory.empty(shape, smallest)
         rounded = (a[1], forward.form_fraction(bits), activation_levels(bits))
         fraction = forward.form_fraction(residual_bits)
@@ -197,7 +187,7 @@ class CompiledStepMath(StepMath):
             )
 
         peak = max(self._run(shape, work))
-        if activations:
+        if wanted.activations:
             self._memory.note(a[0], 0, activation_levels(bits))
         return Formed(tuple(kept), mask[0], a[0], r[0], peak)
 

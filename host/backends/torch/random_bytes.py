@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from fractrain.hw.contract import threefry as cipher
+from fractrain.hw.contract.numerics import RANDOM_BITS
 from fractrain.hw.contract.random_bits import (
     PIXEL_GROUP_BITS,
-    RANDOM_BITS,
     WORD_PIXELS,
     XORSHIFT,
 )

@@ -42,6 +42,7 @@ from fractrain.host.numerics.step_math import (
     StepMath,
     Stream,
     Sums,
+    Wanted,
 )
 from fractrain.hw.contract import numerics as words
 from fractrain.hw.contract.threefry import Key
@@ -105,15 +106,12 @@ class TorchStepMath(StepMath):
         normalizations: Sequence[Normalization],
         residual: Residual | None,
         chunk: int,
-        *,
-        rectify: bool,
-        bits: int,
-        residual_bits: int,
-        activations: bool = True,
-        stream: bool = True,
+        wanted: Wanted,
     ) -> Formed:
         import torch
 
+        bits, residual_bits = wanted.bits, wanted.residual_bits
+        rectify, activations, stream = wanted.rectify, wanted.activations, wanted.stream
         like = normalizations[0].y if normalizations else present(residual).r
         view = View(like.shape, self._device)
         kept = [

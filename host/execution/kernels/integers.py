@@ -1,7 +1,8 @@
 """Kernels of the integer step; `sim.golden.step` has the formulas.
 
-Where a tensor has no history, its scale is made from a bound first, and its greatest magnitude
-found: that happens in a step that only measures.
+Where a tensor has no range, its scale is made from a bound first, and its greatest magnitude
+found: in a step that only measures, and of a tensor that was zero in all steps before. Where it is
+zero again, it is that of the bound.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from fractrain.host.arithmetic.integer_step import IntegerStep
-from fractrain.host.arithmetic.step_values import Errors, Formed, GradientSums, Kept, Narrowed
+from fractrain.host.arithmetic.step_values import Activations, Errors, GradientSums, Kept, Narrowed
 from fractrain.host.execution.kernels.register import KERNELS
 from fractrain.host.execution.run import Run
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.operations import width
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.numerics.quantization import Quantized
-from fractrain.host.numerics.step_math import Normalization, Residual, Stream, Sums
+from fractrain.host.numerics.step_math import Normalization, Residual, Stream, Sums, Wanted
 from fractrain.hw.contract import numerics as words
 from fractrain.hw.contract.normalized import WIDE, Format
 from fractrain.hw.contract.random_bits import rounding_key
@@ -80,7 +81,7 @@ def _unit(run: Run, row: Tensor, column: Tensor) -> float:
 @KERNELS.register(ops.Form)
 def _form(run: Run, step: ops.Form) -> None:
     arithmetic = _arithmetic(run)
-    residual: Formed | None = run.optional(step.residual)
+    residual: Activations | None = run.optional(step.residual)
     parts = [place for place, y in enumerate(step.ys) if run.optional(y) is not None]
     bits = width(step.bits, run.table) or words.MAX_ACTIVATION_BITS
     normalizers = {place: _normalizer(run, step, place) for place in parts}
@@ -88,12 +89,10 @@ def _form(run: Run, step: ops.Form) -> None:
     if not parts:
         assert residual is not None
         extent = residual.extent
-    else:
-        if extent is None:
-            bound = _bound(run, step, parts, residual)
-            peak = _form_on(run, step, normalizers, residual, bits, bound).peak
-            extent = max(peak, 0) * forward.unit_of_z(bound, bits)
-        extent *= arithmetic.integers.activation_range[bits - 1]
+    elif extent is None:
+        bound = _bound(run, step, parts, residual)
+        peak = _form_on(run, step, normalizers, residual, bits, bound).peak
+        extent = max(peak, 0) * forward.unit_of_z(bound, bits) or bound
     formed = _form_on(run, step, normalizers, residual, bits, extent)
     if parts:
         peak = max(formed.peak, 0) * forward.unit_of_z(extent, bits)
@@ -105,15 +104,15 @@ def _form(run: Run, step: ops.Form) -> None:
 
 
 def _put_formed(
-    run: Run, step: ops.Form, formed: Any, around: Formed | None, bits: int, extent: float
+    run: Run, step: ops.Form, formed: Any, around: Activations | None, bits: int, extent: float
 ) -> None:
     if step.a is not None and formed.activations is not None:
         scale = clamp(extent) / activation_levels(bits)
-        run.put(step.a, Formed(formed.activations, scale, bits, extent=extent))
+        run.put(step.a, Activations(formed.activations, scale, bits, extent=extent))
     if step.r is not None:
         wide = _arithmetic(run).integers.residual_bits
         scale = forward.residual_scale(extent, bits, wide)
-        r = around or Formed(formed.residual, scale, wide, extent=extent)
+        r = around or Activations(formed.residual, scale, wide, extent=extent)
         run.put(step.r, r)
     if step.mask is not None and formed.mask is not None:
         run.put(step.mask, formed.mask)
@@ -123,7 +122,7 @@ def _form_on(
     run: Run,
     step: ops.Form,
     normalizers: dict[int, Normalizer],
-    residual: Formed | None,
+    residual: Activations | None,
     bits: int,
     extent: float,
 ) -> Any:
@@ -142,16 +141,14 @@ def _form_on(
     if residual is not None:
         factor = forward.residual_factor(residual.scale, unit, wide)
         around = Residual(residual.integers, factor, forward.residual_shift(wide))
-    return arithmetic.math.form(
-        normalizations,
-        around,
-        _chunk(run, step.outputs[0]),
+    wanted = Wanted(
+        bits,
+        wide,
         rectify=run.training and bool(normalizers),
-        bits=bits,
-        residual_bits=wide,
         activations=step.a is not None and bool(run.bits(step.a)),
         stream=step.r is not None and bool(normalizers),
     )
+    return arithmetic.math.form(normalizations, around, _chunk(run, step.outputs[0]), wanted)
 
 
 def _kept_form(run: Run, step: ops.Form, place: int) -> Format:
@@ -159,7 +156,7 @@ def _kept_form(run: Run, step: ops.Form, place: int) -> Format:
     return _arithmetic(run).integers.kept_format(activation, inner=step.inner)
 
 
-def _bound(run: Run, step: ops.Form, parts: list[int], residual: Formed | None) -> float:
+def _bound(run: Run, step: ops.Form, parts: list[int], residual: Activations | None) -> float:
     """What z never exceeds: |x̂| < 2^(4−1) where z is formed from it."""
     most = 2.0 ** (words.FORMED_RANGE_BITS - 1)
     total = 0.0 if residual is None else float(residual.scale) * ((1 << residual.bits) - 1)
@@ -200,7 +197,7 @@ def _ordered_sum(rows: Any) -> Any:
 
 @KERNELS.register(ops.PoolSums)
 def _pool(run: Run, step: ops.PoolSums) -> None:
-    x: Formed = run.value(step.x)
+    x: Activations = run.value(step.x)
     pixels = step.x.shape[2] * step.x.shape[3]
     run.put(step.y, _arithmetic(run).math.pool(x.integers) * (float(x.scale) / pixels))
 
@@ -219,7 +216,7 @@ def _choose(run: Run, step: ops.ChooseEarly) -> None:
 @KERNELS.register(ops.RecordMeans)
 def _record(run: Run, step: ops.RecordMeans) -> None:
     if run.training:
-        x: Formed = run.value(step.x)
+        x: Activations = run.value(step.x)
         images, _, height, width = step.x.shape
         sums = _arithmetic(run).math.pool(x.integers).sum(axis=0)
         means = sums * (float(x.scale) / (images * height * width))
@@ -271,12 +268,13 @@ def _join(run: Run, step: ops.Join) -> None:
         math = arithmetic.math
         bound = sum(math.peak(values) * unit for values, unit, _ in sums)
         bound += sum(math.peak(each.e) * 2.0**each.exponent for each in streams)
-        _, _, extent, _ = join(clamp(bound))
+        _, _, found, _ = join(clamp(bound))
+        extent = found or bound
     e, moments, peak, k = join(clamp(extent))
     _observe(run, step.range_name, peak)
     by_place = dict(zip(places, moments, strict=True))
-    found = tuple(by_place.get(place) for place in range(len(step.kept)))
-    run.put(step.e, Errors(e, k, found))
+    ordered = tuple(by_place.get(place) for place in range(len(step.kept)))
+    run.put(step.e, Errors(e, k, ordered))
 
 
 def _sums_bound(run: Run, row: Tensor, column: Tensor, depth: int) -> int:
@@ -310,7 +308,9 @@ def _apply(run: Run, step: ops.Apply) -> None:
     if extent is None:
         slope = np.max(np.abs(np.ravel(gamma)) * kept.by.reciprocal.max(axis=0))
         slope = float(slope) * 2.0**-words.RECIPROCAL_FRACTION / kept.y_step
-        _, _, extent = apply(4 * slope * arithmetic.math.peak(errors.e) * unit)
+        bound = 4 * slope * arithmetic.math.peak(errors.e) * unit
+        _, _, found = apply(bound)
+        extent = found or bound
     q, scale, peak = apply(extent * arithmetic.integers.error_range[bits - 1])
     _observe(run, step.range_name, peak)
     run.put(step.q, Quantized(q, scale, bits))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from fractrain.host.graph.choice import Choice, fixed_choices
+from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.step import ImageShape, StepGraph, build_step
 from fractrain.host.modelling.host_work import STORED_BITS
@@ -21,7 +22,7 @@ class Case:
     """A step of ``network`` on ``images`` [N,C,H,W], the memory modelled as ``memory``.
 
     ``blocks``: precisions for the network's blocks in turn, as `BLOCKS` reads them; with ``gates``
-    those that gates choose, else known before.
+    those that gates choose, else known before. ``mode``: ``hardware`` or ``float``.
     """
 
     network: Network
@@ -29,13 +30,17 @@ class Case:
     blocks: str
     memory: str
     gates: bool = False
+    mode: str = "hardware"
 
     @cached_property
     def step(self) -> StepGraph:
         """Its operations."""
         given = dict.fromkeys(BLOCKS.read("--precisions", self.blocks))
-        stored = STORED_BITS if self.gates else None
-        options = StepOptions(tuple(given), stored_bits=stored, learns=self.gates)
+        options = StepOptions(tuple(given), learns=self.gates)
+        if self.mode == "hardware":
+            options = replace(options, integers=IntegerOptions())
+        elif self.gates:
+            options = replace(options, stored_bits=STORED_BITS)
         return build_step(self.network, self.images, options)
 
     @property
@@ -52,7 +57,8 @@ class Case:
     def title(self) -> str:
         """As shown above its table."""
         chosen = ", chosen by gates" if self.gates else ""
-        return f"{self.network.name}, batch {self.images[0]}, blocks at {self.blocks}{chosen}"
+        mode = "" if self.mode == "hardware" else f", {self.mode} mode"
+        return f"{self.network.name}, batch {self.images[0]}, blocks at {self.blocks}{chosen}{mode}"
 
 
 def parse_blocks(text: str, count: int) -> list[Precision]:

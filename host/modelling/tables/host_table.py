@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fractrain.host.modelling import processor
-from fractrain.host.modelling.host_kinds import GROUPS, KINDS, HostWork, Kind
+from fractrain.host.modelling.host_kinds import HostWork, Kind
 from fractrain.host.modelling.host_work import count_host_work, gates_of
+from fractrain.host.modelling.integer_kinds import WIDE
 from fractrain.host.modelling.step_model import StepModel
 from fractrain.host.modelling.tables.case import Case
 from fractrain.host.reports.units import BYTES, COUNTS, SECONDS
@@ -18,13 +20,13 @@ from fractrain.hw.contract.tables import markdown_table, terminal_table
 HEADS = ("work", "elements", "operations", "moved", "at best", "left", "as written", "NumPy calls")
 KIND_HEADS = ("kind", "per", "formula", "operations", "bytes read, written", "as written")
 REMARK = (
-    "Elements, operations and bytes of the formulas are counted (of random numbers, cycles); "
+    "Elements, operations and bytes of the formulas are counted (of float mode's random numbers, "
+    "cycles); "
     f"times are modelled, on {processor.NAME}. At best: both cores with NEON, each tensor read "
     "and written as often as its formula needs. Left: of all that, once this row and those above "
     "it are done in hardware. As written: one core, NumPy call by call; what Python adds to each "
     "call is not in it."
 )
-
 
 UNITS = {
     "elements": "counted, of what `per` of the kind says",
@@ -88,15 +90,12 @@ class HostStep:
             "batch": case.step.batch,
             "blocks": [str(each) for each in case.precisions],
             "gates": case.gates,
+            "mode": case.mode,
             "memory": case.memory,
             "array_seconds": self.array,
             "seconds_at_best": whole.seconds_at_best,
             "seconds_as_written": whole.seconds_as_written,
-            "kinds": {
-                kind.name: _kind_document(kind, self.work)
-                for kind in KINDS
-                if self.work.elements[kind]
-            },
+            "kinds": {kind.name: _kind_document(kind, self.work) for kind in self.work.kinds},
         }
 
 
@@ -114,13 +113,15 @@ def host_document(steps: Sequence[HostStep]) -> dict[str, Any]:
     return {"processor": processor.NAME, "steps": documents, "units": UNITS}
 
 
-def kinds_section() -> str:
-    """What an element of each kind of work takes, for a page."""
+def kinds_section(steps: Sequence[HostStep]) -> str:
+    """What an element of each kind of work of ``steps`` takes, for a page."""
+    kinds = dict.fromkeys(kind for step in steps for kind in step.work.kinds)
     return "\n\n".join(
         [
             "## Kinds of work",
-            "As written: a NumPy call each, `reads>writes` in bytes of the elements (`b`: a bit).",
-            markdown_table(KIND_HEADS, [_kind_row(kind) for kind in KINDS]),
+            "As written: NumPy calls, `reads>writes` in bytes of the elements (`b`: a bit; `c`: a "
+            "number of a part of the tensor that stays in the cache).",
+            markdown_table(KIND_HEADS, [_kind_row(kind) for kind in kinds]),
         ]
     )
 
@@ -133,24 +134,32 @@ def _kind_row(kind: Kind) -> list[str]:
         kind.formula,
         f"{kind.operations:g}{cycles}",
         f"{kind.bytes_read:g}, {kind.bytes_written:g}",
-        " ".join(f"`{call}`" for call in kind.calls),
+        " ".join(
+            f"`{call}`" if count == 1 else f"{count} × `{call}`"
+            for call, count in Counter(kind.calls).items()
+        ),
     ]
 
 
 def group_lines(work: HostWork) -> list[Line]:
     """Groups that do anything, the longest at best first, and their sum."""
-    lines = [
-        _line(group, [kind for kind in KINDS if kind.group == group], work) for group in GROUPS
-    ]
-    lines = [line for line in lines if line.bytes_moved or line.seconds_at_best]
+    groups: dict[str, list[Kind]] = {}
+    for kind in work.kinds:
+        groups.setdefault(kind.group, []).append(kind)
+    lines = [_line(group, kinds, work) for group, kinds in groups.items()]
     lines.sort(key=lambda line: -line.seconds_at_best)
-    return [*lines, _line("all", KINDS, work)]
+    return [*lines, _line("all", work.kinds, work)]
 
 
 def _line(name: str, of: Sequence[Kind], work: HostWork) -> Line:
-    """``elements``: the most of the kinds that count elements, else what the first one counts."""
-    elements = [work.elements[kind] for kind in of if kind.per == "element"]
-    shown = max(elements) if elements else work.elements[of[0]]
+    """``elements``: the most of the kinds that count elements, in all their widths, else what the
+    first one counts."""
+    elements: dict[str, float] = {}
+    for kind in of:
+        if kind.per == "element":
+            usual, _, _ = kind.name.partition(WIDE)
+            elements[usual] = elements.get(usual, 0) + work.elements[kind]
+    shown = max(elements.values()) if elements else work.elements[of[0]]
     return Line(
         name,
         0 if name == "all" else shown,

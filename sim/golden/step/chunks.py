@@ -7,15 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK_ROWS = 256
-"""A default chunk is so many rows of pixels: 8 images of 32 rows."""
-
-
-def default_chunk(side: int) -> int:
-    """Images of a chunk for pictures of ``side`` pixels: max(1, 256 / side), rounded down to a
-    power of two."""
-    return 1 << (max(1, CHUNK_ROWS // side).bit_length() - 1)
-
 
 def starts(images: int, chunk: int) -> list[int]:
     """The first image of each chunk; the last chunk may be short."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from fractrain.host.backends.compiled.compiling import can_compile
-from fractrain.host.numerics.step_math import Normalization, Sums
+from fractrain.host.numerics.step_math import Normalization, Sums, Wanted
 from fractrain.hw.contract.normalized import inner_format
 from fractrain.sim.golden.step.backward import Slopes
 from fractrain.sim.golden.step.forward import Term
@@ -92,7 +92,7 @@ def test_no_tensor_passes_through_numpy(monkeypatch: pytest.MonkeyPatch) -> None
     term = Term(np.ones(8, np.int64), np.ones(8, np.int64))
     eight = inner_format(8)
     norm = Normalization(y, form.normalizer(moments), term, eight, eight)
-    formed = form.form([norm], None, 2, rectify=True, bits=8, residual_bits=8)
+    formed = form.form([norm], None, 2, Wanted(8, 8))
     part = Sums(sums, 0, Multiplier(1 << 16, 16))
     e, _, _ = form.join([part], [], formed.mask, formed.kept, 2)
     by = Slopes(*np.ones((3, 2, 8), np.int64), 3)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,10 +108,41 @@ def test_numbers_have_three_digits(value: float, text: str) -> None:
     assert measuring._number(value) == text
 
 
-def test_parts_of_a_training_step_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+MODELS = ("resnet20", "resnet38")
+
+
+def test_every_training_step_has_one_with_float_surroundings_beside_it() -> None:
+    """So that one run compares them."""
+    names = [each.name for each in benches.BENCHMARKS]
+    assert len(set(names)) == len(names)
+    steps = {name for name in names if name.startswith("resnet")}
+    usual = {name for name in steps if not name.endswith(("-float", "-plain"))}
+    assert usual == {
+        *("resnet20-golden-fw8bw8", "resnet38-golden-fw8bw8"),
+        *(f"{model}-torch-{how}" for model in MODELS for how in ("fw8bw8", "fractrain")),
+    }
+    assert {f"{name}-float" for name in usual} <= steps
+    abouts = {each.name: each.about for each in benches.BENCHMARKS}
+    for name in usual:
+        assert abouts[f"{name}-float"] == f"{abouts[name]}, float32 around convolutions"
+
+
+@pytest.mark.parametrize("form", ["", "float"])
+def test_parts_of_a_training_step_add_up(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     monkeypatch.setattr(training_benchmarks, "BATCH", 4)
+    chosen = set()
+    trainer = training_benchmarks.Trainer
+
+    def noting(*given: Any) -> Any:
+        made = trainer(*given)
+        chosen.update(map(str, made.method.selector.precisions))
+        return made
+
+    monkeypatch.setattr(training_benchmarks, "Trainer", noting)
     with closing(
-        training_benchmarks.training_steps("resnet8", "golden", "fractrain", beside_float32=False)
+        training_benchmarks.training_steps(
+            "resnet8", "golden", "fractrain", beside_float32=False, form=form
+        )
     ) as steps:
         figures = next(steps)
     outside, convolutions = figures["% outside convolutions"], figures["% convolutions"]
@@ -119,7 +151,8 @@ def test_parts_of_a_training_step_add_up(monkeypatch: pytest.MonkeyPatch) -> Non
     parts = sum(named) - outside - convolutions
     assert 0 < parts < outside
     assert min(named) > 0
-    assert "% gates" in figures
+    assert "% gates" in figures and ("% quantization" in figures) is (form == "float")
+    assert chosen == {"4/4/6", "5/5/6", "6/6/6", "8/8/8"}, "the same in both forms"
 
 
 def test_without_a_package_its_benchmarks_are_left_out(

@@ -50,36 +50,60 @@ def test_blocks_in_turn() -> None:
     assert parse_blocks("3,3,6+8,8,8", 3) == [three, eight, three]
 
 
-def test_the_host_beside_the_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+OF_ELEMENTS = {
+    "hardware": ("narrow", 11, "apply", "means", []),
+    "float": ("batch norm", 7, "batch norm, backward", "inner products", ["--mode", "float"]),
+}
+"""A kind of work on each result of a convolution, its operations, a row that has as many, a kind
+that gates add; and options."""
+
+
+@pytest.mark.parametrize("mode", OF_ELEMENTS)
+def test_the_host_beside_the_array(
+    mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What is printed is what is counted, and adds up; gates are more work."""
+    name, operations, group, of_gates, chosen = OF_ELEMENTS[mode]
     file, table = tmp_path / "host.json", tmp_path / "host.md"
-    options = ["--host", "--precisions", "8,8,8", "3,4,6"]
+    options = ["--host", "--precisions", "8,8,8", "3,4,6", *chosen]
     assert main([*SMALL, *options, "--json", str(file), "--out", str(table)]) == 0
     shown = capsys.readouterr().out
     document = json.loads(file.read_text())
     eight, less = document["steps"]
     assert eight["network"] == "resnet8" and less["blocks"] == ["3/4/6"] * 3
+    assert eight["mode"] == mode and ("float mode" in shown.split("\n")[0]) is (mode == "float")
     kinds = eight["kinds"]
     # by hand: outputs of its convolutions on one image of 8 x 8 pixels
-    assert kinds["batch norm"]["elements"] == 3 * 1024 + 3 * 512 + 3 * 256
-    assert kinds["batch norm"]["operations"] == 7 * kinds["batch norm"]["elements"]
-    assert kinds["random numbers"]["elements"] == kinds["quantize errors"]["elements"]
-    for name in ("seconds_at_best", "seconds_as_written"):
-        assert eight[name] == pytest.approx(sum(each[name] for each in kinds.values()))
+    assert kinds[name]["elements"] == 3 * 1024 + 3 * 512 + 3 * 256
+    assert kinds[name]["operations"] == operations * kinds[name]["elements"]
+    for each in ("seconds_at_best", "seconds_as_written"):
+        assert eight[each] == pytest.approx(sum(kind[each] for kind in kinds.values()))
     assert kinds["to planes"]["elements"] > less["kinds"]["to planes"]["elements"]
     assert eight["array_seconds"] > less["array_seconds"]
     rows = [re.split(r"\s{2,}", line) for line in shown.splitlines()]
-    (norm, _) = (row for row in rows if row[0] == "batch norm, backward")
-    assert norm[1:3] == ["5.38 k", "37.6 k"] and norm[4].endswith(" µs")
-    left = [seconds(row[5]) for row in rows[3:18]]
+    (row, _) = (row for row in rows if row[0] == group)
+    assert row[1] == "5.38 k" and row[4].endswith(" µs")
+    last = next(number for number, row in enumerate(rows) if row[0] == "all")
+    left = [seconds(row[5]) for row in rows[3:last]]
     assert left == sorted(left, reverse=True) and left[-1] == 0
     times = eight["seconds_at_best"] / eight["array_seconds"]
     assert f"the host takes {times:,.0f} times as long at best" in shown
-    assert "| batch norm, backward |" in table.read_text()
-    assert main([*SMALL, *options[:3], "--gates", "--json", str(file)]) == 0
+    text = table.read_text()
+    assert f"| {group} |" in text and f"| {name} | element |" in text
+    assert ("--mode float" in text) is (mode == "float"), "the command that makes it again"
+    assert main([*SMALL, *options[:3], *chosen, "--gates", "--json", str(file)]) == 0
     (gated,) = json.loads(file.read_text())["steps"]
-    assert gated["kinds"]["inner products"]["elements"] == 1024 + 512 + 256
-    assert "inner products" not in kinds
+    looked_at = {"hardware": 1024 + 1024 + 512, "float": 1024 + 512 + 256}[mode]
+    assert gated["kinds"][of_gates]["elements"] == looked_at
+    assert of_gates not in kinds
+
+
+def test_the_array_does_the_same_in_both_modes(capsys: pytest.CaptureFixture[str]) -> None:
+    tables = []
+    for mode in ("hardware", "float"):
+        assert main([*SMALL, "--precisions", "3,4,6+0,0,0", "--mode", mode]) == 0
+        tables.append(capsys.readouterr().out)
+    assert tables[0] == tables[1]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +118,8 @@ def test_the_host_beside_the_array(tmp_path: Path, capsys: pytest.CaptureFixture
         (["--json", "x.json"], "--json: got 'x.json', allowed: with --host only"),
         (["--host", "--check"], "--check: got True, allowed: without --host only"),
         (["--host", "--batch", "0"], "--batch: got '0'"),
+        (["--mode", "reference"], "--mode: got 'reference', allowed: hardware, float"),
+        (["--precisions", "9,8,8"], "activation bits of 9/8/8: got 9, allowed: "),
     ],
 )
 def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

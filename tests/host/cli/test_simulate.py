@@ -53,9 +53,16 @@ def test_results_in_memory(
     results: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--blocks", "2", "--batch", "1", "--precision", "1,1,2", "--memory", "ddr"]
-    assert main(["simulate", *options, "--results", results, "--out", str(tmp_path)]) == 0
-    step = json.loads((tmp_path / "figures.json").read_text())["step"]
+    found = {}
+    for mode in ("hardware", "float"):
+        more = ["--results", results, "--mode", mode, "--out", str(tmp_path / mode)]
+        assert main(["simulate", *options, *more]) == 0
+        document = json.loads((tmp_path / mode / "figures.json").read_text())
+        assert document["mode"] == mode
+        found[mode] = document["step"]
+    step = found["hardware"]
     assert step["bytes_out"] == step["model"]["bytes_out"] > 0
+    assert found["float"] == step, "the machine does the same in both modes"
 
 
 def test_calibrate_writes_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,6 +87,11 @@ def test_calibrate_writes_its_table(tmp_path: Path, capsys: pytest.CaptureFixtur
     ("arguments", "message"),
     [
         (["--precision", "4,4"], "precision: got '4,4', allowed: three numbers a,w,e"),
+        (
+            ["--precision", "4,4,13"],
+            "error bits of 4/4/13: got 13, allowed: at most 12 in hardware",
+        ),
+        (["--mode", "reference"], "--mode: got 'reference', allowed: hardware, float"),
         (["--precision", "0,4,4"], "precision: got '0,4,4', allowed: at least 1 bit"),
         (["--batch", "0"], "--batch: got '0', allowed: a whole"),
         (["--model", "vgg"], "model: got 'vgg'"),
@@ -112,6 +124,8 @@ def test_calibrate_finds_mistakes_before_it_measures(
     for nothing in ("0,0,0", "4,0,4"):
         assert main(["calibrate", "--config", "tiny", "--precisions", "4,4,6", nothing]) == 2
         assert f"--precisions: got '{nothing}', allowed: " in capsys.readouterr().err
+    assert main(["calibrate", "--config", "tiny", "--precisions", "4,4,6", "4,4,16"]) == 2
+    assert "error bits of 4/4/16: got 16" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["calibrate", "--out", str(tmp_path / "file" / "table.md")]) == 3
     assert "is a file" in capsys.readouterr().err

@@ -270,7 +270,18 @@ def test_too_many_readers_of_an_activation_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("side", "images", "chunk"),
-    [(32, 128, 8), (16, 128, 16), (8, 128, 32), (32, 5, 5), (28, 64, 8), (300, 64, 1), (1, 9, 9)],
+    [
+        *((32, 128, 8), (16, 128, 16), (8, 128, 32), (4, 128, 64), (1, 512, 256)),
+        *(
+            (28, 64, 8),
+            (33, 64, 4),
+            (224, 64, 1),
+            (256, 64, 1),
+            (300, 64, 1),
+            (32, 5, 5),
+            (1, 9, 9),
+        ),
+    ],
 )
 def test_default_chunks(side: int, images: int, chunk: int) -> None:
     assert INTEGERS.chunk(images, side, side) == chunk
@@ -296,8 +307,7 @@ def test_bits_of_what_is_normalized() -> None:
         {"residual_bits": 7},
         {"residual_bits": 17},
         {"mixing": 256},
-        {"activation_range": (1.0,) * 7},
-        {"activation_range": (1.0,) * 7 + (1.1,)},
+        {"error_range": (1.0,) * 11 + (1.1,)},
         {"error_range": (1.0,) * 8},
         {"error_range": (0.0,) * 12},
     ],

@@ -15,12 +15,15 @@ from fractrain.host.compiler import Program, tensors
 from fractrain.host.compiler import program as program_module
 from fractrain.host.compiler.results import TileRegion
 from fractrain.host.graph.choice import Choice, Path, fixed_choices
+from fractrain.host.graph.integer_options import IntegerOptions
+from fractrain.host.graph.operations import width
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.skipping import is_skipped
 from fractrain.host.graph.step import StepGraph, build_step
+from fractrain.host.graph.tensor import Tensor
 from fractrain.host.machine.work import MachineWork
 from fractrain.host.modelling import host_kinds as kinds
-from fractrain.host.modelling import processor
+from fractrain.host.modelling import integer_kinds, processor
 from fractrain.host.modelling.host_kinds import Kind
 from fractrain.host.modelling.host_work import (
     STORED_BITS,
@@ -170,13 +173,26 @@ class Idle(EngineAccelerator):
         return Outcome(image, np.zeros(0, np.int64), MachineWork())
 
 
-def test_programs_are_packed_as_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+FLOAT_STEP = StepOptions((Precision(9, 4, 12), Precision(3, 4, 6), SKIP), odd_weights=(4,))
+INTEGER_STEP = StepOptions(
+    (Precision(8, 4, 12), Precision(3, 4, 6), SKIP), integers=IntegerOptions()
+)
+
+
+@pytest.mark.parametrize("options", [FLOAT_STEP, INTEGER_STEP], ids=["float", "hardware"])
+def test_programs_are_packed_as_counted(
+    options: StepOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a backend with a machine checks, turns into planes, and reads out of tiles."""
     found: Counter[Kind] = Counter()
     planes, from_memory, check = tensors._write_planes, TileRegion.from_memory, check_values
+    narrow, wide = kinds.TO_BLOCKS, kinds.TO_WIDE_BLOCKS
+    if options.integers is not None:
+        narrow, wide = integer_kinds.BYTES_TO_BLOCKS, integer_kinds.WORDS_TO_BLOCKS
+    checked = {4: kinds.CHECK, 1: integer_kinds.CHECK_BYTES, 2: integer_kinds.CHECK_WORDS}
 
     def counting_planes(blocks: np.ndarray, bits: int, *more: Any) -> None:
-        found[kinds.TO_BLOCKS if bits <= 8 else kinds.TO_WIDE_BLOCKS] += blocks.size
+        found[narrow if bits <= 8 else wide] += blocks.size
         found[kinds.TO_PLANES if bits <= 8 else kinds.TO_WIDE_PLANES] += blocks.size * bits
         planes(blocks, bits, *more)
 
@@ -186,29 +202,34 @@ def test_programs_are_packed_as_counted(monkeypatch: pytest.MonkeyPatch) -> None
         return tiles
 
     def counting_check(name: str, values: np.ndarray, *more: Any) -> None:
-        found[kinds.CHECK] += values.size
+        found[checked[values.itemsize]] += values.size
         check(name, values, *more)
 
     monkeypatch.setattr(tensors, "_write_planes", counting_planes)
     monkeypatch.setattr(TileRegion, "from_memory", counting_tiles)
     monkeypatch.setattr(program_module, "check_values", counting_check)
-    wide, few = Precision(9, 4, 12), Precision(3, 4, 6)
-    step = resnet8_step((2, 1, 8, 8), StepOptions((wide, few, SKIP), odd_weights=(4,)))
-    choices = fixed_choices([wide, SKIP, few])
+    step = resnet8_step((2, 1, 8, 8), options)
+    most, few, _ = options.precisions
+    choices = fixed_choices([most, SKIP, few])
     work, table = count_host_work(step, choices, TINY), step.table(choices)
     machine = Idle(TINY)
     machine.prepare(step)
+
+    def zeros(of: Tensor) -> np.ndarray:
+        bits = width(of.bits, table) if of.bits is not None else 32
+        small = np.int8 if bits <= 8 else np.int16
+        return np.zeros(of.shape, np.int32 if options.integers is None else small)
+
     for piece in step.pieces:
         running = [each for each in piece.convolutions if not is_skipped(each, table)]
         read = {each.stored for convolve in running for each in (convolve.row, convolve.column)}
         if running:
             found[kinds.COMMANDS] += machine.programs.of_piece(piece).program.commands.size // 8
-            operands = {each.name: np.zeros(each.shape, np.int32) for each in read}
-            machine.run_piece(piece, operands, table)
+            machine.run_piece(piece, {each.name: zeros(each) for each in read}, table)
     assert {kind.name: work.elements[kind] for kind in found} == {
         kind.name: count for kind, count in found.items()
     }
-    assert len(found) == 7
+    assert len(found) == 7 if options.integers is None else 8
 
 
 # -- as it is written ------------------------------------------------------------------------------

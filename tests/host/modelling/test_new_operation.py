@@ -19,8 +19,9 @@ from fractrain.host.graph.step import StepGraph, build_step
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.modelling import StepModel
 from fractrain.host.modelling import host_kinds as kinds
+from fractrain.host.modelling.counting import Counting
 from fractrain.host.modelling.host_work import count_host_work, count_operations
-from fractrain.host.modelling.operation_work import WORK, Counting
+from fractrain.host.modelling.operation_work import WORK
 from fractrain.host.modelling.step_model import ON_MACHINE
 from fractrain.host.networks.parameter import Statistic
 from fractrain.hw.contract.errors import ParameterError

@@ -20,6 +20,7 @@ from fractrain.host.numerics.step_math import (
     StepMath,
     Stream,
     Sums,
+    Wanted,
 )
 from fractrain.hw.contract.normalized import WIDE, inner_format, outer_format
 from fractrain.sim.golden.step import backward, forward, weights
@@ -110,19 +111,19 @@ def check_form(form: StepMath, drawn: Drawn) -> None:
         r = drawn.integers(rng, 0, (1 << residual_bits) - 1)
         factor = int(drawn.integers(rng, -(1 << 17), (1 << 17) - 1, 1)[0])
         residual = Residual(r, factor, forward.residual_shift(residual_bits))
-    how: dict[str, Any] = {
-        "rectify": bool(drawn.pick(4, 0, 1)),
-        "bits": bits,
-        "residual_bits": residual_bits,
-        "activations": bool(drawn.pick(5, 0, 2)),
-        "stream": bool(drawn.pick(6, 0, 2)),
-    }
-    truth = DEFINITION.form(normalizations, residual, drawn.chunk, **how)
+    wanted = Wanted(
+        bits,
+        residual_bits,
+        rectify=bool(drawn.pick(4, 0, 1)),
+        activations=bool(drawn.pick(5, 0, 2)),
+        stream=bool(drawn.pick(6, 0, 2)),
+    )
+    truth = DEFINITION.form(normalizations, residual, drawn.chunk, wanted)
     given = [replace(each, y=_given(form, each.y, np.int16)) for each in normalizations]
     if residual is not None:
         kind = np.uint8 if residual_bits <= 8 else np.uint16
         residual = replace(residual, r=_given(form, residual.r, kind))
-    found = form.form(given, residual, drawn.chunk, **how)
+    found = form.form(given, residual, drawn.chunk, wanted)
     _equal(form, tuple(vars(found).values()), tuple(vars(truth).values()))
     if found.residual is not None:
         _equal(form, form.pool(found.residual), DEFINITION.pool(truth.residual))

@@ -18,7 +18,7 @@ from fractrain.host.plugins.option import (
 )
 from fractrain.hw.contract.errors import ParameterError, UsageError
 from fractrain.hw.contract.precision import Precision
-from fractrain.hw.contract.values import Choice, Real, Whole
+from fractrain.hw.contract.values import OneWord, Real, Whole
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def test_the_parser_is_made_of_them() -> None:
             Option("file", "", Path, form=Form.ARGUMENT),
             Option("rounds", "100 % of them", Whole(1, 9), 5, group="how long"),
             (Option("left", "", form=Form.FLAG), Option("right", "", form=Form.FLAG)),
-            Option("colour", "", Choice(("red", "green")), form=Form.SEVERAL, default=["red"]),
+            Option("colour", "", OneWord(("red", "green")), form=Form.SEVERAL, default=["red"]),
             Option("skip", "", default=(), form=Form.REPEATED),
             Option("power", "", Whole(1, 9), form=Form.BARE, bare=3),
             Option("flip", "", form=Form.EITHER),

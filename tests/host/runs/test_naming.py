@@ -14,7 +14,7 @@ from fractrain.host.runs.naming import run_name, slug
 from fractrain.host.runs.options import single_options
 from fractrain.host.runs.setup import build_recipe, recipe_fields, with_config
 from fractrain.host.training.run_names import LONGEST, RunName
-from fractrain.hw.contract.values import Choice
+from fractrain.hw.contract.values import OneWord
 
 PATHS = (
     *("", ".data", "..", "-x", "--help", "a b", "a\nb", "a\tb", "a/b", "~", "*", "$HOME", "`x`"),
@@ -96,7 +96,7 @@ def test_all_choices_are_in_the_name_or_make_no_other_run() -> None:
     elsewhere = {"lr_schedule"}  # as the rate itself and other numbers
     given = set(itertools.chain(*DISTINCT))
     for each in single_options():
-        if isinstance(each.rule, Choice) and each.name not in elsewhere:
+        if isinstance(each.rule, OneWord) and each.name not in elsewhere:
             assert option_name(each.name) in given
 
 

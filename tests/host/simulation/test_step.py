@@ -1,5 +1,7 @@
 """A recorded training step: all its convolutions, with the operands that training gave them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from fractrain.host.simulation.step import (
     parse_blocks,
     record_training_step,
 )
+from fractrain.hw.contract.commands import Command, Store
 from fractrain.hw.contract.errors import MismatchError, ParameterError
 from fractrain.hw.contract.parameters import load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
@@ -25,8 +28,12 @@ def record(**options: object) -> TrainingStep:
     )
 
 
-def test_every_layer_in_every_pass() -> None:
-    step = record()
+MODES = pytest.mark.parametrize("mode", ["hardware", "float"])
+
+
+@MODES
+def test_every_layer_in_every_pass(mode: str) -> None:
+    step = record(mode=mode)
     found = {(each.layer, each.pass_): each for each in step.convolutions}
     layers = 1 + 3 * 2 + 2
     # nothing comes before the first convolution: it has no error pass
@@ -43,11 +50,34 @@ def test_every_layer_in_every_pass() -> None:
     assert error.bit_products == error.macs * 18
 
 
-def test_results_are_those_of_the_operands() -> None:
+@MODES
+def test_results_are_those_of_the_operands(mode: str) -> None:
     with open_accelerator("golden", PARAMETERS) as golden:
-        for each in record().convolutions:
+        for each in record(mode=mode).convolutions:
             again = golden.convolve(each.convolution, each.rows, each.columns)
             assert np.array_equal(again, each.result), each.name
+
+
+def test_errors_reach_their_range() -> None:
+    """In hardware mode, too, whose scales are otherwise those of the step before."""
+    errors = [each for each in record().convolutions if each.pass_ is Pass.GRADIENT]
+    reached = [abs(each.columns).max() / ((1 << each.bits[1] - 1) - 1) for each in errors]
+    assert len(reached) == 9 and min(reached) > 0.9
+
+
+@pytest.mark.parametrize("form", ResultForm)
+def test_the_machine_does_the_same_in_both_modes(form: ResultForm) -> None:
+    """Cycles that were measured in one hold in the other: commands differ by what depends on
+    results, by how far planes are shifted."""
+    hardware, other = (
+        make_job(PARAMETERS, step, step.convolutions, form).program.decoded
+        for step in (record(mode="hardware"), record(mode="float"))
+    )
+
+    def alike(command: Command) -> Command:
+        return replace(command, shift=0) if isinstance(command, Store) else command
+
+    assert list(map(alike, hardware)) == list(map(alike, other))
 
 
 def test_layers_outside_the_blocks_have_a_slot_of_their_own() -> None:

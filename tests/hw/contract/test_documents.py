@@ -6,9 +6,9 @@ import pytest
 
 from fractrain.hw.contract.documents import ListOf, Schema, Section, TableOf, read_document
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.values import Choice, Real, Whole
+from fractrain.hw.contract.values import OneWord, Real, Whole
 
-SIZES = Section({"rows": Whole(1, 8), "style": Choice(("plain", "fancy"))})
+SIZES = Section({"rows": Whole(1, 8), "style": OneWord(("plain", "fancy"))})
 SCHEMA = Section({"sizes": SIZES, "files": ListOf(Section({"bytes": Whole(0, 9)})), "more": SIZES})
 FREE = Section({"sizes": SIZES, "weights": TableOf(Real(0, 1))}, needed=())
 RIGHT = {"rows": 3, "style": "plain"}

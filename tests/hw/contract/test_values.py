@@ -4,8 +4,8 @@ import pytest
 
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.values import (
-    Choice,
     OneOf,
+    OneWord,
     Optional,
     Real,
     Rule,
@@ -31,7 +31,7 @@ PAIRS = Several(
         (Real(0, 1), ".5", 0.5),
         (Real(0, 1), 1, 1.0),
         (Real(0, 1), "0", 0.0),
-        (Choice(("a", "b")), "b", "b"),
+        (OneWord(("a", "b")), "b", "b"),
         (Optional(Whole(1, 9)), None, None),
         (Optional(Whole(1, 9)), "3", 3),
         (TrueOrFalse(), True, True),
@@ -55,7 +55,7 @@ def test_allowed(rule: Rule, given: object, value: object) -> None:
         *((Real(0, 1), each) for each in ("", "1e", "1_0", "0.1.2", "00.1", "0,5", "1e999", None)),
         *((Real(0, 1, above=True), each) for each in (0, "0", "-0.0", "0e5")),
         *((Real(0, 1, below=True), each) for each in (1, "1", "1.000")),
-        *((Choice(("a", "b")), each) for each in ("", "A", "a ", None, ["a"])),
+        *((OneWord(("a", "b")), each) for each in ("", "A", "a ", None, ["a"])),
         *((TrueOrFalse(), each) for each in ("true", "yes", "", 0, 1, None, [True])),
         *((PAIRS, each) for each in ("", "1/2,", "1", "1/2/3", "1,2", "9/10", [], [[1]], 3, None)),
         *((PAIRS, each) for each in ("1/1,2/2,3/3,4/4", [[1, 1]] * 4, {"a": 1})),
@@ -78,7 +78,7 @@ def test_the_words() -> None:
     assert Real(0, 1, above=True).allowed == "a number, greater than 0, at most 1"
     assert Real(0, 1, below=True).allowed == "a number, at least 0, less than 1"
     assert PAIRS.allowed == "1..3 pairs a/b, for example 1/2,3/4"
-    assert Choice(("a", "b")).allowed == "a, b"
+    assert OneWord(("a", "b")).allowed == "a, b"
 
 
 @pytest.mark.parametrize("given", ["8", True, None, 8.5])

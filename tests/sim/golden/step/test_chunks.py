@@ -6,7 +6,7 @@ import pytest
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.normalized import inner_format
 from fractrain.sim.golden.step import backward, forward
-from fractrain.sim.golden.step.chunks import default_chunk, sizes, spread, starts, sum_chunks
+from fractrain.sim.golden.step.chunks import sizes, spread, starts, sum_chunks
 from tests.sim.golden.step import float_norm
 
 FORM = inner_format(8)
@@ -26,11 +26,6 @@ def one_layer(y: np.ndarray, e: np.ndarray, chunk: int) -> tuple[np.ndarray, ...
 def tensors(images: int) -> tuple[np.ndarray, np.ndarray]:
     layer = float_norm.layer(9, (images, 3, 3, 5))
     return forward.narrow(layer.sums, -2), layer.error
-
-
-def test_default_chunks() -> None:
-    sides = {1: 256, 4: 64, 8: 32, 16: 16, 28: 8, 32: 8, 33: 4, 224: 1, 256: 1, 512: 1}
-    assert {side: default_chunk(side) for side in sides} == sides
 
 
 @pytest.mark.parametrize(("images", "chunk"), [(1, 1), (1, 8), (7, 3), (8, 4), (9, 4), (5, 8)])

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from fractrain.hw.targets.reference import markdown
+from fractrain.hw.contract.targets_page import markdown
 from fractrain.hw.targets.registry import targets
 
 
 def test_the_page_is_up_to_date(project_root: Path) -> None:
     page = (project_root / "docs" / "targets.md").read_text(encoding="utf-8")
-    again = "python -m fractrain.hw.targets.reference > docs/targets.md"
+    again = "python -m fractrain.hw.contract.targets_page > docs/targets.md"
     assert page == markdown(), f"docs/targets.md is stale: {again}"
 
 
