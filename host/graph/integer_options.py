@@ -13,9 +13,10 @@ INNER = tuple(bits + 3 for bits in range(1, words.MAX_ACTIVATION_BITS + 1))
 OUTER = (4, 4, 4, 4, 6, 6, 8, 8)
 """Bits of x̂ for activations of 1, 2, … 8 bits: inside a block, and at its end."""
 
+ACTIVATION_RANGE = (0.5, 0.5, 0.5, 0.65, 0.8, 1.0, 1.0, 1.0)
 ERROR_RANGE = (0.4, 0.4, 0.4, 0.4, 0.5, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0, 1.0)
-"""Of errors of 1, 2, … 12 bits: the share of their greatest magnitude that they reach. With few
-bits, clipping what is rare costs less than wider steps do."""
+"""Of activations of 1, 2, … 8 bits, of errors of 1, 2, … 12 bits: the share of their greatest
+magnitude that they reach. With few bits, clipping what is rare costs less than wider steps do."""
 SHARES = Real(0, 1, above=True)
 
 RESIDUAL_BITS = Whole(words.MIN_RESIDUAL_BITS, words.MAX_RESIDUAL_BITS)
@@ -31,14 +32,16 @@ def mixing(share: float) -> int:
 class IntegerOptions:
     """``chunk_rows``: a chunk is as many images as have so many rows of pixels, rounded down to a
     power of two; None: the batch. ``inner``, ``outer``: bits of x̂ by those of the activations.
-    ``mixing``: 256ths of the running statistics in those of a chunk. ``error_range``: the
-    share of last step's greatest magnitude that errors reach, by their bits."""
+    ``mixing``: 256ths of the running statistics in those of a chunk. ``activation_range``,
+    ``error_range``: by their bits, the share of last step's greatest magnitude that activations and
+    errors reach."""
 
     chunk_rows: int | None = words.CHUNK_ROWS
     inner: tuple[int, ...] = INNER
     outer: tuple[int, ...] = OUTER
     residual_bits: int = 8
     mixing: int = 0
+    activation_range: tuple[float, ...] = ACTIVATION_RANGE
     error_range: tuple[float, ...] = ERROR_RANGE
 
     def __post_init__(self) -> None:
@@ -53,10 +56,14 @@ class IntegerOptions:
                 raise ParameterError(name, bits, allowed)
         RESIDUAL_BITS.read("residual_bits", self.residual_bits)
         MIXING.read("mixing", self.mixing)
-        if len(self.error_range) != words.MAX_ERROR_BITS:
-            raise ParameterError("error_range", self.error_range, f"{words.MAX_ERROR_BITS} numbers")
-        for share in self.error_range:
-            SHARES.read("error_range", share)
+        for name, shares, count in (
+            ("activation_range", self.activation_range, words.MAX_ACTIVATION_BITS),
+            ("error_range", self.error_range, words.MAX_ERROR_BITS),
+        ):
+            if len(shares) != count:
+                raise ParameterError(name, shares, f"{count} numbers")
+            for share in shares:
+                SHARES.read(name, share)
 
     def chunk(self, images: int, height: int, width: int) -> int:
         """Images that share statistics, of ``images`` with so many pixels: max(1, rows / side),

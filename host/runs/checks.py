@@ -13,7 +13,7 @@ from fractrain.hw.contract.errors import ParameterError
 
 OF_INTEGERS = (
     *("chunk", "running_share", "inner_bits", "outer_bits", "residual_bits"),
-    "error_range",
+    *("activation_range", "error_range"),
 )
 MACHINES = ("cosim", "board")
 DEVICES_OF = {"torch": ("cpu", "cuda"), "board": ("local", "simulated")}

@@ -13,6 +13,7 @@ from fractrain.host.accelerator import BACKENDS
 from fractrain.host.board.power.sampler import RATE
 from fractrain.host.datasets.kinds import bundled, formats
 from fractrain.host.graph.integer_options import (
+    ACTIVATION_RANGE,
     ERROR_RANGE,
     INNER,
     OUTER,
@@ -195,10 +196,17 @@ class RunOptions:
     residual_bits: int = _integers(
         RESIDUAL_BITS, 8, "bits of what goes around a block", metavar="B"
     )
+    activation_range: tuple[float, ...] | None = _integers(
+        _by_bits(SHARES, "above 0, at most 1", ACTIVATION_RANGE),
+        None,
+        "share of their greatest magnitude that activations of 1, 2, … 8 bits reach",
+        metavar="F,F,…",
+        shown=as_text(ACTIVATION_RANGE),
+    )
     error_range: tuple[float, ...] | None = _integers(
         _by_bits(SHARES, "above 0, at most 1", ERROR_RANGE),
         None,
-        "share of their greatest magnitude that errors of 1, 2, … 12 bits reach",
+        "the same of errors of 1, 2, … 12 bits",
         metavar="F,F,…",
         shown=as_text(ERROR_RANGE),
     )

@@ -17,6 +17,7 @@ from fractrain.host.arithmetic import (
 from fractrain.host.arithmetic.published import FRACTRAIN_RANGE_KEPT, RANGE_KEPT
 from fractrain.host.datasets import Dataset, bundled
 from fractrain.host.graph.integer_options import (
+    ACTIVATION_RANGE,
     ERROR_RANGE,
     INNER,
     OUTER,
@@ -54,7 +55,7 @@ RECORDED = (
     *("bn_group", "lr", "lr_schedule", "momentum", "weight_decay", "method", "mode"),
     *("weight_levels", "test_images", "checkpoint_every", "evaluate_every", "crop", "flip"),
     *("chunk", "running_share", "inner_bits", "outer_bits", "residual_bits"),
-    "error_range",
+    *("activation_range", "error_range"),
 )
 """Options that a resumed run keeps; its recipe has those of its method."""
 
@@ -131,6 +132,7 @@ def _integer_options(given: RunOptions, dataset: Dataset) -> IntegerOptions:
         outer=given.outer_bits or OUTER,
         residual_bits=given.residual_bits,
         mixing=mixing(given.running_share),
+        activation_range=given.activation_range or ACTIVATION_RANGE,
         error_range=given.error_range or ERROR_RANGE,
     )
 

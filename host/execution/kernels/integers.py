@@ -89,10 +89,12 @@ def _form(run: Run, step: ops.Form) -> None:
     if not parts:
         assert residual is not None
         extent = residual.extent
-    elif extent is None:
-        bound = _bound(run, step, parts, residual)
-        peak = _form_on(run, step, normalizers, residual, bits, bound).peak
-        extent = max(peak, 0) * forward.unit_of_z(bound, bits) or bound
+    else:
+        if extent is None:
+            bound = _bound(run, step, parts, residual)
+            peak = _form_on(run, step, normalizers, residual, bits, bound).peak
+            extent = max(peak, 0) * forward.unit_of_z(bound, bits) or bound
+        extent *= arithmetic.integers.activation_range[bits - 1]
     formed = _form_on(run, step, normalizers, residual, bits, extent)
     if parts:
         peak = max(formed.peak, 0) * forward.unit_of_z(extent, bits)

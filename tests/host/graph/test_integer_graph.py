@@ -307,6 +307,7 @@ def test_bits_of_what_is_normalized() -> None:
         {"residual_bits": 7},
         {"residual_bits": 17},
         {"mixing": 256},
+        {"activation_range": (1.0,) * 7},
         {"error_range": (1.0,) * 11 + (1.1,)},
         {"error_range": (1.0,) * 8},
         {"error_range": (0.0,) * 12},
