@@ -1,0 +1,66 @@
+"""The vector unit's components, each synthesized alone: `python -m fractrain.gen.synthesis.vector`.
+
+With names, these only. The table is that of docs/vector_unit.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.lib import wiring
+
+from fractrain.gen.synthesis.figures import Figures, measure
+from fractrain.gen.synthesis.yosys import synthesize
+from fractrain.gen.verilog import emit
+from fractrain.hw.contract.tables import markdown_table
+from fractrain.hw.vector.narrow import Narrower
+
+__all__ = ["COMPONENTS", "VectorPart", "figures_of", "table"]
+
+CACHE = Path("build/synth")
+HEADS = ("component", "is", "LUT", "packed", "of it memory", "FF", "DSP", "BRAM36", "levels")
+
+
+@dataclass(frozen=True)
+class VectorPart:
+    """``make``: the component with its primitives; ``text``: what was synthesized."""
+
+    make: Callable[[], wiring.Component]
+    text: str
+
+
+COMPONENTS = {
+    "narrower": VectorPart(lambda: Narrower(4), "4 sums of 48 bits"),
+    "narrower_32": VectorPart(lambda: Narrower(4, 32), "4 sums of 32 bits"),
+}
+
+
+def figures_of(name: str, progress: Callable[[str], None] = lambda stage: None) -> Figures:
+    """Of the component ``name`` alone, a minute or less; kept in build/synth."""
+    top = f"vector_{name}"
+    return measure(synthesize(emit(COMPONENTS[name].make(), top), top, CACHE, progress))
+
+
+def table(names: Sequence[str]) -> str:
+    """The figures of components as a table."""
+    rows = []
+    for name in names:
+        found = figures_of(name)
+        rows.append(
+            (
+                f"`{name}`",
+                COMPONENTS[name].text,
+                *(f"{each:,}" for each in (found.luts, found.packed_luts, found.memory_luts)),
+                *(f"{each:,}" for each in (found.flip_flops, found.dsps)),
+                f"{found.bram36:g}",
+                f"{max(found.logic_levels, found.levels_after_memory)}",
+            )
+        )
+    return markdown_table(HEADS, rows)
+
+
+if __name__ == "__main__":
+    print(table(sys.argv[1:] or list(COMPONENTS)))
