@@ -1,9 +1,10 @@
 """One DSP48E1 of the 7 series (UG479) as the vector unit uses it, and its behavioural twin."""
 
+import enum
 from dataclasses import dataclass
 
 from amaranth.hdl import ClockSignal, Const, Instance, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, enum, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 __all__ = ["Base", "BehaviouralSlice", "DspSlice", "First", "SlicePlan", "dsp_slice"]
@@ -25,7 +26,7 @@ class First(enum.Enum):
     """d where ``use_d``, else a"""
 
 
-class Base(enum.Enum, shape=3):  # type: ignore[call-arg]
+class Base(enum.Enum):
     """What the product is added to; the numbers are those of OPMODE's Z."""
 
     ZERO = 0b000
@@ -185,7 +186,7 @@ class DspSlice(wiring.Component):
             d.eq(self.d),
             inmode.eq(self._inmode()),
             opmode[:4].eq(Mux(control.addend, _OPMODE_C, _OPMODE_PRODUCT)),
-            opmode[4:].eq(Value.cast(control.base)),
+            opmode[4:].eq(control.base),
             alumode.eq(control.negate.replicate(4) & _ALUMODE_SUBTRACT),
             self.p.eq(p),
             self.cascade.eq(cascade),
