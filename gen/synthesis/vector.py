@@ -15,8 +15,12 @@ from amaranth.lib import wiring
 from fractrain.gen.synthesis.figures import Figures, measure
 from fractrain.gen.synthesis.yosys import synthesize
 from fractrain.gen.verilog import emit
+from fractrain.hw.contract.numerics import WIDE_ERROR_BITS
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.tables import markdown_table
 from fractrain.hw.vector.narrow import Narrower
+from fractrain.hw.vector.peak import Peak
+from fractrain.hw.vector.reduce import Reducer
 
 __all__ = ["COMPONENTS", "VectorPart", "figures_of", "table"]
 
@@ -32,9 +36,22 @@ class VectorPart:
     text: str
 
 
+LANES = 32
+CHANNELS = 64
+"""As many as fit the channels of a chunk in the last stage of a ResNet for CIFAR-10."""
+
 COMPONENTS = {
     "narrower": VectorPart(lambda: Narrower(4), "4 sums of 48 bits"),
     "narrower_32": VectorPart(lambda: Narrower(4, 32), "4 sums of 32 bits"),
+    "peak_48": VectorPart(
+        lambda: Peak(LANES, SUM_BITS, primitives=True), "32 lanes of 48 bits, for sums"
+    ),
+    "peak_39": VectorPart(
+        lambda: Peak(LANES, WIDE_ERROR_BITS, primitives=True), "32 lanes of 39 bits, for z and W"
+    ),
+    "reducer": VectorPart(
+        lambda: Reducer(LANES, CHANNELS, primitives=True), "32 lanes, sums of 64 channels"
+    ),
 }
 
 
