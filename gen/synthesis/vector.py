@@ -18,7 +18,10 @@ from fractrain.gen.verilog import emit
 from fractrain.hw.contract.numerics import WIDE_ERROR_BITS
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.tables import markdown_table
+from fractrain.hw.vector.apply import Applier
+from fractrain.hw.vector.form import Former
 from fractrain.hw.vector.narrow import Narrower
+from fractrain.hw.vector.normalize import Keeper, Normalizer
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.reduce import Reducer
 
@@ -36,7 +39,7 @@ class VectorPart:
     text: str
 
 
-LANES = 32
+LANES, SOME_LANES = 32, 8
 CHANNELS = 64
 """As many as fit the channels of a chunk in the last stage of a ResNet for CIFAR-10."""
 
@@ -52,6 +55,10 @@ COMPONENTS = {
     "reducer": VectorPart(
         lambda: Reducer(LANES, CHANNELS, primitives=True), "32 lanes, sums of 64 channels"
     ),
+    "normalizer": VectorPart(lambda: Normalizer(SOME_LANES, primitives=True), "8 lanes"),
+    "keeper": VectorPart(lambda: Keeper(SOME_LANES), "8 lanes"),
+    "former": VectorPart(lambda: Former(SOME_LANES, primitives=True), "8 lanes"),
+    "applier": VectorPart(lambda: Applier(SOME_LANES, primitives=True), "8 lanes"),
 }
 
 
