@@ -20,6 +20,7 @@ from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.tables import markdown_table
 from fractrain.hw.vector.apply import Applier
 from fractrain.hw.vector.form import Former
+from fractrain.hw.vector.join import Joiner
 from fractrain.hw.vector.narrow import Narrower
 from fractrain.hw.vector.normalize import Keeper, Normalizer
 from fractrain.hw.vector.peak import Peak
@@ -58,6 +59,8 @@ COMPONENTS = {
     "normalizer": VectorPart(lambda: Normalizer(SOME_LANES, primitives=True), "8 lanes"),
     "keeper": VectorPart(lambda: Keeper(SOME_LANES), "8 lanes"),
     "former": VectorPart(lambda: Former(SOME_LANES, primitives=True), "8 lanes"),
+    "joiner": VectorPart(lambda: Joiner(4, primitives=True), "4 pixels, numbers of 48 bits"),
+    "joiner_32": VectorPart(lambda: Joiner(4, 32, primitives=True), "4 pixels, of 32 bits"),
     "applier": VectorPart(lambda: Applier(SOME_LANES, primitives=True), "8 lanes"),
 }
 
