@@ -24,6 +24,7 @@ from fractrain.hw.vector.join import Joiner
 from fractrain.hw.vector.narrow import Narrower
 from fractrain.hw.vector.normalize import Keeper, Normalizer
 from fractrain.hw.vector.peak import Peak
+from fractrain.hw.vector.random_bytes import RandomBytes
 from fractrain.hw.vector.reduce import Reducer
 
 __all__ = ["COMPONENTS", "VectorPart", "figures_of", "table"]
@@ -62,6 +63,7 @@ COMPONENTS = {
     "joiner": VectorPart(lambda: Joiner(4, primitives=True), "4 pixels, numbers of 48 bits"),
     "joiner_32": VectorPart(lambda: Joiner(4, 32, primitives=True), "4 pixels, of 32 bits"),
     "applier": VectorPart(lambda: Applier(SOME_LANES, primitives=True), "8 lanes"),
+    "random_bytes": VectorPart(RandomBytes, "32 bytes a cycle"),
 }
 
 

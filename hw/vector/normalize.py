@@ -143,7 +143,9 @@ class Keeper(wiring.Component):
         clip = Clip(len(total), KEPT_TOP, KEPT_TOP)
         m.submodules[f"clip_{lane}"] = clip
         m.d.comb += [clip.number.eq(total), clip.control.eq(control.control)]
-        before = delayed(m, self.normalized[lane], self.latency_cycles - 1, name=f"before_{lane}")
+        # with reset: no shift registers, which take look-up tables
+        cycles = self.latency_cycles - 1
+        before = delayed(m, self.normalized[lane], cycles, name=f"before_{lane}", reset_less=False)
         m.d.sync += [
             total.eq(self.normalized[lane] + rounding),
             # half as far in half as large steps: the clipped word is lifted
