@@ -19,6 +19,7 @@ from fractrain.hw.contract.numerics import WIDE_ERROR_BITS
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.tables import markdown_table
 from fractrain.hw.vector.apply import Applier
+from fractrain.hw.vector.channel_unit import ChannelUnit
 from fractrain.hw.vector.form import Former
 from fractrain.hw.vector.join import Joiner
 from fractrain.hw.vector.narrow import Narrower
@@ -63,6 +64,7 @@ COMPONENTS = {
     "joiner": VectorPart(lambda: Joiner(4, primitives=True), "4 pixels, numbers of 48 bits"),
     "joiner_32": VectorPart(lambda: Joiner(4, 32, primitives=True), "4 pixels, of 32 bits"),
     "applier": VectorPart(lambda: Applier(SOME_LANES, primitives=True), "8 lanes"),
+    "channel_unit": VectorPart(lambda: ChannelUnit(primitives=True), "one"),
     "random_bytes": VectorPart(RandomBytes, "32 bytes a cycle"),
 }
 

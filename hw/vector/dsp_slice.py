@@ -34,8 +34,10 @@ class Base(enum.Enum):
     VALUE = 0b010
     """The slice's own value."""
     C = 0b011
+    BELOW_SHIFTED = 0b101
+    """The one below, shifted right by 17 with its sign."""
     SHIFTED = 0b110
-    """The slice's own value, shifted right by 17 with its sign."""
+    """The slice's own value, shifted like that."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,12 @@ class BehaviouralSlice(wiring.Component):
 
     def _base(self, m: Module, chosen: Value, c: Value, p: Value) -> Value:
         base = Signal(signed(VALUE_BITS))
+        below = self.below if self.plan.cascaded else Const(0, signed(VALUE_BITS))
         with m.Switch(chosen):
             with m.Case(Base.BELOW):
-                m.d.comb += base.eq(self.below if self.plan.cascaded else 0)
+                m.d.comb += base.eq(below)
+            with m.Case(Base.BELOW_SHIFTED):
+                m.d.comb += base.eq(below >> SHIFT)
             with m.Case(Base.VALUE):
                 m.d.comb += base.eq(p)
             with m.Case(Base.C):

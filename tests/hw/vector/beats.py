@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In
 
 from tests.hw.verilator import Player, primitive_models
 
-__all__ = ["Beats", "ends_and_random"]
+__all__ = ["Beats", "ends_and_random", "pack"]
 
 Numbers = Any
 """Integers [beats], or [beats, count] of an array layout; by field's name of a structure."""
@@ -48,7 +48,7 @@ class Beats:
         for name, given in values.items():
             flow, shape = self.shapes[name]
             assert flow == In, name
-            packed = _pack(given, shape, beats)
+            packed = pack(given, shape, beats)
             at = start + self._cycles[name]
             inputs[name] = np.zeros((total, packed.shape[1]), np.uint8)
             inputs[name][at : at + beats] = packed
@@ -83,7 +83,8 @@ def _bits(given: Numbers, shape: Any, beats: int) -> np.ndarray:
     return bits.astype(np.uint8).reshape(beats, -1)
 
 
-def _pack(given: Numbers, shape: Any, beats: int) -> np.ndarray:
+def pack(given: Numbers, shape: Any, beats: int) -> np.ndarray:
+    """Numbers of ``shape`` as a `Player` takes them, [beats, bytes]."""
     return np.packbits(_bits(given, shape, beats), axis=1, bitorder="little")
 
 

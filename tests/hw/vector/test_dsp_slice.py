@@ -95,6 +95,7 @@ def expected(plan: SlicePlan, given: dict[str, np.ndarray], below: list[int]) ->
             Base.BELOW: signed(at("below", plan.enable_cycle), 48),
             Base.VALUE: p,
             Base.C: c,
+            Base.BELOW_SHIFTED: signed(at("below", plan.enable_cycle), 48) >> 17,
             Base.SHIFTED: p >> 17,
         }[Base(control & 7)]
         term = c if control >> 3 & 1 else signed(first, 25) * b
