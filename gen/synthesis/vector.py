@@ -27,6 +27,7 @@ from fractrain.hw.vector.normalize import Keeper, Normalizer
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.random_bytes import RandomBytes
 from fractrain.hw.vector.reduce import Reducer
+from fractrain.hw.vector.update import Updater
 
 __all__ = ["COMPONENTS", "VectorPart", "figures_of", "table"]
 
@@ -64,6 +65,7 @@ COMPONENTS = {
     "joiner": VectorPart(lambda: Joiner(4, primitives=True), "4 pixels, numbers of 48 bits"),
     "joiner_32": VectorPart(lambda: Joiner(4, 32, primitives=True), "4 pixels, of 32 bits"),
     "applier": VectorPart(lambda: Applier(SOME_LANES, primitives=True), "8 lanes"),
+    "updater": VectorPart(lambda: Updater(2, primitives=True), "2 lanes"),
     "channel_unit": VectorPart(lambda: ChannelUnit(primitives=True), "one"),
     "random_bytes": VectorPart(RandomBytes, "32 bytes a cycle"),
 }

@@ -62,7 +62,8 @@ class Hold(enum.Enum):
 
 
 class Act(enum.Flag):
-    """What a step does beside its product, in its last cycle."""
+    """What a step does beside its product, in each of its cycles: where it waits, the last one
+    counts."""
 
     NOTHING = 0
     LOAD_0 = enum.auto()
@@ -167,8 +168,8 @@ BACKWARD = (
     *LOADS[:2],
     Step(act=Act.LOAD_2 | Act.COUNT_SHIFT),
     Step(hold=Hold.ALIGN),
-    Step(hold=Hold.DIVIDE, act=Act.FACTOR | Act.MEAN | Act.DIVIDE),
-    IDLE,
+    Step(hold=Hold.DIVIDE, act=Act.FACTOR | Act.MEAN),
+    Step(act=Act.DIVIDE),
     Step(hold=Hold.DIVIDE),
     Step(A.QUOTIENT, B.FACTOR, Base.C, Addend.HALF),
     IDLE,

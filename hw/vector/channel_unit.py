@@ -189,8 +189,8 @@ class ChannelUnit(wiring.Component):
         ]
 
     def _acts(self, act: Act) -> Value:
-        """Whether the step does ``act`` now."""
-        return self.advance & self.step.act[act.value.bit_length() - 1]
+        """Whether the step does ``act``."""
+        return self.step.act[act.value.bit_length() - 1]
 
     def _floor_counts(self) -> Value:
         """D < n²·32²: a small D less n² in the slice is negative."""

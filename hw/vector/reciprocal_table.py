@@ -4,11 +4,9 @@ from math import isqrt
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract import numerics
-from fractrain.hw.flow.ram_style import DISTRIBUTED
 
 __all__ = ["ReciprocalTable", "entries"]
 
@@ -33,14 +31,12 @@ class ReciprocalTable(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(
-            shape=numerics.TABLE_BITS,
-            depth=1 << numerics.TABLE_INDEX_BITS,
-            init=entries(),
-            attrs=DISTRIBUTED,
-        )
-        read = memory.read_port(domain="comb")
         entry = Signal.like(self.entry, reset_less=True)
-        m.d.comb += [read.addr.eq(self.index), self.entry.eq(entry)]
-        m.d.sync += entry.eq(read.data)
+        # look-up tables: a block RAM would need another register behind it
+        with m.Switch(self.index):
+            for index, each in enumerate(entries()):
+                if each:
+                    with m.Case(index):
+                        m.d.sync += entry.eq(each)
+        m.d.comb += self.entry.eq(entry)
         return m
