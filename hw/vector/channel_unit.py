@@ -21,6 +21,7 @@ from fractrain.hw.vector.channel_program import (
 from fractrain.hw.vector.divider import RoundingDivider
 from fractrain.hw.vector.dsp_slice import SHIFT, Base, SlicePlan, dsp_slice
 from fractrain.hw.vector.long_register import LongRegister
+from fractrain.hw.vector.lookup import lookup
 from fractrain.hw.vector.reciprocal_table import ReciprocalTable
 from fractrain.hw.vector.words import bits_of, shape_of
 
@@ -166,10 +167,8 @@ class ChannelUnit(wiring.Component):
                 m.d.comb += self.advance.eq(0)
             with m.Default():
                 m.d.comb += self.advance.eq(~idle)
-        with m.Switch(place):
-            for number, step in enumerate(PROGRAM):
-                with m.Case(number):
-                    m.d.comb += fetched.eq(_const(step))
+        words = [_const(step).as_bits() for step in PROGRAM]
+        m.d.comb += fetched.eq(lookup(words, step_layout().size, place))
         with m.If(self.advance):
             m.d.sync += [self.step.eq(fetched), place.eq(place + 1)]
             with m.If(self._acts(Act.SKIP) & ~self._floor_counts()):

@@ -12,7 +12,8 @@ __all__ = ["LongRegister"]
 BITS = numerics.DISPERSION_BITS
 PART_BITS = BITS - 2 * SHIFT
 """Of the last of three parts; the other two have as many as a DSP slice shifts by."""
-COARSE = 16
+COARSE = 6
+"""As many zeros as a look-up table sees."""
 COUNT_BITS = BITS.bit_length()
 RESULT_BITS = numerics.FACTOR_BITS
 
@@ -25,20 +26,20 @@ class LongRegister(wiring.Component):
     part : In(30), load : In(3)    one bit: the lowest 17 bits of ``part`` become bits 0 .. 16, or
                          17 .. 33, or ``part`` bits 34 .. 63
     set_count : In(1), count : In     of bits to align by
-    normalize : In(1)    shift left by 2 bits, or 16, as long as the upper two are 0, and count 1,
-                         or 8, more for it
+    normalize : In(1)    shift left by 2 bits, or 6, as long as the upper two are 0, and count 1,
+                         or 3, more for it
     align : In(1)        shift left by the count, with the top bit as sign
     settled : Out(1)     with ``normalize`` or ``align``: done
     value : Out(64)
     rounded : Out(signed(18))    the upper 18 bits, rounded, a cycle after they are aligned; if bits
                          other than the sign were lost, or rounding exceeds it, the limit beside
 
-    Timing: a part a cycle; a shift a cycle, ``most_steps`` at most, in each of the two.
+    Timing: a part a cycle; a shift a cycle, `NORMALIZE_STEPS` and `ALIGN_STEPS` at most.
     Numbers: what is loaded last has the sign; a number is normalized unless it is 0.
     """
 
-    NORMALIZE_STEPS = (BITS // COARSE - 1) + (COARSE // 2 - 1)
-    ALIGN_STEPS = (BITS // COARSE - 1) + (COARSE // 2 - 1) + 1
+    NORMALIZE_STEPS = BITS // COARSE + (COARSE // 2 - 1)
+    ALIGN_STEPS = BITS // COARSE + (COARSE // 2 - 1) + 1
 
     def __init__(self) -> None:
         super().__init__(
@@ -83,7 +84,7 @@ class LongRegister(wiring.Component):
         return m
 
     def _steps(self, m: Module, value: Value, count: Value) -> tuple[Value, Value, Value]:
-        """Whether to shift by 16, 2 or 1 bits in this cycle."""
+        """Whether to shift by 6, 2 or 1 bits in this cycle."""
         coarse, fine, odd = Signal(name="coarse"), Signal(name="fine"), Signal(name="odd")
         zeros = ~value[BITS - COARSE :].any()
         m.d.comb += [

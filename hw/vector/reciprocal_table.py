@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract import numerics
+from fractrain.hw.vector.lookup import lookup
 
 __all__ = ["ReciprocalTable", "entries"]
 
@@ -32,11 +33,7 @@ class ReciprocalTable(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         entry = Signal.like(self.entry, reset_less=True)
-        # look-up tables: a block RAM would need another register behind it
-        with m.Switch(self.index):
-            for index, each in enumerate(entries()):
-                if each:
-                    with m.Case(index):
-                        m.d.sync += entry.eq(each)
+        # not a block RAM, which would need another register behind it
+        m.d.sync += entry.eq(lookup(entries(), numerics.TABLE_BITS, self.index))
         m.d.comb += self.entry.eq(entry)
         return m
