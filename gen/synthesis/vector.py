@@ -15,19 +15,22 @@ from amaranth.lib import wiring
 from fractrain.gen.synthesis.figures import Figures, measure
 from fractrain.gen.synthesis.yosys import synthesize
 from fractrain.gen.verilog import emit
-from fractrain.hw.contract.numerics import WIDE_ERROR_BITS
+from fractrain.hw.contract.numerics import MIN_RESIDUAL_BITS, WIDE_ERROR_BITS
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.tables import markdown_table
 from fractrain.hw.vector.apply import Applier
 from fractrain.hw.vector.channel_unit import ChannelUnit
 from fractrain.hw.vector.form import Former
 from fractrain.hw.vector.join import Joiner
+from fractrain.hw.vector.lanes import VectorLanes
 from fractrain.hw.vector.narrow import Narrower
 from fractrain.hw.vector.normalize import Keeper, Normalizer
 from fractrain.hw.vector.peak import Peak
+from fractrain.hw.vector.quantize import WeightQuantizer
 from fractrain.hw.vector.random_bytes import RandomBytes
 from fractrain.hw.vector.reduce import Reducer
 from fractrain.hw.vector.update import Updater
+from fractrain.hw.vector.weight_statistics import WeightStatistics
 
 __all__ = ["COMPONENTS", "VectorPart", "figures_of", "table"]
 
@@ -62,10 +65,21 @@ COMPONENTS = {
     "normalizer": VectorPart(lambda: Normalizer(SOME_LANES, primitives=True), "8 lanes"),
     "keeper": VectorPart(lambda: Keeper(SOME_LANES), "8 lanes"),
     "former": VectorPart(lambda: Former(SOME_LANES, primitives=True), "8 lanes"),
+    "lanes": VectorPart(
+        lambda: VectorLanes(SOME_LANES, primitives=True), "8 lanes, residual of 16 bits"
+    ),
+    "lanes_8": VectorPart(
+        lambda: VectorLanes(SOME_LANES, MIN_RESIDUAL_BITS, primitives=True),
+        "8 lanes, residual of 8 bits",
+    ),
     "joiner": VectorPart(lambda: Joiner(4, primitives=True), "4 pixels, numbers of 48 bits"),
     "joiner_32": VectorPart(lambda: Joiner(4, 32, primitives=True), "4 pixels, of 32 bits"),
     "applier": VectorPart(lambda: Applier(SOME_LANES, primitives=True), "8 lanes"),
     "updater": VectorPart(lambda: Updater(2, primitives=True), "2 lanes"),
+    "quantizer": VectorPart(lambda: WeightQuantizer(2, primitives=True), "2 lanes"),
+    "weight_statistics": VectorPart(
+        lambda: WeightStatistics(SOME_LANES, primitives=True), "8 lanes"
+    ),
     "channel_unit": VectorPart(lambda: ChannelUnit(primitives=True), "one"),
     "random_bytes": VectorPart(RandomBytes, "32 bytes a cycle"),
 }

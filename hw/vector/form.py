@@ -66,30 +66,39 @@ class Former(wiring.Component):
 
     Members, in the cycle of the beat unless another is given
     -------
-    residual, residual_factor : In, at `RESIDUAL_CYCLE`    r at the top of 16 bits, r·2^(16−c); ρ,
-                     0 for none
+    residual, residual_factor : In, at `RESIDUAL_CYCLE`    r at the top of its word, of 16 bits if
+                     they are the most: r·2^(16−c); and ρ, 0 for none
     offset : In(signed(31)), at `OFFSET_CYCLE`     ΣB of the channel
     factor : In(signed(25))     G of the channel, from `FactorLift`
     normalized : In(ArrayLayout(signed(12), lanes))    x̂, lifted
     first : In(1)    z begins
-    bits, residual_bits : In    of a, 1 .. 8, and of r, 8 .. 16
+    bits, residual_bits : In    of a, 1 .. 8, and of r, 8 .. ``most_residual_bits``
     sums : Out(ArrayLayout(signed(39), lanes)), after ``sum_cycles``    z·2^7, whose greatest is
                      `hw.vector.peak`'s, of those above 0
     After ``latency_cycles``:
     activations : Out(ArrayLayout(8, lanes))    a·2^(8−b)
-    stream : Out(ArrayLayout(16, lanes))        r·2^(16−c)
+    stream : Out(ArrayLayout(16, lanes))        r, likewise
     mask : Out(lanes)                           z > 0
 
     Timing: a beat a cycle, flow-through, no back-pressure. Two DSP48E1 a lane, which do all
     additions of z: ΣB + ρ·r leaves one of them as what the other adds to.
-    Errors: `ParameterError` for no lane.
+    ``most_residual_bits``: 8 .. 16; fewer take fewer look-up tables.
+    Errors: `ParameterError` for no lane, or other bits than these.
     """
 
-    def __init__(self, lanes: int, *, primitives: bool = False) -> None:
+    def __init__(
+        self,
+        lanes: int,
+        most_residual_bits: int = numerics.MAX_RESIDUAL_BITS,
+        *,
+        primitives: bool = False,
+    ) -> None:
         if lanes < 1:
             raise ParameterError("lanes", lanes, "at least 1")
+        check_residual_bits(most_residual_bits)
         self.lanes, self.primitives = lanes, primitives
-        activation, residual = numerics.MAX_ACTIVATION_BITS, numerics.MAX_RESIDUAL_BITS
+        self.residual_bits = residual = most_residual_bits
+        activation = numerics.MAX_ACTIVATION_BITS
         super().__init__(
             {
                 "residual": In(data.ArrayLayout(unsigned(residual), lanes)),
@@ -124,7 +133,7 @@ class Former(wiring.Component):
         first = delayed(m, self.first, self.PLAN.control_cycle, name="first")
         m.submodules.control = control = LevelerControl(numerics.MAX_ACTIVATION_BITS, 1)
         m.submodules.stream_control = stream_control = LevelerControl(
-            numerics.MAX_RESIDUAL_BITS, numerics.MIN_RESIDUAL_BITS
+            self.residual_bits, numerics.MIN_RESIDUAL_BITS
         )
         early = self.sum_cycles - 1
         m.d.comb += [
@@ -134,7 +143,7 @@ class Former(wiring.Component):
         for lane in range(self.lanes):
             z = self._sum(m, lane, first)
             m.submodules[f"leveler_{lane}"] = leveler = Leveler(numerics.MAX_ACTIVATION_BITS)
-            m.submodules[f"stream_{lane}"] = stream = Leveler(numerics.MAX_RESIDUAL_BITS)
+            m.submodules[f"stream_{lane}"] = stream = Leveler(self.residual_bits)
             m.d.comb += [
                 leveler.control.eq(control.control),
                 stream.control.eq(stream_control.control),
@@ -142,7 +151,7 @@ class Former(wiring.Component):
                 stream.z.eq(z),
                 self.activations[lane].eq(leveler.result),
                 self.stream[lane].eq(stream.result),
-                self.mask[lane].eq(_positive(m, z, f"{lane}")),
+                self.mask[lane].eq(positive(m, z, f"{lane}")),
             ]
         return m
 
@@ -153,7 +162,7 @@ class Former(wiring.Component):
         half = 1 << RESIDUAL_FRACTION - 1
         m.d.comb += [
             below.a.eq(self.residual_factor),
-            below.b.eq(self.residual[lane]),
+            below.b.eq(self.residual[lane] << numerics.MAX_RESIDUAL_BITS - self.residual_bits),
             below.c.eq((self.offset << RESIDUAL_FRACTION) + half),
             below.control.base.eq(Base.C),
             each.a.eq(self.factor),
@@ -168,7 +177,14 @@ class Former(wiring.Component):
         return each.p[numerics.LIFTED_FRACTION :]
 
 
-def _positive(m: Module, z: Value, name: str) -> Value:
+def check_residual_bits(most: int) -> None:
+    """`ParameterError` unless the most bits of a residual are a number of bits that it can have."""
+    least, greatest = numerics.MIN_RESIDUAL_BITS, numerics.MAX_RESIDUAL_BITS
+    if not least <= most <= greatest:
+        raise ParameterError("most bits of a residual", most, f"{least}..{greatest}")
+
+
+def positive(m: Module, z: Value, name: str) -> Value:
     """z > 0, two cycles later."""
     some, negative = (Signal(name=f"{part}_{name}", reset_less=True) for part in ("some", "minus"))
     positive = Signal(name=f"positive_{name}", reset_less=True)

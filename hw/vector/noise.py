@@ -6,12 +6,14 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract import numerics
 
-__all__ = ["Noise"]
+__all__ = ["ERROR_WIDTHS", "LOWEST", "SPAN", "Noise"]
 
 NOISE_BITS = numerics.RANDOM_BITS + 1
 LOWEST = numerics.ERROR_WORD - numerics.MAX_ERROR_BITS - NOISE_BITS
 """Place of the lowest bit of the noise of the widest errors."""
 ERROR_WIDTHS = range(1, numerics.MAX_ERROR_BITS + 1)
+SPAN = NOISE_BITS + max(ERROR_WIDTHS) - min(ERROR_WIDTHS)
+"""Places of the noise of all errors."""
 
 
 class Noise(wiring.Component):
@@ -20,8 +22,9 @@ class Noise(wiring.Component):
 
     Members
     -------
-    bits : In, a cycle ahead     b, 1 .. 12
+    bits : In, a cycle ahead     b, 1 .. 12; or 0 for ``other`` in the place of noise
     random : In(ArrayLayout(8, lanes))
+    other : In(unsigned), a cycle after the bytes
     noise : Out(ArrayLayout(unsigned, lanes))    from `LOWEST` on: below are zeros
 
     Timing: ``latency_cycles``, a beat a cycle. Flow-through, no back-pressure.
@@ -31,12 +34,12 @@ class Noise(wiring.Component):
 
     def __init__(self, lanes: int) -> None:
         self.lanes = lanes
-        width = NOISE_BITS + max(ERROR_WIDTHS) - min(ERROR_WIDTHS)
         super().__init__(
             {
                 "bits": In(range(max(ERROR_WIDTHS) + 1)),
                 "random": In(data.ArrayLayout(unsigned(numerics.RANDOM_BITS), lanes)),
-                "noise": Out(data.ArrayLayout(unsigned(width), lanes)),
+                "other": In(SPAN),
+                "noise": Out(data.ArrayLayout(unsigned(SPAN), lanes)),
             }
         )
 
@@ -49,13 +52,15 @@ class Noise(wiring.Component):
             fine = Signal(NOISE_BITS + 3, name=f"fine_{lane}", reset_less=True)
             m.d.sync += [
                 fine.eq(_shifted(Cat(Const(1, 1), byte), shift[:2], 1)),
-                noise.eq(_shifted(fine, coarse, 4)),
+                # a fourth digit is that of no bits
+                noise.eq(_shifted(fine, coarse, 4, self.other)),
             ]
             m.d.comb += self.noise[lane].eq(noise)
         return m
 
 
-def _shifted(value: Value, digit: Value, unit: int) -> Value:
-    """``value`` · 2^(unit · digit), a digit of two bits."""
+def _shifted(value: Value, digit: Value, unit: int, last: Value | None = None) -> Value:
+    """``value`` · 2^(unit · digit), a digit of two bits; ``last`` in the place of the last one."""
     one, two, three, four = (value << unit * count for count in range(4))
+    four = four if last is None else last
     return Mux(digit[1], Mux(digit[0], four, three), Mux(digit[0], two, one))
