@@ -1,0 +1,113 @@
+"""The vector unit's components, each synthesized alone: `python -m fractrain.gen.synthesis.vector`.
+
+With names, these only. The table is that of docs/vector_unit.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.lib import wiring
+
+from fractrain.gen.synthesis.figures import Figures, measure
+from fractrain.gen.synthesis.yosys import synthesize
+from fractrain.gen.verilog import emit
+from fractrain.hw.contract.numerics import MIN_RESIDUAL_BITS, WIDE_ERROR_BITS
+from fractrain.hw.contract.precision import SUM_BITS
+from fractrain.hw.contract.tables import markdown_table
+from fractrain.hw.vector.apply import Applier
+from fractrain.hw.vector.channel_unit import ChannelUnit
+from fractrain.hw.vector.form import Former
+from fractrain.hw.vector.join import Joiner
+from fractrain.hw.vector.lanes import VectorLanes
+from fractrain.hw.vector.narrow import Narrower
+from fractrain.hw.vector.normalize import Keeper, Normalizer
+from fractrain.hw.vector.peak import Peak
+from fractrain.hw.vector.quantize import WeightQuantizer
+from fractrain.hw.vector.random_bytes import RandomBytes
+from fractrain.hw.vector.reduce import Reducer
+from fractrain.hw.vector.update import Updater
+from fractrain.hw.vector.weight_statistics import WeightStatistics
+
+__all__ = ["COMPONENTS", "VectorPart", "figures_of", "table"]
+
+CACHE = Path("build/synth")
+HEADS = ("component", "is", "LUT", "packed", "of it memory", "FF", "DSP", "BRAM36", "levels")
+
+
+@dataclass(frozen=True)
+class VectorPart:
+    """``make``: the component with its primitives; ``text``: what was synthesized."""
+
+    make: Callable[[], wiring.Component]
+    text: str
+
+
+LANES, SOME_LANES = 32, 8
+CHANNELS = 64
+"""As many as fit the channels of a chunk in the last stage of a ResNet for CIFAR-10."""
+
+COMPONENTS = {
+    "narrower": VectorPart(lambda: Narrower(4), "4 sums of 48 bits"),
+    "narrower_32": VectorPart(lambda: Narrower(4, 32), "4 sums of 32 bits"),
+    "peak_48": VectorPart(
+        lambda: Peak(LANES, SUM_BITS, primitives=True), "32 lanes of 48 bits, for sums"
+    ),
+    "peak_39": VectorPart(
+        lambda: Peak(LANES, WIDE_ERROR_BITS, primitives=True), "32 lanes of 39 bits, for z and W"
+    ),
+    "reducer": VectorPart(
+        lambda: Reducer(LANES, CHANNELS, primitives=True), "32 lanes, sums of 64 channels"
+    ),
+    "normalizer": VectorPart(lambda: Normalizer(SOME_LANES, primitives=True), "8 lanes"),
+    "keeper": VectorPart(lambda: Keeper(SOME_LANES), "8 lanes"),
+    "former": VectorPart(lambda: Former(SOME_LANES, primitives=True), "8 lanes"),
+    "lanes": VectorPart(
+        lambda: VectorLanes(SOME_LANES, primitives=True), "8 lanes, residual of 16 bits"
+    ),
+    "lanes_8": VectorPart(
+        lambda: VectorLanes(SOME_LANES, MIN_RESIDUAL_BITS, primitives=True),
+        "8 lanes, residual of 8 bits",
+    ),
+    "joiner": VectorPart(lambda: Joiner(4, primitives=True), "4 pixels, numbers of 48 bits"),
+    "joiner_32": VectorPart(lambda: Joiner(4, 32, primitives=True), "4 pixels, of 32 bits"),
+    "applier": VectorPart(lambda: Applier(SOME_LANES, primitives=True), "8 lanes"),
+    "updater": VectorPart(lambda: Updater(2, primitives=True), "2 lanes"),
+    "quantizer": VectorPart(lambda: WeightQuantizer(2, primitives=True), "2 lanes"),
+    "weight_statistics": VectorPart(
+        lambda: WeightStatistics(SOME_LANES, primitives=True), "8 lanes"
+    ),
+    "channel_unit": VectorPart(lambda: ChannelUnit(primitives=True), "one"),
+    "random_bytes": VectorPart(RandomBytes, "32 bytes a cycle"),
+}
+
+
+def figures_of(name: str, progress: Callable[[str], None] = lambda stage: None) -> Figures:
+    """Of the component ``name`` alone, a minute or less; kept in build/synth."""
+    top = f"vector_{name}"
+    return measure(synthesize(emit(COMPONENTS[name].make(), top), top, CACHE, progress))
+
+
+def table(names: Sequence[str]) -> str:
+    """The figures of components as a table."""
+    rows = []
+    for name in names:
+        found = figures_of(name)
+        rows.append(
+            (
+                f"`{name}`",
+                COMPONENTS[name].text,
+                *(f"{each:,}" for each in (found.luts, found.packed_luts, found.memory_luts)),
+                *(f"{each:,}" for each in (found.flip_flops, found.dsps)),
+                f"{found.bram36:g}",
+                f"{max(found.logic_levels, found.levels_after_memory)}",
+            )
+        )
+    return markdown_table(HEADS, rows)
+
+
+if __name__ == "__main__":
+    print(table(sys.argv[1:] or list(COMPONENTS)))
