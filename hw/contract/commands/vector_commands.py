@@ -107,20 +107,21 @@ class Form(Headed):
 
         x̂ = clip(round((16 y - μ') * M * 2^-(26-g)))       INNER bits; with ``end`` 12 bits, g = 8
         z = (G * x̂ + B if ``normalized``) + second
-        a = clip(round(z * 2^-(19-b)), 0, 2^b - 1)          b: activation bits of ``form_slot``,
-        r = clip(round(z * 2^-(19-c)), 0, 2^c - 1)                8 if these are 0
-        mask = z > 0                                        c: ``residual_bits``
+        a = clip(round(z * 2^-(19-b)), 0, 2^b - 1)          b: activation bits of ``form_slot``
+        r = clip(round(z * 2^-(19-c)), 0, 2^c - 1)          c: ``residual_bits``
+        mask = z > 0
 
     ``second`` is nothing; RESIDUAL: ``round(ρ * r' * 2^-(c-8))``, r' the line of the side memory,
     ρ of the scale record ``second_record``; SHORTCUT: ``G * x̂' + B``, x̂' the line of the staging
-    memory, of the norm records from ``second_record`` on. Without ``normalized`` r is r'.
+    memory, of the norm records from ``second_record`` on. Where a residual is all there is, r is
+    r'.
 
     With ``planed`` a goes to the plane memory, with ``kept`` r and the mask to the side memory.
     To the stash go x̂ (with ``end`` rounded to the OUTER bits of ``kept_slot``, as NORMALIZE does),
     mask, a, and the top 8 planes of r, each by its flag. Without activation bits in ``form_slot``
     there is no a. With ``pooled`` the sum of r over the image, 32 bits, goes to byte ``pool + 4 *
-    ((i * channel_groups + g) * C + c)``. Peak ``peak`` becomes the greatest z if that is more and
-    there is a batch norm.
+    ((i * channel_groups + g) * C + c)``. Peak ``peak`` becomes the greatest z if that is more,
+    unless a residual is all there is.
 
     With ``skipped`` the command is carried out only if operand or partner have 0 bits.
     """
@@ -198,13 +199,13 @@ class Apply(Headed):
     """The quantized error before a batch norm, into the plane memory.
 
         W = (16 E - T₁') * A + B̄ * x̂ * 2^(7-g)              of the chunk records
-        e = clip(floor(W * 2^-F + (2 u + 1) / 512))          F = 32 - bits, ERROR bits of the slot
+        e = clip(floor(W * 2^-F + (2 u + 1) / 512))          F = 32 - bits
 
-    e is within ±(2^(bits-1) - 1), of one bit -1 or 0. u are the 8 random bits of
-    `hw.contract.random_bits`: of the registers' seed and step, of ``tensor``, and of image
-    ``first_image + i``, channel g * C + c, and the pixel's number in the image, where a row has
-    ``valid_x`` pixels, and P more for each tile beside the last. Peak ``peak`` becomes the greatest
-    |W| if that is more.
+    ``bits`` are those of ``operand``, the error. e is within ±(2^(bits-1) - 1), of one bit -1 or 0.
+    u are the 8 random bits of `hw.contract.random_bits`: of the registers' seed and step, of
+    ``tensor``, and of image ``first_image + i``, channel g * C + c, and the pixel's number in the
+    image, where a row has the pixels that are inside of all of its tiles. Peak ``peak`` becomes the
+    greatest |W| if that is more.
     """
 
     shape: int
@@ -245,11 +246,11 @@ class Report(Headed):
 class Quantize(Headed):
     """Weights of ``blocks`` blocks, in planes.
 
-        q = clip(round(w * mantissa * 2^-shift))      of the scale record, WEIGHT bits of the slot
+        q = clip(round(w * mantissa * 2^-shift))      of the scale record
 
-    w is 32 bits signed, pixel m, channel c of block b at ``source + 4 * ((b * P + m) * C + c)``; q
-    is within ±(2^(bits-1) - 1), of one bit -1 or 0, and its plane p in the word at ``destination +
-    word_bytes * (p * plane_stride + b)``.
+    ``bits`` are those of ``operand``, the weight. w is 32 bits signed, pixel m, channel c of block
+    b at ``source + 4 * ((b * P + m) * C + c)``; q is within ±(2^(bits-1) - 1), of one bit -1 or 0,
+    and its plane p in the word at ``destination + word_bytes * (p * plane_stride + b)``.
     """
 
     scale: int = 0
@@ -266,7 +267,8 @@ class Update(Headed):
         v = sat32(momentum(v) + decay(w) + gradient(round(sum * 2^-before)))
         w = sat32(w - floor(v * mantissa * 2^-shift + (2 u + 1) / 512))       of ``rate``, sat33
 
-    The factors are those of the update record, each ``sat33(round(x * mantissa * 2^-shift))``. A
+    The factors are those of the update record, each ``sat33(round(x * mantissa * 2^-shift))``; the
+    sum is cut to 32 bits behind its shift, which loses nothing if ``before`` is chosen so. A
     ``rate`` with a shift of 8 or less is such a factor, too, without u.
 
     Half-block j = 0 (a), 1 (b): filter f, channel c has the sum of row j C + c, column f of the

@@ -40,10 +40,11 @@ class Narrow(Headed):
 class Join(Headed):
     """The next ``images * tiles_y * tiles_x`` tiles become errors E, in the staging memory.
 
-        part = sat24(round(round(sums * 2^-before) * mantissa * 2^-shift))
+        part = sat24(round(sums' * mantissa * 2^-shift))      sums' = round(sums * 2^-before)
         total = mask * (part + earlier)
         E = sat16(total)
 
+    sums' is cut to 25 bits, which loses nothing if ``before`` is chosen so.
     ``before``, ``mantissa``, ``shift`` and ``stream_shift`` are those of the scale record.
     ``earlier`` is nothing; STREAM: ``sat24(round(E' * 2^-stream_shift))`` of the E' at
     ``earlier_address``; PART: the part that an earlier JOIN has left there. Without ``masked``, or
@@ -53,8 +54,8 @@ class Join(Headed):
     counted from ``earlier_address``, mask and x̂ from ``side_address``. With ``interleaved`` they
     are elsewhere: tile pixel (y, x) of image i is pixel (2 y + odd_row, 2 x + odd_column) of an
     image whose rows are twice as wide as those of its tiles; that of row Y and column X of rows of
-    W pixels is pixel ``(Y W + X) % P`` of block ``b = i * image_blocks + (Y W + X) div P``. Other
-    pixels of a line stay as they are.
+    W pixels is pixel ``(Y W + X) % P`` of block ``b = i * image_blocks + (Y W + X) div P``. Pixels
+    of a line that are not of a tile, or outside the image, stay as they are.
 
     With ``part`` nothing but the part is left: its low 16 bits in line ``address + 2 (t * C + c)``,
     the rest, signed, in the line behind. PART reads them there, counted from ``earlier_address``.
