@@ -106,6 +106,7 @@ _NARROW = {
 }
 _JOIN = {
     **_TILES,
+    "skipped": _flag("carried out only if the slot has 0 bits"),
     "address": _chip("staging memory: first line"),
     "scale": _record("scale record: k₀, multiplier, shift of the stream"),
     "part": _flag("leave the part, in two lines each"),

@@ -63,8 +63,12 @@ class Join(Headed):
     The moments of channel c, at ``moments + c``, get ΣE and ΣE·x̂ added if ``totals``, and are
     cleared before if ``start``, too; peak ``peak`` becomes the greatest |total| if that is more.
     Pixels outside the image (STORE) are 0 and count nowhere.
+
+    With ``skipped`` the command is carried out, and takes its tiles, only if operand or partner
+    have 0 bits: of a convolution of another slot.
     """
 
+    skipped: bool = False
     address: int = 0
     scale: int = 0
     part: bool = False

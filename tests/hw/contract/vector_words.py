@@ -46,7 +46,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             destination_digit_stride=0x7FA8,
             destination_run_stride=0x6B6,
             groups=0x6EBB2EDB20,
-        ),  # fmt: skip
+        ),
         0x0000000000000000375D976D90035B3FD41A1AE17BF1F814DF2D9CFB410EB806,
     ),  # fmt: skip
     (
@@ -68,7 +68,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             channel_groups=0x55,
             blocks=0x941F,
             destination=0xA096,
-        ),  # fmt: skip
+        ),
         0x000000000000000000000504B4A0FAAAA75913729C600AE19D9028E3015D8D07,
     ),  # fmt: skip
     (
@@ -85,7 +85,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             run_stride=0x54F831,
             destination=0x4A99,
             destination_run_stride=0x8712,
-        ),  # fmt: skip
+        ),
         0x000000000000000000000000000021C492A6553E0C571DBC6282C2E6325D6608,
     ),  # fmt: skip
     (
@@ -99,7 +99,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             address=0xB52A43AB,
             words=0x21C,
             destination=0x9EB,
-        ),  # fmt: skip
+        ),
         0x00000000000000000000000000000000000000000027AC872D4A90EACA9AA209,
     ),  # fmt: skip
     (
@@ -121,7 +121,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             moments=0x94,
             start=False,
             peak=0xBB7,
-        ),  # fmt: skip
+        ),
         0x000000000000000000000000000000005DB82533BEDC742E0C7496BC56F69B0A,
     ),  # fmt: skip
     (
@@ -138,10 +138,11 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             images=0x7DF,
             valid_x=0xEC,
             valid_y=0xB0,
-            address=0xB5A7,
-            scale=0x807,
-            part=False,
-            earlier=Earlier.NONE,
+            skipped=False,
+            address=0x8075,
+            scale=0xECF,
+            part=True,
+            earlier=Earlier.PART,
             earlier_address=0xBC0E,
             masked=False,
             mask_slot=0x12,
@@ -154,8 +155,8 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             odd_row=False,
             odd_column=False,
             image_blocks=0x2F2,
-        ),  # fmt: skip
-        0x000000000000000001791B9AAE7F76BC49781C201ED69EC3B1F7CF1998E70C0B,
+        ),
+        0x000000000000000002F237355CFEED7892F03AF67C03AAC3B1F7CF1998E70C0B,
     ),  # fmt: skip
     (
         Shape(
@@ -180,7 +181,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             mask_plane=9,
             activation_plane=3,
             residual_plane=2,
-        ),  # fmt: skip
+        ),
         0x000000000000000000021A75FC24BA533BE006EC029E4433F4A463DE509CA90C,
     ),  # fmt: skip
     (
@@ -202,7 +203,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             chunk=0x96F,
             moments=0x484,
             address=0xDA2D3B3D,
-        ),  # fmt: skip
+        ),
         0x0000000000000000000000000368B4ECF52125BF5D478532FBE6DE56986AAF0D,
     ),  # fmt: skip
     (
@@ -220,7 +221,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             chunk=0xC10,
             stashed=True,
             stash=0x56A68B41,
-        ),  # fmt: skip
+        ),
         0x00000000000000000000000000000000002B5345A0F040E6852C0B3BE5A2FE0E,
     ),  # fmt: skip
     (
@@ -256,7 +257,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             stash=0xD4042C36,
             pool=0xD7C6F4E2,
             peak=0xE64,
-        ),  # fmt: skip
+        ),
         0x0007326BE37A716A02161B5878461CD90DB4C9F768346105203CB02DEA8BF20F,
     ),  # fmt: skip
     (
@@ -273,7 +274,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             side=0x285D,
             norm=0xD55,
             planes=0x57F9,
-        ),  # fmt: skip
+        ),
         0x000000000000000000000000000000000000000015FE7554A17643D2D248AB10,
     ),  # fmt: skip
     (
@@ -297,7 +298,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             start=True,
             moments=0x38B,
             peak=0xA27,
-        ),  # fmt: skip
+        ),
         0x00000000000000000000000000000005139C5EA9B8E61565C6E7025F528A9D11,
     ),  # fmt: skip
     (
@@ -318,7 +319,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             tensor=0x56,
             first_image=0x59BBB436,
             peak=0x8E9,
-        ),  # fmt: skip
+        ),
         0x00000000000000000000000474ACDDDA1B002B5FBF3CE3451126D613B263F512,
     ),  # fmt: skip
     (
@@ -335,7 +336,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             run_stride=0xB4074C,
             source=0x4221,
             source_run_stride=0xD694,
-        ),  # fmt: skip
+        ),
         0x000000000000000000000000000035A510886D01D3252D676C25CBCC28BF3D13,
     ),  # fmt: skip
     (
@@ -349,7 +350,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             first=0xF43,
             blocks=0x65F,
             address=0xF7CEA56E,
-        ),  # fmt: skip
+        ),
         0x0000000000000000000000000000000000000000003DF3A95B997FD0F0EFBD14,
     ),  # fmt: skip
     (
@@ -365,7 +366,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             destination=0x6DE01C19,
             blocks=0x73E2,
             plane_stride=0xFCA043,
-        ),  # fmt: skip
+        ),
         0x0000000000000000000000000003F2810DCF89B780706641D66721202100B215,
     ),  # fmt: skip
     (
@@ -391,7 +392,7 @@ VECTOR_PINNED: list[tuple[Command, int]] = [
             rule=0x45D,
             tensor=0xC8E7,
             peak=0x6C,
-        ),  # fmt: skip
+        ),
         0x00000000006CC8E745D196718718530F449516704505202301682680A1C2F916,
     ),  # fmt: skip
 ]
