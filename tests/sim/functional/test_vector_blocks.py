@@ -8,6 +8,7 @@ which the last may be short, in any order of the stages that tokens allow.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from fractrain.hw.contract.commands import Apply, Stage
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
@@ -23,19 +25,20 @@ from fractrain.hw.contract.vector_parameters import VECTOR_DEFAULTS
 from fractrain.sim.functional import Order
 from tests.hw.machines import machine
 from tests.sim.functional.blocks.backward_chunk import BackwardChunk
+from tests.sim.functional.blocks.chunk import Chunk
 from tests.sim.functional.blocks.forward_chunk import ForwardChunk
 from tests.sim.functional.blocks.machine_block import PEAKS, MachineBlock, blocks_of
-from tests.sim.functional.blocks.memory_map import Stash
+from tests.sim.functional.blocks.memory_map import BANKS, Stash
 from tests.sim.functional.blocks.reference import BLOCK, Case, Layer, Reference
 from tests.sim.functional.blocks.tokens import Program
 from tests.sim.functional.vector_bench import VECTOR, small
 
 P = small(
     vector=VECTOR
-    | {"staging_words": 8192, "side_words": 4096, "parameter_words": 1024, "moment_words": 256}
+    | {"staging_words": 16384, "side_words": 8192, "parameter_words": 1024, "moment_words": 256}
     | {"peak_words": 64},
-    buffers__plane_words=16384,
-    buffers__column_words=2048,
+    buffers__plane_words=32768,
+    buffers__column_words=4096,
     buffers__gradient_words=2048,
 )
 SKIP = Precision(0, 0, 0)
@@ -43,6 +46,25 @@ PRECISIONS = st.builds(Precision, *[st.integers(1, 8)] * 2, st.integers(2, 12))
 SHORTCUTS = st.builds(Precision, st.just(8), st.integers(1, 8), st.integers(2, 12))
 """Of slot 0: a shortcut reads the top 8 bits of r."""
 KEPT = st.builds(KeptBits, st.integers(4, 11), st.integers(4, 8))
+
+
+def two_in_flight(chunks: Sequence[Chunk], late: int) -> None:
+    """A chunk's first phase stands in front of the phases from number ``late`` on of the chunk
+    before it: the vector unit works on one of the two, the array on the other."""
+    ways = [chunk.phases() for chunk in chunks]
+    following: Sequence[Iterator[None]] = [*ways[1:], iter([None] * late)]
+    for way, after in zip(ways, following, strict=True):
+        if way is ways[0]:
+            _advance(way, late)
+        next(after)
+        for _ in way:
+            pass
+        _advance(after, late - 1)
+
+
+def _advance(phases: Iterator[None], count: int) -> None:
+    for _ in range(count):
+        next(phases)
 
 
 class Bench:
@@ -59,8 +81,9 @@ class Bench:
     def forward(self) -> None:
         """All chunks in one program."""
         program = Program()
-        for number in range(len(self.block.chunks)):
-            ForwardChunk(self.block, program, number).write()
+        two_in_flight(
+            [ForwardChunk(self.block, program, n) for n in range(len(self.block.chunks))], 1
+        )
         self.block.run(program, self.order)
 
     def check_forward(self) -> None:
@@ -100,17 +123,15 @@ class Bench:
     # -- backward --------------------------------------------------------------------------
 
     def backward(self, *, together: bool) -> None:
-        """Chunk by chunk, what stays on the chip checked after each; or in one program."""
-        program = Program()
-        for number in range(len(self.block.chunks)):
-            program = program if together else Program()
-            BackwardChunk(self.block, program, number).write()
-            if not together:
-                self.block.run(program, self.order)
-                self._check_chunk(number)
-        if together:
+        """Chunk by chunk, what stays on the chip checked after each; or in one program, the next
+        one's errors beside the last gradients."""
+        numbers = range(len(self.block.chunks))
+        for group in [numbers] if together else [[each] for each in numbers]:
+            program = Program()
+            two_in_flight([BackwardChunk(self.block, program, n) for n in group], 2)
             self.block.run(program, self.order)
-            self._check_chunk(len(self.block.chunks) - 1)
+            for number in group[-BANKS:]:
+                self._check_chunk(number)
 
     def _check_chunk(self, number: int) -> None:
         """Errors and activations in the plane memory, moments of the block before."""
@@ -127,7 +148,8 @@ class Bench:
             assert golden.a2 is not None
             bits = case.table[BLOCK].activation
             self.equal(self._planes(chunk, "a2", bits, signed=False), golden.a2[part])
-        moments = block.machine._chip.unit.moments[block.chip.moments["in"] :][: case.channels]
+        place = chunk.chip.moments["in"]
+        moments = block.machine._chip.unit.moments[place : place + case.channels]
         self.equal(moments[:, 0], golden.moments_in.total[number])
         self.equal(moments[:, 1], golden.moments_in.product[number])
 
@@ -273,6 +295,28 @@ def test_rows_that_are_not_filled(size: tuple[int, int], stride: int) -> None:
 def test_blocks_of_16_channels(filters: int, stride: int) -> None:
     """On the machine that is to carry it, with the memories it should have."""
     vector = dataclasses.asdict(VECTOR_DEFAULTS[16])
-    p = machine("zc706", vector=vector, buffers__plane_words=8192)
+    p = machine("zc706", vector=vector, buffers__plane_words=16384, buffers__column_words=4096)
     table, kept = USUAL
     check(Case(3, 2, 16, filters, (16, 16), stride, table, kept), Order.VECTOR_FIRST, p=p)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_next_errors_stand_beside_the_last_gradients(stride: int) -> None:
+    """Errors that the vector unit makes of the next chunk, and last gradients that the array makes
+    of this one: neither waits for the other, nor has a command in the other's stage."""
+    table, kept = USUAL
+    bench = Bench(Case(4, 2, 8, 16, (8, 8), stride, table, kept), Order.FETCH_FIRST)
+    program = Program()
+    this, following = (BackwardChunk(bench.block, program, n).phases() for n in range(2))
+    _advance(this, 2)
+    start = len(program.entries)
+    _advance(following, 1)
+    middle = len(program.entries)
+    _advance(this, 1)
+    errors, gradients = program.entries[start:middle], program.entries[middle:]
+    assert {each.stage for each in errors} == {Stage.FETCH, Stage.VECTOR}
+    assert {Stage.EXECUTE, Stage.RESULT} < {each.stage for each in gradients}
+    assert Stage.VECTOR not in {each.stage for each in gradients}
+    assert sum(isinstance(each.command, Apply) for each in errors) == 2
+    for late in gradients:
+        assert not any(late.follows(early) for early in errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fractrain.host.compiler.sliding import Parity
@@ -28,25 +29,30 @@ from tests.sim.functional.blocks.resident import Planes, Taker
 class BackwardChunk(Chunk):
     """All commands between the error behind the block and the one before it."""
 
-    def write(self) -> None:
+    def phases(self) -> Iterator[None]:
+        """The errors behind, which may be beside the last gradients of the chunk before; up to
+        these; these."""
         self._behind()
         if self.case.shortcut:
             self._shortcut()
         self._apply("second", "Y1", "X0", "e2", end=True)
+        yield
         self._inside()
         self._gradient("second", self.planes("a2", "second"), "e2")
         self._apply("first", "Y0", "X0", "e1", end=False)
         header = GRADIENT | {"slot": BLOCK}
         self.load(self.planes("a", "first"), "in", Stash.ACTIVATIONS, header)
-        self._gradient("first", self.planes("a", "first"), "e1")
-        if self.case.shortcut:
-            header = GRADIENT | {"slot": OTHERS}
-            self.load(self.planes("r", "first"), "in", Stash.RESIDUAL, header)
-            self._gradient("shortcut", self.planes("r", "first"), "es")
         given = {"kept_slot": BEFORE, "masked": True}
         self.recall("before", "X1", Recalled.END, slot=OTHERS, **given, **ERROR)
         target = self._before_shortcut() if self.case.shortcut else self._before_identity()
         self._lines(Spill, "first", target)
+        yield
+        if self.case.shortcut:
+            header = GRADIENT | {"slot": OTHERS}
+            self.load(self.planes("r", "first"), "in", Stash.RESIDUAL, header)
+            self._gradient("shortcut", self.planes("r", "first"), "es")
+        self._gradient("first", self.planes("a", "first"), "e1")
+        yield
 
     # -- E at the block's output -----------------------------------------------------------
 

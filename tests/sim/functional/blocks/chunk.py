@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fractrain.host.compiler.tensors import PixelLayout
-from fractrain.hw.contract.commands import Load, Memory, Recall, Recalled, Tag
+from fractrain.hw.contract.commands import Command, Load, Memory, Recall, Recalled, Tag
 from fractrain.hw.contract.precision import Operand
 from tests.sim.functional.blocks.machine_block import MachineBlock
-from tests.sim.functional.blocks.memory_map import Stash
+from tests.sim.functional.blocks.memory_map import BANKS, Stash
 from tests.sim.functional.blocks.resident import Convolutions, Planes
 from tests.sim.functional.blocks.tokens import Program
 from tests.sim.functional.vector_bench import Grid
@@ -27,14 +28,43 @@ GRADIENT: dict[str, Any] = {
 }
 
 
+IN_MEMORY = ("stash", "statistics", "E")
+"""First words of what each chunk has a place of its own for in memory."""
+SHARED = ("columns", "gradients", "weights")
+"""Of what chunks share, or have at different addresses by name."""
+
+
+class ChunkProgram(Program):
+    """``program``, whose commands read and write what belongs to chunk ``number``."""
+
+    def __init__(self, program: Program, number: int) -> None:
+        super().__init__()
+        self.entries, self._number = program.entries, number
+
+    def add(self, command: Command, reads: Iterable[str] = (), writes: Iterable[str] = ()) -> None:
+        super().add(command, map(self._own, reads), map(self._own, writes))
+
+    def _own(self, name: str) -> str:
+        first = name.split()[0]
+        if first in SHARED:
+            return name
+        return f"{name} of {self._number if first in IN_MEMORY else self._number % BANKS}"
+
+
 class Chunk:
-    """Chunk ``number`` of ``block``: its commands go to ``program``."""
+    """Chunk ``number`` of ``block``: its commands go to ``program``, a few at each step of
+    `phases`."""
 
     def __init__(self, block: MachineBlock, program: Program, number: int) -> None:
-        self.block, self.program, self.number = block, program, number
-        self.case, self.chip, self.p = block.case, block.chip, block.p
+        self.block, self.number = block, number
+        self.program: Program = ChunkProgram(program, number)
+        self.case, self.chip, self.p = block.case, block.chips[number % BANKS], block.p
         self.first, self.images = block.chunks[number]
-        self.convolutions = Convolutions(self.p, program)
+        self.convolutions = Convolutions(self.p, self.program)
+
+    @abstractmethod
+    def phases(self) -> Iterator[None]:
+        """Writes the commands of the next phase."""
 
     def grid(self, at: str) -> Grid:
         """Of the input of convolution ``at``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fractrain.host.compiler.sliding import Parity
@@ -24,11 +25,13 @@ from tests.sim.functional.blocks.resident import Planes, Taker
 class ForwardChunk(Chunk):
     """All commands between the block's input and its output."""
 
-    def write(self) -> None:
+    def phases(self) -> Iterator[None]:
+        """One for each turn of the array, with what the vector unit makes of it."""
         self._bring()
         self._convolve("first", self.planes("a", "first"), "Y0")
         self._channel("first")
         self._inside()
+        yield
         self._convolve("second", self.planes("a2", "second"), "Y0")
         self._channel("second")
         if self.case.shortcut:
@@ -37,6 +40,7 @@ class ForwardChunk(Chunk):
             self._shortcut()
         self._end(skipped=False)
         self._end(skipped=True)
+        yield
 
     def _bring(self) -> None:
         """Activations and the top of r to the plane memory, or r to the side memory."""

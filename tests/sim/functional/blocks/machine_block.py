@@ -13,6 +13,7 @@ from fractrain.hw.contract.precision import Operand
 from fractrain.hw.contract.records import Record, pack_records
 from fractrain.sim.functional import FunctionalMachine, Order, RunResult
 from tests.sim.functional.blocks.memory_map import (
+    BANKS,
     LAYER_SCALES,
     SCALES,
     Chip,
@@ -46,7 +47,8 @@ class MachineBlock:
     def __init__(self, p: Parameters, reference: Reference) -> None:
         self.p, self.reference, self.case = p, reference, reference.case
         self.regions = Regions(p)
-        self.chip = Chip(p, self.case)
+        self.chips = [Chip(p, self.case, bank) for bank in range(BANKS)]
+        self.chip = self.chips[0]
         self._lay_out_weights()
         self._lay_out_tensors()
         self.memory = np.random.default_rng(1).integers(256, size=self.regions.size, dtype=np.uint8)

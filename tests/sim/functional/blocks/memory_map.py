@@ -13,8 +13,8 @@ from tests.sim.functional.vector_bench import Grid, Integers
 
 ALIGNMENT = 1024
 MOST_PLANES = 12
-COLUMN_WORDS = 128
-"""Of weights of a convolution at a time."""
+COLUMN_WORDS = 256
+"""Of weights of a convolution, or of errors, at a time."""
 
 SCALES = ("form", "behind", "inside", "before", "before shortcut", "clear", "same")
 """Scale records of tensors; ``clear`` shifts a stream off, ``same`` leaves it."""
@@ -79,60 +79,73 @@ class Stash:
         return self._layout(bits).unpack(self._bytes(memory, plane, bits), signed=signed)
 
 
-class Chip:
-    """Addresses of the on-chip memories."""
+BANKS = 2
+"""Chunks that are on the chip at a time."""
 
-    def __init__(self, p: Parameters, case: Case) -> None:
-        self.p, self.case = p, case
+
+class Chip:
+    """Addresses of the on-chip memories, of one of `BANKS` chunks. Records of the host and sums of
+    gradients are those of all chunks."""
+
+    def __init__(self, p: Parameters, case: Case, bank: int = 0) -> None:
+        self.p, self.case, self.bank = p, case, bank
         lines = max(self.grid(at, case.chunk).lines for at in ("first", "second"))
         # a part takes two lines for each of a tensor
-        self.staging = {name: n * lines for n, name in enumerate(("Y0", "Y1", "part", ""))}
-        self.side = {name: n * lines for n, name in enumerate(("X0", "X1"))}
+        staging, side = ("Y0", "Y1", "part", ""), ("X0", "X1")
+        self.staging = {name: (4 * bank + n) * lines for n, name in enumerate(staging)}
+        self.side = {name: (2 * bank + n) * lines for n, name in enumerate(side)}
         words = max(
             (each.blocks | 1) * each.groups * MOST_PLANES
             for each in (self.grid(at, case.chunk) for at in ("first", "second"))
         )
         names = ("a", "a2", "r", "next", "e1", "e2", "es")
-        self.planes = {name: n * words for n, name in enumerate(names)}
+        self.planes = {name: (len(names) * bank + n) * words for n, name in enumerate(names)}
         assert p.vector is not None
-        assert 4 * lines <= p.vector.staging_words and 2 * lines <= p.vector.side_words
-        assert len(names) * words <= p.buffers.plane_words
+        assert BANKS * len(staging) * lines <= p.vector.staging_words
+        assert BANKS * len(side) * lines <= p.vector.side_words
+        assert BANKS * len(names) * words <= p.buffers.plane_words
         self._parameters()
         self._others()
 
     def _parameters(self) -> None:
-        names = self.case.names
+        """Records of the host, then those of the chunks; moments."""
         self.records: dict[str, int] = {}
-        self.chunk_records: dict[str, int] = {}
-        self.moments: dict[str, int] = {"in": 0}
-        place = moments = 0
-        moments += self._channels(self.case.channels)
-        for name in names:
-            channels = self.padded(name)
-            self.records[f"norm {name}"], self.chunk_records[name] = place, place + channels
-            self.moments[name] = moments
-            place, moments = place + 2 * channels, moments + channels
+        place = 0
         scales = [*SCALES]
-        for name in names:
+        for name in self.case.names:
+            self.records[f"norm {name}"] = place
+            place += self.padded(name)
             scales += [f"{name} {each}" for each in LAYER_SCALES]
-        per_word = self.p.word_bytes // 16
         for name in scales:
             self.records[name] = place
-            place += per_word
+            place += self.p.word_bytes // 16
+        channels = {name: self.padded(name) for name in self.case.names}
+        total = sum(channels.values())
+        place += self.bank * total
+        moments = self.bank * (total + self._channels(self.case.channels))
+        self.moments = {"in": moments}
+        moments += self._channels(self.case.channels)
+        self.chunk_records: dict[str, int] = {}
+        for name, count in channels.items():
+            self.chunk_records[name], self.moments[name] = place, moments
+            place, moments = place + count, moments + count
 
     def _others(self) -> None:
         self.sums: dict[str, int] = {}
         self.columns: dict[str, int] = {}
-        beats = words = 0
-        for name in (*self.case.names, "gradient"):
+        names = (*self.case.names, "gradient")
+        beats, words = 0, self.bank * len(names) * COLUMN_WORDS
+        for name in names:
             self.columns[name] = words
             words += COLUMN_WORDS
+        assert words <= self.p.buffers.column_words
         for name in self.case.names:
             geometry = self.case.geometry(name)
             taps = geometry.kernel[0] * geometry.kernel[1]
             tiles = -(-geometry.channels // self.p.block.channels) * (taps // 2 + 1)
             self.sums[name] = beats
             beats += tiles * -(-geometry.filters // self.p.block.channels) * self.p.beats_per_tile
+        assert beats <= self.p.buffers.gradient_words
 
     def _channels(self, channels: int) -> int:
         count = self.p.block.channels
