@@ -48,6 +48,9 @@ def check_combinations(parameters: Parameters, source: str) -> None:
         on_target = f"{' or '.join(allowed)}, on the target {parameters.target.name}"
         require(value in allowed, path, value, on_target)
     _check_buffers(parameters, require)
+    if parameters.vector is not None:
+        one = "1 on a machine with a vector section: a word is one plane"
+        require(array.spatial_bits == 1, "array.spatial_bits", array.spatial_bits, one)
 
 
 def _check_buffers(parameters: Parameters, require: Require) -> None:

@@ -44,3 +44,16 @@ def outer_format(bits: int) -> Format:
     """
     Whole(words.MIN_NORMALIZED_BITS, words.MAX_OUTER_BITS).read("bits of x̂ of a block's end", bits)
     return Format(bits, bits - words.OUTER_RANGE_BITS)
+
+
+@dataclass(frozen=True)
+class KeptBits:
+    """Bits of x̂ for the way back, of one precision slot: ``inner`` inside a block, ``outer`` at its
+    end."""
+
+    inner: int
+    outer: int
+
+    def format(self, *, end: bool) -> Format:
+        """Of x̂ inside a block or at its ``end``; errors as `inner_format`, `outer_format`."""
+        return outer_format(self.outer) if end else inner_format(self.inner)

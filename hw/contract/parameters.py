@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import Any
 from fractrain.hw.contract.configuration_checks import check_combinations
 from fractrain.hw.contract.documents import Section, read_document
 from fractrain.hw.contract.errors import ParameterError, did_you_mean
+from fractrain.hw.contract.parameter_fields import choice, follows, named, number, real
 from fractrain.hw.contract.precision import MAX_BITS, SUM_BITS
-from fractrain.hw.contract.values import Keyed, OneOf, Real, Unquoted, Whole
+from fractrain.hw.contract.vector_parameters import VectorParameters
 from fractrain.hw.contract.window import SLOTS
 from fractrain.hw.contract.yaml_files import read_yaml
 from fractrain.hw.targets.registry import targets
@@ -37,27 +38,6 @@ DOT_STYLES = ("lut6", "inferred")
 ACCUMULATOR_STYLES = ("dsp48e1", "behavioural")
 
 
-def _number(low: int, high: int) -> Any:
-    return field(metadata={"rule": Unquoted(Whole(low, high))})
-
-
-def _real(low: float, high: float) -> Any:
-    return field(metadata={"rule": Unquoted(Real(low, high))})
-
-
-def _choice(*options: object) -> Any:
-    return field(metadata={"rule": OneOf(options)})
-
-
-def _named(values: Callable[[], Mapping[str, object]]) -> Any:
-    return field(metadata={"rule": Keyed(values)})
-
-
-def _follows(source: str) -> Any:
-    """A value that no file gives: it follows from others, by ``source``."""
-    return field(metadata={"follows": source})
-
-
 @dataclass(frozen=True)
 class ArrayParameters:
     """The MAC array: ``rows`` x ``columns`` units (M x N) of ``lanes`` (K) bit-products for each
@@ -67,15 +47,15 @@ class ArrayParameters:
     bench, may have any.
     """
 
-    rows: int = _follows("2 * block.channels")
-    columns: int = _follows("block.channels")
-    lanes: int = _follows(f"{SLOTS} * block.channels, a 3 x 3 window")
-    max_bits: int = _follows("precision.max_bits")
-    spatial_bits: int = _choice(*SPATIAL_BITS)
-    cluster_rows: int = _number(1, 16)
-    cluster_columns: int = _number(1, 16)
-    dot: str = _choice(*DOT_STYLES)
-    accumulator: str = _choice(*ACCUMULATOR_STYLES)
+    rows: int = follows("2 * block.channels")
+    columns: int = follows("block.channels")
+    lanes: int = follows(f"{SLOTS} * block.channels, a 3 x 3 window")
+    max_bits: int = follows("precision.max_bits")
+    spatial_bits: int = choice(*SPATIAL_BITS)
+    cluster_rows: int = number(1, 16)
+    cluster_columns: int = number(1, 16)
+    dot: str = choice(*DOT_STYLES)
+    accumulator: str = choice(*ACCUMULATOR_STYLES)
 
     @property
     def column_clusters(self) -> int:
@@ -102,15 +82,15 @@ class ArrayParameters:
 class BlockParameters:
     """The unit of storage and transfer: ``channels`` lanes x ``array.rows`` pixels x one plane."""
 
-    channels: int = _choice(*CHANNELS)
+    channels: int = choice(*CHANNELS)
 
 
 @dataclass(frozen=True)
 class PrecisionParameters:
     """Limits of run-time precision, and the size of the table that holds it."""
 
-    max_bits: int = _number(1, MAX_BITS)
-    slots: int = _number(1, 256)
+    max_bits: int = number(1, MAX_BITS)
+    slots: int = number(1, 256)
 
 
 @dataclass(frozen=True)
@@ -123,31 +103,32 @@ class BufferParameters:
     patterns : entries of the feeder's pattern table
     """
 
-    column_words: int = _number(4, 65536)
-    plane_words: int = _number(16, 65536)
-    gradient_words: int = _number(1, 65536)
-    patterns: int = _number(4, 128)
+    column_words: int = number(4, 65536)
+    plane_words: int = number(16, 65536)
+    gradient_words: int = number(1, 65536)
+    patterns: int = number(4, 128)
 
 
 @dataclass(frozen=True)
 class QueueParameters:
     """Depths of the queues: commands decoded ahead of each stage, tiles waiting to leave."""
 
-    commands: int = _number(2, 256)
-    result_tiles: int = _number(2, 64)
+    commands: int = number(2, 256)
+    result_tiles: int = number(2, 64)
 
 
 @dataclass(frozen=True)
 class MemoryParameters:
     """The way to DDR: ``ports`` AXI3 masters of 64 bits, ``outstanding`` bursts each and way."""
 
-    ports: int = _number(1, 4)
-    outstanding: int = _number(1, 16)
+    ports: int = number(1, 4)
+    outstanding: int = number(1, 16)
 
 
 @dataclass(frozen=True)
 class Parameters:
     """Everything that is fixed when a machine is generated: a core, and the target that carries it.
+    ``vector``: its vector unit, None without one.
 
     Build one with `load_parameters` or `parse_parameters`; a combination of values that the
     hardware cannot do raises `ParameterError`, and so does, however it is made, an array whose
@@ -161,8 +142,9 @@ class Parameters:
     buffers: BufferParameters
     queues: QueueParameters
     memory: MemoryParameters
-    target: Target = _named(targets)
-    clock_mhz: float = _real(1, 1000)
+    target: Target = named(targets)
+    clock_mhz: float = real(1, 1000)
+    vector: VectorParameters | None = None
 
     def __post_init__(self) -> None:
         for name, value in _array_of(self.block, self.precision).items():
@@ -219,6 +201,11 @@ class Parameters:
         array = self.array
         return array.rows * array.columns * array.lanes * array.spatial_bits**2
 
+    @property
+    def line_bytes(self) -> int:
+        """Bytes of a line of 16-bit numbers, P pixels of one channel."""
+        return 2 * self.array.rows
+
     def digits(self, bits: int) -> int:
         """Buffer words of a ``bits``-wide operand per slice: ``ceil(bits / spatial_bits)``."""
         return -(-bits // self.array.spatial_bits)
@@ -228,6 +215,8 @@ class Parameters:
         document = dataclasses.asdict(self) | {"target": self.target.name}
         for name in _FOLLOWS:
             del document["array"][name]
+        if self.vector is None:
+            del document["vector"]
         return document
 
 
@@ -308,24 +297,34 @@ def _parse(document: object, source: str) -> Parameters:
     """Build `Parameters` from a mapping with exactly the fields of a file."""
     _refuse_deleted(document, source)
     values = read_document(document, _schema(Parameters), source)
-    kinds = typing.get_type_hints(Parameters)
+    kinds = _kinds(Parameters)
     for each in dataclasses.fields(Parameters):
-        if not each.metadata and each.name != "array":
+        if not each.metadata and each.name != "array" and each.name in values:
             values[each.name] = kinds[each.name](**values[each.name])
     array = values["array"] | _array_of(values["block"], values["precision"])
     return Parameters(**(values | {"array": ArrayParameters(**array)}))
 
 
 def _schema(kind: type) -> Section:
-    """Schema of the fields of ``kind`` that a file gives."""
-    kinds = typing.get_type_hints(kind)
+    """Schema of the fields of ``kind`` that a file gives; it may leave out those with a default."""
+    kinds = _kinds(kind)
+    given = [each for each in dataclasses.fields(kind) if "follows" not in each.metadata]
     return Section(
         {
             each.name: each.metadata["rule"] if each.metadata else _schema(kinds[each.name])
-            for each in dataclasses.fields(kind)
-            if "follows" not in each.metadata
-        }
+            for each in given
+        },
+        [each.name for each in given if each.default is dataclasses.MISSING],
     )
+
+
+def _kinds(kind: type) -> dict[str, Any]:
+    """Types of the fields of ``kind``: of an optional one, the type that it has if it is there."""
+    hints = typing.get_type_hints(kind)
+    return {
+        name: next((each for each in typing.get_args(hint) if each is not type(None)), hint)
+        for name, hint in hints.items()
+    }
 
 
 def _refuse_deleted(document: object, source: str) -> None:

@@ -6,11 +6,12 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import (
     COMMAND_BITS,
+    ENGINE_OPCODES,
+    ENGINE_SIGNAL,
+    ENGINE_WAIT,
     FIELDS,
     GROUP_BITS,
     NO_GROUP,
-    SIGNAL,
-    WAIT,
     Format,
     Memory,
     Opcode,
@@ -29,14 +30,14 @@ class CommandChecks(wiring.Component):
     Members
     -------
     command : In(256)
-    is_opcode : Out(one bit per `Opcode`)    in the order of the enumeration; none: unknown
+    is_opcode : Out(one bit per `ENGINE_OPCODES`)    in their order; none: unknown
     bad_slot : Out(1)     slot or operand do not exist; of every opcode
     bad_count : Out(1)    a count of 0, or an entry, format, group or token that does not exist
 
-    A token bit that does not exist at the command's stage (`WAIT`, `SIGNAL`; END has none) counts
-    as ``bad_count``. The entries of ``groups`` that a LOAD to the column memory uses must be groups
-    or `NO_GROUP`, and its ``words`` at most `Parameters.column_word_parts`; ``bits`` of a STORE is
-    1..16 if its format is PLANES.
+    A token bit that does not exist at the command's stage (`ENGINE_WAIT`, `ENGINE_SIGNAL`; END has
+    none) counts as ``bad_count``. The entries of ``groups`` that a LOAD to the column memory uses
+    must be groups or `NO_GROUP`, and its ``words`` at most `Parameters.column_word_parts`; ``bits``
+    of a STORE is 1..16 if its format is PLANES.
 
     Timing: two cycles behind ``command``.
     """
@@ -46,7 +47,7 @@ class CommandChecks(wiring.Component):
         super().__init__(
             {
                 "command": In(COMMAND_BITS),
-                "is_opcode": Out(len(Opcode)),
+                "is_opcode": Out(len(ENGINE_OPCODES)),
                 "bad_slot": Out(1),
                 "bad_count": Out(1),
             }
@@ -54,10 +55,10 @@ class CommandChecks(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        is_opcode = Signal(len(Opcode))
+        is_opcode = Signal(len(ENGINE_OPCODES))
         bad_slot = Signal()
         bad = []
-        for index, opcode in enumerate(Opcode):
+        for index, opcode in enumerate(ENGINE_OPCODES):
             counts = [name for name, each in FIELDS[opcode].items() if each.count]
             m.d.sync += is_opcode[index].eq(self._field(Opcode.END, "opcode") == opcode)
             conditions = [
@@ -90,7 +91,9 @@ class CommandChecks(wiring.Component):
     def _bad_tokens(self, opcode: Opcode) -> Value:
         """Bits that name a stage with which the command's own has no tokens."""
         stage = opcode.stage
-        waits, signals = (0, 0) if stage is None else (len(WAIT[stage]), len(SIGNAL[stage]))
+        waits, signals = (
+            (0, 0) if stage is None else (len(ENGINE_WAIT[stage]), len(ENGINE_SIGNAL[stage]))
+        )
         wait, signal = self._field(opcode, "wait"), self._field(opcode, "signal")
         return Cat(wait[waits:], signal[signals:]).any()
 

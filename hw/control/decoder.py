@@ -4,7 +4,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import COMMAND_BITS, Fault, Opcode, Stage
+from fractrain.hw.contract.commands import (
+    COMMAND_BITS,
+    ENGINE_OPCODES,
+    ENGINE_STAGES,
+    Fault,
+    Opcode,
+)
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand
 from fractrain.hw.control.checks import CommandChecks
@@ -31,7 +37,7 @@ class CommandDecoder(wiring.Component):
     total : In(32)                      commands of the program, in the cycle of ``start``
     commands : In(stream(256))          its commands
     slot : Out, entry : In              port of the precision table
-    tasks : Out(stream of `stage_task`) one for each `Stage`
+    tasks : Out(stream of `stage_task`) one for each of `ENGINE_STAGES`
     quiescent : In(1)                   all other parts are idle
     halt : In(1)                        pass on no more commands
     fault, index : Out                  for one cycle, and the wrong command's number
@@ -61,7 +67,7 @@ class CommandDecoder(wiring.Component):
                 "commands": In(stream.Signature(COMMAND_BITS)),
                 "slot": Out(range(max(2, parameters.precision.slots))),
                 "entry": In(slot_entry),
-                "tasks": Out(stream.Signature(stage_task(parameters))).array(len(Stage)),
+                "tasks": Out(stream.Signature(stage_task(parameters))).array(len(ENGINE_STAGES)),
                 "quiescent": In(1),
                 "halt": In(1),
                 "fault": Out(Fault),
@@ -78,7 +84,7 @@ class CommandDecoder(wiring.Component):
         self.ended = Signal()
         self.stuck = Signal()
         self.count = Signal(INDEX_BITS)
-        self.offered = Signal(len(Stage))
+        self.offered = Signal(len(ENGINE_STAGES))
         self.bits = {
             name: Signal(slot_entry["activation"].shape, name=name)
             for name in ("operand", "partner")
@@ -164,7 +170,7 @@ class CommandDecoder(wiring.Component):
             m.d.sync += self.ended.eq(1)
 
     def _is(self, opcode: Opcode) -> Value:
-        return self.checks.is_opcode[list(Opcode).index(opcode)]
+        return self.checks.is_opcode[ENGINE_OPCODES.index(opcode)]
 
     def _good(self) -> Value:
         """The command, of a known opcode, has no error."""
@@ -209,10 +215,10 @@ class CommandDecoder(wiring.Component):
                 task.partner_tail.eq(self._tail(self.bits["partner"])),
                 task.skip.eq(zero & ~self._is(Opcode.PATTERN)),
             ]
-        for stage in Stage:
+        for stage in ENGINE_STAGES:
             mine = Cat(
                 is_mine
-                for is_mine, opcode in zip(checks.is_opcode, Opcode, strict=True)
+                for is_mine, opcode in zip(checks.is_opcode, ENGINE_OPCODES, strict=True)
                 if opcode.stage == stage
             ).any()
             m.d.comb += [

@@ -5,12 +5,20 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Opcode, Stage
+from fractrain.hw.contract.commands import (
+    ENGINE_SIGNAL,
+    ENGINE_STAGES,
+    ENGINE_WAIT,
+    HEADER,
+    TOKEN_LIMIT,
+    Opcode,
+    Stage,
+)
 from fractrain.hw.flow.tasks import command_view
 
 __all__ = ["CHANNELS", "TokenCounter", "TokenGate", "TokenNetwork"]
 
-CHANNELS = tuple((source, target) for source in Stage for target in SIGNAL[source])
+CHANNELS = tuple((source, target) for source in ENGINE_STAGES for target in ENGINE_SIGNAL[source])
 """Every pair of stages of which the first gives tokens to the second."""
 
 
@@ -64,7 +72,8 @@ class TokenGate(wiring.Component):
     Members
     -------
     i : In(stream of tasks), o : Out(stream of tasks)
-    available, room : In      of the counters, one bit each for ``WAIT[stage]``, ``SIGNAL[stage]``
+    available, room : In      of the counters, one bit each for ``ENGINE_WAIT[stage]``,
+                              ``ENGINE_SIGNAL[stage]``
     take, promise : Out       to them
     starved : Out             tokens that the task at the gate waits for, one bit as ``available``
     blocked : Out(1)          it waits for tokens or for room
@@ -74,7 +83,7 @@ class TokenGate(wiring.Component):
     """
 
     def __init__(self, layout: StructLayout, stage: Stage):
-        self.waits, self.signals = len(WAIT[stage]), len(SIGNAL[stage])
+        self.waits, self.signals = len(ENGINE_WAIT[stage]), len(ENGINE_SIGNAL[stage])
         super().__init__(
             {
                 "i": In(stream.Signature(layout)),
@@ -121,7 +130,7 @@ class TokenNetwork(wiring.Component):
 
     Members
     -------
-    i : In(stream of tasks), o : Out(stream of tasks)    one each for every `Stage`
+    i : In(stream of tasks), o : Out(stream of tasks)    one each for `ENGINE_STAGES`
     ended : In(4), one for every stage    ``signal`` bits of the stage's task that has just ended,
                                           in the order of the tasks; 0 otherwise
     starved : Out(one bit per stage), one for every stage    the task in its gate waits for a
@@ -133,16 +142,16 @@ class TokenNetwork(wiring.Component):
 
     def __init__(self, layout: StructLayout):
         signals = HEADER["signal"].width
-        self.gates = {stage: TokenGate(layout, stage) for stage in Stage}
+        self.gates = {stage: TokenGate(layout, stage) for stage in ENGINE_STAGES}
         self.counters = {channel: TokenCounter() for channel in CHANNELS}
         super().__init__(
             {
-                "i": In(stream.Signature(layout)).array(len(Stage)),
-                "o": Out(stream.Signature(layout)).array(len(Stage)),
-                "ended": In(signals).array(len(Stage)),
-                "starved": Out(len(Stage)).array(len(Stage)),
-                "blocked": Out(len(Stage)),
-                "held": Out(len(Stage)),
+                "i": In(stream.Signature(layout)).array(len(ENGINE_STAGES)),
+                "o": Out(stream.Signature(layout)).array(len(ENGINE_STAGES)),
+                "ended": In(signals).array(len(ENGINE_STAGES)),
+                "starved": Out(len(ENGINE_STAGES)).array(len(ENGINE_STAGES)),
+                "blocked": Out(len(ENGINE_STAGES)),
+                "held": Out(len(ENGINE_STAGES)),
             }
         )
 
@@ -151,7 +160,7 @@ class TokenNetwork(wiring.Component):
         for (source, target), counter in self.counters.items():
             m.submodules[f"{source.name}_{target.name}".lower()] = counter
             giver, taker = self.gates[source], self.gates[target]
-            give, take = SIGNAL[source].index(target), WAIT[target].index(source)
+            give, take = ENGINE_SIGNAL[source].index(target), ENGINE_WAIT[target].index(source)
             m.d.comb += [
                 counter.promise.eq(giver.promise[give]),
                 counter.take.eq(taker.take[take]),
@@ -173,5 +182,5 @@ class TokenNetwork(wiring.Component):
 
     @staticmethod
     def _by_stage(stage: Stage, starved: Value) -> Value:
-        sources = WAIT[stage]
-        return Cat(starved[sources.index(each)] if each in sources else 0 for each in Stage)
+        sources = ENGINE_WAIT[stage]
+        return Cat(starved[sources.index(each)] if each in sources else 0 for each in ENGINE_STAGES)

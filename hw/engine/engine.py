@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.axi.signature import AXI3
 from fractrain.hw.contract.commands import Opcode, Stage, Tag
+from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.control.axi_lite import AXI_LITE, AxiLiteSlave
 from fractrain.hw.control.decoder import CommandDecoder
@@ -53,6 +54,8 @@ class ConvolutionEngine(wiring.Component):
     fault is reported with the number of its command; for a command that cannot be fetched, this is
     the first command of the burst. If memory fails or falls silent, it is the LOAD or command that
     waits for the word, or the STORE that last sent a block.
+
+    Raises `ParameterError` for a machine with a vector unit.
     """
 
     def __init__(
@@ -62,6 +65,9 @@ class ConvolutionEngine(wiring.Component):
         flavour: Flavour,
         build_hash: int = 0,
     ):
+        if parameters.vector is not None:
+            none = "no vector section, as there is no gateware for it yet (docs/whole_step.md)"
+            raise ParameterError("vector", parameters.vector, none)
         self.parameters = parameters
         self.registers = RegisterFile(parameters, build_hash=build_hash)
         self.memory = MemorySystem(parameters)

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from fractrain.hw.contract.commands import SIGNAL, Fault, Opcode, Stage, Tag
+from fractrain.hw.contract.commands import ENGINE_SIGNAL, Fault, Opcode, Stage, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.fetch.places import LoadPlaces, load_target, target_of
 from fractrain.hw.fetch.requests import LoadRequests
@@ -18,7 +18,7 @@ __all__ = ["FetchStage"]
 TASKS_AHEAD = 16
 """LOADs that may request before the first word of the first has come."""
 
-SIGNALS = len(SIGNAL[Stage.FETCH])
+SIGNALS = len(ENGINE_SIGNAL[Stage.FETCH])
 
 
 def _header() -> data.StructLayout:

@@ -2,7 +2,7 @@
 
 from amaranth.lib import data
 
-from fractrain.hw.contract.commands import SIGNAL, Opcode, Stage, Tag
+from fractrain.hw.contract.commands import ENGINE_SIGNAL, Opcode, Stage, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import MAX_BITS
 from fractrain.hw.flow.layouts import ADDRESS_BITS
@@ -10,7 +10,7 @@ from fractrain.hw.flow.tasks import INDEX_BITS, field_bits
 
 __all__ = ["SIGNALS", "beat_facts", "item_layout", "store_task"]
 
-SIGNALS = len(SIGNAL[Stage.RESULT])
+SIGNALS = len(ENGINE_SIGNAL[Stage.RESULT])
 """Stages to which a STORE can give a token."""
 
 _GRADIENT_BITS = field_bits(Opcode.STORE, "gradient_address")["gradient_address"]

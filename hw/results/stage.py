@@ -45,7 +45,7 @@ class ResultStage(wiring.Component):
     writer_idle : In(1)           everything that was taken is acknowledged; low from the second
                                   cycle on after a block was taken
     ended : Out(1), signal : Out(2)    a STORE has ended, and the tokens that it gives
-                                  (`SIGNAL[Stage.RESULT]`); in order
+                                  (`ENGINE_SIGNAL[Stage.RESULT]`); in order
     fault, index : Out            `Fault.ADDRESS` for a cycle, and the command that addressed the
                                   gradient memory beyond its end. The stage then stops until reset.
     halt : In(1)                  offer nothing more, until reset

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from fractrain.hw.contract.bursts import BURST_BYTES
 from fractrain.hw.contract.commands import (
     COMMAND_BYTES,
+    ENGINE_OPCODES,
+    ENGINE_STAGES,
     Command,
     Pattern,
     Stage,
     opcode_of,
 )
+from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
@@ -90,7 +93,7 @@ class Dispatcher:
         self._commands, self._precisions, self._address = commands, precisions, address
         self.queues = {
             stage: TaskQueue(kernel, parameters.queues.commands + QUEUE_SLACK[stage])
-            for stage in Stage
+            for stage in ENGINE_STAGES
         }
         self.end_time = 0.0
         word = parameters.word_bytes
@@ -126,7 +129,11 @@ class Dispatcher:
                 yield self._change
             self._used = (number + 1) * COMMAND_BYTES
             self._change.notify()
-            stage = opcode_of(command).stage
+            opcode = opcode_of(command)
+            if opcode not in ENGINE_OPCODES:
+                allowed = "those of a machine without a vector unit, which is all that is modelled"
+                raise ParameterError("command", opcode.name, allowed)
+            stage = opcode.stage
             if stage is not None:  # END belongs to none
                 yield self._kernel.now + DECODE_CYCLES if number == 0 else self._kernel.now
                 yield from self.queues[stage].put(self._task(command))

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from fractrain.hw.contract.commands import SIGNAL, WAIT, Command, Stage
+from fractrain.hw.contract.commands import (
+    ENGINE_SIGNAL,
+    ENGINE_STAGES,
+    ENGINE_WAIT,
+    Command,
+    Stage,
+)
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 
 
@@ -13,9 +19,9 @@ class Tokens:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._count = {(a, b): 0 for a in Stage for b in Stage}
-        self._change = {b: Change(kernel) for b in Stage}
-        self._told: dict[Stage, set[Change]] = {b: set() for b in Stage}
+        self._count = {(a, b): 0 for a in ENGINE_STAGES for b in ENGINE_STAGES}
+        self._change = {b: Change(kernel) for b in ENGINE_STAGES}
+        self._told: dict[Stage, set[Change]] = {b: set() for b in ENGINE_STAGES}
 
     def tell(self, stage: Stage, change: Change) -> None:
         """Notify ``change``, too, whenever ``stage`` is given a token."""
@@ -25,7 +31,7 @@ class Tokens:
         """Stages that still owe ``command`` a token."""
         return [
             source
-            for bit, source in enumerate(WAIT[stage])
+            for bit, source in enumerate(ENGINE_WAIT[stage])
             if command.wait >> bit & 1 and not self._count[source, stage]
         ]
 
@@ -33,7 +39,7 @@ class Tokens:
         """Wait for the tokens of ``command`` and take them."""
         while self.missing(stage, command):
             yield self._change[stage]
-        for bit, source in enumerate(WAIT[stage]):
+        for bit, source in enumerate(ENGINE_WAIT[stage]):
             self._count[source, stage] -= command.wait >> bit & 1
 
     def give(self, stage: Stage, command: Command, time: float) -> None:
@@ -42,7 +48,7 @@ class Tokens:
             self._kernel.call(partial(self._give, stage, command), time)
 
     def _give(self, stage: Stage, command: Command) -> None:
-        for bit, target in enumerate(SIGNAL[stage]):
+        for bit, target in enumerate(ENGINE_SIGNAL[stage]):
             if command.signal >> bit & 1:
                 self._count[stage, target] += 1
                 self._change[target].notify()

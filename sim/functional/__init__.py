@@ -4,6 +4,6 @@ Written from the docstrings of `hw.contract.commands` alone: hardware, compiler 
 three readings of one contract.
 """
 
-from fractrain.sim.functional.machine import FunctionalMachine, Order, RunResult
+from fractrain.sim.functional.machine import FunctionalMachine, Host, Order, RunResult
 
-__all__ = ["FunctionalMachine", "Order", "RunResult"]
+__all__ = ["FunctionalMachine", "Host", "Order", "RunResult"]

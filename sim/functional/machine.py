@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections import Counter, deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,24 +13,36 @@ from numpy.typing import NDArray
 from fractrain.hw.contract.commands import (
     COMMAND_BYTES,
     SIGNAL,
+    STAGES,
     TOKEN_LIMIT,
     WAIT,
     Convolve,
     End,
     Fault,
+    Fill,
+    Join,
     Load,
+    Move,
+    Narrow,
     Pattern,
+    Recall,
+    Set,
     Stage,
     Store,
     Tag,
 )
 from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.normalized import KeptBits
+from fractrain.hw.contract.numerics import MIN_NORMALIZED_BITS
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.functional.decoding import Task, decode_task
 from fractrain.sim.functional.execute import ExecuteStage
 from fractrain.sim.functional.fault import FaultError, StageFault, require
 from fractrain.sim.functional.results import ResultStage
+from fractrain.sim.functional.staging import Staging
+from fractrain.sim.functional.vector_loads import load_vector
+from fractrain.sim.functional.vector_stage import VectorStage
 from fractrain.sim.functional.words import ChipMemories, ExternalMemory, load
 
 
@@ -39,9 +52,15 @@ class Order(enum.Enum):
     Tokens alone must keep a program right: every order gives the same results.
     """
 
-    FETCH_FIRST = (Stage.FETCH, Stage.EXECUTE, Stage.RESULT)
-    EXECUTE_FIRST = (Stage.EXECUTE, Stage.RESULT, Stage.FETCH)
-    RESULT_FIRST = (Stage.RESULT, Stage.EXECUTE, Stage.FETCH)
+    FETCH_FIRST = (Stage.FETCH, Stage.EXECUTE, Stage.RESULT, Stage.VECTOR)
+    EXECUTE_FIRST = (Stage.EXECUTE, Stage.RESULT, Stage.VECTOR, Stage.FETCH)
+    RESULT_FIRST = (Stage.RESULT, Stage.VECTOR, Stage.EXECUTE, Stage.FETCH)
+    VECTOR_FIRST = (Stage.VECTOR, Stage.FETCH, Stage.RESULT, Stage.EXECUTE)
+
+
+Host = Callable[[], int]
+"""What the host does when it is given a token: it may read and write memory, and says how many
+tokens it gives to the fetch stage."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +69,17 @@ class RunResult:
 
     ``beats[n, results_per_beat]`` left at the result port. ``passes`` is the number of array
     passes (cycles in which the array is busy), ``bytes_read`` and ``bytes_written`` the traffic of
-    the memory ports, per `Tag`; the command stream counts as OTHER, as in the machine.
+    the memory ports, per `Tag`; the command stream counts as OTHER, as in the machine. Of a vector
+    unit: ``lines`` that it made, bytes of the stash.
     """
 
     beats: NDArray[np.int64]
     passes: dict[Tag, int]
     bytes_read: dict[Tag, int]
     bytes_written: dict[Tag, int]
+    lines: dict[Tag, int] = field(default_factory=dict)
+    stash_read: dict[Tag, int] = field(default_factory=dict)
+    stash_written: dict[Tag, int] = field(default_factory=dict)
 
 
 class FunctionalMachine:
@@ -64,7 +87,9 @@ class FunctionalMachine:
 
     ``table`` is the precision table; all of ``memory`` may be accessed. On-chip memories and the
     pattern table keep their contents between runs; they start with random bits of ``seed``.
-    ``unwritten``: the value of window pixels that no read writes.
+    ``unwritten``: the value of window pixels that no read writes. With a vector unit ``kept`` is
+    the rest of the table, the bits of x̂ of each slot, and ``rounding`` the seed and the step of its
+    random bits.
 
     Raises `FaultError` (a `MachineError`) where the machine stops with a fault, and `MachineError`
     where it would wait for ever.
@@ -80,22 +105,37 @@ class FunctionalMachine:
         unwritten: int = 1,
     ) -> None:
         self.parameters = parameters
-        self.table = [Precision(0, 0, 0)] * parameters.precision.slots
+        slots = parameters.precision.slots
+        self.table = [Precision(0, 0, 0)] * slots
+        self.kept = [KeptBits(MIN_NORMALIZED_BITS, MIN_NORMALIZED_BITS)] * slots
+        self.rounding = (0, 0)
         self._external = ExternalMemory(memory, base, parameters)
         self._chip = ChipMemories(parameters, np.random.default_rng(seed))
         self._execute = ExecuteStage(parameters, self._chip, unwritten)
         self._result = ResultStage(parameters, self._chip, self._external)
+        if parameters.vector is not None:
+            self._staging = Staging(parameters, self._chip.unit)
+            self._vector = VectorStage(parameters, self._chip, self._external)
 
-    def run(self, address: int, commands: int, order: Order = Order.FETCH_FIRST) -> RunResult:
-        """Carry out ``commands`` command words from ``address`` on, up to END."""
+    def run(
+        self,
+        address: int,
+        commands: int,
+        order: Order = Order.FETCH_FIRST,
+        host: Host | None = None,
+    ) -> RunResult:
+        """Carry out ``commands`` command words from ``address`` on, up to END; ``host`` is called
+        for each token that it is given."""
         words = self._fetch_program(address, commands)
         self._result.port = []
-        run = _Run(self, words, order)
+        run = _Run(self, words, order, host)
         run.until_end()
         run.bytes_read[Tag.OTHER] += self._program_bytes(len(words))
         empty = np.zeros((0, self.parameters.results_per_beat), np.int64)
         beats = np.array(self._result.port) if self._result.port else empty
-        return RunResult(beats, dict(run.passes), dict(run.bytes_read), dict(run.bytes_written))
+        counted = (run.passes, run.bytes_read, run.bytes_written)
+        unit = (+run.lines, +run.stash_read, +run.stash_written)
+        return RunResult(beats, *map(dict, (*counted, *unit)))
 
     def _program_bytes(self, commands: int) -> int:
         """Of the words that hold ``commands`` commands."""
@@ -117,12 +157,14 @@ class FunctionalMachine:
 class _Run:
     """One program on its way through the machine."""
 
-    def __init__(self, machine: FunctionalMachine, words: list[int], order: Order) -> None:
-        self._machine, self._words, self._order = machine, words, order
+    def __init__(
+        self, machine: FunctionalMachine, words: list[int], order: Order, host: Host | None
+    ) -> None:
+        self._machine, self._words, self._order, self._host = machine, words, order, host
         self._next = 0
         self._ended = False
-        self._queues: dict[Stage, deque[Task]] = {stage: deque() for stage in Stage}
-        self._begun: dict[Stage, bool] = dict.fromkeys(Stage, False)
+        self._queues: dict[Stage, deque[Task]] = {stage: deque() for stage in STAGES}
+        self._begun: dict[Stage, bool] = dict.fromkeys(STAGES, False)
         self._tokens: Counter[tuple[Stage, Stage]] = Counter()
         self._leaving: deque[NDArray[np.int64]] = deque()
         self._tiles: deque[NDArray[np.int64]] = deque()
@@ -130,10 +172,14 @@ class _Run:
         self.passes: Counter[Tag] = Counter()
         self.bytes_read: Counter[Tag] = Counter()
         self.bytes_written: Counter[Tag] = Counter()
+        self.lines: Counter[Tag] = Counter()
+        self.stash_read: Counter[Tag] = Counter()
+        self.stash_written: Counter[Tag] = Counter()
 
     def until_end(self) -> None:
         while True:
             moved = self._decode()
+            moved = self._ask_host() or moved
             if self._ended and not any(self._queues.values()):
                 if self._tiles:
                     raise MachineError(f"{len(self._tiles)} tiles that no STORE takes")
@@ -143,6 +189,15 @@ class _Run:
             if not moved:
                 raise MachineError(self._deadlock())
 
+    def _ask_host(self) -> bool:
+        """Give the host a token that it has waiting."""
+        given = Stage.VECTOR, Stage.HOST
+        if self._host is None or not self._tokens[given]:
+            return False
+        self._tokens[given] -= 1
+        self._tokens[Stage.HOST, Stage.FETCH] += self._host()
+        return True
+
     def _decode(self) -> bool:
         """Hand commands to the stages, in order, until a queue is full."""
         machine, before = self._machine, self._next
@@ -151,7 +206,8 @@ class _Run:
             if index == len(self._words):
                 raise FaultError(Fault.PROGRAM, index)
             with _numbered(index):
-                task = decode_task(self._words[index], index, machine.parameters, machine.table)
+                tables = machine.table, machine.kept
+                task = decode_task(self._words[index], index, machine.parameters, *tables)
             if isinstance(task.command, End):
                 self._ended = True
             elif len(self._queues[task.stage]) > machine.parameters.queues.commands:
@@ -191,22 +247,37 @@ class _Run:
         if task.skip:
             return True
         machine, command = self._machine, task.command
+        external = machine._external
+        read, written = external.bytes_read, external.bytes_written
         with _numbered(task.index):
             if isinstance(command, Load):
-                before = machine._external.bytes_read
-                load(command, task.bits, machine._chip, machine._external)
-                self.bytes_read[command.tag] += machine._external.bytes_read - before
+                load(command, task.bits, machine._chip, external)
+                self.bytes_read[command.tag] += external.bytes_read - read
+            elif isinstance(command, Move | Recall | Fill | Set):
+                load_vector(task, command, machine._chip, external)
+                self.stash_read[command.tag] += external.bytes_read - read
             elif isinstance(command, Pattern):
                 machine._execute.pattern(command)
             elif isinstance(command, Convolve):
                 before = machine._execute.passes
                 self._leaving.extend(machine._execute.convolve(task, command))
                 self.passes[command.tag] += machine._execute.passes - before
+            elif stage is Stage.VECTOR:
+                self._run_vector(task)
+                self.stash_read[command.tag] += external.bytes_read - read
+                self.stash_written[command.tag] += external.bytes_written - written
         return True
+
+    def _run_vector(self, task: Task) -> None:
+        """A command of the vector stage, at once."""
+        vector = self._machine._vector
+        vector.rounding, before = self._machine.rounding, vector.lines
+        vector.run(task, task.command)
+        self.lines[task.command.tag] += vector.lines - before
 
     def _work(self, stage: Stage, task: Task) -> tuple[bool, bool]:
         """Advance a command that needs room or tiles; (it has ended, something moved)."""
-        if task.skip or stage is Stage.FETCH:
+        if task.skip or stage in (Stage.FETCH, Stage.VECTOR):
             return True, False
         room = self._machine.parameters.queues.result_tiles
         moved = False
@@ -216,11 +287,15 @@ class _Run:
                 moved = True
             return not self._leaving, moved
         command, external = task.command, self._machine._external
-        assert isinstance(command, Store)
+        assert isinstance(command, Store | Narrow | Join)
         wanted = command.images * command.tiles_y * command.tiles_x
         before = external.bytes_written
         while self._tiles and self._stored < wanted:
-            self._machine._result.store(command, self._stored, self._tiles.popleft())
+            tile = self._tiles.popleft()
+            if isinstance(command, Store):
+                self._machine._result.store(command, self._stored, tile)
+            else:
+                self._machine._staging.store(task, command, self._stored, tile)
             self._stored += 1
             moved = True
         self.bytes_written[command.tag] += external.bytes_written - before

@@ -36,7 +36,7 @@ class ResultStage:
         elif command.format is Format.RAW48:
             self._external.write(address, _low_bytes(sums, 6))
         elif command.format is Format.PLANES:
-            self._store_planes(command, number, address, _tile(sums, p))
+            self._store_planes(command, number, address, tile_of(sums, p))
 
     def _accumulate(self, command: Store, number: int, beats: Integers) -> Integers:
         if not command.add and not command.keep:
@@ -84,7 +84,7 @@ def narrow(sums: Integers, shift: int, bits: int, *, signed: bool) -> Integers:
     return np.clip(sums, low, high)
 
 
-def _tile(beats: Integers, parameters: Parameters) -> Integers:
+def tile_of(beats: Integers, parameters: Parameters) -> Integers:
     """Beats of a tile as ``[row, column]``."""
     p = parameters
     split = beats.reshape(p.beats_per_tile, p.array.rows, p.column_clusters)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.hw.contract.commands import NO_GROUP, Fault, Load, Memory
+from fractrain.hw.contract.commands import NO_GROUP, Fault, Load, Memory, Move
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.sim.functional.fault import require
+from fractrain.sim.functional.vector_memories import VectorMemories
 
 Digits = NDArray[np.uint8]
 
@@ -46,7 +47,7 @@ class ExternalMemory:
 
 
 class ChipMemories:
-    """What the three memories on the chip hold.
+    """What the three memories on the chip hold, and those of a vector unit.
 
     planes[word, pixel, channel], columns[word, group, column, lane] : digit values
     gradients[beat, result] : sums
@@ -66,6 +67,13 @@ class ChipMemories:
         self.gradients = rng.integers(
             -(1 << SUM_BITS - 1), 1 << SUM_BITS - 1, size=sums, dtype=np.int64
         )
+        self._vector = None if parameters.vector is None else VectorMemories(parameters, rng)
+
+    @property
+    def unit(self) -> VectorMemories:
+        """Those of the vector unit, of a machine that has one."""
+        assert self._vector is not None
+        return self._vector
 
 
 def load(command: Load, bits: int, chip: ChipMemories, external: ExternalMemory) -> None:
@@ -86,18 +94,22 @@ def load(command: Load, bits: int, chip: ChipMemories, external: ExternalMemory)
                 + run * command.destination_run_stride
             )
             if command.memory is Memory.PLANES:
-                _write_planes(chip, destination, words)
+                chip.planes[plane_words(chip, destination, len(words))] = words
             else:
-                _write_columns(chip, destination, words, command)
+                write_columns(chip, destination, words, command)
 
 
-def _write_planes(chip: ChipMemories, destination: int, words: Digits) -> None:
-    last, size = destination + len(words) - 1, len(chip.planes)
+def plane_words(chip: ChipMemories, address: int, count: int) -> slice:
+    """Words of the plane memory; ADDRESS beyond it."""
+    last, size = address + count - 1, len(chip.planes)
     require(last < size, Fault.ADDRESS, f"word {last} of {size} of the plane memory")
-    chip.planes[destination : last + 1] = words
+    return slice(address, last + 1)
 
 
-def _write_columns(chip: ChipMemories, destination: int, words: Digits, command: Load) -> None:
+def write_columns(
+    chip: ChipMemories, destination: int, words: Digits, command: Load | Move
+) -> None:
+    """``words`` as half-blocks of a word of the column memory."""
     size = len(chip.columns)
     require(destination < size, Fault.ADDRESS, f"word {destination} of {size} of column memory")
     channels = chip.parameters.block.channels

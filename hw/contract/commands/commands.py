@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fractrain.hw.contract.commands.enums import Format, Memory, RowPixels, Tag
-from fractrain.hw.contract.commands.fields import GROUP_BITS
+from fractrain.hw.contract.commands.field import GROUP_BITS
+from fractrain.hw.contract.commands.vector_loads import Headed
 from fractrain.hw.contract.precision import Operand
 
 
@@ -222,4 +223,5 @@ class End:
     signal: int = 0
 
 
-Command = Load | Pattern | Convolve | Store | End
+Command = Load | Pattern | Convolve | Store | End | Headed
+"""All with a header; `Headed` are those of a machine with a vector unit."""

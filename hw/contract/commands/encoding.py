@@ -20,6 +20,21 @@ from fractrain.hw.contract.commands.commands import (
 )
 from fractrain.hw.contract.commands.enums import Opcode
 from fractrain.hw.contract.commands.fields import COMMAND_BYTES, FIELDS, HEADER
+from fractrain.hw.contract.commands.vector_commands import (
+    Apply,
+    Carry,
+    Channel,
+    Form,
+    Normalize,
+    Quantize,
+    Recompute,
+    Report,
+    Shape,
+    Spill,
+    Update,
+)
+from fractrain.hw.contract.commands.vector_loads import Fill, Move, Recall, Set
+from fractrain.hw.contract.commands.vector_results import Join, Narrow
 from fractrain.hw.contract.errors import ParameterError
 
 KINDS: Mapping[Opcode, type[Command]] = {
@@ -28,6 +43,23 @@ KINDS: Mapping[Opcode, type[Command]] = {
     Opcode.CONVOLVE: Convolve,
     Opcode.STORE: Store,
     Opcode.END: End,
+    Opcode.MOVE: Move,
+    Opcode.RECALL: Recall,
+    Opcode.FILL: Fill,
+    Opcode.SET: Set,
+    Opcode.NARROW: Narrow,
+    Opcode.JOIN: Join,
+    Opcode.SHAPE: Shape,
+    Opcode.CHANNEL: Channel,
+    Opcode.NORMALIZE: Normalize,
+    Opcode.FORM: Form,
+    Opcode.RECOMPUTE: Recompute,
+    Opcode.CARRY: Carry,
+    Opcode.APPLY: Apply,
+    Opcode.SPILL: Spill,
+    Opcode.REPORT: Report,
+    Opcode.QUANTIZE: Quantize,
+    Opcode.UPDATE: Update,
 }
 """The dataclass of each command; its fields have the names of `FIELDS`, and the types of what they
 say."""

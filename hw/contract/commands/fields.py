@@ -5,72 +5,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from fractrain.hw.contract.commands.enums import Opcode, Variant, Zero
+from fractrain.hw.contract.commands.field import (
+    GROUP_BITS,
+    HALF_BLOCKS,
+    NO_GROUP,
+    Field,
+    packed,
+)
+from fractrain.hw.contract.commands.vector_fields import VECTOR_FIELDS
 from fractrain.hw.contract.window import QUARTERS, SLOT_COLUMNS, SLOTS
 
 COMMAND_BITS = 256
 COMMAND_BYTES = COMMAND_BITS // 8
 
-GROUP_BITS = 4
-NO_GROUP = (1 << GROUP_BITS) - 1
-"""In the ``groups`` of a LOAD: this half-block is not kept."""
-
-HALF_BLOCKS = SLOTS + 1
-"""Of the words that make a column word: whole words, of which one half goes nowhere."""
-
 VARIANT_BITS = max(Variant).bit_length()
 ROTATION_BITS = (QUARTERS - 1).bit_length()
-
-
-@dataclass(frozen=True)
-class Field:
-    """``width`` bits at ``offset`` of a command word.
-
-    meaning : in a few words
-    signed : two's complement
-    count : must be at least 1 (else `Fault.COUNT`)
-    """
-
-    width: int
-    meaning: str
-    signed: bool = False
-    count: bool = False
-    offset: int = 0
-
-    @functools.cached_property
-    def least(self) -> int:
-        """The smallest number that the bits can hold."""
-        return -(1 << self.width - 1) if self.signed else 0
-
-    @functools.cached_property
-    def greatest(self) -> int:
-        """The largest one."""
-        return self.least + (1 << self.width) - 1
-
-    def extract(self, word: int) -> int:
-        """The number in ``word``."""
-        raw = word >> self.offset & ((1 << self.width) - 1)
-        return raw - (1 << self.width) if raw > self.greatest else raw
-
-    def insert(self, value: int) -> int:
-        """``value`` in its place, every other bit 0."""
-        return (value & ((1 << self.width) - 1)) << self.offset
-
-
-def _packed(offset: int, fields: Mapping[str, Field]) -> dict[str, Field]:
-    """``fields`` one after the other, from bit ``offset`` on."""
-    placed = {}
-    for name, field in fields.items():
-        placed[name] = dataclasses.replace(field, offset=offset)
-        offset += field.width
-    if offset > COMMAND_BITS:
-        raise AssertionError(f"{offset} bits do not fit into a command")
-    return placed
 
 
 def _read(prefix: str) -> dict[str, Field]:
@@ -89,7 +41,7 @@ def _read(prefix: str) -> dict[str, Field]:
     return {f"{prefix}_{name}": field for name, field in read.items()}
 
 
-HEADER: Mapping[str, Field] = _packed(
+HEADER: Mapping[str, Field] = packed(
     0,
     {
         "opcode": Field(8, "which command"),
@@ -100,6 +52,7 @@ HEADER: Mapping[str, Field] = _packed(
         "partner": Field(2, "the operand that one is multiplied with; it is on the columns"),
         "tag": Field(2, "to which its cycles and bytes are counted"),
     },
+    COMMAND_BITS,
 )
 """Of every command."""
 
@@ -167,13 +120,14 @@ _STORE = {
 
 _BODY = HEADER["tag"].offset + HEADER["tag"].width
 FIELDS: Mapping[Opcode, Mapping[str, Field]] = {
-    opcode: {**HEADER, **_packed(_BODY, fields)}
+    opcode: {**HEADER, **packed(_BODY, fields, COMMAND_BITS)}
     for opcode, fields in (
         (Opcode.LOAD, _LOAD),
         (Opcode.PATTERN, _PATTERN),
         (Opcode.CONVOLVE, _CONVOLVE),
         (Opcode.STORE, _STORE),
         (Opcode.END, {}),
+        *VECTOR_FIELDS.items(),
     )
 }
 """All fields of each command, by name."""

@@ -9,23 +9,29 @@ from fractrain.hw.contract import commands
 from fractrain.hw.contract.commands.commands import Command
 from fractrain.hw.contract.commands.encoding import KINDS, field_types
 from fractrain.hw.contract.commands.enums import (
+    ENGINE_SIGNAL,
+    ENGINE_WAIT,
     SIGNAL,
     WAIT,
     Described,
+    Earlier,
     Format,
     Memory,
     Opcode,
+    Recalled,
     RowPixels,
+    Second,
     Stage,
     Tag,
     Variant,
     Zero,
 )
-from fractrain.hw.contract.commands.fields import FIELDS, HEADER, Field
+from fractrain.hw.contract.commands.field import Field
+from fractrain.hw.contract.commands.fields import FIELDS, HEADER
 from fractrain.hw.contract.precision import Operand
 from fractrain.hw.contract.tables import markdown_table
 
-_ENUMERATIONS = (Memory, Format, RowPixels, Variant, Tag)
+_ENUMERATIONS = (Memory, Format, RowPixels, Variant, Tag, Recalled, Earlier, Second)
 
 
 def markdown() -> str:
@@ -105,12 +111,25 @@ def _values(field: Field, kind: type) -> str:
 
 
 def _tokens() -> str:
-    rows = [(stage.name, _names(WAIT[stage]), _names(SIGNAL[stage])) for stage in Stage]
-    return markdown_table(("stage", "bits of `wait`, from 0", "bits of `signal`, from 0"), rows)
+    rows = [
+        (
+            stage.name,
+            _names(WAIT[stage], ENGINE_WAIT.get(stage, ())),
+            _names(SIGNAL[stage], ENGINE_SIGNAL.get(stage, ())),
+        )
+        for stage in Stage
+    ]
+    heads = ("stage", "bits of `wait`, from 0", "bits of `signal`, from 0")
+    table = markdown_table(heads, rows)
+    note = "In italics: on a machine with a vector unit. The host takes and gives by registers."
+    return f"{table}\n\n{note}"
 
 
-def _names(stages: Sequence[Stage]) -> str:
-    return ", ".join(each.name for each in stages) or "none"
+def _names(stages: Sequence[Stage], without: Sequence[Stage]) -> str:
+    """``stages``, in italics where a machine ``without`` a vector unit has not all of them."""
+    return (
+        ", ".join(each.name if each in without else f"*{each.name}*" for each in stages) or "none"
+    )
 
 
 def _enumeration(enumeration: type[Described]) -> list[str]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fractrain.host.compiler.schedule import CommandBuilder, signal_to, wait_for
 from fractrain.hw.contract.commands import (
-    SIGNAL,
-    WAIT,
+    ENGINE_SIGNAL,
+    ENGINE_WAIT,
     Command,
     Convolve,
     End,
@@ -130,7 +130,7 @@ def order_of(commands: list[Command]) -> list[set[int]]:
         stage = STAGES[type(command)]
         known: set[int] = set()
         earlier = [last[stage]] if stage in last else []
-        for source in WAIT[stage]:
+        for source in ENGINE_WAIT[stage]:
             if command.wait & wait_for(stage, source):
                 tokens = given.get((source, stage), [])
                 assert tokens, f"command {position} waits for a token that nobody has given"
@@ -139,7 +139,7 @@ def order_of(commands: list[Command]) -> list[set[int]]:
             known |= {each} | before[each]
         before.append(known)
         last[stage] = position
-        for target in SIGNAL[stage]:
+        for target in ENGINE_SIGNAL[stage]:
             if command.signal & signal_to(stage, target):
                 given.setdefault((stage, target), []).append(position)
     return before

@@ -11,28 +11,57 @@ from hypothesis import strategies as st
 from fractrain.hw.contract.commands import (
     COMMAND_BITS,
     COMMAND_BYTES,
+    ENGINE_OPCODES,
+    ENGINE_SIGNAL,
+    ENGINE_STAGES,
+    ENGINE_WAIT,
     FIELDS,
     HEADER,
     SIGNAL,
+    STAGES,
     WAIT,
+    Apply,
+    Carry,
+    Channel,
     Command,
     Convolve,
+    Earlier,
     End,
     Field,
+    Fill,
+    Form,
     Format,
+    Join,
     Load,
     Memory,
+    Move,
+    Narrow,
+    Normalize,
     Opcode,
     Pattern,
+    Quantize,
+    Recall,
+    Recalled,
+    Recompute,
+    Report,
     RowPixels,
+    Second,
+    Set,
+    Shape,
+    Spill,
+    Stage,
     Store,
     Tag,
+    Update,
     decode,
     encode,
     encode_all,
 )
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Operand
+from tests.hw.contract.vector_words import VECTOR_PINNED
+
+Tokens = Mapping[Stage, tuple[Stage, ...]]
 
 KINDS: Mapping[Opcode, type[Command]] = {
     Opcode.LOAD: Load,
@@ -40,6 +69,23 @@ KINDS: Mapping[Opcode, type[Command]] = {
     Opcode.STORE: Store,
     Opcode.PATTERN: Pattern,
     Opcode.END: End,
+    Opcode.MOVE: Move,
+    Opcode.RECALL: Recall,
+    Opcode.FILL: Fill,
+    Opcode.SET: Set,
+    Opcode.NARROW: Narrow,
+    Opcode.JOIN: Join,
+    Opcode.SHAPE: Shape,
+    Opcode.CHANNEL: Channel,
+    Opcode.NORMALIZE: Normalize,
+    Opcode.FORM: Form,
+    Opcode.RECOMPUTE: Recompute,
+    Opcode.CARRY: Carry,
+    Opcode.APPLY: Apply,
+    Opcode.SPILL: Spill,
+    Opcode.REPORT: Report,
+    Opcode.QUANTIZE: Quantize,
+    Opcode.UPDATE: Update,
 }
 ENUMERATIONS = {
     "operand": Operand,
@@ -48,6 +94,9 @@ ENUMERATIONS = {
     "format": Format,
     "row_pixels": RowPixels,
     "tag": Tag,
+    "kind": Recalled,
+    "earlier": Earlier,
+    "second": Second,
 }
 
 
@@ -137,6 +186,7 @@ PINNED = [
     (CONVOLVE, CONVOLVE_WORD),
     (STORE, STORE_WORD),
     (End(), 0x3400_0005),  # its partner is the weight, its tag OTHER
+    *VECTOR_PINNED,
 ]
 
 
@@ -202,13 +252,29 @@ def test_unknown_opcodes_are_refused(opcode: int) -> None:
         decode(opcode | 0xFFFF << 8)
 
 
-def test_tokens_have_a_bit_at_either_end() -> None:
+@pytest.mark.parametrize(
+    ("wait", "signal"), [(ENGINE_WAIT, ENGINE_SIGNAL), (WAIT, SIGNAL)], ids=["engine", "vector"]
+)
+def test_tokens_have_a_bit_at_either_end(wait: Tokens, signal: Tokens) -> None:
     """Who may be waited for is who gives, and the fields have room for all of them."""
-    given_to = {(source, target) for source, targets in SIGNAL.items() for target in targets}
-    taken_from = {(source, target) for target, sources in WAIT.items() for source in sources}
+    given_to = {(source, target) for source, targets in signal.items() for target in targets}
+    taken_from = {(source, target) for target, sources in wait.items() for source in sources}
     assert given_to == taken_from
-    assert max(map(len, WAIT.values())) <= HEADER["wait"].width
-    assert max(map(len, SIGNAL.values())) <= HEADER["signal"].width
+    assert max(map(len, wait.values())) <= HEADER["wait"].width
+    assert max(map(len, signal.values())) <= HEADER["signal"].width
+
+
+def test_tokens_of_the_engine_are_the_first() -> None:
+    """So a program for the engine means the same on a machine with a vector unit."""
+    for stage in ENGINE_STAGES:
+        assert WAIT[stage][: len(ENGINE_WAIT[stage])] == ENGINE_WAIT[stage]
+        assert SIGNAL[stage][: len(ENGINE_SIGNAL[stage])] == ENGINE_SIGNAL[stage]
+
+
+def test_every_command_has_a_stage_but_end() -> None:
+    assert {each for each in Opcode if each.stage is None} == {Opcode.END}
+    assert {each.stage for each in ENGINE_OPCODES} - {None} == set(ENGINE_STAGES)
+    assert {each.stage for each in Opcode} - {None} == set(STAGES)
 
 
 def test_a_stream_is_little_endian() -> None:

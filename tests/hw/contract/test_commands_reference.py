@@ -2,7 +2,18 @@
 
 from pathlib import Path
 
-from fractrain.hw.contract.commands import FIELDS, HEADER, Fault, Format, Memory, Opcode, Variant
+from fractrain.hw.contract.commands import (
+    FIELDS,
+    HEADER,
+    Earlier,
+    Fault,
+    Format,
+    Memory,
+    Opcode,
+    Recalled,
+    Second,
+    Variant,
+)
 from fractrain.hw.contract.commands.reference import markdown
 
 
@@ -30,7 +41,7 @@ def test_every_command_has_a_section_with_all_of_its_fields() -> None:
 
 def test_every_value_of_an_enumeration_is_described() -> None:
     page = markdown()
-    for enumeration in (Memory, Format, Variant):
+    for enumeration in (Memory, Format, Variant, Recalled, Earlier, Second):
         for each in enumeration:
             assert f"| {each.value} | {each.name} | {each.description} |" in page
     assert all(each.description for each in Fault)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fractrain.hw.contract.commands import Tag
+from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.parameters import load_parameters, preset_names
 from fractrain.hw.contract.precision import MAX_BITS, Precision
 from fractrain.hw.contract.registers import (
@@ -15,12 +16,20 @@ from fractrain.hw.contract.registers import (
     COUNTERS,
     REGISTERS,
     TABLE_FIELDS,
+    VECTOR_COUNTERS,
+    VECTOR_REGISTERS,
+    VECTOR_TABLE_FIELDS,
     BitField,
     RegisterMap,
     encode_precision,
 )
 
-BITFIELDS = {register.name: register.fields for register in REGISTERS} | {"table": TABLE_FIELDS}
+ALL_REGISTERS = (*REGISTERS, *VECTOR_REGISTERS)
+ALL_COUNTERS = (*COUNTERS, *VECTOR_COUNTERS)
+ALL_TABLE_FIELDS = (*TABLE_FIELDS, *VECTOR_TABLE_FIELDS)
+BITFIELDS = {register.name: register.fields for register in ALL_REGISTERS} | {
+    "table": ALL_TABLE_FIELDS
+}
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -37,9 +46,9 @@ def test_register_page_is_current(preset: str, project_root: Path) -> None:
 def test_addresses_are_distinct(preset: str) -> None:
     """Registers, both words of all counters, and the table have addresses of their own."""
     layout = RegisterMap(load_parameters(preset))
-    addresses = [register.address for register in layout.registers]
+    addresses = [register.address for register in ALL_REGISTERS]
     for tag in Tag:
-        for counter in COUNTERS:
+        for counter in ALL_COUNTERS:
             addresses += [counter.address(tag), counter.address(tag) + 1]
     addresses += [layout.table_address(slot) for slot in range(layout.slots)]
     assert len(addresses) == len(set(addresses))
@@ -55,16 +64,16 @@ def test_the_table_has_room_for_every_slot() -> None:
 def test_counters_are_aligned() -> None:
     """A counter's words are a pair, and its tag and number are bits of the address."""
     for tag in Tag:
-        for counter in COUNTERS:
+        for counter in ALL_COUNTERS:
             address = counter.address(tag)
             assert address % 2 == 0
             assert address == 64 + 32 * tag + 2 * counter.number
-    assert sorted(counter.number for counter in COUNTERS) == list(range(len(COUNTERS)))
+    assert sorted(counter.number for counter in ALL_COUNTERS) == list(range(len(ALL_COUNTERS)))
 
 
 def test_names_are_distinct() -> None:
-    names = [register.name for register in REGISTERS]
-    names += [f"{tag.name}_{counter.name}" for tag in Tag for counter in COUNTERS]
+    names = [register.name for register in ALL_REGISTERS]
+    names += [f"{tag.name}_{counter.name}" for tag in Tag for counter in ALL_COUNTERS]
     assert len(names) == len(set(names))
 
 
@@ -78,10 +87,11 @@ def test_fields_do_not_overlap(fields: Sequence[BitField]) -> None:
 def test_table_word() -> None:
     """Pinned: activation from bit 0 on, weight from 8, error from 16."""
     assert encode_precision(Precision(4, 3, 16)) == 0x0010_0304
+    assert encode_precision(Precision(4, 3, 16), KeptBits(11, 8)) == 0x8B10_0304
 
 
-@given(*[st.integers(0, MAX_BITS)] * 3)
-def test_table_fields_give_back_what_was_written(activation: int, weight: int, error: int) -> None:
-    word = encode_precision(Precision(activation, weight, error))
-    assert [field.extract(word) for field in TABLE_FIELDS] == [activation, weight, error]
-    assert sum(field.insert(field.extract(word)) for field in TABLE_FIELDS) == word
+@given(st.tuples(*[st.integers(0, MAX_BITS)] * 3, st.integers(4, 11), st.integers(4, 8)))
+def test_table_fields_give_back_what_was_written(bits: tuple[int, ...]) -> None:
+    word = encode_precision(Precision(*bits[:3]), KeptBits(*bits[3:]))
+    assert [field.extract(word) for field in ALL_TABLE_FIELDS] == list(bits)
+    assert sum(field.insert(field.extract(word)) for field in ALL_TABLE_FIELDS) == word

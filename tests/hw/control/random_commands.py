@@ -8,11 +8,12 @@ from typing import Any
 
 from fractrain.hw.contract.commands import (
     COMMAND_BITS,
+    ENGINE_OPCODES,
+    ENGINE_SIGNAL,
+    ENGINE_WAIT,
     FIELDS,
     HEADER,
     NO_GROUP,
-    SIGNAL,
-    WAIT,
     Fault,
     Format,
     Memory,
@@ -54,8 +55,8 @@ def good_command(random: Random, parameters: Parameters, opcode: Opcode) -> int:
         word = with_field(word, opcode, name, value)
 
     stage = OWNER.get(opcode)
-    put("wait", random.getrandbits(len(WAIT[stage])) if stage is not None else 0)
-    put("signal", random.getrandbits(len(SIGNAL[stage])) if stage is not None else 0)
+    put("wait", random.getrandbits(len(ENGINE_WAIT[stage])) if stage is not None else 0)
+    put("signal", random.getrandbits(len(ENGINE_SIGNAL[stage])) if stage is not None else 0)
     put("slot", random.randrange(parameters.precision.slots))
     put("operand", random.randrange(3))
     put("partner", random.randrange(3))
@@ -117,7 +118,9 @@ def spoiled(random: Random, parameters: Parameters, opcode: Opcode) -> list[tupl
 
 def _wrong_values(parameters: Parameters, opcode: Opcode) -> dict[str, Sequence[int]]:
     stage, patterns = OWNER.get(opcode), parameters.buffers.patterns
-    waits, signals = (len(WAIT[stage]), len(SIGNAL[stage])) if stage is not None else (0, 0)
+    waits, signals = (
+        (len(ENGINE_WAIT[stage]), len(ENGINE_SIGNAL[stage])) if stage is not None else (0, 0)
+    )
     slots = parameters.precision.slots
     wrong: dict[str, Sequence[int]] = {
         "wait": [1 << bit for bit in range(waits, HEADER["wait"].width)],
@@ -142,7 +145,7 @@ def _wrong_values(parameters: Parameters, opcode: Opcode) -> dict[str, Sequence[
 
 def verdict(word: int, table: Sequence[Precision], parameters: Parameters) -> Fault:
     """The fault of ``word``, NONE if it is a good command."""
-    if word & 0xFF not in set(Opcode):
+    if word & 0xFF not in set(ENGINE_OPCODES):
         return Fault.OPCODE
     opcode = Opcode(word & 0xFF)
     fields = fields_of(word, opcode)
@@ -158,7 +161,9 @@ def verdict(word: int, table: Sequence[Precision], parameters: Parameters) -> Fa
 
 def _bad_count(opcode: Opcode, fields: dict[str, int], parameters: Parameters) -> bool:
     stage, patterns = OWNER.get(opcode), parameters.buffers.patterns
-    waits, signals = (len(WAIT[stage]), len(SIGNAL[stage])) if stage is not None else (0, 0)
+    waits, signals = (
+        (len(ENGINE_WAIT[stage]), len(ENGINE_SIGNAL[stage])) if stage is not None else (0, 0)
+    )
     bad = bool(fields["wait"] >> waits or fields["signal"] >> signals)
     groups = [fields.get("groups", 0) >> 4 * half & 15 for half in range(10)]
     match opcode:

@@ -6,7 +6,15 @@ from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Signal, Valu
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
-from fractrain.hw.contract.commands import COMMAND_BITS, HEADER, SIGNAL, TOKEN_LIMIT, WAIT, Stage
+from fractrain.hw.contract.commands import (
+    COMMAND_BITS,
+    ENGINE_SIGNAL,
+    ENGINE_STAGES,
+    ENGINE_WAIT,
+    HEADER,
+    TOKEN_LIMIT,
+    Stage,
+)
 from fractrain.hw.control.tokens import CHANNELS, TokenCounter, TokenGate, TokenNetwork
 from tests.formal.runner import prove, refute
 
@@ -31,12 +39,13 @@ class StageModel:
         self.stage = stage
         self.inside = Signal(range(INSIDE + 1), name=f"inside_{stage.name}")
         self.signals = [
-            Signal(INSIDE, name=f"signals_{stage.name}_{target.name}") for target in SIGNAL[stage]
+            Signal(INSIDE, name=f"signals_{stage.name}_{target.name}")
+            for target in ENGINE_SIGNAL[stage]
         ]
         """For every target, which of the tasks inside, oldest in bit 0, will give it a token."""
 
     def pending(self, target: Stage) -> Value:
-        bits = self.signals[SIGNAL[self.stage].index(target)]
+        bits = self.signals[ENGINE_SIGNAL[self.stage].index(target)]
         return sum((bits[i] for i in range(1, INSIDE)), start=bits[0])
 
 
@@ -45,13 +54,13 @@ class NetworkMonitor(wiring.Component):
 
     def __init__(self) -> None:
         self.network = TokenNetwork(TASK)
-        self.stages = [StageModel(stage) for stage in Stage]
+        self.stages = [StageModel(stage) for stage in ENGINE_STAGES]
         super().__init__(
             {
-                "valid": In(len(Stage)),
-                "task": In(TASK).array(len(Stage)),
-                "ready": In(len(Stage)),
-                "ends": In(len(Stage)),
+                "valid": In(len(ENGINE_STAGES)),
+                "task": In(TASK).array(len(ENGINE_STAGES)),
+                "ready": In(len(ENGINE_STAGES)),
+                "ends": In(len(ENGINE_STAGES)),
             }
         )
 
@@ -62,7 +71,7 @@ class NetworkMonitor(wiring.Component):
             self._run(m, model)
         for channel in CHANNELS:
             self._check_channel(m, *channel)
-        for stage in Stage:
+        for stage in ENGINE_STAGES:
             self._check_gate(m, stage)
         return m
 
@@ -95,7 +104,7 @@ class NetworkMonitor(wiring.Component):
         task that the gate has let pass and the stage not yet taken."""
         counter = self.network.counters[source, target]
         gate = self.network.gates[source]
-        index, taken = SIGNAL[source].index(target), WAIT[target].index(source)
+        index, taken = ENGINE_SIGNAL[source].index(target), ENGINE_WAIT[target].index(source)
         offered = gate.o.valid & _signal(gate.o.payload.command)[index]
         promised = self.stages[source].pending(target) + counter.give + offered
         wanted = gate.promise[index]
@@ -136,12 +145,14 @@ class NetworkMonitor(wiring.Component):
         network, gate = self.network, self.network.gates[stage]
         lacking = [
             wait_bit & (network.counters[source, stage].waiting == 0)
-            for wait_bit, source in zip(_wait(self._at_gate(stage)), WAIT[stage], strict=False)
+            for wait_bit, source in zip(
+                _wait(self._at_gate(stage)), ENGINE_WAIT[stage], strict=False
+            )
         ]
         full = [
             signal_bit & (network.counters[stage, target].reserved == TOKEN_LIMIT)
             for signal_bit, target in zip(
-                _signal(self._at_gate(stage)), SIGNAL[stage], strict=False
+                _signal(self._at_gate(stage)), ENGINE_SIGNAL[stage], strict=False
             )
         ]
         waits = Signal()
@@ -163,7 +174,7 @@ class NetworkMonitor(wiring.Component):
         room, and each has passed after that."""
         gate = self.network.gates[stage]
         for reason, holds in (("token", lacks), ("room", no_room)):
-            if reason == "token" and not WAIT[stage]:
+            if reason == "token" and not ENGINE_WAIT[stage]:
                 continue
             held = Signal(name=f"{stage.name}_was_held_for_{reason}")
             with m.If(gate.blocked & holds):

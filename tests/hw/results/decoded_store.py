@@ -4,8 +4,8 @@ from random import Random
 from typing import Any
 
 from fractrain.hw.contract.commands import (
+    ENGINE_SIGNAL,
     FIELDS,
-    SIGNAL,
     Format,
     Opcode,
     RowPixels,
@@ -63,7 +63,7 @@ def random_store(draw: Random, **fixed: Any) -> Store:
         name: draw.choice([1, 1, draw.randint(1, (1 << fields[name].width) - 1)]) for name in COUNTS
     }
     values |= {
-        "signal": draw.randrange(1 << len(SIGNAL[Stage.RESULT])),
+        "signal": draw.randrange(1 << len(ENGINE_SIGNAL[Stage.RESULT])),
         "signed": bool(values["signed"]),
         "tag": Tag(values["tag"]),
         "add": draw.random() < 0.5,

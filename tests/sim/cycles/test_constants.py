@@ -8,7 +8,7 @@ from amaranth.hdl import Fragment
 from fractrain.hw.axi.block_reader import BlockReader
 from fractrain.hw.axi.block_writer import BlockWriter
 from fractrain.hw.axi.burst_collector import BurstCollector
-from fractrain.hw.contract.commands import COMMAND_BYTES, Stage
+from fractrain.hw.contract.commands import COMMAND_BYTES, ENGINE_STAGES
 from fractrain.hw.contract.parameters import Parameters, load_parameters, preset_names
 from fractrain.hw.fetch.commands import LATENCY_COMMANDS, commands_ahead
 from fractrain.hw.fetch.stage import TASKS_AHEAD
@@ -78,4 +78,4 @@ def test_commands(parameters: Parameters) -> None:
     reader = Reader(kernel, Ddr(kernel, IDEAL), parameters, IDEAL)
     dispatcher = commands.Dispatcher(kernel, reader, parameters, [], {}, 0)
     assert dispatcher._room == commands_ahead(parameters) * COMMAND_BYTES
-    assert set(dispatcher.queues) == set(Stage)
+    assert set(dispatcher.queues) == set(ENGINE_STAGES)
