@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from fractrain.hw.contract.numerics import RANDOM_BITS
 from fractrain.hw.contract.random_bits import (
     CHANNEL_PAIR_BITS,
     IMAGE_BITS,
     PIXEL_GROUP_BITS,
-    RANDOM_BITS,
     WORD_PIXELS,
     XORSHIFT,
 )

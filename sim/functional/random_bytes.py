@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fractrain.hw.contract.numerics import RANDOM_BITS
 from fractrain.hw.contract.random_bits import (
     PIXEL_GROUP_BITS,
-    RANDOM_BITS,
     WORD_PIXELS,
     XORSHIFT,
     rounding_key,
