@@ -22,7 +22,15 @@ from fractrain.hw.contract.precision import Precision
 from fractrain.hw.contract.random_bits import rounding_key
 from fractrain.sim.golden.random_bits import random_bytes
 from fractrain.sim.golden.step import backward, forward
-from tests.host.arithmetic.choice_costs import KEPT, RANGES, Growth, Observed, observe, report
+from tests.host.arithmetic.choice_costs import (
+    KEPT,
+    RANGES,
+    Growth,
+    Observed,
+    observe,
+    outliers,
+    report,
+)
 from tests.host.arithmetic.norm_costs import Norm
 
 pytest.importorskip("sklearn")
@@ -84,21 +92,25 @@ def test_a_look_leaves_no_trace(trainer: Trainer) -> None:
 
 
 def norm(y: Any) -> Norm:
-    """One channel of one chunk, γ = 1, β = 0, at an error that is no multiple of 1 or x̂."""
+    """One channel of one chunk, γ = 1, β = 0.3, at an error that is no multiple of 1 or x̂."""
     y = np.asarray(y, np.int64).reshape(1, 1, 1, -1)
     e = np.arange(y.size).reshape(y.shape) ** 2 % 1001
     by = forward.normalizer(forward.moments(y, 1))
     one = np.ones(1)
-    return Norm("a.b", y, 1, by, 1e-3, inner_format(8), one, 0 * one, e, 1e-3, 20.0)
+    return Norm("a.b", y, 1, by, 1e-3, inner_format(8), one, 0.3 * one, e, 1e-3, 20.0)
 
 
 def test_an_outlier_is_seen_and_clipped() -> None:
-    """Of 400 numbers one lies at 7σ: within ±8σ nothing is clipped, within ±4σ that one is."""
+    """Of 400 numbers one lies at 7σ, and one just below −4σ, which the rectifier takes: within ±8σ
+    nothing is clipped, within ±4σ the first is."""
     rng = np.random.default_rng(0)
     y = rng.normal(size=400)
-    y[0] = 7.5
+    y[:2] = 7.5, -4.7
     found = norm(2000 * y)
-    assert np.sum(found.deviations() > 4) == 1 and 6 < found.deviations().max() < 8
+    assert np.sum(found.deviations() > 4) == 2 and 6 < found.deviations().max() < 8
+    assert outliers([found]).splitlines()[-1] == (
+        f"| a | 0.5000 % | 0.0000 % | {found.deviations().max():.1f}σ |"
+    )
     wide, clipped = (inner_format(10, each) for each in (4, 3))
     assert found.activations_error(wide, 8) < 0.02
     lost = (found.deviations().max() - 4) / np.linalg.norm(found.rectified())
