@@ -78,7 +78,10 @@ class TaskQueue:
 
 
 class Dispatcher:
-    """Fetches and decodes commands in order; a full queue blocks all commands behind it."""
+    """Fetches and decodes commands in order; a full queue blocks all commands behind it.
+
+    Raises `ParameterError` for a command of a vector unit.
+    """
 
     def __init__(
         self,
@@ -89,6 +92,10 @@ class Dispatcher:
         precisions: Mapping[int, Precision],
         address: int,
     ) -> None:
+        for command in commands:
+            if opcode_of(command) not in ENGINE_OPCODES:
+                allowed = "one of a machine without a vector unit: no other is modelled"
+                raise ParameterError("command", opcode_of(command).name, allowed)
         self._kernel, self._reader, self._parameters = kernel, reader, parameters
         self._commands, self._precisions, self._address = commands, precisions, address
         self.queues = {
@@ -129,11 +136,7 @@ class Dispatcher:
                 yield self._change
             self._used = (number + 1) * COMMAND_BYTES
             self._change.notify()
-            opcode = opcode_of(command)
-            if opcode not in ENGINE_OPCODES:
-                allowed = "those of a machine without a vector unit, which is all that is modelled"
-                raise ParameterError("command", opcode.name, allowed)
-            stage = opcode.stage
+            stage = opcode_of(command).stage
             if stage is not None:  # END belongs to none
                 yield self._kernel.now + DECODE_CYCLES if number == 0 else self._kernel.now
                 yield from self.queues[stage].put(self._task(command))

@@ -8,7 +8,16 @@ from amaranth.hdl import Fragment
 from fractrain.hw.axi.block_reader import BlockReader
 from fractrain.hw.axi.block_writer import BlockWriter
 from fractrain.hw.axi.burst_collector import BurstCollector
-from fractrain.hw.contract.commands import COMMAND_BYTES, ENGINE_STAGES
+from fractrain.hw.contract.commands import (
+    COMMAND_BYTES,
+    ENGINE_STAGES,
+    Channel,
+    Command,
+    End,
+    Narrow,
+    Set,
+)
+from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_parameters, preset_names
 from fractrain.hw.fetch.commands import LATENCY_COMMANDS, commands_ahead
 from fractrain.hw.fetch.stage import TASKS_AHEAD
@@ -17,6 +26,7 @@ from fractrain.hw.results.sender import ITEMS, UNSEEN
 from fractrain.sim.cycles import commands, fetch, read_port, sender, write_port, writer
 from fractrain.sim.cycles.kernel import Kernel
 from fractrain.sim.cycles.memory import Ddr
+from fractrain.sim.cycles.model import predict
 from fractrain.sim.cycles.reader import Reader
 from fractrain.sim.memory_model import MemoryModel
 from tests.hw.machines import machine
@@ -79,3 +89,10 @@ def test_commands(parameters: Parameters) -> None:
     dispatcher = commands.Dispatcher(kernel, reader, parameters, [], {}, 0)
     assert dispatcher._room == commands_ahead(parameters) * COMMAND_BYTES
     assert set(dispatcher.queues) == set(ENGINE_STAGES)
+
+
+@pytest.mark.parametrize("command", [Set(address=0), Narrow(), Channel(pixels=1, address=0)])
+def test_commands_of_a_vector_unit_are_refused(command: Command) -> None:
+    refused = "command: got '(SET|NARROW|CHANNEL)', allowed: one of a machine without a vector unit"
+    with pytest.raises(ParameterError, match=refused):
+        predict(load_parameters("tiny"), [command, End()], {}, IDEAL)

@@ -88,3 +88,11 @@ def test_opcode_and_precision() -> None:
     with pytest.raises(FaultError) as caught:
         bench.machine.run(PROGRAM, 1)
     assert caught.value.fault is Fault.OPCODE
+
+
+@pytest.mark.parametrize("tokens", [{"wait": 4}, {"wait": 8}, {"signal": 2}, {"signal": 8}])
+def test_tokens_of_a_vector_unit_are_faults_without_one(tokens: dict[str, int]) -> None:
+    p = machine()
+    with pytest.raises(FaultError) as caught:
+        Bench(p, (1, 1), 0).run(dataclasses.replace(fill(p, 1), **tokens), End())
+    assert (caught.value.fault, caught.value.index) == (Fault.COUNT, 0)
