@@ -98,7 +98,8 @@ class Observed:
         errors: Errors = run.value(apply.e)
         narrowed = self._narrowed.pop(apply.kept.name)
         extent = arithmetic.history.extent(apply.range_name)
-        assert extent is not None
+        errors_bits = run.bits(apply.q)
+        assert extent is not None and errors_bits is not None
         images, _, height, width = apply.e.shape
         to_host = arithmetic.math.to_host
         return Norm(
@@ -112,7 +113,7 @@ class Observed:
             np.ravel(self._betas.pop(apply.kept.name)).copy(),
             np.asarray(to_host(errors.e), np.int64),
             2.0**errors.exponent,
-            extent,
+            extent * arithmetic.integers.error_range[errors_bits - 1],
         )
 
 

@@ -200,7 +200,8 @@ DEAD = "stage0.block0.first.norm.beta"
 
 
 def after_a_step(golden: Accelerator, beta: float) -> Stepping:
-    stepping = Stepping(IntegerStep(golden), COARSE)
+    whole = IntegerOptions(activation_range=(1.0,) * 8, error_range=(1.0,) * 12)
+    stepping = Stepping(IntegerStep(golden, options=whole), COARSE)
     move(stepping, beta)
     run = stepping.step()
     stepping.executor.update(run, lambda parameter: None)

@@ -50,11 +50,13 @@ from tests.host.modelling.test_host_work import (
 
 TINY = load_parameters("tiny")
 EIGHT, FEW = Precision(8, 8, 8), Precision(3, 4, 6)
+BYTES = IntegerOptions(inner=(8,) * 8)
+"""x̂ has one byte everywhere."""
 
 
 def step_on(images: int = 1, integers: IntegerOptions | None = None, **more: Any) -> StepGraph:
     """A ResNet-8 on images of 8 x 8 pixels."""
-    options = StepOptions((EIGHT, FEW, SKIP), integers=integers or IntegerOptions(), **more)
+    options = StepOptions((EIGHT, FEW, SKIP), integers=integers or BYTES, **more)
     return resnet8_step((images, 1, 8, 8), options, classes=2)
 
 
