@@ -1,5 +1,8 @@
 """What a chunk's sums say of a channel: mean and reciprocal root; the slopes of the way back."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -314,7 +317,7 @@ def _const(step: Step) -> data.Const:
     )
 
 
-def _choose(m: Module, select: Value, ways: dict[A, Value], chosen: Value) -> None:
+def _choose(m: Module, select: Value, ways: Mapping[Any, Value], chosen: Value) -> None:
     """``chosen`` is the one of ``ways`` that ``select`` names."""
     with m.Switch(select):
         for name, way in ways.items():
