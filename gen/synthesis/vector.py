@@ -74,6 +74,7 @@ COMPONENTS = {
     ),
     "joiner": VectorPart(lambda: Joiner(4, primitives=True), "4 pixels, numbers of 48 bits"),
     "joiner_32": VectorPart(lambda: Joiner(4, 32, primitives=True), "4 pixels, of 32 bits"),
+    "joiner_28": VectorPart(lambda: Joiner(4, 28, primitives=True), "4 pixels, of 28 bits"),
     "applier": VectorPart(lambda: Applier(SOME_LANES, primitives=True), "8 lanes"),
     "updater": VectorPart(lambda: Updater(2, primitives=True), "2 lanes"),
     "quantizer": VectorPart(lambda: WeightQuantizer(2, primitives=True), "2 lanes"),

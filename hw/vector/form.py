@@ -97,7 +97,7 @@ class Former(wiring.Component):
             raise ParameterError("lanes", lanes, "at least 1")
         check_residual_bits(most_residual_bits)
         self.lanes, self.primitives = lanes, primitives
-        self.residual_bits = residual = most_residual_bits
+        self.most_residual_bits = residual = most_residual_bits
         activation = numerics.MAX_ACTIVATION_BITS
         super().__init__(
             {
@@ -133,7 +133,7 @@ class Former(wiring.Component):
         first = delayed(m, self.first, self.PLAN.control_cycle, name="first")
         m.submodules.control = control = LevelerControl(numerics.MAX_ACTIVATION_BITS, 1)
         m.submodules.stream_control = stream_control = LevelerControl(
-            self.residual_bits, numerics.MIN_RESIDUAL_BITS
+            self.most_residual_bits, numerics.MIN_RESIDUAL_BITS
         )
         early = self.sum_cycles - 1
         m.d.comb += [
@@ -143,7 +143,7 @@ class Former(wiring.Component):
         for lane in range(self.lanes):
             z = self._sum(m, lane, first)
             m.submodules[f"leveler_{lane}"] = leveler = Leveler(numerics.MAX_ACTIVATION_BITS)
-            m.submodules[f"stream_{lane}"] = stream = Leveler(self.residual_bits)
+            m.submodules[f"stream_{lane}"] = stream = Leveler(self.most_residual_bits)
             m.d.comb += [
                 leveler.control.eq(control.control),
                 stream.control.eq(stream_control.control),
@@ -162,7 +162,7 @@ class Former(wiring.Component):
         half = 1 << RESIDUAL_FRACTION - 1
         m.d.comb += [
             below.a.eq(self.residual_factor),
-            below.b.eq(self.residual[lane] << numerics.MAX_RESIDUAL_BITS - self.residual_bits),
+            below.b.eq(self.residual[lane] << numerics.MAX_RESIDUAL_BITS - self.most_residual_bits),
             below.c.eq((self.offset << RESIDUAL_FRACTION) + half),
             below.control.base.eq(Base.C),
             each.a.eq(self.factor),

@@ -102,7 +102,7 @@ class VectorLanes(wiring.Component):
             raise ParameterError("lanes", lanes, "at least 1")
         check_residual_bits(most_residual_bits)
         self.lanes, self.primitives = lanes, primitives
-        self.residual_bits = most_residual_bits
+        self.most_residual_bits = most_residual_bits
         self.keeper = Keeper(lanes)
         keeper = self.keeper.signature.members
         residual, lifted = unsigned(most_residual_bits), signed(numerics.LIFTED_BITS)
@@ -193,7 +193,7 @@ class VectorLanes(wiring.Component):
             slices.append(dsp_slice(plan, primitives=self.primitives))
             m.submodules[f"{name}_{lane}"] = slices[-1]
         centered, sloped, third = slices
-        residual = self.residual[lane] << numerics.MAX_RESIDUAL_BITS - self.residual_bits
+        residual = self.residual[lane] << numerics.MAX_RESIDUAL_BITS - self.most_residual_bits
         m.d.comb += [
             centered.d.eq(self.numbers[lane] << numerics.MEAN_FRACTION),
             centered.a.eq(self.mean),
@@ -230,7 +230,7 @@ class VectorLanes(wiring.Component):
 
     def _finish(self, m: Module, lane: int, total: Value, noisy: Value) -> None:
         m.submodules[f"leveler_{lane}"] = leveler = Leveler(numerics.MAX_ACTIVATION_BITS)
-        m.submodules[f"stream_{lane}"] = stream = Leveler(self.residual_bits)
+        m.submodules[f"stream_{lane}"] = stream = Leveler(self.most_residual_bits)
         m.submodules[f"error_{lane}"] = error = error_clip()
         z = total[numerics.LIFTED_FRACTION :][: bits_of("z")]
         m.d.comb += [

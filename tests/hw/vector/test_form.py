@@ -205,5 +205,7 @@ def test_every_z_around_what_is_formed(word_bits: int, fewest: int) -> None:
 
 def test_refusals() -> None:
     assert_refused(lambda: Former(0), "at least 1")
+    for bits in (7, 17):
+        assert_refused(lambda bits=bits: Former(1, bits), r"8\.\.16")
     assert_refused(lambda: Leveler(19), r"1\.\.18")
     assert_refused(lambda: LevelerControl(8, 0), r"1\.\.18")

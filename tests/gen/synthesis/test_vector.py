@@ -1,0 +1,47 @@
+"""The vector unit's components as they are synthesized, and the page with their figures."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fractrain.gen.synthesis import vector
+from fractrain.gen.synthesis.vector import COMPONENTS, HEADS, VectorPart, figures_of, table
+from fractrain.gen.verilog import emit
+from fractrain.hw.vector.key_schedule import KeySchedule
+from tests.gen.test_vivado_rules import ARRAY
+
+PAGE = Path(__file__).parents[3] / "docs" / "vector_unit.md"
+
+
+def rows() -> dict[str, list[str]]:
+    """The page's table: by the component's name, what is in its columns."""
+    found = re.findall(r"^\| `(\w+)` \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    return {name: text.split(" | ") for name, text in found}
+
+
+def test_the_page_has_every_component() -> None:
+    assert list(rows()) == list(COMPONENTS)
+    for name, columns in rows().items():
+        assert len(columns) == len(HEADS) - 1 and columns[0] == COMPONENTS[name].text
+        assert int(columns[HEADS.index("levels") - 1]) <= 4, name
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_its_slices_are_those_of_the_verilog(name: str) -> None:
+    """And every memory says what it is made of, and begins with nothing in it."""
+    verilog = emit(COMPONENTS[name].make(), f"vector_{name}")
+    slices = len(re.findall(r"^  DSP48E1 ", verilog, re.MULTILINE))
+    assert int(rows()[name][HEADS.index("DSP") - 1]) == slices
+    assert all(style == "distributed" for style, _ in ARRAY.findall(verilog))
+    assert not re.search(r"^ *initial\b", verilog, re.MULTILINE)
+
+
+def test_a_table_of_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The smallest component, through Yosys."""
+    monkeypatch.setattr(vector, "CACHE", tmp_path)
+    monkeypatch.setitem(COMPONENTS, "smallest", VectorPart(KeySchedule, "a key"))
+    found = figures_of("smallest")
+    assert found.flip_flops >= 4 * 64 and found.dsps == 0 and found.logic_levels <= 4
+    last = table(["smallest"]).splitlines()[-1]
+    assert last.startswith("| `smallest` | a key | ") and last.count("|") == len(HEADS) + 1
