@@ -34,6 +34,7 @@ MOST_RUNS = 10_000
 
 REPEATS = Whole(1, MOST_RUNS)
 GRID_EXAMPLE = "option: [values], for example epsilon: [0.05, 0.1]"
+ALLOWED = "options of fractrain train, with _ for - (fractrain train --help lists them)"
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def _name(given: Any, where: str, vocabulary: Vocabulary) -> str:
     hint = did_you_mean(name, vocabulary.names)
     if name in vocabulary.reserved:
         hint = f"{name} is given by the sweep itself: leave it out"
-    raise ParameterError(f"option of {where}", given, ", ".join(vocabulary.names), hint=hint)
+    raise ParameterError(f"option of {where}", given, ALLOWED, hint=hint)
 
 
 def _check_form(name: str, value: Any, where: str, vocabulary: Vocabulary) -> None:
