@@ -16,7 +16,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "vector_unit.md"
 
 def rows() -> dict[str, list[str]]:
     """The page's table: by the component's name, what is in its columns."""
-    found = re.findall(r"^\| `(\w+)` \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    area = PAGE.read_text("utf-8").partition("## Area")[2]
+    found = re.findall(r"^\| `(\w+)` \| (.+) \|$", area, re.MULTILINE)
     return {name: text.split(" | ") for name, text in found}
 
 
