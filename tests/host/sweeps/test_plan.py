@@ -71,7 +71,7 @@ def test_repeats_count_up_from_the_seed() -> None:
         ("{grid: {alpha: 1}}", "alpha of grid in s.yaml: got 1, allowed: a list of values"),
         (
             "{grid: {alpah: [1]}}",
-            "option of grid in s.yaml: got 'alpah', allowed: options of fractrain train, with _ for -",
+            "option of grid in s.yaml: got 'alpah', allowed: options of fractrain train, with",
         ),
         ("{grid: {alpah: [1]}}", "; did you mean alpha?"),
         ("{base: {out: x}}", "out is given by the sweep itself: leave it out"),

@@ -8,8 +8,6 @@ from fractrain.hw.contract.commands import FIELDS, Opcode
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import load_parameters, parse_parameters, preset_names
 from fractrain.hw.contract.vector_parameters import VECTOR_DEFAULTS, VectorParameters
-from fractrain.hw.engine.engine import ConvolutionEngine
-from fractrain.hw.mac.flavour import Flavour
 from tests.hw.machines import machine
 
 SECTION = dataclasses.asdict(VECTOR_DEFAULTS[8])
@@ -64,8 +62,3 @@ def test_planes_must_be_words() -> None:
         ParameterError, match=r"array\.spatial_bits: got 2, allowed: 1 on a machine"
     ):
         machine(vector=SECTION, array__spatial_bits=2)
-
-
-def test_there_is_no_gateware_yet() -> None:
-    with pytest.raises(ParameterError, match="vector: got .* no vector section"):
-        ConvolutionEngine(machine(vector=SECTION), flavour=Flavour.SIMULATION)
