@@ -59,6 +59,11 @@ NOT_THESE = (
     "tests/host/execution/test_small_network.py",
     # these take minutes
     *("tests/host/execution/test_integer_step.py", "tests/sim/golden/step/test_words.py"),
+    *(
+        "tests/sim/functional/test_vector_forward.py",
+        "tests/sim/functional/test_vector_backward.py",
+    ),
+    "tests/sim/functional/test_vector_blocks.py",  # and memory
     "tests/host/networks/test_gates.py::test_gradients_of_parameters_and_inputs",  # minutes
 )
 

@@ -18,7 +18,7 @@ LARGEST_SHIFT = 62
 
 
 def round_shift(x: Any, shift: int) -> Any:
-    """``round(x · 2^−shift)`` of integers |x| ≤ 2^62; ``shift`` of either sign.
+    """``round(x · 2^−shift)`` of integers |x| < 2^62; ``shift`` of either sign.
 
     The caller knows that x·2^−shift fits if ``shift`` is negative; else `scale_to` is for it.
     """
