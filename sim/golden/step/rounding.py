@@ -18,15 +18,15 @@ LARGEST_SHIFT = 62
 
 
 def round_shift(x: Any, shift: int) -> Any:
-    """``round(x · 2^−shift)`` of integers |x| < 2^62; ``shift`` of either sign.
+    """``round(x · 2^−shift)`` of integers of 64 bits; ``shift`` of either sign.
+
+        ⌊x·2^−s + ½⌋ = ⌊(⌊x·2^−(s−1)⌋ + 1) / 2⌋        no sum that could be too great
 
     The caller knows that x·2^−shift fits if ``shift`` is negative; else `scale_to` is for it.
     """
     if shift <= 0:
         return x << -shift
-    if shift > LARGEST_SHIFT:
-        return x & 0
-    return (x + (1 << (shift - 1))) >> shift
+    return ((x >> min(shift - 1, 63)) + 1) >> 1
 
 
 def scale_to(x: Any, shift: int, bits: int) -> Any:

@@ -25,7 +25,7 @@ from fractrain.sim.golden.step.scales import (
     to_unsigned,
 )
 
-INT = st.integers(1 - (1 << 62), (1 << 62) - 1)
+INT = st.integers(-(1 << 63), (1 << 63) - 1)
 
 
 def rounded(x: Fraction) -> int:
