@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.commands import Fault, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.feeder.feeder import WindowFeeder
+from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.layouts import (
     array_beat,
     column_write,
@@ -17,7 +18,6 @@ from fractrain.hw.flow.layouts import (
 from fractrain.hw.flow.tasks import INDEX_BITS, stage_task
 from fractrain.hw.mac.array import MacArray
 from fractrain.hw.mac.flavour import Flavour
-from fractrain.hw.mac.pipeline import delayed
 from fractrain.hw.memory.column_memory import ColumnMemory
 from fractrain.hw.sequencer.pass_sequencer import PassSequencer
 

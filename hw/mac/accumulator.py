@@ -9,7 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.mac.pipeline import delayed
+from fractrain.hw.flow.delay import delayed
 
 __all__ = [
     "AccumulatorSignature",

@@ -5,10 +5,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import ArrayParameters
+from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.layouts import array_beat, column_operand, pass_control, row_operand
 from fractrain.hw.mac.cluster import Cluster
 from fractrain.hw.mac.flavour import Flavour
-from fractrain.hw.mac.pipeline import delayed
 from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["Flavour", "MacArray"]

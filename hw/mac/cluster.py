@@ -6,11 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import ArrayParameters
 from fractrain.hw.contract.precision import SUM_BITS
+from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.layouts import pass_control
 from fractrain.hw.mac.accumulator import AccumulatorTiming
 from fractrain.hw.mac.drain import RowDrain
 from fractrain.hw.mac.flavour import Flavour
-from fractrain.hw.mac.pipeline import delayed
 from fractrain.hw.mac.unit import MacUnit, UnitParameters
 from fractrain.hw.shared_module import SharedModule
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
 from fractrain.host.graph.geometry import output_size
 
-__all__ = ["assert_same_integers", "operands", "three_passes"]
+__all__ = ["assert_same_integers", "drawn", "operands", "three_passes"]
 
 
 def three_passes(
@@ -22,6 +23,21 @@ def three_passes(
         what.error(e, w, bits=(bits[2], bits[1]), **common, **sizes[0]),
         what.gradient(a, e, bits=(bits[0], bits[2]), **common, **sizes[1]),
     ]
+
+
+def drawn(*, counts: tuple[int, int, int], bits: int, stride: int) -> dict[str, Any]:
+    """Strategies for the arguments of `operands`, and a seed; given are the greatest images,
+    channels and filters, bits and stride."""
+    return {
+        "counts": st.tuples(*(st.integers(1, most) for most in counts)),
+        "size": st.tuples(st.integers(4, 13), st.integers(4, 13)),
+        "kernel": st.tuples(st.integers(1, 4), st.integers(1, 4)),
+        "bits": st.tuples(*[st.integers(1, bits)] * 3),
+        "stride": st.integers(1, stride),
+        "padding": st.integers(0, 3),
+        "extreme": st.booleans(),
+        "seed": st.integers(0, 2**32),
+    }
 
 
 def operands(

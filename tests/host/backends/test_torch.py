@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fractrain.host.accelerator import Accelerator
 from fractrain.sim import golden
-from tests.host.backends.passes import assert_same_integers, operands, three_passes
+from tests.host.backends.passes import assert_same_integers, drawn, operands, three_passes
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
 pytest.importorskip("array_api_compat", reason="array-api-compat is not installed: make torch")
@@ -32,16 +31,7 @@ from fractrain.host.backends.torch.settings import exact_float32  # noqa: E402
 Geometry = dict[str, Any]
 
 
-@given(
-    counts=st.tuples(*[st.integers(1, 9)] * 3),
-    size=st.tuples(st.integers(4, 13), st.integers(4, 13)),
-    kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
-    bits=st.tuples(*[st.integers(1, 16)] * 3),
-    stride=st.integers(1, 4),
-    padding=st.integers(0, 3),
-    extreme=st.booleans(),
-    seed=st.integers(0, 2**32),
-)
+@given(**drawn(counts=(9, 9, 9), bits=16, stride=4))
 @settings(max_examples=60, deadline=None)
 def test_the_three_passes_are_exact(
     counts: tuple[int, int, int],

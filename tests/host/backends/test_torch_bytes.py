@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fractrain.host.accelerator import open_accelerator
 from fractrain.sim import golden
 from fractrain.sim.golden import definition
-from tests.host.backends.passes import assert_same_integers, operands, three_passes
+from tests.host.backends.passes import assert_same_integers, drawn, operands, three_passes
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make torch")
 pytest.importorskip("array_api_compat", reason="array-api-compat is not installed: make torch")
@@ -35,16 +34,7 @@ def as_bytes(integers: np.ndarray, kind: str) -> Any:
 
 
 @needs_bytes
-@given(
-    counts=st.tuples(st.integers(1, 9), st.integers(1, 70), st.integers(1, 70)),
-    size=st.tuples(st.integers(4, 13), st.integers(4, 13)),
-    kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
-    bits=st.tuples(*[st.integers(1, 8)] * 3),
-    stride=st.integers(1, 3),
-    padding=st.integers(0, 3),
-    extreme=st.booleans(),
-    seed=st.integers(0, 2**32),
-)
+@given(**drawn(counts=(9, 70, 70), bits=8, stride=3))
 @settings(max_examples=60, deadline=None)
 def test_bytes_give_the_definitions_integers(
     counts: tuple[int, int, int],
@@ -141,6 +131,34 @@ def test_an_accelerator_without_bytes_gives_the_same(
     monkeypatch.undo()
     with open_accelerator("torch") as accelerator:
         assert_same_integers(three_passes(accelerator, *tensors, widths, 1, 1), truth)
+
+
+@needs_bytes
+def test_an_accelerator_multiplies_bytes_where_it_can(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its step makes are bytes, and both passes that have a form of bytes take it."""
+    used = []
+
+    def watch(name: str) -> None:
+        plain = getattr(ByteKernels, name)
+
+        def watched(self: ByteKernels, *given: Any) -> Any:
+            found = plain(self, *given)
+            used.append((name, found is not None))
+            return found
+
+        monkeypatch.setattr(ByteKernels, name, watched)
+
+    with open_accelerator("torch") as accelerator:
+        watch("forward")
+        watch("error")
+        w = accelerator.step_math.from_host(rng.integers(-(2**28), 2**28, (8, 4, 3, 3)))
+        assert accelerator.step_math.quantize_weights(w, 8, 2.0**-7).dtype == torch.int8
+        a, w, e = operands(rng, (2, 4, 8), (8, 8), (3, 3), (8, 8, 8), 1, 1)
+        tensors = [as_bytes(each, kind) for each, kind in ((a, "uint8"), (w, "int8"), (e, "int8"))]
+        three_passes(accelerator, *tensors, (8, 8, 8), 1, 1)
+    assert used == [("forward", True), ("error", True)]
 
 
 def test_sums_beyond_float32_are_not_of_bytes() -> None:

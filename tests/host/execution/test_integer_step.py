@@ -200,6 +200,7 @@ DEAD = "stage0.block0.first.norm.beta"
 
 
 def after_a_step(golden: Accelerator, beta: float) -> Stepping:
+    # what is clipped depends on the step before: with whole ranges two runs can be compared
     whole = IntegerOptions(activation_range=(1.0,) * 8, error_range=(1.0,) * 12)
     stepping = Stepping(IntegerStep(golden, options=whole), COARSE)
     move(stepping, beta)

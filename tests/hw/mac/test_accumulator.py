@@ -12,9 +12,9 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from fractrain.hw.flow.delay import delayed
 from fractrain.hw.mac.accumulator import AccumulatorTiming, BehaviouralAccumulator, ShiftPlan
 from fractrain.hw.mac.dsp_accumulator import DspAccumulator
-from fractrain.hw.mac.pipeline import delayed
 from fractrain.hw.mac.recursive_dot import total_shape
 from tests.hw.refusals import assert_refused
 from tests.hw.verilator import Player, primitive_models

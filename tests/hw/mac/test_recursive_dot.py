@@ -6,7 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.mac.pipeline import delayed
+from fractrain.hw.flow.delay import delayed
 from fractrain.hw.mac.recursive_dot import (
     RecursiveDot,
     dot_latency_cycles,
