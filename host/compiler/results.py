@@ -42,7 +42,8 @@ class Planes:
     def narrow(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
         """The machine's results for ``sums``."""
         if self.shift:
-            sums = ((sums >> (self.shift - 1)) + 1) >> 1
+            # sum + 2^(shift − 1) may need more than 64 bits
+            sums = (sums >> self.shift) + ((sums >> (self.shift - 1)) & 1)
         low, high = (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1)
         if not self.signed:
             low, high = 0, (1 << self.bits) - 1

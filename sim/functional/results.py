@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fractrain.hw.contract.commands import Fault, Format, Store
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.functional.arithmetic import round_shift
 from fractrain.sim.functional.execute import wrap48
 from fractrain.sim.functional.fault import require
 from fractrain.sim.functional.words import ChipMemories, ExternalMemory, to_bytes
@@ -78,8 +79,7 @@ class ResultStage:
 def narrow(sums: Integers, shift: int, bits: int, *, signed: bool) -> Integers:
     """``sums`` divided by ``2**shift``, halves rounded up, saturated to ``bits``."""
     if shift:
-        # in two steps, as sum + 2^(shift - 1) may need more than 64 bits
-        sums = ((sums >> min(shift - 1, 63)) + 1) >> 1
+        sums = round_shift(sums, shift)
     low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
     return np.clip(sums, low, high)
 

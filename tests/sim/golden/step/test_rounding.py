@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fractrain.sim.golden.step.rounding import (
@@ -33,6 +33,10 @@ def rounded(x: Fraction) -> int:
 
 
 @given(INT, st.integers(0, 80))
+@example((1 << 63) - 1, 1)
+@example(-(1 << 63), 1)
+@example((1 << 63) - 1, 63)
+@example(-(1 << 63), 64)
 def test_round_shift(x: int, shift: int) -> None:
     assert int(round_shift(np.array([x]), shift)[0]) == rounded(Fraction(x, 1 << shift))
 
