@@ -11,12 +11,13 @@ from fractrain.hw.contract.commands import (
     COMMAND_BYTES,
     ENGINE_OPCODES,
     ENGINE_STAGES,
+    STAGES,
     Command,
-    Pattern,
     Stage,
     opcode_of,
 )
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
@@ -33,6 +34,7 @@ QUEUE_SLACK = {
     Stage.FETCH: 2 + 6,  # the loops over digits and runs
     Stage.EXECUTE: 2,
     Stage.RESULT: 2 + 2,  # the STORE's decoder
+    Stage.VECTOR: 2,
 }
 """Commands beside those in the queue that are decoded but not begun: one in the decoder, one in the
 gate, and those that the stage takes ahead."""
@@ -40,15 +42,22 @@ gate, and those that the stage takes ahead."""
 
 @dataclass(frozen=True)
 class Task:
-    """A command with its precision looked up: ``digits`` of operand and partner."""
+    """A command with its precision looked up: ``digits`` of operand and partner; of a command for a
+    vector unit bits of x̂, and of the activations that it makes."""
 
     command: Command
     digits: int
     partner_digits: int
+    kept: KeptBits | None = None
+    form_bits: int = 0
 
     @property
     def skip(self) -> bool:
-        return not (self.digits and self.partner_digits) and not isinstance(self.command, Pattern)
+        """Only its tokens count."""
+        if not opcode_of(self.command).skips:
+            return False
+        absent = not (self.digits and self.partner_digits)
+        return absent is not getattr(self.command, "skipped", False)
 
 
 class TaskQueue:
@@ -80,7 +89,7 @@ class TaskQueue:
 class Dispatcher:
     """Fetches and decodes commands in order; a full queue blocks all commands behind it.
 
-    Raises `ParameterError` for a command of a vector unit.
+    Raises `ParameterError` for a command of a vector unit where there is none.
     """
 
     def __init__(
@@ -91,16 +100,19 @@ class Dispatcher:
         commands: Sequence[Command],
         precisions: Mapping[int, Precision],
         address: int,
+        kept: Mapping[int, KeptBits],
     ) -> None:
+        vector = parameters.vector is not None
         for command in commands:
-            if opcode_of(command) not in ENGINE_OPCODES:
-                allowed = "one of a machine without a vector unit: no other is modelled"
+            if not vector and opcode_of(command) not in ENGINE_OPCODES:
+                allowed = "one of a machine without a vector unit, as this one is"
                 raise ParameterError("command", opcode_of(command).name, allowed)
+        self._kept = kept
         self._kernel, self._reader, self._parameters = kernel, reader, parameters
         self._commands, self._precisions, self._address = commands, precisions, address
         self.queues = {
             stage: TaskQueue(kernel, parameters.queues.commands + QUEUE_SLACK[stage])
-            for stage in ENGINE_STAGES
+            for stage in (STAGES if vector else ENGINE_STAGES)
         }
         self.end_time = 0.0
         word = parameters.word_bytes
@@ -148,8 +160,15 @@ class Dispatcher:
 
     def _task(self, command: Command) -> Task:
         precision = self._precisions.get(command.slot, Precision(0, 0, 0))
-        digits = [
+        digits, partner_digits = (
             self._parameters.digits(precision.bits(operand))
             for operand in (command.operand, command.partner)
-        ]
-        return Task(command, *digits)
+        )
+        form = self._precisions.get(getattr(command, "form_slot", command.slot))
+        return Task(
+            command,
+            digits,
+            partner_digits,
+            self._kept.get(getattr(command, "kept_slot", command.slot)),
+            0 if form is None else form.activation,
+        )

@@ -1,15 +1,27 @@
-"""The fetch stage: LOADs become runs of words, several of them under way."""
+"""The fetch stage: commands become runs of words, several of them under way."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
-from fractrain.hw.contract.commands import Load, Memory, Stage
+from fractrain.hw.contract.commands import (
+    Command,
+    Fill,
+    Load,
+    Memory,
+    Move,
+    Recall,
+    Recalled,
+    Set,
+    Stage,
+)
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cycles.commands import Task, TaskQueue
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.memories import Memories
 from fractrain.sim.cycles.memory import granules
-from fractrain.sim.cycles.reader import Reader, Request
+from fractrain.sim.cycles.reader import Request
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
 
@@ -21,21 +33,23 @@ START_CYCLES = 5
 END_CYCLES = 3
 """From the last word to the token."""
 QUEUED_REQUESTS = 2
+COLUMN_CYCLES = 2
+"""Of a word that goes to the column memory."""
 
 
 class FetchModel:
-    """Makes the requests of LOADs in order; ``busy_cycles`` of them in which one was at work."""
+    """Makes the requests of its commands in order; ``busy_cycles`` in which one was at work."""
 
     def __init__(
         self,
         kernel: Kernel,
-        reader: Reader,
+        memories: Memories,
         parameters: Parameters,
         queue: TaskQueue,
         tokens: Tokens,
         totals: Totals,
     ) -> None:
-        self._kernel, self._reader, self._parameters = kernel, reader, parameters
+        self._kernel, self._memories, self._parameters = kernel, memories, parameters
         self._queue, self._tokens, self._totals = queue, tokens, totals
         self._open: deque[list[int]] = deque()
         self._change = Change(kernel)
@@ -79,14 +93,63 @@ class FetchModel:
             self._begin()
             if idle:
                 yield self._kernel.now + START_CYCLES
-            yield from self._requests(task)
+            if isinstance(task.command, Move):
+                yield from self._move(task, task.command)
+            else:
+                yield from self._requests(task)
+
+    def _move(self, task: Task, command: Move) -> Process:
+        """Behind all words that are under way."""
+        while self._open:
+            yield self._change
+        yield self._kernel.now + COLUMN_CYCLES * task.digits * command.runs * command.words
+        self._end()
+        self._tokens.give(Stage.FETCH, command, self._kernel.now + END_CYCLES)
+
+    def _runs(self, task: Task) -> Iterator[tuple[int, int]]:
+        """Address and size in bytes of each run of words."""
+        command, word, line = task.command, self._parameters.word_bytes, self._parameters.line_bytes
+        if isinstance(command, Load):
+            for digit in range(task.digits):
+                for run in range(command.runs):
+                    place = digit * command.digit_stride + run * command.run_stride
+                    yield command.address + word * place, command.words * word
+        elif isinstance(command, Recall):
+            planes = self._recalled(task, command)
+            for group in range(command.channel_groups):
+                for block in range(command.blocks):
+                    for plane in planes:
+                        place = plane * command.plane_stride + group * command.group_stride + block
+                        yield command.address + word * place, word
+        elif isinstance(command, Fill):
+            for run in range(command.runs):
+                yield command.address + line * run * command.run_stride, line * command.lines
+        else:
+            assert isinstance(command, Set)
+            yield command.address, word * command.words
+
+    @staticmethod
+    def _recalled(task: Task, command: Recall) -> list[int]:
+        """Planes of a RECALL."""
+        bits = command.bits
+        if command.kind is not Recalled.RESIDUAL:
+            assert task.kept is not None
+            bits = task.kept.outer if command.kind is Recalled.END else task.kept.inner
+        return [*range(bits), *([command.mask_plane] if command.masked else [])]
+
+    def _word_cycles(self, task: Task) -> float:
+        """In which a word is taken: of a RECALL, as its block goes on as C lines."""
+        command = task.command
+        if isinstance(command, Recall):
+            return max(1, self._parameters.block.channels / len(self._recalled(task, command)))
+        return COLUMN_CYCLES if _to_columns(command) else 1
 
     def _requests(self, task: Task) -> Process:
-        command, word = task.command, self._parameters.word_bytes
-        assert isinstance(command, Load)
-        size = command.words * word
-        total = task.digits * command.runs * size
-        self._totals.add_bytes(command.tag, total, written=False)
+        command = task.command
+        runs = list(self._runs(task))
+        total = sum(size for _, size in runs)
+        counter = "BYTES_READ" if isinstance(command, Load) else "STASH_READ"
+        self._totals.add(command.tag, counter, total)
         left = [total]
         self._open.append(left)
 
@@ -98,14 +161,15 @@ class FetchModel:
                 self._tokens.give(Stage.FETCH, command, time + END_CYCLES)
                 self._change.notify()
 
-        word_cycles = 1 if command.memory is Memory.PLANES else 2
-        for digit in range(task.digits):
-            for run in range(command.runs):
-                while self._reader.waiting(1) >= QUEUED_REQUESTS:
-                    yield self._reader.asked
-                address = command.address + word * (
-                    digit * command.digit_stride + run * command.run_stride
-                )
-                pieces = granules(address, size)
-                self._reader.request(Request(1, pieces, word_cycles, deliver, self._kernel.now))
-                yield self._kernel.now + REQUEST_INTERVAL
+        word_cycles = self._word_cycles(task)
+        for address, size in runs:
+            reader = self._memories.reader(address)
+            while reader.waiting(1) >= QUEUED_REQUESTS:
+                yield reader.asked
+            pieces = granules(address, size)
+            reader.request(Request(1, pieces, word_cycles, deliver, self._kernel.now))
+            yield self._kernel.now + REQUEST_INTERVAL
+
+
+def _to_columns(command: Command) -> bool:
+    return isinstance(command, Load) and command.memory is Memory.COLUMNS

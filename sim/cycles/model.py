@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fractrain.hw.contract.commands import Command, Stage, Tag
+from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
-from fractrain.hw.contract.registers import COUNTERS
+from fractrain.hw.contract.registers import COUNTERS, VECTOR_COUNTERS
 from fractrain.sim.cycles.commands import Dispatcher
 from fractrain.sim.cycles.execute import ExecuteModel
 from fractrain.sim.cycles.fetch import FetchModel
+from fractrain.sim.cycles.host import HostModel
 from fractrain.sim.cycles.kernel import Kernel
-from fractrain.sim.cycles.memory import Ddr
-from fractrain.sim.cycles.reader import Reader
+from fractrain.sim.cycles.memories import Memories, SecondMemory
 from fractrain.sim.cycles.result import ResultModel
 from fractrain.sim.cycles.sender import Sender
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
-from fractrain.sim.cycles.writer import Writer
+from fractrain.sim.cycles.vector import VectorModel
 from fractrain.sim.memory_model import MemoryModel
 
 FINISH_CYCLES = 12
@@ -45,27 +47,41 @@ def predict(
     memory: MemoryModel,
     *,
     program_address: int = 0,
+    kept: Mapping[int, KeptBits] | None = None,
+    host_cycles: float = 0,
+    second: SecondMemory | None = None,
 ) -> Prediction:
     """What ``commands`` cost on a machine with ``parameters`` and the table ``precisions``.
 
-    The result port always takes what it is offered.
+    ``kept``: bits of x̂ of each slot; ``host_cycles``: what the host takes for each of its tokens;
+    ``second``: a memory for the stash; all on a machine with a vector unit. The result port always
+    takes what it is offered.
     """
+    vector = parameters.vector is not None
     kernel, totals = Kernel(), Totals()
-    ddr = Ddr(kernel, memory)
-    tokens = Tokens(kernel)
-    reader = Reader(kernel, ddr, parameters, memory)
-    writer = Writer(kernel, ddr, parameters, memory)
-    dispatcher = Dispatcher(kernel, reader, parameters, commands, precisions, program_address)
-    fetch = FetchModel(kernel, reader, parameters, dispatcher.queues[Stage.FETCH], tokens, totals)
-    sender = Sender(kernel, writer, parameters, tokens, totals)
+    tokens = Tokens(kernel, vector=vector)
+    memories = Memories(kernel, parameters, memory, second)
+    reader = memories.reader(program_address)
+    dispatcher = Dispatcher(
+        kernel, reader, parameters, commands, precisions, program_address, kept or {}
+    )
+    fetch = FetchModel(kernel, memories, parameters, dispatcher.queues[Stage.FETCH], tokens, totals)
+    sender = Sender(kernel, memories, parameters, tokens, totals)
     result = ResultModel(kernel, sender, parameters, dispatcher.queues[Stage.RESULT], tokens)
     execute = ExecuteModel(
         kernel, parameters, dispatcher.queues[Stage.EXECUTE], tokens, totals, fetch, result
     )
-    for part in (reader, writer, dispatcher, fetch, execute, sender, result):
+    parts: list[Any] = [memories, dispatcher, fetch, execute, sender, result]
+    if vector:
+        stash = Sender(kernel, memories, parameters, tokens, totals, Stage.VECTOR)
+        queue = dispatcher.queues[Stage.VECTOR]
+        parts += [stash, VectorModel(kernel, memories, stash, parameters, queue, tokens, totals)]
+        parts.append(HostModel(kernel, tokens, commands, host_cycles))
+    for part in parts:
         part.start()
     kernel.run()
     end = max(kernel.now, dispatcher.end_time) + FINISH_CYCLES
-    totals.add_bytes(Tag.OTHER, dispatcher.program_bytes, written=False)
-    counters = totals.rounded(round(end), [counter.name for counter in COUNTERS])
+    totals.add(Tag.OTHER, "BYTES_READ", dispatcher.program_bytes)
+    names = [counter.name for counter in (*COUNTERS, *(VECTOR_COUNTERS if vector else ()))]
+    counters = totals.rounded(round(end), names)
     return Prediction(round(end), counters)

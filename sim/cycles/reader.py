@@ -14,6 +14,8 @@ from fractrain.sim.memory_model import MemoryModel
 
 REQUEST_CYCLES = 5
 """From a request to its first granule at a port, if no other is before it."""
+CLIENTS = 3
+"""Command fetcher, fetch stage, vector stage: the first of them comes first."""
 WORD_CYCLES = 4
 """From a burst's last beat to its last word at its client."""
 
@@ -26,7 +28,7 @@ class Request:
 
     client: int
     sizes: list[int]
-    word_cycles: int
+    word_cycles: float
     deliver: Callable[[int, float], None]
     time: float
 
@@ -35,16 +37,18 @@ class Reader:
     """Deals granules to the ports in turn, and hands them to their clients in order."""
 
     def __init__(
-        self, kernel: Kernel, ddr: Ddr, parameters: Parameters, memory: MemoryModel
+        self,
+        kernel: Kernel,
+        ddr: Ddr,
+        parameters: Parameters,
+        memory: MemoryModel,
+        ports: int,
     ) -> None:
         self._kernel = kernel
         self._word_bytes = parameters.word_bytes
         self.asked, self._room, self._dealt = Change(kernel), Change(kernel), Change(kernel)
-        self._ports = [
-            ReadPort(kernel, ddr, parameters, memory, self._room)
-            for _ in range(parameters.memory.ports)
-        ]
-        self._requests: tuple[deque[Request], deque[Request]] = (deque(), deque())
+        self._ports = [ReadPort(kernel, ddr, parameters, memory, self._room) for _ in range(ports)]
+        self._requests: list[deque[Request]] = [deque() for _ in range(CLIENTS)]
         self._order: deque[tuple[Request, Granule]] = deque()
 
     def start(self) -> None:
@@ -54,7 +58,7 @@ class Reader:
         self._kernel.start(self._merge())
 
     def request(self, request: Request) -> None:
-        """Requests of client 0 come first."""
+        """Requests of client 0 come first, then those of 1."""
         self._requests[request.client].append(request)
         self.asked.notify()
 

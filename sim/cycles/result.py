@@ -1,13 +1,14 @@
-"""The result stage: tiles in the order of the STOREs, out to the port or to memory."""
+"""The result stage: tiles in the order of the commands, to the port, to memory, or into the staging
+memory."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
 
-from fractrain.hw.contract.commands import Format, Stage, Store
+from fractrain.hw.contract.commands import Command, Earlier, Format, Join, Narrow, Stage, Store
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.sim.cycles.commands import TaskQueue
+from fractrain.sim.cycles.commands import Task, TaskQueue
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.sender import Sender
 from fractrain.sim.cycles.tokens import Tokens
@@ -20,6 +21,10 @@ NARROW_CYCLES = 8
 """From there to the corner turn; so many beats are on their way."""
 LEAVE_CYCLES = 3
 """From a tile's last beat's way out of the queue to the admission of another tile."""
+LINES_CYCLES = 40
+"""From a tile's last beat to its last line, moments and peak."""
+JOIN_BEAT_CYCLES = 2
+"""There are half as many joiners as a beat has sums."""
 BEATS_BEHIND = 2
 """Beats that have left the queue behind the one that is cut into blocks."""
 
@@ -78,12 +83,31 @@ class ResultModel:
             task = self._queue.tasks[0]
             yield from self._tokens.take(Stage.RESULT, task.command)
             self._queue.pop()
-            assert isinstance(task.command, Store)
-            if not task.skip:
-                yield from self._tiles(task.command)
-            if task.skip or task.command.format is not Format.PLANES:
-                yield from self._wait_for_planes()
-                self._sender.end(task.command)
+            yield from self._carry_out(task)
+
+    def _carry_out(self, task: Task) -> Process:
+        command = task.command
+        if not task.skip:
+            yield from self._tiles(command) if isinstance(command, Store) else self._lines(command)
+        if task.skip or not (isinstance(command, Store) and command.format is Format.PLANES):
+            yield from self._wait_for_planes()
+            self._sender.end(command)
+
+    def _lines(self, command: Command) -> Process:
+        """NARROW and JOIN: each beat of a tile makes two lines; a tile that is interleaved makes
+        parts of several."""
+        assert isinstance(command, Narrow | Join)
+        beat = JOIN_BEAT_CYCLES if isinstance(command, Join) else 1
+        if isinstance(command, Join) and (command.interleaved or command.earlier is Earlier.PART):
+            beat *= 2
+        for _ in range(command.images * command.tiles_y * command.tiles_x):
+            while not self._arrivals:
+                yield self._change
+            yield max(self._kernel.now, self._arrivals.popleft() + SUM_CYCLES)
+            yield from self._wait_for_planes()
+            self._leave(self._kernel.now + beat * self._beats - 1)
+            yield self._kernel.now + beat * self._beats
+        yield self._kernel.now + LINES_CYCLES
 
     def _tiles(self, command: Store) -> Process:
         count = command.images * command.tiles_y * command.tiles_x

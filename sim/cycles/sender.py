@@ -1,16 +1,16 @@
-"""The last part of the result stage: blocks to the writer and the ends of STOREs, in order."""
+"""The last part of a stage that writes: blocks to the writer and the ends of commands, in order."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
 
-from fractrain.hw.contract.commands import Stage, Store
+from fractrain.hw.contract.commands import Command, Stage
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.memories import Memories
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
-from fractrain.sim.cycles.writer import Writer
 
 ROOM = 12
 """Blocks that may be held when another one is issued."""
@@ -22,29 +22,34 @@ OFFER_CYCLES = 5
 """From a block's issue to its offer to the writer."""
 END_CYCLES = 4
 """From the last acknowledgement to the token."""
+CLIENTS = (Stage.RESULT, Stage.VECTOR)
+"""Of the writer."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A block issued at ``time``; without an address, the end of the STORE."""
+    """A block issued at ``time``; without an address, the end of the command."""
 
-    command: Store
+    command: Command
     address: int | None
     time: float
 
 
 class Sender:
-    """Holds some blocks: their issue runs ahead of the writer."""
+    """Holds some blocks of ``stage``: their issue runs ahead of the writer."""
 
     def __init__(
         self,
         kernel: Kernel,
-        writer: Writer,
+        memories: Memories,
         parameters: Parameters,
         tokens: Tokens,
         totals: Totals,
+        stage: Stage = Stage.RESULT,
     ) -> None:
-        self._kernel, self._writer, self._tokens, self._totals = kernel, writer, tokens, totals
+        self._stage, self._client = stage, CLIENTS.index(stage)
+        self._counter = "BYTES_WRITTEN" if stage is Stage.RESULT else "STASH_WRITTEN"
+        self._kernel, self._memories, self._tokens, self._totals = kernel, memories, tokens, totals
         self._block_bytes = parameters.block_bytes
         self._items: deque[Item] = deque()
         self._unseen: deque[float] = deque()
@@ -54,7 +59,7 @@ class Sender:
     def start(self) -> None:
         self._kernel.start(self._run())
 
-    def issue(self, command: Store, address: int, size: int, late: int = 0) -> Process:
+    def issue(self, command: Command, address: int, size: int, late: int = 0) -> Process:
         """A block per cycle, until the last of those has been issued. ``late``: cycles until the
         issuer knows of room."""
         for place in range(address, address + size, self._block_bytes):
@@ -73,7 +78,7 @@ class Sender:
             self._held += 1
         return self._held <= ROOM
 
-    def end(self, command: Store) -> None:
+    def end(self, command: Command) -> None:
         """All blocks of ``command`` have been issued."""
         if command.signal:
             self._put(Item(command, None, self._kernel.now))
@@ -89,14 +94,15 @@ class Sender:
             item = self._items.popleft()
             yield max(self._kernel.now, item.time + OFFER_CYCLES)
             if item.address is not None:
-                yield from self._writer.write(item.address)
-                self._totals.add_bytes(item.command.tag, self._block_bytes, written=True)
+                writer = self._memories.writer(item.address)
+                yield from writer.write(item.address, self._client)
+                self._totals.add(item.command.tag, self._counter, self._block_bytes)
                 self._kernel.call(self._leave, self._kernel.now + LEFT_CYCLES)
                 yield self._kernel.now + 1
             else:
                 # no later block is offered before memory has acknowledged all
-                yield from self._writer.wait_idle()
-                self._tokens.give(Stage.RESULT, item.command, self._kernel.now + END_CYCLES)
+                yield from self._memories.wait_idle(self._client)
+                self._tokens.give(self._stage, item.command, self._kernel.now + END_CYCLES)
 
     def _leave(self) -> None:
         self._held -= 1

@@ -1,4 +1,4 @@
-"""Tokens between the stages."""
+"""Tokens between the stages, and the host."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from functools import partial
 
 from fractrain.hw.contract.commands import (
     ENGINE_SIGNAL,
-    ENGINE_STAGES,
     ENGINE_WAIT,
+    SIGNAL,
+    WAIT,
     Command,
     Stage,
 )
@@ -15,13 +16,15 @@ from fractrain.sim.cycles.kernel import Change, Kernel, Process
 
 
 class Tokens:
-    """Counts of tokens per (from, to); a stage's command waits for all that it needs."""
+    """Counts of tokens per (from, to); a stage's command waits for all that it needs. ``vector``:
+    of a machine with a vector unit."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, *, vector: bool = False) -> None:
         self._kernel = kernel
-        self._count = {(a, b): 0 for a in ENGINE_STAGES for b in ENGINE_STAGES}
-        self._change = {b: Change(kernel) for b in ENGINE_STAGES}
-        self._told: dict[Stage, set[Change]] = {b: set() for b in ENGINE_STAGES}
+        self._waits, self._signals = (WAIT, SIGNAL) if vector else (ENGINE_WAIT, ENGINE_SIGNAL)
+        self._count = {(a, b): 0 for a in Stage for b in Stage}
+        self._change = {b: Change(kernel) for b in Stage}
+        self._told: dict[Stage, set[Change]] = {b: set() for b in Stage}
 
     def tell(self, stage: Stage, change: Change) -> None:
         """Notify ``change``, too, whenever ``stage`` is given a token."""
@@ -31,7 +34,7 @@ class Tokens:
         """Stages that still owe ``command`` a token."""
         return [
             source
-            for bit, source in enumerate(ENGINE_WAIT[stage])
+            for bit, source in enumerate(self._waits[stage])
             if command.wait >> bit & 1 and not self._count[source, stage]
         ]
 
@@ -39,7 +42,7 @@ class Tokens:
         """Wait for the tokens of ``command`` and take them."""
         while self.missing(stage, command):
             yield self._change[stage]
-        for bit, source in enumerate(ENGINE_WAIT[stage]):
+        for bit, source in enumerate(self._waits[stage]):
             self._count[source, stage] -= command.wait >> bit & 1
 
     def give(self, stage: Stage, command: Command, time: float) -> None:
@@ -48,9 +51,19 @@ class Tokens:
             self._kernel.call(partial(self._give, stage, command), time)
 
     def _give(self, stage: Stage, command: Command) -> None:
-        for bit, target in enumerate(ENGINE_SIGNAL[stage]):
+        for bit, target in enumerate(self._signals[stage]):
             if command.signal >> bit & 1:
-                self._count[stage, target] += 1
-                self._change[target].notify()
-                for change in self._told[target]:
-                    change.notify()
+                self.put(stage, target)
+
+    def put(self, source: Stage, target: Stage) -> None:
+        """A token, now."""
+        self._count[source, target] += 1
+        self._change[target].notify()
+        for change in self._told[target]:
+            change.notify()
+
+    def take_one(self, source: Stage, target: Stage) -> Process:
+        """Wait for a token from ``source`` and take it."""
+        while not self._count[source, target]:
+            yield self._change[target]
+        self._count[source, target] -= 1

@@ -11,16 +11,13 @@ CAUSES = ("BUSY", "STALL_OPERAND", "STALL_RESULT", "STALL_MEMORY", "STALL_TOKEN"
 
 
 class Totals:
-    """Cycles by tag and cause, bytes by tag and direction."""
+    """By tag and counter: cycles of each cause, bytes in each direction."""
 
     def __init__(self) -> None:
         self._sums: defaultdict[tuple[Tag, str], float] = defaultdict(float)
 
-    def add(self, tag: Tag, cause: str, cycles: float) -> None:
-        self._sums[tag, cause] += max(0.0, cycles)
-
-    def add_bytes(self, tag: Tag, size: int, *, written: bool) -> None:
-        self._sums[tag, "BYTES_WRITTEN" if written else "BYTES_READ"] += size
+    def add(self, tag: Tag, counter: str, count: float) -> None:
+        self._sums[tag, counter] += max(0.0, count)
 
     def rounded(self, cycles: int, names: Iterable[str]) -> dict[Tag, dict[str, int]]:
         """All counters; cycles without a cause are OTHER_CYCLES, under the tag OTHER."""

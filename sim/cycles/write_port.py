@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
@@ -29,7 +30,7 @@ class WritePort:
         self._kernel, self._ddr, self._memory, self._change = kernel, ddr, memory, change
         self._block_beats = beats_of(parameters.block_bytes)
         self._flow = ddr.flow(writes=True)
-        self._bursts: deque[tuple[int, float]] = deque()
+        self._bursts: deque[tuple[int, float, Callable[[], None]]] = deque()
         self._arrived, self._answered = Change(kernel), Change(kernel)
         self._most = min(parameters.memory.outstanding, memory.accepted_bursts)
         self.stored = self._under_way = 0
@@ -37,14 +38,10 @@ class WritePort:
     def start(self) -> None:
         self._kernel.start(self._issue())
 
-    def put(self, size: int, time: float) -> None:
+    def put(self, size: int, time: float, acknowledged: Callable[[], None]) -> None:
         """A burst of ``size`` bytes; its address may be on the port at ``time``."""
-        self._bursts.append((size, time))
+        self._bursts.append((size, time, acknowledged))
         self._arrived.notify()
-
-    @property
-    def idle(self) -> bool:
-        return not self._bursts and not self._under_way
 
     def _issue(self) -> Process:
         """An address runs ahead of the data by one burst, the one being sent."""
@@ -53,7 +50,7 @@ class WritePort:
         while True:
             while not self._bursts:
                 yield self._arrived
-            size, ready = self._bursts[0]
+            size, ready, acknowledged = self._bursts[0]
             yield max(self._kernel.now, ready, next_address, ends.popleft())
             while self._under_way >= self._most:
                 yield self._answered
@@ -65,16 +62,18 @@ class WritePort:
             ends.append(begin + beats_of(size))
             for gone in range(self._block_beats, beats_of(size) + 1, self._block_beats):
                 self._kernel.call(self._leave, begin + gone)
-            self._kernel.start(self._answer(self._ddr.add(self._flow, beats_of(size), begin)))
+            burst = self._ddr.add(self._flow, beats_of(size), begin)
+            self._kernel.start(self._answer(burst, acknowledged))
 
     def _leave(self) -> None:
         self.stored -= 1
         self._change.notify()
 
-    def _answer(self, burst: Burst) -> Process:
+    def _answer(self, burst: Burst, acknowledged: Callable[[], None]) -> Process:
         while burst.end is None:
             yield burst.moved
         yield burst.end + self._memory.write_latency_cycles + ANSWER_CYCLES
         self._under_way -= 1
+        acknowledged()
         self._answered.notify()
         self._change.notify()

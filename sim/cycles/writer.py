@@ -25,17 +25,24 @@ PATIENCE_CYCLES = 33
 
 
 class OpenBurst:
-    """Blocks for ``port`` up to the address ``end``, which the next block may still follow."""
+    """Blocks of a client for ``port`` up to the address ``end``, which the next block may still
+    follow."""
 
-    def __init__(self, port: WritePort, address: int) -> None:
-        self.port, self.end, self.size = port, address, 0
+    def __init__(self, port: WritePort, client: int, address: int) -> None:
+        self.port, self.client, self.end, self.size = port, client, address, 0
 
 
 class Writer:
-    """Takes a block per cycle, as long as every port has room for it."""
+    """Takes a block per cycle, as long as every port has room for it. Its clients are the result
+    stage, 0, and the vector stage, 1."""
 
     def __init__(
-        self, kernel: Kernel, ddr: Ddr, parameters: Parameters, memory: MemoryModel
+        self,
+        kernel: Kernel,
+        ddr: Ddr,
+        parameters: Parameters,
+        memory: MemoryModel,
+        ports: int,
     ) -> None:
         self._kernel = kernel
         self._block_bytes = parameters.block_bytes
@@ -44,22 +51,24 @@ class Writer:
         places = max(2 * MARGIN, 2 * parameters.memory.outstanding * per_granule)
         self._most = places - MARGIN
         self._ports = [
-            WritePort(kernel, ddr, parameters, memory, self._change)
-            for _ in range(parameters.memory.ports)
+            WritePort(kernel, ddr, parameters, memory, self._change) for _ in range(ports)
         ]
         self._turn = 0
         self._unseen: deque[tuple[float, WritePort]] = deque()
         self._open: OpenBurst | None = None
+        self._owed = [0, 0]
+        """Bytes of each client that are not acknowledged."""
 
     def start(self) -> None:
         for port in self._ports:
             port.start()
 
-    def write(self, address: int) -> Process:
+    def write(self, address: int, client: int = 0) -> Process:
         """Until the block has been taken."""
         while not self._ready():
             yield self._change
-        self._collect(address)
+        self._owed[client] += self._block_bytes
+        self._collect(address, client)
 
     def _ready(self) -> bool:
         unseen = self._unseen
@@ -67,12 +76,13 @@ class Writer:
             unseen.popleft()[1].stored += 1
         return all(port.stored <= self._most for port in self._ports)
 
-    def _collect(self, address: int) -> None:
+    def _collect(self, address: int, client: int) -> None:
         now, burst = self._kernel.now, self._open
-        if burst is None or address != burst.end:
+        if burst is None or address != burst.end or client != burst.client:
             if burst is not None:
                 self._send(burst, now + BROKEN_CYCLES)
-            burst = self._open = OpenBurst(self._ports[self._turn % len(self._ports)], address)
+            port = self._ports[self._turn % len(self._ports)]
+            burst = self._open = OpenBurst(port, client, address)
             self._turn += 1
         self._unseen.append((now + SEEN_CYCLES, burst.port))
         burst.end += self._block_bytes
@@ -89,9 +99,12 @@ class Writer:
 
     def _send(self, burst: OpenBurst, address_time: float) -> None:
         self._open = None
-        burst.port.put(burst.size, address_time)
+        burst.port.put(burst.size, address_time, partial(self._acknowledge, burst))
 
-    def wait_idle(self) -> Process:
-        """Until all that was written has been acknowledged."""
-        while self._open is not None or not all(port.idle for port in self._ports):
+    def _acknowledge(self, burst: OpenBurst) -> None:
+        self._owed[burst.client] -= burst.size
+
+    def wait_idle(self, client: int = 0) -> Process:
+        """Until all that the client has written has been acknowledged."""
+        while self._owed[client]:
             yield self._change

@@ -23,7 +23,8 @@ from fractrain.hw.fetch.commands import LATENCY_COMMANDS, commands_ahead
 from fractrain.hw.fetch.stage import TASKS_AHEAD
 from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.results.sender import ITEMS, UNSEEN
-from fractrain.sim.cycles import commands, fetch, read_port, sender, write_port, writer
+from fractrain.hw.vector.channel_unit import ChannelUnit
+from fractrain.sim.cycles import commands, fetch, read_port, sender, vector, write_port, writer
 from fractrain.sim.cycles.kernel import Kernel
 from fractrain.sim.cycles.memory import Ddr
 from fractrain.sim.cycles.model import predict
@@ -61,7 +62,8 @@ def test_writer() -> None:
 def test_room_of_the_writer(parameters: Parameters) -> None:
     """Blocks in a port's store up to which more are taken."""
     kernel = Kernel()
-    model = writer.Writer(kernel, Ddr(kernel, IDEAL), parameters, IDEAL)
+    ports = parameters.memory.ports
+    model = writer.Writer(kernel, Ddr(kernel, IDEAL), parameters, IDEAL, ports)
     for port in elaborated(BlockWriter(parameters)).writers:
         assert model._most == port.store_memory.places - port.store_memory.margin
 
@@ -69,11 +71,17 @@ def test_room_of_the_writer(parameters: Parameters) -> None:
 def test_room_of_the_reader(parameters: Parameters) -> None:
     """Granules that have a place in a port's store, and those that its register holds."""
     kernel = Kernel()
-    model = Reader(kernel, Ddr(kernel, IDEAL), parameters, IDEAL)
+    model = Reader(kernel, Ddr(kernel, IDEAL), parameters, IDEAL, parameters.memory.ports)
     rtl = elaborated(BlockReader(parameters))
     assert {port._places for port in model._ports} == {rtl.granules}
     assert len(model._ports) == rtl.port_count
     assert read_port.WAITING == StreamRegister.CAPACITY
+
+
+def test_channels() -> None:
+    """The next one is taken a cycle behind a result."""
+    unit = elaborated(ChannelUnit())
+    assert vector.CHANNEL_CYCLES == tuple(1 + each for each in unit.most_cycles)
 
 
 def test_sender() -> None:
@@ -85,8 +93,8 @@ def test_commands(parameters: Parameters) -> None:
     assert commands.PREFETCHED_COMMANDS == LATENCY_COMMANDS
     assert fetch.IN_FLIGHT == TASKS_AHEAD
     kernel = Kernel()
-    reader = Reader(kernel, Ddr(kernel, IDEAL), parameters, IDEAL)
-    dispatcher = commands.Dispatcher(kernel, reader, parameters, [], {}, 0)
+    reader = Reader(kernel, Ddr(kernel, IDEAL), parameters, IDEAL, parameters.memory.ports)
+    dispatcher = commands.Dispatcher(kernel, reader, parameters, [], {}, 0, {})
     assert dispatcher._room == commands_ahead(parameters) * COMMAND_BYTES
     assert set(dispatcher.queues) == set(ENGINE_STAGES)
 

@@ -1,0 +1,63 @@
+"""Where an address is: in the memory behind the ports, or in a second one for the stash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.cycles.kernel import Kernel, Process
+from fractrain.sim.cycles.memory import Ddr
+from fractrain.sim.cycles.reader import Reader
+from fractrain.sim.cycles.writer import Writer
+from fractrain.sim.memory_model import MemoryModel
+
+
+@dataclass(frozen=True)
+class SecondMemory:
+    """A memory for all addresses from ``first`` on, which behaves as ``model`` says, behind
+    ``ports`` ports of 8 bytes each."""
+
+    first: int
+    model: MemoryModel
+    ports: int = 8
+
+
+class Memories:
+    """A `Reader` and a `Writer` for each memory; commands are in the first."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        parameters: Parameters,
+        model: MemoryModel,
+        second: SecondMemory | None = None,
+    ) -> None:
+        self._first = None if second is None else second.first
+        models = [(model, parameters.memory.ports)]
+        if second is not None:
+            models.append((second.model, second.ports))
+        self._readers, self._writers = [], []
+        for each, ports in models:
+            ddr = Ddr(kernel, each)
+            self._readers.append(Reader(kernel, ddr, parameters, each, ports))
+            self._writers.append(Writer(kernel, ddr, parameters, each, ports))
+
+    def start(self) -> None:
+        for reader, writer in zip(self._readers, self._writers, strict=True):
+            reader.start()
+            writer.start()
+
+    def reader(self, address: int) -> Reader:
+        """Of the memory that has ``address``."""
+        return self._readers[self._number(address)]
+
+    def writer(self, address: int) -> Writer:
+        return self._writers[self._number(address)]
+
+    def _number(self, address: int) -> int:
+        return int(self._first is not None and address >= self._first)
+
+    def wait_idle(self, client: int) -> Process:
+        """Until all that ``client`` has written has been acknowledged."""
+        for each in self._writers:
+            yield from each.wait_idle(client)

@@ -1,0 +1,213 @@
+"""The vector stage: its commands one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from fractrain.hw.contract.commands import (
+    Channel,
+    Command,
+    Quantize,
+    Report,
+    Shape,
+    Spill,
+    Stage,
+    Update,
+)
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Operand
+from fractrain.hw.contract.records import RECORD_BYTES
+from fractrain.sim.cycles.commands import Task, TaskQueue
+from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.memories import Memories
+from fractrain.sim.cycles.memory import granules
+from fractrain.sim.cycles.reader import Request
+from fractrain.sim.cycles.sender import Sender
+from fractrain.sim.cycles.tokens import Tokens
+from fractrain.sim.cycles.totals import Totals
+from fractrain.sim.cycles.vector_work import Lined, blocks_of
+
+CLIENT = 2
+"""Of the reader."""
+START_CYCLES = 12
+"""From a task behind the gate to its first line."""
+RECORDS_CYCLES = 3
+"""Of a channel: its records are read before the first line of its group."""
+LATENCY_CYCLES = 40
+"""From a line's entry to its last result on the chip."""
+CHANNEL_CYCLES = (66, 61)
+"""Of a channel, forward and backward."""
+WEIGHTS_PER_CYCLE = 2
+"""That UPDATE and QUANTIZE take."""
+WEIGHT_BYTES = 4
+PEAK_BYTES = 8
+GATE_INTERVAL = 3
+
+
+class VectorModel:
+    """Takes tasks through the gate and carries them out.
+
+    The words of a block leave while the lines of the next one are taken, so a block is taken when
+    those of the one before it have been issued.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        memories: Memories,
+        sender: Sender,
+        parameters: Parameters,
+        queue: TaskQueue,
+        tokens: Tokens,
+        totals: Totals,
+    ) -> None:
+        self._kernel, self._memories, self._sender = kernel, memories, sender
+        self._parameters, self._queue = parameters, queue
+        self._tokens, self._totals = tokens, totals
+        self._shapes: dict[int, Shape] = {}
+        self._issuing = False
+        self._issued = Change(kernel)
+        self._work: Mapping[type, Callable[[Task], Process]] = {
+            Shape: self._shape,
+            Channel: self._channel,
+            Spill: self._spill,
+            Report: self._report,
+            Quantize: self._quantize,
+            Update: self._update,
+        }
+
+    def start(self) -> None:
+        self._kernel.start(self._run())
+
+    def _run(self) -> Process:
+        while True:
+            yield from self._queue.get()
+            if not self._queue.tasks:
+                return
+            task = self._queue.tasks[0]
+            since = self._kernel.now
+            yield from self._tokens.take(Stage.VECTOR, task.command)
+            self._count(task, "VECTOR_STALL_TOKEN", self._kernel.now - since)
+            self._queue.pop()
+            yield self._kernel.now + GATE_INTERVAL
+            if not task.skip:
+                yield from self._carry_out(task)
+            self._sender.end(task.command)
+
+    def _carry_out(self, task: Task) -> Process:
+        yield self._kernel.now + START_CYCLES
+        if isinstance(task.command, Lined):
+            yield from self._lines(task)
+        else:
+            yield from self._work[type(task.command)](task)
+
+    def _count(self, task: Task, counter: str, cycles: float) -> None:
+        self._totals.add(task.command.tag, counter, cycles)
+
+    # -- lines --------------------------------------------------------------------------------
+
+    def _lines(self, task: Task) -> Process:
+        command = task.command
+        assert isinstance(command, Lined)
+        shape = self._shapes.get(command.shape)
+        if shape is None:
+            raise ParameterError("shape", command.shape, "one that a SHAPE has written")
+        yield self._kernel.now + RECORDS_CYCLES * self._parameters.block.channels
+        for block in blocks_of(task, shape, self._parameters):
+            self._count(task, "VECTOR_BUSY", block.cycles)
+            yield self._kernel.now + block.cycles
+            yield from self._written(task)
+            if block.writes:
+                self._issuing = True
+                self._kernel.start(self._issue(command, block.writes))
+        yield from self._written(task)
+        yield self._kernel.now + LATENCY_CYCLES
+
+    def _written(self, task: Task) -> Process:
+        since = self._kernel.now
+        while self._issuing:
+            yield self._issued
+        self._count(task, "VECTOR_STALL_WRITE", self._kernel.now - since)
+
+    def _issue(self, command: Command, writes: list[tuple[int, int]]) -> Process:
+        for address, size in writes:
+            yield from self._sender.issue(command, address, size)
+        self._issuing = False
+        self._issued.notify()
+
+    # -- others -------------------------------------------------------------------------------
+
+    def _shape(self, task: Task) -> Process:
+        assert isinstance(task.command, Shape)
+        self._shapes[task.command.entry] = task.command
+        yield self._kernel.now + 1
+
+    def _channel(self, task: Task) -> Process:
+        command = task.command
+        assert isinstance(command, Channel)
+        channels = command.channel_groups * self._parameters.block.channels
+        cycles = channels * CHANNEL_CYCLES[command.backward]
+        self._count(task, "VECTOR_CHANNEL", cycles)
+        yield self._kernel.now + cycles
+        size = channels * (2 * PEAK_BYTES + (0 if command.backward else RECORD_BYTES))
+        yield from self._sender.issue(command, command.address, size)
+
+    def _spill(self, task: Task) -> Process:
+        command, line = task.command, self._parameters.line_bytes
+        assert isinstance(command, Spill)
+        for run in range(command.runs):
+            address = command.address + line * run * command.run_stride
+            yield from self._sender.issue(command, address, line * command.lines)
+
+    def _report(self, task: Task) -> Process:
+        command = task.command
+        assert isinstance(command, Report)
+        size = command.blocks * self._parameters.block_bytes
+        yield self._kernel.now + size // PEAK_BYTES
+        yield from self._sender.issue(command, command.address, size)
+
+    def _quantize(self, task: Task) -> Process:
+        command, p = task.command, self._parameters
+        assert isinstance(command, Quantize)
+        weights = p.block.channels * p.array.rows
+        bits = task.digits if command.operand is Operand.WEIGHT else task.partner_digits
+        for block in range(command.blocks):
+            address = command.source + WEIGHT_BYTES * weights * block
+            yield from self._read(task, [(address, WEIGHT_BYTES * weights)])
+            yield self._kernel.now + weights / WEIGHTS_PER_CYCLE
+            for plane in range(bits):
+                place = command.destination + p.word_bytes * (plane * command.plane_stride + block)
+                yield from self._sender.issue(command, place, p.word_bytes)
+
+    def _update(self, task: Task) -> Process:
+        command = task.command
+        assert isinstance(command, Update)
+        size = WEIGHT_BYTES * self._parameters.block.channels**2
+        for enabled, address in (
+            (command.a_enable, command.a_address),
+            (command.b_enable, command.b_address),
+        ):
+            if enabled:
+                both = [(address, size), (address + command.velocity, size)]
+                yield from self._read(task, both)
+                yield self._kernel.now + size / WEIGHT_BYTES / WEIGHTS_PER_CYCLE
+                for place, bytes_ in both:
+                    yield from self._sender.issue(command, place, bytes_)
+
+    def _read(self, task: Task, runs: list[tuple[int, int]]) -> Process:
+        """Until all of it is here."""
+        left, came, since = [sum(size for _, size in runs)], Change(self._kernel), self._kernel.now
+        self._count(task, "STASH_READ", left[0])
+
+        def deliver(taken: int, time: float) -> None:
+            left[0] -= taken
+            if left[0] == 0:
+                self._kernel.call(came.notify, time)
+
+        for address, size in runs:
+            pieces = granules(address, size)
+            request = Request(CLIENT, pieces, 1, deliver, self._kernel.now)
+            self._memories.reader(address).request(request)
+        yield came
+        self._count(task, "VECTOR_STALL_READ", self._kernel.now - since)
