@@ -7,6 +7,7 @@ rhythm: programs of some thousand cycles then differ by up to 2 %, whole trainin
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
@@ -99,21 +100,19 @@ class Ddr:
         """Let ``active`` move until then, or until one of them has moved a burst."""
         earned, cost = self._model.earned_credit, self._cost(active)
         heads, count, places = [flow.bursts[0] for flow in active], len(active), self._places
-        first = [
-            next((i for i, flow in enumerate(active) if flow.place >= turn), 0)
-            for turn in range(places)
-        ]
+        turns = [flow.place for flow in active]
         cycle, credit, done = self._cycle, self._credit, False
         while cycle < until and not done:
             credit += earned
             beats = min(count, credit // cost) if earned else count
             credit -= beats * cost
-            start = first[cycle % places]
-            for number in range(start, start + beats):
-                burst = heads[number % count]
-                burst.left -= 1
-                if not burst.left:
-                    done = True
+            if beats:
+                start = bisect_left(turns, cycle % places)
+                for number in range(start, start + beats):
+                    burst = heads[number % count]
+                    burst.left -= 1
+                    if not burst.left:
+                        done = True
             if credit >= cost:
                 credit = cost - 1
             cycle += 1
