@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
+from fractrain.hw.contract.bursts import BURST_BYTES
 from fractrain.hw.contract.commands import (
     Channel,
     Command,
@@ -38,8 +41,10 @@ LATENCY_CYCLES = 40
 """From a line's entry to its last result on the chip."""
 CHANNEL_CYCLES = (66, 61)
 """Of a channel, forward and backward."""
-WEIGHTS_PER_CYCLE = 2
-"""That UPDATE and QUANTIZE take."""
+QUANTIZED_PER_CYCLE, UPDATED_PER_CYCLE = 4, 2
+"""Weights that QUANTIZE and UPDATE take."""
+AHEAD = 4
+"""Runs of weights under way."""
 WEIGHT_BYTES = 4
 PEAK_BYTES = 8
 GATE_INTERVAL = 3
@@ -170,44 +175,71 @@ class VectorModel:
     def _quantize(self, task: Task) -> Process:
         command, p = task.command, self._parameters
         assert isinstance(command, Quantize)
-        weights = p.block.channels * p.array.rows
+        size = WEIGHT_BYTES * p.block.channels * p.array.rows
         bits = task.digits if command.operand is Operand.WEIGHT else task.partner_digits
-        for block in range(command.blocks):
-            address = command.source + WEIGHT_BYTES * weights * block
-            yield from self._read(task, [(address, WEIGHT_BYTES * weights)])
-            yield self._kernel.now + weights / WEIGHTS_PER_CYCLE
+        reads = [[(command.source + size * block, size)] for block in range(command.blocks)]
+        for block, came in enumerate(self._read_ahead(task, reads)):
+            yield from came
+            yield self._kernel.now + size / WEIGHT_BYTES / QUANTIZED_PER_CYCLE
             for plane in range(bits):
                 place = command.destination + p.word_bytes * (plane * command.plane_stride + block)
                 yield from self._sender.issue(command, place, p.word_bytes)
 
     def _update(self, task: Task) -> Process:
+        """Weights and momenta in turn, run by run, both ways."""
         command = task.command
         assert isinstance(command, Update)
-        size = WEIGHT_BYTES * self._parameters.block.channels**2
-        for enabled, address in (
+        halves = (
             (command.a_enable, command.a_address),
             (command.b_enable, command.b_address),
-        ):
-            if enabled:
-                both = [(address, size), (address + command.velocity, size)]
-                yield from self._read(task, both)
-                yield self._kernel.now + size / WEIGHT_BYTES / WEIGHTS_PER_CYCLE
-                for place, bytes_ in both:
-                    yield from self._sender.issue(command, place, bytes_)
+        )
+        size = WEIGHT_BYTES * self._parameters.block.channels**2
+        runs = [
+            [(place, BURST_BYTES), (place + command.velocity, BURST_BYTES)]
+            for enabled, address in halves
+            if enabled
+            for place in range(address, address + size, BURST_BYTES)
+        ]
+        for both, came in zip(runs, self._read_ahead(task, runs), strict=True):
+            yield from came
+            yield self._kernel.now + BURST_BYTES / WEIGHT_BYTES / UPDATED_PER_CYCLE
+            for place, bytes_ in both:
+                yield from self._sender.issue(command, place, bytes_)
 
-    def _read(self, task: Task, runs: list[tuple[int, int]]) -> Process:
-        """Until all of it is here."""
-        left, came, since = [sum(size for _, size in runs)], Change(self._kernel), self._kernel.now
-        self._count(task, "STASH_READ", left[0])
+    def _read_ahead(self, task: Task, reads: list[list[tuple[int, int]]]) -> Iterator[Process]:
+        """For each of ``reads``, what waits until it is here; `AHEAD` of them are under way."""
+        under_way = deque(self._read(task, each) for each in reads[:AHEAD])
+        for number in range(len(reads)):
+            yield self._arrival(task, under_way.popleft())
+            if number + AHEAD < len(reads):
+                under_way.append(self._read(task, reads[number + AHEAD]))
 
-        def deliver(taken: int, time: float) -> None:
-            left[0] -= taken
-            if left[0] == 0:
-                self._kernel.call(came.notify, time)
-
+    def _read(self, task: Task, runs: list[tuple[int, int]]) -> Arrival:
+        arrival = Arrival(self._kernel, sum(size for _, size in runs))
+        self._count(task, "STASH_READ", arrival.left)
         for address, size in runs:
             pieces = granules(address, size)
-            request = Request(CLIENT, pieces, 1, deliver, self._kernel.now)
+            request = Request(CLIENT, pieces, 1, arrival.deliver, self._kernel.now)
             self._memories.reader(address).request(request)
-        yield came
+        return arrival
+
+    def _arrival(self, task: Task, arrival: Arrival) -> Process:
+        since = self._kernel.now
+        while arrival.left:
+            yield arrival.came
         self._count(task, "VECTOR_STALL_READ", self._kernel.now - since)
+
+
+class Arrival:
+    """Bytes that are ``left`` of a read; ``came`` is notified when there are none."""
+
+    def __init__(self, kernel: Kernel, size: int) -> None:
+        self._kernel, self.left, self.came = kernel, size, Change(kernel)
+
+    def deliver(self, taken: int, time: float) -> None:
+        self._kernel.call(partial(self._take, taken), time)
+
+    def _take(self, taken: int) -> None:
+        self.left -= taken
+        if not self.left:
+            self.came.notify()

@@ -35,11 +35,13 @@ class BlockWork:
 
 
 def blocks_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[BlockWork]:
-    """Block after block of a command: a line in a cycle; a shortcut's x̂ takes another."""
+    """Block after block of a command: a line in a cycle; a shortcut's x̂ takes another. A block with
+    more digits than the corner turn has rows passes twice, or more often."""
     command = task.command
     assert isinstance(command, Lined)
     twice = isinstance(command, Form) and command.second is Second.SHORTCUT and command.normalized
-    cycles = parameters.block.channels * (2 if twice else 1)
+    channels = parameters.block.channels
+    cycles = channels * _passes(task, channels) * (2 if twice else 1)
     planes, pool = _planes(task, shape), getattr(command, "pooled", False)
     per_image = shape.tiles_x * shape.tiles_y
     word, base = parameters.word_bytes, getattr(command, "stash", 0)
@@ -56,18 +58,44 @@ def blocks_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[Bloc
             yield BlockWork(cycles, writes)
 
 
-def _planes(task: Task, shape: Shape) -> list[int]:
-    """Planes of the stash that a command writes."""
+def _passes(task: Task, channels: int) -> int:
+    """How often a block goes through the corner turn of so many rows."""
+    command = task.command
+    bits, x, mask, residual = task.form_bits, 0, False, False
+    if isinstance(command, Apply):
+        bits = task.digits
+    elif isinstance(command, Form | Normalize):
+        x = _kept_bits(task)
+        mask = getattr(command, "stash_mask", False)
+        residual = getattr(command, "stash_residual", False)
+    if channels == 8:
+        sets = bits > 0, bits > 8, x > 0, x > 8 or mask, residual
+        return max(1, sum(sets))
+    return 2 if x > 7 or (residual and (x or mask)) else 1
+
+
+def _kept_bits(task: Task) -> int:
+    """Bits of x̂ that go to the stash."""
     command, kept = task.command, task.kept
     if isinstance(command, Normalize):
-        assert kept is not None
-        return list(range(kept.outer)) if command.stashed else []
-    if not isinstance(command, Form):
+        stashed, end = command.stashed, True
+    else:
+        assert isinstance(command, Form)
+        stashed, end = command.stash_normalized, command.end
+    if not stashed:
+        return 0
+    assert kept is not None
+    return kept.outer if end else kept.inner
+
+
+def _planes(task: Task, shape: Shape) -> list[int]:
+    """Planes of the stash that a command writes."""
+    command = task.command
+    if not isinstance(command, Form | Normalize):
         return []
-    planes: list[int] = []
-    if command.stash_normalized:
-        assert kept is not None
-        planes += range(kept.outer if command.end else kept.inner)
+    planes = list(range(_kept_bits(task)))
+    if isinstance(command, Normalize):
+        return planes
     if command.stash_mask:
         planes.append(shape.mask_plane)
     if command.stash_activations:
