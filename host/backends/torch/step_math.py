@@ -12,7 +12,6 @@ Numbers of a channel (`Moments`, `Normalizer`, `Slopes`, `Term`) and peaks are t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -234,8 +233,7 @@ class TorchStepMath(StepMath):
 
     def deviation(self, w: Tensor) -> float:
         short = scale_integers(w, words.SQUARED_SHIFT, words.SQUARED_BITS)
-        mean = int((short * short).sum()) / max(1, w.numel())
-        return math.sqrt(mean) * 2.0**words.SQUARED_SHIFT * weights.WEIGHT_STEP
+        return weights.deviation_of(int((short * short).sum()), w.numel())
 
     def quantize_weights(self, w: Tensor, bits: int, scale: float) -> Tensor:
         import torch

@@ -5,6 +5,7 @@ E: the error at an activation or a normalized tensor, 16 bits, worth 2^k a step.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,11 +104,21 @@ def gain(gamma: Reals, error_step: float, y_step: float, e_scale: float, bits: i
     error of ``bits`` bits. The shift is such that the greatest factor has 18 bits; it ends at 62,
     where every A is 0.
     """
-    power = fraction(bits) - words.MEAN_FRACTION - words.RECIPROCAL_FRACTION
-    real = np.ravel(gamma) * (error_step / (y_step * e_scale) * 2.0**power)
-    _, e = np.frexp(float(np.max(np.abs(real), initial=0.0)))
-    shift = min(words.FACTOR_BITS - 1 - int(e), LARGEST_SHIFT)
+    real = np.ravel(gamma) * gain_factor(error_step, y_step, e_scale, bits)
+    shift = gain_shift(float(np.max(np.abs(real), initial=0.0)))
     return Gain(to_integers(np.ldexp(real, shift), words.FACTOR_BITS), shift)
+
+
+def gain_factor(error_step: float, y_step: float, e_scale: float, bits: int) -> float:
+    """C of `gain`."""
+    power = fraction(bits) - words.MEAN_FRACTION - words.RECIPROCAL_FRACTION
+    return error_step / (y_step * e_scale) * 2.0**power
+
+
+def gain_shift(greatest: float) -> int:
+    """The shift of `gain`, by the ``greatest`` |γ·C|."""
+    _, e = math.frexp(greatest)
+    return min(words.FACTOR_BITS - 1 - e, LARGEST_SHIFT)
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,12 @@ def deviation(w: Integers) -> float:
     Σs² is exact: 48 bits for up to 2^17 weights.
     """
     short = saturate(round_shift(w, words.SQUARED_SHIFT), words.SQUARED_BITS)
-    mean = int((short * short).sum()) / max(1, w.size)
-    return math.sqrt(mean) * 2.0**words.SQUARED_SHIFT * WEIGHT_STEP
+    return deviation_of(int((short * short).sum()), w.size)
+
+
+def deviation_of(squares: int, count: int) -> float:
+    """`deviation` of ``count`` weights, from Σs²."""
+    return math.sqrt(squares / max(1, count)) * 2.0**words.SQUARED_SHIFT * WEIGHT_STEP
 
 
 def weight_scale(extent: float, bits: int) -> float:
