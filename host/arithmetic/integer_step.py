@@ -114,11 +114,11 @@ class IntegerStep(Arithmetic):
             not self.history.knows(each.range_name)
             for each in running
             if isinstance(each, ops.Narrow | ops.Form | ops.Join | ops.Apply)
-            and not (table and isinstance(each, ops.Form) and self._passes(each, table))
+            and not (table and isinstance(each, ops.Form) and self.passes(each, table))
         )
 
     @staticmethod
-    def _passes(form: ops.Form, table: Sequence[Precision]) -> bool:
+    def passes(form: ops.Form, table: Sequence[Precision]) -> bool:
         """Whether all its batch norms are skipped."""
         return all(is_skip(table[slot]) for slot in form.slots)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +107,12 @@ def gain(gamma: Reals, error_step: float, y_step: float, e_scale: float, bits: i
     """
     real = np.ravel(gamma) * gain_factor(error_step, y_step, e_scale, bits)
     shift = gain_shift(float(np.max(np.abs(real), initial=0.0)))
-    return Gain(to_integers(np.ldexp(real, shift), words.FACTOR_BITS), shift)
+    return Gain(gain_integers(real, shift), shift)
+
+
+def gain_integers(real: Reals, shift: Any) -> Integers:
+    """round(γ·C · 2^shift), 18 bits, of channels that have one ``shift`` or one each."""
+    return to_integers(np.ldexp(real, shift), words.FACTOR_BITS)
 
 
 def gain_factor(error_step: float, y_step: float, e_scale: float, bits: int) -> float:

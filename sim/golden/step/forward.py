@@ -82,9 +82,10 @@ class Mix:
     variance: Integers
 
 
-def mix(mean: Reals, variance: Reals, step: float, share: int) -> Mix:
+def mix(mean: Reals, variance: Reals, step: Any, share: int) -> Mix:
     """Running ``mean`` and ``variance``, real, from before the step, of sums worth ``step`` a step
-    of y: round(16·mean/step), round(variance/step²), both saturating.
+    of y (one number, or one a channel): round(16·mean/step), round(variance/step²), both
+    saturating.
 
     Raises `ParameterError` for a ``share`` that is not in 0..255.
     """
@@ -159,7 +160,7 @@ def running_normalizer(mean: Reals, variance: Reals, step: float) -> Normalizer:
     return Normalizer(_mean(mean, step).reshape(1, -1), reciprocal.reshape(1, -1))
 
 
-def _mean(mean: Reals, step: float) -> Integers:
+def _mean(mean: Reals, step: Any) -> Integers:
     scaled = np.asarray(mean, np.float64) / step * (1 << words.MEAN_FRACTION)
     return to_integers(scaled, words.MEAN_BITS)
 
@@ -213,10 +214,14 @@ def unit_of_z(extent: float, bits: int) -> float:
 def term(gamma: Reals, beta: Reals, form: Format, unit: float) -> Term:
     """G = round(γ · 2^−g / unit), 18 bits;  B = round(β / unit), 30 bits; both saturate. ``form``
     is that of x̂."""
-    step = unit * 2.0**form.fraction
+    return terms(np.ravel(gamma), np.ravel(beta), unit * 2.0**form.fraction, unit)
+
+
+def terms(gamma: Reals, beta: Reals, steps: Any, units: Any) -> Term:
+    """G = round(γ / step), B = round(β / unit) of channels [C]; each may have its own ``steps`` and
+    ``units``, where they are of several batch norms."""
     return Term(
-        to_integers(np.ravel(gamma) / step, words.FACTOR_BITS),
-        to_integers(np.ravel(beta) / unit, words.BETA_BITS),
+        to_integers(gamma / steps, words.FACTOR_BITS), to_integers(beta / units, words.BETA_BITS)
     )
 
 

@@ -52,8 +52,13 @@ def deviation(w: Integers) -> float:
 
     Σs² is exact: 48 bits for up to 2^17 weights.
     """
+    return deviation_of(squares(w), w.size)
+
+
+def squares(w: Integers) -> int:
+    """Σs² of `deviation`."""
     short = saturate(round_shift(w, words.SQUARED_SHIFT), words.SQUARED_BITS)
-    return deviation_of(int((short * short).sum()), w.size)
+    return int((short * short).sum())
 
 
 def deviation_of(squares: int, count: int) -> float:
@@ -66,10 +71,15 @@ def weight_scale(extent: float, bits: int) -> float:
     return clamp(extent) / signed_levels(bits)
 
 
+def weight_multiplier(scale: float) -> Multiplier:
+    """From master weights to weights worth ``scale`` a step."""
+    return multiplier(WEIGHT_STEP / scale)
+
+
 def quantize_weights(w: Integers, bits: int, scale: float) -> Integers:
     """q = clip(round(w·m · 2^−k), ±(2^(b−1) − 1)), m·2^−k the multiplier of 2^−28 / scale; one bit
     is −1 or 0. 32 by 17 bits."""
-    by = multiplier(WEIGHT_STEP / scale)
+    by = weight_multiplier(scale)
     product = np.asarray(w, np.int64) * by.mantissa
     return clip_levels(scale_to(product, by.shift, words.MASTER_BITS), bits)
 

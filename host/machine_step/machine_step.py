@@ -1,0 +1,234 @@
+"""A training step on a machine that does whole steps, and the host's part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractrain.host.arithmetic.integer_step import IntegerStep
+from fractrain.host.arithmetic.step_values import GradientSums
+from fractrain.host.execution import Executor
+from fractrain.host.graph.choice import Choice
+from fractrain.host.graph.integer_options import IntegerOptions
+from fractrain.host.graph.step import StepGraph
+from fractrain.host.machine_step.exchange import Exchange
+from fractrain.host.machine_step.machine import StepOrder, WholeStepMachine
+from fractrain.host.machine_step.outline import Outline
+from fractrain.host.machine_step.planning import Held, StepPlan, find_unmeasured, plan_step
+from fractrain.host.machine_step.settling import Settling
+from fractrain.host.networks.network import Network
+from fractrain.host.networks.parameter import Parameter
+from fractrain.hw.contract import numerics as words
+from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.normalized import KeptBits
+from fractrain.hw.contract.precision import Precision
+from fractrain.sim.golden.step.weights import UpdateRule, squares
+
+
+class Optimizer(Protocol):
+    """What descends (`host.training.integer_optimizer.IntegerSgd`). ``velocity``: by parameter."""
+
+    velocity: dict[str, Any]
+
+    def update(self, parameter: Parameter, rate: float, step: int) -> None:
+        """One update by the gradient that the parameter holds."""
+        ...
+
+    def descend(self, parameters: Sequence[Parameter], rate: float) -> None:
+        """The same of several that are not multiplied."""
+        ...
+
+    def rule(self, gradient: GradientSums | None, rate: float) -> UpdateRule:
+        """Of weights, as of `planning.Rules`."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """``loss`` and ``logits[N,K]`` of the mini-batch; the choice of each block. ``whole``: the
+    machine did the step, and not the executor, layer by layer."""
+
+    loss: float
+    logits: NDArray[np.float64]
+    choices: list[Choice]
+    whole: bool = True
+
+
+class MachineStep:
+    """Steps of ``network`` on ``machine``, with updates by ``optimizer``.
+
+    Weights of convolutions are on the machine: parameters and momenta of the host are theirs after
+    `fetch` only, and who changes them says so (`changed`). All else is the host's, and the same as
+    after the executor's step.
+
+    What has no range, above all in the first step of a run, must be measured: such a mini-batch
+    runs layer by layer on the executor first, or, if a tensor was zero in all steps so far,
+    altogether.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        arithmetic: IntegerStep,
+        optimizer: Optimizer,
+        machine: WholeStepMachine,
+    ) -> None:
+        self._arithmetic, self._optimizer, self._machine = arithmetic, optimizer, machine
+        parameters = {each.name: each for each in network.parameters()}
+        statistics = {each.name: each for each in network.statistics()}
+        self._held = Held(parameters, statistics, {})
+        self._outlines: dict[int, Outline] = {}
+        self._host_is_new, self._machine_is_new = True, False
+
+    # -- weights ---------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Weights of the host are others: those of a checkpoint, or after the executor's step."""
+        self._host_is_new, self._machine_is_new = True, False
+
+    def fetch(self) -> None:
+        """Bring weights and momenta from the machine, unless the host has them."""
+        if self._host_is_new:
+            return
+        for name, (weights, velocity) in self._machine.read_weights().items():
+            held = self._held.parameters[name]
+            held.value = self._arithmetic.from_host(held, np.asarray(weights, np.int64))
+            self._optimizer.velocity[name] = self._arithmetic.from_host(
+                held, np.asarray(velocity, np.int64)
+            )
+        self._host_is_new = True
+
+    def _give(self) -> None:
+        """Weights and momenta to the machine, unless it has them."""
+        if self._machine_is_new:
+            return
+        to_host, given, reaches = self._arithmetic.to_host, {}, {}
+        for name, held in self._held.parameters.items():
+            if held.multiplied:
+                weights = to_host(held, held.value)
+                given[name] = weights, to_host(held, self._optimizer.velocity[name])
+                reaches[name] = int(np.abs(weights).max(initial=0)), squares(weights)
+        self._machine.write_weights(given)
+        self._held = replace(self._held, weights=reaches)
+        self._machine_is_new = True
+
+    # -- a step ----------------------------------------------------------------------------
+
+    def run(
+        self,
+        executor: Executor,
+        batch: tuple[NDArray[Any], NDArray[Any]],
+        rounding: tuple[int, int],
+        rate: float,
+        check: Callable[[float], None] = lambda loss: None,
+    ) -> StepDone:
+        """A step of the executor's graph on ``batch``, images and labels, with the update of all
+        parameters, the selector's too. ``rounding``: seed and step; ``check`` may refuse the loss
+        before anything moves.
+
+        Raises `MachineError` where the machine fails, or does not give what it owes.
+        """
+        selector, outline = executor.selector, self._outline(executor.graph)
+        self._measure(executor, batch, rounding)
+        selector.begin(training=True)
+        graph = executor.graph
+        choices = [selector.choose_early(each.number, training=True) for each in graph.blocks]
+        table = graph.table(choices)
+        if find_unmeasured(outline, self._arithmetic, table) is not None:
+            return self._layer_by_layer(executor, batch, rounding, rate, check)
+        self._give()
+        plan = plan_step(outline, self._arithmetic, table, self._held, self._optimizer, rate)
+        exchange = self._forward(outline, plan, batch, rounding)
+        loss = exchange.loss()
+        check(loss)
+        errors, exponent = exchange.pooled_errors()
+        results = self._machine.backward(errors, plan.late_records(exponent))
+        self._host_is_new = False
+        Settling(outline, self._arithmetic, self._held, plan, results, exchange).settle(selector)
+        self._take_reaches(results.weights)
+        small = [each for each in self._held.parameters.values() if not each.multiplied]
+        self._optimizer.descend([*small, *selector.parameters()], rate)
+        return StepDone(loss, exchange.logits, choices)
+
+    def _outline(self, graph: StepGraph) -> Outline:
+        """One for each number of images."""
+        found = self._outlines.get(graph.batch)
+        if found is None or found.graph is not graph:
+            found = self._outlines[graph.batch] = Outline(graph)
+        return found
+
+    def _forward(
+        self,
+        outline: Outline,
+        plan: StepPlan,
+        batch: tuple[NDArray[Any], NDArray[Any]],
+        rounding: tuple[int, int],
+    ) -> Exchange:
+        """The way forward; the end of the network, chunk by chunk."""
+        (images, labels), end, held = batch, outline.end, self._held.parameters
+        scale = plan.known.value(end.pool.x).scale
+        classifier = held[end.linear.weight.name].value, held[end.linear.bias.name].value
+        exchange = Exchange(labels, *classifier, scale, end.pixels)
+        table = plan.known.table
+        kept = [kept_bits(each, self._arithmetic.integers) for each in table]
+        order = StepOrder(images, table, kept, *rounding, plan.records)
+        for chunk in self._machine.forward(order):
+            exchange.take(chunk)
+        return exchange
+
+    def _take_reaches(self, reaches: Mapping[str, tuple[int, int]]) -> None:
+        """Of the new weights, for the scales of the next step."""
+        missing = self._held.weights.keys() - reaches.keys()
+        if missing:
+            raise MachineError(f"the machine gave no greatest magnitude of {min(missing)}")
+        self._held = replace(self._held, weights=dict(reaches))
+
+    # -- on the executor -------------------------------------------------------------------
+
+    def _measure(self, executor: Executor, batch: Any, rounding: tuple[int, int]) -> None:
+        if not executor.is_known():
+            self.fetch()
+            run = executor.forward(self._given(batch), rounding, measuring=True)
+            executor.backward(run)
+            self._arithmetic.measured()
+
+    def _layer_by_layer(
+        self,
+        executor: Executor,
+        batch: Any,
+        rounding: tuple[int, int],
+        rate: float,
+        check: Callable[[float], None],
+    ) -> StepDone:
+        self.fetch()
+        run = executor.forward(self._given(batch), rounding)
+        check(run.loss)
+        executor.backward(run)
+
+        def update(parameter: Parameter) -> None:
+            self._optimizer.update(parameter, rate, rounding[1])
+
+        executor.update(run, update)
+        for parameter in executor.selector.parameters():
+            update(parameter)
+        self.changed()
+        choices = [run.choices[block.number] for block in executor.graph.blocks]
+        return StepDone(run.loss, run.logits, choices, whole=False)
+
+    def _given(self, batch: tuple[NDArray[Any], NDArray[Any]]) -> dict[str, Any]:
+        from_host = self._arithmetic.elementwise.from_host
+        return {
+            name: from_host(each) for name, each in zip(("images", "labels"), batch, strict=True)
+        }
+
+
+def kept_bits(precision: Precision, options: IntegerOptions) -> KeptBits:
+    """Bits of x̂ of a slot; of a skipped one, which has none, the fewest."""
+    if not precision.activation:
+        return KeptBits(words.MIN_NORMALIZED_BITS, words.MIN_NORMALIZED_BITS)
+    place = precision.activation - 1
+    return KeptBits(options.inner[place], options.outer[place])
