@@ -32,7 +32,7 @@ from fractrain.host.numerics.quantization import Array, Quantized, WeightLevels
 from fractrain.host.numerics.step_math import StepMath
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
-from fractrain.sim.golden.step.weights import to_master
+from fractrain.sim.golden.step.weights import to_master, weight_scale
 
 
 class IntegerStep(Arithmetic):
@@ -114,11 +114,11 @@ class IntegerStep(Arithmetic):
             not self.history.knows(each.range_name)
             for each in running
             if isinstance(each, ops.Narrow | ops.Form | ops.Join | ops.Apply)
-            and not (table and isinstance(each, ops.Form) and self.passes(each, table))
+            and not (table and isinstance(each, ops.Form) and self._passes(each, table))
         )
 
     @staticmethod
-    def passes(form: ops.Form, table: Sequence[Precision]) -> bool:
+    def _passes(form: ops.Form, table: Sequence[Precision]) -> bool:
         """Whether all its batch norms are skipped."""
         return all(is_skip(table[slot]) for slot in form.slots)
 
@@ -162,15 +162,17 @@ class IntegerStep(Arithmetic):
     def weights(self, x: Array, bits: int | None) -> Quantized:
         """Of master weights: over the greatest magnitude, or clipped."""
         assert bits is not None
-        found = partial(self.math.greatest, x), partial(self.math.deviation, x)
-        scale = step_scales.weights_scale(self.weight_levels, bits, *found)
+        reach = partial(self.math.greatest, x), partial(self.math.deviation, x)
+        clipping = step_scales.weights_clipping(self.weight_levels, bits)
+        scale = weight_scale(step_scales.weights_extent(clipping, *reach), bits)
         return Quantized(self.math.quantize_weights(x, bits, scale), scale, bits)
 
     def late(self, stored: Quantized, bits: int) -> Quantized:
         """The top ``bits`` bits of a residual."""
         if stored.bits == bits:
             return stored
-        return step_scales.top_values(self._top(stored.integers, stored.bits, bits), stored, bits)
+        top = self._top(stored.integers, stored.bits, bits)
+        return Quantized(top, step_scales.top_scale(stored.scale, stored.bits, bits), bits)
 
     def _top(self, integers: Array, stored: int, bits: int) -> Array:
         return self.elementwise.top_planes(Quantized(integers, 1.0, stored), bits).integers

@@ -3,19 +3,18 @@ parameters, without any element.
 
 docs/numerics.md has the formulas. Kernels, which have the elements, and the records of a machine
 that computes them itself (`host.machine_step`) get their numbers here. Extents are real numbers:
-the greatest magnitude of a tensor in the last step, or a bound.
+the greatest magnitude of a tensor in the last step, or a bound. As in `sim.golden.step.scales`, a
+`Number` of a tensor may be an array of those of several tensors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 
-from fractrain.host.arithmetic.step_values import Activations
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.host.graph.operations import width
@@ -28,15 +27,16 @@ from fractrain.sim.golden.step import backward, forward
 from fractrain.sim.golden.step.backward import Gain
 from fractrain.sim.golden.step.scales import (
     Multiplier,
+    Number,
     Reals,
     activation_levels,
     clamp,
     exponent,
     multiplier,
     narrow_shift,
+    power,
     signed_levels,
 )
-from fractrain.sim.golden.step.weights import weight_scale
 
 
 class Known(Protocol):
@@ -72,22 +72,23 @@ def pixel_values(integers: Array, bits: int, image_bits: int, scale: float) -> Q
     return Quantized(integers, float(scale) * (1 << (image_bits - kept)), kept)
 
 
-def top_values(integers: Array, stored: Quantized, bits: int) -> Quantized:
-    """The top ``bits`` bits of ``stored``."""
-    return Quantized(integers, stored.scale * (1 << (stored.bits - bits)), bits)
+def top_scale(scale: Number, stored_bits: int, bits: Number) -> Number:
+    """A step of the top ``bits`` bits of a tensor with ``stored_bits`` worth ``scale``."""
+    return scale * (1 << (stored_bits - bits))
 
 
-def weights_scale(
-    levels: WeightLevels,
-    bits: int,
-    greatest: Callable[[], float],
-    deviation: Callable[[], float],
-) -> float:
-    """A step of weights, over max|w| = ``greatest``, or clipped at multiples of σ =
-    ``deviation``."""
-    if levels.at(bits) is WeightLevels.CLIP:
-        return weight_scale(CLIPPING[bits] * deviation(), bits)
-    return weight_scale(greatest(), bits)
+def weights_extent(
+    clipping: Number | None,
+    greatest: Callable[[], Number],
+    deviation: Callable[[], Number],
+) -> Number:
+    """What weights reach: max|w| = ``greatest``, or ``clipping`` times σ = ``deviation``."""
+    return greatest() if clipping is None else clipping * deviation()
+
+
+def weights_clipping(levels: WeightLevels, bits: int) -> float | None:
+    """c of `weights_extent`; None: weights are not clipped."""
+    return CLIPPING[bits] if levels.at(bits) is WeightLevels.CLIP else None
 
 
 # -- forward ---------------------------------------------------------------------------------
@@ -97,19 +98,19 @@ def weights_scale(
 class NarrowScale:
     """y = sums · 2^−``shift``, of sums worth ``unit`` each; a step of y is worth ``step``."""
 
-    shift: int
-    unit: float
+    shift: Number
+    unit: Number
 
     @classmethod
-    def of(cls, extent: float, unit: float) -> NarrowScale:
+    def of(cls, extent: Number, unit: Number) -> NarrowScale:
         """Where the greatest sum is ``extent``."""
         return cls(narrow_shift(extent / unit), unit)
 
     @property
-    def step(self) -> float:
-        return self.unit * 2.0**self.shift
+    def step(self) -> Number:
+        return self.unit * power(self.shift)
 
-    def magnitude(self, peak: int) -> float:
+    def magnitude(self, peak: Number) -> Number:
         """Of the greatest |sums| ``peak``."""
         return peak * self.unit
 
@@ -119,34 +120,40 @@ class FormScale:
     """z where activations of ``bits`` bits, and a residual of ``residual_bits``, reach ``extent``.
     A step of z is worth ``unit``."""
 
-    extent: float
-    bits: int
+    extent: Number
+    bits: Number
     residual_bits: int
 
     @property
-    def unit(self) -> float:
+    def unit(self) -> Number:
         return forward.unit_of_z(self.extent, self.bits)
+
+    @property
+    def activation_scale(self) -> Number:
+        """Of a step of activations."""
+        return clamp(self.extent) / activation_levels(self.bits)
+
+    @property
+    def residual_scale(self) -> Number:
+        """Of a step of the residual."""
+        return forward.residual_scale(self.extent, self.bits, self.residual_bits)
 
     @property
     def residual_shift(self) -> int:
         """t."""
         return forward.residual_shift(self.residual_bits)
 
-    def residual_factor(self, residual: Activations) -> int:
-        """ρ of an earlier tensor."""
-        return forward.residual_factor(residual.scale, self.unit, self.residual_bits)
+    def residual_factor(self, scale: Number) -> Number:
+        """ρ of an earlier residual worth ``scale`` a step."""
+        return forward.residual_factor(scale, self.unit, self.residual_bits)
 
-    def activations(self, integers: Array) -> Activations:
-        scale = clamp(self.extent) / activation_levels(self.bits)
-        return Activations(integers, scale, self.bits, extent=self.extent)
+    def factor_step(self, fraction: Number) -> Number:
+        """What γ counts in as G, beside x̂ in σ/2^``fraction``."""
+        return self.unit * power(fraction)
 
-    def residual(self, integers: Array) -> Activations:
-        scale = forward.residual_scale(self.extent, self.bits, self.residual_bits)
-        return Activations(integers, scale, self.residual_bits, extent=self.extent)
-
-    def magnitude(self, peak: int) -> float:
+    def magnitude(self, peak: Number) -> Number:
         """Of the greatest z ``peak``; what is nowhere above zero has none."""
-        return max(peak, 0) * self.unit
+        return np.maximum(peak, 0) * self.unit if _many(peak) else max(peak, 0) * self.unit
 
 
 def form_bits(step: ops.Form, table: Sequence[Precision]) -> int:
@@ -179,59 +186,55 @@ def formed_from(step: ops.Form, kept: Format) -> Format:
 class JoinScale:
     """E counts in 2^``exponent``."""
 
-    exponent: int
+    exponent: Number
 
     @classmethod
-    def of(cls, extent: float) -> JoinScale:
+    def of(cls, extent: Number) -> JoinScale:
         """Where the greatest |Σ parts| is ``extent``."""
         return cls(exponent(extent))
 
-    def multiplier(self, unit: float, before: int) -> Multiplier:
+    def multiplier(self, unit: Number, before: Number) -> Multiplier:
         """Of sums worth ``unit`` each, behind a shift by ``before``."""
-        return multiplier(unit * 2.0**before / 2.0**self.exponent)
+        return multiplier(unit * power(before) / power(self.exponent))
 
-    def stream_shift(self, exponent: int) -> int:
+    def stream_shift(self, exponent: Number) -> Number:
         """Of an E that counts in 2^``exponent``."""
         return self.exponent - exponent
 
-    def magnitude(self, peak: int) -> float:
+    def magnitude(self, peak: Number) -> Number:
         """Of the greatest |Σ parts| ``peak``."""
-        return peak * 2.0**self.exponent
+        return peak * power(self.exponent)
 
 
 def sums_before(known: Known, row: Tensor, column: Tensor, depth: int) -> int:
     """The shift k₀ before the multiplication of an error's sums, by the bits of both operands."""
-    return _preshift(depth, known.value(row).bits, known.value(column).bits)
-
-
-@lru_cache(maxsize=1024)
-def _preshift(depth: int, errors: int, weights: int) -> int:
-    return backward.preshift(depth * signed_levels(errors) * signed_levels(weights))
+    errors, weights = signed_levels(known.value(row).bits), signed_levels(known.value(column).bits)
+    return backward.preshift(depth * errors * weights)
 
 
 @dataclass(frozen=True)
 class ApplyScale:
     """Quantized errors of ``bits`` bits, worth ``scale`` a step."""
 
-    scale: float
-    bits: int
+    scale: Number
+    bits: Number
 
     @classmethod
-    def of(cls, extent: float, bits: int) -> ApplyScale:
+    def of(cls, extent: Number, bits: Number) -> ApplyScale:
         """Where they reach ``extent``."""
         return cls(clamp(extent) / signed_levels(bits), bits)
 
     def gain(self, gamma: Reals, exponent: int, y_step: float) -> Gain:
         """γC, of E in 2^``exponent`` and y worth ``y_step`` a step."""
-        return backward.gain(gamma, 2.0**exponent, y_step, self.scale, self.bits)
+        return backward.gain(gamma, power(exponent), y_step, self.scale, self.bits)
 
-    def gain_factor(self, exponent: int, y_step: float) -> float:
+    def gain_factor(self, exponent: Number, y_step: Number) -> Number:
         """C alone."""
-        return backward.gain_factor(2.0**exponent, y_step, self.scale, self.bits)
+        return backward.gain_factor(power(exponent), y_step, self.scale, self.bits)
 
-    def magnitude(self, peak: int) -> float:
+    def magnitude(self, peak: Number) -> Number:
         """Of the greatest |W| ``peak``."""
-        return peak * self.scale * 2.0 ** -backward.fraction(self.bits)
+        return peak * self.scale * power(-backward.fraction(self.bits))
 
 
 def gradient_bound(known: Known, step: ops.AddSums) -> int:
@@ -246,3 +249,7 @@ def spread_errors(e: Reals, pixels: int) -> tuple[Any, int]:
     each = e / pixels
     k = exponent(float(np.max(np.abs(each))))
     return np.floor(each * 2.0**-k + 0.5).astype(np.int64), k
+
+
+def _many(number: Number) -> bool:
+    return isinstance(number, np.ndarray)

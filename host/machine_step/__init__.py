@@ -1,8 +1,9 @@
 """The host's part of a training step on a machine with a vector unit (docs/whole_step.md).
 
-Before the step it makes records of scales (`planning`), during it the loss and the error at the
-pooling (`exchange`), after it ranges, statistics, gradients and updates (`settling`). `MachineStep`
-does all of it beside a `WholeStepMachine`, and leaves what the executor leaves, bit for bit.
+Before the step it makes records of scales (`scales`, by the step's `layout`), during it the loss
+and the error at the pooling (`exchange`), after it ranges, statistics and gradients (`settling`).
+`MachineStep` does all of it beside a `WholeStepMachine`, and leaves what the executor leaves, bit
+for bit.
 """
 
 from fractrain.host.machine_step.machine import PooledSums, StepOrder, WholeStepMachine

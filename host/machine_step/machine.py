@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.graph.machine_records import StepRecords, StepResults
+from fractrain.host.graph.machine_records import StepResults
+from fractrain.host.machine_step.records import StepColumns
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Precision
 
@@ -28,7 +29,7 @@ class StepOrder:
     kept: Sequence[KeptBits]
     seed: int
     step: int
-    records: StepRecords
+    records: StepColumns
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class WholeStepMachine(Protocol):
         """Start the step; the pooled sums of each chunk when they are there, in any order."""
         ...
 
-    def backward(self, errors: NDArray[np.int16], records: StepRecords) -> StepResults:
+    def backward(self, errors: NDArray[np.int16], records: StepColumns) -> StepResults:
         """The way back and the updates, from E at the pooling, ``[images, channels]``, and the
         records that depend on it."""
         ...

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.arithmetic.integer_step import IntegerStep
-from fractrain.host.arithmetic.step_values import GradientSums
 from fractrain.host.execution import Executor
 from fractrain.host.graph.choice import Choice
 from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine_step.exchange import Exchange
+from fractrain.host.machine_step.frame import Frame
+from fractrain.host.machine_step.layout import lay_out
 from fractrain.host.machine_step.machine import StepOrder, WholeStepMachine
 from fractrain.host.machine_step.outline import Outline
-from fractrain.host.machine_step.planning import Held, StepPlan, find_unmeasured, plan_step
+from fractrain.host.machine_step.scales import Held, StepScales
 from fractrain.host.machine_step.settling import Settling
 from fractrain.host.networks.network import Network
 from fractrain.host.networks.parameter import Parameter
@@ -26,7 +28,11 @@ from fractrain.hw.contract import numerics as words
 from fractrain.hw.contract.errors import MachineError
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Precision
+from fractrain.sim.golden.step.scales import Number
 from fractrain.sim.golden.step.weights import UpdateRule, squares
+
+REMEMBERED = 256
+"""Tables of precisions whose layouts are kept: gates come back to the same choices."""
 
 
 class Optimizer(Protocol):
@@ -42,8 +48,8 @@ class Optimizer(Protocol):
         """The same of several that are not multiplied."""
         ...
 
-    def rule(self, gradient: GradientSums | None, rate: float) -> UpdateRule:
-        """Of weights, as of `planning.Rules`."""
+    def rule(self, scale: Number, before: Number, rate: float) -> UpdateRule:
+        """Of weights with gradients worth ``scale`` a step, shifted by ``before``."""
         ...
 
 
@@ -82,6 +88,7 @@ class MachineStep:
         statistics = {each.name: each for each in network.statistics()}
         self._held = Held(parameters, statistics, {})
         self._outlines: dict[int, Outline] = {}
+        self._frames: dict[tuple[int, tuple[Precision, ...]], Frame] = {}
         self._host_is_new, self._machine_is_new = True, False
 
     # -- weights ---------------------------------------------------------------------------
@@ -132,50 +139,57 @@ class MachineStep:
 
         Raises `MachineError` where the machine fails, or does not give what it owes.
         """
-        selector, outline = executor.selector, self._outline(executor.graph)
+        selector, graph = executor.selector, executor.graph
         self._measure(executor, batch, rounding)
         selector.begin(training=True)
-        graph = executor.graph
         choices = [selector.choose_early(each.number, training=True) for each in graph.blocks]
         table = graph.table(choices)
-        if find_unmeasured(outline, self._arithmetic, table) is not None:
+        frame = self._frame(graph, table)
+        ranges = frame.find_ranges(self._arithmetic.history.values)
+        if ranges is None:
             return self._layer_by_layer(executor, batch, rounding, rate, check)
         self._give()
-        plan = plan_step(outline, self._arithmetic, table, self._held, self._optimizer, rate)
-        exchange = self._forward(outline, plan, batch, rounding)
+        options = self._arithmetic.integers
+        scales = StepScales(frame, ranges, self._held, options.residual_bits)
+        records = scales.records(partial(self._optimizer.rule, rate=rate), options.mixing)
+        kept = [kept_bits(each, options) for each in table]
+        order = StepOrder(batch[0], table, kept, *rounding, records)
+        exchange = self._forward(order, scales, batch[1])
         loss = exchange.loss()
         check(loss)
         errors, exponent = exchange.pooled_errors()
-        results = self._machine.backward(errors, plan.late_records(exponent))
+        results = self._machine.backward(errors, scales.late_records(exponent))
         self._host_is_new = False
-        Settling(outline, self._arithmetic, self._held, plan, results, exchange).settle(selector)
         self._take_reaches(results.weights)
+        Settling(self._arithmetic, self._held, scales, results, exchange).settle(selector)
         small = [each for each in self._held.parameters.values() if not each.multiplied]
         self._optimizer.descend([*small, *selector.parameters()], rate)
         return StepDone(loss, exchange.logits, choices)
 
     def _outline(self, graph: StepGraph) -> Outline:
         """One for each number of images."""
-        found = self._outlines.get(graph.batch)
-        if found is None or found.graph is not graph:
-            found = self._outlines[graph.batch] = Outline(graph)
-        return found
+        if graph.batch not in self._outlines:
+            self._outlines[graph.batch] = Outline(graph)
+        return self._outlines[graph.batch]
 
-    def _forward(
-        self,
-        outline: Outline,
-        plan: StepPlan,
-        batch: tuple[NDArray[Any], NDArray[Any]],
-        rounding: tuple[int, int],
-    ) -> Exchange:
+    def _frame(self, graph: StepGraph, table: Sequence[Precision]) -> Frame:
+        """Of steps with these precisions."""
+        outline, key = self._outline(graph), (graph.batch, tuple(table))
+        if key not in self._frames:
+            if len(self._frames) >= REMEMBERED:
+                self._frames.clear()
+            levels = self._arithmetic.weight_levels
+            layout = lay_out(outline, self._arithmetic.integers, levels, table)
+            self._frames[key] = Frame(layout, self._held.parameters)
+        return self._frames[key]
+
+    def _forward(self, order: StepOrder, scales: StepScales, labels: NDArray[Any]) -> Exchange:
         """The way forward; the end of the network, chunk by chunk."""
-        (images, labels), end, held = batch, outline.end, self._held.parameters
-        scale = plan.known.value(end.pool.x).scale
+        layout = scales.frame.layout
+        end, held = layout.outline.end, self._held.parameters
         classifier = held[end.linear.weight.name].value, held[end.linear.bias.name].value
+        scale = float(scales.residual_scale[layout.pool_form])
         exchange = Exchange(labels, *classifier, scale, end.pixels)
-        table = plan.known.table
-        kept = [kept_bits(each, self._arithmetic.integers) for each in table]
-        order = StepOrder(images, table, kept, *rounding, plan.records)
         for chunk in self._machine.forward(order):
             exchange.take(chunk)
         return exchange
@@ -190,11 +204,17 @@ class MachineStep:
     # -- on the executor -------------------------------------------------------------------
 
     def _measure(self, executor: Executor, batch: Any, rounding: tuple[int, int]) -> None:
-        if not executor.is_known():
+        if not self._all_known(executor) and not executor.is_known():
             self.fetch()
             run = executor.forward(self._given(batch), rounding, measuring=True)
             executor.backward(run)
             self._arithmetic.measured()
+
+    def _all_known(self, executor: Executor) -> bool:
+        """Whether `Executor.is_known` whatever is chosen; known ranges stay known."""
+        values = self._arithmetic.history.values
+        names = self._outline(executor.graph).ranges
+        return executor.selector.can_choose_early and all(name in values for name in names)
 
     def _layer_by_layer(
         self,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from fractrain.host.graph import operations as ops
-from fractrain.host.graph.machine_records import NormKey
 from fractrain.host.graph.operations import Operation
 from fractrain.host.graph.skipping import carried_out
 from fractrain.host.graph.step import StepGraph
@@ -15,9 +14,6 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 
 Kind = TypeVar("Kind", bound=Operation)
-
-REMEMBERED = 256
-"""Tables whose operations are kept: gates come back to the same choices."""
 
 
 @dataclass(frozen=True)
@@ -46,26 +42,13 @@ class Outline:
         self.graph = graph
         self.operations = tuple(graph.operations)
         self.end = self._find_end()
-        forms = [each for each in self.operations if isinstance(each, ops.Form)]
-        self.norm_of = {
-            kept.name: NormKey(form.name, place)
-            for form in forms
-            for place, kept in enumerate(form.kept)
-        }
-        """By the name of x̂ for the way back."""
-        self.maker_of = {form.r.name: form for form in forms if form.r is not None}
-        """By the name of a residual."""
-        self._running: dict[tuple[Precision, ...], tuple[Operation, ...]] = {}
+        measuring = ops.Narrow | ops.Form | ops.Join | ops.Apply
+        self.ranges = [each.range_name for each in self.operations if isinstance(each, measuring)]
+        """Of all tensors, skipped or not."""
 
     def running(self, table: Sequence[Precision]) -> tuple[Operation, ...]:
         """The operations that are carried out where slots have these precisions."""
-        key = tuple(table)
-        found = self._running.get(key)
-        if found is None:
-            if len(self._running) >= REMEMBERED:
-                self._running.clear()
-            found = self._running[key] = tuple(carried_out(self.operations, key))
-        return found
+        return tuple(carried_out(self.operations, table))
 
     def _find_end(self) -> End:
         end = End(

@@ -1,35 +1,34 @@
-"""After a step on the machine: ranges, running statistics, gates, gradients and updates, from what
-the step has left in its memory."""
+"""After a step on the machine: ranges, running statistics, gates and gradients, from what the step
+has left in its memory."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from fractrain.host.arithmetic import chunk_sums, step_scales
+from fractrain.host.arithmetic import chunk_sums
 from fractrain.host.arithmetic.integer_step import IntegerStep
-from fractrain.host.arithmetic.step_values import Activations
-from fractrain.host.graph import operations as ops
-from fractrain.host.graph.machine_records import NormKey, NormMoments, StepResults
-from fractrain.host.graph.tensor import Tensor
+from fractrain.host.arithmetic.step_scales import ApplyScale, FormScale, JoinScale, NarrowScale
+from fractrain.host.graph.machine_records import NormMoments, StepResults
 from fractrain.host.machine_step.exchange import Exchange
-from fractrain.host.machine_step.norm_columns import Columns
-from fractrain.host.machine_step.outline import Outline
-from fractrain.host.machine_step.planning import Held, StepPlan
-from fractrain.host.networks.parameter import Statistic
+from fractrain.host.machine_step.frame import Group
+from fractrain.host.machine_step.scales import Held, StepScales
 from fractrain.host.networks.selection import Selector
 from fractrain.hw.contract.errors import MachineError
-from fractrain.sim.golden.step.chunks import sizes
+from fractrain.sim.golden.step.scales import power
 
 Key = TypeVar("Key", bound=Hashable)
 Found = TypeVar("Found")
 
+Scale = NarrowScale | FormScale | JoinScale | ApplyScale
+
+MOMENTS = ("total", "dispersion", "error_total", "error_product")
+
 
 class Settling:
-    """Of one step: its ``plan``, the machine's ``results``, the end of the network in
+    """Of one step: its ``scales``, the machine's ``results``, the end of the network in
     ``exchange``.
 
     Raises `MachineError` for a result that is missing or of another shape.
@@ -37,164 +36,130 @@ class Settling:
 
     def __init__(
         self,
-        outline: Outline,
         arithmetic: IntegerStep,
         held: Held,
-        plan: StepPlan,
+        scales: StepScales,
         results: StepResults,
         exchange: Exchange,
     ) -> None:
-        self._outline, self._arithmetic, self._held = outline, arithmetic, held
-        self._plan, self._results, self._exchange = plan, results, exchange
-        self._made: dict[str, Any] = {}
+        self._arithmetic, self._held = arithmetic, held
+        self._scales, self._frame = scales, scales.frame
+        self._results, self._exchange = results, exchange
 
     def settle(self, selector: Selector) -> None:
         """Leave ranges, statistics and the gradients of all parameters but weights of convolutions
         as the executor does; the updates are the caller's."""
-        for each in self._held.parameters.values():
-            each.gradient = None
-        self._observe()
-        pending = self._norms()
-        back = self._outline.end.back
+        peaks = self._peaks()
+        moments = [self._moments(each) for each in self._frame.groups]
+        for parameter in self._held.parameters.values():
+            parameter.gradient = None
+        self._observe(peaks)
+        for group, found in zip(self._frame.groups, moments, strict=True):
+            self._move_statistics(group, found)
+            self._norm_gradients(group, found)
+        end = self._frame.layout.outline.end.linear
         gradients = self._exchange.gradients()
-        for tensor, value in zip((back.dweight, back.dbias), gradients, strict=True):
-            self._made[tensor.name] = value
-        shares = {}
-        for step in self._plan.running:
-            if isinstance(step, ops.RecordMeans):
-                self._record(step, selector)
-            elif isinstance(step, ops.AddGradient):
-                parameter = self._held.parameters[step.parameter.name]
-                parameter.add_gradient(self._made[step.gradient.name])
-            elif isinstance(step, ops.NormShare):
-                shares[step.share.name] = self._share(step)
-            elif isinstance(step, ops.LearnChoice):
-                selector.learn(step.block, shares[step.share.name])
-        self._arithmetic.commit(pending)
+        for tensor, value in zip((end.weight, end.bias), gradients, strict=True):
+            self._held.parameters[tensor.name].gradient = value
+        self._record_means(selector)
+        self._learn(selector)
+        self._arithmetic.commit(())
 
     # -- ranges ----------------------------------------------------------------------------
 
-    def _observe(self) -> None:
-        history = self._arithmetic.history
-        for each in self._plan.running:
-            if isinstance(each, ops.Narrow | ops.Form | ops.Join | ops.Apply):
-                if isinstance(each, ops.Form) and self._arithmetic.passes(
-                    each, self._plan.known.table
-                ):
-                    continue
-                peak = _of(self._results.peaks, each.name, "peak")
-                history.observe(each.range_name, self._plan.scales[each.name].magnitude(peak))
+    def _peaks(self) -> Any:
+        peaks = self._results.peaks
+        found = [_of(peaks, name, "peak") for name in self._frame.measured]
+        return np.array(found, np.float64)
+
+    def _observe(self, peaks: Any) -> None:
+        scales, frame = self._scales, self._frame
+        own, forms = frame.forms.own, scales.forms
+        with_range = FormScale(forms.extent[own], forms.bits[own], forms.residual_bits)
+        kinds: list[Scale] = [with_range, scales.narrows, scales.joins, scales.applies]
+        parts = np.split(peaks, frame.kinds_of_ranges)
+        found = [kind.magnitude(part) for kind, part in zip(kinds, parts, strict=True)]
+        magnitudes = np.concatenate(found).tolist()
+        self._arithmetic.history.observe_all(dict(zip(frame.ranges, magnitudes, strict=True)))
 
     # -- batch norms -----------------------------------------------------------------------
 
-    def _norms(self) -> list[tuple[Statistic, Any]]:
-        """Gradients of γ and β are noted; what moves the running statistics. Batch norms of a size
-        are side by side."""
-        applies = {
-            self._outline.norm_of[each.kept.name]: each
-            for each in self._plan.running
-            if isinstance(each, ops.Apply)
-        }
-        groups: dict[tuple[int, ...], list[tuple[NormKey, ops.Form]]] = {}
-        for each in self._plan.running:
-            if isinstance(each, ops.Form):
-                images, _, *size = each.outputs[0].shape
-                for place in step_scales.form_parts(self._plan.known, each):
-                    key = NormKey(each.name, place)
-                    groups.setdefault((images, *size), []).append((key, each))
-        pending = []
-        for shape, norms in groups.items():
-            moments = [self._moments(key, form, shape) for key, form in norms]
-            columns = Columns([each.total.shape[1] for each in moments])
-            pending += self._statistics(shape, norms, moments, columns)
-            self._gradients([applies[key] for key, _ in norms], moments, columns)
-        return pending
-
-    def _moments(self, key: NormKey, form: ops.Form, shape: tuple[int, ...]) -> NormMoments:
-        """Of one batch norm, as they should be."""
-        found = _of(self._results.moments, key, "moments")
-        chunk = self._arithmetic.integers.chunk(*shape)
-        allowed = -(-shape[0] // chunk), form.ys[key.part].shape[1]
+    def _moments(self, group: Group) -> dict[str, Any]:
+        """Of the batch norms of a group, side by side: [chunks, channels]."""
+        keys = [self._frame.norms.keys[place] for place in group.places]
+        each: Sequence[NormMoments] = [_of(self._results.moments, key, "moments") for key in keys]
+        found = {}
         for name in MOMENTS:
-            given = getattr(found, name).shape
-            if given != allowed:
-                raise MachineError(
-                    f"{name} of {key.form} has the shape {given} instead of {allowed}"
-                )
+            arrays = [getattr(moments, name) for moments in each]
+            for key, array, channels in zip(keys, arrays, group.channels, strict=True):
+                allowed = len(group.pixels), channels
+                if array.shape != allowed:
+                    given = f"{name} of {key.form} has the shape {array.shape}"
+                    raise MachineError(f"the machine's {given} instead of {allowed}")
+            found[name] = np.concatenate(arrays, axis=1)
         return found
 
-    def _statistics(
-        self,
-        shape: tuple[int, ...],
-        norms: Sequence[tuple[NormKey, ops.Form]],
-        moments: Sequence[NormMoments],
-        columns: Columns,
-    ) -> list[tuple[Statistic, Any]]:
-        images, *size = shape
-        chunk = self._arithmetic.integers.chunk(*shape)
-        pixels = sizes(images, chunk)[:, None] * math.prod(size)
-        total, dispersion = (_beside(moments, name) for name in ("total", "dispersion"))
-        known = self._plan.known
-        steps = columns.spread([known.value(form.ys[key.part]).step for key, form in norms])
-        newest = chunk_sums.statistics(total, dispersion.astype(np.uint64), pixels, steps)
-        return [
-            (self._held.statistics[tensor.name], values[part])
-            for (key, form), part in zip(norms, columns.parts, strict=True)
-            for tensor, values in zip(form.running[key.part], newest, strict=True)
-        ]
+    def _move_statistics(self, group: Group, moments: Mapping[str, Any]) -> None:
+        norms = self._frame.norms
+        y_steps = self._scales.y_step[norms.narrow[group.places]]
+        newest = chunk_sums.statistics(
+            moments["total"],
+            moments["dispersion"].astype(np.uint64),
+            group.pixels,
+            np.repeat(y_steps, group.channels),
+        )
+        for which, values in enumerate(newest):
+            names = [norms.running[place][which] for place in group.places]
+            held = [self._held.statistics[name] for name in names]
+            old = np.concatenate([each.value for each in held], axis=None)
+            moved = chunk_sums.moved(old, values)
+            for each, part in zip(held, group.parts, strict=True):
+                each.value = moved[part].reshape(each.value.shape)
 
-    def _gradients(
-        self, applies: Sequence[ops.Apply], moments: Sequence[NormMoments], columns: Columns
-    ) -> None:
-        total, product = (_beside(moments, name) for name in ("error_total", "error_product"))
-        known = self._plan.known
-        units = [2.0 ** known.value(each.e).exponent for each in applies]
-        of_x = [2.0 ** known.value(each.kept).form.fraction for each in applies]
+    def _norm_gradients(self, group: Group, moments: Mapping[str, Any]) -> None:
+        frame, norms = self._frame, self._frame.norms
+        joins = frame.apply_join[frame.apply_of[group.places]]
+        units = power(self._scales.joins.exponent[joins])
+        of_x = power(norms.kept[group.places])
         found = chunk_sums.norm_gradients(
-            total, product, columns.spread(units), columns.spread(of_x)
+            moments["error_total"],
+            moments["error_product"],
+            np.repeat(units, group.channels),
+            np.repeat(of_x, group.channels),
         )
-        for apply, part in zip(applies, columns.parts, strict=True):
-            for tensor, values in zip((apply.dgamma, apply.dbeta), found, strict=True):
-                self._made[tensor.name] = values[part].reshape(tensor.shape)
-
-    def _share(self, step: ops.NormShare) -> float:
-        if step.dgamma.name not in self._made:
-            return 0.0
-        gamma, beta = (self._held.parameters[each.name].value for each in (step.gamma, step.beta))
-        return chunk_sums.norm_share(
-            gamma, beta, self._made[step.dgamma.name], self._made[step.dbeta.name]
-        )
+        for names, values in zip((norms.gammas, norms.betas), found, strict=True):
+            for place, part in zip(group.places, group.parts, strict=True):
+                parameter = self._held.parameters[names[place]]
+                parameter.gradient = values[part].reshape(parameter.value.shape)
 
     # -- choices ---------------------------------------------------------------------------
 
-    def _record(self, step: ops.RecordMeans, selector: Selector) -> None:
-        x: Activations = self._plan.known.value(step.x)
-        _, _, height, width = step.x.shape
-        means = chunk_sums.channel_means(self._pooled(step.x), x.scale, height * width)
-        selector.record(step.block, means, measuring=False)
+    def _record_means(self, selector: Selector) -> None:
+        layout = self._frame.layout
+        for block, form, shape in layout.means.rows:
+            _, _, height, width = shape
+            scale = self._scales.residual_scale[form]
+            means = chunk_sums.channel_means(self._pooled(form), scale, height * width)
+            selector.record(block, means, measuring=False)
 
-    def _pooled(self, r: Tensor) -> Any:
-        """Σr of images and channels; a skipped block passes on what was made before."""
-        if r.name == self._outline.end.pool.x.name:
+    def _pooled(self, form: int) -> Any:
+        """Σr of images and channels, of the r that this form made."""
+        layout = self._frame.layout
+        if form == layout.pool_form:
             return self._exchange.sums
-        makers = []
-        maker = self._outline.maker_of.get(r.name)
-        while maker is not None:
-            makers.append(maker.name)
-            if maker.name in self._results.pooled:
-                return self._results.pooled[maker.name]
-            passes = self._arithmetic.passes(maker, self._plan.known.table)
-            before = maker.residual if passes else None
-            maker = None if before is None else self._outline.maker_of.get(before.name)
-        raise MachineError(f"the machine gave no pooled sums of {' or '.join(makers) or r.name}")
+        return _of(self._results.pooled, layout.forms.rows[form][0], "pooled sums")
 
-
-MOMENTS = ("total", "dispersion", "error_total", "error_product")
-
-
-def _beside(moments: Sequence[NormMoments], name: str) -> Any:
-    """Of several batch norms of a size, [chunks, columns]."""
-    return np.concatenate([getattr(each, name) for each in moments], axis=1)
+    def _learn(self, selector: Selector) -> None:
+        norms = self._frame.norms
+        for block, norm in self._frame.layout.choices.rows:
+            share = 0.0
+            if norm >= 0:
+                names = norms.gammas[norm], norms.betas[norm]
+                gamma, beta = (self._held.parameters[name] for name in names)
+                share = chunk_sums.norm_share(
+                    gamma.value, beta.value, gamma.gradient, beta.gradient
+                )
+            selector.learn(block, share)
 
 
 def _of(results: Mapping[Key, Found], key: Key, what: str) -> Found:

@@ -12,7 +12,8 @@ from fractrain.host.arithmetic.step_values import GradientSums
 from fractrain.host.networks.parameter import Parameter
 from fractrain.host.numerics.exact_descent import descend
 from fractrain.hw.contract.random_bits import rounding_key
-from fractrain.sim.golden.step.weights import UpdateRule, update_rule
+from fractrain.sim.golden.step.scales import Number
+from fractrain.sim.golden.step.weights import UpdateRule, gradient_before, shifted_rule
 
 FIRST_NUMBER = 1 << 15
 """Of the weights among the tensors that are rounded at random; errors have smaller ones."""
@@ -47,22 +48,20 @@ class IntegerSgd:
                 parameter.value, self.velocity[name], gradient, rate
             )
             return
-        assert gradient is None or isinstance(gradient, GradientSums)
+        scale, bound, sums = 1.0, 0, None
+        if gradient is not None:
+            assert isinstance(gradient, GradientSums)
+            scale, bound, sums = gradient.scale, gradient.bound, gradient.sums
+        rule = self.rule(scale, gradient_before(bound), rate)
         key = rounding_key(self._seed, step, self._numbers[name])
         parameter.value, self.velocity[name] = self._math.update(
-            parameter.value,
-            self.velocity[name],
-            None if gradient is None else gradient.sums,
-            self.rule(gradient, rate),
-            key,
+            parameter.value, self.velocity[name], sums, rule, key
         )
 
-    def rule(self, gradient: GradientSums | None, rate: float) -> UpdateRule:
-        """Of weights with a gradient of this scale and bound; None: there is none."""
-        scale, bound = (1.0, 0) if gradient is None else (gradient.scale, gradient.bound)
-        return update_rule(
-            scale, bound, momentum=self._momentum, decay=self._weight_decay, rate=rate
-        )
+    def rule(self, scale: Number, before: Number, rate: float) -> UpdateRule:
+        """Of weights with gradients worth ``scale`` a step, shifted by ``before``."""
+        constants = {"momentum": self._momentum, "decay": self._weight_decay}
+        return shifted_rule(scale, before, **constants, rate=rate)
 
     def descend(self, parameters: Sequence[Parameter], rate: float) -> None:
         """As `update` of each, none of which is multiplied: side by side, as they are many and

@@ -99,9 +99,12 @@ def _put_formed(
     run: Run, step: ops.Form, formed: Any, around: Activations | None, scale: FormScale
 ) -> None:
     if step.a is not None and formed.activations is not None:
-        run.put(step.a, scale.activations(formed.activations))
+        a, extent = formed.activations, scale.extent
+        run.put(step.a, Activations(a, scale.activation_scale, scale.bits, extent=extent))
     if step.r is not None:
-        run.put(step.r, around or scale.residual(formed.residual))
+        r, bits = formed.residual, scale.residual_bits
+        made = Activations(r, scale.residual_scale, bits, extent=scale.extent)
+        run.put(step.r, around or made)
     if step.mask is not None and formed.mask is not None:
         run.put(step.mask, formed.mask)
 
@@ -125,7 +128,7 @@ def _form_on(
         normalizations.append(Normalization(y, by, term, form, kept if run.training else None))
     around = None
     if residual is not None:
-        factor = scale.residual_factor(residual)
+        factor = scale.residual_factor(residual.scale)
         around = Residual(residual.integers, factor, scale.residual_shift)
     wanted = Wanted(
         scale.bits,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,14 @@ from fractrain.sim.golden.step.rounding import (
     saturate,
     scale_to,
 )
-from fractrain.sim.golden.step.scales import Multiplier, Reals, clip_levels, to_integers
+from fractrain.sim.golden.step.scales import (
+    Multiplier,
+    Number,
+    Reals,
+    clip_levels,
+    power,
+    to_integers,
+)
 
 # -- E ---------------------------------------------------------------------------------------
 
@@ -85,7 +91,7 @@ def error_moments(e: Integers, x: Integers, chunk: int) -> ErrorMoments:
 # -- batch norm ------------------------------------------------------------------------------
 
 
-def fraction(error_bits: int) -> int:
+def fraction(error_bits: Number) -> Number:
     """F = 32 − bits: bits of the wide error's fraction."""
     return words.ERROR_WORD - error_bits
 
@@ -110,21 +116,22 @@ def gain(gamma: Reals, error_step: float, y_step: float, e_scale: float, bits: i
     return Gain(gain_integers(real, shift), shift)
 
 
-def gain_integers(real: Reals, shift: Any) -> Integers:
+def gain_integers(real: Reals, shift: Number) -> Integers:
     """round(γ·C · 2^shift), 18 bits, of channels that have one ``shift`` or one each."""
     return to_integers(np.ldexp(real, shift), words.FACTOR_BITS)
 
 
-def gain_factor(error_step: float, y_step: float, e_scale: float, bits: int) -> float:
+def gain_factor(error_step: Number, y_step: Number, e_scale: Number, bits: Number) -> Number:
     """C of `gain`."""
-    power = fraction(bits) - words.MEAN_FRACTION - words.RECIPROCAL_FRACTION
-    return error_step / (y_step * e_scale) * 2.0**power
+    shift = fraction(bits) - words.MEAN_FRACTION - words.RECIPROCAL_FRACTION
+    return error_step / (y_step * e_scale) * power(shift)
 
 
-def gain_shift(greatest: float) -> int:
+def gain_shift(greatest: Number) -> Number:
     """The shift of `gain`, by the ``greatest`` |γ·C|."""
-    _, e = math.frexp(greatest)
-    return min(words.FACTOR_BITS - 1 - e, LARGEST_SHIFT)
+    if isinstance(greatest, np.ndarray):
+        return np.minimum(words.FACTOR_BITS - 1 - np.frexp(greatest)[1], LARGEST_SHIFT)
+    return min(words.FACTOR_BITS - 1 - math.frexp(greatest)[1], LARGEST_SHIFT)
 
 
 @dataclass(frozen=True)

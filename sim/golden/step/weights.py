@@ -22,10 +22,12 @@ from fractrain.sim.golden.step.rounding import (
 )
 from fractrain.sim.golden.step.scales import (
     Multiplier,
+    Number,
     Reals,
     clamp,
     clip_levels,
     multiplier,
+    power,
     signed_levels,
     to_integers,
 )
@@ -52,7 +54,7 @@ def deviation(w: Integers) -> float:
 
     Σs² is exact: 48 bits for up to 2^17 weights.
     """
-    return deviation_of(squares(w), w.size)
+    return deviation_of(squares(w), max(1, w.size))
 
 
 def squares(w: Integers) -> int:
@@ -61,17 +63,18 @@ def squares(w: Integers) -> int:
     return int((short * short).sum())
 
 
-def deviation_of(squares: int, count: int) -> float:
-    """`deviation` of ``count`` weights, from Σs²."""
-    return math.sqrt(squares / max(1, count)) * 2.0**words.SQUARED_SHIFT * WEIGHT_STEP
+def deviation_of(squares: Number, count: Number) -> Number:
+    """`deviation` of ``count`` weights, from Σs² below 2^53."""
+    root = np.sqrt if isinstance(squares, np.ndarray) else math.sqrt
+    return root(squares / count) * 2.0**words.SQUARED_SHIFT * WEIGHT_STEP
 
 
-def weight_scale(extent: float, bits: int) -> float:
+def weight_scale(extent: Number, bits: Number) -> Number:
     """The real value of a step of ``bits``-bit weights that reach ``extent``."""
     return clamp(extent) / signed_levels(bits)
 
 
-def weight_multiplier(scale: float) -> Multiplier:
+def weight_multiplier(scale: Number) -> Multiplier:
     """From master weights to weights worth ``scale`` a step."""
     return multiplier(WEIGHT_STEP / scale)
 
@@ -92,7 +95,7 @@ class UpdateRule:
     v; ``momentum``; ``decay`` from w to v; ``rate`` from v to w. None: 0.
     """
 
-    before: int
+    before: Number
     gradient: Multiplier | None
     momentum: Multiplier | None
     decay: Multiplier | None
@@ -103,20 +106,37 @@ def update_rule(
     scale: float, bound: int, *, momentum: float, decay: float, rate: float
 ) -> UpdateRule:
     """For sums worth ``scale`` each, of magnitude at most ``bound``: shifted, they have 32 bits."""
+    before = gradient_before(bound)
+    return shifted_rule(scale, before, momentum=momentum, decay=decay, rate=rate)
+
+
+def shifted_rule(
+    scale: Number, before: Number, *, momentum: float, decay: float, rate: float
+) -> UpdateRule:
+    """The same, for sums that are shifted by ``before``."""
+    return UpdateRule(
+        before,
+        _constant(scale * power(before) / VELOCITY_STEP),
+        _constant(momentum),
+        _constant(decay * WEIGHT_STEP / VELOCITY_STEP),
+        _constant(rate * VELOCITY_STEP / WEIGHT_STEP),
+    )
+
+
+def gradient_before(bound: int) -> int:
+    """k₀ of sums of a gradient, of magnitude at most ``bound``."""
     before = 0
     while int(round_shift(bound, before)) >= 1 << (words.MASTER_BITS - 1):
         before += 1
+    return before
 
-    def factor(real: float) -> Multiplier | None:
-        return multiplier(real) if real >= LEAST_FACTOR else None
 
-    return UpdateRule(
-        before,
-        factor(scale * 2.0**before / VELOCITY_STEP),
-        factor(momentum),
-        factor(decay * WEIGHT_STEP / VELOCITY_STEP),
-        factor(rate * VELOCITY_STEP / WEIGHT_STEP),
-    )
+def _constant(real: Number) -> Multiplier | None:
+    """Of several tensors, those that count as 0 have the mantissa 0."""
+    if isinstance(real, np.ndarray):
+        by = multiplier(real)
+        return Multiplier(np.where(real >= LEAST_FACTOR, by.mantissa, 0), by.shift)
+    return multiplier(real) if real >= LEAST_FACTOR else None
 
 
 def update(

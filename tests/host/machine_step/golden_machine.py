@@ -20,7 +20,6 @@ from fractrain.host.graph.machine_records import (
     NormKey,
     NormMoments,
     ScaleKey,
-    StepRecords,
     StepResults,
 )
 from fractrain.host.graph.operations import Operation, width
@@ -29,7 +28,7 @@ from fractrain.host.graph.skipping import carried_out
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.machine_step.machine import Masters, PooledSums, StepOrder
-from fractrain.host.machine_step.packing import PackedRecords, pack_step
+from fractrain.host.machine_step.records import StepColumns
 from fractrain.host.numerics.step_math import (
     Normalization,
     Residual,
@@ -58,27 +57,30 @@ class Readable:
     """Packed records, unpacked when they are read."""
 
     def __init__(self) -> None:
-        self._packed = PackedRecords({}, {}, {})
+        self._packed: dict[Any, Any] = {}
 
-    def add(self, records: StepRecords) -> None:
-        more, old = pack_step(records), self._packed
-        self._packed = PackedRecords(
-            {**old.scales, **more.scales},
-            {**old.norms, **more.norms},
-            {**old.updates, **more.updates},
-        )
+    def add(self, records: StepColumns) -> None:
+        for columns in (records.scales, records.norms, records.updates):
+            packed, first = columns.pack(), 0
+            counts = columns.counts or (1,) * len(columns.keys)
+            assert len(packed) == sum(counts)
+            for key, count in zip(columns.keys, counts, strict=True):
+                assert key not in self._packed, f"{key} twice"
+                self._packed[key] = packed[first : first + count]
+                first += count
 
     def scale(self, operation: Operation, part: int = 0) -> dict[str, int]:
-        return self._one(Record.SCALE, self._packed.scales[ScaleKey(operation.name, part)])
+        return self._one(Record.SCALE, ScaleKey(operation.name, part))
 
     def norm(self, key: NormKey) -> Fields:
-        return dict(unpack_records(Record.NORM, self._packed.norms[key]))
+        return dict(unpack_records(Record.NORM, self._packed[key]))
 
     def update(self, name: str) -> dict[str, int]:
-        return self._one(Record.UPDATE, self._packed.updates[name])
+        return self._one(Record.UPDATE, name)
 
-    def _one(self, record: Record, data: Any) -> dict[str, int]:
-        return {name: int(each[0]) for name, each in unpack_records(record, data).items()}
+    def _one(self, record: Record, key: Any) -> dict[str, int]:
+        fields = unpack_records(record, self._packed[key])
+        return {name: int(each[0]) for name, each in fields.items()}
 
 
 class GoldenMachine:
@@ -120,7 +122,7 @@ class GoldenMachine:
             first = starts[place]
             yield PooledSums(first, sums[first : first + chunk])
 
-    def backward(self, errors: Any, records: StepRecords) -> StepResults:
+    def backward(self, errors: Any, records: StepColumns) -> StepResults:
         assert errors.dtype == np.int16
         step = self.step
         step.records.add(records)

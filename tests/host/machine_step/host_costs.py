@@ -19,10 +19,10 @@ from fractrain.host.accelerator import open_accelerator
 from fractrain.host.arithmetic import IntegerStep
 from fractrain.host.execution import Executor, step_options
 from fractrain.host.graph import operations as ops
-from fractrain.host.graph.machine_records import NormKey, NormMoments, StepRecords, StepResults
+from fractrain.host.graph.machine_records import NormKey, NormMoments, StepResults
 from fractrain.host.graph.step import StepGraph, build_outline, build_step
 from fractrain.host.machine_step import MachineStep, PooledSums, StepOrder
-from fractrain.host.machine_step.packing import pack_step
+from fractrain.host.machine_step.records import StepColumns
 from fractrain.host.methods.method import Task
 from fractrain.host.methods.recipe import make_recipe
 from fractrain.host.networks.registry import build_network
@@ -76,17 +76,22 @@ class Instant:
 
     def forward(self, order: StepOrder) -> Iterator[PooledSums]:
         self.note("records")
-        pack_step(order.records)
+        pack(order.records)
         self.note("packing")
         for first in range(0, len(self.sums), 32):
             yield PooledSums(first, self.sums[first : first + 32])
             self.note("classifier and loss, a chunk" if first else "classifier and loss, first")
 
-    def backward(self, errors: Any, records: StepRecords) -> StepResults:
+    def backward(self, errors: Any, records: StepColumns) -> StepResults:
         self.note("E at the pooling")
-        pack_step(records)
+        pack(records)
         self.note("packing")
         return self.results
+
+
+def pack(records: StepColumns) -> None:
+    for each in (records.scales, records.norms, records.updates):
+        each.pack()
 
 
 def main() -> None:
@@ -141,7 +146,9 @@ def main() -> None:
             with cProfile.Profile(time.process_time) as profile:
                 for number in range(given.steps):
                     step(number)
-            pstats.Stats(profile).sort_stats("cumulative").print_stats("machine_step|host.arithmetic|training|gates|records.py", 45)
+            pstats.Stats(profile).sort_stats("cumulative").print_stats(
+                "machine_step|host.arithmetic|training|gates|records.py", 45
+            )
         else:
             for number in range(given.steps):
                 step(number)
