@@ -53,11 +53,15 @@ FIRST_NUMBER = 1 << 15
 Fields = dict[str, Any]
 
 
-class Readable:
-    """Packed records, unpacked when they are read."""
+Tamper = Callable[[Record, Fields], Fields]
 
-    def __init__(self) -> None:
+
+class Readable:
+    """Packed records, unpacked when they are read; ``tamper`` changes what is found."""
+
+    def __init__(self, tamper: Tamper) -> None:
         self._packed: dict[Any, Any] = {}
+        self._tamper = tamper
 
     def add(self, records: StepColumns) -> None:
         for columns in (records.scales, records.norms, records.updates):
@@ -73,14 +77,14 @@ class Readable:
         return self._one(Record.SCALE, ScaleKey(operation.name, part))
 
     def norm(self, key: NormKey) -> Fields:
-        return dict(unpack_records(Record.NORM, self._packed[key]))
+        return self._tamper(Record.NORM, dict(unpack_records(Record.NORM, self._packed[key])))
 
     def update(self, name: str) -> dict[str, int]:
         return self._one(Record.UPDATE, name)
 
     def _one(self, record: Record, key: Any) -> dict[str, int]:
         fields = unpack_records(record, self._packed[key])
-        return {name: int(each[0]) for name, each in fields.items()}
+        return self._tamper(record, {name: int(each[0]) for name, each in fields.items()})
 
 
 class GoldenMachine:
@@ -93,8 +97,9 @@ class GoldenMachine:
         options: IntegerOptions,
         math: StepMath,
         order: Callable[[int], Sequence[int]] = range,
+        tamper: Tamper = lambda record, fields: fields,
     ) -> None:
-        self.accelerator, self.math = accelerator, math
+        self.accelerator, self.math, self.tamper = accelerator, math, tamper
         self._options, self._order = options, order
         self.weights: dict[str, Masters] = {}
 
@@ -159,7 +164,7 @@ class _Step:
     ) -> None:
         self.machine, self.graph, self.order, self.options = machine, graph, order, options
         self.math, self.table = machine.math, order.table
-        self.records = Readable()
+        self.records = Readable(machine.tamper)
         self.records.add(order.records)
         self.values: dict[str, Any] = {"images": order.images.astype(np.int64)}
         self.norms: dict[str, tuple[NormKey, Normalizer, Moments, Format]] = {}

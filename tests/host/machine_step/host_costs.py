@@ -98,6 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="resnet38")
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--method", default="fractrain", choices=("fractrain", "static"))
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
@@ -113,7 +114,7 @@ def main() -> None:
             mode="hardware",
             rng=counter_numbers(1, Stream.GATES),
         )
-        recipe = make_recipe("fractrain").for_mode("hardware")
+        recipe = make_recipe(given.method).for_mode("hardware")
         selector = recipe.build(task).selector
         arithmetic = IntegerStep(accelerator)
         arithmetic.adopt(network)

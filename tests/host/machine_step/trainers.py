@@ -114,11 +114,12 @@ def make(
 
 
 def on_golden(
-    math: StepMath | None = None, order: Callable[[int], Sequence[int]] = range
+    math: StepMath | None = None, **named: Any
 ) -> Callable[[Case, Accelerator], GoldenMachine]:
+    """Makes a `GoldenMachine`, by default with the accelerator's form of the integers."""
+
     def machine(case: Case, accelerator: Accelerator) -> GoldenMachine:
-        of_case = math or accelerator.step_math
-        return GoldenMachine(accelerator, case.options, of_case, order)
+        return GoldenMachine(accelerator, case.options, math or accelerator.step_math, **named)
 
     return machine
 
