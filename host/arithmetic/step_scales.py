@@ -147,10 +147,6 @@ class FormScale:
         """ρ of an earlier residual worth ``scale`` a step."""
         return forward.residual_factor(scale, self.unit, self.residual_bits)
 
-    def factor_step(self, fraction: Number) -> Number:
-        """What γ counts in as G, beside x̂ in σ/2^``fraction``."""
-        return self.unit * power(fraction)
-
     def magnitude(self, peak: Number) -> Number:
         """Of the greatest z ``peak``; what is nowhere above zero has none."""
         return np.maximum(peak, 0) * self.unit if _many(peak) else max(peak, 0) * self.unit

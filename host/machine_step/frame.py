@@ -50,7 +50,7 @@ class Frame:
         ]
         self.updated = (*given.column("parameter"), *without)
         self.without_gradient = len(without)
-        self.before = np.concatenate([given.array("before"), np.zeros(len(without), np.int64)])
+        self.before = np.concatenate([given.array("before"), np.zeros(len(without), np.intp)])
         self._order_scales()
 
     def operands(self, rows: Rows) -> tuple[Places, Places]:
@@ -133,7 +133,7 @@ class _Norms:
         self.gammas = [step.gammas[key.part].name for key, step in pairs]
         self.betas = [step.betas[key.part].name for key, step in pairs]
         self.running = [[each.name for each in step.running[key.part]] for key, step in pairs]
-        self.sizes = np.array([parameters[name].value.size for name in self.gammas], np.int64)
+        self.sizes = np.array([parameters[name].value.size for name in self.gammas], np.intp)
         ends = np.cumsum(self.sizes)
         self.starts = ends - self.sizes
         self.counts = tuple(self.sizes.tolist())
@@ -146,7 +146,7 @@ class Group:
 
     places: Places
     pixels: NDArray[np.int64]
-    channels: NDArray[np.int64]
+    channels: Places
     parts: list[slice]
 
 
@@ -164,5 +164,5 @@ def _group(layout: Layout, norms: _Norms) -> list[Group]:
         parts = [
             slice(end - count, end) for end, count in zip(ends, channels.tolist(), strict=True)
         ]
-        groups.append(Group(np.array(places), pixels, channels, parts))
+        groups.append(Group(np.array(places, np.intp), pixels, channels, parts))
     return groups

@@ -1,8 +1,8 @@
 """The layout of a step: which of its numbers depend on which others, at one table of precisions.
 
-A step of ResNet-38 has some 500 numbers, each by a formula of `host.arithmetic.step_scales`. They
-depend on each other in a few levels only, so that numbers of a kind are made together, as arrays,
-step after step (`host.machine_step.scales`). Here is what they are made from: `lay_out` goes
+A step of ResNet-38 has 188 records of scales, each by formulas of `host.arithmetic.step_scales`.
+Their numbers depend on each other in a few levels only, so that those of a kind are made together,
+as arrays, step after step (`host.machine_step.scales`). Here is what they are made from: `lay_out` goes
 through the graph once, as the executor does, and notes for every number the places of its sources.
 """
 
@@ -28,7 +28,7 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.golden.step.weights import gradient_before
 
-Places = NDArray[np.int64]
+Places = NDArray[np.intp]
 
 
 @dataclass
@@ -50,7 +50,9 @@ class Rows:
         place = self.fields.index(name)
         return [each[place] for each in self.rows]
 
-    def array(self, name: str, kind: Any = np.int64) -> NDArray[Any]:
+    def array(self, name: str, kind: Any = np.intp) -> NDArray[Any]:
+        """A column: by default of places and small numbers, in the type that repeats and indexes
+        (32 bits on the board)."""
         return np.array(self.column(name), kind)
 
 
@@ -129,7 +131,7 @@ class Layout:
         for kind in OPERANDS:
             firsts[kind] = first
             first += len(getattr(self, kind))
-        return np.array([firsts[each.kind] + each.place for each in rows.column(name)], np.int64)
+        return np.array([firsts[each.kind] + each.place for each in rows.column(name)], np.intp)
 
 
 def lay_out(

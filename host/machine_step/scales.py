@@ -163,7 +163,7 @@ class StepScales:
     def _norm_records(self, gains: Any, share: int) -> RecordColumns:
         of = self.frame.norms
         units = self.z_step[of.form]
-        steps = units * np.ldexp(1.0, of.formed)
+        steps = forward.factor_step(units, of.formed)
         units, steps = (np.repeat(each, of.sizes) for each in (units, steps))
         term = forward.terms(self._column(of.gammas), self._column(of.betas), steps, units)
         fields = {"factor": term.factor, "offset": term.offset, "gain": gains}

@@ -118,7 +118,7 @@ def gain(gamma: Reals, error_step: float, y_step: float, e_scale: float, bits: i
 
 def gain_integers(real: Reals, shift: Number) -> Integers:
     """round(γ·C · 2^shift), 18 bits, of channels that have one ``shift`` or one each."""
-    return to_integers(np.ldexp(real, shift), words.FACTOR_BITS)
+    return to_integers(np.ldexp(real, np.asarray(shift, np.int32)), words.FACTOR_BITS)
 
 
 def gain_factor(error_step: Number, y_step: Number, e_scale: Number, bits: Number) -> Number:

@@ -216,7 +216,12 @@ def unit_of_z(extent: Number, bits: Number) -> Number:
 def term(gamma: Reals, beta: Reals, form: Format, unit: float) -> Term:
     """G = round(γ · 2^−g / unit), 18 bits;  B = round(β / unit), 30 bits; both saturate. ``form``
     is that of x̂."""
-    return terms(np.ravel(gamma), np.ravel(beta), unit * 2.0**form.fraction, unit)
+    return terms(np.ravel(gamma), np.ravel(beta), factor_step(unit, form.fraction), unit)
+
+
+def factor_step(unit: Number, fraction: Number) -> Number:
+    """What γ counts in as G, beside x̂ in σ/2^``fraction``."""
+    return unit * power(fraction)
 
 
 def terms(gamma: Reals, beta: Reals, steps: Number, units: Number) -> Term:

@@ -81,7 +81,8 @@ def clamp(extent: Number) -> Number:
 def power(exponent: Number) -> Number:
     """2^exponent, exact."""
     if isinstance(exponent, np.ndarray):
-        return np.ldexp(1.0, exponent)
+        # an exponent has 32 bits: processors of 32 bits have no other
+        return np.ldexp(1.0, exponent.astype(np.int32))
     return 2.0**exponent
 
 

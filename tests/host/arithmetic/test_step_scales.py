@@ -57,7 +57,7 @@ NUMBERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "step of a": lambda of: form(of).activation_scale,
     "step of r": lambda of: form(of).residual_scale,
     "ρ": lambda of: form(of).residual_factor(of["unit"]),
-    "step of G": lambda of: form(of).factor_step(of["before"]),
+    "step of G": lambda of: forward.factor_step(of["unit"], of["before"]),
     "greatest z": lambda of: form(of).magnitude(of["peak"]),
     "exponent of E": lambda of: JoinScale.of(of["extent"]).exponent,
     "mantissa of sums": lambda of: by(of).mantissa,
