@@ -31,10 +31,8 @@ class Frame:
         self.weights = _Weights(layout.weights, parameters)
         self.pixel_scales = layout.pixels.array("scale", np.float64)
         self.top_form, self.top_bits = (layout.tops.array(name) for name in ("form", "bits"))
-        self.apply_bits, self.apply_share = (
-            applies.array("bits"),
-            applies.array("share", np.float64),
-        )
+        self.apply_bits = applies.array("bits")
+        self.apply_share = applies.array("share", np.float64)
         self.apply_norm, self.apply_join = (applies.array(name) for name in ("norm", "join"))
         self.sums = _Sums(self, layout)
         self.norms = _Norms(layout, parameters)
@@ -54,6 +52,7 @@ class Frame:
         self._order_scales()
 
     def operands(self, rows: Rows) -> tuple[Places, Places]:
+        """Of rows and columns of convolutions, in the scales of all operands."""
         return self.layout.operand_places(rows, "row"), self.layout.operand_places(rows, "column")
 
     def _order_scales(self) -> None:

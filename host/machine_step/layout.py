@@ -2,8 +2,9 @@
 
 A step of ResNet-38 has 188 records of scales, each by formulas of `host.arithmetic.step_scales`.
 Their numbers depend on each other in a few levels only, so that those of a kind are made together,
-as arrays, step after step (`host.machine_step.scales`). Here is what they are made from: `lay_out` goes
-through the graph once, as the executor does, and notes for every number the places of its sources.
+as arrays, step after step (`host.machine_step.scales`). Here is what they are made from: `lay_out`
+goes through the graph once, as the executor does, and notes for every number the places of its
+sources.
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ class PooledSums:
 
 class WholeStepMachine(Protocol):
     """A step is `forward`, whose iterator has been followed to its end, and then `backward`. In
-    between weights are not touched.
+    between weights are not touched; a `forward` without a `backward` (the loss was refused) is
+    abandoned, and the next one begins anew.
 
     Raises `MachineError` where the machine fails.
     """

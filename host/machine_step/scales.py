@@ -115,11 +115,9 @@ class StepScales:
         """Those that wait for the ``exponent`` of E at the pooling."""
         sums, streams = self._joined(exponent)
         late, late_streams = self.frame.sums.late, self.frame.sums.late_streams
-        nothing = np.zeros(int(late_streams.sum()), np.int64)
+        nothing = np.zeros(len(late_streams), np.int64)
         fields = {
-            name: np.concatenate(
-                [values[late], streams[name][late_streams] if name in streams else nothing]
-            )
+            name: np.append(values[late], streams.get(name, nothing)[late_streams])
             for name, values in sums.items()
         }
         return StepColumns(
