@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fractrain.host.arithmetic import chunk_sums
@@ -101,8 +101,9 @@ def test_numbers_of_several_tensors(name: str, count: int, seed: int) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(REALS)
+@example([np.nextafter(8.0, 0).item(), 8.0, 8.0 * (1 - 2.0**-18), 8.0 * (1 - 2.0**-17)])
 def test_multipliers_are_the_nearest(factors: list[float]) -> None:
-    found = multiplier(np.array(factors))
+    found = multiplier(np.array(factors))  # the example: mantissas that are rounded up to 2^17
     for place, factor in enumerate(factors):
         mantissa, shift = int(found.mantissa[place]), int(found.shift[place])
         assert 1 << 16 <= mantissa < 1 << 17

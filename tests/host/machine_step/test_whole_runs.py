@@ -128,6 +128,22 @@ def test_what_was_always_zero_is_measured_layer_by_layer(golden: Accelerator) ->
     assert_same_state(whole.state(), usual.state())
 
 
+def test_a_step_layer_by_layer_between_whole_ones(golden: Accelerator) -> None:
+    """The executor gets the machine's weights, and the machine the executor's."""
+    case = CASES["static"]
+    usual, whole = make(case, golden), on_machine(case, golden)
+    done = []
+    for step in range(1, case.steps + 1):
+        if step == 2:
+            for trainer in (usual, whole):
+                ranges = trainer.arithmetic.state()
+                trainer.arithmetic.load(ranges | dict.fromkeys(list(ranges)[-3:], 0.0))
+        assert train(usual, step) == train(whole, step)
+        done.append(whole.whole_steps)
+    assert done == [1, 1, 2, 3]
+    assert_same_state(whole.state(), usual.state())
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_any_ranges_will_do(golden: Accelerator, seed: int) -> None:
     """From 1e-30 to 1e30: what is clipped in a record is what saturates, or is shifted off."""
