@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class History:
     """Real numbers by name, of every tensor that a step had; 0 of one that was zero in all of them.
@@ -24,6 +26,10 @@ class History:
     def observe(self, name: str, magnitude: float) -> None:
         """Note the greatest magnitude of a tensor of this step."""
         self._observed[name] = magnitude
+
+    def observe_all(self, magnitudes: Mapping[str, float]) -> None:
+        """Of several tensors."""
+        self._observed.update(magnitudes)
 
     def commit(self) -> None:
         """The step is over."""

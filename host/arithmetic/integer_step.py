@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator
+from fractrain.host.arithmetic import chunk_sums, step_scales
 from fractrain.host.arithmetic.arithmetic import Arithmetic
 from fractrain.host.arithmetic.history import History
 from fractrain.host.graph import operations as ops
@@ -26,14 +28,11 @@ from fractrain.host.networks.network import Network
 from fractrain.host.networks.parameter import Parameter, Statistic
 from fractrain.host.numerics import exact_classifier
 from fractrain.host.numerics.counter_numbers import counter_numbers
-from fractrain.host.numerics.quantization import CLIPPING, Array, Quantized, WeightLevels
+from fractrain.host.numerics.quantization import Array, Quantized, WeightLevels
 from fractrain.host.numerics.step_math import StepMath
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.golden.step.weights import to_master, weight_scale
-
-STATISTICS_MOMENTUM = 0.1
-"""Weight of the newest step in the running statistics."""
 
 
 class IntegerStep(Arithmetic):
@@ -59,7 +58,7 @@ class IntegerStep(Arithmetic):
             raise ParameterError(
                 "weight_levels", "odd", "max or clip in hardware mode; --mode float has odd levels"
             )
-        self._accelerator, self._weight_levels = accelerator, weight_levels
+        self._accelerator, self.weight_levels = accelerator, weight_levels
         self.integers = options or IntegerOptions()
         self.math: StepMath = accelerator.step_math
         self.history = History()
@@ -128,7 +127,7 @@ class IntegerStep(Arithmetic):
         self.history.commit()
         for statistic, newest in pending:
             old = statistic.value
-            statistic.value = old + STATISTICS_MOMENTUM * (newest.reshape(old.shape) - old)
+            statistic.value = chunk_sums.moved(old, newest.reshape(old.shape))
 
     def state(self) -> dict[str, float]:
         return dict(self.history.values)
@@ -156,27 +155,24 @@ class IntegerStep(Arithmetic):
     def pixels(self, images: Array, bits: int | None, image_bits: int, scale: Any) -> Quantized:
         """The top ``bits`` bits of the pixels, as they are."""
         assert bits is not None
-        dropped = image_bits - min(image_bits, bits)
-        top = self._top(images, image_bits, image_bits - dropped)
-        return Quantized(top, float(scale) * (1 << dropped), image_bits - dropped)
+        kept = min(image_bits, bits)
+        top = self._top(images, image_bits, kept)
+        return step_scales.pixel_values(top, bits, image_bits, scale)
 
     def weights(self, x: Array, bits: int | None) -> Quantized:
         """Of master weights: over the greatest magnitude, or clipped."""
         assert bits is not None
-        if self._weight_levels.at(bits) is WeightLevels.CLIP:
-            extent = CLIPPING[bits] * self.math.deviation(x)
-        else:
-            extent = self.math.greatest(x)
-        scale = weight_scale(extent, bits)
+        reach = partial(self.math.greatest, x), partial(self.math.deviation, x)
+        clipping = step_scales.weights_clipping(self.weight_levels, bits)
+        scale = weight_scale(step_scales.weights_extent(clipping, *reach), bits)
         return Quantized(self.math.quantize_weights(x, bits, scale), scale, bits)
 
     def late(self, stored: Quantized, bits: int) -> Quantized:
         """The top ``bits`` bits of a residual."""
-        dropped = stored.bits - bits
-        if not dropped:
+        if stored.bits == bits:
             return stored
         top = self._top(stored.integers, stored.bits, bits)
-        return Quantized(top, stored.scale * (1 << dropped), bits)
+        return Quantized(top, step_scales.top_scale(stored.scale, stored.bits, bits), bits)
 
     def _top(self, integers: Array, stored: int, bits: int) -> Array:
         return self.elementwise.top_planes(Quantized(integers, 1.0, stored), bits).integers

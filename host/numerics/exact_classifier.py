@@ -43,11 +43,17 @@ def softmax_cross_entropy(logits: Reals, labels: NDArray[np.integer]) -> tuple[f
     With d[n,k] = logits[n,k] − max_k and t[n] = Σ_k e^d: loss = S over n of (ln t − d[label]) / N,
     error = (e^d / t − onehot) / N.
     """
+    losses, error = cross_entropies(logits, labels, len(labels))
+    return float(mean(losses)), error
+
+
+def cross_entropies(logits: Reals, labels: NDArray[np.integer], batch: int) -> tuple[Reals, Reals]:
+    """Loss of each image, ``[N]``, and the error at the logits, of some of ``batch`` images: no
+    image's numbers depend on another."""
     images = np.arange(len(labels))
     shifted = logits - logits.max(axis=1, keepdims=True)
     exponentials = exp(shifted)
     totals = total(exponentials, axis=1)
     error = exponentials / totals[:, np.newaxis]
     error[images, labels] -= 1
-    loss = mean(log(totals) - shifted[images, labels])
-    return float(loss), error / len(labels)
+    return log(totals) - shifted[images, labels], error / batch

@@ -35,7 +35,7 @@ from fractrain.sim.golden.step import backward, forward, reciprocal, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
 from fractrain.sim.golden.step.forward import Mix, Moments, Normalizer
 from fractrain.sim.golden.step.rounding import LARGEST_SHIFT, Integers
-from fractrain.sim.golden.step.scales import activation_levels, multiplier
+from fractrain.sim.golden.step.scales import activation_levels
 
 Reals = NDArray[np.float64]
 
@@ -183,7 +183,7 @@ class FastStepMath(StepMath):
     # -- weights ---------------------------------------------------------------------------
 
     def quantize_weights(self, w: NDArray, bits: int, scale: float) -> NDArray:
-        by = multiplier(weights.WEIGHT_STEP / scale)
+        by = weights.weight_multiplier(scale)
         v = scale_to(w.astype(float), by.mantissa, by.shift, words.MASTER_BITS)
         return np.clip(v, *step_sums.signed_range(bits)).astype(step_sums.signed_type(bits))
 

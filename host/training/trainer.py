@@ -245,21 +245,13 @@ class Trainer:
         stage, target = len(self.method.stages) - 1, self.method.target_cp
         self.method.before_step(step)
         executor = self._executor(len(images), training=True)
-        given = {"images": self._from_host(images), "labels": self._from_host(labels)}
         # An overflow is found by the checks; NumPy's warnings would only double their message.
         with np.errstate(over="ignore", invalid="ignore"):
-            self._measure(executor, given, rounding)
-            run = executor.forward(given, rounding)
-            loss = run.loss
-            self._check_finite("the loss", loss)
-            executor.backward(run)
-            self._update(executor, run, rate)
+            loss, logits, choices = self._carry_out(executor, (images, labels), rounding, rate)
             self._check_parameters()
-        choices = [run.choices[block.number] for block in executor.graph.blocks]
         costs.add_step(executor.graph, choices)
         self.costs = self.costs + costs
         self.method.after_step(step, loss)
-        logits = run.logits
         return StepReport(
             step=step,
             epoch=epoch,
@@ -272,6 +264,20 @@ class Trainer:
             costs=costs,
             machine=self._machine_cost(executor.graph, choices),
         )
+
+    def _carry_out(
+        self, executor: Executor, batch: tuple[Images, Labels], rounding: Any, rate: float
+    ) -> tuple[float, Any, list[Choice]]:
+        """The step and its update: loss, logits, the choice of each block."""
+        images, labels = batch
+        given = {"images": self._from_host(images), "labels": self._from_host(labels)}
+        self._measure(executor, given, rounding)
+        run = executor.forward(given, rounding)
+        loss = run.loss
+        self._check_finite("the loss", loss)
+        executor.backward(run)
+        self._update(executor, run, rate)
+        return loss, run.logits, [run.choices[block.number] for block in executor.graph.blocks]
 
     def _executor(self, images: int, *, training: bool) -> Executor:
         """Of steps, or evaluations, on so many images."""

@@ -33,7 +33,7 @@ from fractrain.hw.contract.threefry import Key
 from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
 from fractrain.sim.golden.step.forward import Mix, Moments, Normalizer
-from fractrain.sim.golden.step.scales import Multiplier, activation_levels, multiplier
+from fractrain.sim.golden.step.scales import Multiplier, activation_levels
 from fractrain.sim.golden.step.weights import UpdateRule
 
 MOST = 2
@@ -273,7 +273,7 @@ class CompiledStepMath(StepMath):
         return self.plain.deviation(w)
 
     def quantize_weights(self, w: Array, bits: int, scale: float) -> Array:
-        by = multiplier(weights.WEIGHT_STEP / scale)
+        by = weights.weight_multiplier(scale)
         kind = self._operand or step_sums.signed_type(bits)
         quantized, target = self._memory.new_weights(w, kind)
         factor = (by.mantissa, *both_ways(by.shift, words.MASTER_BITS))

@@ -12,7 +12,6 @@ Numbers of a channel (`Moments`, `Normalizer`, `Slopes`, `Term`) and peaks are t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +49,7 @@ from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Slopes
 from fractrain.sim.golden.step.forward import Mix, Moments, Normalizer
 from fractrain.sim.golden.step.rounding import LARGEST_SHIFT
-from fractrain.sim.golden.step.scales import Multiplier, activation_levels, multiplier
+from fractrain.sim.golden.step.scales import Multiplier, activation_levels
 from fractrain.sim.golden.step.weights import UpdateRule
 
 Tensor = Any
@@ -234,13 +233,12 @@ class TorchStepMath(StepMath):
 
     def deviation(self, w: Tensor) -> float:
         short = scale_integers(w, words.SQUARED_SHIFT, words.SQUARED_BITS)
-        mean = int((short * short).sum()) / max(1, w.numel())
-        return math.sqrt(mean) * 2.0**words.SQUARED_SHIFT * weights.WEIGHT_STEP
+        return weights.deviation_of(int((short * short).sum()), w.numel())
 
     def quantize_weights(self, w: Tensor, bits: int, scale: float) -> Tensor:
         import torch
 
-        by, limits = multiplier(weights.WEIGHT_STEP / scale), step_sums.signed_range(bits)
+        by, limits = weights.weight_multiplier(scale), step_sums.signed_range(bits)
         rounded = scale_integers(w * by.mantissa, by.shift, words.MASTER_BITS)
         kind = self._operand(bits, torch.int8)
         quantized = channels_last(rounded.clamp_(*limits).to(kind))

@@ -11,28 +11,22 @@ from typing import Any
 
 import numpy as np
 
+from fractrain.host.arithmetic import chunk_sums, step_scales
 from fractrain.host.arithmetic.integer_step import IntegerStep
+from fractrain.host.arithmetic.step_scales import ApplyScale, FormScale, JoinScale, NarrowScale
 from fractrain.host.arithmetic.step_values import Activations, Errors, GradientSums, Kept, Narrowed
 from fractrain.host.execution.kernels.register import KERNELS
 from fractrain.host.execution.run import Run
 from fractrain.host.graph import operations as ops
-from fractrain.host.graph.operations import width
 from fractrain.host.graph.tensor import Tensor
 from fractrain.host.numerics.quantization import Quantized
 from fractrain.host.numerics.step_math import Normalization, Residual, Stream, Sums, Wanted
 from fractrain.hw.contract import numerics as words
-from fractrain.hw.contract.normalized import WIDE, Format
+from fractrain.hw.contract.normalized import Format
 from fractrain.hw.contract.random_bits import rounding_key
 from fractrain.sim.golden.step import backward, forward
 from fractrain.sim.golden.step.forward import Normalizer
-from fractrain.sim.golden.step.scales import (
-    activation_levels,
-    clamp,
-    exponent,
-    multiplier,
-    narrow_shift,
-    signed_levels,
-)
+from fractrain.sim.golden.step.scales import clamp
 
 
 def _arithmetic(run: Run) -> IntegerStep:
@@ -60,30 +54,25 @@ def _observe(run: Run, name: str, magnitude: float) -> None:
 @KERNELS.register(ops.Narrow)
 def _narrow(run: Run, step: ops.Narrow) -> None:
     arithmetic, sums = _arithmetic(run), run.value(step.sums)
-    history, unit = arithmetic.history, _unit(run, step.row, step.column)
+    history, unit = arithmetic.history, step_scales.sums_unit(run, step.row, step.column)
     extent = history.extent(step.range_name)
     if extent is None:
         extent = arithmetic.math.peak(sums) * unit
-    shift = narrow_shift(extent / unit)
+    scale = NarrowScale.of(extent, unit)
     # nothing reads an evaluation's moments, whose words must hold all the same
     chunk = _chunk(run, step.y) if run.training else 1
-    y, moments, peak = arithmetic.math.narrow(sums, shift, chunk)
-    _observe(run, step.range_name, peak * unit)
-    run.put(step.y, Narrowed(y, moments, unit * 2.0**shift))
-
-
-def _unit(run: Run, row: Tensor, column: Tensor) -> float:
-    """The real value of one of the sums of two operands."""
-    unit: float = run.value(row).scale * run.value(column).scale
-    return unit
+    y, moments, peak = arithmetic.math.narrow(sums, scale.shift, chunk)
+    _observe(run, step.range_name, scale.magnitude(peak))
+    run.put(step.y, Narrowed(y, moments, scale.step))
 
 
 @KERNELS.register(ops.Form)
 def _form(run: Run, step: ops.Form) -> None:
     arithmetic = _arithmetic(run)
+    options = arithmetic.integers
     residual: Activations | None = run.optional(step.residual)
-    parts = [place for place, y in enumerate(step.ys) if run.optional(y) is not None]
-    bits = width(step.bits, run.table) or words.MAX_ACTIVATION_BITS
+    parts = step_scales.form_parts(run, step)
+    bits = step_scales.form_bits(step, run.table)
     normalizers = {place: _normalizer(run, step, place) for place in parts}
     extent = arithmetic.history.extent(step.range_name)
     if not parts:
@@ -92,30 +81,30 @@ def _form(run: Run, step: ops.Form) -> None:
     else:
         if extent is None:
             bound = _bound(run, step, parts, residual)
-            peak = _form_on(run, step, normalizers, residual, bits, bound).peak
-            extent = max(peak, 0) * forward.unit_of_z(bound, bits) or bound
-        extent *= arithmetic.integers.activation_range[bits - 1]
-    formed = _form_on(run, step, normalizers, residual, bits, extent)
+            on_bound = FormScale(bound, bits, options.residual_bits)
+            peak = _form_on(run, step, normalizers, residual, on_bound).peak
+            extent = on_bound.magnitude(peak) or bound
+        extent *= options.activation_range[bits - 1]
+    scale = FormScale(extent, bits, options.residual_bits)
+    formed = _form_on(run, step, normalizers, residual, scale)
     if parts:
-        peak = max(formed.peak, 0) * forward.unit_of_z(extent, bits)
-        _observe(run, step.range_name, peak)
-    _put_formed(run, step, formed, residual if not parts else None, bits, extent)
+        _observe(run, step.range_name, scale.magnitude(formed.peak))
+    _put_formed(run, step, formed, residual if not parts else None, scale)
     for place, kept in zip(parts, formed.kept, strict=step.kept != ()):
         by, y = normalizers[place], run.value(step.ys[place])
         run.put(step.kept[place], Kept(kept, _kept_form(run, step, place), by, y.step))
 
 
 def _put_formed(
-    run: Run, step: ops.Form, formed: Any, around: Activations | None, bits: int, extent: float
+    run: Run, step: ops.Form, formed: Any, around: Activations | None, scale: FormScale
 ) -> None:
     if step.a is not None and formed.activations is not None:
-        scale = clamp(extent) / activation_levels(bits)
-        run.put(step.a, Activations(formed.activations, scale, bits, extent=extent))
+        a, extent = formed.activations, scale.extent
+        run.put(step.a, Activations(a, scale.activation_scale, scale.bits, extent=extent))
     if step.r is not None:
-        wide = _arithmetic(run).integers.residual_bits
-        scale = forward.residual_scale(extent, bits, wide)
-        r = around or Activations(formed.residual, scale, wide, extent=extent)
-        run.put(step.r, r)
+        r, bits = formed.residual, scale.residual_bits
+        made = Activations(r, scale.residual_scale, bits, extent=scale.extent)
+        run.put(step.r, around or made)
     if step.mask is not None and formed.mask is not None:
         run.put(step.mask, formed.mask)
 
@@ -125,27 +114,25 @@ def _form_on(
     step: ops.Form,
     normalizers: dict[int, Normalizer],
     residual: Activations | None,
-    bits: int,
-    extent: float,
+    scale: FormScale,
 ) -> Any:
-    """z and what is made of it, where ``bits``-bit activations reach ``extent``."""
-    arithmetic, unit = _arithmetic(run), forward.unit_of_z(extent, bits)
-    wide = arithmetic.integers.residual_bits
+    """z and what is made of it."""
+    arithmetic = _arithmetic(run)
     normalizations = []
     for place, by in normalizers.items():
         kept = _kept_form(run, step, place)
-        form = kept if step.inner else WIDE
+        form = step_scales.formed_from(step, kept)
         gamma, beta = run.value(step.gammas[place]), run.value(step.betas[place])
-        term = forward.term(gamma, beta, form, unit)
+        term = forward.term(gamma, beta, form, scale.unit)
         y = run.value(step.ys[place]).y
         normalizations.append(Normalization(y, by, term, form, kept if run.training else None))
     around = None
     if residual is not None:
-        factor = forward.residual_factor(residual.scale, unit, wide)
-        around = Residual(residual.integers, factor, forward.residual_shift(wide))
+        factor = scale.residual_factor(residual.scale)
+        around = Residual(residual.integers, factor, scale.residual_shift)
     wanted = Wanted(
-        bits,
-        wide,
+        scale.bits,
+        scale.residual_bits,
         rectify=run.training and bool(normalizers),
         activations=step.a is not None and bool(run.bits(step.a)),
         stream=step.r is not None and bool(normalizers),
@@ -154,8 +141,7 @@ def _form_on(
 
 
 def _kept_form(run: Run, step: ops.Form, place: int) -> Format:
-    activation = run.table[step.slots[place]].activation
-    return _arithmetic(run).integers.kept_format(activation, inner=step.inner)
+    return step_scales.kept_form(step, place, run.table, _arithmetic(run).integers)
 
 
 def _bound(run: Run, step: ops.Form, parts: list[int], residual: Activations | None) -> float:
@@ -177,11 +163,8 @@ def _normalizer(run: Run, step: ops.Form, place: int) -> Normalizer:
             np.ravel(mean.value), np.ravel(variance.value), narrowed.step
         )
     found = narrowed.moments
-    pixels = int(found.pixels.sum())
-    step_mean = found.total.sum(axis=0) / pixels * narrowed.step
-    of_chunks = _ordered_sum(found.dispersion / found.pixels)
-    step_variance = of_chunks / pixels * (narrowed.step * narrowed.step)
-    run.pending += [(mean, step_mean), (variance, step_variance)]
+    newest = chunk_sums.statistics(found.total, found.dispersion, found.pixels, narrowed.step)
+    run.pending += list(zip((mean, variance), newest, strict=True))
     share, mixed = _arithmetic(run).integers.mixing, None
     if share:
         running = np.ravel(mean.value), np.ravel(variance.value)
@@ -189,19 +172,11 @@ def _normalizer(run: Run, step: ops.Form, place: int) -> Normalizer:
     return _arithmetic(run).math.normalizer(found, mixed)
 
 
-def _ordered_sum(rows: Any) -> Any:
-    """Σ of float64 ``rows``, one after the other."""
-    total = np.zeros_like(rows[0])
-    for each in rows:
-        total = total + each
-    return total
-
-
 @KERNELS.register(ops.PoolSums)
 def _pool(run: Run, step: ops.PoolSums) -> None:
     x: Activations = run.value(step.x)
     pixels = step.x.shape[2] * step.x.shape[3]
-    run.put(step.y, _arithmetic(run).math.pool(x.integers) * (float(x.scale) / pixels))
+    run.put(step.y, chunk_sums.pooled(_arithmetic(run).math.pool(x.integers), x.scale, pixels))
 
 
 # -- choices -------------------------------------------------------------------------------
@@ -219,9 +194,9 @@ def _choose(run: Run, step: ops.ChooseEarly) -> None:
 def _record(run: Run, step: ops.RecordMeans) -> None:
     if run.training:
         x: Activations = run.value(step.x)
-        images, _, height, width = step.x.shape
-        sums = _arithmetic(run).math.pool(x.integers).sum(axis=0)
-        means = sums * (float(x.scale) / (images * height * width))
+        _, _, height, width = step.x.shape
+        sums = _arithmetic(run).math.pool(x.integers)
+        means = chunk_sums.channel_means(sums, x.scale, height * width)
         run.selector.record(step.block, means, measuring=run.measuring)
 
 
@@ -231,10 +206,8 @@ def _record(run: Run, step: ops.RecordMeans) -> None:
 @KERNELS.register(ops.SpreadErrors)
 def _spread(run: Run, step: ops.SpreadErrors) -> None:
     _, _, height, width = step.dx.shape
-    e = run.value(step.e) / (height * width)
-    k = exponent(float(np.max(np.abs(e))))
-    integers = np.floor(e * 2.0**-k + 0.5).astype(np.int64)[:, :, None, None]
-    spread = np.ascontiguousarray(np.broadcast_to(integers, step.dx.shape))
+    e, k = step_scales.spread_errors(run.value(step.e), height * width)
+    spread = np.ascontiguousarray(np.broadcast_to(e[:, :, None, None], step.dx.shape))
     run.put(step.dx, Errors(_arithmetic(run).math.from_host(spread), k))
 
 
@@ -242,7 +215,11 @@ def _spread(run: Run, step: ops.SpreadErrors) -> None:
 def _join(run: Run, step: ops.Join) -> None:
     arithmetic, chunk = _arithmetic(run), _chunk(run, step.e)
     sums = [
-        (run.value(tensor), _unit(run, row, column), _sums_bound(run, row, column, depth))
+        (
+            run.value(tensor),
+            step_scales.sums_unit(run, row, column),
+            step_scales.sums_before(run, row, column, depth),
+        )
         for tensor, row, column, depth in zip(
             step.sums, step.rows, step.columns, step.depths, strict=True
         )
@@ -256,14 +233,13 @@ def _join(run: Run, step: ops.Join) -> None:
     kept = [run.value(step.kept[place]).x for place in places]
 
     def join(extent: float) -> tuple[Any, list[Any], float, int]:
-        k = exponent(extent)
+        scale = JoinScale.of(extent)
         scaled = [
-            Sums(values, before, multiplier(unit * 2.0**before / 2.0**k))
-            for values, unit, before in sums
+            Sums(values, before, scale.multiplier(unit, before)) for values, unit, before in sums
         ]
-        moved = [Stream(each.e, k - each.exponent) for each in streams]
+        moved = [Stream(each.e, scale.stream_shift(each.exponent)) for each in streams]
         e, moments, peak = arithmetic.math.join(scaled, moved, mask, kept, chunk)
-        return e, moments, peak * 2.0**k, k
+        return e, moments, scale.magnitude(peak), scale.exponent
 
     extent = arithmetic.history.extent(step.range_name)
     if extent is None:
@@ -277,12 +253,6 @@ def _join(run: Run, step: ops.Join) -> None:
     by_place = dict(zip(places, moments, strict=True))
     ordered = tuple(by_place.get(place) for place in range(len(step.kept)))
     run.put(step.e, Errors(e, k, ordered))
-
-
-def _sums_bound(run: Run, row: Tensor, column: Tensor, depth: int) -> int:
-    """The shift before the multiplication, by the bits of both operands."""
-    e, w = run.value(row), run.value(column)
-    return backward.preshift(depth * signed_levels(e.bits) * signed_levels(w.bits))
 
 
 @KERNELS.register(ops.Apply)
@@ -299,12 +269,12 @@ def _apply(run: Run, step: ops.Apply) -> None:
     key = rounding_key(seed, number, step.number)
 
     def apply(extent: float) -> tuple[Any, float, float]:
-        scale = clamp(extent) / signed_levels(bits)
-        gains = backward.gain(gamma, unit, kept.y_step, scale, bits)
+        scale = ApplyScale.of(extent, bits)
+        gains = scale.gain(gamma, errors.exponent, kept.y_step)
         by = backward.slopes(moments, kept.by, gains, kept.form)
         chunk = _chunk(run, step.q)
         q, peak = arithmetic.math.apply(errors.e, kept.x, by, chunk, bits, key)
-        return q, scale, peak * scale * 2.0 ** -backward.fraction(bits)
+        return q, scale.scale, scale.magnitude(peak)
 
     extent = arithmetic.history.extent(step.range_name)
     if extent is None:
@@ -316,16 +286,16 @@ def _apply(run: Run, step: ops.Apply) -> None:
     q, scale, peak = apply(extent * arithmetic.integers.error_range[bits - 1])
     _observe(run, step.range_name, peak)
     run.put(step.q, Quantized(q, scale, bits))
-    shape, step_of_x = step.dgamma.shape, 2.0**kept.form.fraction
-    run.put(step.dgamma, moments.product.sum(axis=0).reshape(shape) * (unit / step_of_x))
-    run.put(step.dbeta, moments.total.sum(axis=0).reshape(shape) * unit)
+    of_x = 2.0**kept.form.fraction
+    gradients = chunk_sums.norm_gradients(moments.total, moments.product, unit, of_x)
+    for tensor, gradient in zip((step.dgamma, step.dbeta), gradients, strict=True):
+        run.put(tensor, gradient.reshape(tensor.shape))
 
 
 @KERNELS.register(ops.AddSums)
 def _add_sums(run: Run, step: ops.AddSums) -> None:
-    row, column = run.value(step.row), run.value(step.column)
-    bound = step.depth * ((1 << row.bits) - 1) * signed_levels(column.bits)
-    unit = _unit(run, step.row, step.column)
+    bound = step_scales.gradient_bound(run, step)
+    unit = step_scales.sums_unit(run, step.row, step.column)
     run.parameter(step.parameter).gradient = GradientSums(run.value(step.sums), unit, bound)
 
 
@@ -334,9 +304,7 @@ def _share(run: Run, step: ops.NormShare) -> None:
     share = 0.0
     dgamma, dbeta = run.optional(step.dgamma), run.optional(step.dbeta)
     if dgamma is not None:
-        products = run.value(step.gamma) * dgamma + run.value(step.beta) * dbeta
-        for each in np.ravel(products):
-            share += float(each)
+        share = chunk_sums.norm_share(run.value(step.gamma), run.value(step.beta), dgamma, dbeta)
     run.put(step.share, share)
 
 

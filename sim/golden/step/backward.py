@@ -5,6 +5,7 @@ E: the error at an activation or a normalized tensor, 16 bits, worth 2^k a step.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,14 @@ from fractrain.sim.golden.step.rounding import (
     saturate,
     scale_to,
 )
-from fractrain.sim.golden.step.scales import Multiplier, Reals, clip_levels, to_integers
+from fractrain.sim.golden.step.scales import (
+    Multiplier,
+    Number,
+    Reals,
+    clip_levels,
+    power,
+    to_integers,
+)
 
 # -- E ---------------------------------------------------------------------------------------
 
@@ -83,7 +91,7 @@ def error_moments(e: Integers, x: Integers, chunk: int) -> ErrorMoments:
 # -- batch norm ------------------------------------------------------------------------------
 
 
-def fraction(error_bits: int) -> int:
+def fraction(error_bits: Number) -> Number:
     """F = 32 − bits: bits of the wide error's fraction."""
     return words.ERROR_WORD - error_bits
 
@@ -103,11 +111,27 @@ def gain(gamma: Reals, error_step: float, y_step: float, e_scale: float, bits: i
     error of ``bits`` bits. The shift is such that the greatest factor has 18 bits; it ends at 62,
     where every A is 0.
     """
-    power = fraction(bits) - words.MEAN_FRACTION - words.RECIPROCAL_FRACTION
-    real = np.ravel(gamma) * (error_step / (y_step * e_scale) * 2.0**power)
-    _, e = np.frexp(float(np.max(np.abs(real), initial=0.0)))
-    shift = min(words.FACTOR_BITS - 1 - int(e), LARGEST_SHIFT)
-    return Gain(to_integers(np.ldexp(real, shift), words.FACTOR_BITS), shift)
+    real = np.ravel(gamma) * gain_factor(error_step, y_step, e_scale, bits)
+    shift = gain_shift(float(np.max(np.abs(real), initial=0.0)))
+    return Gain(gain_integers(real, shift), shift)
+
+
+def gain_integers(real: Reals, shift: Number) -> Integers:
+    """round(γ·C · 2^shift), 18 bits, of channels that have one ``shift`` or one each."""
+    return to_integers(np.ldexp(real, np.asarray(shift, np.int32)), words.FACTOR_BITS)
+
+
+def gain_factor(error_step: Number, y_step: Number, e_scale: Number, bits: Number) -> Number:
+    """C of `gain`."""
+    shift = fraction(bits) - words.MEAN_FRACTION - words.RECIPROCAL_FRACTION
+    return error_step / (y_step * e_scale) * power(shift)
+
+
+def gain_shift(greatest: Number) -> Number:
+    """The shift of `gain`, by the ``greatest`` |γ·C|."""
+    if isinstance(greatest, np.ndarray):
+        return np.minimum(words.FACTOR_BITS - 1 - np.frexp(greatest)[1], LARGEST_SHIFT)
+    return min(words.FACTOR_BITS - 1 - math.frexp(greatest)[1], LARGEST_SHIFT)
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,11 @@ from fractrain.sim.golden.step.rounding import (
     scale_to,
 )
 from fractrain.sim.golden.step.scales import (
+    Number,
     Reals,
     activation_levels,
     clamp,
+    power,
     to_integers,
     to_unsigned,
 )
@@ -82,9 +84,10 @@ class Mix:
     variance: Integers
 
 
-def mix(mean: Reals, variance: Reals, step: float, share: int) -> Mix:
+def mix(mean: Reals, variance: Reals, step: Number, share: int) -> Mix:
     """Running ``mean`` and ``variance``, real, from before the step, of sums worth ``step`` a step
-    of y: round(16·mean/step), round(variance/step²), both saturating.
+    of y (one number, or one a channel): round(16·mean/step), round(variance/step²), both
+    saturating.
 
     Raises `ParameterError` for a ``share`` that is not in 0..255.
     """
@@ -159,7 +162,7 @@ def running_normalizer(mean: Reals, variance: Reals, step: float) -> Normalizer:
     return Normalizer(_mean(mean, step).reshape(1, -1), reciprocal.reshape(1, -1))
 
 
-def _mean(mean: Reals, step: float) -> Integers:
+def _mean(mean: Reals, step: Number) -> Integers:
     scaled = np.asarray(mean, np.float64) / step * (1 << words.MEAN_FRACTION)
     return to_integers(scaled, words.MEAN_BITS)
 
@@ -199,12 +202,12 @@ class Term:
     offset: Integers
 
 
-def form_fraction(bits: int) -> int:
+def form_fraction(bits: Number) -> Number:
     """19 − b: bits of z's fraction beside activations of ``bits``."""
     return words.FORM_BITS - bits
 
 
-def unit_of_z(extent: float, bits: int) -> float:
+def unit_of_z(extent: Number, bits: Number) -> Number:
     """The real value of a step of z: extent / ((2^b − 1) · 2^(19−b)), where ``bits``-bit
     activations reach ``extent``."""
     return clamp(extent) / (activation_levels(bits) << form_fraction(bits))
@@ -213,10 +216,19 @@ def unit_of_z(extent: float, bits: int) -> float:
 def term(gamma: Reals, beta: Reals, form: Format, unit: float) -> Term:
     """G = round(γ · 2^−g / unit), 18 bits;  B = round(β / unit), 30 bits; both saturate. ``form``
     is that of x̂."""
-    step = unit * 2.0**form.fraction
+    return terms(np.ravel(gamma), np.ravel(beta), factor_step(unit, form.fraction), unit)
+
+
+def factor_step(unit: Number, fraction: Number) -> Number:
+    """What γ counts in as G, beside x̂ in σ/2^``fraction``."""
+    return unit * power(fraction)
+
+
+def terms(gamma: Reals, beta: Reals, steps: Number, units: Number) -> Term:
+    """G = round(γ / step), B = round(β / unit) of channels [C]; each may have its own ``steps`` and
+    ``units``, where they are of several batch norms."""
     return Term(
-        to_integers(np.ravel(gamma) / step, words.FACTOR_BITS),
-        to_integers(np.ravel(beta) / unit, words.BETA_BITS),
+        to_integers(gamma / steps, words.FACTOR_BITS), to_integers(beta / units, words.BETA_BITS)
     )
 
 
@@ -225,10 +237,11 @@ def residual_shift(residual_bits: int) -> int:
     return residual_bits - words.MIN_RESIDUAL_BITS
 
 
-def residual_factor(scale: float, unit: float, residual_bits: int) -> int:
+def residual_factor(scale: Number, unit: Number, residual_bits: int) -> Number:
     """ρ = round(2^t · scale / unit), 18 bits, for a residual worth ``scale`` a step."""
-    factor = scale / unit * 2.0 ** residual_shift(residual_bits)
-    return int(to_integers(np.array(factor), words.FACTOR_BITS))
+    factor = np.asarray(scale / unit * 2.0 ** residual_shift(residual_bits))
+    found = to_integers(factor, words.FACTOR_BITS)
+    return found if factor.ndim else int(found)
 
 
 def form(
@@ -259,6 +272,6 @@ def round_activations(z: Integers, bits: int) -> Integers:
     return np.clip(rounded, 0, activation_levels(bits)).astype(np.int64)
 
 
-def residual_scale(extent: float, bits: int, residual_bits: int) -> float:
+def residual_scale(extent: Number, bits: Number, residual_bits: int) -> Number:
     """The real value of a step of r: 2^(b−c) of one of activations that reach ``extent``."""
-    return clamp(extent) / (activation_levels(bits) * 2.0 ** (residual_bits - bits))
+    return clamp(extent) / (activation_levels(bits) * power(residual_bits - bits))

@@ -22,10 +22,12 @@ from fractrain.sim.golden.step.rounding import (
 )
 from fractrain.sim.golden.step.scales import (
     Multiplier,
+    Number,
     Reals,
     clamp,
     clip_levels,
     multiplier,
+    power,
     signed_levels,
     to_integers,
 )
@@ -52,20 +54,35 @@ def deviation(w: Integers) -> float:
 
     Σs² is exact: 48 bits for up to 2^17 weights.
     """
+    return deviation_of(squares(w), max(1, w.size))
+
+
+def squares(w: Integers) -> int:
+    """Σs² of `deviation`."""
     short = saturate(round_shift(w, words.SQUARED_SHIFT), words.SQUARED_BITS)
-    mean = int((short * short).sum()) / max(1, w.size)
-    return math.sqrt(mean) * 2.0**words.SQUARED_SHIFT * WEIGHT_STEP
+    return int((short * short).sum())
 
 
-def weight_scale(extent: float, bits: int) -> float:
+def deviation_of(squares: Number, count: Number) -> Number:
+    """`deviation` of ``count`` weights, from Σs² below 2^53."""
+    root = np.sqrt if isinstance(squares, np.ndarray) else math.sqrt
+    return root(squares / count) * 2.0**words.SQUARED_SHIFT * WEIGHT_STEP
+
+
+def weight_scale(extent: Number, bits: Number) -> Number:
     """The real value of a step of ``bits``-bit weights that reach ``extent``."""
     return clamp(extent) / signed_levels(bits)
+
+
+def weight_multiplier(scale: Number) -> Multiplier:
+    """From master weights to weights worth ``scale`` a step."""
+    return multiplier(WEIGHT_STEP / scale)
 
 
 def quantize_weights(w: Integers, bits: int, scale: float) -> Integers:
     """q = clip(round(w·m · 2^−k), ±(2^(b−1) − 1)), m·2^−k the multiplier of 2^−28 / scale; one bit
     is −1 or 0. 32 by 17 bits."""
-    by = multiplier(WEIGHT_STEP / scale)
+    by = weight_multiplier(scale)
     product = np.asarray(w, np.int64) * by.mantissa
     return clip_levels(scale_to(product, by.shift, words.MASTER_BITS), bits)
 
@@ -78,7 +95,7 @@ class UpdateRule:
     v; ``momentum``; ``decay`` from w to v; ``rate`` from v to w. None: 0.
     """
 
-    before: int
+    before: Number
     gradient: Multiplier | None
     momentum: Multiplier | None
     decay: Multiplier | None
@@ -89,20 +106,37 @@ def update_rule(
     scale: float, bound: int, *, momentum: float, decay: float, rate: float
 ) -> UpdateRule:
     """For sums worth ``scale`` each, of magnitude at most ``bound``: shifted, they have 32 bits."""
+    before = gradient_before(bound)
+    return shifted_rule(scale, before, momentum=momentum, decay=decay, rate=rate)
+
+
+def shifted_rule(
+    scale: Number, before: Number, *, momentum: float, decay: float, rate: float
+) -> UpdateRule:
+    """The same, for sums that are shifted by ``before``."""
+    return UpdateRule(
+        before,
+        _constant(scale * power(before) / VELOCITY_STEP),
+        _constant(momentum),
+        _constant(decay * WEIGHT_STEP / VELOCITY_STEP),
+        _constant(rate * VELOCITY_STEP / WEIGHT_STEP),
+    )
+
+
+def gradient_before(bound: int) -> int:
+    """k₀ of sums of a gradient, of magnitude at most ``bound``."""
     before = 0
     while int(round_shift(bound, before)) >= 1 << (words.MASTER_BITS - 1):
         before += 1
+    return before
 
-    def factor(real: float) -> Multiplier | None:
-        return multiplier(real) if real >= LEAST_FACTOR else None
 
-    return UpdateRule(
-        before,
-        factor(scale * 2.0**before / VELOCITY_STEP),
-        factor(momentum),
-        factor(decay * WEIGHT_STEP / VELOCITY_STEP),
-        factor(rate * VELOCITY_STEP / WEIGHT_STEP),
-    )
+def _constant(real: Number) -> Multiplier | None:
+    """Of several tensors, those that count as 0 have the mantissa 0."""
+    if isinstance(real, np.ndarray):
+        by = multiplier(real)
+        return Multiplier(np.where(real >= LEAST_FACTOR, by.mantissa, 0), by.shift)
+    return multiplier(real) if real >= LEAST_FACTOR else None
 
 
 def update(

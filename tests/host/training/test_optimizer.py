@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from fractrain.host.accelerator import open_accelerator
+from fractrain.host.arithmetic import IntegerStep
 from fractrain.host.networks.parameter import Parameter
+from fractrain.host.training.integer_optimizer import IntegerSgd
 from fractrain.host.training.optimizer import LEARNING_RATES, MomentumSgd
 
 
@@ -29,6 +32,38 @@ def test_what_was_skipped_has_no_gradient() -> None:
     for each in (skipped, zero):
         optimizer.update(each, 0.5)  # v = 0.5 * 1 + 0.25 * 0.5 = 0.625
     assert skipped.value.tolist() == zero.value.tolist() == [0.5 - 0.3125]
+
+
+def test_side_by_side_as_one_by_one() -> None:
+    """To the sign of 0: of what has no gradient, −0 stays."""
+    rng = np.random.default_rng(0)
+    shapes = [(1, 5, 1, 1), (3, 4), (4,), (1, 2, 1, 1)]
+
+    def parameters() -> list[Parameter]:
+        return [Parameter(f"p{n}", np.full(shape, -0.0)) for n, shape in enumerate(shapes)]
+
+    with open_accelerator("golden") as golden:
+        arithmetic, constants = IntegerStep(golden), {"momentum": 0.9, "weight_decay": 1e-4}
+        pairs = [
+            (held, IntegerSgd(held, arithmetic, seed=1, **constants))
+            for held in (parameters(), parameters())
+        ]
+        for step in range(3):
+            gradients = [rng.normal(size=shape) for shape in shapes]
+            for held, optimizer in pairs:
+                for number, each in enumerate(held):
+                    skipped = step == 0 or (step + number) % 3 == 0
+                    each.gradient = None if skipped else gradients[number]
+                    optimizer.velocity[each.name] = optimizer.velocity[each.name] * -1.0
+            (one_by_one, first), (together, second) = pairs
+            for each in one_by_one:
+                first.update(each, 0.1, step)
+            second.descend(together, 0.1)
+            for one, other in zip(one_by_one, together, strict=True):
+                assert one.value.tobytes() == other.value.tobytes()
+                assert one.value.shape == other.value.shape
+                velocities = first.velocity[one.name], second.velocity[one.name]
+                assert velocities[0].tobytes() == velocities[1].tobytes()
 
 
 @pytest.mark.parametrize(
