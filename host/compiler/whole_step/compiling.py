@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 
 from fractrain.host.compiler.whole_step.arena import Policy
 from fractrain.host.compiler.whole_step.backward import BackwardChunk, Overlap
@@ -39,7 +40,7 @@ class _Way:
 FORWARD = [_Way(policy, count) for count in (2, 1) for policy in Policy]
 BACKWARD = [
     _Way(policy, overlap=overlap)
-    for overlap in (Overlap(), Overlap(next_chunk=False), Overlap(False, False))
+    for overlap in starmap(Overlap, ((True, True), (False, True), (True, False), (False, False)))
     for policy in Policy
 ]
 """The better first. With less on the chip the same numbers come out, later."""
@@ -55,10 +56,11 @@ def compile_whole_step(p: Parameters, graph: StepGraph, base_address: int = 0) -
     check_limits(p, network)
     grids = stage_grids(p, network)
     memory = MemoryMap(p, network, grids, base_address)
+    groups = groups_of(p, network)
     peaks = memory.add_peaks(_Compilation.place_peaks(Chip(p), network))
     forward = backward = 0
     while True:
-        made = _Compilation(p, memory, peaks)
+        made = _Compilation(p, memory, groups, peaks)
         try:
             made.forward(FORWARD[forward])
         except DoesNotFit:
@@ -81,8 +83,11 @@ def compile_whole_step(p: Parameters, graph: StepGraph, base_address: int = 0) -
 class _Compilation:
     """One way to write it."""
 
-    def __init__(self, p: Parameters, memory: MemoryMap, peaks: Region) -> None:
+    def __init__(
+        self, p: Parameters, memory: MemoryMap, groups: Sequence[Group], peaks: Region
+    ) -> None:
         self.p, self.memory, self.network = p, memory, memory.network
+        self.groups = groups
         self.peaks, self.chip = peaks, Chip(p)
         self.writers = [StageWriter(self.chip, memory, each) for each in self.network.stages]
         self.place_peaks(self.chip, self.network)
@@ -123,7 +128,7 @@ class _Compilation:
     def backward(self, way: _Way) -> None:
         """Group by group, and in each chunk by chunk; weights descend at a group's end."""
         self.chip.use(way.policy)
-        groups = groups_of(self.p, self.network)
+        groups = self.groups
         sums: list[dict[str, int]] = [{} for _ in groups]
         tasks = [
             (number, chunk, self._chunk(group, chunk, sums[number], way).phases())
