@@ -13,7 +13,7 @@ from fractrain.host.compiler.whole_step.memory_map import (
     chunks_of,
     statistics_bytes,
 )
-from fractrain.host.compiler.whole_step.network import Layer, Stage, Unit
+from fractrain.host.compiler.whole_step.network import Layer, Stage
 from fractrain.host.compiler.whole_step.sheets import Place
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph.machine_records import NormKey, ScaleKey
@@ -147,8 +147,3 @@ def shape_entry(chip: Chip, memory: MemoryMap, grid: PixelGrid, images: int) -> 
 
 def stash_span(stash: Stash, images: range) -> Span:
     return stash.name, images.start, images.stop
-
-
-def unit_sheet(unit: Unit) -> str:
-    """The name of its sheet."""
-    return unit.name

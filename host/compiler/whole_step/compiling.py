@@ -148,9 +148,7 @@ class _Compilation:
                 self._descend(groups[number], sums[number])
         self._report()
 
-    def _chunk(
-        self, group: Group, number: int, sums: dict[str, int], way: _Way
-    ) -> BackwardChunk:
+    def _chunk(self, group: Group, number: int, sums: dict[str, int], way: _Way) -> BackwardChunk:
         stage = group.stage.number
         below = self.writers[stage - 1] if stage else None
         return BackwardChunk(self.writers[stage], below, group, number, sums, way.overlap)
@@ -193,4 +191,3 @@ def _take_turns(ways: Iterator[Iterator[None]], count: int) -> None:
         for place, each in enumerate(running):
             while each is not None and next(each, True) is True:
                 each = running[place] = next(ways, None)
-

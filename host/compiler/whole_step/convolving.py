@@ -107,7 +107,9 @@ class Convolving:
         self.chip.add(load, [(stash.name, image, image + images)], [planes.span])
         return planes
 
-    def pieces(self, layouts: PixelLayout, images: int, *, errors: PixelLayout | None = None) -> list[range]:
+    def pieces(
+        self, layouts: PixelLayout, images: int, *, errors: PixelLayout | None = None
+    ) -> list[range]:
         """``images`` in parts that can be loaded one beside the other, and of which the ``errors``
         of a gradient fit into half of the column memory; ``layouts``: of one image."""
         most = min(images, MOST_RUN // layouts.blocks)

@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractrain.host.compiler.sliding import Parity
+from fractrain.host.compiler.whole_step.carrying import Held
 from fractrain.host.compiler.whole_step.chunk import ERROR, StageWriter
 from fractrain.host.compiler.whole_step.convolving import Planes, Taker
 from fractrain.host.compiler.whole_step.network import Layer, Unit
 from fractrain.host.compiler.whole_step.sheets import norm_key
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph import operations as ops
-from fractrain.host.graph.machine_records import NormKey, ScaleKey
+from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Apply, Channel, Earlier, Join, Set
 from fractrain.hw.contract.precision import Pass
 
 
 @dataclass(frozen=True)
 class Joined:
-    """A JOIN to E of ``join``, of ``images`` of an output of ``stage``, at ``lines`` of the staging
-    memory: with mask and x̂ of the ``side``, with records of ``sheet``: ``scale`` is the part.
+    """A JOIN to E of ``join``, of ``images`` of an output of ``stage``, as it is ``held``, with
+    records of ``sheet``, of which ``scale`` is the part; masked if ``mask_slot`` has bits.
 
     ``part``: what it leaves is in ``part_lines``; PART is read there, STREAM in place. ``slot``:
     instead of the convolution's own.
@@ -29,11 +30,9 @@ class Joined:
 
     stage: StageWriter
     images: int
-    lines: int
-    side: int
+    held: Held
     join: ops.Join
     sheet: str
-    moments: int
     mask_slot: int
     scale: int = 0
     totals: bool = True
@@ -51,14 +50,14 @@ class Joined:
         record, records = stage.record(self.sheet, ScaleKey(self.join.name, self.scale))
         peak, peaks = stage.peak(self.join.name)
         size = channels * stage.grid.blocks * self.images
-        lines, side = self.lines + group * size, self.side + group * size
+        lines, side = self.held.e + group * size, self.held.x + group * size
         tiles = tiling["images"] * tiling["tiles_y"] * tiling["tiles_x"]
         part_size = 2 * tiles * channels
         part = self.part_lines + group * part_size
         earlier = self.earlier
         if earlier is Earlier.PART and parity not in (None, (0, 0)):
             earlier = Earlier.NONE  # where no other convolution reaches
-        moments = self.moments + group * channels
+        moments = self.held.moments + group * channels
         fields: dict[str, Any] = {
             "slot": layer.slot if self.slot is None else self.slot,
             "skipped": self.skipped,
@@ -94,10 +93,6 @@ class ErrorWriter:
         self.count = len(self.images)
         self.lines = stage.grid.lines(self.count)
 
-    @staticmethod
-    def norm(unit: Unit, layer: Layer) -> NormKey:
-        return norm_key(unit, layer)
-
     def windows(self, layer: Layer, e: Planes, joined: Sequence[Joined]) -> None:
         """The error of ``layer``; of ``joined`` one takes the tiles."""
 
@@ -107,33 +102,32 @@ class ErrorWriter:
         weights = self.stage.memory.weights[layer.name]
         self.stage.convolving.windows(Pass.ERROR, layer, e, weights, place)
 
-    def apply(
-        self, unit: Unit, layer: Layer, e: int, x: int, moments: int, *, end: bool
-    ) -> Planes:
-        """The quantized error of ``layer``, held from now on, from E at ``e`` and x̂ at ``x``; the
-        moments are free."""
+    def apply(self, unit: Unit, layer: Layer, held: Held, *, end: bool) -> Planes:
+        """The quantized error of ``layer``, in planes that are held from now on, from E and x̂ as
+        they are ``held``; the moments are free."""
         stage, padded = self.stage, self.stage.grid.padded
         chunk = self.chip.records.take(padded)
         span = "records", chunk, chunk + padded
         self._bring(layer, chunk, span)
-        given = {"slot": layer.slot, "end": end, "kept_slot": layer.slot}
-        self._channel(unit, layer, chunk, moments, given)
-        self.chip.moments.give(moments)
+        given: dict[str, Any] = {"slot": layer.slot, "end": end, "kept_slot": layer.slot}
+        self._channel(unit, layer, chunk, held.moments, given)
+        self.chip.moments.give(held.moments)
         rows = stage.planes(self.count, stage.graph.slots[layer.slot].widest.error)
         peak, peaks = stage.peak(layer.apply.name)
         command = Apply(
             **ERROR,
-            **given,  # type: ignore[arg-type]
+            **given,
             shape=stage.shape(self.count),
-            source=e,
-            side=x,
+            source=held.e,
+            side=held.x,
             chunk=chunk,
             planes=rows.address,
             tensor=layer.apply.number,
             first_image=self.images.start,
             peak=peak,
         )
-        reads = [("staging", e, e + self.lines), ("side", x, x + self.lines), span]
+        staged = "staging", held.e, held.e + self.lines
+        reads = [staged, ("side", held.x, held.x + self.lines), span]
         self.chip.add(command, reads, [rows.span, peaks])
         self.chip.records.give(chunk)
         return rows

@@ -175,9 +175,7 @@ class ForwardChunk:
             address=out,
         )
         moments = "moments", self._moments, self._moments + padded
-        self.chip.add(
-            command, [moments, norms], [("records", chunk, chunk + padded), statistics]
-        )
+        self.chip.add(command, [moments, norms], [("records", chunk, chunk + padded), statistics])
         self.chip.moments.give(self._moments)
         return chunk
 
@@ -263,13 +261,13 @@ class ForwardChunk:
         fields |= self._made(output.form_slot, last=last, writes=writes)
         stays = isinstance(unit, Block) and unit.shortcut is None
         kept = bool(fields["kept"])
-        whole = {"normalized": True, "stash_normalized": True, "stash_mask": True}
+        whole: dict[str, Any] = {"normalized": True, "stash_normalized": True, "stash_mask": True}
         host = unit is stage.memory.network.units[-1]
         skippable = isinstance(unit, Block)
         form = Form(**fields, **whole)
         self.chip.add(form, reads, writes, signal_host=host and not skippable)
         if skippable:
-            bare = {"normalized": False, "skipped": True, "stash_mask": not stays}
+            bare: dict[str, Any] = {"normalized": False, "skipped": True, "stash_mask": not stays}
             form = Form(**fields | {"kept": kept and not stays}, **bare)
             self.chip.add(form, reads, writes, signal_host=host)
 
@@ -295,9 +293,7 @@ class ForwardChunk:
             second, address = Second.SHORTCUT, around
         return {"second": second, "second_address": address, "second_record": record}
 
-    def _made(
-        self, form_slot: int | None, *, last: bool, writes: list[Span]
-    ) -> dict[str, Any]:
+    def _made(self, form_slot: int | None, *, last: bool, writes: list[Span]) -> dict[str, Any]:
         """What stays on the chip for the next unit of the stage."""
         if last or form_slot is None:
             return {"planed": False, "kept": False}

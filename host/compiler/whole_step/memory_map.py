@@ -201,9 +201,7 @@ def chunks_of(graph: StepGraph, grid: PixelGrid) -> list[range]:
     """Images of each chunk of a tensor."""
     assert graph.options.integers is not None
     size = graph.options.integers.chunk(graph.batch, grid.height, grid.width)
-    return [
-        range(first, min(first + size, graph.batch)) for first in range(0, graph.batch, size)
-    ]
+    return [range(first, min(first + size, graph.batch)) for first in range(0, graph.batch, size)]
 
 
 def inner_bits(graph: StepGraph, slot: int) -> int:

@@ -6,7 +6,7 @@ channels, then scales.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,8 +70,10 @@ class Sheet:
 def _packed(key: NormKey | ScaleKey | str, given: StepRecords) -> Bytes:
     if isinstance(key, NormKey):
         values = given.norms.get(key)
-        return np.zeros((0, RECORD_BYTES), np.uint8) if values is None else pack_records(
-            Record.NORM, values
+        return (
+            np.zeros((0, RECORD_BYTES), np.uint8)
+            if values is None
+            else pack_records(Record.NORM, values)
         )
     if isinstance(key, ScaleKey):
         return pack_records(Record.SCALE, given.scales.get(key, {}))
@@ -121,7 +123,7 @@ def _scales(unit: Unit) -> list[ScaleKey]:
     return found + _of_output(unit.output)
 
 
-def _of_output(output: Output) -> Sequence[ScaleKey]:
+def _of_output(output: Output) -> list[ScaleKey]:
     parts = len(output.join.sums) + len(output.join.streams)
     joins = [ScaleKey(output.join.name, part) for part in range(parts)]
     return [ScaleKey(output.form.name), *joins]

@@ -118,8 +118,6 @@ class CommandStream:
         """With tokens, and END."""
         found = [
             changed(each, wait=wait, signal=signal) if wait or signal else each
-            for each, wait, signal in zip(
-                self._commands, self._waits, self._signals, strict=True
-            )
+            for each, wait, signal in zip(self._commands, self._waits, self._signals, strict=True)
         ]
         return [*found, End()]

@@ -193,9 +193,7 @@ def gradient_templates(
     )
     capture = _Capture()
     chunk = Chunk(first, images, 0, e.block_rows, True)
-    work.emit(
-        cast(CommandBuilder, capture), [(Round(range(a.groups), range(e.groups)), [[chunk]])]
-    )
+    work.emit(cast(CommandBuilder, capture), [(Round(range(a.groups), range(e.groups)), [[chunk]])])
     stride = a.groups * (a.group_stride | 1)
     return tuple(
         GradientTemplate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from fractrain.host.compiler.whole_step.memory_map import (
     WEIGHT_BYTES,
     MemoryMap,
     Region,
+    chunks_of,
 )
 from fractrain.host.compiler.whole_step.network import Layer
 from fractrain.host.compiler.whole_step.reading import read_results
@@ -76,8 +77,6 @@ class WholeStep:
     @property
     def chunks(self) -> list[range]:
         """Images of each chunk of the last stage, for each of which the host is given a token."""
-        from fractrain.host.compiler.whole_step.memory_map import chunks_of
-
         return chunks_of(self.memory.network.graph, self.memory.grids[-1].outputs)
 
     # -- tables ----------------------------------------------------------------------------

@@ -139,8 +139,8 @@ class GoldenStep:
 
     def images(self, number: int) -> Any:
         rng = np.random.default_rng(100 + number)
-        # of unlike brightness, so that there is something to learn
-        return (rng.integers(0, 256, self.shape) * rng.uniform(0.2, 1, (self.shape[0], 3, 1, 1))).astype(np.uint8)
+        brightness = rng.uniform(0.2, 1, (self.shape[0], 3, 1, 1))
+        return (rng.integers(0, 256, self.shape) * brightness).astype(np.uint8)
 
     def _step(self, number: int, observer: Any) -> None:
         executor = Executor(self.graph, self.network, self.arithmetic, self.selector, observer)
@@ -157,7 +157,7 @@ class GoldenStep:
         def descend(parameter: Any) -> None:
             self.optimizer.update(parameter, RATE, number)
             if observer is not None and parameter.multiplied:
-                ((_, _, _, rule, _), _), = self.math.take("update")
+                (((_, _, _, rule, _), _),) = self.math.take("update")
                 self._note_rule(parameter.name, rule)
 
         executor.update(run, descend)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fractrain.host.compiler.whole_step import WholeStep, compile_whole_step
+from fractrain.host.compiler.whole_step import compile_whole_step
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.functional import FunctionalMachine, Order, RunResult
 from tests.host.compiler.whole_step.golden_step import SEED, GoldenStep
@@ -55,9 +55,7 @@ class Stepped:
         for slot, each in enumerate(zip(*compiled.tables(golden.table), strict=True)):
             self.machine.table[slot], self.machine.kept[slot] = each
         self.machine.rounding = SEED, golden.number
-        return self.machine.run(
-            compiled.program_address, len(compiled.commands), order, self._host
-        )
+        return self.machine.run(compiled.program_address, len(compiled.commands), order, self._host)
 
     def _host(self) -> int:
         """Looks at the sums of each chunk; behind the last one there are errors."""

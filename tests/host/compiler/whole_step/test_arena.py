@@ -10,9 +10,7 @@ from fractrain.host.compiler.whole_step.arena import Arena, Policy
 from fractrain.host.compiler.whole_step.refusal import DoesNotFit
 
 SIZE = 100
-STEPS = st.lists(
-    st.tuples(st.integers(1, 40), st.booleans(), st.integers(0, 5)), max_size=120
-)
+STEPS = st.lists(st.tuples(st.integers(1, 40), st.booleans(), st.integers(0, 5)), max_size=120)
 
 
 @given(STEPS, st.sampled_from(Policy))

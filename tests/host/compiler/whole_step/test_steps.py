@@ -1,5 +1,5 @@
-"""Whole training steps of small networks on the functional machine, bit for bit as golden's: weights,
-momenta, moments of all chunks, peaks, pooled sums."""
+"""Whole training steps of small networks on the functional machine, bit for bit as golden's:
+weights, momenta, moments of all chunks, peaks, pooled sums."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tests.hw.machines import machine
 SKIP = Precision(0, 0, 0)
 A, B, WIDE = Precision(4, 4, 6), Precision(3, 4, 8), Precision(8, 8, 12)
 Blocks = Sequence[tuple[int, int]]
+HALVED: Blocks = [(8, 1), (16, 2)]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_skipped_blocks(golden: Accelerator, precisions: Sequence[Precision]) ->
 def test_one_program_for_all_bits(golden: Accelerator) -> None:
     """The program does not depend on the bits that are chosen: of two steps of one graph, only
     tables and records differ."""
-    blocks, choices = [(8, 1), (16, 2)], ((A, SKIP), (SKIP, WIDE), (WIDE, A))
+    blocks, choices = HALVED, ((A, SKIP), (SKIP, WIDE), (WIDE, A))
     every = tuple(dict.fromkeys(each for pair in choices for each in pair))
     steps = []
     for pair in choices:
@@ -112,7 +113,7 @@ def test_stages_of_one_unit(golden: Accelerator, blocks: Blocks) -> None:
 
 @pytest.mark.parametrize("side", [6, 7, 9])
 def test_rows_that_are_not_filled(golden: Accelerator, side: int) -> None:
-    Stepped(step(golden, [(8, 1), (16, 2)], (A, B), side=side), small()).check()
+    Stepped(step(golden, HALVED, (A, B), side=side), small()).check()
 
 
 def test_channels_that_fill_no_group(golden: Accelerator) -> None:
@@ -123,29 +124,31 @@ def test_channels_that_fill_no_group(golden: Accelerator) -> None:
 def test_all_options(golden: Accelerator) -> None:
     """Running statistics mixed in, a residual of 11 bits, gates that read means and shares."""
     options = {"mixing": 64, "residual_bits": 11, "inner": (11,) * 8, "outer": (8,) * 8}
-    given = step(golden, [(8, 1), (16, 2)], (A, WIDE), learns=True, **options)
+    given = step(golden, HALVED, (A, WIDE), learns=True, **options)
     assert len(given.wanted.pooled) == 3
     Stepped(given, small()).check()
 
 
 @pytest.mark.parametrize(
-    ("memories", "changes", "residency"),
+    ("blocks", "memories", "changes", "residency"),
     [
-        ({"side_words": 128}, {}, (1, True, True)),
-        ({}, {"buffers__plane_words": 760}, (2, True, False)),
-        ({}, {"buffers__plane_words": 620}, (2, False, False)),
-        ({"staging_words": 256, "side_words": 128}, {"buffers__column_words": 48}, (1, True, True)),
+        (HALVED, {"side_words": 256}, {}, (1, True, True)),
+        (HALVED, {"staging_words": 512}, {"buffers__column_words": 64}, (2, True, True)),
+        (HALVED, {}, {"buffers__plane_words": 1100}, (2, False, True)),
+        (HALVED, {}, {"buffers__plane_words": 900}, (2, True, False)),
+        ([(8, 1), (8, 1)], {}, {"buffers__plane_words": 700}, (2, False, False)),
     ],
-    ids=["side", "planes", "few planes", "staging"],
+    ids=["side", "staging", "planes", "fewer", "few"],
 )
 def test_less_on_the_chip(
     golden: Accelerator,
+    blocks: Blocks,
     memories: dict[str, int],
     changes: dict[str, int],
     residency: tuple[int, bool, bool],
 ) -> None:
     """Smaller memories: less runs side by side, and the numbers are the same."""
-    given = step(golden, [(8, 1), (16, 2)], (WIDE, WIDE), batch=6)
+    given = step(golden, blocks, (WIDE, WIDE), side=16, rows=32)
     found = Stepped(given, small(memories, **changes))
     found.check()
     assert dataclasses.astuple(found.compiled.residency) == residency

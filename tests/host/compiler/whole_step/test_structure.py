@@ -70,7 +70,8 @@ def _check_memory(compiled: WholeStep) -> None:
 
 
 def test_traffic_is_about_what_was_studied() -> None:
-    compiled = compile_whole_step(planned(), graph("resnet38", (FULL,), IntegerOptions(inner=(8,) * 8)))
+    options = IntegerOptions(inner=(8,) * 8)
+    compiled = compile_whole_step(planned(), graph("resnet38", (FULL,), options))
     found = walk(compiled, FULL).bytes()
     ways = {"forward": ("FORWARD",), "backward": ("ERROR", "GRADIENT")}
     for way, tags in ways.items():

@@ -127,11 +127,14 @@ class Walk:
                 memory = "planes"
             elif isinstance(command, Load):
                 words = 1
-            yield memory, (
-                command.destination
-                + (bits - 1) * command.destination_digit_stride
-                + (command.runs - 1) * command.destination_run_stride
-                + words
+            yield (
+                memory,
+                (
+                    command.destination
+                    + (bits - 1) * command.destination_digit_stride
+                    + (command.runs - 1) * command.destination_run_stride
+                    + words
+                ),
             )
         elif isinstance(command, Pattern):
             yield "patterns", command.entry + 1
@@ -151,8 +154,10 @@ class Walk:
         elif isinstance(command, Set):
             yield "records", command.destination + command.words * self.word // 16
         elif isinstance(command, Narrow | Join):
-            lines = _tiles(command) * channels * (2 if isinstance(command, Join) and command.part else 1)
-            if isinstance(command, Join) and command.interleaved:
+            lines = _tiles(command) * channels
+            if isinstance(command, Join) and command.part:
+                lines *= 2
+            elif isinstance(command, Join) and command.interleaved:
                 lines = command.image_blocks * command.images * channels
             yield "staging", command.address + lines
             yield "moments", command.moments + channels
