@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fractrain.host.compiler.whole_step.arena import Arena, Policy
 from fractrain.host.compiler.whole_step.changing import changed
-from fractrain.host.compiler.whole_step.refusal import DoesNotFit, too_small
+from fractrain.host.compiler.whole_step.refusal import DoesNotFit
 from fractrain.host.compiler.whole_step.stream import CommandStream, Span
 from fractrain.hw.contract.commands import SHAPES, Command, Convolve, Pattern, Shape
 from fractrain.hw.contract.parameters import Parameters
@@ -86,10 +86,6 @@ class Chip:
         if name not in self.peaks:
             self.peaks[name] = self.peak_words
             self.peak_words += words
-            assert self.p.vector is not None
-            most = self.p.vector.peak_words
-            if self.peak_words > most:
-                raise too_small("peaks", self.peak_words, most, "words")
         return self.peaks[name]
 
     def shape(self, shape: Shape) -> int:

@@ -14,8 +14,8 @@ from fractrain.host.compiler.whole_step.encoding import encode_many
 from fractrain.host.compiler.whole_step.forward import ForwardChunk
 from fractrain.host.compiler.whole_step.grids import stage_grids
 from fractrain.host.compiler.whole_step.groups import Group, groups_of
-from fractrain.host.compiler.whole_step.limits import check_limits
-from fractrain.host.compiler.whole_step.memory_map import MemoryMap, Region
+from fractrain.host.compiler.whole_step.limits import check_limits, check_peaks
+from fractrain.host.compiler.whole_step.memory_map import PEAK_BYTES, MemoryMap, Region
 from fractrain.host.compiler.whole_step.network import Block, ResidualNetwork
 from fractrain.host.compiler.whole_step.recognizing import recognize
 from fractrain.host.compiler.whole_step.refusal import DoesNotFit
@@ -58,6 +58,7 @@ def compile_whole_step(p: Parameters, graph: StepGraph, base_address: int = 0) -
     memory = MemoryMap(p, network, grids, base_address)
     groups = groups_of(p, network)
     peaks = memory.add_peaks(_Compilation.place_peaks(Chip(p), network))
+    check_peaks(p, peaks.size // PEAK_BYTES)
     forward = backward = 0
     while True:
         made = _Compilation(p, memory, groups, peaks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractrain.host.compiler.whole_step.memory_map import inner_bits
 from fractrain.host.compiler.whole_step.network import Block, ResidualNetwork
-from fractrain.host.compiler.whole_step.refusal import DoesNotFit
+from fractrain.host.compiler.whole_step.refusal import DoesNotFit, too_small
 from fractrain.hw.contract.numerics import MAX_CHUNK_PIXELS
 from fractrain.hw.contract.parameters import Parameters
 
@@ -26,6 +26,13 @@ def check_limits(p: Parameters, network: ResidualNetwork) -> None:
         if pixels > MAX_CHUNK_PIXELS:
             allowed = f"at most {MAX_CHUNK_PIXELS:,}; take smaller chunks (--chunk)"
             raise DoesNotFit(f"pixels of a chunk of the {stage.name}", f"{pixels:,}", allowed)
+
+
+def check_peaks(p: Parameters, words: int) -> None:
+    """Raise `DoesNotFit` for more peaks than there are, in whole blocks of memory."""
+    assert p.vector is not None
+    if words > p.vector.peak_words:
+        raise too_small("peaks", words, p.vector.peak_words, "words")
 
 
 def _check_side_bits(side_bits: int, network: ResidualNetwork) -> None:

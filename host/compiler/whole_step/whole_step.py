@@ -27,7 +27,7 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.numerics import MIN_NORMALIZED_BITS
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.precision import Operand, Precision
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -83,11 +83,19 @@ class WholeStep:
 
     def tables(self, table: Sequence[Precision]) -> tuple[list[Precision], list[KeptBits]]:
         """The machine's, of the precisions of the graph's slots: whatever skips has 0 bits of
-        everything; bits of x̂ follow from those of the activations."""
-        options = self.memory.network.graph.options.integers
+        everything; bits of x̂ follow from those of the activations.
+
+        Raises `ParameterError` for more bits than there is room for.
+        """
+        graph = self.memory.network.graph
+        options = graph.options.integers
         assert options is not None
         precisions, kept = [], []
-        for each in table:
+        for slot, each in zip(graph.slots, table, strict=True):
+            widest = slot.widest
+            if any(each.bits(operand) > widest.bits(operand) for operand in Operand):
+                allowed = f"at most {widest}, as its graph has"
+                raise ParameterError(f"precision of slot {slot.name}", str(each), allowed)
             if is_skip(each):
                 precisions.append(SKIP)
                 kept.append(KeptBits(MIN_NORMALIZED_BITS, MIN_NORMALIZED_BITS))
@@ -104,7 +112,12 @@ class WholeStep:
         self._put(memory, self.program_address, self.encoded)
 
     def pack_records(self, memory: Bytes, records: StepRecords) -> None:
-        """All but that of the error behind the pooling."""
+        """All but that of the error behind the pooling; raises `ParameterError` for one that the
+        step does not read."""
+        known = {key for sheet, _ in self.memory.sheets.values() for key in sheet.places}
+        for key in (*records.scales, *records.norms, *records.updates):
+            if key not in known:
+                raise ParameterError("record", str(key), "one of the step")
         for name, (sheet, region) in self.memory.sheets.items():
             if name != LATE:
                 self._put(memory, region.address, sheet.pack(records))

@@ -12,6 +12,8 @@ from fractrain.sim.functional import FunctionalMachine, Order, RunResult
 from tests.host.compiler.whole_step.golden_step import SEED, GoldenStep
 from tests.hw.machines import machine
 
+BASE = 1 << 20
+"""Of the memory."""
 VECTOR = {
     "staging_words": 8192,
     "side_words": 4096,
@@ -38,15 +40,16 @@ class Stepped:
 
     def __init__(self, golden: GoldenStep, p: Parameters, order: Order = Order.FETCH_FIRST) -> None:
         self.golden = golden
-        self.compiled = compile_whole_step(p, golden.graph)
+        self.compiled = compile_whole_step(p, golden.graph, BASE)
         self.memory = np.random.default_rng(3).integers(
             256, size=self.compiled.memory_bytes, dtype=np.uint8
         )
-        self.machine = FunctionalMachine(p, self.memory, seed=4)
-        self._given = 0
-        self.result = self._run(order)
+        self.machine = FunctionalMachine(p, self.memory, base=BASE, seed=4)
+        self.result = self.run(order)
 
-    def _run(self, order: Order) -> RunResult:
+    def run(self, order: Order = Order.FETCH_FIRST) -> RunResult:
+        """The step, on whatever is in the machine's memories."""
+        self._given = 0
         golden, compiled, memory = self.golden, self.compiled, self.memory
         compiled.pack_program(memory)
         compiled.pack_weights(memory, *golden.before)

@@ -94,6 +94,13 @@ def test_one_program_for_all_bits(golden: Accelerator) -> None:
         assert each.compiled.encoded.tobytes() == steps[0].compiled.encoded.tobytes()
 
 
+def test_a_step_leaves_nothing_behind(golden: Accelerator) -> None:
+    """The same step on the memories that it has left: peaks, moments, gradients begin anew."""
+    stepped = Stepped(step(golden, HALVED, (A, B)), small())
+    stepped.run(Order.VECTOR_FIRST)
+    stepped.check()
+
+
 def test_groups_are_as_large_as_the_gradient_memory(golden: Accelerator) -> None:
     """Errors cross memory between groups of units, weights descend at the end of each."""
     blocks, precisions = [(8, 1), (8, 1), (16, 2), (16, 1), (16, 1)], (A, B, A, B, A)

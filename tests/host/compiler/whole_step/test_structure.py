@@ -11,6 +11,7 @@ import pytest
 from fractrain.host.compiler.whole_step import DoesNotFit, WholeStep, compile_whole_step
 from fractrain.host.compiler.whole_step.encoding import encode_many
 from fractrain.host.graph.integer_options import IntegerOptions
+from fractrain.host.graph.machine_records import StepRecords
 from fractrain.host.graph.options import StepOptions
 from fractrain.host.graph.step import StepGraph, build_step
 from fractrain.host.networks.convolution import NormalizedConvolution, Shape
@@ -80,10 +81,10 @@ def test_traffic_is_about_what_was_studied() -> None:
 
 
 def test_errors_of_12_bits_leave_less_side_by_side() -> None:
-    compiled = compile_whole_step(planned(), graph("resnet38", (Precision(8, 8, 12),)))
+    compiled = compile_whole_step(planned(), graph("resnet14", (Precision(8, 8, 12),)))
     assert not compiled.residency.next_unit
     whole = compile_whole_step(
-        planned(buffers__plane_words=8192 + 256), graph("resnet38", (Precision(8, 8, 12),))
+        planned(buffers__plane_words=8192 + 256), graph("resnet14", (Precision(8, 8, 12),))
     )
     assert whole.residency.next_unit and whole.residency.next_chunk
 
@@ -165,10 +166,34 @@ def test_other_networks_are_refused_by_name(network: SmallNetwork, match: str) -
         compile_whole_step(small(), built)
 
 
-def test_many_commands_are_encoded_as_each() -> None:
+def compiled_small(precision: Precision = FULL) -> WholeStep:
     network = SmallNetwork(8, [(8, 1), (16, 2)], channels=3, classes=4)
-    options = StepOptions((FULL,), integers=IntegerOptions(chunk_rows=16))
-    compiled = compile_whole_step(small(), build_step(network, (3, 3, 8, 8), options))
+    options = StepOptions((precision,), integers=IntegerOptions(chunk_rows=16))
+    return compile_whole_step(small(), build_step(network, (3, 3, 8, 8), options))
+
+
+def test_what_the_host_gives_must_be_the_steps() -> None:
+    compiled = compiled_small(Precision(4, 4, 6))
+    memory = np.zeros(compiled.memory_bytes, np.uint8)
+    with pytest.raises(ParameterError, match="slot block0.*4/4/8.*at most 4/4/6"):
+        compiled.tables([FULL, Precision(4, 4, 8), Precision(4, 4, 6)])
+    with pytest.raises(ParameterError, match="record.*nobody"):
+        compiled.pack_records(memory, StepRecords(updates={"nobody.weight": {}}))
+    with pytest.raises(ParameterError, match=r"images.*\(3, 3, 8, 9\).*\(3, 3, 8, 8\)"):
+        compiled.pack_images(memory, np.zeros((3, 3, 8, 9), np.uint8))
+    with pytest.raises(ParameterError, match=r"errors.*\(3, 8\).*\(3, 16\)"):
+        compiled.pack_errors(memory, np.zeros((3, 8), np.int64), {})
+
+
+def test_whatever_skips_has_no_bits_of_anything() -> None:
+    """A command looks at two operands: with bits of these two it would run."""
+    compiled = compiled_small()
+    precisions, _ = compiled.tables([FULL, Precision(8, 0, 8), FULL])
+    assert precisions == [FULL, SKIP, FULL]
+
+
+def test_many_commands_are_encoded_as_each() -> None:
+    compiled = compiled_small()
     np.testing.assert_array_equal(encode_many(compiled.commands), encode_all(compiled.commands))
     np.testing.assert_array_equal(compiled.encoded, encode_all(compiled.commands))
 
