@@ -25,12 +25,14 @@ VECTOR = {
 
 
 def small(vector: dict[str, int] | None = None, **changes: Any) -> Parameters:
-    """Blocks of 8 channels x 16 pixels, with a vector unit."""
+    """Blocks of 8 channels x 16 pixels, with a vector unit; stages run far ahead of each other, so
+    that a missing token shows."""
     given = {
         "vector": VECTOR | (vector or {}),
         "buffers__plane_words": 8192,
         "buffers__column_words": 512,
         "buffers__gradient_words": 2048,
+        "queues__commands": 64,
     }
     return machine("tiny", **given | changes)
 

@@ -63,9 +63,15 @@ def test_a_residual_network(golden: Accelerator) -> None:
 
 @pytest.mark.parametrize("order", Order)
 def test_any_order_of_the_stages(golden: Accelerator, order: Order) -> None:
-    """Tokens alone keep a program right; three chunks, of which the last is short."""
-    given = step(golden, [(8, 1), (16, 2), (16, 1)], (A, WIDE, B))
-    Stepped(given, small(), order).check()
+    """Tokens alone keep a program right, with memories that are used again and again: leave out
+    those between any two stages, and one of the orders fails."""
+    given = step(golden, HALVED, (Precision(4, 4, 12), B), side=16, rows=32)
+    p = small(
+        {"staging_words": 512, "side_words": 512},
+        buffers__plane_words=900,
+        buffers__column_words=64,
+    )
+    Stepped(given, p, order).check()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +81,8 @@ def test_any_order_of_the_stages(golden: Accelerator, order: Order) -> None:
 )
 def test_skipped_blocks(golden: Accelerator, precisions: Sequence[Precision]) -> None:
     blocks = [(8, 1), (8, 1), (16, 2), (16, 1)]
-    Stepped(step(golden, blocks, precisions, batch=7), small(), Order.RESULT_FIRST).check()
+    given = step(golden, blocks, precisions, batch=7)
+    Stepped(given, small(), Order.RESULT_FIRST).check()
 
 
 def test_one_program_for_all_bits(golden: Accelerator) -> None:
@@ -234,6 +241,6 @@ def test_any_network(
     try:
         stepped = Stepped(given, p, order)
     except DoesNotFit as refused:
-        assert "memory" in str(refused)
+        assert refused.name.split()[1] == "memory" or refused.name.startswith("width")
         return
     stepped.check()
