@@ -91,14 +91,10 @@ class BackwardChunk:
         else:
             self._shortcut(unit, unit.shortcut, held, e_first)
         memory = self.stage.memory
-        stash, plane = memory.stash[self._before(unit).last.name], memory.stash_planes.activations
+        stash, plane = memory.input_of(unit), memory.stash_planes.activations
         bits = self.stage.graph.slots[unit.slot].widest.activation
         self._pending = lambda: self._gradient_of(unit.first, stash, plane, bits, e_first)
         return held
-
-    def _before(self, unit: Unit) -> Unit:
-        units = self.stage.memory.network.units
-        return units[units.index(unit) - 1]
 
     # -- between the convolutions ----------------------------------------------------------
 
@@ -143,7 +139,7 @@ class BackwardChunk:
     def _identity(self, unit: Block, held: Held, e_first: Planes, *, ends: bool) -> Held:
         """E there, in place of that at the output, which goes around the block. Where the group
         ``ends`` it goes to memory."""
-        before = self._before(unit)
+        before = self.stage.memory.network.before(unit)
         join, slot = before.output.join, before.output.mask_slot
         moments = self.chip.moments.take(self.grid.padded)
         found = Held(held.e, self.chip.side.take(self.lines), moments)
@@ -184,7 +180,7 @@ class BackwardChunk:
         for images in self.below.chunks:
             if images.start in self.images:
                 self._before_shortcut(unit, shortcut, e, e_first, self.below, images)
-        before = memory.stash[self._before(unit).last.name]
+        before = memory.input_of(unit)
         bits = stage.graph.slots[slot].widest.activation
         self._gradient_of(shortcut, before, memory.stash_planes.residual, bits, e)
 
@@ -198,7 +194,7 @@ class BackwardChunk:
         images: range,
     ) -> None:
         """Two convolutions: the shortcut's part first; alone where the block is skipped."""
-        chip, before, count = self.chip, self._before(unit), len(images)
+        chip, before, count = self.chip, self.stage.memory.network.before(unit), len(images)
         join, slot = before.output.join, before.output.mask_slot
         lines = below.grid.lines(count)
         y, x = chip.staging.take(lines), chip.side.take(lines)

@@ -108,14 +108,14 @@ class Convolving:
         return planes
 
     def pieces(
-        self, layouts: PixelLayout, images: int, *, errors: PixelLayout | None = None
+        self, image: PixelLayout, images: int, *, errors: PixelLayout | None = None
     ) -> list[range]:
         """``images`` in parts that can be loaded one beside the other, and of which the ``errors``
-        of a gradient fit into half of the column memory; ``layouts``: of one image."""
-        most = min(images, MOST_RUN // layouts.blocks)
+        of a gradient fit into half of the column memory; ``image``: one of them."""
+        most = min(images, MOST_RUN // image.blocks)
         room = self.chip.planes.room
-        words = layouts.bits * layouts.groups
-        while most > 1 and words * (most * layouts.blocks | 1) > room // 2:
+        words = image.bits * image.groups
+        while most > 1 and words * (most * image.blocks | 1) > room // 2:
             most -= 1
         return self._cut(images, self._most_errors(most, errors))
 

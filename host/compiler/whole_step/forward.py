@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from fractrain.host.compiler.sliding import Parity
@@ -15,6 +16,17 @@ from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Channel, Form, Narrow, Normalize, Second
 from fractrain.hw.contract.precision import Pass
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """y of ``layer`` at ``lines`` of the staging memory, its ``moments``, and the ``records`` that
+    CHANNEL makes of these, all of them held."""
+
+    layer: Layer
+    lines: int
+    moments: int
+    records: int
 
 
 class ForwardChunk:
@@ -54,88 +66,78 @@ class ForwardChunk:
     def _stem(self, unit: Stem, *, last: bool) -> None:
         stash = self.stage.memory.pixels
         y = self._from_memory(unit, unit.layer, stash, 0, PIXEL_PLANES)
-        chunk = self._channel(unit, unit.layer)
-        self._end(unit, unit.layer, y, chunk, last=last)
-        self._give(y, chunk)
+        self._end(unit, y, last=last)
 
     def _inside(self, unit: Block) -> None:
         """First convolution and what is between both; activations of the block's input come from
         memory where it has another shape."""
         if self._rows is None:
             memory, layer = self.stage.memory, unit.first
-            before = memory.stash[self._before(unit).last.name]
+            before = memory.input_of(unit)
             bits = self.stage.graph.slots[unit.slot].widest.activation
             y = self._from_memory(unit, layer, before, memory.stash_planes.activations, bits)
         else:
-            y = self._resident(unit, unit.first, self._rows)
-        chunk = self._channel(unit, unit.first)
-        self._rows = self._form_inside(unit, y, chunk)
-        self._give(y, chunk)
+            y = self._resident(unit, unit.first)
+        self._rows = self._form_inside(unit, y)
+        self._give(y)
 
     def _identity(self, unit: Block, *, last: bool) -> None:
-        assert self._rows is not None
-        y = self._resident(unit, unit.second, self._rows)
-        chunk = self._channel(unit, unit.second)
-        self._end(unit, unit.second, y, chunk, last=last)
-        self._give(y, chunk)
+        self._end(unit, self._resident(unit, unit.second), last=last)
 
     def _shortcut(self, unit: Block, shortcut: Layer, *, last: bool) -> None:
         """The shortcut is normalized beside the second convolution."""
         memory = self.stage.memory
-        before = memory.stash[self._before(unit).last.name]
+        before = memory.input_of(unit)
         bits = self.stage.graph.slots[shortcut.slot].widest.activation
         around = self._from_memory(unit, shortcut, before, memory.stash_planes.residual, bits)
-        chunk = self._channel(unit, shortcut)
-        self._normalize(shortcut, around, chunk)
-        self.chip.records.give(chunk)
-        assert self._rows is not None
-        y = self._resident(unit, unit.second, self._rows)
-        chunk = self._channel(unit, unit.second)
-        self._end(unit, unit.second, y, chunk, last=last, around=around)
-        self._give(y, chunk)
-        self.chip.staging.give(around)
-
-    def _before(self, unit: Block) -> Unit:
-        units = self.stage.memory.network.units
-        return units[units.index(unit) - 1]
-
-    def _give(self, y: int, chunk: int) -> None:
-        self.chip.staging.give(y)
-        self.chip.records.give(chunk)
+        self._normalize(around)
+        self._end(unit, self._resident(unit, unit.second), last=last, around=around)
+        self._give(around)
 
     # -- convolutions ----------------------------------------------------------------------
 
-    def _from_memory(self, unit: Unit, layer: Layer, stash: Stash, plane: int, bits: int) -> int:
-        """y of a tensor that comes in pieces; its lines."""
-        y, convolving = self.chip.staging.take(self.lines), self.stage.convolving
-        self._moments = self.chip.moments.take(self.grid.padded)
+    def _narrowed(self, layer: Layer) -> Narrowed:
+        lines, padded = self.chip.staging.take(self.lines), self.grid.padded
+        records = self.chip.records.take(padded)
+        return Narrowed(layer, lines, self.chip.moments.take(padded), records)
+
+    def _give(self, y: Narrowed) -> None:
+        self.chip.staging.give(y.lines)
+        self.chip.records.give(y.records)
+
+    def _from_memory(
+        self, unit: Unit, layer: Layer, stash: Stash, plane: int, bits: int
+    ) -> Narrowed:
+        """y of a tensor that comes in pieces."""
+        y, convolving = self._narrowed(layer), self.stage.convolving
         header = FORWARD | {"slot": layer.slot}
-        pieces = convolving.pieces(stash.grid.layout(1, bits), self.count)
-        for piece in pieces:
+        for piece in convolving.pieces(stash.grid.layout(1, bits), self.count):
             first = self.images.start + piece.start
             rows = convolving.load(stash, first, len(piece), plane, bits, header)
-            self._convolve(unit, layer, rows, y, piece)
+            self._convolve(unit, y, rows, piece)
             self.chip.planes.give(rows.address)
+        self._channel(unit, y)
         return y
 
-    def _resident(self, unit: Unit, layer: Layer, rows: Planes) -> int:
-        """y of a tensor that is on the chip for the last time."""
-        y = self.chip.staging.take(self.lines)
-        self._moments = self.chip.moments.take(self.grid.padded)
-        self._convolve(unit, layer, rows, y, range(self.count))
+    def _resident(self, unit: Unit, layer: Layer) -> Narrowed:
+        """y of the activations on the chip, which are free."""
+        y, rows = self._narrowed(layer), self._rows
+        assert rows is not None
+        self._convolve(unit, y, rows, range(self.count))
         self.chip.planes.give(rows.address)
         self._rows = None
+        self._channel(unit, y)
         return y
 
-    def _convolve(self, unit: Unit, layer: Layer, rows: Planes, y: int, part: range) -> None:
-        stage, channels = self.stage, self.chip.p.block.channels
+    def _convolve(self, unit: Unit, y: Narrowed, rows: Planes, part: range) -> None:
+        stage, channels, layer = self.stage, self.chip.p.block.channels, y.layer
         scale, record = stage.record(unit.name, ScaleKey(layer.narrow.name))
         peak, peaks = stage.peak(layer.narrow.name)
         group_lines = channels * self.grid.blocks * self.count
 
         def place(group: int, tiling: dict[str, Any], parity: Parity | None) -> list[Taker]:
-            first = y + group * group_lines + channels * self.grid.blocks * part.start
-            moments = self._moments + group * channels
+            first = y.lines + group * group_lines + channels * self.grid.blocks * part.start
+            moments = y.moments + group * channels
             command = Narrow(
                 **FORWARD,
                 **tiling,
@@ -155,10 +157,9 @@ class ForwardChunk:
 
     # -- the vector unit -------------------------------------------------------------------
 
-    def _channel(self, unit: Unit, layer: Layer) -> int:
-        """Chunk records of a layer, held from now on; its moments are read."""
-        stage, padded = self.stage, self.grid.padded
-        chunk = self.chip.records.take(padded)
+    def _channel(self, unit: Unit, y: Narrowed) -> None:
+        """Records of the chunk; the moments are free."""
+        stage, padded, layer = self.stage, self.grid.padded, y.layer
         norm, norms = stage.record(unit.name, norm_key(unit, layer))
         out, statistics = stage.statistics(layer, self.number, backward=False)
         options = stage.graph.options.integers
@@ -170,16 +171,15 @@ class ForwardChunk:
             channel_groups=self.grid.groups,
             share=options.mixing,
             norm=norm,
-            chunk=chunk,
-            moments=self._moments,
+            chunk=y.records,
+            moments=y.moments,
             address=out,
         )
-        moments = "moments", self._moments, self._moments + padded
-        self.chip.add(command, [moments, norms], [("records", chunk, chunk + padded), statistics])
-        self.chip.moments.give(self._moments)
-        return chunk
+        moments = "moments", y.moments, y.moments + padded
+        self.chip.add(command, [moments, norms], [self._recorded(y), statistics])
+        self.chip.moments.give(y.moments)
 
-    def _form_inside(self, unit: Block, y: int, chunk: int) -> Planes:
+    def _form_inside(self, unit: Block, y: Narrowed) -> Planes:
         stage = self.stage
         entry, stash = stage.shape(self.count), stage.stash(unit.first)
         norm, norms = stage.record(unit.name, norm_key(unit, unit.first))
@@ -193,49 +193,41 @@ class ForwardChunk:
             stash_normalized=True,
             kept_slot=unit.slot,
             form_slot=unit.slot,
-            source=y,
+            source=y.lines,
             norm=norm,
-            chunk=chunk,
+            chunk=y.records,
             planes=rows.address,
             stash=stash.at(self.images.start),
             peak=peak,
         )
-        reads = [self._staged(y), norms, self._chunk_span(chunk)]
+        reads = [self._staged(y), norms, self._recorded(y)]
         self.chip.add(command, reads, [rows.span, stash_span(stash, self.images), peaks])
         return rows
 
-    def _normalize(self, layer: Layer, lines: int, chunk: int) -> None:
-        stash = self.stage.stash(layer)
+    def _normalize(self, y: Narrowed) -> None:
+        """In place."""
+        layer, stash = y.layer, self.stage.stash(y.layer)
         command = Normalize(
             **FORWARD,
             slot=layer.slot,
             shape=self.stage.shape(self.count),
             kept_slot=layer.slot,
-            source=lines,
-            destination=lines,
-            chunk=chunk,
+            source=y.lines,
+            destination=y.lines,
+            chunk=y.records,
             stashed=True,
             stash=stash.at(self.images.start),
         )
-        writes = [self._staged(lines), stash_span(stash, self.images)]
-        self.chip.add(command, [self._chunk_span(chunk)], writes)
+        writes = [self._staged(y), stash_span(stash, self.images)]
+        self.chip.add(command, [self._recorded(y)], writes)
 
-    def _end(
-        self,
-        unit: Unit,
-        layer: Layer,
-        y: int,
-        chunk: int,
-        *,
-        last: bool,
-        around: int | None = None,
-    ) -> None:
-        """The unit's output, and, of a block, what it is where the block is skipped."""
-        stage, output = self.stage, unit.output
+    def _end(self, unit: Unit, y: Narrowed, *, last: bool, around: Narrowed | None = None) -> None:
+        """The unit's output, and, of a block, what it is where the block is skipped; y is free."""
+        stage, output, layer = self.stage, unit.output, y.layer
         entry, stash = stage.shape(self.count), stage.stash(layer)
         norm, norms = stage.record(unit.name, norm_key(unit, layer))
         peak, peaks = stage.peak(output.form.name)
-        reads = [self._staged(y), norms, self._chunk_span(chunk)]
+        reads = [self._staged(y), norms, self._recorded(y)]
         writes = [stash_span(stash, self.images), peaks]
         fields: dict[str, Any] = {
             **FORWARD,
@@ -248,9 +240,9 @@ class ForwardChunk:
             "kept_slot": layer.slot,
             "form_slot": OTHERS if output.form_slot is None else output.form_slot,
             "residual_bits": self._residual_bits,
-            "source": y,
+            "source": y.lines,
             "norm": norm,
-            "chunk": chunk,
+            "chunk": y.records,
             "stash": stash.at(self.images.start),
             "peak": peak,
         }
@@ -270,6 +262,7 @@ class ForwardChunk:
             bare: dict[str, Any] = {"normalized": False, "skipped": True, "stash_mask": not stays}
             form = Form(**fields | {"kept": kept and not stays}, **bare)
             self.chip.add(form, reads, writes, signal_host=host)
+        self._give(y)
 
     @property
     def _residual_bits(self) -> int:
@@ -277,7 +270,7 @@ class ForwardChunk:
         assert options is not None
         return options.residual_bits
 
-    def _second(self, unit: Unit, around: int | None, reads: list[Span]) -> dict[str, Any]:
+    def _second(self, unit: Unit, around: Narrowed | None, reads: list[Span]) -> dict[str, Any]:
         """What is added to the batch norm."""
         if isinstance(unit, Stem):
             return {"second": Second.NONE}
@@ -290,7 +283,7 @@ class ForwardChunk:
             assert around is not None
             record, span = self.stage.record(unit.name, norm_key(unit, unit.shortcut))
             reads += [span, self._staged(around)]
-            second, address = Second.SHORTCUT, around
+            second, address = Second.SHORTCUT, around.lines
         return {"second": second, "second_address": address, "second_record": record}
 
     def _made(self, form_slot: int | None, *, last: bool, writes: list[Span]) -> dict[str, Any]:
@@ -310,8 +303,8 @@ class ForwardChunk:
         region = self.stage.memory.pooled[unit.name]
         return region.address + SUM_BYTES * self.images.start * self.grid.padded
 
-    def _staged(self, address: int) -> Span:
-        return "staging", address, address + self.lines
+    def _staged(self, y: Narrowed) -> Span:
+        return "staging", y.lines, y.lines + self.lines
 
-    def _chunk_span(self, chunk: int) -> Span:
-        return "records", chunk, chunk + self.grid.padded
+    def _recorded(self, y: Narrowed) -> Span:
+        return "records", y.records, y.records + self.grid.padded

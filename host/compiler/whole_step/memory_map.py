@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from fractrain.host.compiler.layouts import align
 from fractrain.host.compiler.tensors import KernelLayout
 from fractrain.host.compiler.whole_step.grids import PixelGrid, StageGrids
-from fractrain.host.compiler.whole_step.network import Layer, Output, ResidualNetwork, Stem, Unit
+from fractrain.host.compiler.whole_step.network import (
+    Block,
+    Layer,
+    Output,
+    ResidualNetwork,
+    Stem,
+    Unit,
+)
 from fractrain.host.compiler.whole_step.sheets import Sheet, sheets_of
 from fractrain.host.compiler.whole_step.templates import kernel_layout
 from fractrain.host.graph.step import StepGraph
@@ -147,6 +154,10 @@ class MemoryMap:
     def add_peaks(self, words: int) -> Region:
         """Of ``words`` peaks, in whole blocks."""
         return self.add(-(-words * PEAK_BYTES // self.p.block_bytes) * self.p.block_bytes)
+
+    def input_of(self, block: Block) -> Stash:
+        """What the unit before ``block`` has left."""
+        return self.stash[self.network.before(block).last.name]
 
     # -- what the way back needs -----------------------------------------------------------
 

@@ -8,6 +8,7 @@ blocks without one behind it: its outputs have one shape, so its chunks stay on 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from fractrain.host.graph import operations as ops
 from fractrain.host.graph.geometry import Geometry
@@ -133,10 +134,15 @@ class ResidualNetwork:
     pixels: ops.QuantizePixels
     spread: ops.SpreadErrors
 
-    @property
+    @cached_property
     def units(self) -> list[Unit]:
         return [unit for stage in self.stages for unit in stage.units]
 
     @property
     def layers(self) -> list[Layer]:
         return [layer for unit in self.units for layer in unit.layers]
+
+    def before(self, unit: Unit) -> Unit:
+        """The one whose output ``unit`` reads."""
+        units = self.units
+        return units[units.index(unit) - 1]
