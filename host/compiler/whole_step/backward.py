@@ -1,4 +1,4 @@
-"""A chunk back through a group of units."""
+"""A chunk back through a group of segments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fractrain.host.compiler.whole_step.convolving import Planes
 from fractrain.host.compiler.whole_step.errors import ErrorWriter, Joined
 from fractrain.host.compiler.whole_step.groups import Group
 from fractrain.host.compiler.whole_step.memory_map import PIXEL_PLANES, Stash
-from fractrain.host.compiler.whole_step.network import Block, Layer, Stem, Unit
+from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, Stem
 from fractrain.host.compiler.whole_step.sheets import CLEAR, SAME, norm_key
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute, Spill
@@ -19,11 +19,11 @@ from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute, 
 
 @dataclass(frozen=True)
 class Overlap:
-    """What stands beside the last gradient of a unit: errors of the ``next_chunk``, and those of
-    the next unit (``next_unit``). Either takes planes of its own."""
+    """What stands beside the last gradient of a segment: errors of the ``next_chunk``, and those of
+    the next segment (``next_segment``). Either takes planes of its own."""
 
     next_chunk: bool = True
-    next_unit: bool = True
+    next_segment: bool = True
 
 
 class BackwardChunk:
@@ -48,85 +48,87 @@ class BackwardChunk:
 
     def phases(self) -> Iterator[None]:
         """The errors behind the group; all up to its last gradient; that one."""
-        first = self.group.units[0]
+        first = self.group.segments[0]
         held = self.carrying.enter(first)
         e_last = self._apply_last(first, held)
         yield
-        for unit in self.group.units:
-            if unit is not first and self.overlap.next_unit:
-                e_last = self._apply_last(unit, held)
+        for segment in self.group.segments:
+            if segment is not first and self.overlap.next_segment:
+                e_last = self._apply_last(segment, held)
                 self._end_pending()
-            elif unit is not first:
+            elif segment is not first:
                 self._end_pending()
-                e_last = self._apply_last(unit, held)
-            held = self._unit(unit, held, e_last)
+                e_last = self._apply_last(segment, held)
+            held = self._segment(segment, held, e_last)
         yield
         self._end_pending()
         yield
 
-    def _apply_last(self, unit: Unit, held: Held) -> Planes:
-        """The quantized error of the unit's last convolution; x̂ and moments are free."""
-        e = self.errors.apply(unit, unit.last, held, end=True)
+    def _apply_last(self, segment: Segment, held: Held) -> Planes:
+        """The quantized error of the segment's last convolution; x̂ and moments are free."""
+        e = self.errors.apply(segment, segment.last, held, end=True)
         self.chip.side.give(held.x)
         return e
 
     def _end_pending(self) -> None:
-        """The last gradient of the unit before."""
+        """The last gradient of the segment before."""
         assert self._pending is not None
         self._pending()
         self._pending = None
 
-    # -- units -----------------------------------------------------------------------------
+    # -- segments -----------------------------------------------------------------------------
 
-    def _unit(self, unit: Unit, held: Held, e_last: Planes) -> Held:
+    def _segment(self, segment: Segment, held: Held, e_last: Planes) -> Held:
         """All but its last gradient, which is pending; the error at its input, if that stays."""
-        if isinstance(unit, Stem):
+        if isinstance(segment, Stem):
             self.chip.staging.give(held.e)
             pixels = self.stage.memory.pixels
-            self._pending = lambda: self._gradient_of(unit.layer, pixels, 0, PIXEL_PLANES, e_last)
+            self._pending = lambda: self._gradient_of(
+                segment.layer, pixels, 0, PIXEL_PLANES, e_last
+            )
             return held
-        e_first = self._inside(unit, e_last)
-        if unit.shortcut is None:
-            held = self._identity(unit, held, e_first, ends=unit is self.group.units[-1])
+        e_first = self._inside(segment, e_last)
+        if segment.shortcut is None:
+            held = self._identity(segment, held, e_first, ends=segment is self.group.segments[-1])
         else:
-            self._shortcut(unit, unit.shortcut, held, e_first)
+            self._shortcut(segment, segment.shortcut, held, e_first)
         memory = self.stage.memory
-        stash, plane = memory.input_of(unit), memory.stash_planes.activations
-        bits = self.stage.graph.slots[unit.slot].widest.activation
-        self._pending = lambda: self._gradient_of(unit.first, stash, plane, bits, e_first)
+        stash, plane = memory.input_of(segment), memory.stash_planes.activations
+        bits = self.stage.graph.slots[segment.slot].widest.activation
+        self._pending = lambda: self._gradient_of(segment.first, stash, plane, bits, e_first)
         return held
 
     # -- between the convolutions ----------------------------------------------------------
 
-    def _inside(self, unit: Block, e_last: Planes) -> Planes:
+    def _inside(self, segment: Block, e_last: Planes) -> Planes:
         """Activations and mask again, the error there, the gradient of the second convolution; the
         error of the first one."""
-        stage, side, slot = self.stage, self.chip.side, unit.slot
+        stage, side, slot = self.stage, self.chip.side, segment.slot
         x, y = side.take(self.lines), self.chip.staging.take(self.lines)
         held = Held(y, x, self.chip.moments.take(self.grid.padded))
-        stash = stage.stash(unit.first)
+        stash = stage.stash(segment.first)
         stage.recall(stash, self.images, Recalled.INSIDE, x, slot=slot, kept_slot=slot)
         a = stage.planes(self.count, stage.graph.slots[slot].widest.activation)
-        self._recompute(unit, x, a)
-        joined = Joined(stage, self.count, held, unit.inside_join, unit.name, slot)
-        self.errors.windows(unit.second, e_last, [joined])
-        if not self.overlap.next_unit:
-            self._resident_gradient(unit.second, a, e_last)
-        e_first = self.errors.apply(unit, unit.first, held, end=False)
-        if self.overlap.next_unit:
-            self._resident_gradient(unit.second, a, e_last)
+        self._recompute(segment, x, a)
+        joined = Joined(stage, self.count, held, segment.inside_join, segment.name, slot)
+        self.errors.windows(segment.second, e_last, [joined])
+        if not self.overlap.next_segment:
+            self._resident_gradient(segment.second, a, e_last)
+        e_first = self.errors.apply(segment, segment.first, held, end=False)
+        if self.overlap.next_segment:
+            self._resident_gradient(segment.second, a, e_last)
         side.give(x)
         self.chip.staging.give(y)
         return e_first
 
-    def _recompute(self, unit: Block, x: int, a: Planes) -> None:
-        record, records = self.stage.record(unit.name, norm_key(unit, unit.first))
+    def _recompute(self, segment: Block, x: int, a: Planes) -> None:
+        record, records = self.stage.record(segment.name, norm_key(segment, segment.first))
         command = Recompute(
             **ERROR,
-            slot=unit.slot,
+            slot=segment.slot,
             shape=self.stage.shape(self.count),
-            kept_slot=unit.slot,
-            form_slot=unit.slot,
+            kept_slot=segment.slot,
+            form_slot=segment.slot,
             side=x,
             norm=record,
             planes=a.address,
@@ -136,10 +138,10 @@ class BackwardChunk:
 
     # -- at the block's input --------------------------------------------------------------
 
-    def _identity(self, unit: Block, held: Held, e_first: Planes, *, ends: bool) -> Held:
+    def _identity(self, segment: Block, held: Held, e_first: Planes, *, ends: bool) -> Held:
         """E there, in place of that at the output, which goes around the block. Where the group
         ``ends`` it goes to memory."""
-        before = self.stage.memory.network.before(unit)
+        before = self.stage.memory.network.before(segment)
         join, slot = before.output.join, before.output.mask_slot
         moments = self.chip.moments.take(self.grid.padded)
         found = Held(held.e, self.chip.side.take(self.lines), moments)
@@ -154,8 +156,8 @@ class BackwardChunk:
             totals=not ends,
             earlier=Earlier.STREAM,
         )
-        self.errors.windows(unit.first, e_first, [joined])
-        fields = {"slot": unit.slot, "skipped": True, "totals": not ends}
+        self.errors.windows(segment.first, e_first, [joined])
+        fields = {"slot": segment.slot, "skipped": True, "totals": not ends}
         fields |= {"masked": True, "mask_slot": slot}
         self.carrying.carry(before, ScaleKey(join.name, len(join.sums)), found, fields)
         if ends:
@@ -165,28 +167,28 @@ class BackwardChunk:
             self.chip.moments.give(found.moments)
         return found
 
-    def _shortcut(self, unit: Block, shortcut: Layer, held: Held, e_first: Planes) -> None:
+    def _shortcut(self, segment: Block, shortcut: Layer, held: Held, e_first: Planes) -> None:
         """E of the stage before, chunk by chunk of that, to memory."""
         stage, memory = self.stage, self.stage.memory
         moments = self.chip.moments.take(self.grid.padded)
         around = Held(held.e, self.chip.side.take(self.lines), moments)
         slot, stash = shortcut.slot, stage.stash(shortcut)
         stage.recall(stash, self.images, Recalled.END, around.x, slot=slot, kept_slot=slot)
-        self.carrying.carry(unit, SAME, around, {"slot": slot, "totals": True})
-        e = self.errors.apply(unit, shortcut, around, end=True)
+        self.carrying.carry(segment, SAME, around, {"slot": slot, "totals": True})
+        e = self.errors.apply(segment, shortcut, around, end=True)
         self.chip.side.give(around.x)
         self.chip.staging.give(around.e)
         assert self.below is not None
         for images in self.below.chunks:
             if images.start in self.images:
-                self._before_shortcut(unit, shortcut, e, e_first, self.below, images)
-        before = memory.input_of(unit)
+                self._before_shortcut(segment, shortcut, e, e_first, self.below, images)
+        before = memory.input_of(segment)
         bits = stage.graph.slots[slot].widest.activation
         self._gradient_of(shortcut, before, memory.stash_planes.residual, bits, e)
 
     def _before_shortcut(
         self,
-        unit: Block,
+        segment: Block,
         shortcut: Layer,
         e: Planes,
         e_first: Planes,
@@ -194,7 +196,7 @@ class BackwardChunk:
         images: range,
     ) -> None:
         """Two convolutions: the shortcut's part first; alone where the block is skipped."""
-        chip, before, count = self.chip, self.stage.memory.network.before(unit), len(images)
+        chip, before, count = self.chip, self.stage.memory.network.before(segment), len(images)
         join, slot = before.output.join, before.output.mask_slot
         lines = below.grid.lines(count)
         y, x = chip.staging.take(lines), chip.side.take(lines)
@@ -204,10 +206,12 @@ class BackwardChunk:
         kept = {"slot": slot, "kept_slot": before.last.slot}
         stash = below.stash(before.last)
         below.recall(stash, images, Recalled.END, x, masked=True, **kept)
-        self._clear(unit, before, below, count, y)
+        self._clear(segment, before, below, count, y)
         names = [each.name for each in join.sums]
-        assert unit.first.error is not None and shortcut.error is not None
-        own, around = (names.index(each.result.name) for each in (unit.first.error, shortcut.error))
+        assert segment.first.error is not None and shortcut.error is not None
+        own, around = (
+            names.index(each.result.name) for each in (segment.first.error, shortcut.error)
+        )
         both = Joined(
             below,
             count,
@@ -220,24 +224,26 @@ class BackwardChunk:
             part_lines=part_lines,
             earlier=Earlier.PART,
         )
-        other = replace(both, scale=around, slot=unit.slot, earlier=Earlier.NONE)
+        other = replace(both, scale=around, slot=segment.slot, earlier=Earlier.NONE)
         where = range(images.start - self.images.start, images.stop - self.images.start)
         joined = [replace(other, part=True), replace(other, skipped=True)]
         self.errors.windows(shortcut, e.part(where), joined)
-        self.errors.windows(unit.first, e_first.part(where), [both])
+        self.errors.windows(segment.first, e_first.part(where), [both])
         self.carrying.move(Spill, below, images, y)
         for address in (y, part_lines):
             chip.staging.give(address)
         chip.side.give(x)
         chip.moments.give(held.moments)
 
-    def _clear(self, unit: Block, before: Unit, below: StageWriter, images: int, y: int) -> None:
+    def _clear(
+        self, segment: Block, before: Segment, below: StageWriter, images: int, y: int
+    ) -> None:
         """Zeros, of which the shortcut's error writes every fourth."""
         record, records = below.record(before.name, CLEAR)
         peak, peaks = below.peak(before.output.join.name)
         command = Carry(
             **ERROR,
-            slot=unit.slot,
+            slot=segment.slot,
             skipped=True,
             shape=below.shape(images),
             source=y,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractrain.host.compiler.whole_step.chunk import ERROR, OTHERS, StageWriter
-from fractrain.host.compiler.whole_step.network import Unit
+from fractrain.host.compiler.whole_step.network import Segment
 from fractrain.host.compiler.whole_step.sheets import LATE, SAME, late_key
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph.machine_records import ScaleKey
@@ -15,8 +15,8 @@ from fractrain.hw.contract.commands import Carry, Fill, Recalled, Spill
 
 @dataclass(frozen=True)
 class Held:
-    """Places of E at a unit's output, in the staging memory; of x̂ and mask of a batch norm there,
-    in the side memory; of their moments."""
+    """Places of E at a segment's output, in the staging memory; of x̂ and mask of a batch norm
+    there, in the side memory; of their moments."""
 
     e: int
     x: int
@@ -32,35 +32,35 @@ class CarryWriter:
         self.count = len(self.images)
         self.lines = stage.grid.lines(self.count)
 
-    def enter(self, unit: Unit) -> Held:
-        """E at the output of ``unit``, from memory or behind the pooling, with the moments of its
-        last convolution's batch norm."""
-        chip, slot = self.chip, unit.last.slot
+    def enter(self, segment: Segment) -> Held:
+        """E at the output of ``segment``, from memory or behind the pooling, with the moments of
+        its last convolution's batch norm."""
+        chip, slot = self.chip, segment.last.slot
         lines, side = chip.staging.take(self.lines), chip.side.take(self.lines)
         held = Held(lines, side, chip.moments.take(self.grid.padded))
-        if unit is self.stage.memory.network.units[-1]:
-            self._spread(unit, held)
+        if segment is self.stage.memory.network.segments[-1]:
+            self._spread(segment, held)
             return held
-        self.recall(unit, held.x, slot, masked=False)
+        self.recall(segment, held.x, slot, masked=False)
         self.move(Fill, self.stage, self.images, held.e)
-        self.carry(unit, SAME, held, {"slot": slot, "totals": True})
+        self.carry(segment, SAME, held, {"slot": slot, "totals": True})
         return held
 
-    def recall(self, unit: Unit, side: int, slot: int, *, masked: bool) -> None:
-        """x̂ of the unit's last convolution, if ``slot`` has bits."""
-        stage, kept = self.stage, unit.last.slot
-        stash = stage.stash(unit.last)
+    def recall(self, segment: Segment, side: int, slot: int, *, masked: bool) -> None:
+        """x̂ of the segment's last convolution, if ``slot`` has bits."""
+        stage, kept = self.stage, segment.last.slot
+        stash = stage.stash(segment.last)
         stage.recall(
             stash, self.images, Recalled.END, side, masked=masked, slot=slot, kept_slot=kept
         )
 
-    def _spread(self, unit: Unit, held: Held) -> None:
+    def _spread(self, segment: Segment, held: Held) -> None:
         """Of the pooling: a value for each image and channel, which the host writes. It gives its
         token in front of the first chunk."""
         memory, groups, p = self.stage.memory, self.grid.groups, self.chip.p
         self.stage.sheet(LATE, wait_host=self.number == 0)
-        mask_slot = unit.output.mask_slot
-        self.recall(unit, held.x, mask_slot, masked=True)
+        mask_slot = segment.output.mask_slot
+        self.recall(segment, held.x, mask_slot, masked=True)
         lines = self.count * groups
         values = self.chip.staging.take(lines)
         fill = Fill(
@@ -73,22 +73,22 @@ class CarryWriter:
         self.chip.add(fill, [("spread", self.images.start, self.images.stop)], [span])
         fields = {"spread": True, "slot": OTHERS, "totals": True, "source": values}
         fields |= {"masked": True, "mask_slot": mask_slot}
-        self.carry(unit, late_key(memory.network), held, fields, LATE, span)
+        self.carry(segment, late_key(memory.network), held, fields, LATE, span)
         self.chip.staging.give(values)
 
     def carry(
         self,
-        unit: Unit,
+        segment: Segment,
         scale: ScaleKey | str,
         held: Held,
         fields: dict[str, Any],
         sheet: str = "",
         source: Span | None = None,
     ) -> None:
-        """E of ``unit``'s output, in place unless there is a ``source``; records of its own
+        """E of ``segment``'s output, in place unless there is a ``source``; records of its own
         ``sheet`` unless one is given."""
-        record, records = self.stage.record(sheet or unit.name, scale)
-        peak, peaks = self.stage.peak(unit.output.join.name)
+        record, records = self.stage.record(sheet or segment.name, scale)
+        peak, peaks = self.stage.peak(segment.output.join.name)
         command = Carry(
             **ERROR,
             **{"source": held.e} | fields,

@@ -13,7 +13,7 @@ from fractrain.host.compiler.whole_step.memory_map import (
     chunks_of,
     statistics_bytes,
 )
-from fractrain.host.compiler.whole_step.network import Layer, Stage
+from fractrain.host.compiler.whole_step.network import Layer, NetworkStage
 from fractrain.host.compiler.whole_step.sheets import Place
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph.machine_records import NormKey, ScaleKey
@@ -39,7 +39,7 @@ GRADIENT: dict[str, Any] = {
 class StageWriter:
     """Of ``stage``, whose outputs have ``grid`` and are cut into ``chunks``."""
 
-    def __init__(self, chip: Chip, memory: MemoryMap, stage: Stage) -> None:
+    def __init__(self, chip: Chip, memory: MemoryMap, stage: NetworkStage) -> None:
         self.chip, self.memory, self.stage = chip, memory, stage
         self.p, self.graph = chip.p, memory.network.graph
         self.grid = memory.grids[stage.number].outputs
@@ -121,9 +121,9 @@ class StageWriter:
         place = self.chip.peak(name)
         return place, (PEAKS, place, place + 1)
 
-    def stash(self, unit_layer: Layer) -> Stash:
+    def stash(self, layer: Layer) -> Stash:
         """What is kept of a layer's batch norm, and with it."""
-        return self.memory.stash[unit_layer.name]
+        return self.memory.stash[layer.name]
 
 
 def shape_entry(chip: Chip, memory: MemoryMap, grid: PixelGrid, images: int) -> int:

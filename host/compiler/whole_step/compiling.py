@@ -77,7 +77,7 @@ def compile_whole_step(p: Parameters, graph: StepGraph, base_address: int = 0) -
             if backward == len(BACKWARD):
                 raise
     overlap = BACKWARD[backward].overlap
-    residency = Residency(FORWARD[forward].in_flight, overlap.next_chunk, overlap.next_unit)
+    residency = Residency(FORWARD[forward].in_flight, overlap.next_chunk, overlap.next_segment)
     return made.finish(residency)
 
 
@@ -100,9 +100,9 @@ class _Compilation:
             for operation in (layer.narrow, layer.apply):
                 chip.peak(operation.name)
             chip.peak(weights_peak(layer), 2)
-        for unit in network.units:
-            insides = (unit.inside, unit.inside_join) if isinstance(unit, Block) else ()
-            for each in (*insides, unit.output.form, unit.output.join):
+        for segment in network.segments:
+            insides = (segment.inside, segment.inside_join) if isinstance(segment, Block) else ()
+            for each in (*insides, segment.output.form, segment.output.join):
                 chip.peak(each.name)
         return chip.peak_words
 

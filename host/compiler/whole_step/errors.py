@@ -10,7 +10,7 @@ from fractrain.host.compiler.sliding import Parity
 from fractrain.host.compiler.whole_step.carrying import Held
 from fractrain.host.compiler.whole_step.chunk import ERROR, StageWriter
 from fractrain.host.compiler.whole_step.convolving import Planes, Taker
-from fractrain.host.compiler.whole_step.network import Layer, Unit
+from fractrain.host.compiler.whole_step.network import Layer, Segment
 from fractrain.host.compiler.whole_step.sheets import norm_key
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph import operations as ops
@@ -102,7 +102,7 @@ class ErrorWriter:
         weights = self.stage.memory.weights[layer.name]
         self.stage.convolving.windows(Pass.ERROR, layer, e, weights, place)
 
-    def apply(self, unit: Unit, layer: Layer, held: Held, *, end: bool) -> Planes:
+    def apply(self, segment: Segment, layer: Layer, held: Held, *, end: bool) -> Planes:
         """The quantized error of ``layer``, in planes that are held from now on, from E and x̂ as
         they are ``held``; the moments are free."""
         stage, padded = self.stage, self.stage.grid.padded
@@ -110,7 +110,7 @@ class ErrorWriter:
         span = "records", chunk, chunk + padded
         self._bring(layer, chunk, span)
         given: dict[str, Any] = {"slot": layer.slot, "end": end, "kept_slot": layer.slot}
-        self._channel(unit, layer, chunk, held.moments, given)
+        self._channel(segment, layer, chunk, held.moments, given)
         self.chip.moments.give(held.moments)
         rows = stage.planes(self.count, stage.graph.slots[layer.slot].widest.error)
         peak, peaks = stage.peak(layer.apply.name)
@@ -139,11 +139,11 @@ class ErrorWriter:
         self.chip.add(Set(address=address, words=words, destination=chunk), [statistics], [span])
 
     def _channel(
-        self, unit: Unit, layer: Layer, chunk: int, moments: int, given: dict[str, Any]
+        self, segment: Segment, layer: Layer, chunk: int, moments: int, given: dict[str, Any]
     ) -> None:
         stage, grid = self.stage, self.stage.grid
-        norm, norms = stage.record(unit.name, norm_key(unit, layer))
-        scale, scales = stage.record(unit.name, ScaleKey(layer.apply.name))
+        norm, norms = stage.record(segment.name, norm_key(segment, layer))
+        scale, scales = stage.record(segment.name, ScaleKey(layer.apply.name))
         address, statistics = stage.statistics(layer, self.number, backward=True)
         options = stage.graph.options.integers
         assert options is not None

@@ -10,7 +10,7 @@ from fractrain.host.compiler.sliding import Parity
 from fractrain.host.compiler.whole_step.chunk import FORWARD, OTHERS, StageWriter, stash_span
 from fractrain.host.compiler.whole_step.convolving import Planes, Taker
 from fractrain.host.compiler.whole_step.memory_map import PIXEL_PLANES, SUM_BYTES, Stash
-from fractrain.host.compiler.whole_step.network import Block, Layer, Stem, Unit
+from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, Stem
 from fractrain.host.compiler.whole_step.sheets import norm_key
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph.machine_records import ScaleKey
@@ -30,8 +30,8 @@ class Narrowed:
 
 
 class ForwardChunk:
-    """Chunk ``number`` of a stage. Held from unit to unit: r in the side memory, activations in the
-    plane memory."""
+    """Chunk ``number`` of a stage. Held from segment to segment: r in the side memory, activations
+    in the plane memory."""
 
     def __init__(self, stage: StageWriter, number: int) -> None:
         self.stage, self.number = stage, number
@@ -44,54 +44,54 @@ class ForwardChunk:
 
     def phases(self) -> Iterator[None]:
         """One for each turn of the array, with what the vector unit makes of it."""
-        units = self.stage.stage.units
-        for place, unit in enumerate(units):
-            last = place == len(units) - 1
-            if isinstance(unit, Stem):
-                self._stem(unit, last=last)
+        segments = self.stage.stage.segments
+        for place, segment in enumerate(segments):
+            last = place == len(segments) - 1
+            if isinstance(segment, Stem):
+                self._stem(segment, last=last)
                 yield
                 continue
-            self._inside(unit)
+            self._inside(segment)
             yield
-            if unit.shortcut is None:
-                self._identity(unit, last=last)
+            if segment.shortcut is None:
+                self._identity(segment, last=last)
             else:
-                self._shortcut(unit, unit.shortcut, last=last)
+                self._shortcut(segment, segment.shortcut, last=last)
             yield
         if self._side is not None:
             self.chip.side.give(self._side)
 
-    # -- units -----------------------------------------------------------------------------
+    # -- segments -----------------------------------------------------------------------------
 
-    def _stem(self, unit: Stem, *, last: bool) -> None:
+    def _stem(self, segment: Stem, *, last: bool) -> None:
         stash = self.stage.memory.pixels
-        y = self._from_memory(unit, unit.layer, stash, 0, PIXEL_PLANES)
-        self._end(unit, y, last=last)
+        y = self._from_memory(segment, segment.layer, stash, 0, PIXEL_PLANES)
+        self._end(segment, y, last=last)
 
-    def _inside(self, unit: Block) -> None:
+    def _inside(self, segment: Block) -> None:
         """First convolution and what is between both; activations of the block's input come from
         memory where it has another shape."""
         if self._rows is None:
-            memory, layer = self.stage.memory, unit.first
-            before = memory.input_of(unit)
-            bits = self.stage.graph.slots[unit.slot].widest.activation
-            y = self._from_memory(unit, layer, before, memory.stash_planes.activations, bits)
+            memory, layer = self.stage.memory, segment.first
+            before = memory.input_of(segment)
+            bits = self.stage.graph.slots[segment.slot].widest.activation
+            y = self._from_memory(segment, layer, before, memory.stash_planes.activations, bits)
         else:
-            y = self._resident(unit, unit.first)
-        self._rows = self._form_inside(unit, y)
+            y = self._resident(segment, segment.first)
+        self._rows = self._form_inside(segment, y)
         self._give(y)
 
-    def _identity(self, unit: Block, *, last: bool) -> None:
-        self._end(unit, self._resident(unit, unit.second), last=last)
+    def _identity(self, segment: Block, *, last: bool) -> None:
+        self._end(segment, self._resident(segment, segment.second), last=last)
 
-    def _shortcut(self, unit: Block, shortcut: Layer, *, last: bool) -> None:
+    def _shortcut(self, segment: Block, shortcut: Layer, *, last: bool) -> None:
         """The shortcut is normalized beside the second convolution."""
         memory = self.stage.memory
-        before = memory.input_of(unit)
+        before = memory.input_of(segment)
         bits = self.stage.graph.slots[shortcut.slot].widest.activation
-        around = self._from_memory(unit, shortcut, before, memory.stash_planes.residual, bits)
+        around = self._from_memory(segment, shortcut, before, memory.stash_planes.residual, bits)
         self._normalize(around)
-        self._end(unit, self._resident(unit, unit.second), last=last, around=around)
+        self._end(segment, self._resident(segment, segment.second), last=last, around=around)
         self._give(around)
 
     # -- convolutions ----------------------------------------------------------------------
@@ -106,7 +106,7 @@ class ForwardChunk:
         self.chip.records.give(y.records)
 
     def _from_memory(
-        self, unit: Unit, layer: Layer, stash: Stash, plane: int, bits: int
+        self, segment: Segment, layer: Layer, stash: Stash, plane: int, bits: int
     ) -> Narrowed:
         """y of a tensor that comes in pieces."""
         y, convolving = self._narrowed(layer), self.stage.convolving
@@ -114,24 +114,24 @@ class ForwardChunk:
         for piece in convolving.pieces(stash.grid.layout(1, bits), self.count):
             first = self.images.start + piece.start
             rows = convolving.load(stash, first, len(piece), plane, bits, header)
-            self._convolve(unit, y, rows, piece)
+            self._convolve(segment, y, rows, piece)
             self.chip.planes.give(rows.address)
-        self._channel(unit, y)
+        self._channel(segment, y)
         return y
 
-    def _resident(self, unit: Unit, layer: Layer) -> Narrowed:
+    def _resident(self, segment: Segment, layer: Layer) -> Narrowed:
         """y of the activations on the chip, which are free."""
         y, rows = self._narrowed(layer), self._rows
         assert rows is not None
-        self._convolve(unit, y, rows, range(self.count))
+        self._convolve(segment, y, rows, range(self.count))
         self.chip.planes.give(rows.address)
         self._rows = None
-        self._channel(unit, y)
+        self._channel(segment, y)
         return y
 
-    def _convolve(self, unit: Unit, y: Narrowed, rows: Planes, part: range) -> None:
+    def _convolve(self, segment: Segment, y: Narrowed, rows: Planes, part: range) -> None:
         stage, channels, layer = self.stage, self.chip.p.block.channels, y.layer
-        scale, record = stage.record(unit.name, ScaleKey(layer.narrow.name))
+        scale, record = stage.record(segment.name, ScaleKey(layer.narrow.name))
         peak, peaks = stage.peak(layer.narrow.name)
         group_lines = channels * self.grid.blocks * self.count
 
@@ -157,10 +157,10 @@ class ForwardChunk:
 
     # -- the vector unit -------------------------------------------------------------------
 
-    def _channel(self, unit: Unit, y: Narrowed) -> None:
+    def _channel(self, segment: Segment, y: Narrowed) -> None:
         """Records of the chunk; the moments are free."""
         stage, padded, layer = self.stage, self.grid.padded, y.layer
-        norm, norms = stage.record(unit.name, norm_key(unit, layer))
+        norm, norms = stage.record(segment.name, norm_key(segment, layer))
         out, statistics = stage.statistics(layer, self.number, backward=False)
         options = stage.graph.options.integers
         assert options is not None
@@ -179,20 +179,20 @@ class ForwardChunk:
         self.chip.add(command, [moments, norms], [self._recorded(y), statistics])
         self.chip.moments.give(y.moments)
 
-    def _form_inside(self, unit: Block, y: Narrowed) -> Planes:
+    def _form_inside(self, segment: Block, y: Narrowed) -> Planes:
         stage = self.stage
-        entry, stash = stage.shape(self.count), stage.stash(unit.first)
-        norm, norms = stage.record(unit.name, norm_key(unit, unit.first))
-        peak, peaks = stage.peak(unit.inside.name)
-        rows = stage.planes(self.count, stage.graph.slots[unit.slot].widest.activation)
+        entry, stash = stage.shape(self.count), stage.stash(segment.first)
+        norm, norms = stage.record(segment.name, norm_key(segment, segment.first))
+        peak, peaks = stage.peak(segment.inside.name)
+        rows = stage.planes(self.count, stage.graph.slots[segment.slot].widest.activation)
         command = Form(
             **FORWARD,
-            slot=unit.slot,
+            slot=segment.slot,
             shape=entry,
             planed=True,
             stash_normalized=True,
-            kept_slot=unit.slot,
-            form_slot=unit.slot,
+            kept_slot=segment.slot,
+            form_slot=segment.slot,
             source=y.lines,
             norm=norm,
             chunk=y.records,
@@ -221,11 +221,14 @@ class ForwardChunk:
         writes = [self._staged(y), stash_span(stash, self.images)]
         self.chip.add(command, [self._recorded(y)], writes)
 
-    def _end(self, unit: Unit, y: Narrowed, *, last: bool, around: Narrowed | None = None) -> None:
-        """The unit's output, and, of a block, what it is where the block is skipped; y is free."""
-        stage, output, layer = self.stage, unit.output, y.layer
+    def _end(
+        self, segment: Segment, y: Narrowed, *, last: bool, around: Narrowed | None = None
+    ) -> None:
+        """The segment's output, and, of a block, what it is where the block is skipped; y is
+        free."""
+        stage, output, layer = self.stage, segment.output, y.layer
         entry, stash = stage.shape(self.count), stage.stash(layer)
-        norm, norms = stage.record(unit.name, norm_key(unit, layer))
+        norm, norms = stage.record(segment.name, norm_key(segment, layer))
         peak, peaks = stage.peak(output.form.name)
         reads = [self._staged(y), norms, self._recorded(y)]
         writes = [stash_span(stash, self.images), peaks]
@@ -247,15 +250,15 @@ class ForwardChunk:
             "peak": peak,
         }
         if output.pooled:
-            fields["pool"] = self._pool(unit)
-            writes.append((f"pooled {unit.name}", self.images.start, self.images.stop))
-        fields |= self._second(unit, around, reads)
+            fields["pool"] = self._pool(segment)
+            writes.append((f"pooled {segment.name}", self.images.start, self.images.stop))
+        fields |= self._second(segment, around, reads)
         fields |= self._made(output.form_slot, last=last, writes=writes)
-        stays = isinstance(unit, Block) and unit.shortcut is None
+        stays = isinstance(segment, Block) and segment.shortcut is None
         kept = bool(fields["kept"])
         whole: dict[str, Any] = {"normalized": True, "stash_normalized": True, "stash_mask": True}
-        host = unit is stage.memory.network.units[-1]
-        skippable = isinstance(unit, Block)
+        host = segment is stage.memory.network.segments[-1]
+        skippable = isinstance(segment, Block)
         form = Form(**fields, **whole)
         self.chip.add(form, reads, writes, signal_host=host and not skippable)
         if skippable:
@@ -270,24 +273,26 @@ class ForwardChunk:
         assert options is not None
         return options.residual_bits
 
-    def _second(self, unit: Unit, around: Narrowed | None, reads: list[Span]) -> dict[str, Any]:
+    def _second(
+        self, segment: Segment, around: Narrowed | None, reads: list[Span]
+    ) -> dict[str, Any]:
         """What is added to the batch norm."""
-        if isinstance(unit, Stem):
+        if isinstance(segment, Stem):
             return {"second": Second.NONE}
-        if unit.shortcut is None:
+        if segment.shortcut is None:
             assert self._side is not None
-            record, span = self.stage.record(unit.name, ScaleKey(unit.output.form.name))
+            record, span = self.stage.record(segment.name, ScaleKey(segment.output.form.name))
             reads += [span, ("side", self._side, self._side + self.lines)]
             second, address = Second.RESIDUAL, self._side
         else:
             assert around is not None
-            record, span = self.stage.record(unit.name, norm_key(unit, unit.shortcut))
+            record, span = self.stage.record(segment.name, norm_key(segment, segment.shortcut))
             reads += [span, self._staged(around)]
             second, address = Second.SHORTCUT, around.lines
         return {"second": second, "second_address": address, "second_record": record}
 
     def _made(self, form_slot: int | None, *, last: bool, writes: list[Span]) -> dict[str, Any]:
-        """What stays on the chip for the next unit of the stage."""
+        """What stays on the chip for the next segment of the stage."""
         if last or form_slot is None:
             return {"planed": False, "kept": False}
         self._rows = self.stage.planes(
@@ -299,8 +304,8 @@ class ForwardChunk:
         places = {"planes": self._rows.address, "side": self._side}
         return {"planed": True, "kept": True, **places}
 
-    def _pool(self, unit: Unit) -> int:
-        region = self.stage.memory.pooled[unit.name]
+    def _pool(self, segment: Segment) -> int:
+        region = self.stage.memory.pooled[segment.name]
         return region.address + SUM_BYTES * self.images.start * self.grid.padded
 
     def _staged(self, y: Narrowed) -> Span:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractrain.host.compiler.tensors import PixelLayout
-from fractrain.host.compiler.whole_step.network import ResidualNetwork, Stage
+from fractrain.host.compiler.whole_step.network import NetworkStage, ResidualNetwork
 from fractrain.host.compiler.whole_step.refusal import DoesNotFit
 from fractrain.hw.contract.commands import RowPixels
 from fractrain.hw.contract.parameters import Parameters
@@ -76,7 +76,7 @@ def stage_grids(p: Parameters, network: ResidualNetwork) -> list[StageGrids]:
     found: list[StageGrids] = []
     row = _narrowest(p.array.rows, network.stages[-1].shape[2])
     for stage in reversed(network.stages):
-        geometry = stage.units[0].layers[0].geometry
+        geometry = stage.segments[0].layers[0].geometry
         outputs = _grid(p, stage, (geometry.filters, *geometry.output), row)
         row *= geometry.stride
         images = _grid(p, stage, (geometry.channels, *geometry.size), row)
@@ -90,7 +90,7 @@ def _narrowest(pixels: int, width: int) -> int:
     return next(parts, -(-width // pixels) * pixels)
 
 
-def _grid(p: Parameters, stage: Stage, shape: tuple[int, int, int], row: int) -> PixelGrid:
+def _grid(p: Parameters, stage: NetworkStage, shape: tuple[int, int, int], row: int) -> PixelGrid:
     channels, height, width = shape
     grid = PixelGrid(p, channels, height, width, row)
     if not width <= row < width + p.array.rows:

@@ -43,8 +43,8 @@ def _check_side_bits(side_bits: int, network: ResidualNetwork) -> None:
     if graph.options.integers.residual_bits > side_bits:
         given = graph.options.integers.residual_bits
         raise DoesNotFit("bits of the residual of a whole step", given, allowed)
-    for unit in network.units:
-        if isinstance(unit, Block):
-            bits = inner_bits(graph, unit.slot)
+    for segment in network.segments:
+        if isinstance(segment, Block):
+            bits = inner_bits(graph, segment.slot)
             if bits > side_bits:
-                raise DoesNotFit(f"bits of x̂ inside {unit.name}", bits, allowed)
+                raise DoesNotFit(f"bits of x̂ inside {segment.name}", bits, allowed)

@@ -12,8 +12,8 @@ from fractrain.host.compiler.whole_step.network import (
     Layer,
     Output,
     ResidualNetwork,
+    Segment,
     Stem,
-    Unit,
 )
 from fractrain.host.compiler.whole_step.sheets import Sheet, sheets_of
 from fractrain.host.compiler.whole_step.templates import kernel_layout
@@ -131,15 +131,15 @@ class MemoryMap:
         self.statistics: dict[tuple[str, bool], Region] = {}
         for stage, grid in zip(network.stages, self.grids, strict=True):
             chunks = len(chunks_of(network.graph, grid.outputs))
-            for layer in (each for unit in stage.units for each in unit.layers):
+            for layer in (each for segment in stage.segments for each in segment.layers):
                 for backward in (False, True):
                     size = grid.outputs.padded * statistics_bytes(backward=backward)
                     self.statistics[layer.name, backward] = self.add(chunks * size)
         self.pooled = {
-            unit.name: self.add(SUM_BYTES * self.images * grid.outputs.padded)
+            segment.name: self.add(SUM_BYTES * self.images * grid.outputs.padded)
             for stage, grid in zip(network.stages, self.grids, strict=True)
-            for unit in stage.units
-            if unit.output.pooled
+            for segment in stage.segments
+            if segment.output.pooled
         }
 
     def _weights(self, layer: Layer) -> Weights:
@@ -156,13 +156,13 @@ class MemoryMap:
         return self.add(-(-words * PEAK_BYTES // self.p.block_bytes) * self.p.block_bytes)
 
     def input_of(self, block: Block) -> Stash:
-        """What the unit before ``block`` has left."""
+        """What the segment before ``block`` has left."""
         return self.stash[self.network.before(block).last.name]
 
     # -- what the way back needs -----------------------------------------------------------
 
     def _lay_out_stash(self) -> None:
-        """By unit: x̂ between the convolutions, of a shortcut, and all of the output. Errors of a
+        """By segment: x̂ between the convolutions, of a shortcut, and all of the output. Errors of a
         stage, 16 bits."""
         graph = self.network.graph
         most = max(each.widest.activation for each in graph.slots)
@@ -177,19 +177,19 @@ class MemoryMap:
         self.errors: list[Region] = []
         for stage, grids in zip(self.network.stages, self.grids, strict=True):
             grid = grids.outputs
-            for unit in stage.units:
-                self._stash_of(unit, grid)
+            for segment in stage.segments:
+                self._stash_of(segment, grid)
             self.errors.append(self.add(grid.lines(self.images) * self.p.line_bytes))
 
-    def _stash_of(self, unit: Unit, grid: PixelGrid) -> None:
-        if not isinstance(unit, Stem):
-            bits = inner_bits(self.network.graph, unit.slot)
-            self.stash[unit.first.name] = self._stash(f"stash {unit.first.name}", grid, bits)
-            if unit.shortcut is not None:
-                name = unit.shortcut.name
+    def _stash_of(self, segment: Segment, grid: PixelGrid) -> None:
+        if not isinstance(segment, Stem):
+            bits = inner_bits(self.network.graph, segment.slot)
+            self.stash[segment.first.name] = self._stash(f"stash {segment.first.name}", grid, bits)
+            if segment.shortcut is not None:
+                name = segment.shortcut.name
                 self.stash[name] = self._stash(f"stash {name}", grid, MAX_OUTER_BITS)
-        name = unit.last.name
-        self.stash[name] = self._stash(f"stash {name}", grid, self._planes_of(unit.output))
+        name = segment.last.name
+        self.stash[name] = self._stash(f"stash {name}", grid, self._planes_of(segment.output))
 
     def _planes_of(self, output: Output) -> int:
         planes = self.stash_planes

@@ -1,6 +1,6 @@
-"""A residual network, as a whole step on the machine takes it: layers, units, stages.
+"""A residual network, as a whole step on the machine takes it: layers, segments, stages.
 
-A *unit* ends with an output that is rectified and kept for the way back: the stem, which is the
+A *segment* ends with an output that is rectified and kept for the way back: the stem, which is the
 first convolution, or a residual block. A *stage* is a stem or a block with a shortcut, and the
 blocks without one behind it: its outputs have one shape, so its chunks stay on the chip.
 """
@@ -43,8 +43,8 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """What a unit's end makes, and the error there. ``mask_slot``: where that has bits, there is a
-    mask. ``form_slot``: that of its activations, None without any. ``pooled``: whether sums of r
+    """What a segment's end makes, and the error there. ``mask_slot``: where that has bits, there is
+    a mask. ``form_slot``: that of its activations, None without any. ``pooled``: whether sums of r
     are read; ``top``: whether a shortcut reads its top planes."""
 
     form: ops.Form
@@ -103,25 +103,25 @@ class Block:
         return self.first.name
 
 
-Unit = Stem | Block
+Segment = Stem | Block
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class NetworkStage:
     """Units one behind the other, whose outputs have one shape. ``number``: in the network."""
 
     number: int
-    units: tuple[Unit, ...]
+    segments: tuple[Segment, ...]
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of its outputs."""
-        g = self.units[0].last.geometry
+        g = self.segments[0].last.geometry
         return g.filters, *g.output
 
     @property
     def name(self) -> str:
-        return f"stage of {self.units[0].name}"
+        return f"stage of {self.segments[0].name}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,19 +130,19 @@ class ResidualNetwork:
     ``spread``: the one that makes errors behind the pooling."""
 
     graph: StepGraph
-    stages: tuple[Stage, ...]
+    stages: tuple[NetworkStage, ...]
     pixels: ops.QuantizePixels
     spread: ops.SpreadErrors
 
     @cached_property
-    def units(self) -> list[Unit]:
-        return [unit for stage in self.stages for unit in stage.units]
+    def segments(self) -> list[Segment]:
+        return [segment for stage in self.stages for segment in stage.segments]
 
     @property
     def layers(self) -> list[Layer]:
-        return [layer for unit in self.units for layer in unit.layers]
+        return [layer for segment in self.segments for layer in segment.layers]
 
-    def before(self, unit: Unit) -> Unit:
-        """The one whose output ``unit`` reads."""
-        units = self.units
-        return units[units.index(unit) - 1]
+    def before(self, segment: Segment) -> Segment:
+        """The one whose output ``segment`` reads."""
+        segments = self.segments
+        return segments[segments.index(segment) - 1]

@@ -14,7 +14,7 @@ from fractrain.host.compiler.whole_step.memory_map import (
     Region,
     chunks_of,
 )
-from fractrain.host.compiler.whole_step.network import Block, Layer, Unit
+from fractrain.host.compiler.whole_step.network import Block, Layer, Segment
 from fractrain.host.compiler.whole_step.sheets import norm_key
 from fractrain.host.compiler.whole_step.weights import weights_peak
 from fractrain.host.graph.choice import is_skip
@@ -60,23 +60,23 @@ class _Reader:
     def peaks(self) -> Iterator[str]:
         """Names of the operations that were carried out; a form without any batch norm passes its
         residual on, and finds no greatest z."""
-        for unit in self._where.network.units:
-            for layer in unit.layers:
+        for segment in self._where.network.segments:
+            for layer in segment.layers:
                 if self._runs(layer):
                     yield from (layer.narrow.name, layer.apply.name)
-            if isinstance(unit, Block) and self._runs(unit.first):
-                yield from (unit.inside.name, unit.inside_join.name)
-            ends = unit.layers[1:] if isinstance(unit, Block) else unit.layers
+            if isinstance(segment, Block) and self._runs(segment.first):
+                yield from (segment.inside.name, segment.inside_join.name)
+            ends = segment.layers[1:] if isinstance(segment, Block) else segment.layers
             if any(map(self._runs, ends)):
-                yield unit.output.form.name
-            yield unit.output.join.name
+                yield segment.output.form.name
+            yield segment.output.join.name
 
     def moments(self) -> Iterator[tuple[NormKey, NormMoments]]:
         for stage, grids in zip(self._where.network.stages, self._where.grids, strict=True):
-            for unit in stage.units:
-                for layer in unit.layers:
+            for segment in stage.segments:
+                for layer in segment.layers:
                     if self._runs(layer):
-                        yield norm_key(unit, layer), self._moments(layer, grids.outputs)
+                        yield norm_key(segment, layer), self._moments(layer, grids.outputs)
 
     def _moments(self, layer: Layer, grid: PixelGrid) -> NormMoments:
         chunks = len(chunks_of(self._where.network.graph, grid))
@@ -91,11 +91,11 @@ class _Reader:
 
     def pooled(self) -> Iterator[tuple[str, Integers]]:
         for stage, grids in zip(self._where.network.stages, self._where.grids, strict=True):
-            for unit in stage.units:
-                if unit.output.pooled:
-                    yield unit.output.form.name, self._pooled(unit, grids.outputs)
+            for segment in stage.segments:
+                if segment.output.pooled:
+                    yield segment.output.form.name, self._pooled(segment, grids.outputs)
 
-    def _pooled(self, unit: Unit, grid: PixelGrid) -> Integers:
-        sums = self.part(self._where.pooled[unit.name]).view("<u4")
+    def _pooled(self, segment: Segment, grid: PixelGrid) -> Integers:
+        sums = self.part(self._where.pooled[segment.name]).view("<u4")
         found = sums.reshape(self._where.images, -1)[:, : grid.channels]
         return found.astype(np.int64)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from fractrain.host.compiler.whole_step.network import (
     Block,
     Layer,
+    NetworkStage,
     Output,
     ResidualNetwork,
-    Stage,
+    Segment,
     Stem,
-    Unit,
 )
 from fractrain.host.compiler.whole_step.refusal import DoesNotFit
 from fractrain.host.graph import operations as ops
@@ -76,13 +76,13 @@ class _Recognizer:
         self._take(pixels)
         if pixels.image_bits != MAX_ACTIVATION_BITS:
             raise _refuse(pixels, f"pixels of {MAX_ACTIVATION_BITS} bits")
-        units = [self._stem(pixels)]
-        while (form := units[-1].output.form).a is not None:
-            units.append(self._block(form))
-        spread = self._end(units[-1])
-        self._check_joins(units, spread)
+        segments = [self._stem(pixels)]
+        while (form := segments[-1].output.form).a is not None:
+            segments.append(self._block(form))
+        spread = self._end(segments[-1])
+        self._check_joins(segments, spread)
         self._check_rest()
-        return ResidualNetwork(self._graph, self._stages(units), pixels, spread)
+        return ResidualNetwork(self._graph, self._stages(segments), pixels, spread)
 
     def _take(self, operation: Operation) -> None:
         self._known.add(operation.name)
@@ -95,9 +95,9 @@ class _Recognizer:
             raise _refuse(by, f"one with one reader that is a {kind.__name__}")
         return found[0]
 
-    # -- units -----------------------------------------------------------------------------
+    # -- segments -----------------------------------------------------------------------------
 
-    def _stem(self, pixels: ops.QuantizePixels) -> Unit:
+    def _stem(self, pixels: ops.QuantizePixels) -> Segment:
         forward = self._forward(pixels.pixels, pixels)
         layer, form = self._layer(forward)
         if len(form.ys) != 1 or form.residual is not None or form.inner:
@@ -148,8 +148,8 @@ class _Recognizer:
         self._take(found)
         return found
 
-    def _end(self, unit: Unit) -> ops.SpreadErrors:
-        form = unit.output.form
+    def _end(self, segment: Segment) -> ops.SpreadErrors:
+        form = segment.output.form
         self._take(self._one(form.r, ops.PoolSums, form))
         found = [each for each in self._graph.backward if isinstance(each, ops.SpreadErrors)]
         if len(found) != 1:
@@ -197,12 +197,12 @@ class _Recognizer:
 
     # -- all of it -------------------------------------------------------------------------
 
-    def _check_joins(self, units: Sequence[Unit], spread: ops.SpreadErrors) -> None:
+    def _check_joins(self, segments: Sequence[Segment], spread: ops.SpreadErrors) -> None:
         """Errors come from where the machine's commands take them."""
         behind = spread.dx.name
-        for place in reversed(range(len(units))):
-            unit, join = units[place], units[place].output.join
-            following = units[place + 1] if place + 1 < len(units) else None
+        for place in reversed(range(len(segments))):
+            segment, join = segments[place], segments[place].output.join
+            following = segments[place + 1] if place + 1 < len(segments) else None
             sums: list[ops.Convolve | None] = []
             streams = [behind]
             if isinstance(following, Block):
@@ -211,8 +211,8 @@ class _Recognizer:
                     sums.append(following.shortcut.error)
                     streams = []
             self._check_join(join, sums, streams)
-            if isinstance(unit, Block):
-                self._check_join(unit.inside_join, [unit.second.error], [])
+            if isinstance(segment, Block):
+                self._check_join(segment.inside_join, [segment.second.error], [])
             behind = join.e.name
 
     def _check_join(
@@ -232,10 +232,10 @@ class _Recognizer:
             if isinstance(each, COUNTED) and each.name not in self._known:
                 raise _refuse(each, "a part of a residual network")
 
-    def _stages(self, units: Sequence[Unit]) -> tuple[Stage, ...]:
-        found: list[list[Unit]] = []
-        for unit in units:
-            if isinstance(unit, Stem) or unit.shortcut is not None:
+    def _stages(self, segments: Sequence[Segment]) -> tuple[NetworkStage, ...]:
+        found: list[list[Segment]] = []
+        for segment in segments:
+            if isinstance(segment, Stem) or segment.shortcut is not None:
                 found.append([])
-            found[-1].append(unit)
-        return tuple(Stage(number, tuple(each)) for number, each in enumerate(found))
+            found[-1].append(segment)
+        return tuple(NetworkStage(number, tuple(each)) for number, each in enumerate(found))

@@ -1,4 +1,4 @@
-"""Records in the parameter memory, a sheet for each unit.
+"""Records in the parameter memory, a sheet for each segment.
 
 A sheet is brought as a whole: records of the batch norms first, each filled up to whole groups of
 channels, then scales.
@@ -17,7 +17,7 @@ from fractrain.host.compiler.whole_step.network import (
     Layer,
     Output,
     ResidualNetwork,
-    Unit,
+    Segment,
 )
 from fractrain.host.graph.machine_records import NormKey, ScaleKey, StepRecords
 from fractrain.hw.contract.parameters import Parameters
@@ -84,7 +84,7 @@ def _packed(key: NormKey | ScaleKey | str, given: StepRecords) -> Bytes:
 
 def late_key(network: ResidualNetwork) -> ScaleKey:
     """Of the error behind the pooling, whose exponent is known in the step only."""
-    return ScaleKey(network.units[-1].output.join.name)
+    return ScaleKey(network.segments[-1].output.join.name)
 
 
 def sheets_of(p: Parameters, network: ResidualNetwork) -> list[Sheet]:
@@ -94,11 +94,11 @@ def sheets_of(p: Parameters, network: ResidualNetwork) -> list[Sheet]:
     for layer in network.layers:
         found[0].add(ScaleKey(layer.quantize.name))
         found[1].add(layer.parameter)
-    for unit in network.units:
-        sheet = Sheet(unit.name, granule)
-        for layer in unit.layers:
-            sheet.add(norm_key(unit, layer), _padded(p, layer.geometry.filters))
-        for key in _scales(unit):
+    for segment in network.segments:
+        sheet = Sheet(segment.name, granule)
+        for layer in segment.layers:
+            sheet.add(norm_key(segment, layer), _padded(p, layer.geometry.filters))
+        for key in _scales(segment):
             sheet.add(key)
         for constant in _CONSTANTS:
             sheet.add(constant)
@@ -108,19 +108,19 @@ def sheets_of(p: Parameters, network: ResidualNetwork) -> list[Sheet]:
     return [*found, late]
 
 
-def norm_key(unit: Unit, layer: Layer) -> NormKey:
+def norm_key(segment: Segment, layer: Layer) -> NormKey:
     """Of the batch norm of ``layer``."""
-    inside = isinstance(unit, Block) and layer is unit.first
-    form = unit.inside if isinstance(unit, Block) and inside else unit.output.form
+    inside = isinstance(segment, Block) and layer is segment.first
+    form = segment.inside if isinstance(segment, Block) and inside else segment.output.form
     return NormKey(form.name, layer.part)
 
 
-def _scales(unit: Unit) -> list[ScaleKey]:
-    found = [ScaleKey(each.narrow.name) for each in unit.layers]
-    found += [ScaleKey(each.apply.name) for each in unit.layers]
-    if isinstance(unit, Block):
-        found.append(ScaleKey(unit.inside_join.name))
-    return found + _of_output(unit.output)
+def _scales(segment: Segment) -> list[ScaleKey]:
+    found = [ScaleKey(each.narrow.name) for each in segment.layers]
+    found += [ScaleKey(each.apply.name) for each in segment.layers]
+    if isinstance(segment, Block):
+        found.append(ScaleKey(segment.inside_join.name))
+    return found + _of_output(segment.output)
 
 
 def _of_output(output: Output) -> list[ScaleKey]:

@@ -52,8 +52,8 @@ def quantize(writer: StageWriter, layer: Layer) -> None:
 
 def update(writer: StageWriter, group: Group, sums: Mapping[str, int]) -> None:
     """Weights of a group descend, tile by tile of the gradient memory."""
-    for unit in group.units:
-        for layer in unit.layers:
+    for segment in group.segments:
+        for layer in segment.layers:
             _update_layer(writer, layer, sums[layer.name])
 
 

@@ -36,11 +36,11 @@ Integers = NDArray[np.int64]
 @dataclass(frozen=True)
 class Residency:
     """What the memories have room for: chunks ``in_flight`` forward; backward, errors of the next
-    chunk and of the next unit beside the last gradient of this one."""
+    chunk and of the next segment beside the last gradient of this one."""
 
     in_flight: int
     next_chunk: bool
-    next_unit: bool
+    next_segment: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,9 +213,9 @@ class WholeStep:
     # -- out -------------------------------------------------------------------------------
 
     def read_pooled(self, memory: Bytes, images: range) -> Integers:
-        """Σr ``[images, C]`` of the last unit: what the host needs of a chunk during the step."""
-        unit, grid = self.memory.network.units[-1], self.memory.grids[-1].outputs
-        region = self.memory.pooled[unit.name]
+        """Σr ``[images, C]`` of the last segment: what the host needs of a chunk in the step."""
+        segment, grid = self.memory.network.segments[-1], self.memory.grids[-1].outputs
+        region = self.memory.pooled[segment.name]
         sums = self._part(memory, region.address, region.size).view("<u4")
         found = sums.reshape(self.memory.images, -1)[images.start : images.stop, : grid.channels]
         return found.astype(np.int64)

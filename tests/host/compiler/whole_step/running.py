@@ -70,7 +70,7 @@ class Stepped:
         (wanted,) = [
             each[images.start : images.stop]
             for name, each in golden.wanted.pooled.items()
-            if name == compiled.memory.network.units[-1].output.form.name
+            if name == compiled.memory.network.segments[-1].output.form.name
         ]
         equal(compiled.read_pooled(self.memory, images), wanted)
         if self._given < len(compiled.chunks):

@@ -109,7 +109,7 @@ def test_a_step_leaves_nothing_behind(golden: Accelerator) -> None:
 
 
 def test_groups_are_as_large_as_the_gradient_memory(golden: Accelerator) -> None:
-    """Errors cross memory between groups of units, weights descend at the end of each."""
+    """Errors cross memory between groups of segments, weights descend at the end of each."""
     blocks, precisions = [(8, 1), (8, 1), (16, 2), (16, 1), (16, 1)], (A, B, A, B, A)
     given = step(golden, blocks, precisions, batch=4)
     few = Stepped(given, small(buffers__gradient_words=160))
@@ -120,7 +120,7 @@ def test_groups_are_as_large_as_the_gradient_memory(golden: Accelerator) -> None
 
 
 @pytest.mark.parametrize("blocks", [[(16, 1), (16, 1)], [(16, 2), (32, 2)]], ids=["same", "first"])
-def test_stages_of_one_unit(golden: Accelerator, blocks: Blocks) -> None:
+def test_stages_of_one_segment(golden: Accelerator, blocks: Blocks) -> None:
     """A shortcut of stride 1 begins a stage, too; the first convolution may be all of one."""
     Stepped(step(golden, blocks, (A, B), batch=4), small(), Order.VECTOR_FIRST).check()
 

@@ -54,7 +54,7 @@ def test_networks_on_the_planned_machine(model: str) -> None:
     """With default chunks: all on the chip that is meant to be, and tokens without an error."""
     compiled = compile_whole_step(planned(), graph(model, (FULL, SKIP)))
     residency = compiled.residency
-    assert (residency.in_flight, residency.next_chunk, residency.next_unit) == (2, True, True)
+    assert (residency.in_flight, residency.next_chunk, residency.next_segment) == (2, True, True)
     assert check_tokens(compiled.commands) == (len(compiled.chunks), 1)
     walk(compiled, FULL).check_addresses()
     _check_memory(compiled)
@@ -82,11 +82,11 @@ def test_traffic_is_about_what_was_studied() -> None:
 
 def test_errors_of_12_bits_leave_less_side_by_side() -> None:
     compiled = compile_whole_step(planned(), graph("resnet14", (Precision(8, 8, 12),)))
-    assert not compiled.residency.next_unit
+    assert not compiled.residency.next_segment
     whole = compile_whole_step(
         planned(buffers__plane_words=8192 + 256), graph("resnet14", (Precision(8, 8, 12),))
     )
-    assert whole.residency.next_unit and whole.residency.next_chunk
+    assert whole.residency.next_segment and whole.residency.next_chunk
 
 
 @pytest.mark.parametrize(
