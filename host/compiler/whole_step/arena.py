@@ -1,0 +1,137 @@
+"""A memory on the chip while a program is written: what is held, what is kept, what is free.
+
+Whatever is taken is right, as tokens follow from addresses: how it is chosen decides only how much
+runs side by side.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from fractrain.host.compiler.whole_step.refusal import too_small
+
+MOST_PIECES = 64
+"""Free pieces beside each other, beyond which they are joined."""
+
+
+class Policy(enum.Enum):
+    """Which free words are taken: those that have been free for longest, as nothing waits for them,
+    or the lowest, which leaves long pieces."""
+
+    OLDEST = enum.auto()
+    LOWEST = enum.auto()
+
+
+@dataclass
+class _Piece:
+    """Words ``start`` to ``end``. ``freed``: when; None while they are held. ``key``: of what is
+    still in them."""
+
+    start: int
+    end: int
+    freed: int | None
+    key: Hashable = None
+
+
+class Arena:
+    """``size`` words of the memory ``name``, counted in ``unit``."""
+
+    def __init__(self, name: str, size: int, unit: str = "words") -> None:
+        self.name, self.size, self.unit = name, size, unit
+        self.policy = Policy.OLDEST
+        self.most = 0
+        """Words that were held at a time."""
+        self._pieces = [_Piece(0, size, 0)]
+        self._kept: dict[Hashable, _Piece] = {}
+        self._now = self._held = 0
+
+    def take(self, words: int) -> int:
+        """Address of ``words`` that are held from now on; `DoesNotFit` if there are none."""
+        found = self._choose(words)
+        if found is None:
+            raise too_small(self.name, self._held + words, self.size, self.unit)
+        begin, stop = found
+        pieces = self._pieces[begin:stop]
+        for each in pieces:
+            self._forget(each)
+        start, end = pieces[0].start, pieces[-1].end
+        taken = [_Piece(start, start + words, None)]
+        if start + words < end:
+            taken.append(_Piece(start + words, end, pieces[-1].freed))
+        self._pieces[begin:stop] = taken
+        self._held += words
+        self.most = max(self.most, self._held)
+        return start
+
+    def give(self, address: int, key: Hashable = None) -> None:
+        """What was taken at ``address`` is free, but may be found by ``key`` until it is taken."""
+        piece = next(each for each in self._pieces if each.start == address)
+        assert piece.freed is None
+        self._now += 1
+        self._held -= piece.end - piece.start
+        piece.freed, piece.key = self._now, key
+        if key is not None:
+            self._kept[key] = piece
+        if len(self._pieces) > MOST_PIECES:
+            self._join()
+
+    def find(self, key: Hashable) -> int | None:
+        """Address of what is kept by ``key``; as good as given now."""
+        piece = self._kept.get(key)
+        if piece is None:
+            return None
+        self._now += 1
+        piece.freed = self._now
+        return piece.start
+
+    @property
+    def room(self) -> int:
+        """Most words that could be taken."""
+        longest = run = 0
+        for each in self._pieces:
+            run = 0 if each.freed is None else run + each.end - each.start
+            longest = max(longest, run)
+        return longest
+
+    def _choose(self, words: int) -> tuple[int, int] | None:
+        """First and last piece but one of those to take."""
+        best, found = None, None
+        pieces = self._pieces
+        for begin, first in enumerate(pieces):
+            latest, stop = -1, begin
+            while stop < len(pieces) and pieces[stop].end - first.start < words:
+                stop += 1
+            if stop == len(pieces):
+                break
+            for each in pieces[begin : stop + 1]:
+                if each.freed is None:
+                    break
+                latest = max(latest, each.freed)
+            else:
+                if best is None or latest < best:
+                    best, found = latest, (begin, stop + 1)
+                if self.policy is Policy.LOWEST:
+                    break
+        return found
+
+    def _forget(self, piece: _Piece) -> None:
+        if piece.key is not None:
+            del self._kept[piece.key]
+
+    def _join(self) -> None:
+        """Neighbours that are free, and of which nothing is kept, become one."""
+        joined: list[_Piece] = []
+        for each in self._pieces:
+            last = joined[-1] if joined else None
+            if (
+                last is not None
+                and last.freed is not None
+                and each.freed is not None
+                and last.key is each.key is None
+            ):
+                last.end, last.freed = each.end, max(last.freed, each.freed)
+            else:
+                joined.append(each)
+        self._pieces = joined

@@ -1,0 +1,280 @@
+"""A chunk back through a group of segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from fractrain.host.compiler.whole_step.carrying import CarryWriter, Held
+from fractrain.host.compiler.whole_step.chunk import ERROR, GRADIENT, StageWriter
+from fractrain.host.compiler.whole_step.convolving import Planes
+from fractrain.host.compiler.whole_step.errors import ErrorWriter, Joined
+from fractrain.host.compiler.whole_step.groups import Group
+from fractrain.host.compiler.whole_step.memory_map import PIXEL_PLANES, Stash
+from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, Stem
+from fractrain.host.compiler.whole_step.sheets import CLEAR, SAME, norm_key
+from fractrain.host.graph.machine_records import ScaleKey
+from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute, Spill
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What stands beside the last gradient of a segment: errors of the ``next_chunk``, and those of
+    the next segment (``next_segment``). Either takes planes of its own."""
+
+    next_chunk: bool = True
+    next_segment: bool = True
+
+
+class BackwardChunk:
+    """Chunk ``number`` of the stage of ``group``; ``below``: the stage before. ``sums``: beats of
+    the gradient memory, by layer."""
+
+    def __init__(
+        self,
+        stage: StageWriter,
+        below: StageWriter | None,
+        group: Group,
+        number: int,
+        sums: Mapping[str, int],
+        overlap: Overlap,
+    ) -> None:
+        self.stage, self.below, self.group, self.number = stage, below, group, number
+        self.chip, self.grid, self.overlap, self.sums = stage.chip, stage.grid, overlap, sums
+        self.errors, self.carrying = ErrorWriter(stage, number), CarryWriter(stage, number)
+        self.images, self.lines = stage.chunks[number], self.errors.lines
+        self.count = len(self.images)
+        self._pending: Callable[[], None] | None = None
+
+    def phases(self) -> Iterator[None]:
+        """The errors behind the group; all up to its last gradient; that one."""
+        first = self.group.segments[0]
+        held = self.carrying.enter(first)
+        e_last = self._apply_last(first, held)
+        yield
+        for segment in self.group.segments:
+            if segment is not first and self.overlap.next_segment:
+                e_last = self._apply_last(segment, held)
+                self._end_pending()
+            elif segment is not first:
+                self._end_pending()
+                e_last = self._apply_last(segment, held)
+            held = self._segment(segment, held, e_last)
+        yield
+        self._end_pending()
+        yield
+
+    def _apply_last(self, segment: Segment, held: Held) -> Planes:
+        """The quantized error of the segment's last convolution; x̂ and moments are free."""
+        e = self.errors.apply(segment, segment.last, held, end=True)
+        self.chip.side.give(held.x)
+        return e
+
+    def _end_pending(self) -> None:
+        """The last gradient of the segment before."""
+        assert self._pending is not None
+        self._pending()
+        self._pending = None
+
+    # -- segments -----------------------------------------------------------------------------
+
+    def _segment(self, segment: Segment, held: Held, e_last: Planes) -> Held:
+        """All but its last gradient, which is pending; the error at its input, if that stays."""
+        if isinstance(segment, Stem):
+            self.chip.staging.give(held.e)
+            pixels = self.stage.memory.pixels
+            self._pending = lambda: self._gradient_of(
+                segment.layer, pixels, 0, PIXEL_PLANES, e_last
+            )
+            return held
+        e_first = self._inside(segment, e_last)
+        if segment.shortcut is None:
+            held = self._identity(segment, held, e_first, ends=segment is self.group.segments[-1])
+        else:
+            self._shortcut(segment, segment.shortcut, held, e_first)
+        memory = self.stage.memory
+        stash, plane = memory.input_of(segment), memory.stash_planes.activations
+        bits = self.stage.graph.slots[segment.slot].widest.activation
+        self._pending = lambda: self._gradient_of(segment.first, stash, plane, bits, e_first)
+        return held
+
+    # -- between the convolutions ----------------------------------------------------------
+
+    def _inside(self, segment: Block, e_last: Planes) -> Planes:
+        """Activations and mask again, the error there, the gradient of the second convolution; the
+        error of the first one."""
+        stage, side, slot = self.stage, self.chip.side, segment.slot
+        x, y = side.take(self.lines), self.chip.staging.take(self.lines)
+        held = Held(y, x, self.chip.moments.take(self.grid.padded))
+        stash = stage.stash(segment.first)
+        stage.recall(stash, self.images, Recalled.INSIDE, x, slot=slot, kept_slot=slot)
+        a = stage.planes(self.count, stage.graph.slots[slot].widest.activation)
+        self._recompute(segment, x, a)
+        joined = Joined(stage, self.count, held, segment.inside_join, segment.name, slot)
+        self.errors.windows(segment.second, e_last, [joined])
+        if not self.overlap.next_segment:
+            self._resident_gradient(segment.second, a, e_last)
+        e_first = self.errors.apply(segment, segment.first, held, end=False)
+        if self.overlap.next_segment:
+            self._resident_gradient(segment.second, a, e_last)
+        side.give(x)
+        self.chip.staging.give(y)
+        return e_first
+
+    def _recompute(self, segment: Block, x: int, a: Planes) -> None:
+        record, records = self.stage.record(segment.name, norm_key(segment, segment.first))
+        command = Recompute(
+            **ERROR,
+            slot=segment.slot,
+            shape=self.stage.shape(self.count),
+            kept_slot=segment.slot,
+            form_slot=segment.slot,
+            side=x,
+            norm=record,
+            planes=a.address,
+        )
+        lines = "side", x, x + self.lines
+        self.chip.add(command, [records, lines], [a.span, lines])
+
+    # -- at the block's input --------------------------------------------------------------
+
+    def _identity(self, segment: Block, held: Held, e_first: Planes, *, ends: bool) -> Held:
+        """E there, in place of that at the output, which goes around the block. Where the group
+        ``ends`` it goes to memory."""
+        before = self.stage.memory.network.before(segment)
+        join, slot = before.output.join, before.output.mask_slot
+        moments = self.chip.moments.take(self.grid.padded)
+        found = Held(held.e, self.chip.side.take(self.lines), moments)
+        self.carrying.recall(before, found.x, slot, masked=True)
+        joined = Joined(
+            self.stage,
+            self.count,
+            found,
+            join,
+            before.name,
+            slot,
+            totals=not ends,
+            earlier=Earlier.STREAM,
+        )
+        self.errors.windows(segment.first, e_first, [joined])
+        fields = {"slot": segment.slot, "skipped": True, "totals": not ends}
+        fields |= {"masked": True, "mask_slot": slot}
+        self.carrying.carry(before, ScaleKey(join.name, len(join.sums)), found, fields)
+        if ends:
+            self.carrying.move(Spill, self.stage, self.images, found.e)
+            self.chip.staging.give(found.e)
+            self.chip.side.give(found.x)
+            self.chip.moments.give(found.moments)
+        return found
+
+    def _shortcut(self, segment: Block, shortcut: Layer, held: Held, e_first: Planes) -> None:
+        """E of the stage before, chunk by chunk of that, to memory."""
+        stage, memory = self.stage, self.stage.memory
+        moments = self.chip.moments.take(self.grid.padded)
+        around = Held(held.e, self.chip.side.take(self.lines), moments)
+        slot, stash = shortcut.slot, stage.stash(shortcut)
+        stage.recall(stash, self.images, Recalled.END, around.x, slot=slot, kept_slot=slot)
+        self.carrying.carry(segment, SAME, around, {"slot": slot, "totals": True})
+        e = self.errors.apply(segment, shortcut, around, end=True)
+        self.chip.side.give(around.x)
+        self.chip.staging.give(around.e)
+        assert self.below is not None
+        for images in self.below.chunks:
+            if images.start in self.images:
+                self._before_shortcut(segment, shortcut, e, e_first, self.below, images)
+        before = memory.input_of(segment)
+        bits = stage.graph.slots[slot].widest.activation
+        self._gradient_of(shortcut, before, memory.stash_planes.residual, bits, e)
+
+    def _before_shortcut(
+        self,
+        segment: Block,
+        shortcut: Layer,
+        e: Planes,
+        e_first: Planes,
+        below: StageWriter,
+        images: range,
+    ) -> None:
+        """Two convolutions: the shortcut's part first; alone where the block is skipped."""
+        chip, before, count = self.chip, self.stage.memory.network.before(segment), len(images)
+        join, slot = before.output.join, before.output.mask_slot
+        lines = below.grid.lines(count)
+        y, x = chip.staging.take(lines), chip.side.take(lines)
+        tiles = self.grid if shortcut.geometry.stride > 1 else below.grid
+        part_lines = chip.staging.take(2 * below.grid.padded * tiles.blocks * count)
+        held = Held(y, x, chip.moments.take(below.grid.padded))
+        kept = {"slot": slot, "kept_slot": before.last.slot}
+        stash = below.stash(before.last)
+        below.recall(stash, images, Recalled.END, x, masked=True, **kept)
+        self._clear(segment, before, below, count, y)
+        names = [each.name for each in join.sums]
+        assert segment.first.error is not None and shortcut.error is not None
+        own, around = (
+            names.index(each.result.name) for each in (segment.first.error, shortcut.error)
+        )
+        both = Joined(
+            below,
+            count,
+            held,
+            join,
+            before.name,
+            slot,
+            scale=own,
+            totals=False,
+            part_lines=part_lines,
+            earlier=Earlier.PART,
+        )
+        other = replace(both, scale=around, slot=segment.slot, earlier=Earlier.NONE)
+        where = range(images.start - self.images.start, images.stop - self.images.start)
+        joined = [replace(other, part=True), replace(other, skipped=True)]
+        self.errors.windows(shortcut, e.part(where), joined)
+        self.errors.windows(segment.first, e_first.part(where), [both])
+        self.carrying.move(Spill, below, images, y)
+        for address in (y, part_lines):
+            chip.staging.give(address)
+        chip.side.give(x)
+        chip.moments.give(held.moments)
+
+    def _clear(
+        self, segment: Block, before: Segment, below: StageWriter, images: int, y: int
+    ) -> None:
+        """Zeros, of which the shortcut's error writes every fourth."""
+        record, records = below.record(before.name, CLEAR)
+        peak, peaks = below.peak(before.output.join.name)
+        command = Carry(
+            **ERROR,
+            slot=segment.slot,
+            skipped=True,
+            shape=below.shape(images),
+            source=y,
+            destination=y,
+            scale=record,
+            peak=peak,
+        )
+        lines = "staging", y, y + below.grid.lines(images)
+        self.chip.add(command, [records, lines], [lines, peaks])
+
+    # -- gradients -------------------------------------------------------------------------
+
+    def _resident_gradient(self, layer: Layer, a: Planes, e: Planes) -> None:
+        """Of activations that are on the chip; they and the errors are free."""
+        for piece in self.stage.convolving.error_pieces(self.count, e.layout):
+            self._gradient(layer, a.part(piece), e.part(piece), first=piece.start == 0)
+        self.chip.planes.give(a.address)
+        self.chip.planes.give(e.address)
+
+    def _gradient_of(self, layer: Layer, stash: Stash, plane: int, bits: int, e: Planes) -> None:
+        """Of activations that come from memory in pieces; the errors are free."""
+        convolving = self.stage.convolving
+        header = GRADIENT | {"slot": layer.slot}
+        image = stash.grid.layout(1, bits)
+        for piece in convolving.pieces(image, self.count, errors=e.layout):
+            first = self.images.start + piece.start
+            a = convolving.load(stash, first, len(piece), plane, bits, header)
+            self._gradient(layer, a, e.part(piece), first=piece.start == 0)
+            self.chip.planes.give(a.address)
+        self.chip.planes.give(e.address)
+
+    def _gradient(self, layer: Layer, a: Planes, e: Planes, *, first: bool) -> None:
+        add = self.number > 0 or not first
+        self.stage.convolving.gradient(layer, a, e, self.sums[layer.name], add=add)

@@ -1,0 +1,99 @@
+"""The machine while a program is written: its memories, its tables, its command stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fractrain.host.compiler.whole_step.arena import Arena, Policy
+from fractrain.host.compiler.whole_step.changing import changed
+from fractrain.host.compiler.whole_step.refusal import DoesNotFit
+from fractrain.host.compiler.whole_step.stream import CommandStream, Span
+from fractrain.hw.contract.commands import SHAPES, Command, Convolve, Pattern, Shape
+from fractrain.hw.contract.parameters import Parameters
+
+MEMORIES = ("planes", "columns", "staging", "side", "records", "moments", "gradients")
+PEAKS = "peaks"
+
+
+class Chip:
+    """Members: an `Arena` for each of `MEMORIES` by its name, and for the ``patterns``; the
+    ``stream`` of commands; places of ``peaks`` by what they are of, ``peak_words`` in all."""
+
+    def __init__(self, p: Parameters) -> None:
+        if p.vector is None:
+            allowed = "one with it: a `vector:` section in its configuration"
+            raise DoesNotFit("machine of a whole step", "no vector unit", allowed)
+        self.p, self.stream = p, CommandStream()
+        self.planes = Arena("plane memory", p.buffers.plane_words)
+        self.columns = Arena("column memory", p.buffers.column_words)
+        self.staging = Arena("staging memory", p.vector.staging_words, "lines")
+        self.side = Arena("side memory", p.vector.side_words, "lines")
+        self.records = Arena("parameter memory", p.vector.parameter_words, "records")
+        self.moments = Arena("moments", p.vector.moment_words, "channels")
+        self.gradients = Arena("gradient memory", p.buffers.gradient_words, "beats")
+        self.patterns = Arena("pattern table", p.buffers.patterns, "entries")
+        self.peaks: dict[str, int] = {}
+        self.peak_words = 0
+        self._numbers: dict[tuple[Pattern, ...], int] = {}
+        self._known: dict[int, tuple[tuple[Pattern, ...], int]] = {}
+        self._shapes: dict[Shape, int] = {}
+
+    def use(self, policy: Policy) -> None:
+        """Choose words of the large memories by ``policy``."""
+        for each in (self.planes, self.columns, self.staging, self.side):
+            each.policy = policy
+
+    @property
+    def held(self) -> dict[str, int]:
+        """Most words of each memory that were held at a time."""
+        return {name: getattr(self, name).most for name in MEMORIES}
+
+    def add(
+        self,
+        command: Command,
+        reads: Iterable[Span] = (),
+        writes: Iterable[Span] = (),
+        *,
+        wait_host: bool = False,
+        signal_host: bool = False,
+    ) -> None:
+        self.stream.add(command, reads, writes, wait_host=wait_host, signal_host=signal_host)
+
+    def convolve(
+        self, command: Convolve, patterns: tuple[Pattern, ...], reads: Iterable[Span]
+    ) -> None:
+        """``command`` with its reads, which are written where they are not in the table."""
+        key = self._number_of(patterns)
+        first = self.patterns.find(key)
+        if first is None:
+            first = self.patterns.take(len(patterns))
+            for number, each in enumerate(patterns):
+                self.stream.add(changed(each, entry=first + number))
+            self.patterns.give(first, key)
+        self.stream.add(changed(command, pattern=first), reads)
+
+    def _number_of(self, patterns: tuple[Pattern, ...]) -> int:
+        """Equal patterns have one number. Most are the very same objects, which are not compared
+        again."""
+        known = self._known.get(id(patterns))
+        if known is None:
+            number = self._numbers.setdefault(patterns, len(self._numbers))
+            known = self._known[id(patterns)] = patterns, number
+        return known[1]
+
+    def peak(self, name: str, words: int = 1) -> int:
+        """Place of the peak of ``name``, the same every time."""
+        if name not in self.peaks:
+            self.peaks[name] = self.peak_words
+            self.peak_words += words
+        return self.peaks[name]
+
+    def shape(self, shape: Shape) -> int:
+        """Entry of the shape table, whose number ``shape`` leaves open."""
+        if shape not in self._shapes:
+            entry = len(self._shapes)
+            if entry >= SHAPES:
+                raise DoesNotFit("shapes of a whole step", entry + 1, f"at most {SHAPES}")
+            self._shapes[shape] = entry
+            self.stream.add(changed(shape, entry=entry))
+        return self._shapes[shape]

@@ -1,0 +1,194 @@
+"""The program of a whole training step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import starmap
+
+from fractrain.host.compiler.whole_step.arena import Policy
+from fractrain.host.compiler.whole_step.backward import BackwardChunk, Overlap
+from fractrain.host.compiler.whole_step.chip import PEAKS, Chip
+from fractrain.host.compiler.whole_step.chunk import StageWriter
+from fractrain.host.compiler.whole_step.encoding import encode_many
+from fractrain.host.compiler.whole_step.forward import ForwardChunk
+from fractrain.host.compiler.whole_step.grids import stage_grids
+from fractrain.host.compiler.whole_step.groups import Group, groups_of
+from fractrain.host.compiler.whole_step.limits import check_limits, check_peaks
+from fractrain.host.compiler.whole_step.memory_map import PEAK_BYTES, MemoryMap, Region
+from fractrain.host.compiler.whole_step.network import Block, ResidualNetwork
+from fractrain.host.compiler.whole_step.recognizing import recognize
+from fractrain.host.compiler.whole_step.refusal import DoesNotFit
+from fractrain.host.compiler.whole_step.weights import quantize, update, weights_peak
+from fractrain.host.compiler.whole_step.whole_step import Residency, WholeStep
+from fractrain.host.graph.step import StepGraph
+from fractrain.hw.contract.commands import COMMAND_BYTES, Report
+from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How much is on the chip at a time, and where: ``in_flight`` chunks forward, ``overlap``
+    backward."""
+
+    policy: Policy
+    in_flight: int = 2
+    overlap: Overlap = Overlap()
+
+
+FORWARD = [_Way(policy, count) for count in (2, 1) for policy in Policy]
+BACKWARD = [
+    _Way(policy, overlap=overlap)
+    for overlap in starmap(Overlap, ((True, True), (False, True), (True, False), (False, False)))
+    for policy in Policy
+]
+"""The better first. With less on the chip the same numbers come out, later."""
+
+
+def compile_whole_step(p: Parameters, graph: StepGraph, base_address: int = 0) -> WholeStep:
+    """The program of ``graph``, a training step in integers, for memory from ``base_address`` on.
+
+    Raises `DoesNotFit` for a machine without a vector unit, for a network that is no residual
+    network, and for one that needs more of a memory than there is.
+    """
+    network = recognize(graph)
+    check_limits(p, network)
+    grids = stage_grids(p, network)
+    memory = MemoryMap(p, network, grids, base_address)
+    groups = groups_of(p, network)
+    peaks = memory.add_peaks(_Compilation.place_peaks(Chip(p), network))
+    check_peaks(p, peaks.size // PEAK_BYTES)
+    forward = backward = 0
+    while True:
+        made = _Compilation(p, memory, groups, peaks)
+        try:
+            made.forward(FORWARD[forward])
+        except DoesNotFit:
+            forward += 1
+            if forward == len(FORWARD):
+                raise
+            continue
+        try:
+            made.backward(BACKWARD[backward])
+            break
+        except DoesNotFit:
+            backward += 1
+            if backward == len(BACKWARD):
+                raise
+    overlap = BACKWARD[backward].overlap
+    residency = Residency(FORWARD[forward].in_flight, overlap.next_chunk, overlap.next_segment)
+    return made.finish(residency)
+
+
+class _Compilation:
+    """One way to write it."""
+
+    def __init__(
+        self, p: Parameters, memory: MemoryMap, groups: Sequence[Group], peaks: Region
+    ) -> None:
+        self.p, self.memory, self.network = p, memory, memory.network
+        self.groups = groups
+        self.peaks, self.chip = peaks, Chip(p)
+        self.writers = [StageWriter(self.chip, memory, each) for each in self.network.stages]
+        self.place_peaks(self.chip, self.network)
+
+    @staticmethod
+    def place_peaks(chip: Chip, network: ResidualNetwork) -> int:
+        """Words of all peaks, each of which has its place from now on."""
+        for layer in network.layers:
+            for operation in (layer.narrow, layer.apply):
+                chip.peak(operation.name)
+            chip.peak(weights_peak(layer), 2)
+        for segment in network.segments:
+            insides = (segment.inside, segment.inside_join) if isinstance(segment, Block) else ()
+            for each in (*insides, segment.output.form, segment.output.join):
+                chip.peak(each.name)
+        return chip.peak_words
+
+    # -- forward ---------------------------------------------------------------------------
+
+    def forward(self, way: _Way) -> None:
+        """Peaks are cleared, weights quantized, all chunks of each stage formed."""
+        self.chip.use(way.policy)
+        self._report()
+        for layer in self.network.layers:
+            quantize(self.writers[0], layer)
+        for writer in self.writers:
+            chunks = (ForwardChunk(writer, n).phases() for n in range(len(writer.chunks)))
+            _take_turns(chunks, way.in_flight)
+
+    def _report(self) -> None:
+        """Peaks go to memory, and are 0."""
+        words = self.chip.peak_words
+        command = Report(address=self.peaks.address, blocks=self.peaks.size // self.p.block_bytes)
+        self.chip.add(command, writes=[(PEAKS, 0, words), ("report", 0, 1)])
+
+    # -- backward --------------------------------------------------------------------------
+
+    def backward(self, way: _Way) -> None:
+        """Group by group, and in each chunk by chunk; weights descend at a group's end."""
+        self.chip.use(way.policy)
+        groups = self.groups
+        sums: list[dict[str, int]] = [{} for _ in groups]
+        tasks = [
+            (number, chunk, self._chunk(group, chunk, sums[number], way).phases())
+            for number, group in enumerate(groups)
+            for chunk in range(len(self.writers[group.stage.number].chunks))
+        ]
+        for place, (number, _, phases) in enumerate(tasks):
+            ends = place + 1 == len(tasks) or tasks[place + 1][0] != number
+            if place == 0 or not way.overlap.next_chunk:
+                next(phases)
+            self._take_gradients(groups[number], sums[number])
+            next(phases)
+            if way.overlap.next_chunk and place + 1 < len(tasks):
+                next(tasks[place + 1][2])
+            next(phases)
+            if ends:
+                self._descend(groups[number], sums[number])
+        self._report()
+
+    def _chunk(self, group: Group, number: int, sums: dict[str, int], way: _Way) -> BackwardChunk:
+        stage = group.stage.number
+        below = self.writers[stage - 1] if stage else None
+        return BackwardChunk(self.writers[stage], below, group, number, sums, way.overlap)
+
+    def _take_gradients(self, group: Group, sums: dict[str, int]) -> None:
+        if not sums:
+            sums |= {name: self.chip.gradients.take(beats) for name, beats in group.beats.items()}
+
+    def _descend(self, group: Group, sums: dict[str, int]) -> None:
+        update(self.writers[group.stage.number], group, sums)
+        for address in sums.values():
+            self.chip.gradients.give(address)
+
+    # -- all of it -------------------------------------------------------------------------
+
+    def finish(self, residency: Residency) -> WholeStep:
+        commands = self.chip.stream.commands()
+        try:
+            encoded = encode_many(commands)
+        except ParameterError as error:
+            raise DoesNotFit(f"{error.name} of a whole step", error.given, error.allowed) from None
+        region = self.memory.add(len(commands) * COMMAND_BYTES)
+        return WholeStep(
+            self.p,
+            self.memory,
+            tuple(commands),
+            encoded,
+            region.address,
+            self.peaks,
+            self.chip.peaks,
+            residency,
+            self.chip.held,
+        )
+
+
+def _take_turns(ways: Iterator[Iterator[None]], count: int) -> None:
+    """``count`` of ``ways`` at a time, a phase of each in turn."""
+    running: list[Iterator[None] | None] = [next(ways, None) for _ in range(count)]
+    while any(each is not None for each in running):
+        for place, each in enumerate(running):
+            while each is not None and next(each, True) is True:
+                each = running[place] = next(ways, None)

@@ -1,0 +1,123 @@
+"""A command stream whose tokens follow from what its commands read and write.
+
+A stage carries out its own commands one after the other, so only what another stage has at work
+needs a token: of its commands that must have ended, the last, and that only if nothing that was
+waited for before implies it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Any
+
+from fractrain.host.compiler.whole_step.changing import changed
+from fractrain.hw.contract.commands import SIGNAL, STAGES, WAIT, Command, End, Stage, opcode_of
+
+Span = tuple[Any, int, int]
+"""A part of a memory, or of a tensor in memory: which, first, and end."""
+
+NEVER = -1
+
+
+class _Accesses:
+    """Of a memory: last writer of each part, and its last readers since, by stage."""
+
+    def __init__(self) -> None:
+        self._starts = [0]
+        self._parts = [[NEVER] * (1 + len(STAGES))]
+
+    def _split(self, at: int) -> int:
+        """Number of the part that begins at ``at``."""
+        number = bisect_left(self._starts, at)
+        if number == len(self._starts) or self._starts[number] != at:
+            self._starts.insert(number, at)
+            self._parts.insert(number, [*self._parts[number - 1]])
+        return number
+
+    def read(self, start: int, end: int, stage: int, position: int) -> set[int]:
+        """Writers of a part; ``position`` of ``stage`` reads it."""
+        found = set()
+        first = self._split(start)
+        for part in self._parts[first : self._split(end)]:
+            found.add(part[0])
+            part[1 + stage] = position
+        return found
+
+    def write(self, start: int, end: int, position: int) -> set[int]:
+        """Writers and readers of a part; ``position`` writes it."""
+        first = self._split(start)
+        stop = self._split(end)
+        found = {each for part in self._parts[first:stop] for each in part}
+        self._starts[first:stop] = [start]
+        self._parts[first:stop] = [[position] + [NEVER] * len(STAGES)]
+        return found
+
+
+class CommandStream:
+    """Commands in order."""
+
+    def __init__(self) -> None:
+        self._commands: list[Command] = []
+        self._stages: list[Stage] = []
+        self._waits: list[int] = []
+        self._signals: list[int] = []
+        self._accesses: dict[Any, _Accesses] = {}
+        self._known = [[NEVER] * len(STAGES) for _ in STAGES]
+        """Of each stage: the last command of each other one that has ended when it goes on."""
+        self._at_begin: list[tuple[int, ...]] = []
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+    def add(
+        self,
+        command: Command,
+        reads: Iterable[Span] = (),
+        writes: Iterable[Span] = (),
+        *,
+        wait_host: bool = False,
+        signal_host: bool = False,
+    ) -> None:
+        """Append ``command``, which may take a token of the host, or give it one."""
+        stage, position = opcode_of(command).stage, len(self._commands)
+        assert stage is not None
+        self._commands.append(command)
+        self._stages.append(stage)
+        self._waits.append(1 << WAIT[stage].index(Stage.HOST) if wait_host else 0)
+        self._signals.append(1 << SIGNAL[stage].index(Stage.HOST) if signal_host else 0)
+        before: set[int] = set()
+        for memory, start, end in reads:
+            before |= self._of(memory).read(start, end, stage, position)
+        for memory, start, end in writes:
+            before |= self._of(memory).write(start, end, position)
+        before.discard(position)  # what it reads and writes
+        before.discard(NEVER)
+        for giver in sorted(before, reverse=True):
+            self._order(giver, position)
+        self._at_begin.append(tuple(self._known[stage]))
+
+    def _of(self, memory: Any) -> _Accesses:
+        found = self._accesses.get(memory)
+        if found is None:
+            found = self._accesses[memory] = _Accesses()
+        return found
+
+    def _order(self, giver: int, taker: int) -> None:
+        """A token from one command to the other, unless the order is known."""
+        source, target = self._stages[giver], self._stages[taker]
+        known = self._known[target]
+        if source is target or giver <= known[source]:
+            return
+        self._waits[taker] |= 1 << WAIT[target].index(source)
+        self._signals[giver] |= 1 << SIGNAL[source].index(target)
+        known[:] = map(max, known, self._at_begin[giver])
+        known[source] = giver
+
+    def commands(self) -> list[Command]:
+        """With tokens, and END."""
+        found = [
+            changed(each, wait=wait, signal=signal) if wait or signal else each
+            for each, wait, signal in zip(self._commands, self._waits, self._signals, strict=True)
+        ]
+        return [*found, End()]
