@@ -43,7 +43,8 @@ class Planes:
         """The machine's results for ``sums``."""
         if self.shift:
             # sum + 2^(shift − 1) may need more than 64 bits
-            sums = (sums >> self.shift) + ((sums >> (self.shift - 1)) & 1)
+            halves = sums >> (self.shift - 1)
+            sums = halves - (halves >> 1)
         low, high = (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1)
         if not self.signed:
             low, high = 0, (1 << self.bits) - 1

@@ -159,14 +159,14 @@ DEVIATION = Kind(
     operations=5,
     bytes_read=4,
     bytes_written=0,
-    calls=("8>8", "8>8", "8>8", "8>8", "8>"),
+    calls=("8>8", "8>8", "88>8", "8>8", "8>8", "8>"),
     integer=True,
 )
 QUANTIZE_WEIGHTS = _integers(
     *("quantize masters", "quantize weights", "clip(round(w·m · 2^−k))", 6, 4, 1),
     *("8>8", "8>8", "8>8", "8>8", "8>8", "8>8", "8>1"),
 )
-_TERM = ("8>8", "8>8", "8>8", "8>8")
+_TERM = ("8>8", "8>8", "8>8", "88>8", "8>8")
 """Times a mantissa, rounded by a shift, saturated."""
 _NEW_V = (*_TERM, *_TERM, "88>8", "8>8", *_TERM, "88>8", "8>8")
 _NEW_W = ("8>8", "1>8", "8>8", "8>8", "8>8", "88>8", "8>8", "8>8", "88>8", "8>8")

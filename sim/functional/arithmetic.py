@@ -17,8 +17,8 @@ def round_shift(x: Integers, shift: int) -> Integers:
     """⌊x · 2^−shift + ½⌋ of int64 ``x``; shifts to the left must fit."""
     if shift <= 0:
         return x << -shift
-    # x + 2^(shift − 1) might not fit
-    return (x >> min(shift, _LARGEST)) + ((x >> min(shift - 1, _LARGEST)) & 1)
+    halves = x >> min(shift - 1, _LARGEST)
+    return halves - (halves >> 1)  # x + 2^(shift − 1) might not fit
 
 
 def saturate(x: Integers, bits: int) -> Integers:

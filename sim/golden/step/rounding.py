@@ -20,13 +20,14 @@ LARGEST_SHIFT = 62
 def round_shift(x: Any, shift: int) -> Any:
     """``round(x · 2^−shift)`` of integers of 64 bits; ``shift`` of either sign.
 
-        ⌊x·2^−s + ½⌋ = ⌊x·2^−s⌋ + bit s − 1 of x        no sum that could be too great
+        ⌊x·2^−s + ½⌋ = h − ⌊h/2⌋,  h = ⌊x·2^−(s−1)⌋        no sum that could be too great
 
     The caller knows that x·2^−shift fits if ``shift`` is negative; else `scale_to` is for it.
     """
     if shift <= 0:
         return x << -shift
-    return (x >> min(shift, 63)) + ((x >> min(shift - 1, 63)) & 1)
+    halves = x >> min(shift - 1, 63)
+    return halves - (halves >> 1)
 
 
 def scale_to(x: Any, shift: int, bits: int) -> Any:
