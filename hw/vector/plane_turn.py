@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.flow.copies import copies, copy_to
+from fractrain.hw.flow.pair_mux import pair_mux
 
 __all__ = ["PlaneTurn"]
 
@@ -35,12 +36,12 @@ class PlaneTurn(wiring.Component):
     Errors: `ParameterError` unless ``channels`` is a power of two, 4 at least, and there are pixels.
     """
 
-    def __init__(self, pixels: int, channels: int) -> None:
+    def __init__(self, pixels: int, channels: int, *, primitives: bool = False) -> None:
         if channels < 4 or channels & (channels - 1):
             raise ParameterError("channels of a block to turn", channels, "a power of two, 4 or more")
         if pixels < 1:
             raise ParameterError("pixels of a block to turn", pixels, "at least 1")
-        self.pixels, self.channels = pixels, channels
+        self.pixels, self.channels, self.primitives = pixels, channels, primitives
         super().__init__(
             {
                 "comes": In(1),
@@ -110,7 +111,9 @@ class PlaneTurn(wiring.Component):
         late = self._later(
             m, Cat(lanes[number + distance] for number in lower), distance, moves, f"{name}_before"
         )
-        straight, turned = Mux(cross, late, early), Mux(cross, early, late)
+        both = Cat(late, early), Cat(early, late)
+        exchanged = pair_mux(m, cross, *both, name=f"{name}_pairs", primitives=self.primitives)
+        straight, turned = exchanged[: len(lower)], exchanged[len(lower) :]
         waited = self._later(m, straight, distance, moves, f"{name}_behind")
         found: list[Value] = [waited[0]] * self.channels
         for place, number in enumerate(lower):

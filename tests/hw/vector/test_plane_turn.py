@@ -5,13 +5,15 @@ import pytest
 
 from fractrain.hw.vector.plane_turn import PlaneTurn
 from tests.hw.refusals import assert_refused
-from tests.hw.verilator import Player
+from tests.hw.verilator import Player, primitive_models
 
 
 def play(turn: PlaneTurn, blocks: np.ndarray, rates: float, seed: int) -> np.ndarray:
     """Words of ``blocks[n, row, pixel, digit]``: [n, digit, pixel, channel]."""
     count, channels, pixels, _ = blocks.shape
-    player = Player(turn, f"plane_turn_{pixels}_{channels}")
+    models = primitive_models() if turn.primitives else ""
+    kind = "cells" if turn.primitives else "plain"
+    player = Player(turn, f"plane_turn_{kind}_{pixels}_{channels}", models=models)
     rows = blocks.reshape(count * channels, pixels, channels)
     rng = np.random.default_rng(seed)
     rows = np.concatenate([rows, rng.integers(0, 2, (channels, pixels, channels))])
@@ -31,18 +33,21 @@ def play(turn: PlaneTurn, blocks: np.ndarray, rates: float, seed: int) -> np.nda
     return bits[at[turn.latency_rows :]].reshape(count, channels, pixels, channels)
 
 
-@pytest.mark.parametrize("channels", [4, 8, 16])
-def test_every_bit_alone(channels: int) -> None:
-    turn = PlaneTurn(1, channels)
+@pytest.mark.parametrize(("channels", "primitives"), [(4, False), (8, True), (16, False)])
+def test_every_bit_alone(channels: int, primitives: bool) -> None:
+    turn = PlaneTurn(1, channels, primitives=primitives)
     blocks = np.eye(channels * channels, dtype=np.uint8).reshape(-1, channels, 1, channels)
     assert np.array_equal(play(turn, blocks, 1.0, 1), blocks.transpose(0, 3, 2, 1))
 
 
-@pytest.mark.parametrize(("pixels", "channels"), [(3, 8), (2, 16)])
+@pytest.mark.parametrize(
+    ("pixels", "channels", "primitives"), [(3, 8, False), (2, 16, True)], ids=["plain", "cells"]
+)
 @pytest.mark.parametrize("rate", [0.2, 0.8, 1.0])
-def test_blocks(pixels: int, channels: int, rate: float) -> None:
+def test_blocks(pixels: int, channels: int, primitives: bool, rate: float) -> None:
     blocks = np.random.default_rng(3).integers(0, 2, (40, channels, pixels, channels), np.uint8)
-    found = play(PlaneTurn(pixels, channels), blocks, rate, 7)
+    turn = PlaneTurn(pixels, channels, primitives=primitives)
+    found = play(turn, blocks, rate, 7)
     assert np.array_equal(found, blocks.transpose(0, 3, 2, 1))
 
 
