@@ -1,6 +1,6 @@
 """Which digits of a line go through the corner turn together."""
 
-from amaranth.lib import enum
+import enum
 
 from fractrain.hw.contract import numerics
 from fractrain.hw.contract.errors import ParameterError
@@ -8,7 +8,7 @@ from fractrain.hw.contract.errors import ParameterError
 __all__ = ["DIGITS", "Digits", "Kind", "digit_sets"]
 
 
-class Kind(enum.Enum, shape=3):
+class Kind(enum.Enum):
     """What a plane is of."""
 
     NORMALIZED = 0
@@ -40,7 +40,7 @@ def digit_sets(channels: int) -> tuple[Digits, ...]:
     everything, so that most blocks pass once.
     Errors: `ParameterError` unless there are 8 or 16 channels.
     """
-    x, mask, residual, activation, error = (_digits(kind) for kind in DIGITS)
+    x, mask, residual, activation, error = (_digits(each) for each in DIGITS)
     if channels == 16:
         kept = x + [None] * (15 - len(x)) + mask
         return tuple(

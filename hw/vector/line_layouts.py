@@ -59,7 +59,7 @@ def _form(name: str) -> int:
 def line_task() -> data.StructLayout:
     """A command for lines, with all that tables say.
 
-    shape : of its tensor
+    entry : of the shape table
     normalizes : y at ``source`` becomes x̂, of ``normalized_bits``
     recomputes : x̂ is that at ``side_source``
     applies : E at ``source`` becomes an error of ``error_bits``; x̂ is that at ``side_source``
@@ -85,7 +85,7 @@ def line_task() -> data.StructLayout:
     apply = FIELDS[Opcode.APPLY]
     return data.StructLayout(
         {
-            "shape": tensor_shape(),
+            "entry": tensor_shape(),
             **dict.fromkeys(flags, 1),
             **dict.fromkeys(lines, CHIP_ADDRESS_BITS),
             "normalized_bits": range(max(FORMED_WIDTHS) + 1),

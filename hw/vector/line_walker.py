@@ -111,16 +111,17 @@ class LineWalker(wiring.Component):
             ends[name] = inner
         return ends
 
-    def _number(
-        self, m: Module, begins: Value, block_done: Value, ends: dict[str, Value]
-    ) -> None:
+    def _number(self, m: Module, begins: Value, block_done: Value, ends: dict[str, Value]) -> None:
         """What follows from block to block: numbers and offsets."""
         step, shape = self.step, self.shape
         stash, planes = (
             Signal.like(step[name], name=f"group_{name}", reset_less=True)
             for name in ("stash_offset", "plane_offset")
         )
-        next_stash, next_planes = stash + shape.stash_group_stride, planes + shape.plane_group_stride
+        next_stash, next_planes = (
+            stash + shape.stash_group_stride,
+            planes + shape.plane_group_stride,
+        )
         with m.If(begins):
             m.d.sync += [
                 each.eq(0)

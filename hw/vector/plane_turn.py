@@ -33,12 +33,14 @@ class PlaneTurn(wiring.Component):
     other half waits d rows. That is a look-up table for two digits a stage, and channels − 1
     registers a digit; a register more stands in the middle, so that two stages follow each other at
     most. Registers are what the chip has: a multiplexer of as many digits takes twice the tables.
-    Errors: `ParameterError` unless ``channels`` is a power of two, 4 at least, and there are pixels.
+    Errors: `ParameterError` unless ``channels`` is a power of two from 4 on, and there are pixels.
     """
 
     def __init__(self, pixels: int, channels: int, *, primitives: bool = False) -> None:
         if channels < 4 or channels & (channels - 1):
-            raise ParameterError("channels of a block to turn", channels, "a power of two, 4 or more")
+            raise ParameterError(
+                "channels of a block to turn", channels, "a power of two, 4 or more"
+            )
         if pixels < 1:
             raise ParameterError("pixels of a block to turn", pixels, "at least 1")
         self.pixels, self.channels, self.primitives = pixels, channels, primitives

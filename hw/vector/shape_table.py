@@ -17,7 +17,7 @@ class ShapeTable(wiring.Component):
 
     Members
     -------
-    write : In({valid, entry, shape})
+    write : In({valid, entry, content})
     clear : In(1)        no entry is written any more: a program begins
     entry : In
     shape : Out(`tensor_shape`), written : Out(1)     of ``entry``, in the same cycle
@@ -27,7 +27,7 @@ class ShapeTable(wiring.Component):
 
     def __init__(self) -> None:
         entry = range(SHAPES)
-        write = data.StructLayout({"valid": 1, "entry": entry, "shape": tensor_shape()})
+        write = data.StructLayout({"valid": 1, "entry": entry, "content": tensor_shape()})
         super().__init__(
             {
                 "write": In(write),
@@ -48,7 +48,7 @@ class ShapeTable(wiring.Component):
         m.d.comb += [
             port.en.eq(self.write.valid),
             port.addr.eq(self.write.entry),
-            port.data.eq(self.write.shape.as_value()),
+            port.data.eq(self.write.content.as_value()),
             read.addr.eq(self.entry),
             self.shape.eq(read.data),
             self.written.eq(written.bit_select(self.entry, 1)),
