@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.records import RECORD_BITS, RECORDS, Record
+from fractrain.hw.contract.records import RECORD_BITS, RECORDS, SHIFT_BITS, Record
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 from fractrain.hw.vector.form import LIFTED_SHAPE, OFFSET_SHAPE, FactorLift
 from fractrain.hw.vector.line_layouts import line_task, vector_of
@@ -53,6 +53,7 @@ class ChannelTable(wiring.Component):
     half : In(1), channel : In    the numbers of which channel, in the same cycle:
     numbers : Out(`channel_numbers`)
     residual_factor : Out(signed)    ρ, from ``there`` on; 0 without a residual
+    stream_shift : Out(signed)       of what is carried, from ``there`` on
     beyond : Out(1)      a record is beyond the memory: nothing more is read until ``start``
 
     Timing: as many reads a channel as it has records, one a cycle if they are granted.
@@ -75,6 +76,7 @@ class ChannelTable(wiring.Component):
                 "channel": In(range(self.channels)),
                 "numbers": Out(channel_numbers()),
                 "residual_factor": Out(shape_of("ρ")),
+                "stream_shift": Out(signed(SHIFT_BITS)),
                 "beyond": Out(1),
             }
         )
@@ -97,13 +99,16 @@ class ChannelTable(wiring.Component):
         takes = self.answer & ~scale
         last = self._last(self.answered)
         scale_answer = self.answer & scale
+        found = record_view(Record.SCALE, self.record)
         with m.If(self.start):
-            m.d.sync += [self.residual_factor.eq(0), scale.eq(self.task.residual)]
+            m.d.sync += [self.residual_factor.eq(0), scale.eq(self._scaled)]
         with m.Elif(scale_answer):
             m.d.sync += [
                 scale.eq(0),
-                self.residual_factor.eq(record_view(Record.SCALE, self.record).residual_factor),
+                self.stream_shift.eq(found.stream_shift),
             ]
+            with m.If(self.task.residual):
+                m.d.sync += self.residual_factor.eq(found.residual_factor)
         complete = Signal()
         m.d.sync += complete.eq((takes & last) | (none & asks_channel))
         with m.If(self.start):
@@ -112,6 +117,11 @@ class ChannelTable(wiring.Component):
             m.d.sync += self.answered.eq(self._following(self.answered))
         self._keep(m, complete, self._gather(m, takes))
         return m
+
+    @property
+    def _scaled(self) -> Value:
+        """There is a scale record."""
+        return self.task.residual | self.task.carries
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -162,7 +172,7 @@ class ChannelTable(wiring.Component):
             m.d.sync += [self.reads.valid.eq(taken & addressed), self.reads.payload.eq(base)]
         with m.If(self.start):
             m.d.sync += [
-                asks_scale.eq(self.task.residual),
+                asks_scale.eq(self._scaled),
                 self.asked.eq(self._first()),
                 asking.eq(1),
                 left.eq(count),

@@ -1,6 +1,6 @@
 """The lanes with everything in its cycle: channel's numbers, x̂, residual, random bytes."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,7 +13,22 @@ from fractrain.hw.vector.line_layouts import line_task, vector_of
 from fractrain.hw.vector.line_reader import line_beat
 from fractrain.hw.vector.words import shape_of
 
-__all__ = ["LineLanes"]
+__all__ = ["LineLanes", "lane_results", "lifted"]
+
+
+def lane_results(parameters: Parameters) -> dict[str, Shape | data.ArrayLayout]:
+    """What leaves `LineLanes`, by name."""
+    pixels = parameters.array.rows
+    shapes = {
+        "sums": shape_of("W"),
+        "activations": unsigned(numerics.MAX_ACTIVATION_BITS),
+        "stream": unsigned(numerics.MAX_RESIDUAL_BITS),
+        "errors": signed(numerics.MAX_ERROR_BITS),
+        "normalized": unsigned(numerics.LIFTED_BITS),
+        "side": unsigned(vector_of(parameters).side_bits),
+    }
+    lines = {name: data.ArrayLayout(shape, pixels) for name, shape in shapes.items()}
+    return {"sum": unsigned(1), "line": unsigned(1), "mask": unsigned(pixels), **lines}
 
 
 class LineLanes(wiring.Component):
@@ -48,7 +63,6 @@ class LineLanes(wiring.Component):
         self.side_bits = vector_of(parameters).side_bits
         pixels = parameters.array.rows
         self.lanes = VectorLanes(pixels, primitives=primitives)
-        found = self.lanes.signature.members
 
         def line(bits: int) -> data.ArrayLayout:
             return data.ArrayLayout(bits, pixels)
@@ -67,14 +81,7 @@ class LineLanes(wiring.Component):
                 "take": Out(1),
                 "odd_block": Out(1),
                 "bytes": In(line(numerics.RANDOM_BITS)),
-                "sum": Out(1),
-                "line": Out(1),
-                **{
-                    name: found[name]
-                    for name in ("sums", "activations", "stream", "mask", "errors")
-                },
-                "normalized": Out(line(numerics.LIFTED_BITS)),
-                "side": Out(line(self.side_bits)),
+                **{name: Out(shape) for name, shape in lane_results(parameters).items()},
             }
         )
 
@@ -160,11 +167,11 @@ class LineLanes(wiring.Component):
             applied, formed = chain[self.APPLY_CYCLE][place], chain[form][place]
             x = Signal(signed(wide), name=f"x_{pixel}")
             with m.If(task.applies & task.outer):
-                m.d.comb += x.eq(_lifted(applied) >> 1)
+                m.d.comb += x.eq(lifted(applied) >> 1)
             with m.Elif(task.applies):
-                m.d.comb += x.eq(_lifted(applied))
+                m.d.comb += x.eq(lifted(applied))
             with m.Elif(task.recomputes):
-                m.d.comb += x.eq(_lifted(formed))
+                m.d.comb += x.eq(lifted(formed))
             with m.Else():
                 m.d.comb += x.eq(shortcut[pixel * wide : (pixel + 1) * wide].as_signed())
             r = chain[form + VectorLanes.RESIDUAL_CYCLE][place]
@@ -196,7 +203,7 @@ class LineLanes(wiring.Component):
             m.d.comb += getattr(self, name).eq(getattr(lanes, name))
 
 
-def _lifted(number: Value) -> Value:
+def lifted(number: Value) -> Value:
     """x̂ from the top of the word of the side memory, signed, as x̂·2^(7−g) of a block's inside."""
     excess = len(number) - numerics.LIFTED_BITS
     if excess >= 0:

@@ -1,19 +1,22 @@
 """What the parts of the line path hand to each other."""
 
-from amaranth.hdl import Shape
+from amaranth.hdl import Shape, signed
 from amaranth.lib import data
 
 from fractrain.hw.contract import numerics
 from fractrain.hw.contract.commands import FIELDS, Opcode
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.records import SHIFT_BITS
 from fractrain.hw.contract.vector_parameters import VectorParameters
 from fractrain.hw.flow.layouts import ADDRESS_BITS, CHIP_ADDRESS_BITS
+from fractrain.hw.memory.line_memory import pair_count
 from fractrain.hw.vector.digit_sets import digit_sets
 from fractrain.hw.vector.noise import ERROR_WIDTHS
 from fractrain.hw.vector.normalize import FORMED_WIDTHS, KEPT_WIDTHS
 from fractrain.hw.vector.words import bits_of
 
 __all__ = [
+    "carried_line",
     "STASH_PLANE_BITS",
     "block_offset_bits",
     "line_step",
@@ -63,6 +66,8 @@ def line_task() -> data.StructLayout:
     normalizes : y at ``source`` becomes x̂, of ``normalized_bits``
     recomputes : x̂ is that at ``side_source``
     applies : E at ``source`` becomes an error of ``error_bits``; x̂ is that at ``side_source``
+    carries : E at ``source`` goes to who joins errors, and from there to ``destination``
+    reads_side, masked : carried E have x̂ and masks at ``side_source``; the masks count
     residual, shortcut : what is added, at ``side_source`` or ``second_source`` of the staging
         memory
     copies : r and x̂ are what comes from ``side_source``
@@ -70,16 +75,18 @@ def line_task() -> data.StructLayout:
     wide : x̂ is formed of 12 bits
     writes_staging, writes_side : x̂ goes to ``destination``; r, or x̂, and the mask to
         ``side_destination``
+    pooled : Σr of each image and channel goes to memory at ``pool``
     planed : activations or errors go to the plane memory, at ``planes``
     stash_… : goes to the stash at ``stash``
     raises : z or W raises the peak ``peak``
     bits, residual_bits : of a and r; 0 bits: there is no a
-    norm, chunk, second_record : first records; scale record for a residual
+    norm, chunk, second_record : first records; scale record for a residual, or of what is carried
     tensor, first_image : of the random bits
     """
     flags = (
-        "normalizes recomputes applies residual shortcut copies outer wide writes_staging "
-        "writes_side planed stash_normalized stash_mask stash_activations stash_residual raises"
+        "normalizes recomputes applies carries reads_side masked residual shortcut copies outer "
+        "wide writes_staging writes_side pooled planed stash_normalized stash_mask "
+        "stash_activations stash_residual raises"
     ).split()
     lines = "source second_source side_source destination side_destination planes".split()
     apply = FIELDS[Opcode.APPLY]
@@ -95,6 +102,7 @@ def line_task() -> data.StructLayout:
             "error_bits": range(max(ERROR_WIDTHS) + 1),
             **{name: _form(name) for name in ("norm", "chunk", "second_record", "peak")},
             "stash": ADDRESS_BITS,
+            "pool": ADDRESS_BITS,
             **{name: apply[name].width for name in ("tensor", "first_image")},
         }
     )
@@ -143,6 +151,35 @@ def line_step(parameters: Parameters) -> data.StructLayout:
 
 def _width(shape: object) -> int:
     return Shape.cast(shape).width
+
+
+def carried_line(parameters: Parameters) -> data.StructLayout:
+    """A line of a CARRY for who joins errors.
+
+    shift : of the stream; held
+    address, odd : the line of the staging memory that becomes E: which of which pair
+    channel : of all groups; the line's moments are that many behind the first
+    count : the pixels inside the image, and with a mask of 1 if masks count: all others are 0
+    numbers : E
+    normalized : x̂·2^(11−b) of b bits
+    last : the command's last line
+    """
+    pixels = parameters.array.rows
+    shape = tensor_shape().members
+    channel = _width(shape["channel_groups"]) + (parameters.block.channels - 1).bit_length()
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "shift": signed(SHIFT_BITS),
+            "address": range(pair_count(vector_of(parameters).staging_words)),
+            "odd": 1,
+            "channel": channel,
+            "count": pixels,
+            "numbers": data.ArrayLayout(signed(numerics.NARROW_BITS), pixels),
+            "normalized": data.ArrayLayout(signed(numerics.LIFTED_BITS), pixels),
+            "last": 1,
+        }
+    )
 
 
 def peak_report() -> data.StructLayout:

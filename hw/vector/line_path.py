@@ -1,35 +1,28 @@
 """The line path: a tensor's lines through the lanes, from the memories and back."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from fractrain.hw.contract.commands import Fault
-from fractrain.hw.contract.numerics import LIFTED_FRACTION
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.random_bits import SEED_BITS, STEP_BITS, WORD_PIXELS
 from fractrain.hw.contract.records import RECORD_BITS
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.fifo import Fifo
-from fractrain.hw.flow.layouts import plane_write, write_block
 from fractrain.hw.vector.byte_queue import ByteQueue
 from fractrain.hw.vector.channel_table import ChannelTable
-from fractrain.hw.vector.digit_rows import DigitRows
-from fractrain.hw.vector.image_edges import ImageEdges
-from fractrain.hw.vector.line_lanes import LineLanes
+from fractrain.hw.vector.line_lanes import LineLanes, lane_results, lifted
 from fractrain.hw.vector.line_layouts import (
+    carried_line,
     line_step,
     line_task,
-    peak_report,
     vector_of,
 )
 from fractrain.hw.vector.line_reader import LineReader
-from fractrain.hw.vector.line_store import LineStore
+from fractrain.hw.vector.line_results import LineResults
 from fractrain.hw.vector.line_walker import LineWalker
-from fractrain.hw.vector.peak import Peak
-from fractrain.hw.vector.plane_sender import STASH_WORDS, PlaneSender, leaving_block
-from fractrain.hw.vector.plane_turn import PlaneTurn
-from fractrain.hw.vector.words import bits_of
+from fractrain.hw.vector.plane_sender import STASH_WORDS
 
 __all__ = ["LinePath"]
 
@@ -38,14 +31,14 @@ STEPS_AHEAD = 16
 
 
 class LinePath(wiring.Component):
-    """Carries out FORM, NORMALIZE, RECOMPUTE and APPLY, one after the other.
+    """Carries out FORM, NORMALIZE, RECOMPUTE, APPLY and CARRY, one after the other.
 
     ::
 
-        staging, side → LineReader → LineLanes ─┬→ DigitRows → PlaneTurn → PlaneSender → planes,
-        parameters → ChannelTable ──┘   ↑       │                                      → stash
-                            ByteQueue ──┘       ├→ LineStore → staging, side
-        LineWalker ─ steps ─ all of them        └→ Peak
+        staging, side → LineReader → LineLanes → LineResults → planes, stash, pooled sums in memory
+        parameters → ChannelTable ──┘  ↑                     → staging, side
+                           ByteQueue ──┘                     → peaks
+        LineWalker ─ steps ─ all of them
 
     Members
     -------
@@ -56,10 +49,14 @@ class LinePath(wiring.Component):
                                           always
     record_reads, answer, record          a reader of the `ParameterMemory`
     plane_write : Out(`plane_write`)      has its turn always
-    blocks : Out(stream of `write_block`) to the stash
+    blocks : Out(stream of `write_block`) of the stash, and pooled sums
     writer_idle : In(1)                   memory has acknowledged all blocks; low from the second
                                           cycle on after one was taken
     peaks : Out(stream of `peak_report`)
+    carried : Out(`carried_line`), carry_room : In(1), carry_done : In(1)
+                                          lines of a CARRY for who joins errors, scales them, adds
+                                          up moments, and writes E; a pair may begin, which comes
+                                          `CARRY_CYCLES` later; all of them are where they belong
     ended : Out(1)       a task has ended: all that it makes is where it belongs
     banks, writes : Out(1)     in this cycle lines wait for a turn of a memory; for the stash
     line : Out(1)              a line is done
@@ -71,25 +68,27 @@ class LinePath(wiring.Component):
     Timing: a line a cycle, with y and a shortcut every other; a block passes as often as its digits
     need (`digit_sets`). A task takes `overhead_cycles` beside its lines, the last read and the last
     write; the path stops between blocks for memory, never in one.
-    Not here: ``pooled``, and CARRY: who makes tasks refuses them.
+    Not here: a CARRY that is ``spread``: `LineDecoder` refuses it.
     """
+
+    COUNTED = 2 + 4 + 2 + 4
+    """Cycles of a task to its start, of a step to the reader, of a row into the turn, until all is
+    quiet."""
+    OUTPUTS = ("staging_writes", "side_writes", "plane_write", "blocks", "peaks")
+    CARRY_CYCLES = LineReader.PAIR_CYCLES
+    """From the cycle in which ``carry_room`` counted to the first of the pair's two lines, which
+    come one behind the other."""
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
         self.parameters, self.primitives = parameters, primitives
-        vector, pixels = vector_of(parameters), parameters.array.rows
-        channels = parameters.block.channels
+        words = vector_of(parameters).parameter_words
         self.reader = LineReader(parameters, primitives=primitives)
-        self.store = LineStore(parameters)
         self.table = ChannelTable(parameters)
         self.lanes = LineLanes(parameters, primitives=primitives)
         self.bytes = ByteQueue(parameters)
         self.walker = LineWalker(parameters)
-        self.turn = PlaneTurn(pixels, channels, primitives=primitives)
-        self.rows = DigitRows(parameters)
-        self.sender = PlaneSender(parameters)
-        self.edges = ImageEdges(parameters)
-        self.peak = Peak(pixels, bits_of("W"), primitives=primitives)
-        reader, store = self.reader.signature.members, self.store.signature.members
+        self.results = LineResults(parameters, primitives=primitives)
+        reader, results = self.reader.signature.members, self.results.signature.members
         super().__init__(
             {
                 "tasks": In(stream.Signature(line_task())),
@@ -97,14 +96,14 @@ class LinePath(wiring.Component):
                 "step": In(STEP_BITS),
                 **{name: reader[name] for name in ("staging_reads", "side_reads")},
                 **{name: reader[name] for name in ("staging", "side")},
-                **{name: store[name] for name in ("staging_writes", "side_writes")},
-                "record_reads": Out(stream.Signature(range(vector.parameter_words))),
+                **{name: results[name] for name in self.OUTPUTS},
+                "record_reads": Out(stream.Signature(range(words))),
                 "answer": In(1),
                 "record": In(RECORD_BITS),
-                "plane_write": Out(plane_write(parameters)),
-                "blocks": Out(stream.Signature(write_block(parameters.block_bits))),
                 "writer_idle": In(1),
-                "peaks": Out(stream.Signature(peak_report())),
+                "carried": Out(carried_line(parameters)),
+                "carry_room": In(1),
+                "carry_done": In(1),
                 "ended": Out(1),
                 "banks": Out(1),
                 "writes": Out(1),
@@ -115,21 +114,31 @@ class LinePath(wiring.Component):
         )
         self.task = Signal(line_task(), reset_less=True)
         self.start, self.failed = Signal(), Signal()
-        self.drains, self.last_line = Signal(), Signal()
-        self.row_here = Signal()
+        self.carry_beyond = Signal()
+
+    @property
+    def overhead_cycles(self) -> int:
+        """From a task to its end beside its lines, at most, if nothing waits for memory: tables and
+        keys, a pair's way with random bytes, the turn, the peak."""
+        results, channels = self.results, self.parameters.block.channels
+        before = max(results.sender.prepare_cycles, self.bytes.source.schedule.latency_cycles)
+        bytes_ahead = self.bytes.source.latency_cycles + 2
+        through = bytes_ahead + LineReader.PAIR_CYCLES + LineLanes.form_cycles
+        turned = LineLanes.APPLY_ROWS + channels + results.sender.latency_cycles
+        return before + through + turned + results.peak.collect_cycles + self.COUNTED
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for name in "reader store table lanes bytes walker turn rows sender edges peak".split():
+        for name in ("reader", "table", "lanes", "bytes", "walker", "results"):
             m.submodules[name] = getattr(self, name)
-        for each in (self.reader, self.store, self.table, self.lanes, self.sender):
+        for each in (self.reader, self.table, self.lanes, self.results):
             m.d.comb += each.task.eq(self.task)
-        m.d.comb += self.edges.shape.eq(self.task.entry)
         self._run(m)
         steps = self._walk(m)
         self._read(m, steps)
         self._connect_lanes(m)
-        self._finish_lines(m)
+        self._connect_results(m)
+        self._carry(m)
         self._report(m)
         return m
 
@@ -137,21 +146,16 @@ class LinePath(wiring.Component):
 
     def _run(self, m: Module) -> None:
         task, drained = self.task, Signal(range(self.parameters.block.channels))
-        walks, report = Signal(), self.peaks
+        walks, results, report = Signal(), self.results, self.peaks
         settle = Signal(range(4))
         m.d.comb += [
             self.walker.start.eq(walks),
             self.walker.shape.eq(task.entry),
-            self.walker.sets.eq(self.sender.sets),
+            self.walker.sets.eq(self.results.sets),
             self.bytes.key.eq(Cat(self.seed, Const(0, 1), task.tensor, self.step)),
             self.bytes.load.eq(self.start & task.applies),
-            self.peak.clear.eq(self.start),
             self.table.start.eq(self.start),
-            self.sender.start.eq(self.start),
-            report.payload.address.eq(task.peak),
-            report.payload.magnitude.eq(
-                Mux(task.applies, self.peak.greatest, self.peak.greatest >> LIFTED_FRACTION)
-            ),
+            results.start.eq(self.start),
         ]
         with m.FSM(name="task") as fsm:
             with m.State("IDLE"):
@@ -163,28 +167,32 @@ class LinePath(wiring.Component):
                 m.d.comb += self.start.eq(1)
                 m.next = "PREPARE"
             with m.State("PREPARE"):
-                ready = self.sender.prepared & (~task.applies | self.bytes.ready)
+                ready = results.prepared & (~task.applies | self.bytes.ready)
                 with m.If(ready & ~self.failed):
                     m.d.comb += walks.eq(1)
                     m.next = "LINES"
             with m.State("LINES"):
                 m.d.sync += drained.eq(0)
-                with m.If(self.last_line):
+                with m.If(results.last_line):
                     m.next = "DRAIN"
+                with m.If(self.carried.valid & self.carried.last):
+                    m.next = "CARRY"
+            with m.State("CARRY"):
+                with m.If(self.carry_done):
+                    m.d.comb += self.ended.eq(1)
+                    m.next = "IDLE"
             with m.State("DRAIN"):
-                m.d.comb += self.drains.eq(1)
+                m.d.comb += results.drains.eq(1)
                 m.d.sync += [drained.eq(drained + 1), settle.eq(0)]
                 with m.If(drained == self.parameters.block.channels - 1):
                     m.next = "SETTLE"
             with m.State("SETTLE"):
                 # the last row is still to be here; the writer's flag follows two cycles late
-                quiet = self.sender.empty & self.store.empty
-                m.d.sync += settle.eq(Mux(quiet, settle + 1, 0))
-                with m.If(quiet & (settle == 3) & self.writer_idle):
-                    m.d.comb += self.peak.collect.eq(task.raises)
+                m.d.sync += settle.eq(Mux(results.empty, settle + 1, 0))
+                with m.If(results.empty & (settle == 3) & self.writer_idle):
+                    m.d.comb += results.collect.eq(task.raises)
                     m.next = "PEAK"
             with m.State("PEAK"):
-                m.d.comb += report.valid.eq(self.peak.done & task.raises)
                 with m.If(~task.raises | (report.valid & report.ready)):
                     m.d.comb += self.ended.eq(1)
                     m.next = "IDLE"
@@ -211,13 +219,15 @@ class LinePath(wiring.Component):
 
     def _read(self, m: Module, steps: Fifo) -> None:
         reader, step, task = self.reader, steps.head, self.task
-        m.submodules.work = work = Fifo(line_step(self.parameters), STEPS_AHEAD + Fifo.SLACK)
+        results = self.results
         for name in ("staging_reads", "side_reads"):
             connect(m, getattr(reader, name), flipped(getattr(self, name)))
         reserved = Signal(range(STASH_WORDS + 1))
         begins_block = step.pair == 0
-        words = self.sender.words[step.set]
+        words = results.words[step.set]
         room = ~begins_block | (reserved + words <= STASH_WORDS)
+        ends_image = begins_block & step.last_pass & step.last_x & step.last_y
+        pools = ends_image & task.pooled
         there = Mux(step.group[0], self.table.there[1], self.table.there[0])
         taken = reader.steps.valid & reader.steps.ready
         m.d.comb += [
@@ -229,19 +239,21 @@ class LinePath(wiring.Component):
             reader.go.eq(
                 there
                 & room
-                & work.w_rdy
+                & results.steps.ready
                 & (~task.applies | self.bytes.there)
-                & (~task.writes_staging | self.store.room)
+                & (~task.writes_staging | results.lines_room)
+                & (~pools | results.pool_room)
+                & (~task.carries | self.carry_room)
             ),
             self.bytes.claim.eq(taken & task.applies),
-            self.store.claim.eq(taken & task.writes_staging),
+            results.claim_lines.eq(taken & task.writes_staging),
+            results.claim_pool.eq(taken & pools),
             self.writes.eq(steps.r_rdy & ~room),
             self.banks.eq(reader.banks),
-            work.w_en.eq(taken),
-            work.w_data.eq(step.as_value()),
+            results.steps.valid.eq(taken),
+            results.steps.payload.eq(step),
         ]
-        m.d.sync += reserved.eq(reserved + Mux(taken & begins_block, words, 0) - self.sender.gone)
-        self.work = work
+        m.d.sync += reserved.eq(reserved + Mux(taken & begins_block, words, 0) - results.gone)
 
     # -- lines ------------------------------------------------------------------------------
 
@@ -258,6 +270,7 @@ class LinePath(wiring.Component):
             lanes.residual_factor.eq(table.residual_factor),
             lanes.early.eq(reader.early),
             lanes.beat.eq(reader.beat),
+            lanes.beat.valid.eq(reader.beat.valid & ~self.task.carries),
             lanes.numbers.eq(reader.numbers),
             lanes.side_numbers.eq(reader.side_numbers),
             lanes.bytes.eq(bytes_.bytes),
@@ -265,106 +278,49 @@ class LinePath(wiring.Component):
             bytes_.odd_block.eq(lanes.odd_block),
         ]
 
-    def _finish_lines(self, m: Module) -> None:
-        """What a line's sum says, then what its digits say."""
-        lanes, task, work = self.lanes, self.task, self.work
-        odd = Signal()
-        m.d.sync += odd.eq(odd ^ lanes.sum)
-        m.d.comb += work.r_en.eq(lanes.sum & odd)
-        facts = [work.head]
-        for cycle in range(1, LineLanes.APPLY_ROWS + 1):
-            facts.append(delayed(m, facts[-1], 1, name=f"facts_{cycle}"))
-        form, apply = LineLanes.FORM_ROWS, LineLanes.APPLY_ROWS
-        line = Signal(line_step(self.parameters))
+    def _connect_results(self, m: Module) -> None:
+        lanes, results = self.lanes, self.results
+        for name in lane_results(self.parameters):
+            m.d.comb += getattr(results, name).eq(getattr(lanes, name))
+        for name in self.OUTPUTS:
+            if name != "plane_write":
+                connect(m, getattr(results, name), flipped(getattr(self, name)))
         m.d.comb += [
-            line.eq(Mux(task.applies, facts[apply].as_value(), facts[form].as_value())),
-            self.rows.set_next.eq(Mux(task.applies, facts[apply - 1].set, facts[form - 1].set)),
-        ]
-        self._raise_peak(m, facts[0])
-        self._turn_rows(m, line)
-        second = delayed(m, odd, form, name="second_line", reset_less=False)
-        second_late = delayed(m, second, apply - form, name="second_late", reset_less=False)
-        second_line = Mux(task.applies, second_late, second)
-        store = self.store
-        connect(m, store.staging_writes, flipped(self.staging_writes))
-        connect(m, store.side_writes, flipped(self.side_writes))
-        m.d.comb += [
-            store.sum.eq(lanes.sum),
-            store.sum_step.eq(facts[0]),
-            store.sum_odd.eq(odd),
-            store.sums.eq(lanes.sums),
-            store.sum_inside.eq(self._inside(facts[0])),
-            store.line.eq(lanes.line),
-            store.line_step.eq(line),
-            store.line_odd.eq(second_line),
-            store.inside.eq(self._inside(line)),
-            store.numbers.eq(self._residual()),
-            store.mask.eq(lanes.mask),
-            self.last_line.eq(lanes.line & line.ends & second_line),
-            self.line.eq(lanes.line & line.last_pass),
+            self.plane_write.eq(results.plane_write),
+            self.line.eq(results.done | self.carried.valid),
         ]
 
-    def _inside(self, step: Value) -> Value:
-        edges, pixels = self.edges, self.parameters.array.rows
-        beyond_x = edges.beyond_x & step.last_x.replicate(pixels)
-        return ~(beyond_x | (edges.beyond_y & step.last_y.replicate(pixels)))
-
-    def _residual(self) -> Value:
-        """r, or what came, at the top of words of the side memory."""
-        bits = vector_of(self.parameters).side_bits
-        made = Cat(each[len(each) - bits :] for each in self.lanes.stream)
-        return Mux(self.task.copies, self.lanes.side.as_value(), made)
-
-    def _raise_peak(self, m: Module, step: Value) -> None:
-        lanes, task = self.lanes, self.task
-        counts = Cat(task.applies | ~each[-1] for each in lanes.sums) & self._inside(step)
+    def _carry(self, m: Module) -> None:
+        """A line as the reader shows it."""
+        step = self.results.step
+        carried, reader, task = self.carried, self.reader, self.task
+        channels, beat = self.parameters.block.channels, reader.beat
+        pair = (task.destination >> 1) + step.block * (channels // 2) + step.pair
+        known = reader.mask | (~task.masked).replicate(len(reader.mask))
+        exists = (pair < self.reader.staging_pairs) & ~task.destination[0]
+        valid = beat.valid & task.carries
+        m.d.sync += self.carry_beyond.eq(self.carry_beyond | (valid & ~exists))
         m.d.comb += [
-            self.peak.numbers.eq(lanes.sums),
-            self.peak.take.eq(
-                counts & (lanes.sum & step.last_pass).replicate(self.parameters.array.rows)
-            ),
+            self.results.drop.eq(valid & beat.channel[0]),
+            carried.valid.eq(valid & exists),
+            carried.shift.eq(self.table.stream_shift),
+            carried.address.eq(pair),
+            carried.odd.eq(beat.channel[0]),
+            carried.channel.eq(Cat(beat.channel, step.group)),
+            carried.count.eq(self.results.inside & known),
+            carried.numbers.eq(reader.numbers),
+            carried.normalized.eq(Cat(lifted(each) for each in reader.side_numbers)),
+            carried.last.eq(step.ends & beat.channel[0]),
         ]
-
-    def _turn_rows(self, m: Module, line: Value) -> None:
-        rows, turn, sender, lanes = self.rows, self.turn, self.sender, self.lanes
-        bits = vector_of(self.parameters).side_bits
-        residual = self._residual()
-        tops = (residual[bits * pixel :][:bits] for pixel in range(self.parameters.array.rows))
-        top = Cat(each[bits - 8 :] for each in tops)
-        entering = Signal(leaving_block(self.parameters), reset_less=True)
-        leaving = Signal(leaving_block(self.parameters))
-        here = self.row_here
-        m.d.comb += [
-            rows.inside.eq(self._inside(line)),
-            rows.activations.eq(lanes.activations),
-            rows.residual.eq(top),
-            rows.normalized.eq(lanes.normalized),
-            rows.errors.eq(lanes.errors),
-            rows.mask.eq(lanes.mask),
-            turn.comes.eq(lanes.line | self.drains),
-            turn.rows.eq(rows.rows),
-            sender.comes.eq(here),
-            sender.place.eq(turn.place),
-            sender.word.eq(turn.word),
-            sender.block.eq(leaving),
-            self.plane_write.eq(sender.plane_write),
-        ]
-        connect(m, sender.blocks, flipped(self.blocks))
-        m.d.sync += [
-            here.eq(turn.comes),
-            entering.there.eq(lanes.line),
-            *(entering[name].eq(line[name]) for name in ("set", "stash_offset", "plane_offset")),
-        ]
-        with m.If(here & (turn.place == self.parameters.block.channels - 1)):
-            m.d.sync += leaving.eq(entering)
 
     # -- faults -----------------------------------------------------------------------------
 
     def _report(self, m: Module) -> None:
-        # the edges are those of the task two cycles after it came
-        known = delayed(m, self.start, 1, name="known", reset_less=False)
-        beyond = self.reader.beyond | self.table.beyond | self.sender.beyond | self.store.beyond
-        unordered = known & self.task.applies & ~self.edges.contiguous
+        # the edges are those of the task two cycles after it is held
+        known = delayed(m, self.start, 2, name="known", reset_less=False)
+        parts = (self.reader, self.table, self.results)
+        beyond = Cat(each.beyond for each in parts).any() | self.carry_beyond
+        unordered = known & self.task.applies & ~self.results.contiguous
         with m.If(~self.failed & (beyond | unordered)):
             m.d.sync += [self.failed.eq(1), self.fault.eq(Mux(beyond, Fault.ADDRESS, Fault.COUNT))]
         with m.Else():

@@ -51,7 +51,7 @@ class LineReader(wiring.Component):
     beat : Out(`line_beat`)       with it, if the command reads them:
     numbers : Out(ArrayLayout(signed(16), pixels))      y, E, or x̂ of a shortcut (``second``, or
                                   where there is no y)
-    side_numbers : Out(ArrayLayout(side_bits, pixels))  x̂ or r, until the line's last beat
+    side_numbers : Out(ArrayLayout(side_bits, pixels)), mask : Out(pixels)     x̂ or r, and its mask
     beyond : Out(1)               a read beyond a memory: nothing more is read
 
     Timing: a pair every other cycle, with y and a shortcut every fourth. Both memories are asked
@@ -60,6 +60,8 @@ class LineReader(wiring.Component):
     for x̂ of both.
     """
 
+    PAIR_CYCLES = LineMemory.READ_CYCLES + 1
+    """From the grant of a single step to its first beat."""
     COOL_SINGLE, COOL_DOUBLE = 1, 3
     """Cycles without a read behind the last one of a step: what the lines take, but one."""
 
@@ -84,6 +86,7 @@ class LineReader(wiring.Component):
                 "beat": Out(line_beat(parameters)),
                 "numbers": Out(number),
                 "side_numbers": Out(data.ArrayLayout(vector.side_bits, pixels)),
+                "mask": Out(pixels),
                 "beyond": Out(1),
             }
         )
@@ -101,13 +104,14 @@ class LineReader(wiring.Component):
     def _issue(self, m: Module) -> tuple[Value, Value]:
         """Grants, of the first and of the last reads of a step."""
         task, step = self.task, self.steps.payload
-        reads_own = task.normalizes | task.applies
+        reads_own = task.normalizes | task.applies | task.carries
         double = Signal()
         m.d.sync += double.eq(reads_own & task.shortcut)
         second = Signal()  # y is on its way, x̂ of the shortcut is next
         cool = Signal(range(self.COOL_DOUBLE + 1))
         uses_staging = reads_own | task.shortcut
-        uses_side = (task.residual | task.recomputes | task.applies) & ~second
+        reads_side = task.residual | task.recomputes | task.applies | task.reads_side
+        uses_side = reads_side & ~second
         offset = step.block * (self.parameters.block.channels // PAIR) + step.pair
         first_source = Mux(reads_own & ~second, task.source, task.second_source)
         at_staging = Signal(len(task.source) + 1)
@@ -215,10 +219,7 @@ class LineReader(wiring.Component):
     def _side_lines(self, m: Module, ends: Value) -> None:
         """Those of a single step; there is no shortcut beside them."""
         comes = delayed(m, ends, LineMemory.READ_CYCLES, name="side_comes", reset_less=False)
-        lines = [
-            data.View(side_line(self.parameters), self.side[place]).numbers.as_value()
-            for place in range(PAIR)
-        ]
+        lines = [self.side[place] for place in range(PAIR)]
         now, next_ = (
             Signal(len(lines[0]), name=name, reset_less=True) for name in ("side_now", "side_next")
         )
@@ -227,4 +228,5 @@ class LineReader(wiring.Component):
         )
         with m.If(comes):
             m.d.sync += next_.eq(lines[1])
-        m.d.comb += self.side_numbers.eq(now)
+        line = data.View(side_line(self.parameters), now)
+        m.d.comb += [self.side_numbers.eq(line.numbers), self.mask.eq(line.mask)]

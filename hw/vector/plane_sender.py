@@ -61,7 +61,7 @@ class PlaneSender(wiring.Component):
     empty : Out(1)       none waits, none is on its way
     beyond : Out(1)      a plane was to be written beyond the plane memory, and was not
 
-    Timing: ``prepared`` after `PREPARE_CYCLES`; a word a cycle; the plane memory is written
+    Timing: ``prepared`` after `prepare_cycles`; a word a cycle; the plane memory is written
     `latency_cycles` after ``comes``. Words of the stash have no back-pressure here: who lets blocks
     pass reserves `STASH_WORDS` places.
     """
@@ -101,7 +101,7 @@ class PlaneSender(wiring.Component):
         return self.channels << (len(self.digits) - 1).bit_length()
 
     @property
-    def PREPARE_CYCLES(self) -> int:
+    def prepare_cycles(self) -> int:
         return max(self.entries, 1 << STASH_PLANE_BITS) + 2
 
     def elaborate(self, platform: object) -> Module:

@@ -107,8 +107,8 @@ def _unpack(found: np.ndarray, shape: Any) -> np.ndarray:
 
 def fields_of(value: Any, layout: data.StructLayout) -> dict[str, int]:
     """Fields of what a `Player` found at a port of ``layout`` in one cycle, unsigned."""
-    octets = value.tobytes() if isinstance(value, np.ndarray) else int(value).to_bytes(8, "little")
-    number = int.from_bytes(octets, "little")
+    wide = isinstance(value, np.ndarray)
+    number = int.from_bytes(value.tobytes(), "little") if wide else int(value)
     return {
         str(name): number >> field.offset & ((1 << Shape.cast(field.shape).width) - 1)
         for name, field in layout

@@ -32,7 +32,10 @@ class LineMachine(wiring.Component):
         path = self.path.signature.members
         staging = stream.Signature(range(pair_count(vector.staging_words)))
         side = stream.Signature(range(pair_count(vector.side_words)))
-        kept = "plane_write blocks writer_idle peaks ended banks writes line fault busy".split()
+        kept = (
+            "plane_write blocks writer_idle peaks carried carry_room carry_done ended banks writes "
+            "line fault busy"
+        ).split()
         super().__init__(
             {
                 "tasks": In(stream.Signature(line_task())),
@@ -85,10 +88,12 @@ class LineMachine(wiring.Component):
             path.answer.eq(records.answers[1]),
             path.record.eq(records.record),
             path.writer_idle.eq(self.writer_idle),
+            path.carry_room.eq(self.carry_room),
+            path.carry_done.eq(self.carry_done),
             self.staging_data.eq(staging.data),
             self.side_data.eq(side.data),
             self.side_lost.eq(side.lost_writes[VECTOR]),
         ]
-        for name in "plane_write ended banks writes line fault busy".split():
+        for name in "plane_write carried ended banks writes line fault busy".split():
             m.d.comb += getattr(self, name).eq(getattr(path, name))
         return m

@@ -1,30 +1,39 @@
 """Commands as the line path takes them, and the machine of sim/functional that carries them out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fractrain.hw.contract.commands import Apply, Form, Normalize, Recompute, Second, Shape
+from fractrain.hw.contract.commands import (
+    Apply,
+    Carry,
+    Form,
+    Normalize,
+    Recompute,
+    Second,
+    Shape,
+)
 from fractrain.hw.contract.normalized import Format
 from fractrain.hw.contract.numerics import WIDE_BITS
 from fractrain.hw.vector.line_layouts import tensor_shape
 
 __all__ = ["Lines", "Order", "task_of"]
 
-Lines = Form | Normalize | Recompute | Apply
+Lines = Form | Normalize | Recompute | Apply | Carry
 
 
 @dataclass(frozen=True)
 class Order:
-    """A command and what the tables say: the format of x̂ that is kept, bits of a, bits of e."""
+    """A command and what the tables say: the format of x̂ that is kept, bits of a, bits of e,
+    whether a mask counts."""
 
     command: Lines
     shape: Shape
     kept: Format | None = None
     form_bits: int = 0
     error_bits: int = 0
-    extra: dict[str, int] = field(default_factory=dict)
+    masked: bool = False
 
 
 def task_of(order: Order) -> dict[str, Any]:
@@ -64,6 +73,8 @@ def task_of(order: Order) -> dict[str, Any]:
             "planes": command.planes,
             "stash": command.stash,
             "peak": command.peak,
+            "pooled": command.pooled,
+            "pool": command.pool,
         }
     elif isinstance(command, Normalize):
         found |= {
@@ -93,6 +104,17 @@ def task_of(order: Order) -> dict[str, Any]:
             "writes_side": 1,
             "norm": command.norm,
             "planes": command.planes,
+        }
+    elif isinstance(command, Carry):
+        found |= {
+            "carries": 1,
+            "residual_bits": 8,
+            "source": command.source,
+            "destination": command.destination,
+            "second_record": command.scale,
+            "reads_side": order.masked or command.totals,
+            "masked": order.masked,
+            "side_source": command.side_address,
         }
     else:
         found |= {
