@@ -172,10 +172,15 @@ class LineResults(wiring.Component):
         counts = Cat(task.applies | ~each[-1] for each in lanes.sums) & self.inside
         greatest = self.peak.greatest
         lifted = greatest >> numerics.LIFTED_FRACTION
+        asked = Signal()  # and not reported
+        with m.If(self.collect):
+            m.d.sync += asked.eq(1)
+        with m.Elif(report.valid & report.ready):
+            m.d.sync += asked.eq(0)
         m.d.comb += [
             self.peak.clear.eq(self.start),
             self.peak.collect.eq(self.collect),
-            report.valid.eq(self.peak.done & task.raises),
+            report.valid.eq(self.peak.done & asked),
             report.payload.address.eq(task.peak),
             report.payload.magnitude.eq(Mux(task.applies, greatest, lifted)),
             self.peak.numbers.eq(lanes.sums),

@@ -89,7 +89,7 @@ class World:
         self.memory = self.rng.integers(256, size=STASH).astype(np.uint8)
         self.external = ExternalMemory(self.memory, 0, p)
         self.unit = self.chip.unit
-        count, rng = 24, self.rng
+        count, rng = 3 * p.block.channels, self.rng
         shrink = int(rng.integers(0, 14))
         mean = ends_and_random(rng, -(1 << 17), 1 << 17, count)
         self.put(

@@ -1,5 +1,6 @@
 """Whole commands against sim/functional: every word, line and peak, with stalls of all kinds."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from fractrain.hw.contract.commands import (
     Shape,
 )
 from fractrain.hw.contract.normalized import inner_format, outer_format
+from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.records import Record
 from fractrain.hw.vector.line_layouts import carried_line
-from fractrain.sim.functional.pixels import inside
+from fractrain.sim.functional.pixels import inside, row_width
 from tests.hw.vector.beats import fields_of
 from tests.hw.vector.line_machine import LineMachine
 from tests.hw.vector.line_play import (
@@ -40,11 +42,14 @@ from tests.hw.vector.line_tasks import Order
 from tests.hw.vector.vector_machine import vector_machine
 from tests.hw.verilator import Player, primitive_models
 
+CASES = {"plain": (8, False), "cells": (16, True)}
 
-@pytest.fixture(scope="module", params=["plain", "cells"])
+
+@pytest.fixture(scope="module", params=CASES)
 def player(request: pytest.FixtureRequest) -> Player:
-    primitives = request.param == "cells"
-    machine = LineMachine(vector_machine(8), primitives=primitives)
+    """Blocks of 8 channels; of 16, and with the primitives."""
+    channels, primitives = CASES[request.param]
+    machine = LineMachine(vector_machine(channels), primitives=primitives)
     models = primitive_models() if primitives else ""
     return Player(machine, f"line_path_{request.param}", models=models)
 
@@ -153,7 +158,7 @@ def test_applying(player: Player, data: st.DataObject) -> None:
     machine: Any = player.design
     p = machine.parameters
     rng = np.random.default_rng(data.draw(st.integers(0, 1 << 30)))
-    shape = data.draw(shapes(p.block.channels, 512).filter(_contiguous))
+    shape = data.draw(shapes(p.block.channels, 512).filter(lambda each: _contiguous(each, p)))
     end = data.draw(st.booleans())
     kept = (outer_format if end else inner_format)(data.draw(st.integers(4, 8)))
     world = World(p, rng)
@@ -175,9 +180,9 @@ def test_applying(player: Player, data: st.DataObject) -> None:
     play(player, order, world, data.draw(stalls), widths, rounding=rounding)
 
 
-def _contiguous(shape: Shape) -> bool:
-    width = 16 >> (2 - shape.row_pixels)
-    return shape.valid_x >= width and (shape.tiles_x == 1 or width == 16)
+def _contiguous(shape: Shape, p: Parameters) -> bool:
+    width = row_width(shape, p.array.rows)
+    return shape.valid_x >= width and (shape.tiles_x == 1 or width == p.array.rows)
 
 
 @RUNS
@@ -244,7 +249,7 @@ FAULTS = {
         {},
         Fault.ADDRESS,
     ),
-    "planes": (Recompute(shape=0, norm=NORM, planes=505), {"plane_stride": 1}, Fault.ADDRESS),
+    "planes": (Recompute(shape=0, norm=NORM, planes=-7), {"plane_stride": 1}, Fault.ADDRESS),
     "far planes": (Recompute(shape=0, norm=NORM), {"plane_stride": 65535}, Fault.ADDRESS),
     "carried": (Carry(shape=0, destination=506), {}, Fault.ADDRESS),
     "short rows": (Apply(shape=0, chunk=CHUNK), {"valid_x": 15}, Fault.COUNT),
@@ -262,6 +267,8 @@ def test_faults(player: Player, name: str) -> None:
     machine: Any = player.design
     p = machine.parameters
     command, fields, fault = FAULTS[name]
+    if name == "planes":  # the last one is beyond
+        command = replace(command, planes=p.buffers.plane_words + command.planes)
     world = World(p, np.random.default_rng(1))
     shape = Shape(**(ONE.__dict__ | {"row_pixels": RowPixels.WHOLE} | fields))
     each = Play(player, world, (8, 8))
@@ -279,7 +286,14 @@ def test_time(player: Player, kind: str) -> None:
     """A line a cycle, two for a shortcut, and what a command takes beside."""
     machine: Any = player.design
     p = machine.parameters
-    shape = Shape(entry=0, images=16, channel_groups=2, row_pixels=RowPixels.WHOLE, plane_stride=32)
+    images = 128 // p.block.channels
+    shape = Shape(
+        entry=0,
+        images=images,
+        channel_groups=2,
+        plane_stride=2 * images,
+        plane_group_stride=images,
+    )
     lines = lines_of(shape, p.block.channels)
     form = Form(shape=0, chunk=CHUNK, norm=NORM, planed=True)
     end = Form(
