@@ -9,43 +9,12 @@ from hypothesis import strategies as st
 
 from fractrain.hw.memory.block_memory import LARGEST_ARRAY_BITS
 from fractrain.hw.memory.line_memory import MOST_RAMS, PAIR, LineMemory, line_write, part_bits
+from tests.hw.memory.clients import CYCLES, Clients
 from tests.hw.refusals import assert_refused
 from tests.hw.vector.beats import pack
 from tests.hw.verilator import Player
 
-CYCLES = 3_000
 Recorded = dict[str, np.ndarray]
-
-
-class Clients:
-    """Offers of ``count`` clients, each with its own rate; held until they are taken: by the
-    priority alone, the test knows when that is."""
-
-    def __init__(self, draw: random.Random, count: int, make: object) -> None:
-        self.offers: list[list[object]] = []
-        held: list[object] = [None] * count
-        rates = [draw.choice((0.1, 0.5, 1.0)) for _ in range(count)]
-        rates[0] = min(rates[0], 0.5)  # or nobody else has a turn
-        for _ in range(CYCLES):
-            for client in range(count):
-                if held[client] is None and draw.random() < rates[client]:
-                    held[client] = make()
-            self.offers.append(list(held))
-            first = self.first(len(self.offers) - 1)
-            if first is not None:
-                held[first] = None
-
-    def first(self, cycle: int) -> int | None:
-        """Who has the turn."""
-        wanting = [i for i, each in enumerate(self.offers[cycle]) if each is not None]
-        return wanting[0] if wanting else None
-
-    def waiting(self, cycle: int) -> int:
-        """All others that want one, a bit each."""
-        first = self.first(cycle)
-        return sum(
-            1 << i for i, each in enumerate(self.offers[cycle]) if each is not None and i != first
-        )
 
 
 def inputs(memory: LineMemory, reads: Clients, writes: Clients) -> Recorded:
