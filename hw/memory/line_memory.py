@@ -1,5 +1,6 @@
 """A memory of lines, two of them a word, that several users share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
@@ -48,7 +49,8 @@ class LineMemory(wiring.Component):
     """``words`` lines of ``line_bits`` bits for ``clients`` users; pair a is lines 2a and 2a + 1.
 
     A pair is read, and the lines of a pair are written, in one cycle: one read and one write port.
-    Of several users the first has its turn; a reader and a writer do not compete.
+    Of several users the first has its turn, of writers the first in ``write_order``, which has all
+    clients; a reader and a writer do not compete.
 
     Members, one for each client
     -------
@@ -64,17 +66,23 @@ class LineMemory(wiring.Component):
     written, one granted with it or before what was there. ``ready`` depends on the ``valid`` of
     clients before only. Addresses beyond the memory wrap or read anything: users check them.
     Area: an address register for each 16 block RAMs.
-    Errors: `ParameterError` for no words, bits or clients.
+    Errors: `ParameterError` for no words, bits or clients, and for an order that is none.
     """
 
     READ_CYCLES = 4
     """The turn, the choice, the block RAM, its output register."""
 
-    def __init__(self, words: int, line_bits: int, clients: int) -> None:
+    def __init__(
+        self, words: int, line_bits: int, clients: int, write_order: Sequence[int] = ()
+    ) -> None:
         for name, each in (("words", words), ("bits of a line", line_bits), ("clients", clients)):
             if each < 1:
                 raise ParameterError(f"{name} of a line memory", each, "at least 1")
         self.words, self.line_bits, self.clients = words, line_bits, clients
+        self.write_order = tuple(write_order) or tuple(range(clients))
+        if sorted(self.write_order) != list(range(clients)):
+            allowed = f"an order of 0..{clients - 1}"
+            raise ParameterError("writers of a line memory", list(write_order), allowed)
         self.pairs = pair_count(words)
         write = line_write(words, line_bits)
         super().__init__(
@@ -95,8 +103,9 @@ class LineMemory(wiring.Component):
             for line in range(PAIR)
             for start in range(0, self.line_bits, part_bits(self.pairs))
         ]
-        reads = _Turns(m, "read", self.reads, self.lost_reads, len(parts))
-        writes = _Turns(m, "write", self.writes, self.lost_writes, len(parts))
+        order = range(self.clients)
+        reads = _Turns(m, "read", self.reads, self.lost_reads, len(parts), order)
+        writes = _Turns(m, "write", self.writes, self.lost_writes, len(parts), self.write_order)
         from_, to = (
             copies(len(parts), name=name, width=(self.pairs - 1).bit_length(), reset_less=True)
             for name in ("from", "to")
@@ -143,11 +152,20 @@ class _Turns:
 
     cycles = 1
 
-    def __init__(self, m: Module, name: str, streams: Any, lost: Value, parts: int) -> None:
+    def __init__(
+        self,
+        m: Module,
+        name: str,
+        streams: Any,
+        lost: Value,
+        parts: int,
+        order: Sequence[int],
+    ) -> None:
         self.given = []
         self._turns = []
         before: Value = Const(0, 1)
-        for client, each in enumerate(streams):
+        for client in order:
+            each = streams[client]
             m.d.comb += [each.ready.eq(~before), lost[client].eq(each.valid & before)]
             given = Signal.like(each.payload, name=f"{name}_of_{client}", reset_less=True)
             turns = copies(parts, name=f"{name}_turn_{client}")
@@ -156,7 +174,7 @@ class _Turns:
             self.given.append(given)
             self._turns.append(turns)
             before = before | each.valid
-        self.all = Cat(turns[0] for turns in self._turns)
+        self.all = Cat(self._turns[order.index(client)][0] for client in range(len(order)))
         self.any = Signal(name=f"{name}_any")
         m.d.comb += self.any.eq(self.all.any())
 

@@ -45,8 +45,9 @@ class LinePath(wiring.Component):
     tasks : In(stream of `line_task`)     counts are 1 or more, bits as `VectorLanes` takes them
     seed, step : In                       of the random bits; held while a task is at work
     staging_reads, staging, staging_writes; side_reads, side, side_writes
-                                          a client of two `LineMemory`; ``side_writes`` has its turn
-                                          always
+                                          a client of two `LineMemory`; ``side_writes`` has to have
+                                          its turn always: RESULT does not write that memory, and
+                                          FETCH comes last in its ``write_order``
     record_reads, answer, record          a reader of the `ParameterMemory`
     plane_write : Out(`plane_write`)      has its turn always
     blocks : Out(stream of `write_block`) of the stash, and pooled sums
@@ -65,9 +66,9 @@ class LinePath(wiring.Component):
                                not follow each other. The path then stops until reset.
     busy : Out(1)
 
-    Timing: a line a cycle, 32 in 33 of an APPLY, with y and a shortcut every other; a block passes as often as its digits
-    need (`digit_sets`). A task takes `overhead_cycles` beside its lines, the last read and the last
-    write; the path stops between blocks for memory, never in one.
+    Timing: a line a cycle, 32 in 33 of an APPLY, with y and a shortcut every other; a block passes
+    as often as its digits need (`digit_sets`). A task takes `overhead_cycles` beside its lines. The
+    path stops between blocks for memory, never in one.
     Not here: a CARRY that is ``spread``: `LineDecoder` refuses it.
     """
 

@@ -37,13 +37,16 @@ def inputs(memory: LineMemory, reads: Clients, writes: Clients) -> Recorded:
     return found
 
 
-@pytest.mark.parametrize(("words", "line_bits", "clients"), [(32, 20, 3), (7, 1, 1), (18, 9, 2)])
+@pytest.mark.parametrize(
+    ("words", "line_bits", "clients", "order"),
+    [(32, 20, 3, ()), (7, 1, 1, ()), (18, 9, 2, ()), (16, 5, 3, (0, 2, 1))],
+)
 def test_turns_and_data(
-    monkeypatch: pytest.MonkeyPatch, words: int, line_bits: int, clients: int
+    monkeypatch: pytest.MonkeyPatch, words: int, line_bits: int, clients: int, order: tuple
 ) -> None:
     # so that a line of 20 bits has three parts
     monkeypatch.setattr("fractrain.hw.memory.line_memory.part_bits", lambda depth: 8)
-    memory = LineMemory(words, line_bits, clients)
+    memory = LineMemory(words, line_bits, clients, order)
     player = Player(memory, f"line_memory_{words}_{line_bits}_{clients}")
     draw = random.Random(words)
     reads = Clients(draw, clients, lambda: draw.randrange(memory.pairs))
@@ -55,6 +58,7 @@ def test_turns_and_data(
             "data": [draw.getrandbits(line_bits) for _ in range(PAIR)],
             "enable": draw.randrange(1 << PAIR),
         },
+        order,
     )
     found = player.play(**inputs(memory, reads, writes))
     check(memory, reads, writes, found)
@@ -118,3 +122,4 @@ def test_refusals() -> None:
         assert_refused(
             lambda numbers=numbers: LineMemory(*numbers), f"{name} of a line memory: got 0"
         )
+    assert_refused(lambda: LineMemory(2, 8, 2, (0, 0)), "an order of 0..1")
