@@ -56,8 +56,8 @@ class LineDecoder(wiring.Component):
     Timing: a command in every `INTERVAL_CYCLES`, its task `latency_cycles` later.
     """
 
-    INTERVAL_CYCLES = 2
-    latency_cycles = 2
+    INTERVAL_CYCLES = 3
+    latency_cycles = 3
 
     def __init__(self) -> None:
         super().__init__(
@@ -74,17 +74,19 @@ class LineDecoder(wiring.Component):
         m = Module()
         m.submodules.shapes = shapes = ShapeTable()
         held, there = Signal(found_command(), reset_less=True), Signal()
-        free = ~self.tasks.valid | self.tasks.ready
         shape = command_view(Opcode.SHAPE, held.command)
-        opcode = shape.opcode
+        is_shape = shape.opcode == Opcode.SHAPE
+        # what the word says; then, with an entry that is known, what the table says
         derived, refused, entry = Signal(line_task()), Signal(), Signal.like(shapes.entry)
-        is_shape = opcode == Opcode.SHAPE
-        leaves = there & (is_shape | free)
+        task, refuses = Signal(line_task(), reset_less=True), Signal()
+        looks, leaves = Signal(), Signal()
+        free = ~self.tasks.valid | self.tasks.ready
+        faulty = refuses | ~shapes.written
         m.d.comb += [
             self.commands.ready.eq(~there),
+            leaves.eq(looks & (is_shape | free)),
             shapes.clear.eq(self.clear),
-            shapes.entry.eq(entry),
-            shapes.write.valid.eq(there & is_shape),
+            shapes.write.valid.eq(looks & is_shape),
             shapes.write.entry.eq(shape.entry),
             *(
                 shapes.write.content[name].eq(shape[name])
@@ -95,19 +97,21 @@ class LineDecoder(wiring.Component):
             m.d.sync += [held.eq(self.commands.payload), there.eq(1)]
         with m.Elif(leaves):
             m.d.sync += there.eq(0)
-        faulty = refused | ~shapes.written
+        m.d.sync += [
+            looks.eq(there & ~leaves),
+            task.eq(derived),
+            refuses.eq(refused),
+            shapes.entry.eq(entry),
+            self.shaped.eq(looks & is_shape),
+            self.fault.eq(Mux(leaves & ~is_shape & faulty, Fault.COUNT, Fault.NONE)),
+        ]
         with m.If(free):
             m.d.sync += [
-                self.tasks.valid.eq(there & ~is_shape & ~faulty),
-                self.tasks.payload.eq(derived),
+                self.tasks.valid.eq(looks & ~is_shape & ~faulty),
+                self.tasks.payload.eq(task),
+                self.tasks.payload.entry.eq(shapes.shape),
             ]
-        fails = leaves & ~is_shape & faulty
-        m.d.sync += [
-            self.shaped.eq(there & is_shape),
-            self.fault.eq(Mux(fails, Fault.COUNT, Fault.NONE)),
-        ]
-        m.d.comb += derived.entry.eq(shapes.shape)
-        with m.Switch(opcode):
+        with m.Switch(shape.opcode):
             for each in (
                 Opcode.NORMALIZE,
                 Opcode.FORM,
