@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from amaranth.lib import wiring
@@ -16,16 +16,27 @@ from fractrain.gen.synthesis.figures import Figures, measure
 from fractrain.gen.synthesis.yosys import synthesize
 from fractrain.gen.verilog import emit
 from fractrain.hw.contract.numerics import MIN_RESIDUAL_BITS, WIDE_ERROR_BITS
+from fractrain.hw.contract.parameters import Parameters, load_parameters, parse_parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.tables import markdown_table
+from fractrain.hw.contract.vector_parameters import VECTOR_DEFAULTS
 from fractrain.hw.vector.apply import Applier
+from fractrain.hw.vector.byte_queue import ByteQueue
+from fractrain.hw.vector.channel_table import ChannelTable
 from fractrain.hw.vector.channel_unit import ChannelUnit
+from fractrain.hw.vector.digit_rows import DigitRows
 from fractrain.hw.vector.form import Former
 from fractrain.hw.vector.join import Joiner
 from fractrain.hw.vector.lanes import VectorLanes
+from fractrain.hw.vector.line_decoder import LineDecoder
+from fractrain.hw.vector.line_pool import LinePool
+from fractrain.hw.vector.line_store import LineStore
+from fractrain.hw.vector.line_walker import LineWalker
 from fractrain.hw.vector.narrow import Narrower
 from fractrain.hw.vector.normalize import Keeper, Normalizer
 from fractrain.hw.vector.peak import Peak
+from fractrain.hw.vector.plane_sender import PlaneSender
+from fractrain.hw.vector.plane_turn import PlaneTurn
 from fractrain.hw.vector.quantize import WeightQuantizer
 from fractrain.hw.vector.random_bytes import RandomBytes
 from fractrain.hw.vector.reduce import Reducer
@@ -47,8 +58,17 @@ class VectorPart:
 
 
 LANES, SOME_LANES = 32, 8
+BLOCK_CHANNELS = 16
 CHANNELS = 64
 """As many as fit the channels of a chunk in the last stage of a ResNet for CIFAR-10."""
+
+
+def _machine() -> Parameters:
+    """zc706 with a vector unit."""
+    document = load_parameters("zc706").to_mapping()
+    document["vector"] = asdict(VECTOR_DEFAULTS[BLOCK_CHANNELS])
+    return parse_parameters(document, source="zc706 with a vector unit")
+
 
 COMPONENTS = {
     "narrower": VectorPart(lambda: Narrower(4), "4 sums of 48 bits"),
@@ -83,6 +103,17 @@ COMPONENTS = {
     ),
     "channel_unit": VectorPart(lambda: ChannelUnit(primitives=True), "one"),
     "random_bytes": VectorPart(RandomBytes, "32 bytes a cycle"),
+    "plane_turn": VectorPart(
+        lambda: PlaneTurn(LANES, BLOCK_CHANNELS, primitives=True), "32 pixels, 16 channels"
+    ),
+    "digit_rows": VectorPart(lambda: DigitRows(_machine()), "32 pixels, 16 digits"),
+    "line_walker": VectorPart(lambda: LineWalker(_machine()), "one"),
+    "channel_table": VectorPart(lambda: ChannelTable(_machine()), "two groups of 16 channels"),
+    "byte_queue": VectorPart(lambda: ByteQueue(_machine()), "with `random_bytes`, 33 lines"),
+    "plane_sender": VectorPart(lambda: PlaneSender(_machine()), "words of 512 bits, 33 waiting"),
+    "line_store": VectorPart(lambda: LineStore(_machine()), "32 pixels, 33 lines waiting"),
+    "line_pool": VectorPart(lambda: LinePool(_machine()), "32 pixels, sums of 16 channels"),
+    "line_decoder": VectorPart(LineDecoder, "with the shape table"),
 }
 
 

@@ -36,7 +36,8 @@ def lanes_mode(residual_bits: int = numerics.MAX_RESIDUAL_BITS) -> data.StructLa
     """What a pass is, and the bits of its slot.
 
     applies : `Applier`'s pass, else `Former`'s
-    stored : x̂ is given, else made of y; it is always given where it is applied
+    stored : x̂ is given, else made of y; it is always given where it is applied. Of each beat, in
+        the cycle of the second slice's factors
     normalized_bits : of x̂ as z is formed from it, 4 .. 12; 0 if it is applied
     bits, residual_bits : of a and r
     error_bits : of e; 0 if it is formed
@@ -70,7 +71,7 @@ class VectorLanes(wiring.Component):
     residual : In(ArrayLayout(unsigned, lanes)), residual_factor, offset : In, at `RESIDUAL_CYCLE`
                                                      r, ρ, ΣB
     wide : In(1), kept_bits : In, a cycle ahead      as `Keeper`
-    normalized : In(ArrayLayout(signed(11), lanes))  x̂ that is stored, lifted
+    normalized : In(ArrayLayout(signed(12), lanes))  x̂ that is stored: lifted, or of 12 bits
     slope : In(signed(25))                           G, lifted, or B̄
     first : In(1)                                    z begins
     random : In(ArrayLayout(8, lanes))               u
@@ -105,7 +106,7 @@ class VectorLanes(wiring.Component):
         self.most_residual_bits = most_residual_bits
         self.keeper = Keeper(lanes)
         keeper = self.keeper.signature.members
-        residual, lifted = unsigned(most_residual_bits), signed(numerics.LIFTED_BITS)
+        residual, stored = unsigned(most_residual_bits), signed(numerics.WIDE_BITS)
 
         def beat(shape: object) -> data.ArrayLayout:
             return data.ArrayLayout(shape, lanes)
@@ -121,7 +122,7 @@ class VectorLanes(wiring.Component):
                 "offset": In(OFFSET_SHAPE),
                 "wide": keeper["wide"],
                 "kept_bits": keeper["bits"],
-                "normalized": In(beat(lifted)),
+                "normalized": In(beat(stored)),
                 "slope": In(LIFTED_SHAPE),
                 "first": In(1),
                 "random": In(beat(unsigned(numerics.RANDOM_BITS))),

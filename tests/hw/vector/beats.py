@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In
 
 from tests.hw.verilator import Player, primitive_models
 
-__all__ = ["Beats", "ends_and_random", "pack"]
+__all__ = ["Beats", "ends_and_random", "fields_of", "pack"]
 
 Numbers = Any
 """Integers [beats], or [beats, count] of an array layout; by field's name of a structure."""
@@ -103,6 +103,16 @@ def _unpack(found: np.ndarray, shape: Any) -> np.ndarray:
         if each.signed:
             numbers -= bits[:, :, -1] << each.width
     return numbers if array else numbers[:, 0]
+
+
+def fields_of(value: Any, layout: data.StructLayout) -> dict[str, int]:
+    """Fields of what a `Player` found at a port of ``layout`` in one cycle, unsigned."""
+    wide = isinstance(value, np.ndarray)
+    number = int.from_bytes(value.tobytes(), "little") if wide else int(value)
+    return {
+        str(name): number >> field.offset & ((1 << Shape.cast(field.shape).width) - 1)
+        for name, field in layout
+    }
 
 
 def ends_and_random(
