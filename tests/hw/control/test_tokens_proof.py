@@ -1,21 +1,21 @@
 """Formal, unbounded: in the whole network of stages no token is lost or made, and a task is held
-back only as long as a token that it waits for, or the room for one, does not exist."""
+back only as long as a token that it waits for, or the room for one, does not exist. Of the three
+stages of a machine, and of the four and the host of one with a vector unit."""
 
 import pytest
-from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
 from fractrain.hw.contract.commands import (
     COMMAND_BITS,
-    ENGINE_SIGNAL,
-    ENGINE_STAGES,
-    ENGINE_WAIT,
     HEADER,
     TOKEN_LIMIT,
     Stage,
 )
-from fractrain.hw.control.tokens import CHANNELS, TokenCounter, TokenGate, TokenNetwork
+from fractrain.hw.control.host_tokens import HOST_COUNT_BITS, HostInbox, HostOutbox
+from fractrain.hw.control.tokens import TokenCounter, TokenGate, TokenNetwork
+from fractrain.hw.flow.parties import ENGINE, WITH_VECTOR, Parties
 from tests.formal.runner import prove, refute
 
 TASK = data.StructLayout({"command": COMMAND_BITS})
@@ -24,6 +24,10 @@ LIMITED = "no more tokens than the limit"
 TAKEN = "no token is taken that is not there"
 ONCE = "a token is taken for each task that waits for it"
 PROMPT = "nobody is held back without cause"
+BY_HOST = "the host takes what is there of what it wants"
+FROM_HOST = "what the host gives is there up to the limit"
+
+MACHINES = pytest.mark.parametrize("of", [ENGINE, WITH_VECTOR], ids=["engine", "with_vector"])
 
 FEW = 2
 """Tokens at most, where a proof has to reach the limit."""
@@ -35,32 +39,35 @@ INSIDE = 4
 class StageModel:
     """A stage as the network sees it: tasks go in and end in order, at any time."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, stage: Stage, of: Parties) -> None:
+        self.stage, self.targets = stage, of.signal[stage]
         self.inside = Signal(range(INSIDE + 1), name=f"inside_{stage.name}")
         self.signals = [
-            Signal(INSIDE, name=f"signals_{stage.name}_{target.name}")
-            for target in ENGINE_SIGNAL[stage]
+            Signal(INSIDE, name=f"signals_{stage.name}_{target.name}") for target in self.targets
         ]
         """For every target, which of the tasks inside, oldest in bit 0, will give it a token."""
 
     def pending(self, target: Stage) -> Value:
-        bits = self.signals[ENGINE_SIGNAL[self.stage].index(target)]
+        bits = self.signals[self.targets.index(target)]
         return sum((bits[i] for i in range(1, INSIDE)), start=bits[0])
 
 
 class NetworkMonitor(wiring.Component):
-    """The network, with stages and decoder that do whatever the stream rules allow."""
+    """The network, with stages, a decoder and a host that do whatever the stream rules allow."""
 
-    def __init__(self) -> None:
-        self.network = TokenNetwork(TASK)
-        self.stages = [StageModel(stage) for stage in ENGINE_STAGES]
+    def __init__(self, of: Parties = ENGINE) -> None:
+        self.of = of
+        self.network = TokenNetwork(TASK, of)
+        self.stages = [StageModel(stage, of) for stage in of.stages]
+        stages = len(of.stages)
         super().__init__(
             {
-                "valid": In(len(ENGINE_STAGES)),
-                "task": In(TASK).array(len(ENGINE_STAGES)),
-                "ready": In(len(ENGINE_STAGES)),
-                "ends": In(len(ENGINE_STAGES)),
+                "valid": In(stages),
+                "task": In(TASK).array(stages),
+                "ready": In(stages),
+                "ends": In(stages),
+                "host_take": In(HOST_COUNT_BITS),
+                "host_give": In(HOST_COUNT_BITS),
             }
         )
 
@@ -69,9 +76,16 @@ class NetworkMonitor(wiring.Component):
         m.submodules.network = self.network
         for model in self.stages:
             self._run(m, model)
-        for channel in CHANNELS:
+        for channel in self.of.channels:
             self._check_channel(m, *channel)
-        for stage in ENGINE_STAGES:
+        if self.of.host:
+            m.d.comb += [
+                self.network.host_take.eq(self.host_take),
+                self.network.host_give.eq(self.host_give),
+            ]
+            self._check_inbox(m)
+            self._check_outbox(m)
+        for stage in self.of.stages:
             self._check_gate(m, stage)
         return m
 
@@ -103,11 +117,8 @@ class NetworkMonitor(wiring.Component):
         """Tokens that exist or will: given, on the way to the counter, of tasks inside, and of the
         task that the gate has let pass and the stage not yet taken."""
         counter = self.network.counters[source, target]
-        gate = self.network.gates[source]
-        index, taken = ENGINE_SIGNAL[source].index(target), ENGINE_WAIT[target].index(source)
-        offered = gate.o.valid & _signal(gate.o.payload.command)[index]
-        promised = self.stages[source].pending(target) + counter.give + offered
-        wanted = gate.promise[index]
+        taken = self.of.wait[target].index(source)
+        promised, wanted = self._promised(source, target, counter.give)
         m.d.comb += [
             # reserved = waiting + promised, but for the promise that is on its way to the counter
             Assert(counter.reserved + wanted == counter.waiting + promised, CONSERVED),
@@ -129,6 +140,66 @@ class NetworkMonitor(wiring.Component):
             Cover(counter.give & counter.take, f"{source.name} {target.name} at once"),
         ]
 
+    def _promised(self, source: Stage, target: Stage, give: Value) -> tuple[Value, Value]:
+        """Tokens on the way to a counter, and a promise on the way to it."""
+        gate, index = self.network.gates[source], self.of.signal[source].index(target)
+        offered = gate.o.valid & _signal(gate.o.payload.command)[index]
+        return self.stages[source].pending(target) + give + offered, gate.promise[index]
+
+    def _check_inbox(self, m: Module) -> None:
+        """As a channel, but that the host takes whatever number it likes."""
+        inbox = self.network.inbox
+        (source,) = self.of.wait[Stage.HOST]
+        promised, wanted = self._promised(source, Stage.HOST, inbox.give)
+        before, given, asked = Signal(9), Signal(), Signal.like(self.host_take)
+        started = Signal()
+        m.d.sync += [
+            started.eq(1),
+            before.eq(inbox.waiting),
+            given.eq(inbox.give),
+            asked.eq(self.host_take),
+        ]
+        left = Mux(asked > before, 0, before - asked)
+        m.d.comb += [
+            Assert(inbox.reserved + wanted == inbox.waiting + promised, CONSERVED),
+            Assert(inbox.waiting <= TOKEN_LIMIT, LIMITED),
+            Assert(inbox.reserved + wanted <= TOKEN_LIMIT, LIMITED),
+            Assert(~inbox.give | (inbox.waiting != TOKEN_LIMIT)),
+            Assert(inbox.room == (inbox.reserved != TOKEN_LIMIT)),
+            Assert(self.network.host_tokens == inbox.waiting),
+            Assert(~started | (inbox.waiting == left + given), BY_HOST),
+            Cover(inbox.waiting == TOKEN_LIMIT, "tokens for the host full"),
+            Cover((asked > 1) & given & (before > 1), "several at once, as one comes"),
+        ]
+
+    def _check_outbox(self, m: Module) -> None:
+        outbox = self.network.outbox
+        (target,) = self.of.signal[Stage.HOST]
+        taken = self.of.wait[target].index(Stage.HOST)
+        before, given, took = Signal(10), Signal.like(self.host_give), Signal()
+        started = Signal()
+        m.d.sync += [
+            started.eq(1),
+            before.eq(outbox.waiting),
+            given.eq(self.host_give),
+            took.eq(outbox.take),
+        ]
+        total = before + given - took
+        more = before + given > TOKEN_LIMIT + took
+        m.d.comb += [
+            Assert(outbox.waiting <= TOKEN_LIMIT, LIMITED),
+            Assert(~outbox.take | (outbox.waiting != 0), TAKEN),
+            Assert(outbox.available == (outbox.waiting != 0)),
+            Assert(~started | (outbox.waiting == Mux(more, TOKEN_LIMIT, total)), FROM_HOST),
+            Assert(
+                outbox.take
+                == (self._first_offered(m, target) & _wait(self._at_gate(target))[taken]),
+                ONCE,
+            ),
+            Cover(more & took, "more from the host than there may be"),
+            Cover((given == 2) & (before == 0), "several from the host"),
+        ]
+
     def _at_gate(self, stage: Stage) -> Value:
         return self.network.gates[stage].o.payload.command
 
@@ -143,16 +214,18 @@ class NetworkMonitor(wiring.Component):
         """No deadlock but of the program's own making: who is held back for more than one cycle
         lacks a token that nobody has given, or the room that the limit allows."""
         network, gate = self.network, self.network.gates[stage]
+        sources = {**network.counters, (Stage.HOST, Stage.FETCH): network.outbox}
+        targets = {**network.counters, (Stage.VECTOR, Stage.HOST): network.inbox}
         lacking = [
-            wait_bit & (network.counters[source, stage].waiting == 0)
+            wait_bit & (sources[source, stage].waiting == 0)
             for wait_bit, source in zip(
-                _wait(self._at_gate(stage)), ENGINE_WAIT[stage], strict=False
+                _wait(self._at_gate(stage)), self.of.wait[stage], strict=False
             )
         ]
         full = [
-            signal_bit & (network.counters[stage, target].reserved == TOKEN_LIMIT)
+            signal_bit & (targets[stage, target].reserved == TOKEN_LIMIT)
             for signal_bit, target in zip(
-                _signal(self._at_gate(stage)), ENGINE_SIGNAL[stage], strict=False
+                _signal(self._at_gate(stage)), self.of.signal[stage], strict=False
             )
         ]
         waits = Signal()
@@ -174,7 +247,7 @@ class NetworkMonitor(wiring.Component):
         room, and each has passed after that."""
         gate = self.network.gates[stage]
         for reason, holds in (("token", lacks), ("room", no_room)):
-            if reason == "token" and not ENGINE_WAIT[stage]:
+            if reason == "token" and not self.of.wait[stage]:
                 continue
             held = Signal(name=f"{stage.name}_was_held_for_{reason}")
             with m.If(gate.blocked & holds):
@@ -192,31 +265,35 @@ def _signal(command: Value) -> Value:
     return command[HEADER["signal"].offset :][: HEADER["signal"].width]
 
 
-def test_no_token_is_lost_and_no_task_held_back_without_cause() -> None:
-    prove(NetworkMonitor(), "token_network", depth=3)
+@MACHINES
+def test_no_token_is_lost_and_no_task_held_back_without_cause(of: Parties) -> None:
+    prove(NetworkMonitor(of), f"token_network_{len(of.stages)}", depth=3)
 
 
 def limits(monkeypatch: pytest.MonkeyPatch, network: int, monitor: int) -> None:
     """Of tokens: in the network, and as the monitor knows it."""
     monkeypatch.setattr("fractrain.hw.control.tokens.TOKEN_LIMIT", network)
+    monkeypatch.setattr("fractrain.hw.control.host_tokens.TOKEN_LIMIT", network)
     monkeypatch.setattr(f"{__name__}.TOKEN_LIMIT", monitor)
 
 
-def test_the_proof_is_not_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@MACHINES
+def test_the_proof_is_not_of_nothing(of: Parties, monkeypatch: pytest.MonkeyPatch) -> None:
     limits(monkeypatch, FEW, FEW)
-    prove(NetworkMonitor(), "token_network_cover", depth=24, mode="cover")
+    prove(NetworkMonitor(of), f"token_network_cover_{len(of.stages)}", depth=24, mode="cover")
 
 
 # -- the proof notices what it is for ---------------------------------------------------------
 
 
-def refused(claim: str) -> None:
-    refute(NetworkMonitor(), "token_network_broken", claim, depth=24)
+def refused(claim: str, of: Parties = ENGINE) -> None:
+    refute(NetworkMonitor(of), "token_network_broken", claim, depth=24)
 
 
-def test_one_too_many_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+@MACHINES
+def test_one_too_many_is_noticed(of: Parties, monkeypatch: pytest.MonkeyPatch) -> None:
     limits(monkeypatch, FEW + 1, FEW)
-    refused(LIMITED)
+    refused(LIMITED, of)
 
 
 def test_a_token_that_is_lost_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,3 +337,45 @@ def test_a_task_that_is_held_back_for_nothing_is_noticed(monkeypatch: pytest.Mon
     """The next one goes as one too many would have to."""
     limits(monkeypatch, FEW, FEW + 1)
     refused(PROMPT)
+
+
+def test_tokens_that_the_host_takes_twice_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than it wants, one that comes as it takes."""
+    elaborate = HostInbox.elaborate
+
+    def losing(self: HostInbox, platform: object) -> Module:
+        m = elaborate(self, platform)
+        with m.If(self.give & self.take.any() & self.waiting.any()):
+            m.d.sync += self.waiting.eq(self.waiting - Mux(self.take > self.waiting, 1, self.take))
+        return m
+
+    monkeypatch.setattr(HostInbox, "elaborate", losing)
+    refused(BY_HOST, WITH_VECTOR)
+
+
+def test_tokens_for_the_host_that_nobody_gave_are_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it takes is promised again."""
+    elaborate = HostInbox.elaborate
+
+    def generous(self: HostInbox, platform: object) -> Module:
+        m = elaborate(self, platform)
+        with m.If(self.take.any()):
+            m.d.sync += self.reserved.eq(self.reserved + self.promise)
+        return m
+
+    monkeypatch.setattr(HostInbox, "elaborate", generous)
+    refused(CONSERVED, WITH_VECTOR)
+
+
+def test_tokens_of_the_host_that_wrap_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    elaborate = HostOutbox.elaborate
+
+    def wrapping(self: HostOutbox, platform: object) -> Module:
+        m = elaborate(self, platform)
+        m.d.sync += self.waiting.eq(self.waiting + self.give - self.take)
+        return m
+
+    monkeypatch.setattr(HostOutbox, "elaborate", wrapping)
+    refused(FROM_HOST, WITH_VECTOR)
