@@ -48,7 +48,8 @@ class SlotLookup(wiring.Component):
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
+        assert parameters.vector is not None
+        self.side_bits = parameters.vector.side_bits
         slot = range(max(2, parameters.precision.slots))
         entry = slot_entry(parameters)
         super().__init__(
@@ -131,7 +132,7 @@ class SlotLookup(wiring.Component):
     def _take(self, m: Module) -> None:
         entry, bits = self.entry, Signal(KEPT_BITS)
         most = Mux(self.end, MAX_OUTER_BITS, MAX_INNER_BITS)
-        beyond = self.recalls & (bits > self.parameters.vector.side_bits)
+        beyond = self.recalls & (bits > self.side_bits)
         kept_bits, form_bits, masked = Signal(KEPT_BITS), Signal(FORM_BITS), Signal()
         kept_refused, form_refused = Signal(), Signal()
         m.d.comb += bits.eq(Mux(self.end, entry.outer, entry.inner))

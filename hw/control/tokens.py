@@ -149,7 +149,8 @@ class TokenNetwork(wiring.Component):
         self.of = of
         self.gates = {stage: TokenGate(layout, stage, of) for stage in of.stages}
         self.counters = {channel: TokenCounter() for channel in of.channels}
-        self.inbox, self.outbox = (HostInbox(), HostOutbox()) if of.host else (None, None)
+        self.inbox = HostInbox() if of.host else None
+        self.outbox = HostOutbox() if of.host else None
         stages = len(of.stages)
         host = {
             "host_tokens": Out(HOST_COUNT_BITS),

@@ -29,7 +29,7 @@ CODES = {"row_pixels": RowPixels, "kind": Recalled, "earlier": Earlier, "second"
 
 def unit_conditions(opcode: Opcode, command: Value, parameters: Parameters) -> list[Value]:
     """Each a reason for COUNT: codes of nothing, pixels and residual bits out of their range."""
-    fields = command_view(opcode, command)
+    fields, vector = command_view(opcode, command), parameters.vector
     found: list[Value] = [
         fields[name] >= len(codes) for name, codes in CODES.items() if name in FIELDS[opcode]
     ]
@@ -38,13 +38,14 @@ def unit_conditions(opcode: Opcode, command: Value, parameters: Parameters) -> l
             found.append(fields.pixels > MAX_CHUNK_PIXELS)
         case Opcode.RECALL:
             residual = fields.kind == Recalled.RESIDUAL
-            on_chip = _outside(fields.bits, parameters.vector.side_bits)
-            found.append(residual & on_chip)
+            assert vector is not None
+            found.append(residual & _outside(fields.bits, vector.side_bits))
         case Opcode.FORM:
             bits = fields.residual_bits
             here = fields.kept | (fields.second == Second.RESIDUAL)
             found.append(_outside(bits, MAX_RESIDUAL_BITS))
-            found.append(here & _outside(bits, parameters.vector.side_bits))
+            assert vector is not None
+            found.append(here & _outside(bits, vector.side_bits))
     return found
 
 

@@ -1,10 +1,11 @@
 """What any command of the fetch stage reads in memory, as one nest of loops."""
 
-from amaranth.hdl import Mux, Value
+from amaranth.hdl import Mux, Shape, Value
 from amaranth.lib import data
 
 from fractrain.hw.contract.commands import FIELDS, Opcode, Recalled
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.fetch.kinds import Kind
 from fractrain.hw.fetch.requests import sum_bits, word_shift
 from fractrain.hw.flow.layouts import ADDRESS_BITS, WORDS_BITS
 from fractrain.hw.flow.tasks import INDEX_BITS, command_view
@@ -71,21 +72,27 @@ def read_nest(parameters: Parameters) -> data.StructLayout:
     )
 
 
-def read_nest_of(task: data.View, parameters: Parameters) -> dict[str, Value | int | list[Value]]:
-    """The `read_nest` of a `stage_task` of the fetch stage; one that is skipped, and a MOVE, go
-    through all loops once."""
-    opcode = command_view(Opcode.END, task.command).opcode
-    skip = task.skip | (opcode == Opcode.MOVE)
-    chosen: dict[str, Value | int] = dict(_ONCE)
-    for each, loops in (
-        (Opcode.LOAD, _load(task)),
-        (Opcode.SET, _set(task)),
-        (Opcode.FILL, _fill(task, parameters)),
-        (Opcode.RECALL, _recall(task, parameters)),
-    ):
-        for name, value in loops.items():
-            chosen[name] = Mux((opcode == each) & ~skip, value, chosen[name])
-    address, shift = Value.cast(chosen.pop("address")), word_shift(parameters)
+def read_nest_of(entry: data.View, parameters: Parameters) -> dict[str, Value | list[Value]]:
+    """The `read_nest` of a `kind_task`; one that is skipped, and a MOVE, go through all loops
+    once."""
+    task, kinds = entry.task, entry.kinds
+    skip = task.skip | kinds[Kind.MOVE.value]
+    loops = {
+        Kind.LOAD: _load(task),
+        Kind.SET: _set(task),
+        Kind.FILL: _fill(task, parameters),
+        Kind.RECALL: _recall(task, parameters),
+    }
+    nest = read_nest(parameters)
+    chosen = {}
+    for name, once in _ONCE.items():
+        width = ADDRESS_BITS if name == "address" else Shape.cast(nest[name].shape).width
+        total: Value = Mux(skip, once, 0)
+        for kind, values in loops.items():
+            value = Value.cast(values.get(name, once))[:width]
+            total = total | Mux(kinds[kind.value] & ~skip, value, 0)
+        chosen[name] = total
+    address, shift = chosen.pop("address"), word_shift(parameters)
     recall = command_view(Opcode.RECALL, task.command)
     terms = [
         Mux(recall.mask_plane[bit], recall.plane_stride << bit, 0)
@@ -132,8 +139,8 @@ def _load(task: data.View) -> dict[str, Value | int]:
 def _pieces(count: Value) -> tuple[Value, Value]:
     """How many pieces ``count`` things are, and things of the last one."""
     bits = PIECE.bit_length() - 1
-    before = (count - 1)[: len(count)]
-    return (before >> bits) + 1, before[:bits] + 1
+    rest = count[:bits]
+    return (count + (PIECE - 1)) >> bits, Mux(rest == 0, PIECE, rest)
 
 
 def _set(task: data.View) -> dict[str, Value | int]:

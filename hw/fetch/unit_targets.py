@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Member, Out
 
 from fractrain.hw.contract.commands import FIELDS, Fault, Opcode, Recalled
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.fetch.kinds import Kind
 from fractrain.hw.flow.layouts import CHIP_ADDRESS_BITS
 from fractrain.hw.flow.tasks import command_view
 
@@ -38,13 +39,13 @@ def unit_target() -> data.StructLayout:
     )
 
 
-def unit_target_of(task: data.View) -> dict[str, Value]:
-    """The `unit_target` of a `stage_task`."""
+def unit_target_of(entry: data.View) -> dict[str, Value]:
+    """The `unit_target` of a `kind_task`."""
+    task, kinds = entry.task, entry.kinds
     records, fill, recall = (
         command_view(each, task.command) for each in (Opcode.SET, Opcode.FILL, Opcode.RECALL)
     )
-    opcode = command_view(Opcode.END, task.command).opcode
-    sets, fills = opcode == Opcode.SET, opcode == Opcode.FILL
+    sets, fills = kinds[Kind.SET.value], kinds[Kind.FILL.value]
 
     def choose(of_set: Value, of_fill: Value, of_recall: Value) -> Value:
         return Mux(sets, of_set, Mux(fills, of_fill, of_recall))

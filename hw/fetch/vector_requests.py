@@ -5,12 +5,13 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.fetch.kinds import kind_task
 from fractrain.hw.fetch.nest import PARTS, read_nest, read_nest_of
 from fractrain.hw.fetch.requests import word_shift
 from fractrain.hw.flow.expander import Expander
 from fractrain.hw.flow.layouts import ADDRESS_BITS, WORDS_BITS, read_request
 from fractrain.hw.flow.stream_register import StreamRegister
-from fractrain.hw.flow.tasks import INDEX_BITS, stage_task
+from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["VectorRequests"]
 
@@ -21,7 +22,7 @@ class VectorRequests(wiring.Component):
 
     Members
     -------
-    tasks : In(stream of `stage_task`)    a skipped one, and a MOVE, makes no request
+    tasks : In(stream of `kind_task`)    a skipped one, and a MOVE, makes no request
     requests : Out(stream of `read_request`)
     halt : In(1)                          make no more requests: two at most are still offered
 
@@ -72,7 +73,7 @@ class VectorRequests(wiring.Component):
         )
         super().__init__(
             {
-                "tasks": In(stream.Signature(stage_task(parameters))),
+                "tasks": In(stream.Signature(kind_task(parameters))),
                 "requests": Out(stream.Signature(read_request())),
                 "halt": In(1),
             }

@@ -1,6 +1,5 @@
 """The fetch stage of a machine with a vector unit: LOAD, MOVE, SET, FILL and RECALL."""
 
-import enum
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
@@ -10,6 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from fractrain.hw.contract.commands import FIELDS, SIGNAL, Fault, Memory, Opcode, Stage, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.fetch.block_turn import BlockTurn
+from fractrain.hw.fetch.kinds import Kind, kind_number, kind_task, kinds_of
 from fractrain.hw.fetch.line_writer import LineWriter
 from fractrain.hw.fetch.places import COUNTS, LoadPlaces, load_target
 from fractrain.hw.fetch.plane_reads import PlaneReads, move_source, move_source_of
@@ -26,21 +26,12 @@ from fractrain.hw.flow.layouts import (
     plane_write,
     read_request,
 )
+from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.flow.tasks import INDEX_BITS, command_view, stage_task
 
 __all__ = ["VectorFetchStage"]
 
 SIGNALS = len(SIGNAL[Stage.FETCH])
-
-
-class Kind(enum.Enum):
-    """Who takes the words of a command: the first two share what writes planes and columns."""
-
-    LOAD = 0
-    MOVE = 1
-    SET = 2
-    FILL = 3
-    RECALL = 4
 
 
 def _header() -> data.StructLayout:
@@ -58,7 +49,7 @@ class VectorFetchStage(wiring.Component):
     Members as there, but
 
     tasks : In(stream of `stage_task`)      of all commands of the stage
-    signal : Out(4)                         tokens that the task that has ended gives
+    signal : Out(3)                         tokens that the task that has ended gives
     words_taken, stash_taken, tag : Out     a word of a LOAD, of a SET, FILL or RECALL has come in
 
     and
@@ -68,14 +59,15 @@ class VectorFetchStage(wiring.Component):
     plane_reads : Out(stream of an address), plane_answers : In(`plane_answer`)
         a MOVE's reads of the plane memory; see `PlaneReads`
 
-    Timing: for LOAD as there, but that the first request comes `VectorRequests.latency_cycles`
-    after its task. For the others see `RecordWriter`, `LineWriter`, `BlockTurn`; a MOVE takes
+    Timing: for LOAD as there, but that the first request comes `VectorRequests.latency_cycles` and
+    one after its task. For the others see `RecordWriter`, `LineWriter`, `BlockTurn`; a MOVE takes
     `PlaneReads.latency_cycles` and those of the plane memory, then a word a cycle, or in two if
     both halves of it are kept.
     """
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
+        self.entry = StreamRegister(kind_task(parameters))
         self.asking = VectorRequests(parameters)
         self.places, self.writer = LoadPlaces(parameters), WordWriter(parameters)
         self.moves = PlaneReads(parameters)
@@ -119,7 +111,7 @@ class VectorFetchStage(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for name in ("asking", "places", "writer", "moves"):
+        for name in ("entry", "asking", "places", "writer", "moves"):
             m.submodules[name] = getattr(self, name)
         for name in ("turns", "targets", "sources", "unit_targets", "headers"):
             m.submodules[name] = getattr(self, name)
@@ -143,19 +135,23 @@ class VectorFetchStage(wiring.Component):
 
     def _accept(self, m: Module) -> None:
         """A task goes to the requests, to where its words go and, its header, to where it ends."""
-        task, asking = self.tasks.payload, self.asking
+        entry, asking = self.entry, self.asking
+        task, kinds = entry.o.payload.task, entry.o.payload.kinds
         header, turn = command_view(Opcode.END, task.command), Signal(self.turns.layout)
-        is_kind = {kind: header.opcode == Opcode[kind.name] for kind in Kind}
         accepted, room = Signal(), Signal()
         m.d.comb += [
+            entry.i.payload.task.eq(self.tasks.payload),
+            entry.i.payload.kinds.eq(kinds_of(self.tasks.payload)),
+            entry.i.valid.eq(self.tasks.valid),
+            self.tasks.ready.eq(entry.i.ready),
             # every task that is anywhere has its header in `headers`, so these fill up first
             room.eq(self.headers.w_rdy),
-            asking.tasks.payload.eq(task),
-            asking.tasks.valid.eq(self.tasks.valid & room),
-            self.tasks.ready.eq(asking.tasks.ready & room),
-            accepted.eq(self.tasks.valid & self.tasks.ready),
+            asking.tasks.payload.eq(entry.o.payload),
+            asking.tasks.valid.eq(entry.o.valid & room),
+            entry.o.ready.eq(asking.tasks.ready & room),
+            accepted.eq(entry.o.valid & entry.o.ready),
             turn.skip.eq(task.skip),
-            *(turn.kind[bit].eq(each) for bit, each in enumerate(_code(is_kind))),
+            turn.kind.eq(kind_number(kinds)),
         ]
         kept = Signal(_header())
         m.d.comb += [
@@ -163,13 +159,15 @@ class VectorFetchStage(wiring.Component):
             kept.signal.eq(header.signal),
             kept.tag.eq(header.tag),
         ]
-        moves, loads = is_kind[Kind.MOVE], is_kind[Kind.LOAD]
+        moves, loads = kinds[Kind.MOVE.value], kinds[Kind.LOAD.value]
         self._fill(m, self.headers, kept, accepted)
         self._fill(m, self.turns, turn, accepted)
         self._fill(m, self.targets, self._place_target(task, moves), accepted & (loads | moves))
         source, target = Signal(self.sources.layout), Signal(self.unit_targets.layout)
         m.d.comb += [source[name].eq(value) for name, value in move_source_of(task).items()]
-        m.d.comb += [target[name].eq(value) for name, value in unit_target_of(task).items()]
+        m.d.comb += [
+            target[name].eq(value) for name, value in unit_target_of(entry.o.payload).items()
+        ]
         self._fill(m, self.sources, source, accepted & moves & ~task.skip)
         self._fill(m, self.unit_targets, target, accepted & ~(loads | moves))
 
@@ -255,7 +253,7 @@ class VectorFetchStage(wiring.Component):
             self.headers.r_en.eq(ending),
             self.index.eq(header.index),
             self.busy.eq(inside),
-            self.idle.eq(~(inside | self.ended)),
+            self.idle.eq(~(inside | self.ended | ~self.entry.empty)),
             self.fault.eq(Mux(Cat(each.fault.any() for each in faults).any(), Fault.ADDRESS, 0)),
         ]
         m.d.sync += [
@@ -268,15 +266,6 @@ class VectorFetchStage(wiring.Component):
             self.stash_taken.eq(stash_taken),
             self.tag.eq(header.tag),
         ]
-
-
-def _code(is_kind: dict[Kind, Value]) -> list[Value]:
-    """The bits of the kind's number."""
-    bits = max(kind.value for kind in Kind).bit_length()
-    return [
-        Cat(each for kind, each in is_kind.items() if kind.value >> bit & 1).any()
-        for bit in range(bits)
-    ]
 
 
 _WRITES = {"record_writes": Kind.SET, "staging_writes": Kind.FILL, "side_writes": Kind.RECALL}

@@ -118,11 +118,18 @@ class PlaneMemory(wiring.Component):
         return memory.back_data
 
     def _answer(self, m: Module, backs: list[Value]) -> None:
-        there, bank = Signal(), Signal()
+        there, bank, shown = Signal(), Signal(), Signal()
         m.d.comb += self.moves.ready.eq(~self.write.valid)
         m.d.sync += [
             there.eq(self.moves.valid & self.moves.ready),
             bank.eq(self.moves.payload[0]),
             self.moved.valid.eq(there),
-            self.moved.data.eq(Mux(bank, backs[1], backs[0])),
+            shown.eq(bank),
         ]
+        # registers behind the block RAM, and the choice behind them
+        words = [
+            Signal.like(back, name=f"moved_{number}", reset_less=True)
+            for number, back in enumerate(backs)
+        ]
+        m.d.sync += [word.eq(back) for word, back in zip(words, backs, strict=True)]
+        m.d.comb += self.moved.data.eq(Mux(shown, words[1], words[0]))

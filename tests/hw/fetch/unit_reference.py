@@ -23,6 +23,7 @@ from fractrain.hw.contract.commands import (
 )
 from fractrain.hw.contract.normalized import Format
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.fetch.vector_stage import SIGNALS
 from fractrain.hw.flow.tasks import stage_task
 from fractrain.sim.functional.decoding import Task
 from fractrain.sim.functional.fault import StageFault
@@ -144,7 +145,7 @@ def random_task(random: Random, parameters: Parameters, index: int) -> Task:
 
 
 def _header(random: Random) -> dict[str, int]:
-    return {"tag": Tag(random.randrange(4)), "signal": random.randrange(16)}
+    return {"tag": Tag(random.randrange(4)), "signal": random.randrange(1 << SIGNALS)}
 
 
 def _bits(random: Random) -> int:
@@ -160,7 +161,7 @@ def _load(random: Random, parameters: Parameters, index: int) -> Task:
     load = random_load(random, parameters, random.choice(list(Memory)))
     load = replace(load, digit_stride=random.randrange(40), run_stride=random.randrange(20))
     load = replace(load, address=_address(random, parameters, 8 * 40 + 5 * 20 + 8))
-    load = replace(load, signal=random.randrange(16))
+    load = replace(load, signal=random.randrange(1 << SIGNALS))
     return Task(index, load, _bits(random), 3)
 
 
