@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from amaranth.lib import wiring
@@ -16,19 +16,8 @@ from fractrain.gen.synthesis.figures import Figures, measure
 from fractrain.gen.synthesis.yosys import synthesize
 from fractrain.gen.verilog import emit
 from fractrain.hw.contract.numerics import MIN_RESIDUAL_BITS, WIDE_ERROR_BITS
-from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.tables import markdown_table
-from fractrain.hw.contract.vector_parameters import VECTOR_DEFAULTS
-from fractrain.hw.control.decoder import CommandDecoder
-from fractrain.hw.control.tokens import TokenNetwork
-from fractrain.hw.fetch.block_turn import BlockTurn
-from fractrain.hw.fetch.line_writer import LineWriter
-from fractrain.hw.fetch.plane_reads import PlaneReads
-from fractrain.hw.fetch.record_writer import RecordWriter
-from fractrain.hw.fetch.vector_requests import VectorRequests
-from fractrain.hw.flow.parties import WITH_VECTOR
-from fractrain.hw.flow.tasks import stage_task
 from fractrain.hw.vector.apply import Applier
 from fractrain.hw.vector.channel_unit import ChannelUnit
 from fractrain.hw.vector.form import Former
@@ -55,12 +44,6 @@ class VectorPart:
 
     make: Callable[[], wiring.Component]
     text: str
-
-
-def _zc706() -> Parameters:
-    """That preset with a vector unit of the default sizes."""
-    preset = load_parameters("zc706")
-    return replace(preset, vector=VECTOR_DEFAULTS[preset.block.channels])
 
 
 LANES, SOME_LANES = 32, 8
@@ -100,15 +83,6 @@ COMPONENTS = {
     ),
     "channel_unit": VectorPart(lambda: ChannelUnit(primitives=True), "one"),
     "random_bytes": VectorPart(RandomBytes, "32 bytes a cycle"),
-    "decoder": VectorPart(lambda: CommandDecoder(_zc706()), "of zc706 with a vector unit"),
-    "tokens": VectorPart(
-        lambda: TokenNetwork(stage_task(_zc706()), WITH_VECTOR), "four stages and the host"
-    ),
-    "requests": VectorPart(lambda: VectorRequests(_zc706()), "of all commands of the fetch stage"),
-    "record_writer": VectorPart(lambda: RecordWriter(_zc706()), "SET, words of 64 bytes"),
-    "line_writer": VectorPart(lambda: LineWriter(_zc706()), "FILL, lines of 64 bytes"),
-    "block_turn": VectorPart(lambda: BlockTurn(_zc706()), "RECALL, 8 bits and a mask, C = 16"),
-    "plane_reads": VectorPart(lambda: PlaneReads(_zc706()), "MOVE, words of 64 bytes"),
 }
 
 
