@@ -10,7 +10,7 @@ from fractrain.hw.fetch.kinds import Kind
 from fractrain.hw.flow.layouts import CHIP_ADDRESS_BITS
 from fractrain.hw.flow.tasks import command_view
 
-__all__ = ["target_members", "unit_target", "unit_target_of"]
+__all__ = ["STRIDE", "report", "target_members", "unit_target", "unit_target_of"]
 
 STRIDE = "destination_run_stride"
 
