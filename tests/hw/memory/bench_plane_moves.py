@@ -38,6 +38,7 @@ async def reads_between_writes(bench: Bench) -> None:
                 granted.append((cycle, held[int(dut.moves__payload.value)]))
 
     cocotb.start_soon(watch())
+    latched: list[int | None] = [None] * BANKS
     shown: list[int | None] = [None] * BANKS
     address, waits = 0, False
     for _ in range(3_000):
@@ -56,14 +57,14 @@ async def reads_between_writes(bench: Bench) -> None:
             for i, place in enumerate(places)
         )
         dut.advance.value = (1 << BANKS) - 1
-        before = [held[place] for place in places]
+        before: list[int | None] = [held[place] for place in places]
         await bench.cycles()
         waits = waits and bool(new["valid"])
         for bank in range(BANKS):
             if shown[bank] is not None:
                 found = int(dut.words.value) >> bank * width & (1 << width) - 1
                 assert found == shown[bank]
-        shown = before
+        shown, latched = latched, before
         if new["valid"]:
             held[int(new["address"])] = int(new["data"])
     dut.moves__valid.value = 0
