@@ -7,18 +7,28 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.registers import BYTES_READ, BYTES_WRITTEN, COUNTERS
+from fractrain.hw.contract.registers import (
+    BYTES_READ,
+    BYTES_WRITTEN,
+    COUNTERS,
+    STASH_READ,
+    STASH_WRITTEN,
+    VECTOR_COUNTERS,
+)
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 
-__all__ = ["NUMBER_BITS", "CounterMemory", "EventCounters", "count_layout"]
+__all__ = ["NUMBER_BITS", "UNIT_EVENTS", "CounterMemory", "EventCounters", "count_layout"]
 
 COUNTER_BITS = 64
 TAG_BITS = Shape.cast(Tag).width
 NUMBER_BITS = (len(COUNTERS) - 1).bit_length()
+UNIT_EVENTS = {"vector_cycle": "cycle", "stash_read": "read", "stash_written": "written"}
+"""Events of a vector unit, each with its kind."""
 
 
 def count_layout(kind: str) -> data.StructLayout:
-    """An event: ``valid``, its ``tag``, and for the ``kind`` "cycle" the counter's ``number``."""
+    """An event: ``valid``, its ``tag``, and for the ``kind`` "cycle" the counter's ``number``; of a
+    vector unit, counted from its first."""
     number = {"number": NUMBER_BITS} if kind == "cycle" else {}
     return data.StructLayout({"valid": 1, **number, "tag": Tag})
 
@@ -90,26 +100,29 @@ class CounterMemory(wiring.Component):
 
 
 class EventCounters(wiring.Component):
-    """All of `COUNTERS` for every `Tag`.
+    """All of `COUNTERS` for every `Tag`, and with a vector unit all of `VECTOR_COUNTERS`.
 
     Members
     -------
     cycle : In        ``valid``: one of `CYCLE_COUNTERS` counts, the one with ``number``
     read : In         ``valid``: a word was read; counts ``word_bytes``
     written : In      ``valid``: a block was written; counts ``block_bytes``
+    vector_cycle, stash_read, stash_written : In    the same, of a vector unit
     tag, number : In, value : Out(64)    what a counter stands at, three cycles later
     clear : In(1), clearing : Out(1)     as in `CounterMemory`
     """
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
+        self.unit = UNIT_EVENTS if parameters.vector is not None else {}
         super().__init__(
             {
                 "cycle": In(count_layout("cycle")),
                 "read": In(count_layout("read")),
                 "written": In(count_layout("written")),
+                **{name: In(count_layout(kind)) for name, kind in self.unit.items()},
                 "tag": In(Tag),
-                "number": In(NUMBER_BITS),
+                "number": In(NUMBER_BITS + bool(self.unit)),
                 "value": Out(COUNTER_BITS),
                 "clear": In(1),
                 "clearing": Out(1),
@@ -124,7 +137,7 @@ class EventCounters(wiring.Component):
         m.submodules.written = written = CounterMemory(TAG_BITS)
         m.d.comb += [
             cycles.counter.eq(Cat(self.cycle.number, self.cycle.tag)),
-            cycles.shown.eq(Cat(self.number, self.tag)),
+            cycles.shown.eq(Cat(self.number[:NUMBER_BITS], self.tag)),
             self.clearing.eq(cycles.clearing),
         ]
         for memory, event in ((read, self.read), (written, self.written)):
@@ -136,9 +149,39 @@ class EventCounters(wiring.Component):
                 m.d.sync += self.value.eq(_times(read.value, parameters.word_bytes))
             with m.Case(BYTES_WRITTEN.number):
                 m.d.sync += self.value.eq(_times(written.value, parameters.block_bytes))
+            for number, value in self._count_unit(m).items():
+                with m.Case(number):
+                    m.d.sync += self.value.eq(value)
             with m.Default():
                 m.d.sync += self.value.eq(cycles.value)
         return m
+
+    def _count_unit(self, m: Module) -> dict[int, Value]:
+        """What its counters stand at, by their numbers."""
+        values: dict[int, Value] = {}
+        for name, kind in self.unit.items():
+            event = getattr(self, name)
+            number = [event.number] if kind == "cycle" else []
+            shown = [self.number[:NUMBER_BITS]] if number else []
+            memory = CounterMemory(TAG_BITS + NUMBER_BITS * len(number))
+            m.submodules[name] = memory
+            m.d.comb += [
+                memory.counter.eq(Cat(*number, event.tag)),
+                memory.shown.eq(Cat(*shown, self.tag)),
+                memory.count.eq(event.valid),
+                memory.clear.eq(self.clear),
+            ]
+            values |= self._of_kind(kind, memory.value)
+        return values
+
+    def _of_kind(self, kind: str, value: Value) -> dict[int, Value]:
+        match kind:
+            case "read":
+                return {STASH_READ.number: _times(value, self.parameters.word_bytes)}
+            case "written":
+                return {STASH_WRITTEN.number: _times(value, self.parameters.block_bytes)}
+        bytes_counted = (STASH_READ, STASH_WRITTEN)
+        return {each.number: value for each in VECTOR_COUNTERS if each not in bytes_counted}
 
 
 def _times(count: Value, bytes_each: int) -> Value:

@@ -6,8 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import (
     COMMAND_BITS,
-    ENGINE_OPCODES,
-    ENGINE_STAGES,
+    FIELDS,
     Fault,
     Opcode,
 )
@@ -15,6 +14,8 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand
 from fractrain.hw.control.checks import CommandChecks
 from fractrain.hw.control.precision_table import slot_entry
+from fractrain.hw.control.slot_lookup import SlotLookup
+from fractrain.hw.flow.parties import parties
 from fractrain.hw.flow.tasks import INDEX_BITS, command_view, digit_bits, stage_task, tail_bits
 
 __all__ = ["CommandDecoder"]
@@ -25,7 +26,7 @@ between two parts shows in neither."""
 
 
 class CommandDecoder(wiring.Component):
-    """Turns the command stream of a program into tasks of the three stages, in order.
+    """Turns the command stream of a program into tasks of the stages, in order.
 
     Every stage gets its precision from here, so a table write takes effect between two commands,
     never in the middle of one.
@@ -37,7 +38,7 @@ class CommandDecoder(wiring.Component):
     total : In(32)                      commands of the program, in the cycle of ``start``
     commands : In(stream(256))          its commands
     slot : Out, entry : In              port of the precision table
-    tasks : Out(stream of `stage_task`) one for each of `ENGINE_STAGES`
+    tasks : Out(stream of `stage_task`) one for each stage of the machine's `Parties`
     quiescent : In(1)                   all other parts are idle
     halt : In(1)                        pass on no more commands
     fault, index : Out                  for one cycle, and the wrong command's number
@@ -46,19 +47,25 @@ class CommandDecoder(wiring.Component):
 
     Faults, for every command including END: OPCODE if the opcode is unknown; SLOT if the slot or an
     operand does not exist; PRECISION if operand or partner have more than ``max_bits`` bits (not
-    for PATTERN and END, which use neither); then COUNT (`CommandChecks`). Commands after END are
-    taken and dropped. A stream without END (or an empty one) is PROGRAM, with ``index`` the number
-    of its commands.
+    for commands that are carried out whatever they have, as PATTERN and END); then COUNT
+    (`CommandChecks`); then, of a command that is carried out, PRECISION for what the vector unit
+    does not take (`SlotLookup`). Commands after END are taken and dropped. A stream without END (or
+    an empty one) is PROGRAM, with ``index`` the number of its commands.
 
     Timing: a task is on offer ``latency_cycles`` after its command, a command is taken in every
-    `INTERVAL_CYCLES`. A wrong command goes no further and blocks those behind it until reset.
+    `INTERVAL_CYCLES`. With further slots, which are read one after the other, both take
+    `FURTHER_CYCLES` more; an entry written in that time may hold for the slots read later, and not
+    for the others. A wrong command goes no further and blocks those behind it until reset.
     """
 
     latency_cycles = 4
     INTERVAL_CYCLES = 4
+    FURTHER_CYCLES = 3
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
+        self.parties = parties(parameters)
+        entry = slot_entry(parameters)
         super().__init__(
             {
                 "start": In(1),
@@ -66,8 +73,10 @@ class CommandDecoder(wiring.Component):
                 "total": In(INDEX_BITS),
                 "commands": In(stream.Signature(COMMAND_BITS)),
                 "slot": Out(range(max(2, parameters.precision.slots))),
-                "entry": In(slot_entry),
-                "tasks": Out(stream.Signature(stage_task(parameters))).array(len(ENGINE_STAGES)),
+                "entry": In(entry),
+                "tasks": Out(stream.Signature(stage_task(parameters))).array(
+                    len(self.parties.stages)
+                ),
                 "quiescent": In(1),
                 "halt": In(1),
                 "fault": Out(Fault),
@@ -78,16 +87,17 @@ class CommandDecoder(wiring.Component):
         )
         self.command = Signal(COMMAND_BITS)
         self.header = command_view(Opcode.END, self.command)
-        self.step = Signal(3)
-        """One bit for each of the cycles that a command takes: table, width, verdict."""
+        self.lookup = None if parameters.vector is None else SlotLookup(parameters)
+        self.step = Signal(3 if self.lookup is None else 3 + self.FURTHER_CYCLES)
+        """One bit for each of the cycles that a command takes: table, width, verdict; with further
+        slots table, width and first slot, second slot and first entry, second entry, verdict."""
         self.held = Signal()
         self.ended = Signal()
         self.stuck = Signal()
         self.count = Signal(INDEX_BITS)
-        self.offered = Signal(len(ENGINE_STAGES))
+        self.offered = Signal(len(self.parties.stages))
         self.bits = {
-            name: Signal(slot_entry["activation"].shape, name=name)
-            for name in ("operand", "partner")
+            name: Signal(entry["activation"].shape, name=name) for name in ("operand", "partner")
         }
         self.beyond = {name: Signal(name=f"{name}_beyond") for name in self.bits}
         self.too_wide = Signal()
@@ -98,17 +108,38 @@ class CommandDecoder(wiring.Component):
         m.submodules.checks = self.checks
         m.d.comb += [
             self.checks.command.eq(self.command),
-            self.slot.eq(self.header.slot[: len(self.slot)]),
+            self.slot.eq(self._slot(m)),
             self.idle.eq(~self.held & ~self.offered.any()),
         ]
         verdict = Signal()
-        m.d.comb += verdict.eq(self.step[2] & ~self.offered.any() & ~self.halt & ~self.stuck)
+        m.d.comb += verdict.eq(self._decided() & ~self.offered.any() & ~self.halt & ~self.stuck)
         self._take_command(m, verdict)
         self._look_up(m)
         self._judge(m, verdict)
         self._offer(m, verdict)
         self._end(m)
         return m
+
+    def _slot(self, m: Module) -> Value:
+        """That of the header, then the further ones."""
+        slot, lookup = self.header.slot[: len(self.slot)], self.lookup
+        if lookup is None:
+            return slot
+        m.submodules.lookup = lookup
+        m.d.comb += [
+            lookup.command.eq(self.command),
+            lookup.entry.eq(self.entry),
+            lookup.take_first.eq(self.step[3]),
+            lookup.take_second.eq(self.step[4]),
+            lookup.operand_bits.eq(self.bits["operand"]),
+        ]
+        return Mux(self.step[2], lookup.first, Mux(self.step[3], lookup.second, slot))
+
+    def _decided(self) -> Value:
+        """Everything is known for the verdict."""
+        if self.lookup is None:
+            return self.step[2]
+        return Mux(self.lookup.slotted, self.step[-1], self.step[2])
 
     def _take_command(self, m: Module, verdict: Value) -> None:
         m.d.comb += self.commands.ready.eq(~self.held & ~self.halt)
@@ -120,7 +151,7 @@ class CommandDecoder(wiring.Component):
             ]
         with m.Elif(verdict):
             m.d.sync += [self.held.eq(0), self.step.eq(0)]
-        with m.Elif(~self.step[2]):
+        with m.Elif(~self._decided()):
             m.d.sync += self.step.eq(self.step << 1)
 
     def _look_up(self, m: Module) -> None:
@@ -139,9 +170,10 @@ class CommandDecoder(wiring.Component):
         checks = self.checks
         cause = Signal(Fault)
         is_end = self._is(Opcode.END)
-        m.d.comb += self.too_wide.eq(
-            Cat(self.beyond.values()).any() & ~is_end & ~self._is(Opcode.PATTERN)
-        )
+        too_wide: Value = Cat(self.beyond.values()).any()
+        for opcode in reversed(self.parties.unconditional):
+            too_wide = too_wide & ~self._is(opcode)
+        m.d.comb += self.too_wide.eq(too_wide)
         with m.If(~checks.is_opcode.any()):
             m.d.comb += cause.eq(Fault.OPCODE)
         with m.Elif(checks.bad_slot):
@@ -150,6 +182,9 @@ class CommandDecoder(wiring.Component):
             m.d.comb += cause.eq(Fault.PRECISION)
         with m.Elif(checks.bad_count):
             m.d.comb += cause.eq(Fault.COUNT)
+        if self.lookup is not None:
+            with m.Elif(self.lookup.refused & ~self._skips()):
+                m.d.comb += cause.eq(Fault.PRECISION)
         exhausted = self._count(m, verdict)
         m.d.sync += self.fault.eq(Fault.NONE)
         with m.If(verdict):
@@ -170,11 +205,25 @@ class CommandDecoder(wiring.Component):
             m.d.sync += self.ended.eq(1)
 
     def _is(self, opcode: Opcode) -> Value:
-        return self.checks.is_opcode[ENGINE_OPCODES.index(opcode)]
+        return self.checks.is_opcode[self.parties.opcodes.index(opcode)]
 
     def _good(self) -> Value:
         """The command, of a known opcode, has no error."""
-        return Cat(self.checks.bad_slot, self.too_wide, self.checks.bad_count) == 0
+        wrong = [self.checks.bad_slot, self.too_wide, self.checks.bad_count]
+        if self.lookup is not None:
+            wrong.append(self.lookup.refused & ~self._skips())
+        return Cat(wrong) == 0
+
+    def _skips(self) -> Value:
+        """Only the tokens of the command count."""
+        skips: Value = Cat(bits == 0 for bits in self.bits.values()).any()
+        for opcode in self.parties.opcodes:
+            if "skipped" in FIELDS[opcode]:
+                skips = skips ^ (self._is(opcode) & command_view(opcode, self.command).skipped)
+        for opcode in self.parties.unconditional:
+            if opcode is not Opcode.END:  # which is no task
+                skips = skips & ~self._is(opcode)
+        return skips
 
     def _count(self, m: Module, verdict: Value) -> Signal:
         """Number the commands; returns whether there are no more.
@@ -205,7 +254,6 @@ class CommandDecoder(wiring.Component):
         good = self._good()
         task = Signal(stage_task(self.parameters))
         with m.If(verdict):
-            zero = Cat(bits == 0 for bits in self.bits.values()).any()
             m.d.sync += [
                 task.index.eq(self.count),
                 task.command.eq(self.command),
@@ -213,12 +261,17 @@ class CommandDecoder(wiring.Component):
                 task.tail.eq(self._tail(self.bits["operand"])),
                 task.partner_digits.eq(self._digits(self.bits["partner"])),
                 task.partner_tail.eq(self._tail(self.bits["partner"])),
-                task.skip.eq(zero & ~self._is(Opcode.PATTERN)),
+                task.skip.eq(self._skips()),
             ]
-        for stage in ENGINE_STAGES:
+            if self.lookup is not None:
+                m.d.sync += [
+                    task[name].eq(getattr(self.lookup, name))
+                    for name in ("kept_bits", "form_bits", "masked")
+                ]
+        for stage in self.parties.stages:
             mine = Cat(
                 is_mine
-                for is_mine, opcode in zip(checks.is_opcode, ENGINE_OPCODES, strict=True)
+                for is_mine, opcode in zip(checks.is_opcode, self.parties.opcodes, strict=True)
                 if opcode.stage == stage
             ).any()
             m.d.comb += [

@@ -1,4 +1,7 @@
-"""The precision table: slot → bits of activations, weights and errors, writable while running."""
+"""The precision table: slot → bits of activations, weights and errors, writable while running.
+
+With a vector unit also the bits of x̂ inside a block and at its end.
+"""
 
 from amaranth.hdl import Module
 from amaranth.lib import data, wiring
@@ -6,13 +9,20 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.registers import TABLE_FIELDS
+from fractrain.hw.contract.registers import TABLE_FIELDS, VECTOR_TABLE_FIELDS, BitField
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 
-__all__ = ["PrecisionTable", "slot_entry"]
+__all__ = ["PrecisionTable", "slot_entry", "table_fields"]
 
-slot_entry = data.StructLayout({each.name.lower(): each.width for each in TABLE_FIELDS})
-"""One entry, in the order of `hw.contract.precision.Operand`; 0 bits skip."""
+
+def table_fields(parameters: Parameters) -> tuple[BitField, ...]:
+    """Fields of a table entry as software sees it."""
+    return TABLE_FIELDS if parameters.vector is None else (*TABLE_FIELDS, *VECTOR_TABLE_FIELDS)
+
+
+def slot_entry(parameters: Parameters) -> data.StructLayout:
+    """One entry, from the operands of `hw.contract.precision.Operand` on, in order; 0 bits skip."""
+    return data.StructLayout({each.name.lower(): each.width for each in table_fields(parameters)})
 
 
 class PrecisionTable(wiring.Component):
@@ -30,23 +40,24 @@ class PrecisionTable(wiring.Component):
 
     def __init__(self, parameters: Parameters):
         self.slots = parameters.precision.slots
+        self.entry_layout = slot_entry(parameters)
         slot = range(max(2, self.slots))
         super().__init__(
             {
                 "write": In(1),
                 "write_slot": In(slot),
-                "write_entry": In(slot_entry),
+                "write_entry": In(self.entry_layout),
                 "slot": In(slot),
-                "entry": Out(slot_entry),
+                "entry": Out(self.entry_layout),
                 "shown_slot": In(slot),
-                "shown": Out(slot_entry),
+                "shown": Out(self.entry_layout),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.memory = memory = Memory(
-            shape=slot_entry, depth=self.slots, init=[], attrs=DISTRIBUTED
+            shape=self.entry_layout, depth=self.slots, init=[], attrs=DISTRIBUTED
         )
         write = memory.write_port()
         m.d.comb += [

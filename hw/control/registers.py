@@ -11,8 +11,9 @@ from fractrain.hw.contract import registers as contract
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.registers import WORD_BITS, Register
-from fractrain.hw.control.counters import EventCounters, count_layout
-from fractrain.hw.control.precision_table import PrecisionTable, slot_entry
+from fractrain.hw.control.counters import UNIT_EVENTS, EventCounters, count_layout
+from fractrain.hw.control.host_tokens import HOST_COUNT_BITS
+from fractrain.hw.control.precision_table import PrecisionTable, slot_entry, table_fields
 
 __all__ = ["RegisterFile", "register_bus"]
 
@@ -39,6 +40,13 @@ SETTINGS = (
     contract.PROGRAM_COMMANDS,
     contract.WATCHDOG,
 )
+UNIT_SETTINGS = (
+    contract.SEED_LOW,
+    contract.SEED_HIGH,
+    contract.STEP_LOW,
+    contract.STEP_HIGH,
+)
+"""With a vector unit."""
 
 
 class RegisterFile(wiring.Component):
@@ -56,6 +64,13 @@ class RegisterFile(wiring.Component):
     window_first, window_last, program_address, program_commands, watchdog : Out(32)
     interrupt : Out(1)
 
+    With a vector unit also
+
+    vector_cycle, stash_read, stash_written : In      events
+    host_tokens : In(8)               tokens for the host; while there are any, they interrupt
+    host_take, host_give : Out(8)     for one cycle: the host takes or gives so many
+    seed_low, seed_high, step_low, step_high : Out(32)
+
     Addresses without a register read 0, and writes to them do nothing. RESET and CLEAR_COUNTERS
     change no register but STATUS and FAULT_INDEX.
 
@@ -66,6 +81,15 @@ class RegisterFile(wiring.Component):
 
     def __init__(self, parameters: Parameters, *, build_hash: int):
         self.parameters, self.build_hash = parameters, build_hash
+        self.with_unit = parameters.vector is not None
+        self.kept = (*SETTINGS, *UNIT_SETTINGS) if self.with_unit else SETTINGS
+        entry = slot_entry(parameters)
+        unit = {
+            **{name: In(count_layout(kind)) for name, kind in UNIT_EVENTS.items()},
+            "host_tokens": In(HOST_COUNT_BITS),
+            "host_take": Out(HOST_COUNT_BITS),
+            "host_give": Out(HOST_COUNT_BITS),
+        }
         super().__init__(
             {
                 "bus": In(register_bus),
@@ -80,11 +104,12 @@ class RegisterFile(wiring.Component):
                 "read": In(count_layout("read")),
                 "written": In(count_layout("written")),
                 "slot": In(range(max(2, parameters.precision.slots))),
-                "entry": Out(slot_entry),
+                "entry": Out(entry),
                 "start": Out(1),
                 "reset": Out(1),
                 "interrupt": Out(1),
-                **{each.name.lower(): Out(WORD_BITS, init=_init(each)) for each in SETTINGS},
+                **{each.name.lower(): Out(WORD_BITS, init=_init(each)) for each in self.kept},
+                **(unit if self.with_unit else {}),
             }
         )
         self.step = Signal(ACCESS_CYCLES)
@@ -109,6 +134,8 @@ class RegisterFile(wiring.Component):
         self._control(m, writing)
         self._settings(m, writing)
         self._interrupt(m, writing)
+        if self.with_unit:
+            self._meet_host(m, writing)
         self._table(m, writing)
         self._count(m)
         self._read(m)
@@ -136,7 +163,7 @@ class RegisterFile(wiring.Component):
             m.d.sync += wanted.eq(0)
 
     def _settings(self, m: Module, writing: Value) -> None:
-        for register in SETTINGS:
+        for register in self.kept:
             with m.If(writing & self._selected(register)):
                 m.d.sync += getattr(self, register.name.lower()).eq(self.bus.write_data)
 
@@ -148,7 +175,18 @@ class RegisterFile(wiring.Component):
             m.d.sync += self.pending.eq(0)
         with m.If(writing & self._selected(contract.INTERRUPT_ENABLE)):
             m.d.sync += self.enabled.eq(self.bus.write_data[0])
-        m.d.sync += self.interrupt.eq(self.pending & self.enabled)
+        attention = self.pending | self.host_tokens.any() if self.with_unit else self.pending
+        m.d.sync += self.interrupt.eq(attention & self.enabled)
+
+    def _meet_host(self, m: Module, writing: Value) -> None:
+        """Numbers that eight bits do not hold are more than there can be."""
+        word = self.bus.write_data
+        number = word[:HOST_COUNT_BITS] | word[HOST_COUNT_BITS:].any().replicate(HOST_COUNT_BITS)
+        for register, amount in (
+            (contract.HOST_TOKENS, self.host_take),
+            (contract.HOST_GIVE, self.host_give),
+        ):
+            m.d.sync += amount.eq(Mux(writing & self._selected(register), number, 0))
 
     def _table(self, m: Module, writing: Value) -> None:
         table = self.table
@@ -160,7 +198,7 @@ class RegisterFile(wiring.Component):
             table.slot.eq(self.slot),
             self.entry.eq(table.entry),
         ]
-        for field in contract.TABLE_FIELDS:
+        for field in table_fields(self.parameters):
             bits = self.bus.write_data[field.offset : field.offset + field.width]
             m.d.comb += table.write_entry[field.name.lower()].eq(bits)
 
@@ -184,6 +222,7 @@ class RegisterFile(wiring.Component):
             counters.cycle.eq(self.cycle),
             counters.read.eq(self.read),
             counters.written.eq(self.written),
+            *(getattr(counters, name).eq(getattr(self, name)) for name in counters.unit),
         ]
 
     def _is_counter(self) -> Value:
@@ -231,18 +270,26 @@ class RegisterFile(wiring.Component):
             (contract.CAUSE, self.cause),
         ):
             status = status | (value << field.offset)
+        pending: Value = self.pending
+        unit: dict[Register, Value] = {}
+        if self.with_unit:
+            host = Value.cast(self.host_tokens.any()) << contract.HOST_PENDING.offset
+            pending = pending | host
+            unit[contract.HOST_TOKENS] = self.host_tokens
         return {
             contract.ID: Const(contract.IDENTITY, WORD_BITS),
             contract.BUILD_HASH: Const(self.build_hash, WORD_BITS),
             contract.STATUS: status,
             contract.FAULT_INDEX: self.fault_index,
-            contract.INTERRUPT: self.pending,
+            contract.INTERRUPT: pending,
             contract.INTERRUPT_ENABLE: self.enabled,
-        } | {register: getattr(self, register.name.lower()) for register in SETTINGS}
+            **{register: getattr(self, register.name.lower()) for register in self.kept},
+            **unit,
+        }
 
     def _shown_entry(self) -> Value:
         word: Value = Const(0, WORD_BITS)
-        for field in contract.TABLE_FIELDS:
+        for field in table_fields(self.parameters):
             word = word | (self.table.shown[field.name.lower()] << field.offset)
         return word
 

@@ -1,4 +1,4 @@
-"""Tokens: how the three stages are kept in step."""
+"""Tokens: how the stages are kept in step."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
@@ -6,20 +6,16 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import (
-    ENGINE_SIGNAL,
-    ENGINE_STAGES,
-    ENGINE_WAIT,
     HEADER,
     TOKEN_LIMIT,
     Opcode,
     Stage,
 )
+from fractrain.hw.control.host_tokens import HOST_COUNT_BITS, HostInbox, HostOutbox
+from fractrain.hw.flow.parties import ENGINE, Parties
 from fractrain.hw.flow.tasks import command_view
 
-__all__ = ["CHANNELS", "TokenCounter", "TokenGate", "TokenNetwork"]
-
-CHANNELS = tuple((source, target) for source in ENGINE_STAGES for target in ENGINE_SIGNAL[source])
-"""Every pair of stages of which the first gives tokens to the second."""
+__all__ = ["TokenCounter", "TokenGate", "TokenNetwork"]
 
 
 class TokenCounter(wiring.Component):
@@ -72,8 +68,8 @@ class TokenGate(wiring.Component):
     Members
     -------
     i : In(stream of tasks), o : Out(stream of tasks)
-    available, room : In      of the counters, one bit each for ``ENGINE_WAIT[stage]``,
-                              ``ENGINE_SIGNAL[stage]``
+    available, room : In      of the counters, one bit each for `Parties.wait`, `Parties.signal` of
+                              the stage
     take, promise : Out       to them
     starved : Out             tokens that the task at the gate waits for, one bit as ``available``
     blocked : Out(1)          it waits for tokens or for room
@@ -82,8 +78,8 @@ class TokenGate(wiring.Component):
     Timing: two cycles; one task every three cycles.
     """
 
-    def __init__(self, layout: StructLayout, stage: Stage):
-        self.waits, self.signals = len(ENGINE_WAIT[stage]), len(ENGINE_SIGNAL[stage])
+    def __init__(self, layout: StructLayout, stage: Stage, of: Parties):
+        self.waits, self.signals = len(of.wait[stage]), len(of.signal[stage])
         super().__init__(
             {
                 "i": In(stream.Signature(layout)),
@@ -126,32 +122,50 @@ class TokenGate(wiring.Component):
 
 
 class TokenNetwork(wiring.Component):
-    """The gates in front of all stages and the counters between them.
+    """The gates in front of all stages, the counters between them, and those to and from the host.
 
     Members
     -------
-    i : In(stream of tasks), o : Out(stream of tasks)    one each for `ENGINE_STAGES`
+    i : In(stream of tasks), o : Out(stream of tasks)    one each for `Parties.stages`
     ended : In(4), one for every stage    ``signal`` bits of the stage's task that has just ended,
                                           in the order of the tasks; 0 otherwise
     starved : Out(one bit per stage), one for every stage    the task in its gate waits for a
                                           token from that stage
     blocked, held : Out(one bit per stage)    as in `TokenGate`
 
-    Timing: see `TokenGate`. A token is available two cycles after ``ended``.
+    If the host is one of ``of``
+
+    host_tokens : Out(8)    tokens for the host
+    host_take : In(8)       it takes so many of them, at most all
+    host_give : In(8)       it gives so many to the fetch stage; more than `TOKEN_LIMIT` at a time
+                            are lost
+
+    Timing: see `TokenGate`. A token is available two cycles after ``ended``, the host's one after
+    ``host_give``.
     """
 
-    def __init__(self, layout: StructLayout):
+    def __init__(self, layout: StructLayout, of: Parties = ENGINE):
         signals = HEADER["signal"].width
-        self.gates = {stage: TokenGate(layout, stage) for stage in ENGINE_STAGES}
-        self.counters = {channel: TokenCounter() for channel in CHANNELS}
+        self.of = of
+        self.gates = {stage: TokenGate(layout, stage, of) for stage in of.stages}
+        self.counters = {channel: TokenCounter() for channel in of.channels}
+        self.inbox = HostInbox() if of.host else None
+        self.outbox = HostOutbox() if of.host else None
+        stages = len(of.stages)
+        host = {
+            "host_tokens": Out(HOST_COUNT_BITS),
+            "host_take": In(HOST_COUNT_BITS),
+            "host_give": In(HOST_COUNT_BITS),
+        }
         super().__init__(
             {
-                "i": In(stream.Signature(layout)).array(len(ENGINE_STAGES)),
-                "o": Out(stream.Signature(layout)).array(len(ENGINE_STAGES)),
-                "ended": In(signals).array(len(ENGINE_STAGES)),
-                "starved": Out(len(ENGINE_STAGES)).array(len(ENGINE_STAGES)),
-                "blocked": Out(len(ENGINE_STAGES)),
-                "held": Out(len(ENGINE_STAGES)),
+                "i": In(stream.Signature(layout)).array(stages),
+                "o": Out(stream.Signature(layout)).array(stages),
+                "ended": In(signals).array(stages),
+                "starved": Out(stages).array(stages),
+                "blocked": Out(stages),
+                "held": Out(stages),
+                **(host if of.host else {}),
             }
         )
 
@@ -159,8 +173,8 @@ class TokenNetwork(wiring.Component):
         m = Module()
         for (source, target), counter in self.counters.items():
             m.submodules[f"{source.name}_{target.name}".lower()] = counter
+            give, take = self._bits(source, target)
             giver, taker = self.gates[source], self.gates[target]
-            give, take = ENGINE_SIGNAL[source].index(target), ENGINE_WAIT[target].index(source)
             m.d.comb += [
                 counter.promise.eq(giver.promise[give]),
                 counter.take.eq(taker.take[take]),
@@ -169,6 +183,8 @@ class TokenNetwork(wiring.Component):
             ]
             # through a register: ``ended`` may come from deep logic
             m.d.sync += counter.give.eq(self.ended[source][give])
+        if self.of.host:
+            self._meet_host(m)
         for stage, gate in self.gates.items():
             m.submodules[f"{stage.name}_gate".lower()] = gate
             wiring.connect(m, wiring.flipped(self.i[stage]), gate.i)
@@ -180,7 +196,30 @@ class TokenNetwork(wiring.Component):
             ]
         return m
 
-    @staticmethod
-    def _by_stage(stage: Stage, starved: Value) -> Value:
-        sources = ENGINE_WAIT[stage]
-        return Cat(starved[sources.index(each)] if each in sources else 0 for each in ENGINE_STAGES)
+    def _bits(self, source: Stage, target: Stage) -> tuple[int, int]:
+        """Of the channel, in the giver's ``signal`` and the taker's ``wait``."""
+        return self.of.signal[source].index(target), self.of.wait[target].index(source)
+
+    def _meet_host(self, m: Module) -> None:
+        inbox, outbox = self.inbox, self.outbox
+        assert inbox is not None and outbox is not None
+        m.submodules.inbox, m.submodules.outbox = inbox, outbox
+        (source,), (target,) = self.of.wait[Stage.HOST], self.of.signal[Stage.HOST]
+        (give, _), (_, take) = self._bits(source, Stage.HOST), self._bits(Stage.HOST, target)
+        giver, taker = self.gates[source], self.gates[target]
+        m.d.comb += [
+            inbox.promise.eq(giver.promise[give]),
+            giver.room[give].eq(inbox.room),
+            inbox.take.eq(self.host_take),
+            self.host_tokens.eq(inbox.waiting),
+            outbox.give.eq(self.host_give),
+            outbox.take.eq(taker.take[take]),
+            taker.available[take].eq(outbox.available),
+        ]
+        m.d.sync += inbox.give.eq(self.ended[source][give])
+
+    def _by_stage(self, stage: Stage, starved: Value) -> Value:
+        sources = self.of.wait[stage]
+        return Cat(
+            starved[sources.index(each)] if each in sources else 0 for each in self.of.stages
+        )

@@ -4,17 +4,20 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import Fault, Tag
+from fractrain.hw.contract.commands import Fault, Stage, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.feeder.feeder import WindowFeeder
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.layouts import (
+    CHIP_ADDRESS_BITS,
     array_beat,
     column_write,
     excess_bits,
     pass_control,
+    plane_answer,
     plane_write,
 )
+from fractrain.hw.flow.parties import parties
 from fractrain.hw.flow.tasks import INDEX_BITS, stage_task
 from fractrain.hw.mac.array import MacArray
 from fractrain.hw.mac.flavour import Flavour
@@ -39,12 +42,15 @@ class ExecuteStage(wiring.Component):
     blocked_result : Out(1)          a pass has its window, and waits for ``may_finish``
     waiting : Out(1)                 there is no pass
     tag : Out(Tag)                     of the pass at hand, or of the last one
-    ended, signal : Out(1)           a command's last pass was issued in the cycle before;
-                                     ``signal``: and it gives a token to the fetch stage
+    ended : Out(1), signal : Out     a command's last pass was issued in the cycle before; the
+                                     tokens that it gives, one bit for each party that takes one
     fault, index : Out               for one cycle: `Fault.ADDRESS`, a read beyond a memory, and
                                      its command
     halt : In(1)                     issue no more passes
     idle : Out(1)                    no command and no read is inside
+
+    With a vector unit ``plane_reads`` and ``plane_answers``, as ``moves`` and ``moved`` of
+    `PlaneMemory`.
 
     Timing: a pass is issued as soon as its window is complete (if it is the first of one) and
     ``may_finish`` (if it is the last of a tile), without ``halt``. A finished tile's first beat
@@ -66,6 +72,11 @@ class ExecuteStage(wiring.Component):
         primitives = flavour is Flavour.SYNTHESIS
         self.feeder = feeder or WindowFeeder(parameters, primitives=primitives)
         self.sequencer = PassSequencer(parameters)
+        signals = len(parties(parameters).signal[Stage.EXECUTE])
+        moves = {
+            "plane_reads": In(stream.Signature(CHIP_ADDRESS_BITS)),
+            "plane_answers": Out(plane_answer(parameters)),
+        }
         super().__init__(
             {
                 "tasks": In(stream.Signature(stage_task(parameters))),
@@ -81,11 +92,12 @@ class ExecuteStage(wiring.Component):
                 "waiting": Out(1),
                 "tag": Out(Tag),
                 "ended": Out(1),
-                "signal": Out(1),
+                "signal": Out(signals),
                 "fault": Out(Fault),
                 "index": Out(INDEX_BITS),
                 "halt": In(1),
                 "idle": Out(1),
+                **(moves if parameters.vector is not None else {}),
             }
         )
 
@@ -155,7 +167,8 @@ class ExecuteStage(wiring.Component):
     def _end(self, m: Module) -> None:
         passes = self.sequencer.passes
         ends = passes.valid & passes.ready & passes.payload.ends
-        m.d.sync += [self.ended.eq(ends), self.signal.eq(ends & passes.payload.signal)]
+        signals = ends.replicate(len(self.signal))
+        m.d.sync += [self.ended.eq(ends), self.signal.eq(signals & passes.payload.signal)]
 
     def _connect_operands(self, m: Module) -> None:
         """Both operands of a pass are at the array two cycles after its issue."""
@@ -170,6 +183,9 @@ class ExecuteStage(wiring.Component):
             self.array.rows.eq(self.feeder.rows),
             self.array.columns.eq(self.columns.columns),
         ]
+        if self.parameters.vector is not None:
+            wiring.connect(m, wiring.flipped(self.plane_reads), self.feeder.moves)
+            m.d.comb += self.plane_answers.eq(self.feeder.moved)
 
     def _connect_array(self, m: Module) -> None:
         """The array's control travels beside the operands."""

@@ -13,7 +13,7 @@ from fractrain.hw.feeder.reader import WindowReader
 from fractrain.hw.feeder.window import WindowRegister
 from fractrain.hw.flow.layouts import plane_write, row_operand
 from fractrain.hw.flow.tasks import INDEX_BITS, command_view, stage_task
-from fractrain.hw.memory.plane_memory import bank_address_bits
+from fractrain.hw.memory.plane_memory import bank_address_bits, move_members
 
 __all__ = ["WindowFeeder"]
 
@@ -39,6 +39,7 @@ class WindowFeeder(wiring.Component):
         ADDRESS for one cycle: the CONVOLVE with that index reads outside the plane
         memory. Its window is never complete, nor any after it until reset
     busy : Out(1)        a task, a read or a window that was not taken is inside
+    moves, moved         with a vector unit, as in `PlaneMemory`
 
     Timing: a pair of reads per cycle; two cycles for two words of the same bank. A window of n
     such cycles is complete n cycles after the one before it, if that was taken by then; there is
@@ -72,6 +73,7 @@ class WindowFeeder(wiring.Component):
                 "fault": Out(Fault),
                 "fault_index": Out(INDEX_BITS),
                 "busy": Out(1),
+                **(move_members(parameters) if parameters.vector is not None else {}),
             }
         )
 
@@ -104,6 +106,9 @@ class WindowFeeder(wiring.Component):
             self.fault.eq(issue.fault),
             self.fault_index.eq(issue.fault_index),
         ]
+        if self.parameters.vector is not None:
+            wiring.connect(m, wiring.flipped(self.moves), reader.moves)
+            m.d.comb += self.moved.eq(reader.moved)
         self._accept(m)
         return m
 

@@ -11,7 +11,12 @@ from fractrain.hw.feeder.pair_issue import PIXEL_CLASSES, read_step
 from fractrain.hw.feeder.variants import SHOWN, BlockVariants
 from fractrain.hw.feeder.window import ADVANCES, WRITES, window_write
 from fractrain.hw.flow.layouts import plane_write
-from fractrain.hw.memory.plane_memory import BANKS, PlaneMemory, bank_address_bits
+from fractrain.hw.memory.plane_memory import (
+    BANKS,
+    PlaneMemory,
+    bank_address_bits,
+    move_members,
+)
 
 __all__ = ["WindowReader"]
 
@@ -26,6 +31,7 @@ class WindowReader(wiring.Component):
     o : Out(window_write(parameters)), coming : Out(1), advance : In(ADVANCES)
         as in `WindowRegister`
     busy : Out(1)    a step is inside
+    moves, moved     with a vector unit, as in `PlaneMemory`
 
     Timing: `LATENCY_CYCLES` from ``steps`` to ``o``, a step per cycle; nothing moves without
     ``advance``.
@@ -44,6 +50,7 @@ class WindowReader(wiring.Component):
                 "coming": Out(1),
                 "advance": In(ADVANCES),
                 "busy": Out(1),
+                **(move_members(parameters) if parameters.vector is not None else {}),
             }
         )
 
@@ -74,6 +81,9 @@ class WindowReader(wiring.Component):
                 read_valid.eq(reading_valid),
                 read.eq(reading),
             ]
+        if self.parameters.vector is not None:
+            wiring.connect(m, wiring.flipped(self.moves), memory.moves)
+            m.d.comb += self.moved.eq(memory.moved)
         self._vary(m, memory, read)
         self._place(m, read, read_valid)
         return m

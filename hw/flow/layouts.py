@@ -6,9 +6,10 @@ A command on its way to a stage is in `hw.flow.tasks`; what stays inside a stage
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
-from fractrain.hw.contract.commands import FIELDS, GROUP_BITS, Opcode, Tag
+from fractrain.hw.contract.commands import FIELDS, GROUP_BITS, Opcode, Stage, Tag
 from fractrain.hw.contract.parameters import ArrayParameters, Parameters
 from fractrain.hw.contract.precision import SUM_BITS
+from fractrain.hw.flow.parties import parties
 from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "column_write",
     "excess_bits",
     "pass_control",
+    "plane_answer",
     "plane_write",
     "port_beat",
     "read_request",
@@ -67,6 +69,11 @@ def plane_write(parameters: Parameters) -> data.StructLayout:
     return data.StructLayout(
         {"valid": 1, "address": CHIP_ADDRESS_BITS, "data": 8 * parameters.word_bytes}
     )
+
+
+def plane_answer(parameters: Parameters) -> data.StructLayout:
+    """A word of the plane memory that a MOVE has asked for."""
+    return data.StructLayout({"valid": 1, "data": 8 * parameters.word_bytes})
 
 
 def column_write(parameters: Parameters) -> data.StructLayout:
@@ -129,7 +136,7 @@ def array_pass(parameters: Parameters) -> data.StructLayout:
 
     empty : stands for a command without passes: ``new_window`` and ``last`` are 0, and only
         ``ends``, ``signal``, ``index`` and ``tag`` have a meaning
-    ends : the last of its command; ``signal``: the command then gives a token to the fetch stage
+    ends : the last of its command; ``signal``: the tokens that the command then gives
     index : number of the command in its program; ``tag``: its cycles are counted under
     new_window : the first pass of the next window
     column_address : word of the column memory; ``groups``: lane groups that are not zeroed
@@ -144,7 +151,7 @@ def array_pass(parameters: Parameters) -> data.StructLayout:
         {
             "empty": 1,
             "ends": 1,
-            "signal": 1,
+            "signal": len(parties(parameters).signal[Stage.EXECUTE]),
             "index": INDEX_BITS,
             "tag": Tag,
             "new_window": 1,

@@ -36,14 +36,21 @@ class BlockMemory(wiring.Component):
     read_enable, read_address : In
     read_data : Out(width)
 
-    Timing: ``read_data`` follows ``read_enable`` by a cycle and holds. A word read in the cycle in
-    which it is written comes out old. What was never written reads as anything.
+    With ``read_back`` the write port reads, too, where it does not write: both ports of a block RAM
+    have their address then, and no third is needed.
+
+    back_enable : In(1)     not with ``write_enable``; at ``write_address``
+    back_data : Out(width)
+
+    Timing: ``read_data`` follows ``read_enable`` by a cycle and holds, as does ``back_data``. A
+    word read in the cycle in which it is written comes out old. What was never written reads as
+    anything.
     """
 
-    def __init__(self, width: int, depth: int) -> None:
+    def __init__(self, width: int, depth: int, *, read_back: bool = False) -> None:
         if depth > LARGEST_ARRAY_BITS:
             raise ParameterError("words of a memory", depth, f"at most {LARGEST_ARRAY_BITS:,}")
-        self.width, self.depth = width, depth
+        self.width, self.depth, self.read_back = width, depth, read_back
         super().__init__(
             {
                 "write_enable": In(1),
@@ -52,6 +59,7 @@ class BlockMemory(wiring.Component):
                 "read_enable": In(1),
                 "read_address": In(range(depth)),
                 "read_data": Out(width),
+                **({"back_enable": In(1), "back_data": Out(width)} if read_back else {}),
             }
         )
 
@@ -71,5 +79,12 @@ class BlockMemory(wiring.Component):
                 read.addr.eq(self.read_address),
                 self.read_data[bits].eq(read.data),
             ]
+            if self.read_back:
+                back = array.read_port()
+                m.d.comb += [
+                    back.en.eq(self.back_enable),
+                    back.addr.eq(self.write_address),
+                    self.back_data[bits].eq(back.data),
+                ]
             start += width
         return m

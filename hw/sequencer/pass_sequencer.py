@@ -7,10 +7,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.contract.commands import FIELDS, Opcode, Tag
+from fractrain.hw.contract.commands import FIELDS, Opcode, Stage, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.expander import Expander
 from fractrain.hw.flow.layouts import array_pass, excess_bits
+from fractrain.hw.flow.parties import parties
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.flow.tasks import INDEX_BITS, command_view, digit_bits, field_bits, stage_task
@@ -69,7 +70,7 @@ def kept_layout(parameters: Parameters) -> data.StructLayout:
         field_bits(Opcode.CONVOLVE, *KEPT)
         | {
             "empty": 1,
-            "signal": 1,
+            "signal": len(parties(parameters).signal[Stage.EXECUTE]),
             "tag": Tag,
             "index": INDEX_BITS,
             "row_planes": planes,
@@ -160,7 +161,7 @@ class PassSequencer(wiring.Component):
         }
         unchanged: dict[str, ValueLike] = {name: command[name] for name in KEPT} | {
             "empty": empty,
-            "signal": command.signal[0],
+            "signal": command.signal[: len(kept.signal)],
             "tag": command.tag,
             "index": task.index,
             "row_planes": planes(task.tail),

@@ -9,6 +9,7 @@ from cocotb.triggers import RisingEdge
 
 from fractrain.hw.contract.commands import ENGINE_OPCODES, ENGINE_STAGES, Fault, Opcode, Stage
 from fractrain.hw.contract.parameters import Parameters, parse_parameters
+from fractrain.hw.flow.parties import parties
 from fractrain.hw.flow.tasks import stage_task
 from tests.harness import STALLS, Bench, testbench
 from tests.hw.control.random_commands import (
@@ -38,7 +39,8 @@ class Driver:
         self.parameters = machine_of(bench)
         self.layout = stage_task(self.parameters)
         self.source = bench.source("commands", stalls=stalls)
-        self.sinks = [bench.sink(f"tasks__{stage}", stalls=stalls) for stage in range(3)]
+        stages = parties(self.parameters).stages
+        self.sinks = [bench.sink(f"tasks__{stage.value}", stalls=stalls) for stage in stages]
         self.faults: list[tuple[int, int]] = []
         for name in ("start", "running", "quiescent", "halt", "write"):
             getattr(self.dut, name).value = 0
@@ -62,7 +64,10 @@ class Driver:
             self.table.append(entry)
         self.table[slot] = entry
         self.dut.write.value, self.dut.write_slot.value = 1, slot
-        self.dut.write_entry.value = entry.activation | entry.weight << 5 | entry.error << 10
+        kept = getattr(entry, "kept", 0)
+        self.dut.write_entry.value = (
+            entry.activation | entry.weight << 5 | entry.error << 10 | kept << 15
+        )
         await RisingEdge(self.dut.clk)
         self.dut.write.value = 0
 

@@ -7,6 +7,7 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 from fractrain.hw.contract import registers as contract
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.precision import Precision
+from fractrain.hw.control.counters import UNIT_EVENTS
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.stalls import stall_pattern
 from tests.hw.control.designs import BUILD_HASH
@@ -17,6 +18,12 @@ SETTINGS = (
     contract.PROGRAM_ADDRESS,
     contract.PROGRAM_COMMANDS,
     contract.WATCHDOG,
+)
+UNIT_SETTINGS = (
+    contract.SEED_LOW,
+    contract.SEED_HIGH,
+    contract.STEP_LOW,
+    contract.STEP_HIGH,
 )
 
 
@@ -34,7 +41,8 @@ def master(bench: Bench, stalls: str = "never") -> AxiLiteMaster:
             channel.set_pause_generator(stall_pattern(stalls, bench.random))
     for name in ("idle", "done", "failed", "draining", "cause", "fault_index", "attention", "slot"):
         getattr(bench.dut, name).value = 0
-    for name in ("cycle", "read", "written"):
+    unit = ("host_tokens", *UNIT_EVENTS) if bench.parameters["unit"] else ()
+    for name in ("cycle", "read", "written", *unit):
         getattr(bench.dut, name).value = 0
     return axi
 
@@ -55,10 +63,15 @@ async def holds_what_was_written(bench: Bench, stalls: str) -> None:
     slots = bench.parameters["slots"]
     expected = {register.address: 0 for register in SETTINGS}
     expected[contract.WATCHDOG.address] = 1 << 20
+    if bench.parameters["unit"]:
+        expected |= {register.address: 0 for register in UNIT_SETTINGS}
     expected |= {contract.TABLE_BASE + slot: 0 for slot in range(slots)}
     for slot in range(slots):  # no reset clears the table
         await write(axi, contract.TABLE_BASE + slot, 0)
-    mask = sum(((1 << field.width) - 1) << field.offset for field in contract.TABLE_FIELDS)
+    fields = contract.TABLE_FIELDS
+    if bench.parameters["unit"]:
+        fields += contract.VECTOR_TABLE_FIELDS
+    mask = sum(((1 << field.width) - 1) << field.offset for field in fields)
     for _ in range(120):
         address = bench.random.choice(list(expected))
         if bench.random.random() < 0.5:
@@ -75,6 +88,10 @@ async def holds_what_was_written(bench: Bench, stalls: str) -> None:
     assert await read(axi, contract.ID.address) == contract.IDENTITY
     assert await read(axi, contract.BUILD_HASH.address) == BUILD_HASH
     assert await read(axi, 63) == 0
+    if not bench.parameters["unit"]:
+        for register in contract.VECTOR_REGISTERS:
+            await write(axi, register.address, 0xFFFF_FFFF)
+            assert await read(axi, register.address) == 0
     assert await read(axi, contract.TABLE_BASE + slots) == 0
 
 
@@ -191,7 +208,8 @@ async def counters_count(bench: Bench) -> None:
                 address = counter.address(tag)
                 low, high = await read(axi, address), await read(axi, address + 1)
                 assert high << 32 | low == expected.get((tag, counter.number), 0)
-        assert await read(axi, contract.COUNTERS[-1].address(Tag.OTHER) + 2) == 0
+        for counter in contract.VECTOR_COUNTERS:
+            assert await read(axi, counter.address(Tag.OTHER)) == 0
         clear = contract.CLEAR_COUNTERS.insert(1)
         await write(axi, contract.CONTROL.address, clear)
         for tag in Tag:

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.control.axi_lite import AXI_LITE, AxiLiteSlave
-from fractrain.hw.control.counters import count_layout
+from fractrain.hw.control.counters import UNIT_EVENTS, count_layout
 from fractrain.hw.control.decoder import CommandDecoder
 from fractrain.hw.control.precision_table import PrecisionTable, slot_entry
 from fractrain.hw.control.registers import RegisterFile
@@ -15,6 +15,8 @@ BUILD_HASH = 0x1234_5678
 INPUTS = ("idle", "done", "failed", "draining", "cause", "fault_index", "attention", "slot")
 EVENTS = ("cycle", "read", "written")
 OUTPUTS = ("start", "reset", "interrupt", "window_first", "watchdog")
+UNIT_OUTPUTS = ("host_take", "host_give", "seed_low", "seed_high", "step_low", "step_high")
+"""With a vector unit."""
 
 
 class AxiLiteRegisters(wiring.Component):
@@ -23,12 +25,17 @@ class AxiLiteRegisters(wiring.Component):
     def __init__(self, parameters: Parameters) -> None:
         self.registers = RegisterFile(parameters, build_hash=BUILD_HASH)
         members = self.registers.signature.members
+        unit = parameters.vector is not None
+        self.inputs = (*INPUTS, "host_tokens") if unit else INPUTS
+        self.outputs = (*OUTPUTS, *UNIT_OUTPUTS) if unit else OUTPUTS
+        kinds = {name: name for name in EVENTS} | (UNIT_EVENTS if unit else {})
+        self.events = tuple(kinds)
         super().__init__(
             {
                 "axi": In(AXI_LITE),
-                "entry": Out(slot_entry),
-                **{name: members[name] for name in (*INPUTS, *OUTPUTS)},
-                **{name: In(count_layout(name)) for name in EVENTS},
+                "entry": Out(slot_entry(parameters)),
+                **{name: members[name] for name in (*self.inputs, *self.outputs)},
+                **{name: In(count_layout(kind)) for name, kind in kinds.items()},
             }
         )
 
@@ -38,8 +45,9 @@ class AxiLiteRegisters(wiring.Component):
         m.submodules.slave = slave = AxiLiteSlave()
         wiring.connect(m, wiring.flipped(self.axi), slave.axi)
         wiring.connect(m, slave.bus, registers.bus)
-        m.d.comb += [getattr(registers, name).eq(getattr(self, name)) for name in INPUTS + EVENTS]
-        m.d.comb += [getattr(self, name).eq(getattr(registers, name)) for name in OUTPUTS]
+        for name in self.inputs + self.events:
+            m.d.comb += getattr(registers, name).eq(getattr(self, name))
+        m.d.comb += [getattr(self, name).eq(getattr(registers, name)) for name in self.outputs]
         m.d.comb += self.entry.eq(registers.entry)
         return m
 
