@@ -26,8 +26,8 @@ class Report(wiring.Component):
                             peak memory: what was read is there with its answer
     blocks : Out(stream of `write_block`), settled : In(1)    as `WriteBehind` has them
     ended : Out(1)          the command has ended: memory has acknowledged all
-    fault : Out(Fault)      for a cycle, then nothing until reset: ADDRESS if there are fewer peaks, before
-                            any is read; WINDOW for an address beyond 32 bits
+    fault : Out(Fault)      for a cycle, then nothing until reset: ADDRESS if there are fewer peaks,
+                            before any is read; WINDOW for an address beyond 32 bits
     index : Out             of the command at work
 
     Timing: a peak at a time, as there are a hundred in a step.

@@ -1,5 +1,7 @@
 """REPORT against the functional machine."""
 
+import functools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,11 +14,25 @@ from fractrain.sim.functional.decoding import Task
 from tests.harness.stalls import STALLS
 from tests.hw.machines import machine
 from tests.hw.refusals import assert_refused
-from tests.hw.vector.memory_bench import BASE, SIZE, VECTOR, Stalls, Surroundings, unit_machine
+from tests.hw.vector.memory_bench import (
+    BASE,
+    SIZE,
+    VECTOR,
+    Design,
+    Stalls,
+    Surroundings,
+    unit_machine,
+)
 
 MACHINES = {8: unit_machine(), 16: unit_machine("zc706")}
 WORDS = VECTOR["peak_words"]
 HEADER = dict(slot=0, operand=Operand.ACTIVATION, partner=Operand.WEIGHT)
+
+
+@functools.cache
+def design(channels: int) -> Design:
+    p = MACHINES[channels]
+    return Design(Report(p), p, f"report_{channels}")
 
 
 def report_of(**fields: int) -> ReportCommand:
@@ -26,7 +42,7 @@ def report_of(**fields: int) -> ReportCommand:
 def run(p: Parameters, commands: list[ReportCommand], **around: object) -> Surroundings:
     surroundings = Surroundings(p, **around)
     items = [(command, Task(index, command)) for index, command in enumerate(commands)]
-    surroundings.run(Report(p), items)
+    surroundings.run(design(p.block.channels), items)
     return surroundings
 
 

@@ -1,5 +1,7 @@
 """SPILL against the functional machine."""
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,11 +15,25 @@ from fractrain.sim.functional.decoding import Task
 from tests.harness.stalls import STALLS
 from tests.hw.machines import machine
 from tests.hw.refusals import assert_refused
-from tests.hw.vector.memory_bench import BASE, SIZE, VECTOR, Stalls, Surroundings, unit_machine
+from tests.hw.vector.memory_bench import (
+    BASE,
+    SIZE,
+    VECTOR,
+    Design,
+    Stalls,
+    Surroundings,
+    unit_machine,
+)
 
 MACHINES = {8: unit_machine(), 16: unit_machine("zc706")}
 WORDS = VECTOR["staging_words"]
 HEADER = dict(slot=0, operand=Operand.ACTIVATION, partner=Operand.WEIGHT)
+
+
+@functools.cache
+def design(channels: int) -> Design:
+    p = MACHINES[channels]
+    return Design(Spill(p), p, f"spill_{channels}")
 
 
 def spill_of(**fields: int) -> SpillCommand:
@@ -27,7 +43,7 @@ def spill_of(**fields: int) -> SpillCommand:
 def run(p: Parameters, commands: list[SpillCommand], **around: object) -> Surroundings:
     surroundings = Surroundings(p, **around)
     items = [(command, Task(index, command)) for index, command in enumerate(commands)]
-    surroundings.run(Spill(p), items)
+    surroundings.run(design(p.block.channels), items)
     return surroundings
 
 
