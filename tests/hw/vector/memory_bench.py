@@ -373,9 +373,9 @@ class Writer:
     def _write(self, address: int, value: int) -> None:
         around, now = self.around, self.ports.now
         size, offset = around.parameters.block_bytes, address - around.base
-        last = max([now, *(until for _, until in self.unacknowledged)])
-        late = self.ports.random.randint(*around.stalls.acknowledge)
-        self.unacknowledged.append((now, last + late))
+        until = now + self.ports.random.randint(*around.stalls.acknowledge)
+        before = (each for _, each in self.unacknowledged)
+        self.unacknowledged.append((now, max((until, *before))))
         cause = Fault.NONE
         if address % size:
             cause = Fault.ALIGNMENT
