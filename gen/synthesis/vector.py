@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amaranth.lib import wiring
@@ -16,8 +16,10 @@ from fractrain.gen.synthesis.figures import Figures, measure
 from fractrain.gen.synthesis.yosys import synthesize
 from fractrain.gen.verilog import emit
 from fractrain.hw.contract.numerics import MIN_RESIDUAL_BITS, WIDE_ERROR_BITS
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.tables import markdown_table
+from fractrain.hw.contract.vector_parameters import VECTOR_DEFAULTS
 from fractrain.hw.vector.apply import Applier
 from fractrain.hw.vector.channel_unit import ChannelUnit
 from fractrain.hw.vector.form import Former
@@ -27,10 +29,16 @@ from fractrain.hw.vector.narrow import Narrower
 from fractrain.hw.vector.normalize import Keeper, Normalizer
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.quantize import WeightQuantizer
+from fractrain.hw.vector.quantize_command import Quantize
 from fractrain.hw.vector.random_bytes import RandomBytes
+from fractrain.hw.vector.read_ahead import ReadAhead
 from fractrain.hw.vector.reduce import Reducer
+from fractrain.hw.vector.report import Report
+from fractrain.hw.vector.spill import Spill
 from fractrain.hw.vector.update import Updater
+from fractrain.hw.vector.update_command import Update
 from fractrain.hw.vector.weight_statistics import WeightStatistics
+from fractrain.hw.vector.write_behind import WriteBehind
 
 __all__ = ["COMPONENTS", "VectorPart", "figures_of", "table"]
 
@@ -49,6 +57,13 @@ class VectorPart:
 LANES, SOME_LANES = 32, 8
 CHANNELS = 64
 """As many as fit the channels of a chunk in the last stage of a ResNet for CIFAR-10."""
+
+
+def machine() -> Parameters:
+    """The largest preset, with the memories that its vector unit is to have."""
+    parameters = load_parameters("zc706")
+    return replace(parameters, vector=VECTOR_DEFAULTS[parameters.block.channels])
+
 
 COMPONENTS = {
     "narrower": VectorPart(lambda: Narrower(4), "4 sums of 48 bits"),
@@ -83,6 +98,13 @@ COMPONENTS = {
     ),
     "channel_unit": VectorPart(lambda: ChannelUnit(primitives=True), "one"),
     "random_bytes": VectorPart(RandomBytes, "32 bytes a cycle"),
+    "read_ahead": VectorPart(lambda: ReadAhead(machine()), "a queue of 32 words of 512 bits"),
+    "write_behind": VectorPart(lambda: WriteBehind(machine()), "a queue of 16 blocks"),
+    "spill": VectorPart(lambda: Spill(machine()), "a command of its own"),
+    "report": VectorPart(lambda: Report(machine()), "a command of its own"),
+    "quantize": VectorPart(lambda: Quantize(machine(), primitives=True), "4 lanes"),
+    "update": VectorPart(lambda: Update(machine(), 8, primitives=True), "8 lanes"),
+    "update_4": VectorPart(lambda: Update(machine(), 4, primitives=True), "4 lanes"),
 }
 
 

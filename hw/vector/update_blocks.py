@@ -53,6 +53,11 @@ class UpdateBlocks(wiring.Component):
                 "busy": Out(1),
             }
         )
+        count = together(parameters)
+        self.number, self.of_weights = Signal(range(max(2, count))), Signal()
+        """Of a block among those that go together; they are weights."""
+        self.run = Signal(range(half_words(parameters) // count))
+        self.weight_address, self.momentum_address = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -66,7 +71,7 @@ class UpdateBlocks(wiring.Component):
             weights.w_data.eq(self.weights),
         ]
         parts = word_weights(self.parameters) // self.lanes
-        part, of_weights = Signal(range(max(2, parts))), Signal()
+        part, of_weights = Signal(range(max(2, parts))), self.of_weights
         at_last = part == parts - 1
         first = Signal(max(1, (parts - 1) * bits), reset_less=True)
         head, there = Mux(of_weights, weights.r_data, momenta.r_data), Signal()
@@ -84,21 +89,19 @@ class UpdateBlocks(wiring.Component):
             if parts > 1:
                 m.d.sync += first.eq(Cat(first, head)[bits:])
             m.d.sync += part.eq(Mux(at_last, 0, part + 1))
-        self._walk(m, sent, of_weights)
+        self._walk(m, sent)
         # weights leave last
         inside = Signal(range(self.PLACES + 1))
         following = inside + self.entered - weights.r_en
         m.d.sync += [inside.eq(following), self.room.eq(following < self.PLACES)]
         return m
 
-    def _walk(self, m: Module, sent: Signal, of_weights: Signal) -> None:
+    def _walk(self, m: Module, sent: Signal) -> None:
         """Addresses, and how many are left."""
         p = self.parameters
         count, size = together(p), p.block_bytes
-        number = Signal(range(max(2, count)))
-        runs = half_words(p) // count
-        run = Signal(range(runs))
-        weights, momenta = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        number, run, of_weights = self.number, self.run, self.of_weights
+        weights, momenta = self.weight_address, self.momentum_address
         half = self.halves.payload
         m.d.comb += [
             self.halves.ready.eq(~self.busy),
@@ -121,4 +124,4 @@ class UpdateBlocks(wiring.Component):
             with m.If(at_last):
                 m.d.sync += of_weights.eq(~of_weights)
                 with m.If(of_weights):
-                    m.d.sync += [run.eq(run + 1), self.busy.eq(run != runs - 1)]
+                    m.d.sync += [run.eq(run + 1), self.busy.eq(run != half_words(p) // count - 1)]

@@ -36,19 +36,18 @@ class UpdateRequests(wiring.Component):
                 "runs": Out(stream.Signature(read_request())),
             }
         )
+        self.busy, self.second = Signal(), Signal()
+        self.number = Signal(range(half_words(parameters) // together(parameters)))
+        self.weights, self.momenta = Signal(ADDRESS_BITS + 1), Signal(ADDRESS_BITS + 2)
+        """Addresses, with carries."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         words = together(self.parameters)
         size = self.parameters.word_bytes
         inside = (size - 1).bit_length()
-        weights = Signal(ADDRESS_BITS + 1)
-        momenta = Signal(ADDRESS_BITS + 2)
-        busy, second, number = (
-            Signal(),
-            Signal(),
-            Signal(range(half_words(self.parameters) // words)),
-        )
+        busy, second, number = self.busy, self.second, self.number
+        weights, momenta = self.weights, self.momenta
         half, run = self.halves.payload, self.runs.payload
         address = Mux(second, momenta, weights)
         last = Cat(address[:inside], Const(-1, ADDRESS_BITS - inside))
