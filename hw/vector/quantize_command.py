@@ -12,10 +12,10 @@ from fractrain.hw.contract.records import RECORD_BITS, Record
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.layouts import ADDRESS_BITS, read_request, write_block
 from fractrain.hw.flow.tasks import INDEX_BITS
-from fractrain.hw.vector.memories import RECORD_ADDRESS_BITS, vector_parameters
+from fractrain.hw.vector.memories import RECORD_ADDRESS_BITS, record_view, vector_parameters
 from fractrain.hw.vector.memory_tasks import quantize_task
 from fractrain.hw.vector.quantize import WeightQuantizer
-from fractrain.hw.vector.record_fields import clamped, record_view
+from fractrain.hw.vector.record_fields import clamped
 from fractrain.hw.vector.run_walker import RunWalker
 from fractrain.hw.vector.weight_turn import WeightTurn
 
@@ -79,7 +79,9 @@ class Quantize(wiring.Component):
         """Blocks whose planes are still to leave."""
         self.address = Signal(ADDRESS_BITS + 1)
         """Of the first plane of the next block, with a carry for what is beyond 32 bits."""
-        self.plane_address = Signal(ADDRESS_BITS + 2)
+        self.plane_address, self.block_address = (
+            Signal(ADDRESS_BITS + 2, name=name) for name in ("plane_address", "block_address")
+        )
         self.plane = Signal.like(self.turn.plane)
         self.member = Signal(range(TOGETHER))
         self.cause = Signal(Fault)
@@ -156,7 +158,7 @@ class Quantize(wiring.Component):
                         quantizer.shift.eq(clamped(scale.shift, least, most)),
                     ]
                     m.d.comb += walker.begin.eq(1)
-                    m.next = "WAIT"
+                    m.next = "NEXT"
             self._leave(m)
             with m.State("DRAIN"):
                 with m.If(self.settled):
@@ -174,39 +176,46 @@ class Quantize(wiring.Component):
         turn, task = self.turn, self.task
         size = self.parameters.block_bytes
         count = Signal(range(TOGETHER + 1))
-        few = self.blocks_left < TOGETHER
+        few = self.blocks_left[TOGETHER.bit_length() - 1 :] == 0
         m.d.comb += [
             turn.number.eq(self.member),
             turn.plane.eq(self.plane),
-            self.blocks.payload.address.eq(self.plane_address + self.member * size),
+            self.blocks.payload.address.eq(self.block_address),
             self.blocks.payload.data.eq(turn.block),
         ]
-        with m.State("WAIT"):
+        with m.State("NEXT"):
             m.d.sync += [
                 count.eq(Mux(few, self.blocks_left, TOGETHER)),
                 self.plane_address.eq(self.address),
+                self.block_address.eq(self.address),
                 self.plane.eq(0),
                 self.member.eq(0),
             ]
-            with m.If(self.blocks_left == 0):
+            m.next = "WAIT"
+        with m.State("WAIT"):
+            with m.If(count == 0):
                 m.next = "DRAIN"
-            with m.Elif(turn.whole >= Mux(few, self.blocks_left, TOGETHER)):
+            with m.Elif(turn.whole >= count):
                 m.next = "PLANES"
         with m.State("PLANES"):
             last = self.member == count - 1
-            address = self.plane_address + self.member * size
-            with m.If(address[ADDRESS_BITS:].any()):
+            plane_address = self.plane_address + task.plane_stride * size
+            with m.If(self.block_address[ADDRESS_BITS:].any()):
                 m.d.sync += self.cause.eq(Fault.WINDOW)
                 m.next = "FAIL"
             with m.Else():
                 m.d.comb += self.blocks.valid.eq(1)
             with m.If(self.blocks.valid & self.blocks.ready):
-                m.d.sync += self.member.eq(self.member + 1)
+                m.d.sync += [
+                    self.member.eq(self.member + 1),
+                    self.block_address.eq(self.block_address + size),
+                ]
                 with m.If(last):
                     m.d.sync += [
                         self.member.eq(0),
                         self.plane.eq(self.plane + 1),
-                        self.plane_address.eq(self.plane_address + task.plane_stride * size),
+                        self.plane_address.eq(plane_address),
+                        self.block_address.eq(plane_address),
                     ]
                     with m.If(self.plane == task.bits - 1):
                         m.d.comb += turn.release.eq(count)
@@ -214,4 +223,4 @@ class Quantize(wiring.Component):
                             self.blocks_left.eq(self.blocks_left - count),
                             self.address.eq(self.address + TOGETHER * size),
                         ]
-                        m.next = "WAIT"
+                        m.next = "NEXT"

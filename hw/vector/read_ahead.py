@@ -39,16 +39,19 @@ class ReadAhead(wiring.Component):
         )
         self.room = Signal(range(self.PLACES + 1), init=self.PLACES)
         """Places that no word has, and none that is on its way will have."""
+        self.left = Signal()
+        # the output register takes what is written a cycle later
+        self.fifo = Fifo(self.word_bits, self.PLACES + Fifo.SLACK)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # the output register takes what is written a cycle later
-        m.submodules.fifo = fifo = Fifo(self.word_bits, self.PLACES + Fifo.SLACK)
+        m.submodules.fifo = fifo = self.fifo
         wiring.connect(m, fifo.r_stream, wiring.flipped(self.o))
         run, fits = self.runs.payload, Signal()
-        taken, left = self.requests.valid & self.requests.ready, self.o.valid & self.o.ready
+        words, left = run.words[: len(self.room)], self.left
+        taken = self.requests.valid & self.requests.ready
         m.d.comb += [
-            fits.eq(run.words <= self.room),
+            fits.eq(words <= self.room),
             self.requests.payload.eq(run),
             self.requests.valid.eq(self.runs.valid & fits),
             self.runs.ready.eq(self.requests.ready & fits),
@@ -56,8 +59,10 @@ class ReadAhead(wiring.Component):
             fifo.w_data.eq(self.words.payload),
             self.words.ready.eq(1),
         ]
+        # a cycle late: the path from who takes the words ends here
+        m.d.sync += left.eq(self.o.valid & self.o.ready)
         with m.If(taken):
-            m.d.sync += self.room.eq(self.room - run.words + left)
+            m.d.sync += self.room.eq(self.room - words + left)
         with m.Elif(left):
             m.d.sync += self.room.eq(self.room + 1)
         return m

@@ -63,6 +63,8 @@ class Spill(wiring.Component):
         self.task = Signal(spill_task())
         self.source = Signal(fields["source"].width + 1)
         """First line of the run."""
+        self.behind = Signal(fields["source"].width + 2)
+        """The line behind it."""
         self.place = Signal(fields["source"].width)
         self.runs_left = Signal(fields["runs"].width)
         self.lines_left = Signal(fields["lines"].width)
@@ -113,12 +115,14 @@ class Spill(wiring.Component):
                     self.source.eq(self.source + task.source_run_stride),
                     self.run_address.eq(self.run_address + stride),
                     self.runs_left.eq(self.runs_left - 1),
+                    self.behind.eq(self.source + task.lines),
                     self.cause.eq(Fault.ADDRESS),
                 ]
-                with m.If(self.source + task.lines > self.words):
+                m.next = "CHECK"
+            with m.State("CHECK"):
+                m.next = "LINES"
+                with m.If(self.behind > self.words):
                     m.next = "FAIL"
-                with m.Else():
-                    m.next = "LINES"
             with m.State("LINES"):
                 beyond = self.address[-1]
                 m.d.comb += self.reads.valid.eq((self.inside != self.LINES) & ~beyond)

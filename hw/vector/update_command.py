@@ -1,6 +1,6 @@
 """UPDATE: weights and momenta in memory descend by a tile of the gradient memory."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,16 +15,16 @@ from fractrain.hw.flow.layouts import read_request, write_block
 from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.vector.gradient_rows import GradientRows
-from fractrain.hw.vector.memories import RECORD_ADDRESS_BITS, vector_parameters
+from fractrain.hw.vector.memories import RECORD_ADDRESS_BITS, record_view, vector_parameters
 from fractrain.hw.vector.memory_tasks import update_task
 from fractrain.hw.vector.peaks import peak_value
 from fractrain.hw.vector.random_bytes import counter_layout
-from fractrain.hw.vector.record_fields import clamped, record_view
+from fractrain.hw.vector.record_fields import clamped
 from fractrain.hw.vector.scale import Scaler
 from fractrain.hw.vector.update import FACTORS, Updater, update_factors
 from fractrain.hw.vector.update_blocks import UpdateBlocks
 from fractrain.hw.vector.update_lanes import UpdateLanes
-from fractrain.hw.vector.update_layouts import half_block, word_weights
+from fractrain.hw.vector.update_layouts import PLACE_BITS, half_block, word_weights
 from fractrain.hw.vector.update_requests import UpdateRequests
 from fractrain.hw.vector.weight_bytes import WeightBytes
 
@@ -152,6 +152,7 @@ class Update(wiring.Component):
         factors = Signal(update_factors())
         m.d.comb += [unit.factors.eq(factors), self.record_reads.payload.eq(task.rule)]
         peak = self.peaks.payload
+        places = {name: self._place(m, name) for name in "ab"}
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.tasks.ready.eq(1)
@@ -171,18 +172,13 @@ class Update(wiring.Component):
                 with m.If(self.record_answer):
                     m.d.sync += self._factors(factors)
                     m.next = "A"
-            for name, second, following in (("A", 0, "B"), ("B", 1, "WORK")):
-                with m.State(name):
-                    letter = name.lower()
-                    channels = Cat(
-                        Const(0, (self.parameters.block.channels - 1).bit_length()),
-                        task[f"{letter}_group"],
-                    )
+            for name, second, following in (("a", 0, "B"), ("b", 1, "WORK")):
+                with m.State(name.upper()):
                     m.d.comb += [
                         half.second.eq(second),
-                        half.address.eq(task[f"{letter}_address"]),
-                        half.place.eq(channels * task.taps + task[f"{letter}_tap"]),
-                        give.eq(task[f"{letter}_enable"]),
+                        half.address.eq(task[f"{name}_address"]),
+                        half.place.eq(places[name]),
+                        give.eq(task[f"{name}_enable"]),
                     ]
                     m.next = following
             with m.State("WORK"):
@@ -190,6 +186,17 @@ class Update(wiring.Component):
                 with m.If(~task.a_enable & ~task.b_enable):
                     m.next = "SETTLE"
             self._end(m, blocks, peak)
+
+    def _place(self, m: Module, name: str) -> Value:
+        """Of the half-block's first pixel: known long before it is needed."""
+        channels = (self.parameters.block.channels - 1).bit_length()
+        product = Signal(PLACE_BITS - channels, name=f"{name}_product", reset_less=True)
+        place = Signal(PLACE_BITS, name=f"{name}_place", reset_less=True)
+        m.d.sync += [
+            product.eq(self.task[f"{name}_group"] * self.task.taps),
+            place.eq(Cat(Const(0, channels), product) + self.task[f"{name}_tap"]),
+        ]
+        return place
 
     def _end(self, m: Module, blocks: UpdateBlocks, peak: data.View) -> None:
         task, unit = self.task, self.unit

@@ -44,10 +44,11 @@ class WriteBehind(wiring.Component):
                 "halt": In(1),
             }
         )
+        self.fifo = Fifo(self.layout, self.PLACES + Fifo.SLACK)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.fifo = fifo = Fifo(self.layout, self.PLACES + Fifo.SLACK)
+        m.submodules.fifo = fifo = self.fifo
         wiring.connect(m, wiring.flipped(self.i), fifo.w_stream)
         offered, taken, comes = Signal(), Signal(), Signal()
         fresh = Signal(SETTLE_CYCLES)

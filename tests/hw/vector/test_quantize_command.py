@@ -110,7 +110,7 @@ def test_weights_a_cycle(channels: int) -> None:
         [(quantize_of(blocks=blocks, plane_stride=blocks), 8)],
         stalls=Stalls(acknowledge=(1, 1), latency=(20, 20)),
     )
-    assert found.cycles[0] < blocks * p.block_bits // Quantize(p).lanes + 100
+    assert found.cycles[0] < blocks * p.block_bits // design(channels).component.unit.lanes + 100
 
 
 def test_faults() -> None:
