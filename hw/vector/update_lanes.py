@@ -153,11 +153,13 @@ class UpdateLanes(wiring.Component):
         for group in range(groups):
             part = Value.cast(updater.results).word_select(group, width)
             chosen = chosen | part & turn[group].replicate(width)
+        shown, take = Signal(width, reset_less=True), Signal()
+        m.d.sync += [shown.eq(chosen), take.eq(turn.any())]
         m.d.comb += [
-            statistics.weights.as_value().eq(chosen),
-            statistics.take.eq(turn.any().replicate(count)),
+            statistics.weights.as_value().eq(shown),
+            statistics.take.eq(take.replicate(count)),
             statistics.clear.eq(self.clear),
-            self.busy.eq(updater.busy | turn.any()),
+            self.busy.eq(updater.busy | turn.any() | take),
             statistics.collect.eq(self.collect),
             self.greatest.eq(statistics.greatest),
             self.squares.eq(statistics.squares),

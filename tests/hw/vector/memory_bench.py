@@ -125,14 +125,21 @@ class Design:
     def __init__(
         self, unit: wiring.Component, parameters: Parameters, name: str, *, primitives: bool = False
     ) -> None:
-        self.component = WithQueues(unit, parameters)
-        self.tasks = unit.tasks.payload.shape()
+        self.component = self.around(unit, parameters)
         models = primitive_models() if primitives else ""
         self.stepper = Stepper(self.component, f"vector_memory_{name}", models=models)
         self.ports = {
             "__".join(map(str, path)): member.shape
             for path, member, _ in self.component.signature.flatten(self.component)
         }
+
+    @staticmethod
+    def around(unit: wiring.Component, parameters: Parameters) -> wiring.Component:
+        return WithQueues(unit, parameters)
+
+    def tasks_of(self, command: Command) -> str:
+        """The stream of the tasks of ``command``."""
+        return "tasks"
 
     def has(self, name: str) -> bool:
         return name in self.component.signature.members
@@ -235,7 +242,9 @@ class Surroundings:
         ports = Ports(design, self, limit)
         for command, task in items:
             began = ports.now
-            if not ports.carry_out(task_of(design.tasks, command, task)):
+            name = design.tasks_of(command)
+            layout = getattr(design.component, name).payload.shape()
+            if not ports.carry_out(name, task_of(layout, command, task)):
                 return
             self.cycles.append(ports.now - began)
 
@@ -298,9 +307,9 @@ class Ports:
         self.design, self.around, self.limit = design, around, limit
         self.random, self.now, self.index = Random(around.seed), 0, 0
         design.stepper.start()
-        self.tasks = Source(design, "tasks", self.pattern("never"))
+        self.tasks: dict[str, Source] = {}
         self.writer = Writer(self)
-        self.parts: list[Any] = [self.tasks, self.writer]
+        self.parts: list[Any] = [self.writer]
         for name, part in PARTS.items():
             if design.has(name):
                 self.parts.append(part(self))
@@ -309,9 +318,12 @@ class Ports:
     def pattern(self, name: str) -> Iterator[bool]:
         return stall_pattern(name, Random(self.random.getrandbits(64)))
 
-    def carry_out(self, task: dict[str, int]) -> bool:
+    def carry_out(self, name: str, task: dict[str, int]) -> bool:
         """Whether it ended; else it will not."""
-        self.tasks.items.append(task)
+        if name not in self.tasks:
+            self.tasks[name] = Source(self.design, name, self.pattern("never"))
+            self.parts.append(self.tasks[name])
+        self.tasks[name].items.append(task)
         self.writer.begin()
         quiet = 0
         while quiet < QUIET_CYCLES:
