@@ -104,7 +104,6 @@ COMPONENTS = {
     "report": VectorPart(lambda: Report(machine()), "a command of its own"),
     "quantize": VectorPart(lambda: Quantize(machine(), primitives=True), "4 lanes"),
     "update": VectorPart(lambda: Update(machine(), 8, primitives=True), "8 lanes"),
-    "update_4": VectorPart(lambda: Update(machine(), 4, primitives=True), "4 lanes"),
 }
 
 

@@ -82,7 +82,7 @@ class Quantize(wiring.Component):
         self.plane_address, self.block_address = (
             Signal(ADDRESS_BITS + 2, name=name) for name in ("plane_address", "block_address")
         )
-        self.plane = Signal.like(self.turn.plane)
+        self.plane, self.top = Signal.like(self.turn.plane), Signal.like(self.turn.top)
         self.member = Signal(range(TOGETHER))
         self.cause = Signal(Fault)
 
@@ -120,7 +120,7 @@ class Quantize(wiring.Component):
                 self.weights.payload.word_select(in_word, self.lanes * MASTER_BITS)
             ),
             quantizer.bits.eq(self.task.bits),
-            turn.bits.eq(self.task.bits),
+            turn.top.eq(self.top),
             turn.weights.eq(quantizer.results),
             turn.enter.eq(
                 delayed(m, enters, quantizer.latency_cycles, name="enters", reset_less=False)
@@ -138,6 +138,7 @@ class Quantize(wiring.Component):
                 with m.If(self.tasks.valid):
                     m.d.sync += [
                         task.eq(given),
+                        self.top.eq(given.bits - 1),
                         self.blocks_left.eq(given.blocks),
                         self.address.eq(given.destination),
                         self.cause.eq(Fault.ADDRESS),
@@ -175,7 +176,7 @@ class Quantize(wiring.Component):
         """Planes of some blocks side by side, plane after plane."""
         turn, task = self.turn, self.task
         size = self.parameters.block_bytes
-        count = Signal(range(TOGETHER + 1))
+        count, last_member = Signal(range(TOGETHER + 1)), Signal(range(TOGETHER))
         few = self.blocks_left[TOGETHER.bit_length() - 1 :] == 0
         m.d.comb += [
             turn.number.eq(self.member),
@@ -186,6 +187,7 @@ class Quantize(wiring.Component):
         with m.State("NEXT"):
             m.d.sync += [
                 count.eq(Mux(few, self.blocks_left, TOGETHER)),
+                last_member.eq(Mux(few, self.blocks_left - 1, TOGETHER - 1)),
                 self.plane_address.eq(self.address),
                 self.block_address.eq(self.address),
                 self.plane.eq(0),
@@ -198,7 +200,7 @@ class Quantize(wiring.Component):
             with m.Elif(turn.whole >= count):
                 m.next = "PLANES"
         with m.State("PLANES"):
-            last = self.member == count - 1
+            last = self.member == last_member
             plane_address = self.plane_address + task.plane_stride * size
             with m.If(self.block_address[ADDRESS_BITS:].any()):
                 m.d.sync += self.cause.eq(Fault.WINDOW)
@@ -217,7 +219,7 @@ class Quantize(wiring.Component):
                         self.plane_address.eq(plane_address),
                         self.block_address.eq(plane_address),
                     ]
-                    with m.If(self.plane == task.bits - 1):
+                    with m.If(self.plane == self.top):
                         m.d.comb += turn.release.eq(count)
                         m.d.sync += [
                             self.blocks_left.eq(self.blocks_left - count),

@@ -19,7 +19,7 @@ class WeightTurn(wiring.Component):
 
     Members
     -------
-    bits : In             of the weights, 1 .. 8, while there are any
+    top : In              the bit of a weight that is its sign, 0 .. 7, while there are any
     begin : In(1)         a block will come (only while ``room``)
     room : Out(1)
     enter : In(1), weights : In(ArrayLayout(signed(8), lanes))    the next ones of the oldest block
@@ -47,7 +47,7 @@ class WeightTurn(wiring.Component):
         self.banks = parameters.block_bits // self.group
         super().__init__(
             {
-                "bits": In(range(PLANES + 1)),
+                "top": In(range(PLANES)),
                 "begin": In(1),
                 "room": Out(1, init=1),
                 "enter": In(1),
@@ -72,7 +72,7 @@ class WeightTurn(wiring.Component):
             Signal(range(self.PLACES)),
         )
         done = Signal()
-        last = turning & (plane == self.bits - 1)
+        last = turning & (plane == self.top)
         m.d.comb += done.eq(last & (bank == self.banks - 1))
         with m.If(turning):
             m.d.sync += plane.eq(plane + 1)
@@ -83,7 +83,7 @@ class WeightTurn(wiring.Component):
         with m.If(full):
             m.d.sync += [turning.eq(1), plane.eq(0)]
         digit = Signal(self.group)
-        m.d.comb += digit.eq(Array(planes)[(self.bits - 1 - plane)[: plane.shape().width]])
+        m.d.comb += digit.eq(Array(planes)[(self.top - plane)[: plane.shape().width]])
         for number in range(self.banks):
             self._bank(m, number, turning & (bank == number), Cat(plane, place), digit, oldest)
         taken = self.taken + self.begin - self.release
