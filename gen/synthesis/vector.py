@@ -36,6 +36,7 @@ from fractrain.hw.vector.reduce import Reducer
 from fractrain.hw.vector.report import Report
 from fractrain.hw.vector.spill import Spill
 from fractrain.hw.vector.update import Updater
+from fractrain.hw.vector.update_command import Update
 from fractrain.hw.vector.weight_statistics import WeightStatistics
 from fractrain.hw.vector.write_behind import WriteBehind
 
@@ -102,6 +103,7 @@ COMPONENTS = {
     "spill": VectorPart(lambda: Spill(machine()), "a command of its own"),
     "report": VectorPart(lambda: Report(machine()), "a command of its own"),
     "quantize": VectorPart(lambda: Quantize(machine(), primitives=True), "4 lanes"),
+    "update": VectorPart(lambda: Update(machine(), 8, primitives=True), "8 lanes"),
 }
 
 
