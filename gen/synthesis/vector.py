@@ -38,10 +38,16 @@ from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.plane_sender import PlaneSender
 from fractrain.hw.vector.plane_turn import PlaneTurn
 from fractrain.hw.vector.quantize import WeightQuantizer
+from fractrain.hw.vector.quantize_command import Quantize
 from fractrain.hw.vector.random_bytes import RandomBytes
+from fractrain.hw.vector.read_ahead import ReadAhead
 from fractrain.hw.vector.reduce import Reducer
+from fractrain.hw.vector.report import Report
+from fractrain.hw.vector.spill import Spill
 from fractrain.hw.vector.update import Updater
+from fractrain.hw.vector.update_command import Update
 from fractrain.hw.vector.weight_statistics import WeightStatistics
+from fractrain.hw.vector.write_behind import WriteBehind
 
 __all__ = ["COMPONENTS", "VectorPart", "figures_of", "table"]
 
@@ -114,6 +120,12 @@ COMPONENTS = {
     "line_store": VectorPart(lambda: LineStore(_machine()), "32 pixels, 33 lines waiting"),
     "line_pool": VectorPart(lambda: LinePool(_machine()), "32 pixels, sums of 16 channels"),
     "line_decoder": VectorPart(LineDecoder, "with the shape table"),
+    "read_ahead": VectorPart(lambda: ReadAhead(_machine()), "a queue of 32 words of 512 bits"),
+    "write_behind": VectorPart(lambda: WriteBehind(_machine()), "a queue of 16 blocks"),
+    "spill": VectorPart(lambda: Spill(_machine()), "a command of its own"),
+    "report": VectorPart(lambda: Report(_machine()), "a command of its own"),
+    "quantize": VectorPart(lambda: Quantize(_machine(), primitives=True), "4 lanes"),
+    "update": VectorPart(lambda: Update(_machine(), 8, primitives=True), "8 lanes"),
 }
 
 

@@ -16,7 +16,7 @@ from fractrain.hw.axi.watchdog import Watchdog
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.registers import WORD_BITS
-from fractrain.hw.flow.layouts import ADDRESS_BITS, client_request
+from fractrain.hw.flow.layouts import ADDRESS_BITS, client_bits, client_request, read_clients
 from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.flow.tasks import INDEX_BITS
 
@@ -38,7 +38,7 @@ class BlockReader(wiring.Component):
                       under way, and take no request before they have come
     quiet : Out(1)    no burst is under way, and no answer from before ``clear`` is missing
     fault : Out(Fault)    for one cycle; nothing more is issued until ``clear``
-    fault_client : Out(1)    the client that it concerns, until the next fault
+    fault_client : Out       the client that it concerns, until the next fault
     fault_index : Out(32)    of the request, if it was ALIGNMENT or WINDOW
 
     Faults: ALIGNMENT and WINDOW are found for a whole run before its first burst, so nothing of it
@@ -61,7 +61,7 @@ class BlockReader(wiring.Component):
 
     def __init__(self, parameters: Parameters):
         self.shape = BurstShape(parameters.word_bytes)
-        self.port_count = parameters.memory.ports
+        self.port_count, self.clients = parameters.memory.ports, read_clients(parameters)
         outstanding = parameters.memory.outstanding
         # Twice what may be under way: as much again may wait for the words of other ports.
         self.granules = max(2, 2 * outstanding // self.shape.bursts_per_granule)
@@ -69,8 +69,8 @@ class BlockReader(wiring.Component):
         self.readers = [ReadPort(self.shape, outstanding, places) for _ in range(self.port_count)]
         super().__init__(
             {
-                "requests": In(stream.Signature(client_request())),
-                "words": Out(stream.Signature(read_word(self.shape))),
+                "requests": In(stream.Signature(client_request(self.clients))),
+                "words": Out(stream.Signature(read_word(self.shape, self.clients))),
                 **{f"hp{number}": Out(AXI3_READ) for number in range(self.port_count)},
                 "window_first": In(ADDRESS_BITS),
                 "window_last": In(ADDRESS_BITS),
@@ -79,7 +79,7 @@ class BlockReader(wiring.Component):
                 "clear": In(1),
                 "quiet": Out(1),
                 "fault": Out(Fault),
-                "fault_client": Out(1),
+                "fault_client": Out(client_bits(self.clients)),
                 "fault_index": Out(INDEX_BITS),
             }
         )
@@ -93,9 +93,10 @@ class BlockReader(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        check, splitter = RunCheck(self.shape), RunSplitter(self.shape)
-        merger = ReadMerger(self.shape, self.port_count)
-        order = LutQueue(granule_order(self.shape), self.port_count * self.granules)
+        shape, clients = self.shape, self.clients
+        check, splitter = RunCheck(shape, clients), RunSplitter(shape, clients)
+        merger = ReadMerger(shape, self.port_count, clients)
+        order = LutQueue(granule_order(shape, clients), self.port_count * self.granules)
         for name, part in (
             ("check", check),
             ("splitter", splitter),
@@ -122,7 +123,7 @@ class BlockReader(wiring.Component):
     def _deal(self, m: Module, splitter: RunSplitter, order: LutQueue, merger: ReadMerger) -> None:
         """Each granule to the next port, once that has room for all of it."""
         # cuts the way from the ports' readiness back to the requests
-        register = StreamRegister(read_burst(self.shape))
+        register = StreamRegister(read_burst(self.shape, self.clients))
         m.submodules.register = ResetInserter(self.flush)(register)
         wiring.connect(m, splitter.bursts, register.i)
         bursts, payload = register.o, register.o.payload

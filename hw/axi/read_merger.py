@@ -6,18 +6,19 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.lut_queue import LutQueue
+from fractrain.hw.flow.layouts import CLIENTS, client_bits
 
 __all__ = ["ReadMerger", "granule_order", "read_word"]
 
 
-def granule_order(shape: BurstShape) -> data.StructLayout:
+def granule_order(shape: BurstShape, clients: int = CLIENTS) -> data.StructLayout:
     """What is to come from the next port: one word and ``more``."""
-    return data.StructLayout({"more": shape.place_bits, "client": 1})
+    return data.StructLayout({"more": shape.place_bits, "client": client_bits(clients)})
 
 
-def read_word(shape: BurstShape) -> data.StructLayout:
+def read_word(shape: BurstShape, clients: int = CLIENTS) -> data.StructLayout:
     """A word of memory and who asked for it."""
-    return data.StructLayout({"data": 8 * shape.item_bytes, "client": 1})
+    return data.StructLayout({"data": 8 * shape.item_bytes, "client": client_bits(clients)})
 
 
 class ReadMerger(wiring.Component):
@@ -30,8 +31,8 @@ class ReadMerger(wiring.Component):
     take : Out(1), per port
     done : Out(ports)                  the last word of a granule of this port is taken
     words : Out(stream of `read_word`)
-    client : Out(1)                    the client of the next word
-    failed, failed_client : Out(1)     the next word is bad; nothing follows
+    client : Out                       the client of the next word
+    failed : Out(1), failed_client : Out    the next word is bad; nothing follows
 
     Timing: one cycle; one word per cycle.
     """
@@ -40,20 +41,21 @@ class ReadMerger(wiring.Component):
     """Words between the ports and the output, so that neither handshake depends on the other
     within a cycle."""
 
-    def __init__(self, shape: BurstShape, ports: int):
+    def __init__(self, shape: BurstShape, ports: int, clients: int = CLIENTS):
         self.shape, self.ports = shape, ports
+        self.layout = read_word(shape, clients)
         super().__init__(
             {
-                "order": In(stream.Signature(granule_order(shape))),
+                "order": In(stream.Signature(granule_order(shape, clients))),
                 "ready": In(1).array(ports),
                 "bad": In(1).array(ports),
                 "word": In(8 * shape.item_bytes).array(ports),
                 "take": Out(1).array(ports),
                 "done": Out(ports),
-                "words": Out(stream.Signature(read_word(shape))),
+                "words": Out(stream.Signature(self.layout)),
                 "failed": Out(1),
-                "failed_client": Out(1),
-                "client": Out(1),
+                "failed_client": Out(client_bits(clients)),
+                "client": Out(client_bits(clients)),
             }
         )
 
@@ -62,7 +64,7 @@ class ReadMerger(wiring.Component):
         number, index = Signal(range(max(2, self.ports))), Signal(self.shape.place_bits)
         here = Signal(self.ports, init=1)  # the same as one bit; none after a bad word
         at_last, order = Signal(), self.order.payload
-        m.submodules.queue = queue = LutQueue(read_word(self.shape), self.WORDS_WAITING)
+        m.submodules.queue = queue = LutQueue(self.layout, self.WORDS_WAITING)
         wiring.connect(m, queue.o, wiring.flipped(self.words))
         for port in range(self.ports):
             m.d.comb += [

@@ -7,13 +7,13 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.window import Window
 from fractrain.hw.contract.commands import Fault
-from fractrain.hw.flow.layouts import ADDRESS_BITS, WORDS_BITS, client_request
+from fractrain.hw.flow.layouts import ADDRESS_BITS, CLIENTS, WORDS_BITS, client_bits, client_request
 from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["RunCheck", "checked_run"]
 
 
-def checked_run(shape: BurstShape) -> data.StructLayout:
+def checked_run(shape: BurstShape, clients: int = CLIENTS) -> data.StructLayout:
     """A run that may be read.
 
     first : address of its first part
@@ -25,7 +25,7 @@ def checked_run(shape: BurstShape) -> data.StructLayout:
             "first": shape.address_bits,
             "bursts": WORDS_BITS + shape.parts_per_item_bits,
             "last_place": shape.place_bits,
-            "client": 1,
+            "client": client_bits(clients),
         }
     )
 
@@ -45,23 +45,23 @@ class RunCheck(wiring.Component):
     Timing: 4 cycles, one run per cycle.
     """
 
-    def __init__(self, shape: BurstShape):
+    def __init__(self, shape: BurstShape, clients: int = CLIENTS):
         self.shape = shape
         super().__init__(
             {
-                "requests": In(stream.Signature(client_request())),
-                "runs": Out(stream.Signature(checked_run(shape))),
+                "requests": In(stream.Signature(client_request(clients))),
+                "runs": Out(stream.Signature(checked_run(shape, clients))),
                 "window_first": In(ADDRESS_BITS),
                 "window_last": In(ADDRESS_BITS),
                 "failed": Out(1),
                 "fault": Out(Fault),
-                "fault_client": Out(1),
+                "fault_client": Out(client_bits(clients)),
                 "fault_index": Out(INDEX_BITS),
             }
         )
         self.window = Window(shape)
         self.advance, self.stopped = Signal(), Signal()
-        request = client_request()
+        request = client_request(clients)
         self.asked = Signal(
             data.StructLayout({"valid": 1, "request": request, "after": WORDS_BITS})
         )
@@ -85,7 +85,7 @@ class RunCheck(wiring.Component):
                     "legal": 1,
                     "cause": Fault,
                     "index": INDEX_BITS,
-                    "run": checked_run(shape),
+                    "run": checked_run(shape, clients),
                 }
             )
         )

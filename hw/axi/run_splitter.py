@@ -6,13 +6,16 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.run_check import checked_run
+from fractrain.hw.flow.layouts import CLIENTS, client_bits
 
 __all__ = ["RunSplitter", "read_burst"]
 
 
-def read_burst(shape: BurstShape) -> data.StructLayout:
+def read_burst(shape: BurstShape, clients: int = CLIENTS) -> data.StructLayout:
     """A burst of a run, and whether it ``opens`` and ``closes`` its granule."""
-    return data.StructLayout({"burst": shape.layout, "opens": 1, "closes": 1, "client": 1})
+    return data.StructLayout(
+        {"burst": shape.layout, "opens": 1, "closes": 1, "client": client_bits(clients)}
+    )
 
 
 class RunSplitter(wiring.Component):
@@ -26,18 +29,18 @@ class RunSplitter(wiring.Component):
     Timing: one cycle, one burst per cycle, also between runs.
     """
 
-    def __init__(self, shape: BurstShape):
+    def __init__(self, shape: BurstShape, clients: int = CLIENTS):
         self.shape = shape
         super().__init__(
             {
-                "runs": In(stream.Signature(checked_run(shape))),
-                "bursts": Out(stream.Signature(read_burst(shape))),
+                "runs": In(stream.Signature(checked_run(shape, clients))),
+                "bursts": Out(stream.Signature(read_burst(shape, clients))),
             }
         )
         self.burst_number = Signal(shape.address_bits - shape.place_bits)
         """In units of 128 bytes."""
         self.first_place, self.last_place = Signal(shape.place_bits), Signal(shape.place_bits)
-        self.left = Signal(checked_run(shape)["bursts"].shape)
+        self.left = Signal(checked_run(shape, clients)["bursts"].shape)
         """Bursts of the run after this one."""
         self.at_last = Signal()
 

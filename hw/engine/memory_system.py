@@ -1,4 +1,4 @@
-"""The way to memory: one reader for two clients, one writer, and their ports."""
+"""The way to memory: one reader and one writer for all who use it, and their ports."""
 
 from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -11,13 +11,22 @@ from fractrain.hw.axi.signature import AXI3, join_channels
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.registers import WORD_BITS
-from fractrain.hw.flow.layouts import ADDRESS_BITS, client_request, read_request, write_block
+from fractrain.hw.engine.write_arbiter import WriteArbiter
+from fractrain.hw.flow.layouts import (
+    ADDRESS_BITS,
+    CLIENTS,
+    client_bits,
+    client_request,
+    read_clients,
+    read_request,
+    write_block,
+)
 from fractrain.hw.flow.tasks import INDEX_BITS
 
-__all__ = ["COMMANDS", "TENSORS", "MemorySystem", "ReadArbiter"]
+__all__ = ["COMMANDS", "TENSORS", "VECTOR", "MemorySystem", "ReadArbiter", "WordRouter"]
 
-COMMANDS, TENSORS = range(2)
-"""The reader's clients."""
+COMMANDS, TENSORS, VECTOR = range(3)
+"""The reader's clients, the last on a machine with a vector unit."""
 
 WRITE_FAULT_CYCLES = BlockCheck.LATENCY_CYCLES + 1
 """From taking a bad block to its fault."""
@@ -31,7 +40,7 @@ def _refused(fault: Value) -> Value:
 
 
 class ReadArbiter(wiring.Component):
-    """Requests of both clients in one stream, commands first.
+    """Requests of all clients in one stream: commands first, then those of lower numbers.
 
     Members
     -------
@@ -41,26 +50,26 @@ class ReadArbiter(wiring.Component):
     Timing: a register; a request every two cycles.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clients: int = CLIENTS) -> None:
+        self.clients = clients
         super().__init__(
             {
-                "i": In(stream.Signature(read_request())).array(2),
-                "o": Out(stream.Signature(client_request())),
+                "i": In(stream.Signature(read_request())).array(clients),
+                "o": Out(stream.Signature(client_request(clients))),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        commands, tensors = self.i[COMMANDS], self.i[TENSORS]
-        m.d.comb += [
-            commands.ready.eq(~self.o.valid),
-            tensors.ready.eq(~self.o.valid & ~commands.valid),
-        ]
+        before: Value | None = None
+        for each in self.i:
+            m.d.comb += each.ready.eq(~self.o.valid if before is None else ~self.o.valid & ~before)
+            before = each.valid if before is None else before | each.valid
         with m.If(self.o.valid):
             m.d.sync += self.o.valid.eq(~self.o.ready)
         with m.Else():
-            m.d.sync += self.o.valid.eq(commands.valid | tensors.valid)
-            for client, source in ((TENSORS, tensors), (COMMANDS, commands)):
+            m.d.sync += self.o.valid.eq(before)
+            for client, source in reversed(list(enumerate(self.i))):
                 with m.If(source.valid):
                     for name in read_request().members:
                         m.d.sync += self.o.payload[name].eq(source.payload[name])
@@ -80,10 +89,10 @@ class WordRouter(wiring.Component):
     Timing: a register; a word per cycle. A word blocks those behind it until its client takes it.
     """
 
-    def __init__(self, layout: data.StructLayout):
+    def __init__(self, layout: data.StructLayout, clients: int = CLIENTS):
         word = layout["data"].shape
         super().__init__(
-            {"i": In(stream.Signature(layout)), "o": Out(stream.Signature(word)).array(2)}
+            {"i": In(stream.Signature(layout)), "o": Out(stream.Signature(word)).array(clients)}
         )
         self.spare = Signal(layout)
         self.spare_held = Signal()
@@ -116,6 +125,7 @@ class MemorySystem(wiring.Component):
     words : Out(stream of words), one for each client    in the order of its requests
     blocks : In(stream of `hw.flow.layouts.write_block`)
     block_index : In(32)      of the command that writes the block
+    vector_blocks, vector_index : In     the same of a vector unit, on a machine that has one
     hp0 .. : Out(`AXI3`)
     window_first, window_last, watchdog, halt, clear : In    of both
     writer_idle : Out(1)      every block has been written
@@ -131,15 +141,19 @@ class MemorySystem(wiring.Component):
 
     def __init__(self, parameters: Parameters):
         self.reader, self.writer = BlockReader(parameters), BlockWriter(parameters)
+        self.parameters, self.clients = parameters, read_clients(parameters)
         self.ports = [f"hp{number}" for number in range(parameters.memory.ports)]
+        blocks = In(stream.Signature(write_block(parameters.block_bits)))
+        vector = {"vector_blocks": blocks, "vector_index": In(INDEX_BITS)}
         super().__init__(
             {
-                "requests": In(stream.Signature(read_request())).array(2),
-                "words": Out(stream.Signature(8 * parameters.word_bytes)).array(2),
-                "blocks": In(stream.Signature(write_block(parameters.block_bits))),
+                "requests": In(stream.Signature(read_request())).array(self.clients),
+                "words": Out(stream.Signature(8 * parameters.word_bytes)).array(self.clients),
+                "blocks": blocks,
+                **({} if parameters.vector is None else vector),
                 **{port: Out(AXI3) for port in self.ports},
                 "block_index": In(INDEX_BITS),
-                "awaited": In(INDEX_BITS).array(2),
+                "awaited": In(INDEX_BITS).array(self.clients),
                 "window_first": In(ADDRESS_BITS),
                 "window_last": In(ADDRESS_BITS),
                 "watchdog": In(WORD_BITS),
@@ -162,9 +176,9 @@ class MemorySystem(wiring.Component):
             m.d.comb += [getattr(each, name).eq(getattr(self, name)) for each in (reader, writer)]
         for port in self.ports:
             join_channels(m, getattr(self, port), getattr(reader, port), getattr(writer, port))
-        wiring.connect(m, wiring.flipped(self.blocks), writer.blocks)
+        index = self._share_writer(m)
         self._share_reader(m)
-        self._blame(m)
+        self._blame(m, index)
         m.d.comb += [
             self.write_fault.eq(writer.fault),
             self.writer_idle.eq(writer.idle),
@@ -172,17 +186,33 @@ class MemorySystem(wiring.Component):
         ]
         return m
 
-    def _blame(self, m: Module) -> None:
+    def _share_writer(self, m: Module) -> Value:
+        """The command that sends the next block."""
+        if self.parameters.vector is None:
+            wiring.connect(m, wiring.flipped(self.blocks), self.writer.blocks)
+            return self.block_index
+        arbiter = WriteArbiter(self.parameters)
+        m.submodules.blocks = ResetInserter(self.clear)(arbiter)
+        for number, blocks in enumerate((self.blocks, self.vector_blocks)):
+            wiring.connect(m, wiring.flipped(blocks), arbiter.i[number])
+        wiring.connect(m, arbiter.o, self.writer.blocks)
+        m.d.comb += [
+            arbiter.index[0].eq(self.block_index),
+            arbiter.index[1].eq(self.vector_index),
+        ]
+        return arbiter.o_index
+
+    def _blame(self, m: Module, index: Value) -> None:
         """The command at fault; a block is refused a known time after it was taken."""
         writer = self.writer
         self._blame_reader(m)
-        late = [self.block_index]
+        late = [index]
         for number in range(WRITE_FAULT_CYCLES):
             late.append(Signal(INDEX_BITS, name=f"block_index_{number}"))
             m.d.sync += late[-1].eq(late[-2])
         last = Signal(INDEX_BITS)
-        with m.If(self.blocks.valid & self.blocks.ready):
-            m.d.sync += last.eq(self.block_index)
+        with m.If(writer.blocks.valid & writer.blocks.ready):
+            m.d.sync += last.eq(index)
         m.d.comb += self.write_index.eq(Mux(_refused(writer.fault), late[-1], last))
 
     def _blame_reader(self, m: Module) -> None:
@@ -190,7 +220,7 @@ class MemorySystem(wiring.Component):
         is the one that waits for the bad word."""
         reader = self.reader
         passing = Signal(READ_FAULT_CYCLES)
-        fault, index, client = Signal(Fault), Signal(INDEX_BITS), Signal()
+        fault, index, client = Signal(Fault), Signal(INDEX_BITS), Signal(client_bits(self.clients))
         refused = Signal()
         m.d.sync += [
             passing.eq(Cat(reader.fault.any(), passing) & ~self.clear.replicate(len(passing))),
@@ -202,19 +232,21 @@ class MemorySystem(wiring.Component):
                 index.eq(reader.fault_index),
                 client.eq(reader.fault_client),
             ]
-        waits = Mux(client == TENSORS, self.awaited[TENSORS], self.awaited[COMMANDS])
+        waits = self.awaited[COMMANDS]
+        for number in range(TENSORS, self.clients):
+            waits = Mux(client == number, self.awaited[number], waits)
         m.d.comb += [
             self.read_fault.eq(Mux(passing[-1], fault, Fault.NONE)),
             self.read_index.eq(Mux(refused, index, waits)),
         ]
 
     def _share_reader(self, m: Module) -> None:
-        arbiter = ReadArbiter()
-        router = WordRouter(self.reader.words.payload.shape())
+        arbiter = ReadArbiter(self.clients)
+        router = WordRouter(self.reader.words.payload.shape(), self.clients)
         m.submodules.arbiter = ResetInserter(self.clear)(arbiter)
         m.submodules.router = ResetInserter(self.clear)(router)
         wiring.connect(m, arbiter.o, self.reader.requests)
         wiring.connect(m, self.reader.words, router.i)
-        for client in (COMMANDS, TENSORS):
+        for client in range(self.clients):
             wiring.connect(m, wiring.flipped(self.requests[client]), arbiter.i[client])
             wiring.connect(m, router.o[client], wiring.flipped(self.words[client]))

