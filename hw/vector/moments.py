@@ -112,7 +112,7 @@ class MomentUnit(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.reducer, m.submodules.memory = reducer, memory = self.reducer, self.memory
+        m.submodules.reducer, m.submodules.memory = reducer, _ = self.reducer, self.memory
         line = Signal(moment_line(self.parameters), reset_less=True)
         valid, user = Signal(), Signal(reset_less=True)
         m.d.comb += self.lines.ready.eq(~self.result_valid)
