@@ -68,8 +68,8 @@ def channel_task() -> data.StructLayout:
 
 
 def channel_result() -> data.StructLayout:
-    """forward : ``mean`` μ', ``reciprocal`` M, ``dispersion`` n·Σy² − (Σy)². backward : ``mean`` T₁',
-    ``factor`` A, ``slope`` B̄. The others are anything."""
+    """forward : ``mean`` μ', ``reciprocal`` M, ``dispersion`` n·Σy² − (Σy)². backward : ``mean``
+    T₁', ``factor`` A, ``slope`` B̄. The others are anything."""
     return data.StructLayout(
         {
             "dispersion": shape_of("D"),

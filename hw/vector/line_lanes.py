@@ -48,8 +48,8 @@ class LineLanes(wiring.Component):
     Members, in the cycle of the step unless another is given
     -------
     task : In(`line_task`), scale : In(`line_scale`)    stay while steps are here
-    valid : In(1), step : In(`line_step`), beat : In    a step, and the sums of its beat
-    wanted : In(`line_step`)    the step of which lines are being asked for in this cycle
+    valid : In(1), step : In(`line_step`), beat : In    a step, and the sums of its beat. The step
+                                is there from when its lines are asked for
     staging_answer : In(1), staging : In(`line_pair`), side_answer : In(1), side : In(`line_pair`)
                                 what was asked for, `LineMemory.READ_CYCLES` after its grant; lines
                                 are granted no later than their step, and after the step before
@@ -80,7 +80,6 @@ class LineLanes(wiring.Component):
                 "valid": In(1),
                 "step": In(line_step(parameters)),
                 "beat": In(port_beat(parameters.array)["data"].shape),
-                "wanted": In(line_step(parameters)),
                 "staging_answer": In(1),
                 "staging": In(line_pair(Y_BITS * pixels)),
                 "side_answer": In(1),
@@ -171,7 +170,7 @@ class LineLanes(wiring.Component):
         self.captured_side = Signal(side_line(self.parameters), reset_less=True)
         odd, odd_side = (
             delayed(m, place[0], cycles, name=name)
-            for name, place in (("odd", self.wanted.source), ("odd_side", self.wanted.side))
+            for name, place in (("odd", self.step.source), ("odd_side", self.step.side))
         )
         with m.If(self.staging_answer):
             m.d.sync += [

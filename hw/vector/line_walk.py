@@ -41,14 +41,33 @@ class LineWalk(wiring.Component):
                 "steps": Out(stream.Signature(walk_step(parameters))),
             }
         )
-        self.ends = {name: Signal(name=f"last_{name}") for name in ("x", "y", "image")}
-        # loops inside a tile: what is counted, and whether that is the last one
-        self.beat, self.cluster = (
-            Signal(range(max(2, beats))),
-            Signal.like(self.steps.payload.cluster),
-        )
+        # what is left, this one included, and whether it is the last one
+        self.left = {
+            name: Signal.like(self.task["images" if name == "image" else f"tiles_{name}"])
+            for name in ("x", "y", "image")
+        }
+        self.ends = {name: Signal(name=f"last_{name}") for name in self.left}
+        # loops inside a tile
+        self.beat = Signal(range(max(2, beats)))
+        self.cluster = Signal.like(self.steps.payload.cluster)
         self.part, self.earlier = Signal(range(MOST_PARTS)), Signal()
         self.line_ends, self.tile_ends = Signal(), Signal()
+        self.first_tile = Signal()
+        # pixels outside the image in the last tile of a row, in the last row; before, by x and by y
+        pixels = parameters.array.rows
+        self.outside_x = Signal(pixels, reset_less=True)
+        self.outside_y = Signal(pixels, reset_less=True)
+        self.beyond_x = Signal(pixels, reset_less=True)
+        self.beyond_y = Signal(MOST_PARTS, reset_less=True)
+        # places of the image, the row of tiles, the tile
+        self.places = {
+            name: Signal.like(self.steps.payload.half, name=f"{name}_place")
+            for name in ("image", "row", "tile")
+        }
+        self.tile_step, self.part_step, self.start_place = (
+            Signal.like(self.steps.payload.half, name=name, reset_less=True)
+            for name in ("tile_step", "part_step", "start_place")
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -63,6 +82,7 @@ class LineWalk(wiring.Component):
         self._count_tiles(m, tile_done)
         self._follow_places(m, taken & complete, tile_done)
         self._describe(m, complete, tile_done)
+        self._find_outside(m)
         return m
 
     def _count_lines(self, m: Module, taken: Value, complete: Signal) -> None:
@@ -102,8 +122,10 @@ class LineWalk(wiring.Component):
         """Three nested counts; each has the number that is left, this one included."""
         carry: Value = tile_done
         for name, end in self.ends.items():
-            count = self.task["images" if name == "image" else f"tiles_{name}"]
-            left = Signal.like(count, name=f"left_{name}")
+            count, left = (
+                self.task["images" if name == "image" else f"tiles_{name}"],
+                self.left[name],
+            )
             with m.If(self.start | (carry & end)):
                 m.d.sync += [left.eq(count), end.eq(count == 1)]
             with m.Elif(carry):
@@ -116,55 +138,40 @@ class LineWalk(wiring.Component):
         a tile is; a tile, a row of it, and an odd row are multiples of that row."""
         task, place = self.task, self.steps.payload.half
         across = task.tiles_x
-        image, row, tile = (
-            Signal.like(place, name=f"{name}_place") for name in ("image", "row", "tile")
-        )
-        start, tile_step, part_step = (
-            Signal.like(place, name=name, reset_less=True)
-            for name in ("start_place", "tile_step", "part_step")
-        )
+        image, row, tile = self.places.values()
         with m.Switch(task.row_pixels):
             for shift, code in enumerate((RowPixels.QUARTER, RowPixels.HALF, None)):
                 with m.Default() if code is None else m.Case(code):
                     m.d.sync += [
-                        tile_step.eq(1 << shift),
-                        start.eq(Mux(task.odd_row, across << shift, 0)),
-                        part_step.eq(2 if code is None else across << shift + 1),
+                        self.tile_step.eq(1 << shift),
+                        self.start_place.eq(Mux(task.odd_row, across << shift, 0)),
+                        self.part_step.eq(2 if code is None else across << shift + 1),
                     ]
-        next_image, next_row, next_tile = (
-            image + 2 * task.image_blocks,
-            row + (across << 3),
-            Signal.like(place),
-        )
-        m.d.comb += next_tile.eq(
-            Mux(
-                self.start,
-                start,
-                Mux(
-                    self.ends["x"],
-                    Mux(self.ends["y"], next_image, next_row),
-                    tile + tile_step,
-                ),
-            )
-        )
+        following = Signal.like(place)
+        with m.If(self.start):
+            m.d.comb += following.eq(self.start_place)
+        with m.Elif(~self.ends["x"]):
+            m.d.comb += following.eq(tile + self.tile_step)
+        with m.Elif(~self.ends["y"]):
+            m.d.comb += following.eq(row + (across << 3))
+        with m.Else():
+            m.d.comb += following.eq(image + (task.image_blocks << 1))
         with m.If(self.start | tile_done):
-            m.d.sync += [tile.eq(next_tile), place.eq(next_tile)]
+            m.d.sync += [tile.eq(following), place.eq(following)]
             with m.If(self.start | self.ends["x"]):
-                m.d.sync += row.eq(next_tile)
+                m.d.sync += row.eq(following)
             with m.If(self.start | (self.ends["x"] & self.ends["y"])):
-                m.d.sync += image.eq(next_tile)
+                m.d.sync += image.eq(following)
         with m.Elif(complete):
-            m.d.sync += place.eq(Mux(self.line_ends, tile, place + part_step))
+            m.d.sync += place.eq(Mux(self.line_ends, tile, place + self.part_step))
 
     def _describe(self, m: Module, complete: Value, tile_done: Value) -> None:
         step, ends = self.steps.payload, self.ends
-        first_tile = Signal()
         with m.If(self.start):
-            m.d.sync += [step.tile.eq(0), first_tile.eq(1)]
+            m.d.sync += [step.tile.eq(0), self.first_tile.eq(1)]
         with m.Elif(tile_done):
-            m.d.sync += [step.tile.eq(step.tile + 1), first_tile.eq(0)]
+            m.d.sync += [step.tile.eq(step.tile + 1), self.first_tile.eq(0)]
         last_tile = ends["x"] & ends["y"] & ends["image"]
-        outside_x, outside_y = self._outside(m)
         channel = (
             Cat(self.beat, self.cluster) if self.parameters.beats_per_tile > 1 else self.cluster
         )
@@ -175,32 +182,30 @@ class LineWalk(wiring.Component):
             step.earlier.eq(self.earlier),
             step.complete.eq(complete),
             step.outside.eq(
-                (outside_x & ends["x"].replicate(len(outside_x)))
-                | (outside_y & ends["y"].replicate(len(outside_y)))
+                (self.outside_x & ends["x"].replicate(len(self.outside_x)))
+                | (self.outside_y & ends["y"].replicate(len(self.outside_y)))
             ),
-            step.first.eq(first_tile & (self.part == 0)),
+            step.first.eq(self.first_tile & (self.part == 0)),
             step.last.eq(last_tile & self.line_ends),
             step.ends.eq(last_tile & self.tile_ends),
         ]
 
-    def _outside(self, m: Module) -> tuple[Value, Value]:
+    def _find_outside(self, m: Module) -> None:
         """Pixels that are outside in the last tile of a row, and in the last row of tiles."""
         pixels, task = self.parameters.array.rows, self.task
-        beyond_x = Signal(pixels, reset_less=True)
-        beyond_y = Signal(MOST_PARTS, reset_less=True)
-        outside_x, outside_y = (
-            Signal(pixels, name=name, reset_less=True) for name in ("outside_x", "outside_y")
-        )
         m.d.sync += [
-            beyond_x.eq(Cat(task.valid_x <= Const(place, 8) for place in range(pixels))),
-            beyond_y.eq(Cat(task.valid_y <= Const(place, 8) for place in range(MOST_PARTS))),
+            self.beyond_x.eq(Cat(task.valid_x <= Const(place, 8) for place in range(pixels))),
+            self.beyond_y.eq(Cat(task.valid_y <= Const(place, 8) for place in range(MOST_PARTS))),
         ]
         with m.Switch(task.row_pixels):
             for shift, code in ((2, RowPixels.QUARTER), (1, RowPixels.HALF), (0, None)):
                 row = pixels >> shift
                 with m.Default() if code is None else m.Case(code):
                     m.d.sync += [
-                        outside_x.eq(Cat(beyond_x[pixel % row] for pixel in range(pixels))),
-                        outside_y.eq(Cat(beyond_y[pixel // row] for pixel in range(pixels))),
+                        self.outside_x.eq(
+                            Cat(self.beyond_x[pixel % row] for pixel in range(pixels))
+                        ),
+                        self.outside_y.eq(
+                            Cat(self.beyond_y[pixel // row] for pixel in range(pixels))
+                        ),
                     ]
-        return outside_x, outside_y

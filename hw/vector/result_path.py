@@ -2,12 +2,12 @@
 
 import enum
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract import numerics
-from fractrain.hw.contract.commands import Earlier, Fault
+from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.records import RECORD_BITS
@@ -15,6 +15,7 @@ from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import port_beat
 from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.memory.line_memory import line_pair, line_write, pair_count
+from fractrain.hw.vector.line_issue import MOST_LINES, LineIssue
 from fractrain.hw.vector.line_lanes import LineLanes, line_result
 from fractrain.hw.vector.line_layouts import line_task
 from fractrain.hw.vector.line_places import LinePlaces
@@ -25,12 +26,7 @@ from fractrain.hw.vector.moments import moment_line
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.peaks import peak_value
 
-__all__ = ["MOST_LINES", "ResultPath"]
-
-MOST_LINES = 32
-"""Lines between their step and the staging memory. An interleaved tile of four rows may have lines
-that the tile before has; then at least 4 · C lines come in between, and all of them are in the
-memory before the first is read."""
+__all__ = ["ResultPath"]
 
 
 class State(enum.Enum):
@@ -104,6 +100,7 @@ class ResultPath(wiring.Component):
         pixels = parameters.array.rows
         self.line_bits, self.side_bits = numerics.NARROW_BITS * pixels, side_line(parameters).size
         self.walk, self.places = LineWalk(parameters), LinePlaces(parameters)
+        self.issue = LineIssue(parameters)
         self.lanes = LineLanes(parameters, primitives=primitives)
         self.peak = Peak(pixels, SUM_BITS, primitives=primitives)
         super().__init__(
@@ -135,10 +132,9 @@ class ResultPath(wiring.Component):
         )
         self.task = Signal(line_task(), reset_less=True)
         self.state = Signal(State)
-        self.failed = Signal()
-        self.fires, self.finished = Signal(), Signal()
-        self.under_way = Signal(range(MOST_LINES + 1))
+        self.failed, self.finished = Signal(), Signal()
         self.beyond = Signal()
+        """Its record, its moments or its peak is beyond the memory."""
 
     @property
     def between_cycles(self) -> int:
@@ -150,18 +146,16 @@ class ResultPath(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.walk, m.submodules.places = self.walk, self.places
-        m.submodules.lanes, m.submodules.peak = self.lanes, self.peak
+        m.submodules.issue, m.submodules.lanes = self.issue, self.lanes
+        m.submodules.peak = self.peak
         m.submodules.scale = scale = LineScale()
         wiring.connect(m, self.walk.steps, self.places.walk)
-        m.d.comb += [
-            self.walk.task.eq(self.task),
-            self.places.task.eq(self.task),
-            self.lanes.task.eq(self.task),
-            self.lanes.scale.eq(scale.scale),
-        ]
+        wiring.connect(m, self.places.steps, self.issue.steps)
+        for each in (self.walk, self.places, self.issue, self.lanes):
+            m.d.comb += each.task.eq(self.task)
+        m.d.comb += self.lanes.scale.eq(scale.scale)
         self._control(m, scale)
-        self._ask(m)
-        self._feed(m)
+        self._step(m)
         self._write(m)
         self._conclude(m)
         self._refuse(m)
@@ -200,7 +194,7 @@ class ResultPath(wiring.Component):
                 with m.If(self.walk.start):
                     m.d.sync += state.eq(State.RUN)
             with m.Case(State.RUN):
-                with m.If(self.finished & (self.under_way == 0)):
+                with m.If(self.finished & (self.issue.under_way == 0)):
                     m.d.sync += state.eq(Mux(self.task.part, State.END, State.COLLECT))
             with m.Case(State.COLLECT):
                 m.d.sync += state.eq(State.RAISE)
@@ -227,47 +221,21 @@ class ResultPath(wiring.Component):
         ]
         with m.If(self.walk.start):
             m.d.sync += self.finished.eq(0)
-        with m.Elif(self.fires & self.places.steps.payload.ends):
+        with m.Elif(self.issue.fires & self.issue.steps.payload.ends):
             m.d.sync += self.finished.eq(1)
 
     # -- steps ---------------------------------------------------------------------------------
 
-    def _ask(self, m: Module) -> None:
-        """A step goes on when its beat is there and its lines are granted: of each memory in its
-        own cycle."""
-        step, asks = self.places.steps.payload, Signal()
-        beyond = self._beyond_memories(m, step)
-        stopped = self.halt | self.failed | beyond
-        m.d.comb += asks.eq(
-            self.places.steps.valid & self.beats.valid & (self.under_way != MOST_LINES) & ~stopped
-        )
-        granted: Value = asks
-        for reads, wanted, place in (
-            (self.staging_reads, step.reads, step.source),
-            (self.side_reads, step.reads_side, step.side),
-        ):
-            had = Signal()
-            m.d.comb += [
-                reads.valid.eq(asks & wanted & ~had),
-                reads.payload.eq(place >> 1),
-            ]
-            with m.If(self.fires):
-                m.d.sync += had.eq(0)
-            with m.Elif(reads.valid & reads.ready):
-                m.d.sync += had.eq(1)
-            granted = granted & (~wanted | had | reads.ready)
+    def _step(self, m: Module) -> None:
+        issue, lanes = self.issue, self.lanes
+        wiring.connect(m, issue.staging_reads, wiring.flipped(self.staging_reads))
+        wiring.connect(m, issue.side_reads, wiring.flipped(self.side_reads))
         m.d.comb += [
-            self.fires.eq(granted),
-            self.places.steps.ready.eq(self.fires),
-            self.beats.ready.eq(self.fires & step.beat_ends),
-        ]
-
-    def _feed(self, m: Module) -> None:
-        lanes, step = self.lanes, self.places.steps.payload
-        m.d.comb += [
-            lanes.valid.eq(self.fires),
-            lanes.step.eq(step),
-            lanes.wanted.eq(step),
+            issue.beat.eq(self.beats.valid),
+            self.beats.ready.eq(issue.taken),
+            issue.stop.eq(self.halt | self.failed),
+            lanes.valid.eq(issue.fires),
+            lanes.step.eq(issue.steps.payload),
             lanes.beat.eq(self.beats.payload.data),
             lanes.staging_answer.eq(self.staging_answer),
             lanes.staging.eq(self.staging),
@@ -294,42 +262,20 @@ class ResultPath(wiring.Component):
         ]
         for pixel, each in enumerate(result.rest):
             m.d.comb += second[pixel].eq(each.as_signed())
-        leaves = queue.r_rdy & queue.r_en
-        comes = self.fires & self.places.steps.payload.complete
-        with m.If(comes & ~leaves):
-            m.d.sync += self.under_way.eq(self.under_way + 1)
-        with m.Elif(~comes & leaves):
-            m.d.sync += self.under_way.eq(self.under_way - 1)
+        m.d.comb += self.issue.left.eq(queue.r_rdy & queue.r_en)
 
     # -- what is refused -----------------------------------------------------------------------
 
-    def _beyond_memories(self, m: Module, step: data.View) -> Value:
-        sizes, task = self.sizes, self.task
-        from_part = step.earlier & (task.earlier == Earlier.PART)
-        return (
-            (step.reads & (step.source >= sizes.staging_words))
-            | (step.reads & from_part & step.source[0])
-            | (step.reads_side & (step.side >= sizes.side_words))
-            | (step.writes & (step.target >= sizes.staging_words))
-            | (step.writes & task.part & step.target[0])
-        )
-
     def _refuse(self, m: Module) -> None:
-        sizes, task, step = self.sizes, self.task, self.places.steps
+        sizes, task = self.sizes, self.task
         channels = self.parameters.block.channels
         m.d.comb += self.beyond.eq(
             (task.scale >= sizes.parameter_words)
             | (task.totals & (task.moments > sizes.moment_words - channels))
             | (~task.part & (task.peak >= sizes.peak_words))
         )
-        fails = (
-            ~self.failed
-            & ~self.halt
-            & (
-                ((self.state == State.ASK) & self.beyond)
-                | (step.valid & self._beyond_memories(m, step.payload))
-            )
-        )
+        refused = ((self.state == State.ASK) & self.beyond) | self.issue.beyond
+        fails = refused & ~self.failed & ~self.halt
         m.d.sync += [
             self.fault.eq(Mux(fails, Fault.ADDRESS, Fault.NONE)),
             self.index.eq(task.index),

@@ -67,14 +67,16 @@ class ResultBench:
         self.sizes = self.top.sizes
 
     def beats_of(self, tiles: Integers) -> Integers:
-        """``[beat, result]``: result ``row * clusters + cluster``, column ``cluster * beats + b``."""
+        """``[beat, result]``: result row * clusters + cluster is of column cluster * beats + b."""
         p = self.p
         split = tiles.reshape(len(tiles), p.array.rows, p.column_clusters, p.beats_per_tile)
         return split.transpose(0, 3, 1, 2).reshape(len(tiles) * p.beats_per_tile, -1)
 
-    def play(self, jobs: list[Job], seed: int, run: Run, *, records: Any = None) -> dict[str, Any]:
-        """The outputs of each cycle, those of the phase of reading by name, and the memories before
-        and after in the functional machine."""
+    def play(
+        self, jobs: list[Job], seed: int, run: Run, *, records: Any = None, halt_after: int = 0
+    ) -> VectorMemories:
+        """Loads random memories, lets the path run, and reads them; returns what was loaded.
+        ``found``: outputs of each cycle."""
         rng = np.random.default_rng(seed)
         memories = VectorMemories(self.p, rng)
         memories.moments[:] = 0
@@ -104,13 +106,18 @@ class ResultBench:
         inputs = self._load(memories, beats, jobs, cycles)
         self._run(inputs, rng, run, load, length)
         self._read(inputs, load + length)
-        found = self.player.play(**inputs)
-        self.found = found
-        return {"memories": memories, "found": found}
+        if halt_after:
+            inputs["halt"] = (np.arange(cycles) >= load + halt_after).astype(np.int64)
+        self.found = self.player.play(**inputs)
+        return memories
 
     def check(self, jobs: list[Job], seed: int, run: Run, *, records: Any = None) -> None:
         """All lines, moments and peaks."""
-        memories = self.play(jobs, seed, run, records=records)["memories"]
+        memories = self.play(jobs, seed, run, records=records)
+        self.compare(jobs, memories)
+
+    def compare(self, jobs: list[Job], memories: VectorMemories) -> None:
+        """What was played last with what ``jobs`` make of ``memories``."""
         found = self.found
         assert not found["fault"].any()
         assert found["ended"].sum() == len(jobs), (found["ended"].sum(), len(jobs))

@@ -1,5 +1,6 @@
 """Random commands for the result path."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def random_tiles(rng: np.random.Generator, p: Parameters, most: int = MOST_TILES
     return {
         "row_pixels": RowPixels(int(rng.integers(0, 3))),
         **dict(zip(("tiles_x", "tiles_y", "images"), counts, strict=True)),
-        "valid_x": int(rng.choice([255, 0, 1, p.array.rows, int(rng.integers(0, p.array.rows + 2))])),
+        "valid_x": int(rng.choice([255, 0, 1, p.array.rows, rng.integers(0, p.array.rows + 2)])),
         "valid_y": int(rng.choice([255, 0, 1, 2, 3, 4])),
     }
 
@@ -72,8 +73,9 @@ def random_join(
     earlier: Earlier | None = None,
     interleaved: bool | None = None,
     part: bool | None = None,
-) -> Job:
-    """Of parts, streams in their place or in another, masks and totals; what is None is drawn."""
+) -> list[Job]:
+    """Of parts, streams in their place or in another, masks and totals; what is None is drawn. A
+    part that is added is left there by a command before."""
     assert p.vector is not None
     channels, staging = p.block.channels, p.vector.staging_words
     earlier = Earlier(int(rng.integers(0, 3))) if earlier is None else earlier
@@ -113,11 +115,16 @@ def random_join(
         **tiles,
         **sums_fields(rng, p),
     )
-    return Job(command, sums_of(rng, count, p), masked=rng.random() < 0.7)
+    job = Job(command, sums_of(rng, count, p), masked=rng.random() < 0.7)
+    if part or earlier is not Earlier.PART:
+        return [job]
+    leaves = replace(command, part=True, address=before, scale=int(rng.integers(0, SCALES)))
+    return [Job(leaves, sums_of(rng, count, p)), job]
 
 
 def random_jobs(rng: np.random.Generator, p: Parameters, count: int) -> list[Job]:
     """Of both kinds, in any order."""
-    return [
-        random_narrow(rng, p) if rng.random() < 0.35 else random_join(rng, p) for _ in range(count)
-    ]
+    jobs: list[Job] = []
+    while len(jobs) < count:
+        jobs += [random_narrow(rng, p)] if rng.random() < 0.35 else random_join(rng, p)
+    return jobs

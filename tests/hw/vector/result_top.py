@@ -14,7 +14,7 @@ from fractrain.hw.flow.layouts import port_beat
 from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.memory.line_memory import LineMemory, line_pair, line_write, pair_count
 from fractrain.hw.vector.line_layouts import fill_line_task, line_task
-from fractrain.hw.vector.memories import side_line, vector_parameters
+from fractrain.hw.vector.memories import vector_parameters
 from fractrain.hw.vector.moments import MomentUnit, moment_line, moment_pair
 from fractrain.hw.vector.peaks import PEAK_BITS, PeakMemory, peak_read, peak_value
 from fractrain.hw.vector.result_path import ResultPath
@@ -33,8 +33,8 @@ def queued_task() -> data.StructLayout:
 
 
 class ResultTop(wiring.Component):
-    """``open_*``: in this cycle a beat, a task, a record may be offered or granted. The first client
-    of both line memories is the bench: it fills and reads them, and takes turns away."""
+    """``open_*``: in this cycle a beat, a task, a record may be offered or granted. The first
+    client of both line memories is the bench: it fills and reads them, and takes turns away."""
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
