@@ -1,11 +1,12 @@
 """Whole NARROWs and JOINs: every line, moment and peak is the functional machine's."""
 
+import functools
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fractrain.hw.contract.commands import Earlier, Fault, Join, Narrow, RowPixels
@@ -32,19 +33,27 @@ PACES = {
 }
 
 
-@pytest.fixture(scope="module", params=list(MACHINES))
-def bench(request: pytest.FixtureRequest) -> ResultBench:
-    name = request.param
+@functools.cache
+def bench_of(name: str) -> ResultBench:
     return ResultBench(MACHINES[name], f"result_path_{name.replace(' ', '_')}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(params=list(MACHINES))
+def bench(request: pytest.FixtureRequest) -> ResultBench:
+    return bench_of(request.param)
+
+
+@pytest.fixture
 def tiny() -> ResultBench:
-    return ResultBench(MACHINES["tiny"], "result_path_tiny")
+    return bench_of("tiny")
 
 
 @pytest.mark.parametrize("pace", PACES)
-@settings(deadline=None, max_examples=12)
+@settings(
+    deadline=None,
+    max_examples=12,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.integers(0, 1 << 30))
 def test_any_commands(bench: ResultBench, pace: str, seed: int) -> None:
     """One after the other in the same memories; turns are taken away from the path at random."""
