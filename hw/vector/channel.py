@@ -32,22 +32,25 @@ MOST_CHANNELS_BITS = 12
 def channel_command() -> data.StructLayout:
     """A CHANNEL that is carried out: fields as in the command.
 
-    fraction : backward, g of x̂: bits − 4 inside a block, bits − 3 at its end (`kept_slot`, `end`)
+    bits : backward, of x̂: the inner or outer ones of ``kept_slot``
     """
-    names = ("backward", "channel_groups", "pixels", "share", "scale", "norm", "chunk", "moments")
+    names = (
+        *("backward", "end", "channel_groups", "pixels", "share"),
+        *("scale", "norm", "chunk", "moments"),
+    )
     return data.StructLayout(
         {
             "index": INDEX_BITS,
-            "fraction": range(numerics.LIFTED_FRACTION + 1),
+            "bits": range(numerics.MAX_INNER_BITS + 1),
             **field_bits(Opcode.CHANNEL, *names, "address"),
         }
     )
 
 
 def record_write(parameters: Parameters) -> data.StructLayout:
-    """``record`` for place ``address`` of the parameter memory."""
+    """``data`` becomes record ``address`` of the parameter memory."""
     words = vector_parameters(parameters).parameter_words
-    return data.StructLayout({"address": range(words), "record": RECORD_BITS})
+    return data.StructLayout({"address": range(words), "data": RECORD_BITS})
 
 
 class State(enum.Enum):
@@ -60,6 +63,8 @@ class State(enum.Enum):
     CHUNK = enum.auto()
     NORM = enum.auto()
     MOMENTS = enum.auto()
+    LOWER = enum.auto()
+    """ΣE·x̂ is brought from the top of the words of the side memory down to its bits."""
     UNIT = enum.auto()
     RESULT = enum.auto()
     WRITE = enum.auto()
@@ -91,12 +96,13 @@ class ChannelWalk(wiring.Component):
     idle : Out(1)       no task is here
 
     Timing: `ChannelUnit.most_cycles` and some `OWN_CYCLES` a channel.
-    Numbers: moments are those of n pixels: Σ of 33 bits, Σy² and ΣE·x̂ of 48. Without ``share`` δ is
-    0 forward, and is taken for it backward.
+    Numbers: moments are those of n pixels: Σ of 33 bits, Σy² of 48. Of x̂ of b bits in words of s =
+    ``side_bits``, the second one is 2^(s−b) · ΣE·x̂, as `MomentUnit` makes it. Without ``share`` δ
+    is 0 forward, and is taken for it backward.
     """
 
-    OWN_CYCLES = 24
-    """With memories that answer within 4 cycles."""
+    OWN_CYCLES = 40
+    """With memories that answer within 4 cycles; up to 12 are for bits of ΣE·x̂."""
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
         self.parameters = parameters
@@ -125,6 +131,8 @@ class ChannelWalk(wiring.Component):
         self.task = Signal(channel_command(), reset_less=True)
         self.channel = Signal(MOST_CHANNELS_BITS, reset_less=True)
         self.last = Signal()
+        self.lower = Signal(range(numerics.MAX_RESIDUAL_BITS))
+        """Bits that ΣE·x̂ still has below its lowest one."""
         self.chunk = Signal(RECORD_BITS, reset_less=True)
         self.norm, self.scale = Signal.like(self.chunk), Signal.like(self.chunk)
         self.sums = Signal(moment_pair(), reset_less=True)
@@ -163,11 +171,16 @@ class ChannelWalk(wiring.Component):
                 (State.SCALE, State.CHUNK, self.record_answer, self.scale),
                 (State.CHUNK, State.NORM, self.record_answer, self.chunk),
                 (State.NORM, State.MOMENTS, self.record_answer, self.norm),
-                (State.MOMENTS, State.UNIT, self.moment_answer, self.sums.as_value()),
+                (State.MOMENTS, State.LOWER, self.moment_answer, self.sums.as_value()),
             ):
                 with m.Case(asking), m.If(answer):
                     word = self.moments if asking is State.MOMENTS else self.record
                     m.d.sync += [into.eq(word), state.eq(then)]
+            with m.Case(State.LOWER):
+                with m.If(self.lower == 0):
+                    m.d.sync += state.eq(State.UNIT)
+                with m.Else():
+                    m.d.sync += self.sums.product.eq(self.sums.product >> 1)
             with m.Case(State.UNIT):
                 with m.If(unit.tasks.ready):
                     m.d.sync += state.eq(State.RESULT)
@@ -220,14 +233,17 @@ class ChannelWalk(wiring.Component):
         shift = record_view(Record.SCALE, self.scale).gain_shift
         nearest = Signal(channel_task()["shift"].shape, reset_less=True)
         lifted = Signal(numerics.SQUARES_BITS, reset_less=True)
-        # both have been there since before the moments were asked for, or come a cycle before use
-        lift = (numerics.LIFTED_FRACTION - task.fraction)[: len(task.fraction)]
-        product = Mux(self.moment_answer, self.moments.product, sums.product)
+        # g is bits − 4 inside a block, bits − 3 at its end; used two cycles after what it is of
+        lift = (numerics.LIFTED_FRACTION + numerics.FORMED_RANGE_BITS - task.bits - task.end)[:3]
+        with m.If(self.state == State.LOWER):
+            m.d.sync += self.lower.eq(self.lower - 1)
+        with m.Else():
+            m.d.sync += self.lower.eq(Mux(task.backward, self.sizes.side_bits - task.bits, 0))
         m.d.sync += [
             nearest.eq(
                 Mux(shift < LEAST_SHIFT, LEAST_SHIFT, Mux(shift > MOST_SHIFT, MOST_SHIFT, shift))
             ),
-            lifted.eq(Mux(task.backward, product << lift, product)),
+            lifted.eq(Mux(task.backward, sums.product << lift, sums.product)),
         ]
         m.d.comb += [
             to.backward.eq(task.backward),
@@ -264,7 +280,7 @@ class ChannelWalk(wiring.Component):
         m.d.comb += [
             writes.valid.eq((state == State.WRITE) & ~stopped),
             writes.payload.address.eq(task.chunk + self.channel),
-            writes.payload.record.eq(word),
+            writes.payload.data.eq(word),
         ]
         bits, places = self.parameters.block_bits, self.parameters.block_bytes // RECORD_BYTES
         second = Mux(task.backward, self.sums.product, self.found.dispersion)

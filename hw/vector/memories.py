@@ -25,10 +25,10 @@ def vector_parameters(parameters: Parameters) -> VectorParameters:
 
 
 def side_line(parameters: Parameters) -> data.StructLayout:
-    """A line of the side memory: ``values`` of r (unsigned) or x̂ (signed), and the mask."""
+    """A line of the side memory: ``numbers`` of r (unsigned) or x̂ (signed), and the mask."""
     pixels = parameters.array.rows
     bits = vector_parameters(parameters).side_bits
-    return data.StructLayout({"values": data.ArrayLayout(bits, pixels), "mask": pixels})
+    return data.StructLayout({"numbers": data.ArrayLayout(bits, pixels), "mask": pixels})
 
 
 @functools.cache

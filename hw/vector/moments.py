@@ -73,7 +73,8 @@ class MomentUnit(wiring.Component):
     Timing: a line a cycle; `latency_cycles` from the last one to the memory. ``answer``
     `READ_CYCLES` after the grant, without back-pressure. Reads wait while a sum is added up.
     Numbers: sums of a command modulo 2^33 and 2^48, as the words of docs/numerics.md; those of the
-    memory modulo 2^64. x̂ is multiplied as it is, without being lifted.
+    memory modulo 2^64. x̂ is multiplied as the side memory has it: at the top of a word of
+    ``side_bits`` bits, so ΣE·x̂ stands so many bits higher; CHANNEL brings it down.
     Errors: those of `Reducer`. Addresses beyond the memory wrap: users check them. A channel's
     last lines of two commands are `latency_cycles` apart.
     """

@@ -15,16 +15,16 @@ from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import port_beat
 from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.memory.line_memory import line_pair, line_write, pair_count
-from fractrain.hw.vector.line_issue import MOST_LINES, LineIssue
-from fractrain.hw.vector.line_lanes import LineLanes, line_result
-from fractrain.hw.vector.line_layouts import line_task
-from fractrain.hw.vector.line_places import LinePlaces
-from fractrain.hw.vector.line_scale import LineScale
-from fractrain.hw.vector.line_walk import LineWalk
 from fractrain.hw.vector.memories import side_line, vector_parameters
 from fractrain.hw.vector.moments import moment_line
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.peaks import peak_value
+from fractrain.hw.vector.result_issue import MOST_LINES, ResultIssue
+from fractrain.hw.vector.result_lanes import ResultLanes, result_line
+from fractrain.hw.vector.result_layouts import result_task
+from fractrain.hw.vector.result_places import ResultPlaces
+from fractrain.hw.vector.result_scale import ResultScale
+from fractrain.hw.vector.result_walk import ResultWalk
 
 __all__ = ["ResultPath"]
 
@@ -56,7 +56,7 @@ class ResultPath(wiring.Component):
 
     Members
     -------
-    tasks : In(stream of `line_task`)     commands that are carried out, in order. Those that are
+    tasks : In(stream of `result_task`)     commands that are carried out, in order. Those that are
                               skipped do not come here
     beats : In(stream of `port_beat`)     the sums of their tiles, one tile after the other
     record_reads : Out(stream of an address)      of the parameter memory
@@ -99,13 +99,13 @@ class ResultPath(wiring.Component):
         self.sizes = sizes = vector_parameters(parameters)
         pixels = parameters.array.rows
         self.line_bits, self.side_bits = numerics.NARROW_BITS * pixels, side_line(parameters).size
-        self.walk, self.places = LineWalk(parameters), LinePlaces(parameters)
-        self.issue = LineIssue(parameters)
-        self.lanes = LineLanes(parameters, primitives=primitives)
+        self.walk, self.places = ResultWalk(parameters), ResultPlaces(parameters)
+        self.issue = ResultIssue(parameters)
+        self.lanes = ResultLanes(parameters, primitives=primitives)
         self.peak = Peak(pixels, SUM_BITS, primitives=primitives)
         super().__init__(
             {
-                "tasks": In(stream.Signature(line_task())),
+                "tasks": In(stream.Signature(result_task())),
                 "beats": In(stream.Signature(port_beat(parameters.array))),
                 "record_reads": Out(stream.Signature(range(sizes.parameter_words))),
                 "record_answer": In(1),
@@ -130,7 +130,7 @@ class ResultPath(wiring.Component):
                 "idle": Out(1),
             }
         )
-        self.task = Signal(line_task(), reset_less=True)
+        self.task = Signal(result_task(), reset_less=True)
         self.state = Signal(State)
         self.failed, self.finished = Signal(), Signal()
         self.beyond = Signal()
@@ -148,7 +148,7 @@ class ResultPath(wiring.Component):
         m.submodules.walk, m.submodules.places = self.walk, self.places
         m.submodules.issue, m.submodules.lanes = self.issue, self.lanes
         m.submodules.peak = self.peak
-        m.submodules.scale = scale = LineScale()
+        m.submodules.scale = scale = ResultScale()
         wiring.connect(m, self.walk.steps, self.places.walk)
         wiring.connect(m, self.places.steps, self.issue.steps)
         for each in (self.walk, self.places, self.issue, self.lanes):
@@ -163,7 +163,7 @@ class ResultPath(wiring.Component):
 
     # -- the command ---------------------------------------------------------------------------
 
-    def _control(self, m: Module, scale: LineScale) -> None:
+    def _control(self, m: Module, scale: ResultScale) -> None:
         state, stopped = self.state, self.halt | self.failed
         record = Signal(RECORD_BITS, reset_less=True)
         prepared = Signal(range(self.walk.PREPARE_CYCLES + 1))
@@ -245,7 +245,7 @@ class ResultPath(wiring.Component):
 
     def _write(self, m: Module) -> None:
         """A queue, as lanes do not wait; a line that is not written leaves it, too."""
-        m.submodules.queue = queue = Fifo(line_result(self.parameters), MOST_LINES + Fifo.SLACK)
+        m.submodules.queue = queue = Fifo(result_line(self.parameters), MOST_LINES + Fifo.SLACK)
         result, writes = queue.head, self.staging_writes
         odd = result.target[0]
         rest = data.ArrayLayout(signed(numerics.NARROW_BITS), self.parameters.array.rows)

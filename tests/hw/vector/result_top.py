@@ -13,10 +13,10 @@ from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import port_beat
 from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.memory.line_memory import LineMemory, line_pair, line_write, pair_count
-from fractrain.hw.vector.line_layouts import fill_line_task, line_task
 from fractrain.hw.vector.memories import vector_parameters
 from fractrain.hw.vector.moments import MomentUnit, moment_line, moment_pair
 from fractrain.hw.vector.peaks import PEAK_BITS, PeakMemory, peak_read, peak_value
+from fractrain.hw.vector.result_layouts import fill_result_task, result_task
 from fractrain.hw.vector.result_path import ResultPath
 
 __all__ = ["ResultTop", "queued_task"]
@@ -90,8 +90,8 @@ class ResultTop(wiring.Component):
         m.submodules.moments, m.submodules.peaks = self.moments, self.peaks
         m.submodules.beats = beats = Fifo(port_beat(self.parameters.array), BEATS)
         m.submodules.tasks = tasks = Fifo(queued_task(), TASKS)
-        task = Signal(line_task())
-        fill_line_task(
+        task = Signal(result_task())
+        fill_result_task(
             m,
             task,
             tasks.head.command,

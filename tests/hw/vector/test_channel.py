@@ -15,6 +15,7 @@ from fractrain.hw.contract.commands import Channel, Fault
 from fractrain.hw.contract.normalized import Format, inner_format, outer_format
 from fractrain.hw.contract.records import Record, pack_records
 from fractrain.hw.vector.channel import ChannelWalk, channel_command
+from fractrain.hw.vector.channel_program import Act
 from fractrain.hw.vector.channel_unit import ChannelUnit
 from fractrain.hw.vector.moments import moment_pair
 from fractrain.sim.functional.channel import run_channel
@@ -25,8 +26,8 @@ from tests.hw.vector.machines import machine_with_unit
 
 FORMATS = [*(inner_format(bits) for bits in range(4, 12)), *(outer_format(b) for b in range(4, 9))]
 MACHINES = {
-    "blocks of 1 record": machine_with_unit(),
-    "blocks of 4 records": machine_with_unit("zc706"),
+    "blocks of 1 record": machine_with_unit(side_bits=11),
+    "blocks of 4 records": machine_with_unit("zc706", side_bits=16),
 }
 Job = tuple[Channel, Format | None]
 
@@ -69,7 +70,7 @@ class Memories:
         self.held = VectorMemories(walk.parameters, np.random.default_rng(draw.getrandbits(32)))
         rng = np.random.default_rng(draw.getrandbits(32))
         words = len(self.held.records)
-        scales = {"gain_shift": rng.integers(-64, 64, 8)}
+        scales = {"gain_shift": np.array([-64, -17, 0, 8, 14, 18, 20, 63])}
         self.held.records[:8] = pack_records(Record.SCALE, scales)
         gains = rng.integers(-(1 << 17), 1 << 17, 92)
         factors = rng.integers(-(1 << 17), 1 << 17, 92)
@@ -106,12 +107,12 @@ class Memories:
 
 
 def play(walk: ChannelWalk, jobs: list[Job], stalls: str, seed: int) -> None:
-    channels = walk.parameters.block.channels
+    channels, side_bits = walk.parameters.block.channels, walk.sizes.side_bits
 
     async def body(simulation: Simulation) -> None:
         draw = simulation.random
         memories = Memories(walk, draw)
-        held = memories.held
+        held, raised = memories.held, [0]
         blocks = simulation.sink("blocks", stalls=stalls)
         writes = simulation.sink("record_writes", stalls=stalls)
         tasks = simulation.source("tasks", stalls=stalls)
@@ -127,7 +128,10 @@ def play(walk: ChannelWalk, jobs: list[Job], stalls: str, seed: int) -> None:
                 simulation.sink("moment_reads", stalls=stalls),
                 ("moment_answer", "moments"),
                 lambda address: moment_pair().const(
-                    dict(zip(("total", "product"), held.moments[address].tolist(), strict=True))
+                    {
+                        "total": int(held.moments[address][0]),
+                        "product": int(held.moments[address][1]) << raised[0],
+                    }
                 ),
             ),
         ]
@@ -136,6 +140,8 @@ def play(walk: ChannelWalk, jobs: list[Job], stalls: str, seed: int) -> None:
             for number in range(count):
                 held.moments[command.moments + number] = real_moments(draw, (command, form))
             before = simulation.cycle
+            # x̂ stands at the top of its word
+            raised[0] = 0 if form is None else side_bits - form.bits
             tasks.send(command_value(command, form))
             taken = len(blocks.items), len(writes.items)
             for step in steps:
@@ -157,7 +163,7 @@ def play(walk: ChannelWalk, jobs: list[Job], stalls: str, seed: int) -> None:
             for place in range(0, len(wanted), size):
                 block = found[command.address + place].to_bytes(size, "little")
                 assert block == wanted[place : place + size], (command, place)
-            records = [(each["address"], each["record"]) for each in writes.items[taken[1] :]]
+            records = [(each["address"], each["data"]) for each in writes.items[taken[1] :]]
             assert records == [
                 (address, int.from_bytes(held.records[address].tobytes(), "little"))
                 for address in range(command.chunk, command.chunk + count)
@@ -169,7 +175,9 @@ def play(walk: ChannelWalk, jobs: list[Job], stalls: str, seed: int) -> None:
 def command_value(command: Channel, form: Format | None) -> dict[str, int]:
     names = channel_command().members
     value = {name: int(getattr(command, name)) for name in names if hasattr(command, name)}
-    return value | {"index": 0, "fraction": 0 if form is None else form.fraction}
+    if form is None:
+        return value | {"index": 0, "bits": 0}
+    return value | {"index": 0, "bits": form.bits, "end": form.bits - form.fraction == 3}
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -196,7 +204,8 @@ def test_longest_chunk_and_single_pixels() -> None:
 def test_a_wrong_number_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """x̂ that is not lifted; a D that is taken too late."""
     walk = ChannelWalk(MACHINES["blocks of 1 record"])
-    job = random_job(Random(5), 8, backward=True)[0], inner_format(5)
+    command, _ = random_job(Random(5), 8, backward=True)
+    job = replace(command, pixels=1000, scale=6), inner_format(5)
     changed = SimpleNamespace(**vars(numerics) | {"LIFTED_FRACTION": 6})
     monkeypatch.setattr("fractrain.hw.vector.channel.numerics", changed)
     with pytest.raises(AssertionError):
@@ -215,7 +224,7 @@ def test_a_wrong_number_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def _late(keep: Any) -> Any:
     def wrong(self: ChannelUnit, m: Any) -> None:
         keep(self, m)
-        with m.If(self.results.valid & ~self.results.ready):
+        with m.If(self._acts(Act.MEAN)):
             m.d.sync += self.found.dispersion.eq(self.long.value)
 
     return wrong

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fractrain.hw.contract.commands import Earlier, Fault, Join, Narrow, RowPixels
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.vector.line_walk import LineWalk
 from fractrain.hw.vector.result_path import ResultPath
+from fractrain.hw.vector.result_walk import ResultWalk
 from tests.hw.machines import machine
 from tests.hw.refusals import assert_refused
 from tests.hw.vector.machines import machine_with_unit
@@ -205,4 +205,4 @@ def test_what_the_bench_compares(tiny: ResultBench) -> None:
 
 def test_refusals() -> None:
     assert_refused(lambda: ResultPath(machine()), "no vector unit")
-    assert SCALES <= 64 and LineWalk.PREPARE_CYCLES == 2
+    assert SCALES <= 64 and ResultWalk.PREPARE_CYCLES == 2

@@ -7,18 +7,18 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.commands import Earlier, RowPixels
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.vector.line_layouts import MOST_PARTS, line_task, walk_step
+from fractrain.hw.vector.result_layouts import MOST_PARTS, result_task, walk_step
 
-__all__ = ["LineWalk"]
+__all__ = ["ResultWalk"]
 
 
-class LineWalk(wiring.Component):
+class ResultWalk(wiring.Component):
     """All steps of a command, in the order of its beats: image, row of tiles, tile, beat, cluster;
     of each line its parts, and of each part the sums, and then what was earlier.
 
     Members
     -------
-    task : In(`line_task`)    stays from `PREPARE_CYCLES` before ``start`` until the last step is
+    task : In(`result_task`)    stays from `PREPARE_CYCLES` before ``start`` until the last step is
                               taken
     start : In(1)             begin with it; only while there is no step
     steps : Out(stream of `walk_step`)
@@ -36,7 +36,7 @@ class LineWalk(wiring.Component):
             raise ParameterError("array.cluster_columns", beats, "a power of two")
         super().__init__(
             {
-                "task": In(line_task()),
+                "task": In(result_task()),
                 "start": In(1),
                 "steps": Out(stream.Signature(walk_step(parameters))),
             }

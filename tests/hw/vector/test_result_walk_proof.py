@@ -9,8 +9,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from fractrain.hw.contract.commands import Earlier, RowPixels
-from fractrain.hw.vector.line_layouts import line_task
-from fractrain.hw.vector.line_walk import LineWalk
+from fractrain.hw.vector.result_layouts import result_task
+from fractrain.hw.vector.result_walk import ResultWalk
 from tests.formal.runner import ProofFailed, prove, refute
 from tests.hw.vector.machines import machine_with_unit
 
@@ -23,8 +23,8 @@ class WalkMonitor(wiring.Component):
     """Its books are the loops of the contract, counted one by one."""
 
     def __init__(self) -> None:
-        self.walk = LineWalk(P)
-        super().__init__({"task": In(line_task()), "start": In(1), "ready": In(1)})
+        self.walk = ResultWalk(P)
+        super().__init__({"task": In(result_task()), "start": In(1), "ready": In(1)})
         counts = ("image", "y", "x", "beat", "cluster", "part", "earlier")
         self.at = {name: Signal(4, name=f"book_{name}") for name in counts}
         self.running = Signal()
@@ -34,7 +34,7 @@ class WalkMonitor(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.walk = walk = self.walk
-        started = self.start & ~self.running & (self.age >= LineWalk.PREPARE_CYCLES)
+        started = self.start & ~self.running & (self.age >= ResultWalk.PREPARE_CYCLES)
         m.d.comb += [
             walk.task.eq(self.task),
             walk.start.eq(started),
@@ -173,7 +173,7 @@ class WalkMonitor(wiring.Component):
                 Assert(walk.beyond_x == self._beyond(task.valid_x, PIXELS)),
                 Assert(walk.beyond_y == self._beyond(task.valid_y, 4)),
             ]
-        m.d.comb += Assert(~self.running | (self.age >= LineWalk.PREPARE_CYCLES))
+        m.d.comb += Assert(~self.running | (self.age >= ResultWalk.PREPARE_CYCLES))
         with m.If(self.age >= 2):
             for pixel in range(PIXELS):
                 every = {"x": 1, "y": 0}, {"x": 0, "y": 1}
@@ -199,33 +199,33 @@ class WalkMonitor(wiring.Component):
 
 
 def test_every_line_once_in_order_at_its_place() -> None:
-    prove(WalkMonitor(), "line_walk", depth=2)
+    prove(WalkMonitor(), "result_walk", depth=2)
 
 
 def test_the_proof_is_not_of_nothing() -> None:
-    prove(WalkMonitor(), "line_walk_cover", depth=40, mode="cover")
+    prove(WalkMonitor(), "result_walk_cover", depth=40, mode="cover")
 
 
 def test_the_proof_notices_a_wrong_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    follow = LineWalk._follow_places
+    follow = ResultWalk._follow_places
 
-    def broken(self: LineWalk, m: Module, complete: Value, tile_done: Value) -> None:
+    def broken(self: ResultWalk, m: Module, complete: Value, tile_done: Value) -> None:
         follow(self, m, complete, tile_done)
         with m.If(tile_done & self.ends["x"] & ~self.ends["y"]):
             m.d.sync += self.places["row"].eq(self.places["tile"])
 
-    monkeypatch.setattr(LineWalk, "_follow_places", broken)
-    with pytest.raises(ProofFailed, match="line_walk_row"):
-        prove(WalkMonitor(), "line_walk_row", depth=2)
+    monkeypatch.setattr(ResultWalk, "_follow_places", broken)
+    with pytest.raises(ProofFailed, match="result_walk_row"):
+        prove(WalkMonitor(), "result_walk_row", depth=2)
 
 
 def test_the_proof_notices_a_tile_that_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    count = LineWalk._count_tiles
+    count = ResultWalk._count_tiles
 
-    def broken(self: LineWalk, m: Module, tile_done: Value) -> None:
+    def broken(self: ResultWalk, m: Module, tile_done: Value) -> None:
         count(self, m, tile_done)
         with m.If(self.start):
             m.d.sync += self.ends["image"].eq(1)
 
-    monkeypatch.setattr(LineWalk, "_count_tiles", broken)
-    refute(WalkMonitor(), "line_walk_end", "the last of the command", depth=40)
+    monkeypatch.setattr(ResultWalk, "_count_tiles", broken)
+    refute(WalkMonitor(), "result_walk_end", "the last of the command", depth=40)

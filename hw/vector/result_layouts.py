@@ -12,9 +12,9 @@ from fractrain.hw.vector.memories import RECORD_ADDRESS_BITS
 __all__ = [
     "MOST_PARTS",
     "PLACE_BITS",
-    "fill_line_task",
-    "line_step",
-    "line_task",
+    "fill_result_task",
+    "result_step",
+    "result_task",
     "walk_step",
 ]
 
@@ -34,7 +34,7 @@ _OF_JOIN = (
 _OF_BOTH = ("address", "scale", "moments", "start", "peak")
 
 
-def line_task() -> data.StructLayout:
+def result_task() -> data.StructLayout:
     """A NARROW or JOIN that is carried out: fields as in the command; those that a NARROW does not
     have are 0.
 
@@ -58,7 +58,7 @@ def line_task() -> data.StructLayout:
     )
 
 
-def fill_line_task(
+def fill_result_task(
     m: Module, task: data.View, command: Value, *, index: Value, joins: Value, masked: Value
 ) -> None:
     """``task`` is the word ``command``, which is a JOIN if it ``joins``, else a NARROW."""
@@ -109,7 +109,7 @@ def walk_step(parameters: Parameters) -> data.StructLayout:
     )
 
 
-def line_step(parameters: Parameters) -> data.StructLayout:
+def result_step(parameters: Parameters) -> data.StructLayout:
     """A `walk_step` with its places.
 
     reads : a line of the staging memory is needed, at ``source``: of what was earlier, or of the

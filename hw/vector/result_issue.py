@@ -7,10 +7,10 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.commands import Earlier
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.memory.line_memory import pair_count
-from fractrain.hw.vector.line_layouts import line_step, line_task
 from fractrain.hw.vector.memories import vector_parameters
+from fractrain.hw.vector.result_layouts import result_step, result_task
 
-__all__ = ["MOST_LINES", "LineIssue"]
+__all__ = ["MOST_LINES", "ResultIssue"]
 
 MOST_LINES = 32
 """Lines between their step and the staging memory. An interleaved tile of four rows may have lines
@@ -18,14 +18,14 @@ that the tile before has; then at least 4 · C lines come in between, and all of
 memory before the first is read."""
 
 
-class LineIssue(wiring.Component):
+class ResultIssue(wiring.Component):
     """Asks for a step's lines, and lets it go on when its beat is there, its lines are granted, of
     each memory in its own cycle, and its result will have room.
 
     Members
     -------
-    task : In(`line_task`)    of all steps that are here
-    steps : In(stream of `line_step`)
+    task : In(`result_task`)    of all steps that are here
+    steps : In(stream of `result_step`)
     beat : In(1)              the sums of the step's beat are there, until they are ``taken``
     taken : Out(1)            the last step that needs them goes on
     staging_reads, side_reads : Out(stream of a pair's address)
@@ -45,8 +45,8 @@ class LineIssue(wiring.Component):
         staging, side = (pair_count(words) for words in (sizes.staging_words, sizes.side_words))
         super().__init__(
             {
-                "task": In(line_task()),
-                "steps": In(stream.Signature(line_step(parameters))),
+                "task": In(result_task()),
+                "steps": In(stream.Signature(result_step(parameters))),
                 "beat": In(1),
                 "taken": Out(1),
                 "staging_reads": Out(stream.Signature(range(staging))),

@@ -6,18 +6,24 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import Earlier, RowPixels
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.vector.line_layouts import MOST_PARTS, PLACE_BITS, line_step, line_task, walk_step
+from fractrain.hw.vector.result_layouts import (
+    MOST_PARTS,
+    PLACE_BITS,
+    result_step,
+    result_task,
+    walk_step,
+)
 
-__all__ = ["LinePlaces"]
+__all__ = ["ResultPlaces"]
 
 
-class LinePlaces(wiring.Component):
+class ResultPlaces(wiring.Component):
     """Adds up the addresses of a step, and finds the pixels that it is about.
 
     Members
     -------
-    task : In(`line_task`)    of all steps that are here
-    walk : In(stream of `walk_step`), steps : Out(stream of `line_step`)
+    task : In(`result_task`)    of all steps that are here
+    walk : In(stream of `walk_step`), steps : Out(stream of `result_step`)
 
     Timing: a step a cycle, `latency_cycles` later.
 
@@ -31,9 +37,9 @@ class LinePlaces(wiring.Component):
         self.channel_bits = (parameters.block.channels - 1).bit_length()
         super().__init__(
             {
-                "task": In(line_task()),
+                "task": In(result_task()),
                 "walk": In(stream.Signature(walk_step(parameters))),
-                "steps": Out(stream.Signature(line_step(parameters))),
+                "steps": Out(stream.Signature(result_step(parameters))),
             }
         )
 

@@ -11,7 +11,7 @@ from fractrain.hw.contract.records import RECORD_BITS, Record
 from fractrain.hw.vector.join import Joiner
 from fractrain.hw.vector.memories import record_view
 
-__all__ = ["UNIT_SHIFT", "LineScale", "line_scale"]
+__all__ = ["UNIT_SHIFT", "ResultScale", "result_scale"]
 
 NARROW_LEAST, NARROW_MOST = 1 - numerics.NARROW_BITS, SUM_BITS
 MOST_BEFORE = SUM_BITS - numerics.PRESHIFTED_BITS
@@ -19,7 +19,7 @@ UNIT_SHIFT = numerics.MULTIPLIER_BITS - 1
 """Of a mantissa of 2^16, which is 1."""
 
 
-def line_scale() -> data.StructLayout:
+def result_scale() -> data.StructLayout:
     """As `Narrower` and `Joiner` take them.
 
     narrow_shift : s
@@ -37,28 +37,28 @@ def line_scale() -> data.StructLayout:
     )
 
 
-class LineScale(wiring.Component):
+class ResultScale(wiring.Component):
     """A scale record's shifts, those that are beyond a component's brought to the nearest, which
     gives the same; k₀ beyond 23, which no sum needs, counts as 23.
 
     Members
     -------
     record : In(128), earlier : In(Earlier)
-    scale : Out(`line_scale`)
+    scale : Out(`result_scale`)
 
     Timing: a cycle.
     """
 
     def __init__(self) -> None:
         super().__init__(
-            {"record": In(RECORD_BITS), "earlier": In(Earlier), "scale": Out(line_scale())}
+            {"record": In(RECORD_BITS), "earlier": In(Earlier), "scale": Out(result_scale())}
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         record = record_view(Record.SCALE, self.record)
         stream = _within(record.stream_shift + UNIT_SHIFT, Joiner.LEAST_SHIFT, Joiner.MOST_SHIFT)
-        scale = Signal(line_scale(), reset_less=True)
+        scale = Signal(result_scale(), reset_less=True)
         m.d.sync += [
             scale.narrow_shift.eq(_within(record.narrow_shift, NARROW_LEAST, NARROW_MOST)),
             scale.before.eq(Mux(record.before > MOST_BEFORE, MOST_BEFORE, record.before)),

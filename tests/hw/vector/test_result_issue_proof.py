@@ -6,8 +6,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from fractrain.hw.contract.commands import Earlier
-from fractrain.hw.vector.line_issue import MOST_LINES, LineIssue
-from fractrain.hw.vector.line_layouts import line_step, line_task
+from fractrain.hw.vector.result_issue import MOST_LINES, ResultIssue
+from fractrain.hw.vector.result_layouts import result_step, result_task
 from tests.formal.runner import ProofFailed, prove, refute
 from tests.hw.vector.machines import machine_with_unit
 
@@ -20,11 +20,11 @@ class IssueMonitor(wiring.Component):
     many lines are under way."""
 
     def __init__(self) -> None:
-        self.issue = LineIssue(P)
+        self.issue = ResultIssue(P)
         super().__init__(
             {
-                "task": In(line_task()),
-                "step": In(line_step(P)),
+                "task": In(result_task()),
+                "step": In(result_step(P)),
                 "valid": In(1),
                 "beat": In(1),
                 "ready": In(2),
@@ -132,19 +132,19 @@ class IssueMonitor(wiring.Component):
 
 
 def test_a_step_goes_on_once_with_all_it_needs() -> None:
-    prove(IssueMonitor(), "line_issue", depth=2)
+    prove(IssueMonitor(), "result_issue", depth=2)
 
 
 def test_the_proof_is_not_of_nothing() -> None:
-    prove(IssueMonitor(), "line_issue_cover", depth=8, mode="cover")
+    prove(IssueMonitor(), "result_issue_cover", depth=8, mode="cover")
 
 
 def test_the_proof_notices_a_line_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fractrain.hw.vector.line_issue.MOST_LINES", MOST_LINES + 1)
-    with pytest.raises(ProofFailed, match="line_issue_broken"):
-        prove(IssueMonitor(), "line_issue_broken", depth=2)
+    monkeypatch.setattr("fractrain.hw.vector.result_issue.MOST_LINES", MOST_LINES + 1)
+    with pytest.raises(ProofFailed, match="result_issue_broken"):
+        prove(IssueMonitor(), "result_issue_broken", depth=2)
 
 
 def test_the_proof_notices_a_line_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LineIssue, "_beyond", lambda self: self.steps.payload.source >= 101)
-    refute(IssueMonitor(), "line_issue_beyond", "no line beyond the memory", depth=4)
+    monkeypatch.setattr(ResultIssue, "_beyond", lambda self: self.steps.payload.source >= 101)
+    refute(IssueMonitor(), "result_issue_beyond", "no line beyond the memory", depth=4)

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.hw.vector.line_layouts import MOST_PARTS
+from fractrain.hw.vector.result_layouts import MOST_PARTS
 
 __all__ = ["LineGather", "LineScatter", "spread_layout"]
 

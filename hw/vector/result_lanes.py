@@ -12,14 +12,14 @@ from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.layouts import port_beat
 from fractrain.hw.memory.line_memory import LineMemory, line_pair
 from fractrain.hw.vector.join import Joiner
-from fractrain.hw.vector.line_gather import LineGather, LineScatter, spread_layout
-from fractrain.hw.vector.line_layouts import line_step, line_task
-from fractrain.hw.vector.line_scale import UNIT_SHIFT, line_scale
 from fractrain.hw.vector.memories import side_line, vector_parameters
 from fractrain.hw.vector.moments import moment_line
 from fractrain.hw.vector.narrow import Narrower
+from fractrain.hw.vector.result_layouts import result_step, result_task
+from fractrain.hw.vector.result_scale import UNIT_SHIFT, result_scale
+from fractrain.hw.vector.spread import LineGather, LineScatter, spread_layout
 
-__all__ = ["LineLanes", "line_result"]
+__all__ = ["ResultLanes", "result_line"]
 
 LANES = 4
 """Pixels that share a narrower and a joiner, and so the registers of their shifts."""
@@ -28,32 +28,32 @@ REST_BITS = numerics.JOIN_BITS - Y_BITS
 """Of a part, beside the bits of its first line."""
 
 
-def line_result(parameters: Parameters) -> data.StructLayout:
+def result_line(parameters: Parameters) -> data.StructLayout:
     """What is written: ``line`` to line ``target`` of the staging memory, if it ``writes``;
     ``rest``, of a part, to the line behind it."""
     pixels = parameters.array.rows
     return data.StructLayout(
         {
             "writes": 1,
-            "target": line_step(parameters)["target"].shape,
+            "target": result_step(parameters)["target"].shape,
             "line": data.ArrayLayout(Y_BITS, pixels),
             "rest": data.ArrayLayout(REST_BITS, pixels),
         }
     )
 
 
-class LineLanes(wiring.Component):
+class ResultLanes(wiring.Component):
     """A line of P pixels of one channel a cycle: y, or E, or a part of E.
 
     Members, in the cycle of the step unless another is given
     -------
-    task : In(`line_task`), scale : In(`line_scale`)    stay while steps are here
-    valid : In(1), step : In(`line_step`), beat : In    a step, and the sums of its beat. The step
+    task : In(`result_task`), scale : In(`result_scale`)    stay while steps are here
+    valid : In(1), step : In(`result_step`), beat : In    a step, and the sums of its beat. The step
                                 is there from when its lines are asked for
     staging_answer : In(1), staging : In(`line_pair`), side_answer : In(1), side : In(`line_pair`)
                                 what was asked for, `LineMemory.READ_CYCLES` after its grant; lines
                                 are granted no later than their step, and after the step before
-    complete : Out(1), result : Out(`line_result`)    ``result_cycles`` after a complete step
+    complete : Out(1), result : Out(`result_line`)    ``result_cycles`` after a complete step
     moments_valid : Out(1), moments : Out(`moment_line`)    of a command with ``totals``
     magnitudes : Out(ArrayLayout(signed(48), pixels)), take : Out(pixels)    sums, or mask · Σ:
                                 their peak is looked for
@@ -75,17 +75,17 @@ class LineLanes(wiring.Component):
         pixels = self.pixels
         super().__init__(
             {
-                "task": In(line_task()),
-                "scale": In(line_scale()),
+                "task": In(result_task()),
+                "scale": In(result_scale()),
                 "valid": In(1),
-                "step": In(line_step(parameters)),
+                "step": In(result_step(parameters)),
                 "beat": In(port_beat(parameters.array)["data"].shape),
                 "staging_answer": In(1),
                 "staging": In(line_pair(Y_BITS * pixels)),
                 "side_answer": In(1),
                 "side": In(line_pair(side_line(parameters).size)),
                 "complete": Out(1),
-                "result": Out(line_result(parameters)),
+                "result": Out(result_line(parameters)),
                 "moments_valid": Out(1),
                 "moments": Out(moment_line(parameters)),
                 "magnitudes": Out(data.ArrayLayout(signed(SUM_BITS), pixels)),
@@ -119,7 +119,7 @@ class LineLanes(wiring.Component):
         earlier, side = self._gather(m)
         narrowed = self._narrow(m, numbers)
         totals, errors = self._join(m, numbers, earlier, side.mask)
-        self._leave(m, narrowed, delayed(m, totals, 1, name="part"), errors, side.values)
+        self._leave(m, narrowed, delayed(m, totals, 1, name="part"), errors, side.numbers)
         self._magnitudes(m, numbers, totals)
         return m
 
@@ -127,7 +127,7 @@ class LineLanes(wiring.Component):
         """The step of each cycle."""
         self.steps, self.valids = [self.step], [self.valid]
         for cycle in range(1, self.join_cycle + 2):
-            step = Signal(line_step(self.parameters), name=f"step_{cycle}", reset_less=True)
+            step = Signal(result_step(self.parameters), name=f"step_{cycle}", reset_less=True)
             valid = Signal(name=f"valid_{cycle}")
             m.d.sync += [step.eq(self.steps[-1]), valid.eq(self.valids[-1])]
             self.steps.append(step)
@@ -198,12 +198,12 @@ class LineLanes(wiring.Component):
         m.d.comb += [lines.spread.eq(spread), sides.spread.eq(spread), lines.line.eq(self.captured)]
         for pixel in range(pixels):
             found = self.captured_side
-            m.d.comb += sides.line[pixel].eq(Cat(found.values[pixel], found.mask[pixel]))
+            m.d.comb += sides.line[pixel].eq(Cat(found.numbers[pixel], found.mask[pixel]))
             part = Cat(self.captured[pixel], self.behind[pixel])[:part_bits].as_signed()
             stream = lines.gathered[pixel].as_signed()
             m.d.sync += [
                 earlier[pixel].eq(Mux(from_part, part, stream)),
-                side.values[pixel].eq(sides.gathered[pixel]),
+                side.numbers[pixel].eq(sides.gathered[pixel]),
                 side.mask[pixel].eq(
                     (sides.gathered[pixel][-1] | ~self.task.masked) & step.active[pixel]
                 ),
@@ -274,7 +274,7 @@ class LineLanes(wiring.Component):
                 rest[pixel].eq(parts[pixel] >> Y_BITS),
             ]
         narrow, join = self.narrow_cycle + 1, self.join_cycle + 1
-        step = Signal(line_step(self.parameters))
+        step = Signal(result_step(self.parameters))
         complete = Signal()
         m.d.comb += [
             step.eq(Mux(joins, self.steps[join], self.steps[narrow])),
@@ -290,7 +290,7 @@ class LineLanes(wiring.Component):
             self.moments.start.eq(self.task.start),
         ]
         m.submodules.scatter = scatter = LineScatter(pixels, Y_BITS)
-        result = Signal(line_result(self.parameters), reset_less=True)
+        result = Signal(result_line(self.parameters), reset_less=True)
         m.d.comb += [
             scatter.spread.eq(self._spread(m, step, "scatter")),
             scatter.active.eq(step.active),
