@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amaranth.lib import wiring
@@ -16,19 +16,28 @@ from fractrain.gen.synthesis.figures import Figures, measure
 from fractrain.gen.synthesis.yosys import synthesize
 from fractrain.gen.verilog import emit
 from fractrain.hw.contract.numerics import MIN_RESIDUAL_BITS, WIDE_ERROR_BITS
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.tables import markdown_table
+from fractrain.hw.contract.vector_parameters import VECTOR_DEFAULTS
 from fractrain.hw.vector.apply import Applier
+from fractrain.hw.vector.channel import ChannelWalk
 from fractrain.hw.vector.channel_unit import ChannelUnit
 from fractrain.hw.vector.form import Former
 from fractrain.hw.vector.join import Joiner
 from fractrain.hw.vector.lanes import VectorLanes
+from fractrain.hw.vector.moments import MomentUnit
 from fractrain.hw.vector.narrow import Narrower
 from fractrain.hw.vector.normalize import Keeper, Normalizer
 from fractrain.hw.vector.peak import Peak
+from fractrain.hw.vector.peaks import PeakMemory
 from fractrain.hw.vector.quantize import WeightQuantizer
 from fractrain.hw.vector.random_bytes import RandomBytes
 from fractrain.hw.vector.reduce import Reducer
+from fractrain.hw.vector.result_issue import ResultIssue
+from fractrain.hw.vector.result_path import ResultPath
+from fractrain.hw.vector.result_places import ResultPlaces
+from fractrain.hw.vector.result_walk import ResultWalk
 from fractrain.hw.vector.update import Updater
 from fractrain.hw.vector.weight_statistics import WeightStatistics
 
@@ -49,6 +58,13 @@ class VectorPart:
 LANES, SOME_LANES = 32, 8
 CHANNELS = 64
 """As many as fit the channels of a chunk in the last stage of a ResNet for CIFAR-10."""
+
+
+def zc706() -> Parameters:
+    """With the vector unit's memories that a machine of its blocks should have."""
+    core = load_parameters("zc706")
+    return replace(core, vector=VECTOR_DEFAULTS[core.block.channels])
+
 
 COMPONENTS = {
     "narrower": VectorPart(lambda: Narrower(4), "4 sums of 48 bits"),
@@ -83,6 +99,19 @@ COMPONENTS = {
     ),
     "channel_unit": VectorPart(lambda: ChannelUnit(primitives=True), "one"),
     "random_bytes": VectorPart(RandomBytes, "32 bytes a cycle"),
+    "channel_walk": VectorPart(
+        lambda: ChannelWalk(zc706(), primitives=True), "CHANNEL, with its unit"
+    ),
+    "moments": VectorPart(
+        lambda: MomentUnit(zc706(), primitives=True), "reducer of two users, 512 channels"
+    ),
+    "peaks": VectorPart(lambda: PeakMemory(zc706()), "1,024 peaks"),
+    "result_walk": VectorPart(lambda: ResultWalk(zc706()), "lines of NARROW and JOIN"),
+    "result_places": VectorPart(lambda: ResultPlaces(zc706()), "their addresses"),
+    "result_issue": VectorPart(lambda: ResultIssue(zc706()), "their turns"),
+    "result_path": VectorPart(
+        lambda: ResultPath(zc706(), primitives=True), "NARROW and JOIN, 32 lanes, with their peak"
+    ),
 }
 
 
