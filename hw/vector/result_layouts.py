@@ -7,7 +7,6 @@ from fractrain.hw.contract.commands import FIELDS, Earlier, Opcode, RowPixels
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.layouts import CHIP_ADDRESS_BITS
 from fractrain.hw.flow.tasks import INDEX_BITS, command_view, field_bits
-from fractrain.hw.vector.memories import RECORD_ADDRESS_BITS
 
 __all__ = [
     "MOST_PARTS",
@@ -135,6 +134,3 @@ def result_step(parameters: Parameters) -> data.StructLayout:
             "upper": 1,
         }
     )
-
-
-assert RECORD_ADDRESS_BITS == FIELDS[Opcode.JOIN]["scale"].width

@@ -90,8 +90,9 @@ class ResultPath(wiring.Component):
     ``ended`` has come once more than such items have left. So tokens leave in the order of the
     commands, those of STOREs among them. `ResultStage.idle` then includes ``idle``.
 
-    JOIN: the lines of a stream are those that are written, or others that are not; parts are
-    others, or end before what is written. A mantissa has its top bit set, or shifts by -7 or more.
+    JOIN: what was earlier is in other lines than those that are written; a stream may be in the
+    same. Images of an interleaved tensor have lines of their own. A mantissa has its top bit set,
+    or shifts by -7 or more.
     """
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
