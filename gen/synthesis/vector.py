@@ -35,7 +35,6 @@ from fractrain.hw.vector.quantize import WeightQuantizer
 from fractrain.hw.vector.random_bytes import RandomBytes
 from fractrain.hw.vector.reduce import Reducer
 from fractrain.hw.vector.result_issue import ResultIssue
-from fractrain.hw.vector.result_path import ResultPath
 from fractrain.hw.vector.result_places import ResultPlaces
 from fractrain.hw.vector.result_walk import ResultWalk
 from fractrain.hw.vector.update import Updater
@@ -109,9 +108,6 @@ COMPONENTS = {
     "result_walk": VectorPart(lambda: ResultWalk(zc706()), "lines of NARROW and JOIN"),
     "result_places": VectorPart(lambda: ResultPlaces(zc706()), "their addresses"),
     "result_issue": VectorPart(lambda: ResultIssue(zc706()), "their turns"),
-    "result_path": VectorPart(
-        lambda: ResultPath(zc706(), primitives=True), "NARROW and JOIN, 32 lanes, with their peak"
-    ),
 }
 
 

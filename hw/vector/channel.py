@@ -54,9 +54,10 @@ def record_write(parameters: Parameters) -> data.StructLayout:
 
 
 class State(enum.Enum):
-    """Of the channel at work, but for the first two."""
+    """Of the channel at work, but for the first three."""
 
     IDLE = 0
+    LOAD = enum.auto()
     CHECK = enum.auto()
     SCALE = enum.auto()
     """A record is asked for, here and in the next two; and awaited."""
@@ -163,7 +164,9 @@ class ChannelWalk(wiring.Component):
             with m.Case(State.IDLE):
                 m.d.sync += [self.task.eq(self.tasks.payload), self.channel.eq(0)]
                 with m.If(self.tasks.valid & self.tasks.ready):
-                    m.d.sync += state.eq(State.CHECK)
+                    m.d.sync += state.eq(State.LOAD)
+            with m.Case(State.LOAD):
+                m.d.sync += state.eq(State.CHECK)
             with m.Case(State.CHECK):
                 with m.If(~stopped):
                     m.d.sync += state.eq(Mux(task.backward, State.SCALE, State.MOMENTS))
@@ -234,12 +237,14 @@ class ChannelWalk(wiring.Component):
         nearest = Signal(channel_task()["shift"].shape, reset_less=True)
         lifted = Signal(numerics.SQUARES_BITS, reset_less=True)
         # g is bits − 4 inside a block, bits − 3 at its end; used two cycles after what it is of
-        lift = (numerics.LIFTED_FRACTION + numerics.FORMED_RANGE_BITS - task.bits - task.end)[:3]
+        lift = Signal(3, reset_less=True)
+        most = numerics.LIFTED_FRACTION + numerics.FORMED_RANGE_BITS
         with m.If(self.state == State.LOWER):
             m.d.sync += self.lower.eq(self.lower - 1)
         with m.Else():
             m.d.sync += self.lower.eq(Mux(task.backward, self.sizes.side_bits - task.bits, 0))
         m.d.sync += [
+            lift.eq(most - task.bits - task.end),
             nearest.eq(
                 Mux(shift < LEAST_SHIFT, LEAST_SHIFT, Mux(shift > MOST_SHIFT, MOST_SHIFT, shift))
             ),
@@ -317,8 +322,8 @@ class ChannelWalk(wiring.Component):
             | (task.backward & (task.scale >= sizes.parameter_words))
         )
         many = (task.pixels >> PIXEL_BITS).any() | task.share.any()
-        found = Mux(many, Fault.COUNT, Mux(beyond, Fault.ADDRESS, Fault.NONE))
-        fault = Signal(Fault)
+        found, fault = Signal(Fault), Signal(Fault)
+        m.d.sync += found.eq(Mux(many, Fault.COUNT, Mux(beyond, Fault.ADDRESS, Fault.NONE)))
         checks = (self.state == State.CHECK) & ~self.halt & ~self.failed
         refused = checks & (found != Fault.NONE)
         m.d.comb += [self.fault.eq(fault), self.index.eq(task.index)]
