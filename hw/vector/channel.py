@@ -156,10 +156,10 @@ class ChannelWalk(wiring.Component):
         m.d.comb += [
             self.tasks.ready.eq((state == State.IDLE) & ~stopped),
             self.idle.eq((state == State.IDLE) & ~self.tasks.valid),
-            self.last.eq(self.channel + 1 == groups),
             unit.tasks.valid.eq(state == State.UNIT),
-            unit.results.ready.eq(state == State.RESULT),
+            unit.results.ready.eq(1),  # there is one only while it is waited for
         ]
+        m.d.sync += self.last.eq(self.channel + 1 == groups)
         with m.Switch(state):
             with m.Case(State.IDLE):
                 m.d.sync += [self.task.eq(self.tasks.payload), self.channel.eq(0)]
