@@ -22,6 +22,7 @@ from fractrain.hw.contract.tables import markdown_table
 from fractrain.hw.contract.vector_parameters import VECTOR_DEFAULTS
 from fractrain.hw.vector.apply import Applier
 from fractrain.hw.vector.byte_queue import ByteQueue
+from fractrain.hw.vector.channel import ChannelWalk
 from fractrain.hw.vector.channel_table import ChannelTable
 from fractrain.hw.vector.channel_unit import ChannelUnit
 from fractrain.hw.vector.digit_rows import DigitRows
@@ -32,9 +33,11 @@ from fractrain.hw.vector.line_decoder import LineDecoder
 from fractrain.hw.vector.line_pool import LinePool
 from fractrain.hw.vector.line_store import LineStore
 from fractrain.hw.vector.line_walker import LineWalker
+from fractrain.hw.vector.moments import MomentUnit
 from fractrain.hw.vector.narrow import Narrower
 from fractrain.hw.vector.normalize import Keeper, Normalizer
 from fractrain.hw.vector.peak import Peak
+from fractrain.hw.vector.peaks import PeakMemory
 from fractrain.hw.vector.plane_sender import PlaneSender
 from fractrain.hw.vector.plane_turn import PlaneTurn
 from fractrain.hw.vector.quantize import WeightQuantizer
@@ -43,6 +46,9 @@ from fractrain.hw.vector.random_bytes import RandomBytes
 from fractrain.hw.vector.read_ahead import ReadAhead
 from fractrain.hw.vector.reduce import Reducer
 from fractrain.hw.vector.report import Report
+from fractrain.hw.vector.result_issue import ResultIssue
+from fractrain.hw.vector.result_places import ResultPlaces
+from fractrain.hw.vector.result_walk import ResultWalk
 from fractrain.hw.vector.spill import Spill
 from fractrain.hw.vector.update import Updater
 from fractrain.hw.vector.update_command import Update
@@ -126,6 +132,16 @@ COMPONENTS = {
     "report": VectorPart(lambda: Report(_machine()), "a command of its own"),
     "quantize": VectorPart(lambda: Quantize(_machine(), primitives=True), "4 lanes"),
     "update": VectorPart(lambda: Update(_machine(), 8, primitives=True), "8 lanes"),
+    "channel_walk": VectorPart(
+        lambda: ChannelWalk(_machine(), primitives=True), "CHANNEL, with its unit"
+    ),
+    "moments": VectorPart(
+        lambda: MomentUnit(_machine(), primitives=True), "reducer of two users, 512 channels"
+    ),
+    "peaks": VectorPart(lambda: PeakMemory(_machine()), "1,024 peaks"),
+    "result_walk": VectorPart(lambda: ResultWalk(_machine()), "lines of NARROW and JOIN"),
+    "result_places": VectorPart(lambda: ResultPlaces(_machine()), "their addresses"),
+    "result_issue": VectorPart(lambda: ResultIssue(_machine()), "their turns"),
 }
 
 

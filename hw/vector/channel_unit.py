@@ -68,10 +68,11 @@ def channel_task() -> data.StructLayout:
 
 
 def channel_result() -> data.StructLayout:
-    """forward : ``mean`` μ', ``reciprocal`` M. backward : ``mean`` T₁', ``factor`` A, ``slope`` B̄.
-    The others are anything."""
+    """forward : ``mean`` μ', ``reciprocal`` M, ``dispersion`` n·Σy² − (Σy)². backward : ``mean``
+    T₁', ``factor`` A, ``slope`` B̄. The others are anything."""
     return data.StructLayout(
         {
+            "dispersion": shape_of("D"),
             "mean": shape_of("μ'"),
             "reciprocal": shape_of("M"),
             "factor": shape_of("A"),
@@ -273,6 +274,9 @@ class ChannelUnit(wiring.Component):
         found, limit = self.found, (1 << numerics.SLOPE_BITS - 1) - 1
         exact = self.slice.p[SLOPE_SHIFT : bits_of("A·T₂'")].as_signed()
         clipped = Signal(signed(numerics.SLOPE_BITS), reset_less=True)
+        # where D is compared with its floor it is whole, and not yet normalized
+        with m.If(self._acts(Act.SKIP)):
+            m.d.sync += found.dispersion.eq(self.long.value)
         m.d.sync += clipped.eq(Mux(exact > limit, limit, Mux(exact < -limit, -limit, exact)))
         for act, register, value in (
             (Act.RECIPROCAL, found.reciprocal, self.long.rounded),

@@ -22,7 +22,8 @@ class Joiner(wiring.Component):
         sat24(round(round(number · 2^−preshift) · mantissa · 2^−shift))
 
     of a convolution's sums, with ``preshift`` k₀ and the mantissa and shift of their multiplier; an
-    error E' of another tensor is number, with k₀ = 0, mantissa 2^16 and shift 16 + k − k'.
+    error E' of another tensor is number, with k₀ = 0, mantissa 2^16 and shift 16 + k − k'. A number
+    of a part's width needs no preshift: it may come late, as ``earlier``, from a memory.
 
     Members, in the cycle of the beat unless another is given
     -------
@@ -31,6 +32,8 @@ class Joiner(wiring.Component):
     mantissa : In(unsigned(17)), shift : In(signed)    the top bit of a mantissa is set; a shift is
                             `LEAST_SHIFT` .. `MOST_SHIFT`: one beyond gives what the nearest gives
     first : In(1)
+    earlier : In(ArrayLayout(signed(24), count)), use_earlier : In(1), at ``earlier_cycle``    these
+                            in the place of the beat's numbers
     mask : In(count), at ``mask_cycle``
     totals : Out(ArrayLayout(signed(26), count)), after ``total_cycles``    mask · Σ of the parts so
                             far, whose greatest magnitude is `hw.vector.peak`'s
@@ -40,7 +43,7 @@ class Joiner(wiring.Component):
     ``bits``: of a number, at least 26.
 
     Timing: a part a cycle, flow-through, no back-pressure. A DSP48E1 a pixel.
-    Numbers: k₀ is such that every sum has 25 bits then; else it is anything.
+    Numbers: k₀ is such that every sum has 25 bits then; else it is cut to them.
     Errors: `ParameterError` for ``bits`` too few; those of `Aligner`.
     """
 
@@ -58,7 +61,7 @@ class Joiner(wiring.Component):
         self.count, self.primitives = count, primitives
         # with a bit of fraction, which rounds
         self.first_aligner = Aligner(
-            count, bits + 1, numerics.PRESHIFTED_BITS, left=0, right=preshift
+            count, bits + 1, numerics.PRESHIFTED_BITS + 1, left=0, right=preshift
         )
         # with half of what is cut off, a product has a bit more
         self.second_aligner = Aligner(
@@ -75,11 +78,18 @@ class Joiner(wiring.Component):
                 "mantissa": In(numerics.MULTIPLIER_BITS),
                 "shift": In(self.second_aligner.shift.shape()),
                 "first": In(1),
+                "earlier": In(data.ArrayLayout(shape_of("part"), count)),
+                "use_earlier": In(1),
                 "mask": In(count),
                 "totals": Out(data.ArrayLayout(shape_of("Σ parts"), count)),
                 "errors": Out(data.ArrayLayout(shape_of("E"), count)),
             }
         )
+
+    @property
+    def earlier_cycle(self) -> int:
+        """Numbers are aligned."""
+        return self.first_aligner.latency_cycles
 
     @property
     def product_cycles(self) -> int:
@@ -116,7 +126,7 @@ class Joiner(wiring.Component):
 
     def _scale(self, m: Module) -> tuple[Value, Value]:
         """Aligns the shifts with the numbers; the mantissa, and half of what a product loses."""
-        operand = self.first_aligner.latency_cycles
+        operand = self.earlier_cycle
         taken = operand + self.PLAN.control_cycle
         shift = delayed(m, self.shift, taken - 1, name="shift_early")
         half = Signal(self.MOST_SHIFT, reset_less=True)
@@ -133,10 +143,11 @@ class Joiner(wiring.Component):
         aligner = self.first_aligner
         m.submodules[f"slice_{index}"] = each = dsp_slice(self.PLAN, primitives=self.primitives)
         kept = aligner.kept[index]
+        aligned = kept[1:].as_signed()
         m.d.comb += [
             aligner.numbers[index].eq(Cat(Const(0, 1), self.numbers[index])),
-            each.a.eq(Cat(kept[1:], aligner.signs[index]).as_signed()),
-            each.d.eq(kept[0]),
+            each.a.eq(Mux(self.use_earlier, self.earlier[index], aligned)),
+            each.d.eq(kept[0] & ~self.use_earlier),
             each.b.eq(mantissa),
             each.c.eq(half),
             each.control.base.eq(Base.C),

@@ -75,9 +75,12 @@ class MomentUnit(wiring.Component):
     Numbers: sums of a command modulo 2^33 and 2^48, as the words of docs/numerics.md; those of the
     memory modulo 2^64. x̂ is multiplied as the side memory has it: at the top of a word of
     ``side_bits`` bits, so ΣE·x̂ stands so many bits higher; CHANNEL brings it down.
-    Errors: those of `Reducer`. Addresses beyond the memory wrap: users check them. A channel's
-    last lines of two commands are `latency_cycles` apart.
+    Errors: those of `Reducer`. Addresses beyond the memory wrap: users check them. Two last lines
+    of a channel are `APART_CYCLES` apart; each line may be the first and the last one.
     """
+
+    APART_CYCLES = 3
+    """From the read of the old sums to that which finds the new ones."""
 
     READ_CYCLES = 2
 

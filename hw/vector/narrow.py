@@ -17,8 +17,8 @@ class Narrower(wiring.Component):
     Members
     -------
     sums : In(ArrayLayout(signed(bits), count))
-    shift : In(signed), a cycle ahead of its sums: s, `LEAST_SHIFT` .. ``most_shift``. A greater s
-        gives what ``most_shift`` gives: 0
+    shift : In(signed), a cycle ahead of its sums: s, ``least_shift`` .. ``most_shift``. A greater s
+        gives what ``most_shift`` gives: 0; a smaller one what ``least_shift`` gives: the limits
     results : Out(ArrayLayout(signed(result_bits), count))
 
     ``bits``: of a sum, `SUM_BITS` or what the machine's sums have; ``result_bits``: of y.
@@ -29,16 +29,13 @@ class Narrower(wiring.Component):
     Errors: those of `Aligner`.
     """
 
-    LEAST_SHIFT = 1 - numerics.PEAK_BITS
-    """s of a peak of 1, the least that counts."""
-
     def __init__(
         self, count: int, bits: int = SUM_BITS, result_bits: int = numerics.NARROW_BITS
     ) -> None:
-        self.result_bits, self.most_shift = result_bits, bits
+        self.result_bits, self.least_shift, self.most_shift = result_bits, 1 - result_bits, bits
         # with a bit of fraction, which rounds
         self.aligner = Aligner(
-            count, bits + 1, result_bits, left=-self.LEAST_SHIFT, right=self.most_shift
+            count, bits + 1, result_bits, left=-self.least_shift, right=self.most_shift
         )
         super().__init__(
             {

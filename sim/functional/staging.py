@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.hw.contract import numerics as words
-from fractrain.hw.contract.commands import Earlier, Join, Narrow
+from fractrain.hw.contract.commands import Earlier, Fault, Join, Narrow
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.sim.functional.arithmetic import (
     Integers,
     cut,
@@ -19,6 +20,7 @@ from fractrain.sim.functional.arithmetic import (
     sign_extend,
 )
 from fractrain.sim.functional.decoding import Task
+from fractrain.sim.functional.fault import require
 from fractrain.sim.functional.pixels import inside, interleaved
 from fractrain.sim.functional.vector_memories import VectorMemories
 
@@ -63,19 +65,25 @@ class Staging:
     def _part(self, command: Join, sums: Integers) -> Integers:
         """The convolution's part of the error, 24 bits."""
         scale = self._memories.scale(command.scale)
-        shifted = cut(round_shift(sums, scale["before"]), words.PRESHIFTED_BITS)
+        before = min(scale["before"], SUM_BITS - words.PRESHIFTED_BITS)
+        shifted = cut(round_shift(sums, before), words.PRESHIFTED_BITS)
         return shift_saturate(shifted * scale["mantissa"], scale["shift"], words.JOIN_BITS)
 
     def _leave(self, command: Join, number: int, part: Integers) -> None:
         """Two lines a channel: low bits, then the others."""
         count = 2 * len(part)
-        lines = self._memories.lines(command.address + number * count, count)
+        lines = self._pairs(command.address, number, count)
         halves = np.stack([cut(part, 16), part >> 16], axis=1)
         self._memories.staging[lines] = halves.reshape(count, -1)
 
+    def _pairs(self, address: int, number: int, count: int) -> slice:
+        """``count`` lines of tile ``number`` of a part at ``address``; ADDRESS if it is odd."""
+        require(address % 2 == 0, Fault.ADDRESS, f"a part at line {address}, which is odd")
+        return self._memories.lines(address + number * count, count)
+
     def _earlier_part(self, command: Join, number: int, channels: int) -> Integers:
         count = 2 * channels
-        lines = self._memories.lines(command.earlier_address + number * count, count)
+        lines = self._pairs(command.earlier_address, number, count)
         halves = self._memories.staging[lines].reshape(channels, 2, -1)
         return halves[:, 1] << 16 | halves[:, 0] & 0xFFFF
 

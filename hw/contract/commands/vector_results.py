@@ -44,11 +44,12 @@ class Join(Headed):
         total = mask * (part + earlier)
         E = sat16(total)
 
-    sums' is cut to 25 bits, which loses nothing if ``before`` is chosen so.
-    ``before``, ``mantissa``, ``shift`` and ``stream_shift`` are those of the scale record.
-    ``earlier`` is nothing; STREAM: ``sat24(round(E' * 2^-stream_shift))`` of the E' at
-    ``earlier_address``; PART: the part that an earlier JOIN has left there. Without ``masked``, or
-    if ``mask_slot`` has 0 activation bits, the mask is 1.
+    sums' is cut to 25 bits, which loses nothing if ``before`` is chosen so; more than 23 counts as
+    23. A mantissa has its top bit set, or the shift is -7 or more. ``before``, ``mantissa``,
+    ``shift`` and ``stream_shift`` are those of the scale record. ``earlier`` is nothing; STREAM:
+    ``sat24(round(E' * 2^-stream_shift))`` of the E' at ``earlier_address``; PART: the part that an
+    earlier JOIN has left there. Either is in other lines than those that are written; a stream may
+    be in the same. Without ``masked``, or if ``mask_slot`` has 0 activation bits, the mask is 1.
 
     Pixel m, channel c of tile t is in line ``address + b * C + c`` with b = t. The stream is there
     counted from ``earlier_address``, mask and x̂ from ``side_address``. With ``interleaved`` they
@@ -59,6 +60,7 @@ class Join(Headed):
 
     With ``part`` nothing but the part is left: its low 16 bits in line ``address + 2 (t * C + c)``,
     the rest, signed, in the line behind. PART reads them there, counted from ``earlier_address``.
+    Both addresses are even then, else it is ADDRESS.
 
     The moments of channel c, at ``moments + c``, get ΣE and ΣE·x̂ added if ``totals``, and are
     cleared before if ``start``, too; peak ``peak`` becomes the greatest |total| if that is more.

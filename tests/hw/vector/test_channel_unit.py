@@ -39,7 +39,8 @@ def forward_task(n: int, total: int, squares: int) -> tuple[Task, Result]:
     found = Moments(np.array([[n]]), np.array([[total]]), dispersion)
     by = forward.normalizer(found)
     task = {"backward": 0, "pixels": n, "total": total, "product": squares}
-    return task, {"mean": int(by.mean.item()), "reciprocal": int(by.reciprocal.item())}
+    wanted = {"mean": int(by.mean.item()), "reciprocal": int(by.reciprocal.item())}
+    return task, wanted | {"dispersion": n * squares - total**2}
 
 
 def backward_task(

@@ -22,6 +22,7 @@ E = (-(1 << 15), (1 << 15) - 1)
 
 def beats_of(joiner: Joiner, name: str, *, models: bool = False) -> Beats:
     cycles = {"preshift": -1, "mask": joiner.mask_cycle}
+    cycles |= dict.fromkeys(("earlier", "use_earlier"), joiner.earlier_cycle)
     cycles |= {"totals": joiner.total_cycles, "errors": joiner.latency_cycles}
     return Beats(joiner, name, cycles, models=models)
 
@@ -47,11 +48,13 @@ def of_sums(sums: np.ndarray, bound: int, by: Multiplier) -> dict[str, object]:
     }
 
 
-def of_stream(e: np.ndarray, shift: int) -> dict[str, object]:
-    """A part of another tensor's error."""
+def of_stream(e: np.ndarray, shift: int, *, late: bool = False) -> dict[str, object]:
+    """A part of another tensor's error; ``late``: of numbers that are not there at once."""
     return {
         "preshift": 0,
-        "numbers": e,
+        "numbers": ~e if late else e,
+        "earlier": e if late else ~e,
+        "use_earlier": int(late),
         "mantissa": 1 << 16,
         "shift": min(max(16 + shift, Joiner.LEAST_SHIFT), Joiner.MOST_SHIFT),
         "part": backward.move(e, shift),
@@ -62,6 +65,10 @@ def check(player: Beats, sets: list[Parts], masks: np.ndarray) -> None:
     inputs = ("preshift", "numbers", "mantissa", "shift")
     parts = [part for each in sets for part in each]
     beats = {name: np.array([part[name] for part in parts]) for name in inputs}
+    nothing = {"earlier": np.full(COUNT, -1), "use_earlier": 0}
+    beats |= {
+        name: np.array([part.get(name, none) for part in parts]) for name, none in nothing.items()
+    }
     lengths = [len(each) for each in sets]
     beats["first"] = np.concatenate([[1] + [0] * (length - 1) for length in lengths])
     beats["mask"] = np.repeat((masks << np.arange(COUNT)).sum(axis=1), lengths)
@@ -93,7 +100,8 @@ def test_the_definition(
         parts: Parts = []
         for stream, shift in shape:
             if stream:
-                parts.append(of_stream(ends_and_random(rng, *E, COUNT), shift - 30))
+                late = bool(rng.integers(0, 2))
+                parts.append(of_stream(ends_and_random(rng, *E, COUNT), shift - 30, late=late))
                 continue
             bound = int(rng.integers(1, 1 << int(rng.integers(2, bits)))) % ((1 << bits - 1) - 128)
             sums = ends_and_random(rng, -bound, max(bound, 1), COUNT)
@@ -120,6 +128,7 @@ def test_all_ends(joiner: tuple[Beats, int]) -> None:
             sets.append([of_sums(sums, bound, Multiplier(1 << 16, 24))])
     for shift in range(-40, 30):
         sets.append([of_stream(np.array(E), shift)] * MAX_JOINED)
+        sets.append([of_stream(np.array(E), shift, late=True)] * MAX_JOINED)
         sets.append([of_stream(np.array([1, -1]), shift)])
     check(player, sets, np.ones((len(sets), COUNT), np.int64))
 

@@ -37,6 +37,9 @@ def command(rng: np.random.Generator, p: Parameters, user: int, large: bool) -> 
     assert p.vector is not None
     channels = p.block.channels
     order = rng.permutation(np.repeat(np.arange(channels), rng.integers(1, 4)))
+    alone = rng.random() < 0.4  # each line by itself, as close as they may be
+    if alone:
+        order = np.tile(rng.permutation(channels)[: MomentUnit.APART_CYCLES], 5)
     half = 1 << p.vector.side_bits - 1
     # the users' places are apart, as tokens keep them
     moments = int(rng.integers(0, WORDS // 2 // channels)) * channels + user * WORDS // 2
@@ -52,10 +55,10 @@ def command(rng: np.random.Generator, p: Parameters, user: int, large: bool) -> 
                 "normalized": np.full_like(normalized, -half) if large else normalized,
                 "correlate": correlate,
                 "channel": channel,
-                "first": int(channel not in order[:place]),
-                "last": int(channel not in order[place + 1 :]),
+                "first": int(alone or channel not in order[:place]),
+                "last": int(alone or channel not in order[place + 1 :]),
                 "moments": moments,
-                "start": start,
+                "start": int(start and (not alone or channel not in order[:place])),
             }
         )
     return lines
@@ -66,7 +69,8 @@ def paced(rng: np.random.Generator, p: Parameters, user: int, count: int, gap: i
     cycles: list[Any] = []
     for number in range(count):
         for line in command(rng, p, user, large=number == 0):
-            cycles += [None] * int(rng.integers(0, 3)) + [line]
+            alone = line["first"] and line["last"]
+            cycles += [None] * (0 if alone else int(rng.integers(0, 3))) + [line]
         cycles += [None] * gap
     return cycles
 

@@ -31,7 +31,7 @@ def narrower() -> Beats:
 def test_every_sum_and_shift_at_a_small_width() -> None:
     narrower = Narrower(1, SMALL_BITS, SMALL_RESULT)
     half = 1 << (SMALL_BITS - 1)
-    shifts = range(narrower.LEAST_SHIFT, narrower.most_shift + 1)
+    shifts = range(narrower.least_shift, narrower.most_shift + 1)
     sums, shift = (each.ravel() for each in np.meshgrid(np.arange(-half, half), shifts))
     found = beats_of(narrower, "vector_narrower_small").play(sums=sums, shift=shift)
     for s in shifts:
@@ -41,10 +41,9 @@ def test_every_sum_and_shift_at_a_small_width() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.integers(-20, 80), min_size=1, max_size=30), st.integers(0, 1 << 30))
+@given(st.lists(st.integers(-70, 80), min_size=1, max_size=30), st.integers(0, 1 << 30))
 def test_the_definition(narrower: Beats, shifts: list[int], seed: int) -> None:
-    """Each sum has a shift of its own; a greater shift than the component has counts as it."""
-    shifts = [max(s, Narrower.LEAST_SHIFT) for s in shifts]
+    """Each sum has a shift of its own; one beyond those of the component counts as the nearest."""
     rng = np.random.default_rng(seed)
     half = 1 << (SUM_BITS - 1)
     sums = ends_and_random(rng, -half, half - 1, (len(shifts), COUNT))
@@ -53,7 +52,7 @@ def test_the_definition(narrower: Beats, shifts: list[int], seed: int) -> None:
         if 1 <= s <= 31 and rng.random() < 0.5:
             limit = rng.choice([-(1 << 15), (1 << 15) - 1, 0, 1 << 14])
             row[:] = (2 * limit + 1 << s - 1) + around[0]
-    encoded = [min(s, SUM_BITS) for s in shifts]
+    encoded = [max(min(s, SUM_BITS), 1 - NARROW_BITS) for s in shifts]
     found = narrower.play(sums=sums, shift=encoded)["results"]
     for got, row, s in zip(found, sums, shifts, strict=True):
         assert np.array_equal(got, forward.narrow(row, s)), s
@@ -62,7 +61,7 @@ def test_the_definition(narrower: Beats, shifts: list[int], seed: int) -> None:
 def test_every_shift_that_a_peak_gives(narrower: Beats) -> None:
     peaks = [0.0, 1.0, *(2.0**k for k in range(47)), 2.0**47 - 1]
     shifts = [narrow_shift(peak) for peak in peaks]
-    assert min(shifts) == Narrower.LEAST_SHIFT and max(shifts) <= SUM_BITS
+    assert min(shifts) >= 1 - NARROW_BITS and max(shifts) <= SUM_BITS
     sums = np.array([[int(peak), -int(peak)] for peak in peaks])
     found = narrower.play(sums=sums, shift=shifts)["results"]
     wanted = [forward.narrow(row, s) for row, s in zip(sums, shifts, strict=True)]
