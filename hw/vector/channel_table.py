@@ -6,24 +6,16 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.records import RECORD_BITS, RECORDS, SHIFT_BITS, Record
+from fractrain.hw.contract.records import RECORD_BITS, SHIFT_BITS, Record
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 from fractrain.hw.vector.form import LIFTED_SHAPE, OFFSET_SHAPE, FactorLift
 from fractrain.hw.vector.line_layouts import line_task, vector_of
+from fractrain.hw.vector.memories import record_view
 from fractrain.hw.vector.words import shape_of
 
-__all__ = ["ChannelTable", "channel_numbers", "record_view"]
+__all__ = ["ChannelTable", "channel_numbers"]
 
 HALVES = 2
-
-
-def record_view(record: Record, value: Value) -> data.View:
-    """The 128 bits ``value`` as a ``record``."""
-    fields = {
-        name: data.Field(signed(each.width) if each.signed else each.width, each.offset)
-        for name, each in RECORDS[record].items()
-    }
-    return data.View(data.FlexibleLayout(RECORD_BITS, fields), value)
 
 
 def channel_numbers() -> data.StructLayout:
