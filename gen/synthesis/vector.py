@@ -31,6 +31,7 @@ from fractrain.hw.vector.join import Joiner
 from fractrain.hw.vector.lanes import VectorLanes
 from fractrain.hw.vector.line_decoder import LineDecoder
 from fractrain.hw.vector.line_pool import LinePool
+from fractrain.hw.vector.line_reader import LineReader
 from fractrain.hw.vector.line_store import LineStore
 from fractrain.hw.vector.line_walker import LineWalker
 from fractrain.hw.vector.moments import MomentUnit
@@ -120,6 +121,7 @@ COMPONENTS = {
     ),
     "digit_rows": VectorPart(lambda: DigitRows(_machine()), "32 pixels, 16 digits"),
     "line_walker": VectorPart(lambda: LineWalker(_machine()), "one"),
+    "line_reader": VectorPart(lambda: LineReader(_machine(), primitives=True), "32 pixels"),
     "channel_table": VectorPart(lambda: ChannelTable(_machine()), "two groups of 16 channels"),
     "byte_queue": VectorPart(lambda: ByteQueue(_machine()), "with `random_bytes`, 33 lines"),
     "plane_sender": VectorPart(lambda: PlaneSender(_machine()), "words of 512 bits, 33 waiting"),

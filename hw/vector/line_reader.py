@@ -103,7 +103,7 @@ class LineReader(wiring.Component):
 
     def _issue(self, m: Module) -> tuple[Value, Value]:
         """Grants, of the first and of the last reads of a step."""
-        task, step = self.task, self.steps.payload
+        task = self.task
         reads_own = task.normalizes | task.applies | task.carries
         double = Signal()
         m.d.sync += double.eq(reads_own & task.shortcut)
@@ -112,23 +112,14 @@ class LineReader(wiring.Component):
         uses_staging = reads_own | task.shortcut
         reads_side = task.residual | task.recomputes | task.applies | task.reads_side
         uses_side = reads_side & ~second
-        offset = step.block * (self.parameters.block.channels // PAIR) + step.pair
-        first_source = Mux(reads_own & ~second, task.source, task.second_source)
-        at_staging = Signal(len(task.source) + 1)
-        at_side = Signal(len(task.source) + 1)
-        # addresses stand in registers: an adder and a comparison before the grant are too long
+        own, other, side, looked = self._addresses(m, reads_own)
+        at_staging = Mux(second, other, own)
+        # the lowest bit of an address is that of a line inside its pair
+        staging_out = uses_staging & ((at_staging[1:] >= self.staging_pairs) | at_staging[0])
+        side_out = uses_side & ((side[1:] >= self.side_pairs) | side[0])
         ready_step, wants = Signal(), Signal()
-        staging_out, side_out = Signal(), Signal()
         m.d.comb += [
-            at_staging.eq((first_source >> 1) + offset),
-            at_side.eq((task.side_source >> 1) + offset),
-        ]
-        odd_staging = first_source[0] & uses_staging
-        odd_side = task.side_source[0] & uses_side
-        m.d.comb += [
-            staging_out.eq(uses_staging & ((at_staging >= self.staging_pairs) | odd_staging)),
-            side_out.eq(uses_side & ((at_side >= self.side_pairs) | odd_side)),
-            ready_step.eq(self.steps.valid & (self.go | second) & (cool == 0)),
+            ready_step.eq(self.steps.valid & looked & (self.go | second) & (cool == 0)),
             wants.eq(ready_step & ~staging_out & ~side_out & ~self.beyond),
         ]
         staging_turn = ~uses_staging | self.staging_reads.ready
@@ -137,9 +128,9 @@ class LineReader(wiring.Component):
         m.d.comb += [
             granted.eq(wants & staging_turn & side_turn),
             self.staging_reads.valid.eq(granted & uses_staging),
-            self.staging_reads.payload.eq(at_staging),
+            self.staging_reads.payload.eq(at_staging[1:]),
             self.side_reads.valid.eq(granted & uses_side),
-            self.side_reads.payload.eq(at_side),
+            self.side_reads.payload.eq(side[1:]),
             self.banks.eq(wants & ~granted),
         ]
         last = ~double | second
@@ -153,6 +144,27 @@ class LineReader(wiring.Component):
             m.d.sync += cool.eq(cool - 1)
         self._double = double
         return granted & ~(last & double), granted & last
+
+    def _addresses(self, m: Module, reads_own: Value) -> tuple[Value, Value, Value, Value]:
+        """Lines that the step on offer reads, of the first pair and the shortcut's, and of the side
+        memory; whether they are known: the cycle after the step came."""
+        task, step = self.task, self.steps.payload
+        offset = (step.block * (self.parameters.block.channels // PAIR) + step.pair) << 1
+        sources = {
+            "own": Mux(reads_own, task.source, task.second_source),
+            "other": task.second_source,
+            "side": task.side_source,
+        }
+        found = []
+        for name, source in sources.items():
+            address = Signal(len(source) + 1, name=f"at_{name}", reset_less=True)
+            total = (source + offset)[: len(address) + 1]
+            # one beyond all memories stays there
+            m.d.sync += address.eq(total | (total[-1] << len(address) - 1))
+            found.append(address)
+        looked = Signal()
+        m.d.sync += looked.eq(self.steps.valid & ~self.steps.ready)
+        return *found, looked
 
     # -- beats --------------------------------------------------------------------------------
 
