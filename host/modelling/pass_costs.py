@@ -11,13 +11,13 @@ import contextlib
 import json
 import math
 import os
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from fractrain.host.compiler import compile_program
 from fractrain.host.graph.convolution import Convolution
-from fractrain.host.modelling.predictions import predict_program
+from fractrain.host.modelling.predictions import predict_traffic
 from fractrain.host.modelling.step_programs import check_memory, make_step, one_slot
 from fractrain.hw.contract.parameters import Parameters
 
@@ -27,15 +27,22 @@ SOURCES = (
 )
 """Folders and files of the package that determine a cost."""
 
+REFERENCE_IMAGES = (4, 8)
+"""Batches that the cycle model is asked for; the cost of a larger one is a straight line through
+theirs. What does not grow with the batch (weights read, gradients written) is so kept apart from
+what does."""
+
 
 @dataclass(frozen=True)
 class PassCost:
     """Of one more pass: ``cycles``, in ``busy_cycles`` of them the array multiplies, and
-    ``bytes_moved`` both ways. ``start_cycles``: what a program that begins with it takes more."""
+    ``bytes_moved`` both ways, ``bytes_written`` of them to memory. ``start_cycles``: what a program
+    that begins with it takes more."""
 
     cycles: float
     busy_cycles: float
     bytes_moved: float
+    bytes_written: float
     start_cycles: float
 
 
@@ -64,6 +71,23 @@ class PassCosts:
             self._unsaved = True
         return self._known[key]
 
+    def of_batch(self, convolution: Convolution) -> PassCost:
+        """As `get`; of more images than the references have, on the straight line through them."""
+        few, many = REFERENCE_IMAGES
+        geometry = convolution.geometry
+        if geometry.images <= many:
+            return self.get(convolution)
+        low, high = (
+            self.get(replace(convolution, geometry=replace(geometry, images=images)))
+            for images in (few, many)
+        )
+        more = (geometry.images - many) / (many - few)
+        cycles, busy, moved, written = (
+            after + more * (after - before)
+            for before, after in zip(astuple(low)[:4], astuple(high)[:4], strict=True)
+        )
+        return PassCost(cycles, busy, moved, written, high.start_cycles)
+
     def save(self) -> None:
         """Add new costs to the file; costs of other processes stay."""
         if not self._unsaved:
@@ -82,17 +106,19 @@ class PassCosts:
 
     def _evaluate(self, convolution: Convolution) -> PassCost:
         once, twice = (self._predict(convolution, copies) for copies in (1, 2))
-        cycles, busy, moved = (after - before for before, after in zip(once, twice, strict=True))
-        return PassCost(cycles, busy, moved, once[0] - cycles)
+        cycles, busy, read, written = (
+            after - before for before, after in zip(once, twice, strict=True)
+        )
+        return PassCost(cycles, busy, read + written, written, once[0] - cycles)
 
-    def _predict(self, convolution: Convolution, copies: int) -> tuple[int, int, int]:
+    def _predict(self, convolution: Convolution, copies: int) -> tuple[int, int, int, int]:
         """Of ``copies`` passes with tensors of their own."""
         steps = [
             make_step(convolution, 0, self.memory, (f"row{copy}", f"column{copy}", f"result{copy}"))
             for copy in range(copies)
         ]
         program = compile_program(self.parameters, steps)
-        return predict_program(program, one_slot(convolution), self.memory)
+        return predict_traffic(program, one_slot(convolution), self.memory)
 
 
 def _key(convolution: Convolution) -> str:
