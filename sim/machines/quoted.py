@@ -39,12 +39,19 @@ _LNPU = (
     "J. Lee et al., LNPU: A 25.3TFLOPS/W Sparse Deep-Neural-Network Learning Processor with "
     "Fine-Grained Mixed Precision of FP8-FP16, ISSCC 2019"
 )
-_LNPU_LETTER = "the letter on LNPU, as FracTrain's rebuttal quotes it"
-_HNPU = (
-    "HNPU: An Adaptive DNN Training Processor Utilizing Stochastic Dynamic Fixed-Point and Active "
-    "Bit-Precision Searching, IEEE JSSC 2021"
+_LNPU_LETTER = (
+    "J. Lee et al., An Energy-Efficient Sparse Deep-Neural-Network Learning Accelerator With "
+    "Fine-Grained Mixed Precision of FP8–FP16, IEEE SSC-L 2019"
 )
-_LIU = "Liu et al., IEEE JSSC 2024, 10.1109/jssc.2024.3377292"
+_HNPU = (
+    "D. Han et al., HNPU: An Adaptive DNN Training Processor Utilizing Stochastic Dynamic "
+    "Fixed-Point and Active Bit-Precision Searching, IEEE JSSC 2021"
+)
+_LIU = (
+    "Liu et al., A Dynamic Execution Neural Network Processor for Fine-Grained Mixed-Precision "
+    "Model Training Based on Online Quantization Sensitivity Analysis, IEEE JSSC 2024, "
+    "10.1109/jssc.2024.3377292"
+)
 
 QUOTED = (
     Quoted("ETA, 8 bits, VC709", "training, CIFAR VGG-16", 610.98, "GOPS", _ETA),

@@ -93,9 +93,29 @@ def _held(trips: Counts, unit: Triple) -> Counts:
 
 def _cheapest(passes: Passes, trips: Counts, inner: tuple[int, int]) -> Blocking:
     """With these innermost loops at DRAM and buffer."""
+    found = fetches(trips, inner)
     cost = np.zeros(trips.shape[2])
-    fetches: list[tuple[Counts, Counts]] = []
-    for tensor, unrelated in enumerate(UNRELATED):
+    for tensor, (from_dram, from_buffer) in enumerate(found):
+        again, nearer = from_dram, from_buffer
+        if tensor == OUTPUT_MAPS:
+            again, nearer = 2 * from_dram - 1, 2 * from_buffer - 1
+        near = BUFFER * passes.buffer_words[tensor] + ARRAY * passes.array_words[tensor]
+        cost += float(DRAM * passes.dram_words[tensor]) * again + float(near) * nearer
+    best = int(cost.argmin())
+    first, second, third = ((int(dram[best]), int(near[best])) for dram, near in found)
+    return Blocking(
+        float(cost[best]), (first[0], second[0], third[0]), (first[1], second[1], third[1])
+    )
+
+
+def fetches(trips: Counts, inner: tuple[int, int]) -> list[tuple[Counts, Counts]]:
+    """Of each tensor, from DRAM and from the buffer: how often each of its words.
+
+    trips[level, loop, choice] : of the loops at DRAM and buffer
+    inner : the innermost loop of each of the two levels
+    """
+    found = []
+    for unrelated in UNRELATED:
         changes = trips[:2].prod(axis=1) > trips[:2, unrelated]
         again = [
             np.ones_like(trips[0, 0]) if inner[level] == unrelated else trips[level, unrelated]
@@ -103,14 +123,5 @@ def _cheapest(passes: Passes, trips: Counts, inner: tuple[int, int]) -> Blocking
         ]
         from_dram = np.where(changes[0], again[0], 1)
         from_buffer = np.where(changes[1], trips[0, unrelated] * again[1], from_dram)
-        fetches.append((from_dram, from_buffer))
-        outer, nearer = from_dram, from_buffer
-        if tensor == OUTPUT_MAPS:
-            outer, nearer = 2 * from_dram - 1, 2 * from_buffer - 1
-        near = BUFFER * passes.buffer_words[tensor] + ARRAY * passes.array_words[tensor]
-        cost += DRAM * passes.dram_words[tensor] * outer + near * nearer
-    best = int(cost.argmin())
-    first, second, third = ((int(dram[best]), int(near[best])) for dram, near in fetches)
-    return Blocking(
-        float(cost[best]), (first[0], second[0], third[0]), (first[1], second[1], third[1])
-    )
+        found.append((from_dram, from_buffer))
+    return found

@@ -1,0 +1,54 @@
+"""Our machine behind the interface: the cycle model, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from fractrain.host.graph.convolution import usual_convolution
+from fractrain.host.graph.geometry import Geometry
+from fractrain.host.machines import Zc706, ours
+from fractrain.host.modelling.energy import joules
+from fractrain.host.modelling.pass_costs import PassCosts
+from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.precision import Pass
+from fractrain.sim.machines import Figures, Layer, Work
+
+LAYER = Layer(3, 8, 1, 16, 16, 2)
+
+
+@pytest.fixture(autouse=True)
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRACTRAIN_BUILD", str(tmp_path / "build"))
+    ours._costs.cache_clear()
+
+
+def figures(layer: Layer, bits: tuple[int, int], pass_: Pass = Pass.FORWARD) -> Figures:
+    return Zc706().figures(Work(layer, pass_, bits))
+
+
+@pytest.mark.parametrize("memory", ["port", "ddr"])
+def test_it_is_the_cost_of_a_pass(memory: str, tmp_path: Path) -> None:
+    parameters = load_parameters("zc706")
+    geometry = Geometry(2, 16, 16, (8, 8), (3, 3), 1, 1)
+    cost = PassCosts(parameters, memory, tmp_path).get(
+        usual_convolution(Pass.ERROR, geometry, (4, 3))
+    )
+    found = Zc706(memory).figures(Work(LAYER, Pass.ERROR, (4, 3)))
+    assert found.cycles == cost.cycles and found.macs == geometry.macs
+    assert found.cycles - found.stall_cycles == cost.busy_cycles
+    assert found.dram_read_bits + found.dram_write_bits == 8 * cost.bytes_moved
+    assert found.seconds == cost.cycles / 200e6
+    assert found.joules == joules(parameters, cost.cycles, cost.busy_cycles, cost.bytes_moved)
+    # sixteen planes of 2 images x 16 channels x 8 x 8 pixels; at the port they do not go to memory
+    assert found.dram_write_bits == (16 * 2 * 16 * 64 if memory == "ddr" else 0)
+
+
+def test_time_is_bits_times_bits() -> None:
+    two, four = figures(LAYER, (2, 2)), figures(LAYER, (4, 4))
+    assert four.cycles - four.stall_cycles == 4 * (two.cycles - two.stall_cycles)
+
+
+def test_large_batches_are_on_a_line() -> None:
+    eight, twelve, many = (figures(Layer(*LAYER.numbers, batch), (2, 2)) for batch in (4, 8, 16))
+    assert many.cycles - twelve.cycles == pytest.approx(2 * (twelve.cycles - eight.cycles), abs=2)
+    assert many.macs == 2 * twelve.macs
