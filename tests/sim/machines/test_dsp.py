@@ -84,6 +84,12 @@ def test_energy() -> None:
     expected = 2.33 * found.seconds + 62.39e-12 * 900 * found.cycles + 340e-12 * bytes_moved
     assert found.joules == pytest.approx(expected, rel=1e-3)
     assert found.seconds == found.cycles / 200e6
+    # pumped twice, DSPs work as many cycles of their own in half the time
+    packed, pumped = (
+        each.figures(Work(BLOCK, Pass.FORWARD, (8, 8))) for each in (PACKED_DSP, DOUBLE_PUMPED_DSP)
+    )
+    saved = packed.joules - pumped.joules
+    assert saved == pytest.approx(2.33 * (packed.seconds - pumped.seconds), rel=1e-3)
 
 
 def test_a_network_is_its_layers() -> None:

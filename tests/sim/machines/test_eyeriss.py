@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Pass, Precision
 from fractrain.sim.machines import Eyeriss, EyerissFigures, Layer, Work
-from fractrain.sim.machines.eyeriss.blocking import fetches
+from fractrain.sim.machines.eyeriss.blocking import best_blocking, fetches
 from fractrain.sim.machines.eyeriss.row_stationary import UNRELATED, all_passes, divisors
 from tests.sim.machines.golden_rows import golden_rows
 from tests.sim.machines.resnet import resnet, step
@@ -31,8 +31,16 @@ def test_golden_rows(row: dict[str, int]) -> None:
     }
 
 
-def test_a_word_that_reaches_several_sets_can_count_once() -> None:
-    """As in nn_dataflow 2.1; where sets are not replicated it is the same."""
+@pytest.mark.parametrize("row", golden_rows("nn_dataflow"), ids=lambda row: str(row["macs"]))
+def test_schedules_of_nn_dataflow(row: dict[str, int]) -> None:
+    """It counts a word once that reaches several sets."""
+    shape = (row[each] for each in ("kernel", "output", "stride", "inputs", "outputs", "batch"))
+    machine = Eyeriss(row["height"], row["width"], copies=False)
+    found = forward(Layer(*shape), machine)
+    assert {name: getattr(found, name) for name in FIGURES} == {name: row[name] for name in FIGURES}
+
+
+def test_replicas_count_where_there_are_some() -> None:
     once = Eyeriss(copies=False)
     layer = Layer(3, 13, 1, 256, 192, 16)
     assert 2 * forward(layer, once).array_words == 63_498_240
@@ -144,6 +152,24 @@ def test_passes_do_all_macs(layer: Layer, array: tuple[int, int]) -> None:
         width = (layer.output - 1) * layer.stride + layer.kernel
         # rows at the seams of a folded output are read for both parts
         assert inputs >= width**2 * layer.inputs * layer.batch
+
+
+@pytest.mark.parametrize("buffer_words", [4000, 65536])
+def test_the_search_minimizes_what_the_figures_have(buffer_words: int) -> None:
+    """Outputs that do not stay in a small buffer are written many times and read once less."""
+    layer = Layer(3, 32, 1, 64, 64, 4)
+    blockings = [
+        best_blocking(each, buffer_words, 256) for each in all_passes(layer, 16, 16, copies=True)
+    ]
+    best = min(blockings, key=lambda each: each.cost)
+    found = forward(layer, Eyeriss(buffer_words=buffer_words))
+    moved = 200 * found.dram_words + 6 * found.buffer_words + 2 * found.array_words
+    assert best.cost == moved
+    times, results = best.dram_fetches[2], 4 * 64 * 32**2
+    assert times == (32 if buffer_words == 4000 else 1)
+    assert found.dram_write_bits == 16 * results * times
+    operands = 9 * 64 * 64 * best.dram_fetches[0] + 4 * 64 * 34**2 * best.dram_fetches[1]
+    assert found.dram_read_bits == 16 * (operands + results * (times - 1))
 
 
 def test_bits_change_nothing_and_memory_helps() -> None:
