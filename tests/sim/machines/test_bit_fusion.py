@@ -231,6 +231,17 @@ def test_resnet38_is_where_the_reference_has_it() -> None:
     assert less.joules / eight.joules == pytest.approx(0.768, abs=0.001)
 
 
+@pytest.mark.parametrize("errors", [6, 8])
+def test_ratios_are_near_those_of_the_published_table(errors: int) -> None:
+    """FracTrain's table is a line in r, the effective MACs over those of FW8/BW8."""
+    layers = resnet(38, 16)
+    _, eight = step(BitFusion(), layers, Precision(8, 8, 8))
+    _, less = step(BitFusion(), layers, Precision(4, 4, errors))
+    r = (4 * 4 + 2 * 4 * errors) / (3 * 64)
+    assert less.seconds / eight.seconds == pytest.approx(0.56 + 0.44 * r, abs=0.03)
+    assert less.joules / eight.joules == pytest.approx(0.515 + 0.485 * r, abs=0.10)
+
+
 def test_a_kernel_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ParameterError, match="smallest tile"):
         forward(Layer(60, 60, 1, 16, 16, 1), 8, 8)
