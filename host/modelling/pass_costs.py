@@ -63,22 +63,34 @@ class PassCosts:
         self._known = _read(self.file)
         self._unsaved = False
 
-    def get(self, convolution: Convolution) -> PassCost:
-        """Of ``convolution``, in a program that is laid out for exactly its bits."""
-        key = _key(convolution)
+    def get(self, convolution: Convolution, *, alone: bool = False) -> PassCost:
+        """Of ``convolution``, in a program that is laid out for exactly its bits.
+
+        ``alone``: as the only one in its program, a third of the work; its first loads and last
+        results are then not hidden, which matters little for large ones.
+        """
+        key = _key(convolution) + (", alone" if alone else "")
         if key not in self._known:
-            self._known[key] = self._evaluate(convolution)
+            self._known[key] = self._evaluate(convolution, alone)
             self._unsaved = True
         return self._known[key]
 
-    def of_batch(self, convolution: Convolution) -> PassCost:
-        """As `get`; of more images than the references have, on the straight line through them."""
-        few, many = REFERENCE_IMAGES
+    def of_batch(
+        self,
+        convolution: Convolution,
+        references: tuple[int, int] = REFERENCE_IMAGES,
+        *,
+        alone: bool = False,
+    ) -> PassCost:
+        """As `get`; of more images than ``references``, on the straight line through them, but not
+        fewer cycles than the array is busy: few images can take as long as their results take to
+        memory, which says little of many."""
+        few, many = references
         geometry = convolution.geometry
         if geometry.images <= many:
-            return self.get(convolution)
+            return self.get(convolution, alone=alone)
         low, high = (
-            self.get(replace(convolution, geometry=replace(geometry, images=images)))
+            self.get(replace(convolution, geometry=replace(geometry, images=images)), alone=alone)
             for images in (few, many)
         )
         more = (geometry.images - many) / (many - few)
@@ -86,7 +98,7 @@ class PassCosts:
             after + more * (after - before)
             for before, after in zip(astuple(low)[:4], astuple(high)[:4], strict=True)
         )
-        return PassCost(cycles, busy, moved, written, high.start_cycles)
+        return PassCost(max(cycles, busy), busy, moved, written, high.start_cycles)
 
     def save(self) -> None:
         """Add new costs to the file; costs of other processes stay."""
@@ -104,8 +116,12 @@ class PassCosts:
                 temporary.unlink(missing_ok=True)
         self._unsaved = False
 
-    def _evaluate(self, convolution: Convolution) -> PassCost:
-        once, twice = (self._predict(convolution, copies) for copies in (1, 2))
+    def _evaluate(self, convolution: Convolution, alone: bool) -> PassCost:
+        once = self._predict(convolution, 1)
+        if alone:
+            cycles, busy, read, written = once
+            return PassCost(cycles, busy, read + written, written, 0)
+        twice = self._predict(convolution, 2)
         cycles, busy, read, written = (
             after - before for before, after in zip(once, twice, strict=True)
         )
