@@ -32,10 +32,18 @@ def predict_program(
     program: Program, precisions: Mapping[int, Precision], memory: str
 ) -> tuple[int, int, int]:
     """Cycles, busy cycles and bytes (both ways) with the ``memory`` of `step_programs.MEMORIES`."""
+    cycles, busy, read, written = predict_traffic(program, precisions, memory)
+    return cycles, busy, read + written
+
+
+def predict_traffic(
+    program: Program, precisions: Mapping[int, Precision], memory: str
+) -> tuple[int, int, int, int]:
+    """As `predict_program`; bytes read and bytes written apart."""
     from fractrain.sim.memory_model import MemoryModel
 
     ddr = memory == "ddr"
     model = MemoryModel.ddr(program.parameters) if ddr else MemoryModel.ideal()
     found = predicted(program, precisions, model)
-    moved = found.total("BYTES_READ") + found.total("BYTES_WRITTEN")
-    return found.cycles, found.total("BUSY"), moved
+    read, written = found.total("BYTES_READ"), found.total("BYTES_WRITTEN")
+    return found.cycles, found.total("BUSY"), read, written

@@ -18,12 +18,6 @@ from fractrain.host.modelling.pass_costs import PassCost, PassCosts
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision, check_bits
 
-REFERENCE_IMAGES = (4, 8)
-"""Batches that the cycle model is asked for; the cost of a larger one is a straight line through
-theirs. What does not grow with the batch (weights read, gradients written) is so kept apart from
-what does."""
-
-
 ON_MACHINE: Dispatch[bool] = Dispatch("the step model", "host/modelling/step_model.py")
 """Whether the machine carries an operation out, and so has a cost here; else the host does."""
 
@@ -151,7 +145,7 @@ class StepModel:
             convolution = operation.convolution(table)
             self._check(convolution, operation.layer)
             exact = replace(convolution, stored=convolution.bits)
-            known = self._known[key] = self._of_batch(exact)
+            known = self._known[key] = self._costs.of_batch(exact)
         return known
 
     def _check(self, convolution: Convolution, layer: str) -> None:
@@ -160,21 +154,3 @@ class StepModel:
         for operand, bits in zip((pass_.row, pass_.column), convolution.bits, strict=True):
             name = f"{operand.name.lower()} bits of {layer}"
             check_bits(name, bits, maximum=most, allow_skip=True)
-
-    def _of_batch(self, convolution: Convolution) -> PassCost:
-        """Of the whole batch: as evaluated, or on the straight line through the references."""
-        few, many = REFERENCE_IMAGES
-        if self.step.batch <= many:
-            return self._costs.get(convolution)
-
-        def of(images: int) -> PassCost:
-            geometry = replace(convolution.geometry, images=images)
-            return self._costs.get(replace(convolution, geometry=geometry))
-
-        low, high = of(few), of(many)
-        more = (self.step.batch - many) / (many - few)
-        cycles, busy, moved = (
-            after + more * (after - before)
-            for before, after in zip(astuple(low)[:3], astuple(high)[:3], strict=True)
-        )
-        return PassCost(cycles, busy, moved, high.start_cycles)

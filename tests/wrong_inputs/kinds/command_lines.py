@@ -13,6 +13,7 @@ MISSPELLED = {
     "generate": ("flavor", "configuration"),
     "simulate": ("block", "precison"),
     "cost": ("network", "precision"),
+    "machine": ("layers", "pe", "clock"),
     "synth": ("parts", "chek"),
     "bench": ("round",),
     "bitstream": ("generate_only", "job"),
@@ -22,12 +23,13 @@ MISSPELLED = {
     "board power": ("second", "phase"),
     "board bringup": ("injects",),
 }
-NEEDS = {"sweep": ["x.yaml"], "report": ["x"], "compare": ["x", "y"]}
+NEEDS = {"sweep": ["x.yaml"], "report": ["x"], "compare": ["x", "y"], "machine": ["eyeriss"]}
 
 WITHOUT_VALUE = (
     *("train --batch", "train --lr", "train --name", "train --steps --epochs 3"),
     *("cost --networks", "cost --batch", "simulate --blocks", "generate --out", "synth --json"),
     *("board power --seconds", "bitstream --tolerate", "report x --figures"),
+    *("machine eyeriss --layer", "machine eyeriss --pes"),
 )
 
 
@@ -53,7 +55,7 @@ def wrong_inputs() -> Iterator[WrongInput]:
     for line in WITHOUT_VALUE:
         says = r"argument --[a-z-]+: expected (one|at least one) argument \(fractrain .*--help\)"
         yield WrongInput(f"{line} without a value", line.split(), says)
-    for command in ("sweep", "report", "compare"):
+    for command in ("sweep", "report", "compare", "machine"):
         says = rf"the following arguments are required: .*\(fractrain {command} --help\)"
         yield WrongInput(f"{command} without arguments", [command], says)
     for abbreviated in ("--back", "--epo", "--weight-d", "--sched"):
