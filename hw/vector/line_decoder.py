@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract import numerics
 from fractrain.hw.contract.commands import COMMAND_BITS, Fault, Opcode, Second
 from fractrain.hw.contract.precision import MAX_BITS
-from fractrain.hw.flow.tasks import command_layout, command_view
+from fractrain.hw.flow.tasks import ENTRY_OF_SHAPES, command_view
 from fractrain.hw.vector.line_layouts import line_task
 from fractrain.hw.vector.shape_table import ShapeTable
 
@@ -29,15 +29,6 @@ def found_command() -> data.StructLayout:
             "masked": 1,
         }
     )
-
-
-def _view(opcode: Opcode, command: Value) -> data.View:
-    """`command_view`, with the entry of the shape table as ``entry``: a view has a ``shape``."""
-    fields = {
-        "entry" if name == "shape" else name: place
-        for name, place in command_layout(opcode).fields.items()
-    }
-    return data.View(data.FlexibleLayout(COMMAND_BITS, fields), command)
 
 
 class LineDecoder(wiring.Component):
@@ -120,8 +111,8 @@ class LineDecoder(wiring.Component):
                 Opcode.APPLY,
             ):
                 with m.Case(each):
-                    command = _view(each, held.command)
-                    m.d.comb += entry.eq(command.entry)
+                    command = command_view(each, held.command)
+                    m.d.comb += entry.eq(command[ENTRY_OF_SHAPES])
                     for name, value in self._fields(each, command, held).items():
                         m.d.comb += derived[name].eq(value)
                     if each is Opcode.CARRY:
