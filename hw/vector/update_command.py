@@ -188,12 +188,20 @@ class Update(wiring.Component):
             self._end(m, blocks, peak)
 
     def _place(self, m: Module, name: str) -> Value:
-        """Of the half-block's first pixel: known long before it is needed."""
+        """Of the half-block's first pixel: known long before it is needed. The product is a sum of
+        few terms, so that no DSP slice is taken for it."""
         channels = (self.parameters.block.channels - 1).bit_length()
         product = Signal(PLACE_BITS - channels, name=f"{name}_product", reset_less=True)
         place = Signal(PLACE_BITS, name=f"{name}_place", reset_less=True)
+        group, taps = self.task[f"{name}_group"], self.task.taps
+        terms = [Mux(tap, group << number, 0) for number, tap in enumerate(taps)]
+        parts = []
+        for number in range(0, len(terms), 2):
+            total = sum(terms[number : number + 2], Const(0))
+            parts.append(Signal(len(product), name=f"{name}_part_{number}", reset_less=True))
+            m.d.sync += parts[-1].eq(total)
         m.d.sync += [
-            product.eq(self.task[f"{name}_group"] * self.task.taps),
+            product.eq(sum(parts, Const(0))),
             place.eq(Cat(Const(0, channels), product) + self.task[f"{name}_tap"]),
         ]
         return place
