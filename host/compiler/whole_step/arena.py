@@ -36,10 +36,10 @@ class _Piece:
 
 
 class Arena:
-    """``size`` words of the memory ``name``, counted in ``unit``."""
+    """``size`` words of the memory ``name``, counted in ``unit``, taken ``grain`` at a time."""
 
-    def __init__(self, name: str, size: int, unit: str = "words") -> None:
-        self.name, self.size, self.unit = name, size, unit
+    def __init__(self, name: str, size: int, unit: str = "words", grain: int = 1) -> None:
+        self.name, self.size, self.unit, self._grain = name, size, unit, grain
         self.policy = Policy.OLDEST
         self.most = 0
         """Words that were held at a time."""
@@ -49,6 +49,7 @@ class Arena:
 
     def take(self, words: int) -> int:
         """Address of ``words`` that are held from now on; `DoesNotFit` if there are none."""
+        words = -(-words // self._grain) * self._grain
         found = self._choose(words)
         if found is None:
             raise too_small(self.name, self._held + words, self.size, self.unit)

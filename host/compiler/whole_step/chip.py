@@ -26,8 +26,9 @@ class Chip:
         self.p, self.stream = p, CommandStream()
         self.planes = Arena("plane memory", p.buffers.plane_words)
         self.columns = Arena("column memory", p.buffers.column_words)
-        self.staging = Arena("staging memory", p.vector.staging_words, "lines")
-        self.side = Arena("side memory", p.vector.side_words, "lines")
+        # two lines are a word of the machine, so tensors begin with an even one
+        self.staging = Arena("staging memory", p.vector.staging_words, "lines", grain=2)
+        self.side = Arena("side memory", p.vector.side_words, "lines", grain=2)
         self.records = Arena("parameter memory", p.vector.parameter_words, "records")
         self.moments = Arena("moments", p.vector.moment_words, "channels")
         self.gradients = Arena("gradient memory", p.buffers.gradient_words, "beats")

@@ -60,7 +60,7 @@ stalls = st.builds(
     st.sampled_from((0.0, 0.3, 0.8)),
     st.just(0.0),
 )
-RUNS = settings(deadline=None, max_examples=40)
+RUNS = settings(deadline=None, max_examples=20)
 POOL = 1 << 15
 """Bytes."""
 
