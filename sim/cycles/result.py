@@ -21,10 +21,8 @@ NARROW_CYCLES = 8
 """From there to the corner turn; so many beats are on their way."""
 LEAVE_CYCLES = 3
 """From a tile's last beat's way out of the queue to the admission of another tile."""
-LINES_CYCLES = 40
-"""From a tile's last beat to its last line, moments and peak."""
-JOIN_BEAT_CYCLES = 2
-"""There are half as many joiners as a beat has sums."""
+LINES_CYCLES = 70
+"""From a command's last line to the first of the next one (`ResultPath.between_cycles`)."""
 BEATS_BEHIND = 2
 """Beats that have left the queue behind the one that is cut into blocks."""
 
@@ -94,19 +92,19 @@ class ResultModel:
             self._sender.end(command)
 
     def _lines(self, command: Command) -> Process:
-        """NARROW and JOIN: each beat of a tile makes two lines; a tile that is interleaved makes
-        parts of several."""
+        """NARROW and JOIN: a line in a cycle; what was earlier takes another, and a tile that is
+        interleaved makes parts of twice as many."""
         assert isinstance(command, Narrow | Join)
-        beat = JOIN_BEAT_CYCLES if isinstance(command, Join) else 1
-        if isinstance(command, Join) and (command.interleaved or command.earlier is Earlier.PART):
-            beat *= 2
+        lines = self._parameters.block.channels
+        if isinstance(command, Join):
+            lines *= (1 + (command.earlier is not Earlier.NONE)) * (1 + command.interleaved)
         for _ in range(command.images * command.tiles_y * command.tiles_x):
             while not self._arrivals:
                 yield self._change
             yield max(self._kernel.now, self._arrivals.popleft() + SUM_CYCLES)
             yield from self._wait_for_planes()
-            self._leave(self._kernel.now + beat * self._beats - 1)
-            yield self._kernel.now + beat * self._beats
+            self._leave(self._kernel.now + lines - 1)
+            yield self._kernel.now + lines
         yield self._kernel.now + LINES_CYCLES
 
     def _tiles(self, command: Store) -> Process:
