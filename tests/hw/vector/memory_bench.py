@@ -7,7 +7,7 @@ The unit is compiled, with its queues to memory; memories and the ports to them 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -307,3 +307,13 @@ class Ports:
             part.after()
         self.now += 1
         assert self.now < self.limit, f"not done after {self.limit} cycles"
+
+
+def carry_out(
+    design: Design, parameters: Parameters, commands: Sequence[Command], **around: Any
+) -> Surroundings:
+    """What is around ``design`` after ``commands``, none of which looks up its bits."""
+    surroundings = Surroundings(parameters, **around)
+    items = [(command, Task(index, command)) for index, command in enumerate(commands)]
+    surroundings.run(design, items)
+    return surroundings

@@ -10,7 +10,6 @@ from fractrain.hw.contract.commands import Report as ReportCommand
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand
 from fractrain.hw.vector.report import Report
-from fractrain.sim.functional.decoding import Task
 from tests.harness.stalls import STALLS
 from tests.hw.machines import machine
 from tests.hw.refusals import assert_refused
@@ -21,6 +20,7 @@ from tests.hw.vector.memory_bench import (
     Design,
     Stalls,
     Surroundings,
+    carry_out,
     unit_machine,
 )
 
@@ -40,10 +40,7 @@ def report_of(**fields: int) -> ReportCommand:
 
 
 def run(p: Parameters, commands: list[ReportCommand], **around: object) -> Surroundings:
-    surroundings = Surroundings(p, **around)
-    items = [(command, Task(index, command)) for index, command in enumerate(commands)]
-    surroundings.run(design(p.block.channels), items)
-    return surroundings
+    return carry_out(design(p.block.channels), p, commands, **around)
 
 
 @st.composite

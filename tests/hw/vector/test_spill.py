@@ -11,7 +11,6 @@ from fractrain.hw.contract.commands import Spill as SpillCommand
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand
 from fractrain.hw.vector.spill import Spill
-from fractrain.sim.functional.decoding import Task
 from tests.harness.stalls import STALLS
 from tests.hw.machines import machine
 from tests.hw.refusals import assert_refused
@@ -22,6 +21,7 @@ from tests.hw.vector.memory_bench import (
     Design,
     Stalls,
     Surroundings,
+    carry_out,
     unit_machine,
 )
 
@@ -41,10 +41,7 @@ def spill_of(**fields: int) -> SpillCommand:
 
 
 def run(p: Parameters, commands: list[SpillCommand], **around: object) -> Surroundings:
-    surroundings = Surroundings(p, **around)
-    items = [(command, Task(index, command)) for index, command in enumerate(commands)]
-    surroundings.run(design(p.block.channels), items)
-    return surroundings
+    return carry_out(design(p.block.channels), p, commands, **around)
 
 
 @st.composite
