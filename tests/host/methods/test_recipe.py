@@ -138,7 +138,8 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_the_recipes_that_come_along() -> None:
-    assert recipe_names() == ["bw12", "bw16", "cpt", "cpt-bw6", "imagenet", "published", "short"]
+    names = ["bw12", "bw16", "cpt", "cpt-bw6", "imagenet", "late", "published", "short"]
+    assert recipe_names() == names
     for name in recipe_names():
         for method in METHODS.names:
             fields = read_recipe(name)
