@@ -44,7 +44,7 @@ class View:
         return last.reshape(len(tensor), -1, self._row)
 
     def run(self, work: Callable[[slice], Result]) -> list[Result]:
-        """``work`` of all images, in their order: on a CPU a few together, elsewhere all at once."""
+        """``work`` of all images, in their order: a few together on a CPU, elsewhere all."""
         if self._device.type != "cpu":
             return [work(slice(0, self._images))]
         count = max(1, BLOCK // (self.channels * self.pixels))
