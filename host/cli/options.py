@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULT_MODE",
     "FLAG",
     "RUNS",
+    "RUN_FOLDER",
     "SEVERAL",
     "config_option",
     "file_option",
@@ -22,6 +23,10 @@ __all__ = [
 
 FLAG, SEVERAL = Form.FLAG, Form.SEVERAL
 
+RUN_FOLDER = Option(
+    "runs", "where runs are looked for by name", Path, Path("runs"), metavar="FOLDER"
+)
+
 RUNS = (
     Option(
         "run",
@@ -29,7 +34,7 @@ RUNS = (
         form=Form.ARGUMENTS,
         metavar="RUN",
     ),
-    Option("runs", "where runs are looked for by name", Path, Path("runs"), metavar="FOLDER"),
+    RUN_FOLDER,
 )
 """Training runs, by folder or by name."""
 
