@@ -13,6 +13,7 @@ __all__ = [
     "BATCH",
     "DEFAULT_MODE",
     "FLAG",
+    "MACHINES",
     "RUNS",
     "RUN_FOLDER",
     "SEVERAL",
@@ -37,6 +38,9 @@ RUNS = (
     RUN_FOLDER,
 )
 """Training runs, by folder or by name."""
+
+
+MACHINES = Option("machines", "on other machines, too, modelled", form=Form.FLAG)
 
 
 def config_option(default: str | None, *, shown: str | None = None) -> Option:
