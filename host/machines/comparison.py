@@ -158,11 +158,10 @@ def trace_entry(trace: Trace) -> dict[str, Any]:
 
 def _machine_entry(contender: Contender) -> dict[str, Any]:
     machine = contender.machine
-    settings = dataclasses.asdict(machine) if dataclasses.is_dataclass(machine) else {}  # type: ignore[arg-type]
     return {
         "label": contender.label,
         "machine": machine.name,
-        "settings": settings,
+        "settings": dict(vars(machine)),
         "free_choices": contender.about,
         "peak_macs_per_second_at_8_bits": machine.peak((8, 8)),
         "memory_bytes_per_second": machine.memory_bandwidth,

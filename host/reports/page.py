@@ -42,9 +42,14 @@ class RunSection:
 class MachineCosts(Protocol):
     """What the runs cost on several machines, made by `host.machines.tables`."""
 
-    tables: Sequence[Table]
-    pictures: Sequence[Picture]
-    quoted: Table
+    @property
+    def tables(self) -> Sequence[Table]: ...
+
+    @property
+    def pictures(self) -> Sequence[Picture]: ...
+
+    @property
+    def quoted(self) -> Table: ...
 
 
 def render_page(
