@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -68,14 +69,16 @@ def read_inputs(folder: Path, given: Sequence[Trace] = ()) -> Inputs:
     if not folder.is_dir():
         raise DataError(f"no folder {folder}: --results names docs/results of a checkout")
     runs = folder / INTEGERS
+    # where a command finds it: from the root of a checkout, wherever that is
+    shown = RESULTS / INTEGERS if folder == default_folder() else runs
     summaries = {each.stem: read_object(each) for each in sorted((runs / RUNS).glob("*.json"))}
     files = sorted((runs / TRACES).glob("*.json"))
-    traces = {each.stem: read_trace(each) for each in files}
+    traces = {each.stem: _named(read_trace(each), shown / TRACES / each.name) for each in files}
     for name, summary in summaries.items():
         if name not in traces:
             found = trace_of_summary(runs / RUNS / f"{name}.json", summary)
             if found is not None:
-                traces[name] = found
+                traces[name] = _named(found, shown / RUNS / f"{name}.json")
     without = sorted(set(summaries) - set(traces))
     if given:
         traces = {each.name: each for each in given}
@@ -97,6 +100,11 @@ def accuracy(trace: Trace | None) -> float | None:
 def run_command(trace: Trace) -> str:
     """What trained it."""
     return str(trace.source.get("command") or trace.command)
+
+
+def _named(trace: Trace, path: Path) -> Trace:
+    """With the command that asks for the one at ``path``."""
+    return replace(trace, command=f"fractrain compare --machines {shlex.quote(str(path))}")
 
 
 def _longest(traces: Sequence[Trace]) -> Trace | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fractrain.host.rebuttal.claim import Claim, Figure, Unit
+from fractrain.host.rebuttal.claim import Claim, Figure, Unit, largest_difference
 from fractrain.host.reports.svg import (
     SMALL,
     WIDE,
@@ -17,6 +17,9 @@ from fractrain.host.reports.svg import (
 
 MOST = 16
 """Figures of a picture."""
+
+ALIKE = 0.01
+"""Where no difference is larger, there is nothing to see."""
 
 OURS, CLAIMED = 0, 1
 """Colours and dashes, as runs have them."""
@@ -35,7 +38,7 @@ def pictures_of(claim: Claim) -> list[Picture]:
         and each.value is not None
         and each.claimed is not None
     ][:MOST]
-    if len(chosen) < 2:
+    if len(chosen) < 2 or largest_difference(chosen) < ALIKE:
         return []
     wide, small = (
         _pairs(chosen, f"{claim.identifier}-pairs-{word}", claim.title, size)
