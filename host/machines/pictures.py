@@ -94,7 +94,10 @@ def _draw_bars(
 
 
 def _change(saved: float) -> str:
-    return f"{'−' if saved >= 0 else '+'}{percent(abs(saved))}"
+    text = percent(abs(saved))
+    if float(text.removesuffix(" %")) == 0:
+        return "as much"
+    return f"{'−' if saved > 0 else '+'}{text}"
 
 
 def roofline(results: Sequence[Result]) -> Picture:
@@ -113,6 +116,8 @@ def roofline(results: Sequence[Result]) -> Picture:
 
 
 def _draw_roofline(results: Sequence[Result], name: str, size: tuple[float, float]) -> str:
+    from matplotlib.ticker import LogLocator
+
     labels = list(dict.fromkeys(each.contender.label for each in results))
     numbers = {label: number for number, label in enumerate(labels)}
     with drawing(size) as (figure, axes):
@@ -145,7 +150,9 @@ def _draw_roofline(results: Sequence[Result], name: str, size: tuple[float, floa
         axes.set_xlim(low, high)
         axes.set_xlabel("MACs per byte moved (modelled)")
         axes.set_ylabel("MACs a second (modelled)")
-        axes.xaxis.set_major_formatter(lambda value, _: significant(value))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(lambda value, _: significant(value, 2))
         axes.yaxis.set_major_formatter(lambda value, _: COUNTS.text(value, 1))
         axes.minorticks_off()
         label_ends(figure, axes, ends)

@@ -14,7 +14,7 @@ from fractrain.host.machines.comparison import (
 )
 from fractrain.host.machines.pictures import bars, roofline
 from fractrain.host.machines.run_traces import trace_of_run
-from fractrain.host.machines.trace import Trace
+from fractrain.host.machines.trace import EIGHT, Trace
 from fractrain.host.reports.quantities import MEANINGS, Source, percent
 from fractrain.host.reports.run import Run
 from fractrain.host.reports.svg import Picture
@@ -47,9 +47,11 @@ class MachinesSection:
 def machines_section(results: Sequence[Result]) -> MachinesSection:
     """Raises `MissingToolError` without matplotlib."""
     traces = traces_of(results)
+    # at 8 bits throughout both bars are the same
+    drawn = [each for each in traces if each.kept_at != EIGHT] or traces
     pictures = [
         each
-        for number, trace in enumerate(traces)
+        for number, trace in enumerate(drawn)
         for each in bars([r for r in results if r.trace is trace], number)
     ]
     return MachinesSection(

