@@ -128,14 +128,14 @@ UNITS = {
 }
 
 
-def machines_document(results: Sequence[Result]) -> dict[str, Any]:
-    """All figures unrounded, by pass and layer."""
+def machines_document(results: Sequence[Result], *, layers: bool = True) -> dict[str, Any]:
+    """All figures unrounded, by pass and, with ``layers``, by layer."""
     traces = {each.trace.name: each.trace for each in results}
     contenders = {each.contender.label: each.contender for each in results}
     return {
         "traces": [trace_entry(each) for each in traces.values()],
         "machines": [_machine_entry(each) for each in contenders.values()],
-        "results": [_entry(each) for each in results],
+        "results": [_entry(each, layers=layers) for each in results],
         "units": UNITS,
     }
 
@@ -168,23 +168,23 @@ def _machine_entry(contender: Contender) -> dict[str, Any]:
     }
 
 
-def _entry(result: Result) -> dict[str, Any]:
-    return {
+def _entry(result: Result, *, layers: bool) -> dict[str, Any]:
+    entry = {
         "trace": result.trace.name,
         "machine": result.contender.label,
         **dataclasses.asdict(result.cost.total),
         "fw8bw8": dataclasses.asdict(result.eight.total),
         "saving": {"seconds": result.seconds_saved, "joules": result.joules_saved},
-        "passes": _passes(result.cost.of_pass),
-        "layers": {
-            layer.name: _passes(
-                lambda pass_, name=layer.name: result.cost.entries.get((name, pass_), Cost())  # type: ignore[misc]
-            )
-            for layer in result.trace.layers
-        },
+        "passes": {each.label: dataclasses.asdict(result.cost.of_pass(each)) for each in Pass},
         "notes": list(result.cost.notes),
     }
-
-
-def _passes(of_pass: Callable[[Pass], Cost]) -> dict[str, Any]:
-    return {each.label: dataclasses.asdict(of_pass(each)) for each in Pass}
+    if layers:
+        found = result.cost.entries
+        entry["layers"] = {
+            layer.name: {
+                each.label: dataclasses.asdict(found.get((layer.name, each), Cost()))
+                for each in layer.passes
+            }
+            for layer in result.trace.layers
+        }
+    return entry

@@ -123,6 +123,7 @@ def _draw_roofline(results: Sequence[Result], name: str, size: tuple[float, floa
     with drawing(size) as (figure, axes):
         axes.set(xscale="log", yscale="log")
         points: list[tuple[float, float]] = []
+        tooltips = {}
         for each in results:
             number = numbers[each.contender.label]
             for cost, filled in ((each.eight.total, False), (each.cost.total, True)):
@@ -130,7 +131,9 @@ def _draw_roofline(results: Sequence[Result], name: str, size: tuple[float, floa
                     continue
                 point = cost.macs / cost.bytes_moved, cost.macs / cost.seconds
                 points.append(point)
-                look: dict[str, Any] = {"marker": MARKERS[number % len(MARKERS)]}
+                gid = f"dot-{len(points)}"
+                tooltips[gid] = [_tooltip(each, point, filled=filled)]
+                look: dict[str, Any] = {"marker": _marker(number), "gid": gid}
                 if not filled:
                     colour = line_style(number).colour
                     look |= {"markerfacecolor": "none", "markeredgecolor": colour, "markersize": 6}
@@ -160,7 +163,20 @@ def _draw_roofline(results: Sequence[Result], name: str, size: tuple[float, floa
             f"{each.contender.label} {COUNTS.text(each.macs_per_second)} MACs a second"
             for each in results
         )
-        return render(figure, name, f"Roofline: {about}")
+        return render(figure, name, f"Roofline: {about}", tooltips)
+
+
+def _marker(number: int) -> str:
+    """Machines with the same colour have different shapes."""
+    return MARKERS[(number + number // len(MARKERS)) % len(MARKERS)]
+
+
+def _tooltip(result: Result, point: tuple[float, float], *, filled: bool) -> str:
+    bits = "" if filled else " at FW8/BW8"
+    return (
+        f"{result.trace.name}{bits} on {result.contender.label}: {COUNTS.text(point[1])} MACs a "
+        f"second, {significant(point[0])} MACs per byte"
+    )
 
 
 def _roof(axes: Axes, number: int, label: str, result: Result, low: float, high: float) -> End:

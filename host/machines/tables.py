@@ -47,11 +47,9 @@ class MachinesSection:
 def machines_section(results: Sequence[Result]) -> MachinesSection:
     """Raises `MissingToolError` without matplotlib."""
     traces = traces_of(results)
-    # at 8 bits throughout both bars are the same
-    drawn = [each for each in traces if each.kept_at != EIGHT] or traces
     pictures = [
         each
-        for number, trace in enumerate(drawn)
+        for number, trace in enumerate(_drawn(results))
         for each in bars([r for r in results if r.trace is trace], number)
     ]
     return MachinesSection(
@@ -89,8 +87,14 @@ def headline(results: Sequence[Result]) -> str:
             if each.trace is trace and each.contender in (BIT_FUSION, RECURSIVE, OURS_DDR)
         )
         + "."
-        for trace in traces_of(results)
+        for trace in _drawn(results)
     )
+
+
+def _drawn(results: Sequence[Result]) -> list[Trace]:
+    """Traces with something to see: at 8 bits throughout nothing is saved."""
+    traces = traces_of(results)
+    return [each for each in traces if each.kept_at != EIGHT] or traces
 
 
 def traces_of(results: Sequence[Result]) -> list[Trace]:

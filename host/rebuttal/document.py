@@ -45,7 +45,7 @@ def rebuttal_document(rebuttal: Rebuttal) -> dict[str, Any]:
         "claims": [_claim(each) for each in rebuttal.claims],
         "traces": [trace_entry(each) for each in rebuttal.inputs.traces.values()],
         "runs_without_a_trace": list(rebuttal.inputs.without),
-        "machines": machines_document(rebuttal.results),
+        "machines": machines_document(rebuttal.results, layers=False),
         "sources": {source.value: text for source, text in SOURCES.items()},
     }
 
