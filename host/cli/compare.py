@@ -29,7 +29,8 @@ run among them had spent.
 With --machines: what each RUN costs on Bit Fusion, Eyeriss, arrays of DSPs and this project's
 machine, time, energy and bytes, beside the same steps at FW8/BW8 on the same machine. One RUN is
 enough then, and it may also be a trace file (`fractrain trace`), the summary.json of a run without
-gates, or a mix of candidates, {mixes.FORM}.
+gates, or a mix of candidates:
+  {mixes.FORM}
 --json has every layer and pass, --html tables, bars and a roofline. All figures are modelled.
 
 examples:

@@ -36,7 +36,7 @@ OPTIONS = (
     Option("traces", "in place of our runs", None, (), SEVERAL, "RUN", shown="ours"),
     RUN_FOLDER,
     Option("results", "with committed runs", Path, metavar="FOLDER", shown="docs/results here"),
-    Option("html", "the page", Path, Path("rebuttal.html"), metavar="FILE"),
+    Option("html", "the page", Path, Path("rebuttal.html"), metavar="FILE", aliases=("--out",)),
     Option("json", "all figures", Path, Path("rebuttal.json"), metavar="FILE"),
 )
 

@@ -13,7 +13,7 @@ from fractrain.host.machines.trace_files import is_trace, read_trace
 from fractrain.host.reports.run import find_run, read_run
 from fractrain.hw.contract.errors import DataError, ParameterError
 
-FORMS = "a run's folder or name, a trace or summary file (.json), or a mix, " + mixes.FORM
+FORMS = f"a run's folder or name, a trace or summary file (.json), or a mix,\n{mixes.FORM}"
 
 
 def load_traces(given: Sequence[str], root: Path) -> list[Trace]:
