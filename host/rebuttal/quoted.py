@@ -101,7 +101,7 @@ def accuracies(inputs: Inputs) -> Claim:
         "the claim is quoted. Beside it are our own runs, of a smaller network, and shorter."
         + said,
         figures,
-        ["One seed each, 6,000 steps or fewer: differences below a point are noise."],
+        ["A seed or two, 6,000 steps or fewer: differences below a point are noise."],
     )
 
 
