@@ -34,6 +34,8 @@ COMMANDS = {
     "calibrate": "compare the cycle model with the RTL on whole training steps",
     "cost": "say what a training step costs: cycles, time and energy, modelled",
     "machine": "say what one convolution costs on other machines, modelled",
+    "trace": "write the bits of every block and step of a run to a small file",
+    "rebuttal": "show every claim of the authors' rebuttal beside what comes of it here",
     "board": "bring up, look at and load a board",
     "bitstream": "make the bitstream of a machine, with Vivado or open tools",
     "synth": "map a machine to the FPGA's cells; report area and logic depth",
@@ -43,7 +45,7 @@ COMMANDS = {
 LONGEST_ERROR = 2000
 """Characters of a given value that an error quotes."""
 
-PRINTED = ("compare", "calibrate", "cost", "machine", "board", "synth")
+PRINTED = (*("compare", "calibrate", "cost", "machine", "trace", "rebuttal", "board", "synth"),)
 """Commands that fail if their output is lost; the others keep their results in files."""
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it

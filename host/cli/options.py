@@ -13,7 +13,9 @@ __all__ = [
     "BATCH",
     "DEFAULT_MODE",
     "FLAG",
+    "MACHINES",
     "RUNS",
+    "RUN_FOLDER",
     "SEVERAL",
     "config_option",
     "file_option",
@@ -22,6 +24,10 @@ __all__ = [
 
 FLAG, SEVERAL = Form.FLAG, Form.SEVERAL
 
+RUN_FOLDER = Option(
+    "runs", "where runs are looked for by name", Path, Path("runs"), metavar="FOLDER"
+)
+
 RUNS = (
     Option(
         "run",
@@ -29,9 +35,12 @@ RUNS = (
         form=Form.ARGUMENTS,
         metavar="RUN",
     ),
-    Option("runs", "where runs are looked for by name", Path, Path("runs"), metavar="FOLDER"),
+    RUN_FOLDER,
 )
 """Training runs, by folder or by name."""
+
+
+MACHINES = Option("machines", "on other machines, too, modelled", form=Form.FLAG)
 
 
 def config_option(default: str | None, *, shown: str | None = None) -> Option:

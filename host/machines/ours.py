@@ -42,6 +42,19 @@ class Zc706:
     def name(self) -> str:
         return PRESET
 
+    def peak(self, bits: tuple[int, int]) -> float:
+        """MACs a second."""
+        parameters = _costs(self.memory).parameters
+        return parameters.bit_products_per_cycle / (bits[0] * bits[1]) * parameters.clock_mhz * 1e6
+
+    @property
+    def memory_bandwidth(self) -> float | None:
+        """Bytes a second, reads and writes mixed; None where memory is ideal."""
+        if self.memory != "ddr":
+            return None
+        memory = _costs(self.memory).parameters.target.memory
+        return memory.peak_mbps * 1e6 * memory.mixed_efficiency
+
     def figures(self, work: Work) -> Figures:
         """Raises `ParameterError` for what the engine or its compiler cannot do."""
         costs = _costs(self.memory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from fractrain.host.reports.accuracy_figures import accuracy_figures
 from fractrain.host.reports.end_labels import MOST
@@ -20,6 +20,7 @@ from fractrain.host.reports.step_figures import step_figures
 from fractrain.host.reports.step_log import StageStart
 from fractrain.host.reports.svg import Picture
 from fractrain.host.reports.tables import (
+    Table,
     different_settings_table,
     equal_accuracy_table,
     results_table,
@@ -38,15 +39,35 @@ class RunSection:
     command: str | None
 
 
-def render_page(runs: Sequence[Run], say: Callable[[str], None] = lambda text: None) -> str:
-    """The page of ``runs``; ``say`` is told what is being drawn.
+class MachineCosts(Protocol):
+    """What the runs cost on several machines, made by `host.machines.tables`."""
+
+    @property
+    def tables(self) -> Sequence[Table]: ...
+
+    @property
+    def pictures(self) -> Sequence[Picture]: ...
+
+    @property
+    def quoted(self) -> Table: ...
+
+
+def render_page(
+    runs: Sequence[Run],
+    say: Callable[[str], None] = lambda text: None,
+    machines: MachineCosts | None = None,
+) -> str:
+    """The page of ``runs``, with what they cost on ``machines`` if that is given; ``say`` is told
+    what is being drawn.
 
     Raises `MissingToolError` without the packages of the extra ``report``.
     """
-    return fill("page.html", lambda: _contents(runs, say))
+    return fill("page.html", lambda: _contents(runs, say, machines))
 
 
-def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]:
+def _contents(
+    runs: Sequence[Run], say: Callable[[str], None], machines: MachineCosts | None
+) -> dict[str, Any]:
     say("drawing accuracy and training")
     several = len(runs) > 1
     return {
@@ -63,6 +84,7 @@ def _contents(runs: Sequence[Run], say: Callable[[str], None]) -> dict[str, Any]
         "accuracy": {name: [picture] for name, picture in accuracy_figures(runs).items()},
         "training": step_figures(runs),
         "maps": _maps(runs, say),
+        "machines": machines,
         "settings": [different_settings_table(runs), shared_settings_table(runs)],
         "meanings": {source.value: text for source, text in MEANINGS.items()},
     }

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import check_files
-from fractrain.host.reports.page import render_page
+from fractrain.host.reports.page import MachineCosts, render_page
 from fractrain.host.reports.run import Run, load_runs
 from fractrain.sim.progress import work
 
 __all__ = ["as_seen_from_here", "write_page"]
 
 
-def write_page(names: Sequence[str], folder: Path, target: Path | None = None) -> Path:
+def write_page(
+    names: Sequence[str],
+    folder: Path,
+    target: Path | None = None,
+    machines: Callable[[Sequence[Run], Callable[[str], None]], MachineCosts] | None = None,
+) -> Path:
     """Write the page of the runs ``names`` in ``folder``; where it is.
+
+    machines : what says what the runs cost on other machines, if the page is to show that
 
     Raises as `load_runs` does, `MissingToolError` without what draws it, `DataError` if it cannot
     be written.
@@ -26,7 +33,8 @@ def write_page(names: Sequence[str], folder: Path, target: Path | None = None) -
         runs = load_runs(names, folder)
         target = target or _default(runs)
         check_files(target)
-        write_whole(target, render_page(runs, say))
+        costs = None if machines is None else machines(runs, say)
+        write_whole(target, render_page(runs, say, costs))
     finally:
         say("")
     return target

@@ -217,7 +217,7 @@ def _with_tooltips(svg: str, gid: str, texts: str | Sequence[str]) -> str:
         raise RuntimeError(f"the figure has no group {gid}")
     if isinstance(texts, str):
         return f"{before}{opening}<title>{escape(texts)}</title>{rest}"
-    inside, after = re.split(r"(?=<g id=)", rest, maxsplit=1)
+    inside, *others = re.split(r"(?=<g id=)", rest, maxsplit=1)
     pieces = re.split(r"(<use [^>]*/>)", inside)
     dots = pieces[1::2]
     if len(dots) != len(texts):
@@ -225,4 +225,4 @@ def _with_tooltips(svg: str, gid: str, texts: str | Sequence[str]) -> str:
     pieces[1::2] = [
         f"<g><title>{escape(text)}</title>{dot}</g>" for text, dot in zip(texts, dots, strict=True)
     ]
-    return before + opening + "".join(pieces) + after
+    return before + opening + "".join([*pieces, *others])

@@ -23,7 +23,8 @@ RESULT_BITS = {Pass.FORWARD: 16, Pass.ERROR: 16, Pass.GRADIENT: 32}
 QIU_JOULES = (9.63 - 2.33) / (150e6 * 780)
 """Of a DSP48E1 in a cycle, with all the logic that feeds it: 62 pJ. J. Qiu et al., Going Deeper
 with Embedded FPGA Platform for Convolutional Neural Network, FPGA 2016: 9.63 W at 150 MHz with 780
-DSPs on the ZC706's device, less the static power of docs/step_model.md."""
+DSPs on the ZC706's device, less the static power of docs/step_model.md. Clock and DSPs as notes on
+the paper in a public repository have them, with its 182,616 LUTs; the paper itself was not seen."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class DspArray:
         if wide > 8:
             return 1
         return self.packing[(narrow > 4) + (wide > 4)]
+
+    def peak(self, bits: tuple[int, int]) -> float:
+        """MACs a second."""
+        return self.dsps * self.pump * self.packed(bits) * self.clock_mhz * 1e6
+
+    @property
+    def memory_bandwidth(self) -> float | None:
+        """Bytes a second, if limited."""
+        bits = self.dram_bits_per_cycle
+        return None if bits is None else bits / 8 * self.clock_mhz * 1e6
 
     def figures(self, work: Work) -> Figures:
         """No pass is refused."""

@@ -126,3 +126,10 @@ class Machine(Protocol):
 
     def figures(self, work: Work) -> Figures:
         """What ``work`` costs. Raises `ParameterError` for what the machine cannot do."""
+
+    def peak(self, bits: tuple[int, int]) -> float:
+        """MACs a second of operands with these ``bits``, all multipliers busy."""
+
+    @property
+    def memory_bandwidth(self) -> float | None:
+        """Bytes a second; None where memory is taken to keep up."""

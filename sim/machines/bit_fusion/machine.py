@@ -56,6 +56,17 @@ class BitFusion:
     def name(self) -> str:
         return "bit-fusion"
 
+    def peak(self, bits: tuple[int, int]) -> float:
+        """MACs a second."""
+        array = _array(self, bits)
+        units = array.rows * array.columns
+        return units * array.products / array.passes * self.clock_mhz * 1e6
+
+    @property
+    def memory_bandwidth(self) -> float:
+        """Bytes a second."""
+        return self.dram_bits_per_cycle / 8 * self.clock_mhz * 1e6
+
     def figures(self, work: Work) -> Figures:
         """Raises `ParameterError` for a kernel of which not even the smallest tile fits."""
         return _best(self, as_convolution(work), work.bits)
@@ -72,11 +83,21 @@ def as_convolution(work: Work) -> Layer:
     return Layer(1, 1, 1, inputs, layer.outputs, images)
 
 
+def _halves(bits: tuple[int, int]) -> tuple[int, int]:
+    """Passes that each operand takes."""
+    first, second = (2 if each > WIDEST_BITS else 1 for each in bits)
+    return first, second
+
+
+def _array(machine: BitFusion, bits: tuple[int, int]) -> mapping.Array:
+    first, second = (WIDEST_BITS // min(max(each, NARROWEST_BITS), WIDEST_BITS) for each in bits)
+    halves = _halves(bits)
+    return mapping.Array(machine.rows, machine.columns, first * second, halves[0] * halves[1])
+
+
 @lru_cache(maxsize=4096)
 def _best(machine: BitFusion, layer: Layer, bits: tuple[int, int]) -> Figures:
-    halves = tuple(2 if each > WIDEST_BITS else 1 for each in bits)
-    first, second = (WIDEST_BITS // min(max(each, NARROWEST_BITS), WIDEST_BITS) for each in bits)
-    array = mapping.Array(machine.rows, machine.columns, first * second, halves[0] * halves[1])
+    array, halves = _array(machine, bits), _halves(bits)
     tiles = mapping.all_tiles(layer, machine.columns, im2col=machine.im2col)
     sizes = mapping.tile_bits(layer, tiles, array, bits, im2col=machine.im2col)
     most = {name: bits_ // 2 for name, bits_ in machine.sram_bits.items()}
@@ -98,7 +119,7 @@ def _best(machine: BitFusion, layer: Layer, bits: tuple[int, int]) -> Figures:
     tile, order = np.nonzero(cycles == cycles.min())
     chosen = {name: each[tile, order] for name, each in moved.items()}
     candidates = mapping.fitting(tiles, tile)
-    energy = picojoules(layer, candidates, bits, (halves[0], halves[1]), compute[tile], chosen)
+    energy = picojoules(layer, candidates, bits, halves, compute[tile], chosen)
     best = int(energy.argmin())
     outputs = int(chosen["outputs"][best])
     total = int(cycles.min())

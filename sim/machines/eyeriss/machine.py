@@ -65,6 +65,15 @@ class Eyeriss:
     def name(self) -> str:
         return "eyeriss"
 
+    def peak(self, bits: tuple[int, int]) -> float:
+        """MACs a second, whatever the bits."""
+        return self.height * self.width * self.clock_mhz * 1e6
+
+    @property
+    def memory_bandwidth(self) -> None:
+        """Memory is taken to keep up."""
+        return None
+
     def figures(self, work: Work) -> EyerissFigures:
         """Raises `ParameterError` for operands above 16 bits, and for layers of which one pass
         needs more memory than there is."""

@@ -65,6 +65,17 @@ def test_results_in_memory(
     assert found["float"] == step, "the machine does the same in both modes"
 
 
+def test_the_last_block_of_the_deepest_published_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ResNet-164 has 81 blocks, those of all depths have the same shapes."""
+    options = ["--model", "resnet164", "--blocks", "80", "--batch", "1", "--precision", "1,1,1"]
+    assert main(["simulate", "--config", "tiny", *options, "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "stage2.block26.second" in printed
+    assert "6 convolutions on tiny equal the golden model bit for bit" in printed
+
+
 def test_calibrate_writes_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "table.md"
     options = ["--config", "tiny", "--networks", "resnet8", "--precisions", "1,1,1"]

@@ -51,7 +51,7 @@ def test_paths_are_the_same_from_any_folder(
     assert resolved.settings["alpha"] == 0.3
 
 
-@pytest.mark.parametrize(("name", "runs"), [("laptop", 7), ("ablation", 102)])
+@pytest.mark.parametrize(("name", "runs"), [("laptop", 7), ("rebuttal", 20), ("ablation", 102)])
 def test_sweeps_that_come_with_the_project(name: str, runs: int, project_root: Path) -> None:
     path = project_root / "configs" / "sweeps" / f"{name}.yaml"
     assert len(resolve_points(read_sweep(path, vocabulary()), Resolver(parse_options))) == runs

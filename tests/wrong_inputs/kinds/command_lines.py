@@ -14,6 +14,8 @@ MISSPELLED = {
     "simulate": ("block", "precison"),
     "cost": ("network", "precision"),
     "machine": ("layers", "pe", "clock"),
+    "trace": ("outs",),
+    "rebuttal": ("trace", "result"),
     "synth": ("parts", "chek"),
     "bench": ("round",),
     "bitstream": ("generate_only", "job"),
@@ -23,13 +25,16 @@ MISSPELLED = {
     "board power": ("second", "phase"),
     "board bringup": ("injects",),
 }
-NEEDS = {"sweep": ["x.yaml"], "report": ["x"], "compare": ["x", "y"], "machine": ["eyeriss"]}
+NEEDS = {
+    **{"sweep": ["x.yaml"], "report": ["x"], "compare": ["x", "y"], "machine": ["eyeriss"]},
+    "trace": ["x"],
+}
 
 WITHOUT_VALUE = (
     *("train --batch", "train --lr", "train --name", "train --steps --epochs 3"),
     *("cost --networks", "cost --batch", "simulate --blocks", "generate --out", "synth --json"),
     *("board power --seconds", "bitstream --tolerate", "report x --figures"),
-    *("machine eyeriss --layer", "machine eyeriss --pes"),
+    *("machine eyeriss --layer", "machine eyeriss --pes", "trace x --out", "rebuttal --traces"),
 )
 
 
@@ -55,7 +60,7 @@ def wrong_inputs() -> Iterator[WrongInput]:
     for line in WITHOUT_VALUE:
         says = r"argument --[a-z-]+: expected (one|at least one) argument \(fractrain .*--help\)"
         yield WrongInput(f"{line} without a value", line.split(), says)
-    for command in ("sweep", "report", "compare", "machine"):
+    for command in ("sweep", "report", "compare", "machine", "trace"):
         says = rf"the following arguments are required: .*\(fractrain {command} --help\)"
         yield WrongInput(f"{command} without arguments", [command], says)
     for abbreviated in ("--back", "--epo", "--weight-d", "--sched"):
