@@ -42,6 +42,7 @@ from fractrain.host.graph.pieces import Piece
 from fractrain.host.graph.skipping import find_running
 from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine.counters import Counters
+from fractrain.host.machine.vector_machine import VectorMachine
 from fractrain.host.machine.work import MachineWork, ProgramRun
 from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Quantized
@@ -59,6 +60,7 @@ BACKENDS = {
     "cosim": ("fractrain.host.backends.cosim", "CosimAccelerator"),
     "torch": ("fractrain.host.backends.torch.accelerator", "TorchAccelerator"),
     "board": ("fractrain.host.backends.board", "BoardAccelerator"),
+    "functional": ("fractrain.host.backends.functional", "FunctionalAccelerator"),
 }
 """Name → module and class; imported when opened, as some need further tools."""
 
@@ -124,6 +126,9 @@ class Accelerator(ABC):
 
     measured_as: str | None = None
     """The source of the counters, if a machine runs: ``RTL cycles``, ``board``."""
+
+    vector_machine: VectorMachine | None = None
+    """The machine for whole steps, if it has a vector unit."""
 
     program_observer: Callable[[ProgramRun], None] | None = None
     """If set, called with each program that a machine has run here."""

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.host.graph.machine_records import StepResults
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.machine_step.records import StepColumns
+from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Precision
 
@@ -20,10 +22,11 @@ Masters = tuple[NDArray[np.integer], NDArray[np.integer]]
 
 @dataclass(frozen=True)
 class StepOrder:
-    """A step: ``images[N,C,H,W]`` as the data set has them; ``table`` and ``kept``: the precision
-    of every slot, and its bits of x̂; ``seed`` and ``step``, of the random bits; all ``records``
-    that are known before."""
+    """A step of ``graph``: ``images[N,C,H,W]`` as the data set has them; ``table`` and ``kept``:
+    the precision of every slot, and its bits of x̂; ``seed`` and ``step``, of the random bits; all
+    ``records`` that are known before."""
 
+    graph: StepGraph
     images: NDArray[Any]
     table: Sequence[Precision]
     kept: Sequence[KeptBits]
@@ -48,6 +51,11 @@ class WholeStepMachine(Protocol):
 
     Raises `MachineError` where the machine fails.
     """
+
+    def refusal(self, graph: StepGraph) -> ParameterError | None:
+        """Why it cannot carry out steps of ``graph``, which then go layer by layer; None if it
+        can."""
+        ...
 
     def write_weights(self, weights: Mapping[str, Masters]) -> None:
         """New weights and momenta, by parameter, in the place of the machine's own."""

@@ -25,7 +25,7 @@ from fractrain.host.machine_step.settling import Settling
 from fractrain.host.networks.network import Network
 from fractrain.host.networks.parameter import Parameter
 from fractrain.hw.contract import numerics as words
-from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.golden.step.scales import Number
@@ -56,12 +56,14 @@ class Optimizer(Protocol):
 @dataclass(frozen=True)
 class StepDone:
     """``loss`` and ``logits[N,K]`` of the mini-batch; the choice of each block. ``whole``: the
-    machine did the step, and not the executor, layer by layer."""
+    machine did the step, and not the executor, layer by layer; ``refusal``: why such steps never
+    are the machine's."""
 
     loss: float
     logits: NDArray[np.float64]
     choices: list[Choice]
     whole: bool = True
+    refusal: ParameterError | None = None
 
 
 class MachineStep:
@@ -73,7 +75,7 @@ class MachineStep:
 
     What has no range, above all in the first step of a run, must be measured: such a mini-batch
     runs layer by layer on the executor first, or, if a tensor was zero in all steps so far,
-    altogether.
+    altogether. So do steps that the machine refuses.
     """
 
     def __init__(
@@ -141,6 +143,10 @@ class MachineStep:
         """
         selector, graph = executor.selector, executor.graph
         self._measure(executor, batch, rounding)
+        refusal = self._machine.refusal(graph)
+        if refusal is not None:
+            done = self._layer_by_layer(executor, batch, rounding, rate, check)
+            return replace(done, refusal=refusal)
         selector.begin(training=True)
         choices = [selector.choose_early(each.number, training=True) for each in graph.blocks]
         table = graph.table(choices)
@@ -153,7 +159,7 @@ class MachineStep:
         scales = StepScales(frame, ranges, self._held, options.residual_bits)
         records = scales.records(partial(self._optimizer.rule, rate=rate), options.mixing)
         kept = [kept_bits(each, options) for each in table]
-        order = StepOrder(batch[0], table, kept, *rounding, records)
+        order = StepOrder(graph, batch[0], table, kept, *rounding, records)
         exchange = self._forward(order, scales, batch[1])
         loss = exchange.loss()
         check(loss)

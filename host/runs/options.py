@@ -102,7 +102,7 @@ class RunOptions:
         "golden",
         "golden: exact model in NumPy; torch: the same integers in PyTorch, fast, in hardware mode "
         "the same weights; cosim: the generated RTL, slow, same weights as golden; board: an FPGA, "
-        "same weights, too",
+        "same weights, too; functional: the machine's programs, command by command in NumPy",
     )
     config: str | None = _task(
         None,

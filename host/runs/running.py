@@ -22,8 +22,8 @@ from fractrain.host.runs.results import results, savings
 from fractrain.host.runs.resuming import compare, restore
 from fractrain.host.runs.setup import (
     Work,
-    build_arithmetic,
     build_recipe,
+    build_trainer,
     prepare,
     recipe_fields,
     record,
@@ -34,7 +34,6 @@ from fractrain.host.training.meter import Meter
 from fractrain.host.training.run import Run
 from fractrain.host.training.run_directory import CONFIG, SUMMARY, RunDirectory
 from fractrain.host.training.run_record import describe
-from fractrain.host.training.trainer import Trainer
 from fractrain.hw.contract.errors import FractrainError
 from fractrain.sim.progress import work as work_line
 
@@ -76,10 +75,7 @@ def _train(
     """Train from the beginning, or resume the run ``recorded`` in the directory."""
     given, plan = work.given, work.plan
     with open_accelerator(given.backend, config=given.config, device=given.device) as accelerator:
-        arithmetic = build_arithmetic(given, accelerator, work.dataset)
-        trainer = Trainer(
-            work.network, work.dataset, accelerator, work.method, plan, arithmetic, work.cost_model
-        )
+        trainer = build_trainer(work, accelerator, _note)
         config = describe(trainer, record(work))
         if recorded is not None:
             for note in compare(recorded, config, directory.path / CONFIG):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from fractrain.host.graph.integer_options import (
     mixing,
 )
 from fractrain.host.graph.step import build_outline
+from fractrain.host.machine_step import CompiledMachine
 from fractrain.host.methods.method import Method, Task
 from fractrain.host.methods.recipe import Recipe, make_recipe, read_recipe
 from fractrain.host.methods.registry import methods_that_read
@@ -37,8 +38,9 @@ from fractrain.host.numerics.quantization import WeightLevels
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import as_text, option_name
 from fractrain.host.runs.options import DEFAULT_EPOCHS, DEFAULT_LEVELS, RTL_TEST_IMAGES, RunOptions
+from fractrain.host.training.machine_trainer import MachineTrainer
 from fractrain.host.training.run import Cadence
-from fractrain.host.training.trainer import CostModel, Plan
+from fractrain.host.training.trainer import CostModel, Plan, Trainer
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.numerics import CHUNK_ROWS
 from fractrain.hw.contract.parameters import preset_names
@@ -229,10 +231,29 @@ def _augmented(dataset: Dataset, given: RunOptions) -> Dataset:
 def _cadence(given: RunOptions, steps: int) -> Cadence:
     """When to save and to evaluate; a run of few steps is evaluated at its end only."""
     limit = given.test_images
-    if limit is None and (given.backend == "cosim" or given.device == "simulated"):
+    slow = given.backend in ("cosim", "functional") or given.device == "simulated"
+    if limit is None and slow:
         limit = RTL_TEST_IMAGES
     every = given.evaluate_every or steps // EVALUATIONS or steps
     return Cadence(given.checkpoint_every, every, limit)
+
+
+def build_trainer(work: Work, accelerator: Accelerator, note: Callable[[str], None]) -> Trainer:
+    """A trainer of ``work``; in hardware mode a machine with a vector unit does whole steps, unless
+    it refuses them: then, as on all others, they go layer by layer, and ``note`` is told."""
+    arithmetic = build_arithmetic(work.given, accelerator, work.dataset)
+    network, method, plan = work.network, work.method, work.plan
+    parts: Any = network, work.dataset, accelerator, method, plan, arithmetic, work.cost_model
+    machine = accelerator.vector_machine
+    if machine is None or not isinstance(arithmetic, IntegerStep):
+        if accelerator.parameters.vector is not None and accelerator.reads_planes:
+            note(
+                "steps go layer by layer: whole ones need hardware mode and a machine that has them"
+            )
+        return Trainer(*parts)
+    trainer = MachineTrainer(*parts, machine=CompiledMachine(machine))
+    trainer.note = note
+    return trainer
 
 
 def record(work: Work) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Measurements:
     """
 
     def __init__(self, path: Path, accelerator: Accelerator, *, log_programs: bool = False) -> None:
-        if log_programs and accelerator.work is None:
+        if log_programs and accelerator.measured_as is None:
             raise ParameterError(
                 "--log-programs", True, "with a backend that runs a machine: cosim or board"
             )
@@ -55,7 +55,7 @@ class Measurements:
         self._steps, self._programs = Journal(path / MEASURED), Journal(path / PROGRAMS)
         self._log_programs = log_programs
         self._pending: list[dict[str, Any]] = []
-        self._begun = self._ended = (time.perf_counter(), accelerator.work)
+        self._begun = self._ended = self._now()
         if log_programs:
             accelerator.program_observer = self._observe
 
@@ -75,17 +75,22 @@ class Measurements:
                 put_aside(journal, damage, note)
             else:
                 journal.cut(mark)
-        if len(self._programs) and self._accelerator.work is not None:
+        if len(self._programs) and self._accelerator.measured_as is not None:
             self._log_programs = True
             self._accelerator.program_observer = self._observe
 
     def start(self) -> None:
         """A step begins now."""
-        self._begun = time.perf_counter(), self._accelerator.work
+        self._begun = self._now()
 
     def stop(self) -> None:
         """It ends now."""
-        self._ended = time.perf_counter(), self._accelerator.work
+        self._ended = self._now()
+
+    def _now(self) -> tuple[float, MachineWork | None]:
+        """The time, and what a machine that counts cycles has done."""
+        accelerator = self._accelerator
+        return time.perf_counter(), accelerator.work if accelerator.measured_as else None
 
     def append(self, step: int) -> None:
         """Write the line of ``step``, from `start` to `stop`, and those of its programs."""
@@ -115,7 +120,7 @@ class Measurements:
         """
         accelerator = self._accelerator
         entries = [entry for entry in self._steps.read() if "cycles" in entry]
-        if accelerator.work is None or not entries:
+        if accelerator.measured_as is None or not entries:
             return None
         work = sum(map(_read_work, entries), start=MachineWork())
         return {

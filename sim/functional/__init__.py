@@ -4,6 +4,12 @@ Written from the docstrings of `hw.contract.commands` alone: hardware, compiler 
 three readings of one contract.
 """
 
-from fractrain.sim.functional.machine import FunctionalMachine, Host, Order, RunResult
+from fractrain.sim.functional.machine import (
+    FunctionalMachine,
+    FunctionalRun,
+    Host,
+    Order,
+    RunResult,
+)
 
-__all__ = ["FunctionalMachine", "Host", "Order", "RunResult"]
+__all__ = ["FunctionalMachine", "FunctionalRun", "Host", "Order", "RunResult"]

@@ -126,16 +126,18 @@ class FunctionalMachine:
     ) -> RunResult:
         """Carry out ``commands`` command words from ``address`` on, up to END; ``host`` is called
         for each token that it is given."""
+        running = self.start(address, commands, order)
+        while running.until_token(asked=host is not None):
+            assert host is not None
+            running.give(host())
+        return running.result()
+
+    def start(self, address: int, commands: int, order: Order = Order.FETCH_FIRST) -> FunctionalRun:
+        """A program that goes on when it is told to; one before it that has not ended never
+        does."""
         words = self._fetch_program(address, commands)
         self._result.port = []
-        run = _Run(self, words, order, host)
-        run.until_end()
-        run.bytes_read[Tag.OTHER] += self._program_bytes(len(words))
-        empty = np.zeros((0, self.parameters.results_per_beat), np.int64)
-        beats = np.array(self._result.port) if self._result.port else empty
-        counted = (run.passes, run.bytes_read, run.bytes_written)
-        unit = (+run.lines, +run.stash_read, +run.stash_written)
-        return RunResult(beats, *map(dict, (*counted, *unit)))
+        return FunctionalRun(self, words, order)
 
     def _program_bytes(self, commands: int) -> int:
         """Of the words that hold ``commands`` commands."""
@@ -154,13 +156,11 @@ class FunctionalMachine:
         ]
 
 
-class _Run:
+class FunctionalRun:
     """One program on its way through the machine."""
 
-    def __init__(
-        self, machine: FunctionalMachine, words: list[int], order: Order, host: Host | None
-    ) -> None:
-        self._machine, self._words, self._order, self._host = machine, words, order, host
+    def __init__(self, machine: FunctionalMachine, words: list[int], order: Order) -> None:
+        self._machine, self._words, self._order = machine, words, order
         self._next = 0
         self._ended = False
         self._queues: dict[Stage, deque[Task]] = {stage: deque() for stage in STAGES}
@@ -176,27 +176,38 @@ class _Run:
         self.stash_read: Counter[Tag] = Counter()
         self.stash_written: Counter[Tag] = Counter()
 
-    def until_end(self) -> None:
+    def until_token(self, *, asked: bool = True) -> bool:
+        """Go on until the host is given a token, which it takes (True), or to the end (False).
+        ``asked``: otherwise tokens to the host are left lying."""
+        given = Stage.VECTOR, Stage.HOST
         while True:
             moved = self._decode()
-            moved = self._ask_host() or moved
+            if asked and self._tokens[given]:
+                self._tokens[given] -= 1
+                return True
             if self._ended and not any(self._queues.values()):
                 if self._tiles:
                     raise MachineError(f"{len(self._tiles)} tiles that no STORE takes")
-                return
+                return False
             # `any` stops at the first stage that can go on: the others see its effects first
             moved = any(self._advance(stage) for stage in self._order.value) or moved
             if not moved:
                 raise MachineError(self._deadlock())
 
-    def _ask_host(self) -> bool:
-        """Give the host a token that it has waiting."""
-        given = Stage.VECTOR, Stage.HOST
-        if self._host is None or not self._tokens[given]:
-            return False
-        self._tokens[given] -= 1
-        self._tokens[Stage.HOST, Stage.FETCH] += self._host()
-        return True
+    def give(self, tokens: int) -> None:
+        """Tokens of the host to the fetch stage."""
+        self._tokens[Stage.HOST, Stage.FETCH] += tokens
+
+    def result(self) -> RunResult:
+        """What it did, at its end."""
+        machine = self._machine
+        bytes_read = self.bytes_read.copy()
+        bytes_read[Tag.OTHER] += machine._program_bytes(len(self._words))
+        port = machine._result.port
+        beats = np.array(port) if port else np.zeros((0, machine.parameters.results_per_beat), int)
+        unit = (+self.lines, +self.stash_read, +self.stash_written)
+        counted = self.passes, bytes_read, self.bytes_written, *unit
+        return RunResult(beats, *map(dict, counted))
 
     def _decode(self) -> bool:
         """Hand commands to the stages, in order, until a queue is full."""

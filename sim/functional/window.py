@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +91,7 @@ def reads(entry: Pattern, pixels: int, row: int) -> list[Read]:
     return result
 
 
+@functools.lru_cache(1 << 10)  # a step has a few dozen, each of them thousands of times
 def _read(where: tuple[int, int], what: tuple[int, int, int], pixels: int, row: int) -> Read:
     variants, enabled, rotations = what
     writes = []

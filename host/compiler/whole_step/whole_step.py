@@ -135,6 +135,13 @@ class WholeStep:
     def pack_errors(self, memory: Bytes, e: Integers, record: Mapping[str, int]) -> None:
         """Errors ``e[N, C]`` behind the pooling, 16 bits, and the scale ``record`` of their
         `Join`."""
+        self.pack_error_lines(memory, e)
+        sheet, region = self.memory.sheets[LATE]
+        given = StepRecords(scales={late_key(self.memory.network): record})
+        self._put(memory, region.address, sheet.pack(given))
+
+    def pack_error_lines(self, memory: Bytes, e: NDArray[np.integer]) -> None:
+        """The errors alone."""
         grid, p = self.memory.grids[-1].outputs, self.parameters
         images, channels = e.shape
         wanted = self.memory.images, grid.channels
@@ -145,14 +152,14 @@ class WholeStep:
         padded[:, :channels] = e
         lines[:, :, : p.block.channels] = padded.reshape(images, grid.groups, -1)
         self._put(memory, self.memory.spread.address, lines)
-        sheet, region = self.memory.sheets[LATE]
-        given = StepRecords(scales={late_key(self.memory.network): record})
-        self._put(memory, region.address, sheet.pack(given))
 
     # -- weights ---------------------------------------------------------------------------
 
     def pack_weights(
-        self, memory: Bytes, weights: Mapping[str, Integers], momenta: Mapping[str, Integers]
+        self,
+        memory: Bytes,
+        weights: Mapping[str, NDArray[np.integer]],
+        momenta: Mapping[str, NDArray[np.integer]],
     ) -> None:
         """Master weights and momenta ``[K, C, R, S]`` by the names of the parameters; of others
         nothing is read."""
@@ -194,7 +201,7 @@ class WholeStep:
         words = self.memory.weights[layer.name].layout.digit_stride
         return np.zeros((words, 2, channels, channels), np.int64)
 
-    def _to_blocks(self, layer: Layer, values: Integers) -> Integers:
+    def _to_blocks(self, layer: Layer, values: NDArray[np.integer]) -> Integers:
         padded, blocks = self._padded(layer), self._blocks(layer)
         filters, channels = values.shape[:2]
         padded[:filters, :channels] = np.asarray(values).reshape(filters, channels, -1)

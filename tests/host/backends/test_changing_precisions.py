@@ -12,6 +12,7 @@ import pytest
 from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.arithmetic import IntegerArithmetic
 from fractrain.host.backends.cosim import CosimAccelerator
+from fractrain.host.backends.functional import FunctionalAccelerator
 from fractrain.host.graph.choice import SKIP, Choice, Path
 from fractrain.host.methods.method import Method
 from fractrain.host.networks.parameter import weights_sha256
@@ -22,7 +23,6 @@ from fractrain.host.numerics.quantization import Array, WeightLevels
 from fractrain.host.training.trainer import Plan, StepReport, Trainer
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
-from tests.host.backends.emulated import EmulatedAccelerator
 from tests.host.training.test_trainer import PLAN, stripes
 from tests.hw.machines import machine
 
@@ -138,7 +138,7 @@ def test_a_reset_forgets_the_table(simulated: CosimAccelerator) -> None:
 
 def test_a_network_of_more_blocks_than_slots() -> None:
     with (
-        EmulatedAccelerator(machine(precision__slots=3)) as accelerator,
+        FunctionalAccelerator(machine(precision__slots=3)) as accelerator,
         pytest.raises(ParameterError, match="precision slots of the network: got '4, .*at most 3"),
     ):
         trainer_on(accelerator)

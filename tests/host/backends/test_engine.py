@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fractrain.host.accelerator import open_accelerator
+from fractrain.host.backends.functional import FunctionalAccelerator
 from fractrain.host.compiler import Results, Step, compile_program
 from fractrain.host.graph.geometry import Geometry
 from fractrain.host.machine.counters import Counters
@@ -17,7 +18,6 @@ from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.precision import Pass, Precision
 from fractrain.hw.contract.registers import COUNTERS
 from fractrain.sim.functional import FunctionalMachine
-from tests.host.backends.emulated import EmulatedAccelerator
 from tests.host.compiler.running import random_operands, three_passes
 from tests.host.compiler.test_program import network
 from tests.hw.machines import machine
@@ -52,7 +52,7 @@ def test_the_three_passes_are_exact(
     p = machine()
     g = Geometry(*shape, size, kernel, stride, padding)
     t = random_operands(compile_program(p, three_passes(g, (5, 4, 6))), np.random.default_rng(seed))
-    with EmulatedAccelerator(p) as engine, open_accelerator("golden", p) as golden:
+    with FunctionalAccelerator(p) as engine, open_accelerator("golden", p) as golden:
         found, wanted = (
             (
                 each.forward(t["a"], t["w"], (5, 4), stride, padding),
@@ -72,7 +72,7 @@ def test_whole_programs(third: int) -> None:
     program = compile_program(p, network())
     operands = random_operands(program, np.random.default_rng(0))
     precisions = {0: Precision(7, 4, 3), 1: Precision(6, 5, 7), 2: Precision(third, 8, 7)}
-    with EmulatedAccelerator(p) as engine, open_accelerator("golden", p) as golden:
+    with FunctionalAccelerator(p) as engine, open_accelerator("golden", p) as golden:
         results = engine.run(program, operands, precisions)
         assert_same(results, golden.run(program, operands, precisions))
     assert (results["y3"] is None) == (third == 0)
@@ -91,7 +91,7 @@ def test_signs_of_a_program_are_those_of_its_tensors(backend: str) -> None:
     operands = random_operands(program, np.random.default_rng(0))
     assert operands["a"].min() < 0 and operands["b"].max() > 127
     precisions = {0: Precision(6, 8, 1)}
-    with EmulatedAccelerator(p) as engine, open_accelerator(backend, p) as other:
+    with FunctionalAccelerator(p) as engine, open_accelerator(backend, p) as other:
         found = engine.run(program, operands, precisions)
         wanted = other.run(program, operands, precisions)["y"]
     np.testing.assert_array_equal(np.asarray(found["y"]), np.asarray(wanted, np.int64))
@@ -102,7 +102,7 @@ def test_a_skipped_result_is_zeros_for_the_next_step() -> None:
     program = compile_program(p, network())
     operands = random_operands(program, np.random.default_rng(0))
     precisions = {0: Precision(0, 4, 3), 1: Precision(6, 5, 7), 2: Precision(8, 8, 7)}
-    with EmulatedAccelerator(p) as engine, open_accelerator("golden", p) as golden:
+    with FunctionalAccelerator(p) as engine, open_accelerator("golden", p) as golden:
         results = engine.run(program, operands, precisions)
         assert_same(results, golden.run(program, operands, precisions))
     assert results["a1"] is None and not np.any(results["y2"])
@@ -115,7 +115,7 @@ def test_results_lie_in_memory_as_golden_s(preset: str, size: int) -> None:
     p = machine(preset)
     g = Geometry(2, 16, 32, (size, size), (3, 3), 1, 1)
     t = random_operands(compile_program(p, three_passes(g, (2, 2, 2))), np.random.default_rng(0))
-    with EmulatedAccelerator(p) as engine:
+    with FunctionalAccelerator(p) as engine:
         for result in (
             engine.forward(t["a"], t["w"], (2, 2), 1, 1),
             engine.error(t["e"], t["w"], (2, 2), 1, 1, input_size=size),
@@ -129,7 +129,7 @@ def test_refusals() -> None:
     program = compile_program(p, network())
     operands = random_operands(program, np.random.default_rng(0))
     precisions = {slot: Precision(6, 4, 6) for slot in range(3)}
-    engine = EmulatedAccelerator(machine(queues__commands=8))
+    engine = FunctionalAccelerator(machine(queues__commands=8))
     with pytest.raises(ParameterError, match="config"):
         engine.run(program, operands, precisions)
     with pytest.raises(ParameterError, match="slot 0"):
@@ -159,7 +159,7 @@ def test_the_top_planes_of_what_is_stored(stored: int) -> None:
     a = rng.integers(0, 1 << stored, (2, 5, 6, 6))
     w, e = rng.integers(-4, 4, (3, 5, 3, 3)), rng.integers(-8, 8, (2, 3, 6, 6))
     with (
-        EmulatedAccelerator(parameters) as engine,
+        FunctionalAccelerator(parameters) as engine,
         open_accelerator("golden", parameters) as golden,
     ):
         assert engine.reads_planes and not golden.reads_planes
@@ -192,7 +192,7 @@ def test_work_is_kept_by_pass_and_each_program_is_told_of() -> None:
     rng = np.random.default_rng(0)
     a, e = rng.integers(0, 8, (2, 5, 6, 6)), rng.integers(-8, 8, (2, 3, 6, 6))
     w = rng.integers(-4, 4, (3, 5, 3, 3))
-    with EmulatedAccelerator(parameters) as engine:
+    with FunctionalAccelerator(parameters) as engine:
         assert engine.work == MachineWork()
         engine.forward(a, w, (3, 3), padding=1)
         engine.program_observer = seen.append

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fractrain.host.backends.functional import FunctionalAccelerator
 from fractrain.host.backends.programs import Programs
 from fractrain.host.compiler.pieces import numbered, steps_of
 from fractrain.host.graph.choice import SKIP, Choice, Path
@@ -27,7 +28,6 @@ from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Pass, Precision, value_range
 from fractrain.sim import golden
-from tests.host.backends.emulated import EmulatedAccelerator
 from tests.host.graph.steps import make_step
 from tests.hw.machines import machine
 
@@ -75,7 +75,7 @@ def expected(
 
 
 def carry_out(
-    engine: EmulatedAccelerator, step: StepGraph, table: list[Precision], seed: int = 0
+    engine: FunctionalAccelerator, step: StepGraph, table: list[Precision], seed: int = 0
 ) -> Iterator[tuple[Piece, set[str]]]:
     """All pieces with random operands; every result is compared with golden's. Yields each piece
     and which of its convolutions had results."""
@@ -94,8 +94,8 @@ def carry_out(
 
 
 @pytest.fixture
-def engine() -> Iterator[EmulatedAccelerator]:
-    with EmulatedAccelerator(machine()) as opened:
+def engine() -> Iterator[FunctionalAccelerator]:
+    with FunctionalAccelerator(machine()) as opened:
         yield opened
 
 
@@ -112,13 +112,13 @@ def test_every_piece_at_every_precision(
     """Narrow tensors in wide layouts, top planes of stored ones, kernels of ones, skips."""
     levels = (3, 4) if odd else ()
     step = make_step(*CANDIDATES, images=(2, 2, 8, 8), stored_bits=stored, odd_weights=levels)
-    with EmulatedAccelerator(machine()) as engine:
+    with FunctionalAccelerator(machine()) as engine:
         engine.prepare(step)
         for _ in carry_out(engine, step, table_of(step, *choices), seed):
             pass
 
 
-def test_nothing_is_compiled_after_the_first_step(engine: EmulatedAccelerator) -> None:
+def test_nothing_is_compiled_after_the_first_step(engine: FunctionalAccelerator) -> None:
     """Whatever is chosen later: blocks that were skipped at first, other bits; but an evaluation
     and another batch are other graphs."""
     step = make_step(*CANDIDATES, images=(2, 2, 8, 8))
@@ -133,7 +133,7 @@ def test_nothing_is_compiled_after_the_first_step(engine: EmulatedAccelerator) -
     assert engine.programs.compilations > compiled
 
 
-def test_pieces_of_one_shape_share_a_program(engine: EmulatedAccelerator) -> None:
+def test_pieces_of_one_shape_share_a_program(engine: FunctionalAccelerator) -> None:
     """Blocks of a stage have the same work, in slots of their own."""
     step = make_step(*CANDIDATES)
     engine.prepare(step)
@@ -152,7 +152,7 @@ def test_pieces_of_one_shape_share_a_program(engine: EmulatedAccelerator) -> Non
     assert engine.programs.compilations == len(shapes)
 
 
-def test_a_gradient_and_its_error_are_one_program(engine: EmulatedAccelerator) -> None:
+def test_a_gradient_and_its_error_are_one_program(engine: FunctionalAccelerator) -> None:
     """Which has the errors once."""
     step = make_step(*CANDIDATES)
     engine.prepare(step)
@@ -182,7 +182,7 @@ def test_programs_go_with_their_graphs() -> None:
 
 def test_more_blocks_than_slots() -> None:
     parameters: Parameters = machine(precision__slots=3)
-    with EmulatedAccelerator(parameters) as engine, pytest.raises(ParameterError) as caught:
+    with FunctionalAccelerator(parameters) as engine, pytest.raises(ParameterError) as caught:
         engine.prepare(make_step())
     message = str(caught.value)
     assert message.startswith(
@@ -204,7 +204,7 @@ def test_an_operation_that_the_compiler_does_not_know() -> None:
         steps_of([unknown], step.widest)
 
 
-def test_groups_and_real_numbers(engine: EmulatedAccelerator) -> None:
+def test_groups_and_real_numbers(engine: FunctionalAccelerator) -> None:
     known = next(make_step().convolutions)
     grouped = replace(known, geometry=Geometry(6, 4, 4, (8, 8), (3, 3), 1, 1, groups=2))
     real = replace(known, row=Tensor("x", known.row.shape, Kind.REAL))
@@ -233,7 +233,7 @@ class _one:
         return 8
 
 
-def test_pieces_of_no_graph_and_closed_machines(engine: EmulatedAccelerator) -> None:
+def test_pieces_of_no_graph_and_closed_machines(engine: FunctionalAccelerator) -> None:
     step = make_step()
     piece = next(step.pieces)
     with pytest.raises(ParameterError, match=r"piece first\.forward: got 'one of another graph'"):

@@ -88,8 +88,8 @@ class Readable:
 
 
 class GoldenMachine:
-    """Of a compiler that has the recipe's ``options``, and by `attach` the graphs and the places of
-    the parameters. ``order`` of the last pooling's chunks, as a permutation of so many."""
+    """Of a compiler that has the recipe's ``options``, and by `attach` the places of the
+    parameters. ``order`` of the last pooling's chunks, as a permutation of so many."""
 
     def __init__(
         self,
@@ -104,8 +104,10 @@ class GoldenMachine:
         self.weights: dict[str, Masters] = {}
 
     def attach(self, trainer: Trainer) -> None:
-        self._graph_of = lambda images: trainer._executor(images, training=True).graph
         self._numbers = {each.name: place for place, each in enumerate(trainer.parameters())}
+
+    def refusal(self, graph: StepGraph) -> None:
+        return None
 
     def write_weights(self, weights: Mapping[str, Masters]) -> None:
         self.weights = {
@@ -118,7 +120,7 @@ class GoldenMachine:
         }
 
     def forward(self, order: StepOrder) -> Iterator[PooledSums]:
-        graph = self._graph_of(len(order.images))
+        graph = order.graph
         self.step = _Step(self, graph, order, self._options)
         self.step.carry_out(graph.forward_pieces)
         sums, chunk = self.step.at_the_end, self.step.last_chunk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from fractrain.host.datasets.dataset import Dataset
 from fractrain.host.graph.choice import Choice, Path
 from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.host.graph.step import build_outline
+from fractrain.host.machine_step import WholeStepMachine
 from fractrain.host.methods.method import Method, Task
 from fractrain.host.methods.recipe import Recipe
 from fractrain.host.networks.registry import build_network
@@ -30,11 +31,11 @@ from tests.host.machine_step.golden_machine import GoldenMachine
 SIDE = 8
 
 
-def dataset(channels: int = 1, classes: int = 3) -> Dataset:
+def dataset(channels: int = 1, classes: int = 3, side: int = SIDE) -> Dataset:
     """Noise that is brighter in one part of the picture, by its class."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, classes, 60)
-    images = rng.integers(0, 90, (60, channels, SIDE, SIDE), np.uint8)
+    images = rng.integers(0, 90, (60, channels, side, side), np.uint8)
     for number, label in enumerate(labels):
         images[number, :, :, 2 * label : 2 * label + 3] += 110
     return Dataset("bright", classes, images[:48], labels[:48], images[48:], labels[48:])
@@ -48,6 +49,7 @@ class Case:
     script: tuple[tuple[Precision, ...], ...] = ()
     options: IntegerOptions = field(default_factory=IntegerOptions)
     model: str = "resnet8"
+    side: int = SIDE
     batch: int = 6
     steps: int = 4
     levels: WeightLevels = WeightLevels.CLIP
@@ -56,6 +58,12 @@ class Case:
     @property
     def plan(self) -> Plan:
         return Plan(self.steps, self.batch, 5, self.rate, "cosine", 0.9, 1e-4)
+
+
+class Attached(WholeStepMachine, Protocol):
+    """A machine that is told whose steps it does."""
+
+    def attach(self, trainer: Trainer) -> None: ...
 
 
 class ScriptedSelector(Selector):
@@ -85,12 +93,12 @@ class Scripted(Method):
 def make(
     case: Case,
     accelerator: Accelerator,
-    machine: Callable[[Case, Accelerator], GoldenMachine] | None = None,
+    machine: Callable[[Case, Accelerator], Attached] | None = None,
 ) -> Trainer:
-    data = dataset()
+    data = dataset(side=case.side)
     numbers = counter_numbers(case.plan.seed, Stream.WEIGHTS)
     network = build_network(case.model, channels=1, classes=data.classes, rng=numbers)
-    outline = build_outline(network, (1, SIDE, SIDE))
+    outline = build_outline(network, (1, case.side, case.side))
     task = Task(
         steps=case.steps,
         steps_per_epoch=data.steps_per_epoch(case.batch),
