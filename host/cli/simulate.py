@@ -1,5 +1,5 @@
 """`fractrain simulate`: the convolutions of a training step on the RTL, each compared with the
-model."""
+model; or the whole step on a machine with a vector unit."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from fractrain.host.cli.command_line import add_command
-from fractrain.host.cli.options import BATCH, FLAG, config_option, file_option, mode_option
+from fractrain.host.cli.options import (
+    BATCH,
+    DEFAULT_MODE,
+    FLAG,
+    config_option,
+    file_option,
+    mode_option,
+)
+from fractrain.host.compiler.whole_step import DoesNotFit
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import check_files, prepare_folder, write_json
-from fractrain.host.graph.choice import is_skip
+from fractrain.host.graph.choice import UNQUANTIZED, is_skip
 from fractrain.host.numerics.random_streams import SEED
 from fractrain.host.plugins.option import Option
 from fractrain.host.simulation.images import IMAGES, training_images
@@ -22,10 +30,17 @@ from fractrain.host.simulation.programs import ResultForm
 from fractrain.host.simulation.step import check_step, parse_blocks, record_training_step
 from fractrain.host.simulation.step_simulation import WHOLE, StepSimulation
 from fractrain.host.simulation.trace import open_waveform, saving, trace_document, trace_text
+from fractrain.host.simulation.vector_machines import MACHINES, RTL, open_vector_machine
+from fractrain.host.simulation.whole_step import (
+    StepSetting,
+    integer_options,
+    simulate_whole_step,
+)
+from fractrain.host.simulation.whole_step_report import WholeStepReport, model
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
-from fractrain.hw.contract.values import OneWord
+from fractrain.hw.contract.values import OneWord, Whole
 from fractrain.sim.progress import work
 
 FIGURES, ROOFLINE = "figures.json", "roofline.svg"
@@ -50,11 +65,17 @@ shows it. The engine is convolution_engine; its parts (fetch, execute, result, t
 registers) are named as in docs/engine.md. Left out: memories, the inside of the array's units, and
 signals of more than 64 bits.
 
+--whole-step takes a whole training step instead, as one program of a machine with a vector unit
+(its configuration has a `vector` section, docs/whole_step.md): every byte of the stash, every
+weight and momentum and all that the host keeps must be golden's. What this machine has no room for
+is refused; without --whole-step its convolutions go layer by layer.
+
 examples:
   fractrain simulate --model resnet8 --config tiny --blocks 0
   fractrain simulate --model resnet8 --config tiny --blocks 0 --trace wave.fst
   fractrain simulate --model resnet20 --config {DEFAULT_PRESET} --batch 16 --precision 4,4,6
-  fractrain simulate --model resnet38 --config {DEFAULT_PRESET} --blocks 0..2 --memory ddr"""
+  fractrain simulate --model resnet38 --config {DEFAULT_PRESET} --blocks 0..2 --memory ddr
+  fractrain simulate --whole-step --on functional --config mine.yaml --data digits --chunk 4"""
 
 
 OPTIONS = (
@@ -78,6 +99,20 @@ OPTIONS = (
         "uniform",
         "that precision for the first convolution and the shortcuts, too (default: 8,8,8)",
         form=FLAG,
+    ),
+    Option("whole_step", "the whole step as one program, updates included", form=FLAG),
+    Option(
+        "on",
+        "what carries the whole step out: the RTL, or the functional machine, without time",
+        OneWord(MACHINES),
+        RTL,
+    ),
+    Option(
+        "chunk",
+        "of a whole step: images that share statistics, as of fractrain train",
+        Whole(0, BATCH.high),
+        metavar="N",
+        shown="as of train",
     ),
     mode_option(),
     Option(
@@ -111,6 +146,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the table, write figures and picture."""
+    if args.whole_step:
+        return _whole_step(args)
+    for name in ("chunk", "on"):
+        if getattr(args, name) not in (None, RTL):
+            raise ParameterError(f"--{name}", getattr(args, name), "with --whole-step only")
     parameters, blocks = load_parameters(args.config), None
     if args.blocks is not None:
         blocks = parse_blocks(args.blocks)
@@ -143,6 +183,49 @@ def run(args: argparse.Namespace) -> int:
     title = f"{args.model} on {args.config}, batch {args.batch}, precision {args.precision}"
     write_whole(picture, report.picture(f"Roofline: {title}", memory))
     print(f"figures and picture: {figures}, {picture}")
+    return 0
+
+
+def _whole_step(args: argparse.Namespace) -> int:
+    """The whole step: compare, print the tables, write figures."""
+    parameters = load_parameters(args.config)
+    if is_skip(args.precision):
+        raise ParameterError("--precision", _shown(args), "at least 1 bit of each operand")
+    for name in ("blocks", "trace", "trace_cycles"):
+        if getattr(args, name) is not None:
+            allowed = "nothing with --whole-step"
+            raise ParameterError(f"--{name.replace('_', '-')}", getattr(args, name), allowed)
+    for name, only in (("mode", DEFAULT_MODE), ("results", ResultForm.PORT.value)):
+        if getattr(args, name) != only:
+            raise ParameterError(f"--{name}", getattr(args, name), f"{only} with --whole-step")
+    check_step(args.model, args.batch)
+    machine = open_vector_machine(args.on, parameters)
+    prepare_folder(args.out)
+    figures = args.out / FIGURES
+    check_files(figures)
+    images = training_images(args.data, args.batch, args.seed)
+    setting = StepSetting(
+        args.model,
+        images,
+        args.precision,
+        args.seed,
+        integer_options(args.chunk, max(images.shape[2:])),
+        args.precision if args.uniform else UNQUANTIZED,
+    )
+    say = work()
+    try:
+        simulated = simulate_whole_step(setting, machine, say)
+    except DoesNotFit as refused:
+        hint = "without --whole-step its convolutions go layer by layer"
+        raise DoesNotFit(refused.name, refused.given, refused.allowed, hint=hint) from None
+    say("asking the cycle model")
+    memory = memory_model(args.memory, parameters)
+    report = WholeStepReport(simulated, model(simulated, memory))
+    say("")
+    print(f"{report.tables()}\n\n{report.summary(parameters)}")
+    settings = _settings(args) | {"on": args.on, "chunk": args.chunk}
+    write_json(figures, settings | report.document())
+    print(f"figures: {figures}")
     return 0
 
 

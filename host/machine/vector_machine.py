@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.machine.work import MachineWork
+from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
+
+Counts = Mapping[Tag, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class VectorMachine(ABC):
         """Abandon the program, wherever it is; memory keeps what it has written."""
 
     @property
-    def work(self) -> MachineWork | None:
-        """What the last program took, once it has ended; None where nothing counts cycles."""
+    def counts(self) -> Counts | None:
+        """The counters of the last program, once it has ended, by tag and by name
+        (`hw.contract.registers`); None where nothing counts cycles."""
         return None
