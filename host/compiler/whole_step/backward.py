@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from fractrain.host.compiler.whole_step.carrying import CarryWriter, Held
@@ -13,6 +13,7 @@ from fractrain.host.compiler.whole_step.groups import Group
 from fractrain.host.compiler.whole_step.memory_map import PIXEL_PLANES, Stash
 from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, Stem
 from fractrain.host.compiler.whole_step.sheets import CLEAR, SAME, norm_key
+from fractrain.host.compiler.whole_step.weights import Updating
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute, Spill
 
@@ -27,8 +28,8 @@ class Overlap:
 
 
 class BackwardChunk:
-    """Chunk ``number`` of the stage of ``group``; ``below``: the stage before. ``sums``: beats of
-    the gradient memory, by layer."""
+    """Chunk ``number`` of the stage of ``group``; ``below``: the stage before. ``updating``: where
+    gradients are added up, and what becomes of them behind the last chunk."""
 
     def __init__(
         self,
@@ -36,11 +37,12 @@ class BackwardChunk:
         below: StageWriter | None,
         group: Group,
         number: int,
-        sums: Mapping[str, int],
+        updating: Updating,
         overlap: Overlap,
     ) -> None:
         self.stage, self.below, self.group, self.number = stage, below, group, number
-        self.chip, self.grid, self.overlap, self.sums = stage.chip, stage.grid, overlap, sums
+        self.chip, self.grid, self.overlap = stage.chip, stage.grid, overlap
+        self.updating, self.last = updating, number == len(stage.chunks) - 1
         self.errors, self.carrying = ErrorWriter(stage, number), CarryWriter(stage, number)
         self.images, self.lines = stage.chunks[number], self.errors.lines
         self.count = len(self.images)
@@ -112,6 +114,7 @@ class BackwardChunk:
         self._recompute(segment, x, a)
         joined = Joined(stage, self.count, held, segment.inside_join, segment.name, slot)
         self.errors.windows(segment.second, e_last, [joined])
+        self.updating.write_early()
         if not self.overlap.next_segment:
             self._resident_gradient(segment.second, a, e_last)
         e_first = self.errors.apply(segment, segment.first, held, end=False)
@@ -157,6 +160,7 @@ class BackwardChunk:
             earlier=Earlier.STREAM,
         )
         self.errors.windows(segment.first, e_first, [joined])
+        self.updating.write_early()
         fields = {"slot": segment.slot, "skipped": True, "totals": not ends}
         fields |= {"masked": True, "mask_slot": slot}
         self.carrying.carry(before, ScaleKey(join.name, len(join.sums)), found, fields)
@@ -229,6 +233,7 @@ class BackwardChunk:
         joined = [replace(other, part=True), replace(other, skipped=True)]
         self.errors.windows(shortcut, e.part(where), joined)
         self.errors.windows(segment.first, e_first.part(where), [both])
+        self.updating.write_early()
         self.carrying.move(Spill, below, images, y)
         for address in (y, part_lines):
             chip.staging.give(address)
@@ -260,6 +265,7 @@ class BackwardChunk:
         """Of activations that are on the chip; they and the errors are free."""
         for piece in self.stage.convolving.error_pieces(self.count, e.layout):
             self._gradient(layer, a.part(piece), e.part(piece), first=piece.start == 0)
+        self._end_gradient(layer)
         self.chip.planes.give(a.address)
         self.chip.planes.give(e.address)
 
@@ -273,8 +279,13 @@ class BackwardChunk:
             a = convolving.load(stash, first, len(piece), plane, bits, header)
             self._gradient(layer, a, e.part(piece), first=piece.start == 0)
             self.chip.planes.give(a.address)
+        self._end_gradient(layer)
         self.chip.planes.give(e.address)
 
     def _gradient(self, layer: Layer, a: Planes, e: Planes, *, first: bool) -> None:
         add = self.number > 0 or not first
-        self.stage.convolving.gradient(layer, a, e, self.sums[layer.name], add=add)
+        self.stage.convolving.gradient(layer, a, e, self.updating.at(layer), add=add)
+
+    def _end_gradient(self, layer: Layer) -> None:
+        if self.last:
+            self.updating.end(layer)

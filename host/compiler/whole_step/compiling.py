@@ -19,7 +19,7 @@ from fractrain.host.compiler.whole_step.memory_map import PEAK_BYTES, MemoryMap,
 from fractrain.host.compiler.whole_step.network import Block, ResidualNetwork
 from fractrain.host.compiler.whole_step.recognizing import recognize
 from fractrain.host.compiler.whole_step.refusal import DoesNotFit
-from fractrain.host.compiler.whole_step.weights import quantize, update, weights_peak
+from fractrain.host.compiler.whole_step.weights import Quantizing, Updating, weights_peak
 from fractrain.host.compiler.whole_step.whole_step import Residency, WholeStep
 from fractrain.host.graph.step import StepGraph
 from fractrain.hw.contract.commands import COMMAND_BYTES, Report
@@ -30,17 +30,19 @@ from fractrain.hw.contract.parameters import Parameters
 @dataclass(frozen=True)
 class _Way:
     """How much is on the chip at a time, and where: ``in_flight`` chunks forward, ``overlap``
-    backward."""
+    backward; ``early``: layers are updated before their group ends."""
 
     policy: Policy
     in_flight: int = 2
     overlap: Overlap = Overlap()
+    early: bool = True
 
 
 FORWARD = [_Way(policy, count) for count in (2, 1) for policy in Policy]
 BACKWARD = [
-    _Way(policy, overlap=overlap)
+    _Way(policy, overlap=overlap, early=early)
     for overlap in starmap(Overlap, ((True, True), (False, True), (True, False), (False, False)))
+    for early in (True, False)
     for policy in Policy
 ]
 """The better first. With less on the chip the same numbers come out, later."""
@@ -91,6 +93,7 @@ class _Compilation:
         self.groups = groups
         self.peaks, self.chip = peaks, Chip(p)
         self.writers = [StageWriter(self.chip, memory, each) for each in self.network.stages]
+        self.sections: list[tuple[int, str]] = []
         self.place_peaks(self.chip, self.network)
 
     @staticmethod
@@ -109,13 +112,13 @@ class _Compilation:
     # -- forward ---------------------------------------------------------------------------
 
     def forward(self, way: _Way) -> None:
-        """Peaks are cleared, weights quantized, all chunks of each stage formed."""
+        """Peaks are cleared, all chunks of each stage formed, weights quantized ahead of them."""
         self.chip.use(way.policy)
         self._report()
-        for layer in self.network.layers:
-            quantize(self.writers[0], layer)
+        weights = Quantizing(self.writers[0], self.network.segments)
         for writer in self.writers:
-            chunks = (ForwardChunk(writer, n).phases() for n in range(len(writer.chunks)))
+            self._begin_section(f"forward, {writer.stage.name}")
+            chunks = (ForwardChunk(writer, n, weights).phases() for n in range(len(writer.chunks)))
             _take_turns(chunks, way.in_flight)
 
     def _report(self) -> None:
@@ -127,41 +130,34 @@ class _Compilation:
     # -- backward --------------------------------------------------------------------------
 
     def backward(self, way: _Way) -> None:
-        """Group by group, and in each chunk by chunk; weights descend at a group's end."""
+        """Group by group, and in each chunk by chunk; weights descend behind their gradients."""
         self.chip.use(way.policy)
-        groups = self.groups
-        sums: list[dict[str, int]] = [{} for _ in groups]
+        updating = Updating(self.writers[0], early=way.early)
         tasks = [
-            (number, chunk, self._chunk(group, chunk, sums[number], way).phases())
-            for number, group in enumerate(groups)
+            (group, chunk, self._chunk(group, chunk, updating, way).phases())
+            for group in self.groups
             for chunk in range(len(self.writers[group.stage.number].chunks))
         ]
-        for place, (number, _, phases) in enumerate(tasks):
-            ends = place + 1 == len(tasks) or tasks[place + 1][0] != number
+        for place, (group, chunk, phases) in enumerate(tasks):
+            if chunk == 0:
+                self._begin_section(f"back to {group.segments[-1].name}")
             if place == 0 or not way.overlap.next_chunk:
                 next(phases)
-            self._take_gradients(groups[number], sums[number])
+            updating.begin(group)
             next(phases)
             if way.overlap.next_chunk and place + 1 < len(tasks):
                 next(tasks[place + 1][2])
             next(phases)
-            if ends:
-                self._descend(groups[number], sums[number])
+        updating.write()
         self._report()
 
-    def _chunk(self, group: Group, number: int, sums: dict[str, int], way: _Way) -> BackwardChunk:
+    def _chunk(self, group: Group, number: int, updating: Updating, way: _Way) -> BackwardChunk:
         stage = group.stage.number
         below = self.writers[stage - 1] if stage else None
-        return BackwardChunk(self.writers[stage], below, group, number, sums, way.overlap)
+        return BackwardChunk(self.writers[stage], below, group, number, updating, way.overlap)
 
-    def _take_gradients(self, group: Group, sums: dict[str, int]) -> None:
-        if not sums:
-            sums |= {name: self.chip.gradients.take(beats) for name, beats in group.beats.items()}
-
-    def _descend(self, group: Group, sums: dict[str, int]) -> None:
-        update(self.writers[group.stage.number], group, sums)
-        for address in sums.values():
-            self.chip.gradients.give(address)
+    def _begin_section(self, name: str) -> None:
+        self.sections.append((len(self.chip.stream), name))
 
     # -- all of it -------------------------------------------------------------------------
 
@@ -182,6 +178,7 @@ class _Compilation:
             self.chip.peaks,
             residency,
             self.chip.held,
+            tuple(self.sections),
         )
 
 

@@ -13,6 +13,7 @@ from fractrain.host.compiler.whole_step.memory_map import PIXEL_PLANES, SUM_BYTE
 from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, Stem
 from fractrain.host.compiler.whole_step.sheets import norm_key
 from fractrain.host.compiler.whole_step.stream import Span
+from fractrain.host.compiler.whole_step.weights import Quantizing
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Channel, Form, Narrow, Normalize, Second
 from fractrain.hw.contract.precision import Pass
@@ -33,8 +34,8 @@ class ForwardChunk:
     """Chunk ``number`` of a stage. Held from segment to segment: r in the side memory, activations
     in the plane memory."""
 
-    def __init__(self, stage: StageWriter, number: int) -> None:
-        self.stage, self.number = stage, number
+    def __init__(self, stage: StageWriter, number: int, weights: Quantizing) -> None:
+        self.stage, self.number, self.weights = stage, number, weights
         self.chip, self.grid = stage.chip, stage.grid
         self.images = stage.chunks[number]
         self.count = len(self.images)
@@ -47,11 +48,14 @@ class ForwardChunk:
         segments = self.stage.stage.segments
         for place, segment in enumerate(segments):
             last = place == len(segments) - 1
+            self.weights.until(segment)
             if isinstance(segment, Stem):
                 self._stem(segment, last=last)
+                self.weights.ahead(segment)
                 yield
                 continue
             self._inside(segment)
+            self.weights.ahead(segment)
             yield
             if segment.shortcut is None:
                 self._identity(segment, last=last)

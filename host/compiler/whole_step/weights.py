@@ -1,15 +1,17 @@
-"""Weights: quantized at the beginning of the step, updated at the end of a group."""
+"""Weights: quantized ahead of their first use, updated behind their last gradient."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fractrain.host.compiler.tensors import TAPS, KernelLayout
 from fractrain.host.compiler.whole_step.chunk import GRADIENT, StageWriter
 from fractrain.host.compiler.whole_step.groups import Group
 from fractrain.host.compiler.whole_step.memory_map import WEIGHT_BYTES
-from fractrain.host.compiler.whole_step.network import Layer
+from fractrain.host.compiler.whole_step.network import Layer, Segment
+from fractrain.host.compiler.whole_step.refusal import DoesNotFit
 from fractrain.host.compiler.whole_step.sheets import RULES, WEIGHTS
 from fractrain.host.compiler.whole_step.templates import tiles_of_gradient
 from fractrain.host.graph.machine_records import ScaleKey
@@ -50,11 +52,82 @@ def quantize(writer: StageWriter, layer: Layer) -> None:
     chip.add(command, reads, [(f"weights {layer.name}", 0, 1)])
 
 
-def update(writer: StageWriter, group: Group, sums: Mapping[str, int]) -> None:
-    """Weights of a group descend, tile by tile of the gradient memory."""
-    for segment in group.segments:
-        for layer in segment.layers:
-            _update_layer(writer, layer, sums[layer.name])
+class Quantizing:
+    """Weights become planes segment by segment, one with each phase of the first chunks, so that
+    the vector unit forms in between."""
+
+    def __init__(self, writer: StageWriter, segments: Sequence[Segment]) -> None:
+        self._writer, self._left = writer, deque(segments)
+
+    def until(self, segment: Segment) -> None:
+        """All up to those of ``segment``."""
+        while segment in self._left:
+            for layer in self._left.popleft().layers:
+                quantize(self._writer, layer)
+
+    def ahead(self, segment: Segment) -> None:
+        """Those of one more segment, where those of ``segment`` are planes."""
+        if self._left and segment not in self._left:
+            self.until(self._left[0])
+
+
+class Updating:
+    """Beats of the gradient memory for the layers of a group after the other, held from the first
+    gradient to the update. UPDATEs wait until they are asked for, so that they stand beside work of
+    the array.
+
+    ``early``: a layer is updated as soon as its last gradient is there, and the next group takes
+    beats one layer after the other; otherwise all at the end of a group.
+    """
+
+    def __init__(self, writer: StageWriter, *, early: bool) -> None:
+        self._writer, self._early = writer, early
+        self._gradients = writer.chip.gradients
+        self._beats: dict[str, int] = {}
+        self._places: dict[str, int] = {}
+        self._ended: list[Layer] = []
+
+    def begin(self, group: Group) -> None:
+        """Gradients of ``group`` are next; again for each chunk."""
+        if group.beats.items() <= self._beats.items():
+            return
+        if not self._early:
+            self.write()
+        self._beats = dict(group.beats)
+        if not self._early:
+            for name in group.beats:
+                self._take(name)
+
+    def at(self, layer: Layer) -> int:
+        """First beat of the gradient of ``layer``."""
+        if layer.name not in self._places:
+            self._take(layer.name)
+        return self._places[layer.name]
+
+    def end(self, layer: Layer) -> None:
+        """The last gradient of ``layer`` is written."""
+        self._ended.append(layer)
+
+    def write_early(self) -> None:
+        """Here is work of the array beside which UPDATEs may stand."""
+        if self._early:
+            self.write()
+
+    def write(self) -> None:
+        """UPDATE what has ended; its beats are free."""
+        for layer in self._ended:
+            first = self._places.pop(layer.name)
+            _update_layer(self._writer, layer, first)
+            self._gradients.give(first)
+        self._ended.clear()
+
+    def _take(self, name: str) -> None:
+        try:
+            found = self._gradients.take(self._beats[name])
+        except DoesNotFit:
+            self.write()
+            found = self._gradients.take(self._beats[name])
+        self._places[name] = found
 
 
 def _update_layer(writer: StageWriter, layer: Layer, first: int) -> None:

@@ -49,6 +49,7 @@ class WholeStep:
     ``memory_bytes``; they are to be at ``program_address``.
 
     ``peaks``: places by name, in ``peak_region``. ``held``: most words of each memory on the chip.
+    ``sections``: the first command of each part of the program, and what it is called.
 
     In a step the host packs records and images, sets the precision table to `tables`, starts the
     program, is given a token for each of ``chunks``, packs errors, and gives one token. Everything
@@ -64,6 +65,7 @@ class WholeStep:
     peaks: Mapping[str, int]
     residency: Residency
     held: Mapping[str, int]
+    sections: Sequence[tuple[int, str]] = ()
 
     @property
     def base_address(self) -> int:

@@ -18,7 +18,19 @@ from fractrain.host.networks.convolution import NormalizedConvolution, Shape
 from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.counter_numbers import counter_numbers
 from fractrain.host.numerics.random_streams import Stream
-from fractrain.hw.contract.commands import Fill, Load, Quantize, Recall, Set, Spill, encode_all
+from fractrain.hw.contract.commands import (
+    Convolve,
+    Fill,
+    Form,
+    Load,
+    Quantize,
+    Recall,
+    Set,
+    Spill,
+    Tag,
+    Update,
+    encode_all,
+)
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import Precision
 from tests.host.compiler.whole_step.running import small
@@ -58,6 +70,24 @@ def test_networks_on_the_planned_machine(model: str) -> None:
     assert check_tokens(compiled.commands) == (len(compiled.chunks), 1)
     walk(compiled, FULL).check_addresses()
     _check_memory(compiled)
+
+
+def test_weights_stand_beside_the_arrays_work() -> None:
+    """QUANTIZE between the FORMs of the first chunks; UPDATEs of a layer behind its last gradient,
+    before its group ends."""
+    compiled = compile_whole_step(planned(), graph("resnet14", (FULL,)))
+    commands, layers = compiled.commands, compiled.memory.network.layers
+    quantized = [n for n, each in enumerate(commands) if isinstance(each, Quantize)]
+    forms = [n for n, each in enumerate(commands) if isinstance(each, Form)]
+    assert len(quantized) == len(layers)
+    assert quantized[0] < forms[0] < quantized[1], "the first one's alone come first"
+    back = next(first for first, name in compiled.sections if name.startswith("back"))
+    assert quantized[-1] < back and any(each > forms[3] for each in quantized)
+    updates = [n for n, each in enumerate(commands) if isinstance(each, Update)]
+    groups = [first for first, name in compiled.sections if name.startswith("back")]
+    assert groups[0] < updates[0] < groups[1], "before its group ends"
+    before = next(each for each in commands[updates[0] :: -1] if not isinstance(each, Set | Update))
+    assert isinstance(before, Convolve) and before.tag is Tag.ERROR
 
 
 def _check_memory(compiled: WholeStep) -> None:
@@ -107,8 +137,10 @@ def test_small_memories_are_refused_by_name(changes: dict[str, int], match: str)
 
 def test_bits_that_the_side_memory_does_not_have_are_refused() -> None:
     with pytest.raises(DoesNotFit, match="x̂ inside stage0.block0.*11.*at most 8.*side_bits"):
-        compile_whole_step(planned(), graph("resnet38", (FULL,), IntegerOptions()))
-    with pytest.raises(DoesNotFit, match="residual.*12.*at most 8"):
+        compile_whole_step(
+            planned(vector__side_bits=8), graph("resnet38", (FULL,), IntegerOptions())
+        )
+    with pytest.raises(DoesNotFit, match="residual.*12.*at most 11"):
         options = IntegerOptions(inner=(8,) * 8, residual_bits=12)
         compile_whole_step(planned(), graph("resnet8", (FULL,), options))
 
