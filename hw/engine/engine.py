@@ -8,7 +8,6 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.axi.signature import AXI3
 from fractrain.hw.contract.commands import Opcode, Stage, Tag
-from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.control.axi_lite import AXI_LITE, AxiLiteSlave
 from fractrain.hw.control.decoder import CommandDecoder
@@ -19,13 +18,17 @@ from fractrain.hw.engine.cycle_classes import CycleClasses
 from fractrain.hw.engine.execute import ExecuteStage
 from fractrain.hw.engine.memory_system import COMMANDS, TENSORS, MemorySystem
 from fractrain.hw.engine.supervisor import Supervisor
+from fractrain.hw.engine.unit_link import UnitLink
 from fractrain.hw.fetch.commands import CommandFetcher
 from fractrain.hw.fetch.stage import FetchStage
+from fractrain.hw.fetch.vector_stage import VectorFetchStage
 from fractrain.hw.flow.fifo import Fifo
+from fractrain.hw.flow.parties import parties
 from fractrain.hw.flow.spread_reset import SpreadReset
 from fractrain.hw.flow.tasks import command_view, stage_task
 from fractrain.hw.mac.flavour import Flavour
 from fractrain.hw.results.stage import ResultStage
+from fractrain.hw.vector.unit import VectorUnit
 
 __all__ = ["ConvolutionEngine"]
 
@@ -37,7 +40,8 @@ WORDS_WAITING = 31
 
 
 class ConvolutionEngine(wiring.Component):
-    """Registers, command decoder, and the three stages around one array and its memories.
+    """Registers, command decoder, and the three stages around one array and its memories; with a
+    vector unit the fourth (`UnitLink`).
 
     Members
     -------
@@ -54,8 +58,6 @@ class ConvolutionEngine(wiring.Component):
     fault is reported with the number of its command; for a command that cannot be fetched, this is
     the first command of the burst. If memory fails or falls silent, it is the LOAD or command that
     waits for the word, or the STORE that last sent a block.
-
-    Raises `ParameterError` for a machine with a vector unit.
     """
 
     def __init__(
@@ -65,22 +67,27 @@ class ConvolutionEngine(wiring.Component):
         flavour: Flavour,
         build_hash: int = 0,
     ):
-        if parameters.vector is not None:
-            none = "no vector section, as there is no gateware for it yet (docs/whole_step.md)"
-            raise ParameterError("vector", parameters.vector, none)
         self.parameters = parameters
+        self.of = parties(parameters)
         self.registers = RegisterFile(parameters, build_hash=build_hash)
         self.memory = MemorySystem(parameters)
         self.decoder = CommandDecoder(parameters)
-        self.tokens = TokenNetwork(stage_task(parameters))
+        self.tokens = TokenNetwork(stage_task(parameters), self.of)
         self.commands = CommandFetcher(parameters)
-        self.fetch = FetchStage(parameters)
+        self.fetch: Any
+        self.unit: UnitLink | None = None
+        if parameters.vector is None:
+            self.fetch = FetchStage(parameters)
+        else:
+            self.fetch = VectorFetchStage(parameters)
+            primitives = flavour is Flavour.SYNTHESIS
+            self.unit = UnitLink(self, VectorUnit(parameters, primitives=primitives))
         self.execute = ExecuteStage(parameters, flavour=flavour)
         self.result = ResultStage(parameters)
         self.supervisor = Supervisor(
             self.execute.latency_cycles + parameters.beats_per_tile + RESET_MARGIN
         )
-        self.faults = FaultCollector(6)
+        self.faults = FaultCollector(6 if self.unit is None else 6 + UnitLink.FAULTS)
         super().__init__(
             {
                 "axi_lite": In(AXI_LITE),
@@ -97,6 +104,8 @@ class ConvolutionEngine(wiring.Component):
         resets = SpreadReset(m, platform)
         for name in ("decoder", "fetch", "execute", "result"):
             resets.add(name, getattr(self, name))
+        if self.unit is not None:
+            resets.add("unit", self.unit.unit)
         # words left over from the last program are dropped
         resets.add("tokens", ResetInserter(self.registers.start)(self.tokens))
         m.submodules.faults = self.faults
@@ -109,6 +118,8 @@ class ConvolutionEngine(wiring.Component):
         self._connect_commands(m)
         queues_empty = self._connect_tasks(m, resets)
         self._connect_stages(m)
+        if self.unit is not None:
+            self.unit.connect(m)
         self._stop_on_fault(m)
         self._await_end(m, queues_empty)
         self._count(m)
@@ -153,7 +164,9 @@ class ConvolutionEngine(wiring.Component):
             memory.block_index.eq(self.result.sent_index),
             memory.awaited[COMMANDS].eq(self.commands.index),
             memory.awaited[TENSORS].eq(self.fetch.index),
-            self.result.writer_idle.eq(memory.writer_idle),
+            self.result.writer_idle.eq(
+                memory.writer_idle if self.unit is None else memory.result_idle
+            ),
         ]
 
     def _connect_commands(self, m: Module) -> None:
@@ -187,12 +200,14 @@ class ConvolutionEngine(wiring.Component):
         return Cat(empty).all()
 
     def _stages(self) -> dict[Stage, Any]:
-        return {Stage.FETCH: self.fetch, Stage.EXECUTE: self.execute, Stage.RESULT: self.result}
+        stages = {Stage.FETCH: self.fetch, Stage.EXECUTE: self.execute, Stage.RESULT: self.result}
+        return stages if self.unit is None else stages | {Stage.VECTOR: self.unit.unit}
 
     def _connect_stages(self, m: Module) -> None:
         fetch, execute, result = self.fetch, self.execute, self.result
+        if self.unit is None:
+            m.d.comb += execute.plane_write.eq(fetch.plane_write)
         m.d.comb += [
-            execute.plane_write.eq(fetch.plane_write),
             execute.column_write.eq(fetch.column_write),
             execute.may_finish.eq(result.ready),
             result.admit.eq(execute.finish),
@@ -209,6 +224,7 @@ class ConvolutionEngine(wiring.Component):
             (self.fetch.fault, self.fetch.index),
             (self.execute.fault, self.execute.index),
             (self.result.fault, self.result.index),
+            *([] if self.unit is None else self.unit.faults),
             (memory.write_fault, memory.write_index),
         )
         for number, (fault, index) in enumerate(sources):
@@ -222,7 +238,7 @@ class ConvolutionEngine(wiring.Component):
 
     def _await_end(self, m: Module, queues_empty: Value) -> None:
         """END waits for this; a register, as it comes from all over the engine."""
-        m.d.sync += self.decoder.quiescent.eq(
+        quiescent = (
             queues_empty
             & self.decoder.idle
             & self.commands.done
@@ -231,6 +247,9 @@ class ConvolutionEngine(wiring.Component):
             & self.result.idle
             & self.memory.writer_idle
         )
+        if self.unit is not None:
+            quiescent = quiescent & self.unit.unit.idle
+        m.d.sync += self.decoder.quiescent.eq(quiescent)
 
     def _count(self, m: Module) -> None:
         m.submodules.cycle_classes = classes = CycleClasses()
@@ -248,6 +267,8 @@ class ConvolutionEngine(wiring.Component):
             registers.cycle.eq(classes.cycle),
         ]
         self._count_bytes(m)
+        if self.unit is not None:
+            self.unit.count(m)
 
     def _count_bytes(self, m: Module) -> None:
         """One word can be counted in a cycle: those of commands wait for their turn."""

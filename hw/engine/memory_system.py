@@ -32,7 +32,10 @@ WRITE_FAULT_CYCLES = BlockCheck.LATENCY_CYCLES + 1
 """From taking a bad block to its fault."""
 
 READ_FAULT_CYCLES = 12
-"""More than the fetch stage needs for the words delivered earlier."""
+"""More than the fetch stage needs for the words that it has taken."""
+
+OWED_CYCLES = 2
+"""From a block until the writer is not idle."""
 
 
 def _refused(fault: Value) -> Value:
@@ -129,6 +132,8 @@ class MemorySystem(wiring.Component):
     hp0 .. : Out(`AXI3`)
     window_first, window_last, watchdog, halt, clear : In    of both
     writer_idle : Out(1)      every block has been written
+    result_idle, vector_idle : Out(1)     with a vector unit: every block of that stage has been;
+                              low from the cycle after one was taken
     quiet : Out(1)            no burst is under way in either
     read_fault, write_fault : Out(Fault)          for a cycle
     read_index, write_index : Out(32)         number of the command with the refused address. If
@@ -144,7 +149,12 @@ class MemorySystem(wiring.Component):
         self.parameters, self.clients = parameters, read_clients(parameters)
         self.ports = [f"hp{number}" for number in range(parameters.memory.ports)]
         blocks = In(stream.Signature(write_block(parameters.block_bits)))
-        vector = {"vector_blocks": blocks, "vector_index": In(INDEX_BITS)}
+        vector = {
+            "vector_blocks": blocks,
+            "vector_index": In(INDEX_BITS),
+            "result_idle": Out(1),
+            "vector_idle": Out(1),
+        }
         super().__init__(
             {
                 "requests": In(stream.Signature(read_request())).array(self.clients),
@@ -200,7 +210,23 @@ class MemorySystem(wiring.Component):
             arbiter.index[0].eq(self.block_index),
             arbiter.index[1].eq(self.vector_index),
         ]
+        for blocks, idle in (
+            (self.blocks, self.result_idle),
+            (self.vector_blocks, self.vector_idle),
+        ):
+            self._owe(m, blocks, idle)
         return arbiter.o_index
+
+    def _owe(self, m: Module, blocks: wiring.PureInterface, idle: Value) -> None:
+        """A stage's own blocks: it does not wait for those that another one goes on sending."""
+        taken = blocks.valid & blocks.ready
+        owed, fresh = Signal(), Signal(OWED_CYCLES)
+        m.d.comb += idle.eq(~owed)
+        m.d.sync += fresh.eq(Cat(taken, fresh))
+        with m.If(taken):
+            m.d.sync += owed.eq(1)
+        with m.Elif((self.writer.idle & ~fresh.any()) | self.clear):
+            m.d.sync += owed.eq(0)
 
     def _blame(self, m: Module, index: Value) -> None:
         """The command at fault; a block is refused a known time after it was taken."""
@@ -222,8 +248,13 @@ class MemorySystem(wiring.Component):
         passing = Signal(READ_FAULT_CYCLES)
         fault, index, client = Signal(Fault), Signal(INDEX_BITS), Signal(client_bits(self.clients))
         refused = Signal()
+        following: Value = Cat(reader.fault.any(), passing)
+        if self.parameters.vector is not None:
+            # words of tensors that wait, for a MOVE or the turn of a block, come before
+            waiting = self.words[TENSORS].valid & passing.any()
+            following = Mux(waiting, 1, following)
         m.d.sync += [
-            passing.eq(Cat(reader.fault.any(), passing) & ~self.clear.replicate(len(passing))),
+            passing.eq(following & ~self.clear.replicate(len(passing))),
             refused.eq(_refused(fault)),
         ]
         with m.If(reader.fault.any()):

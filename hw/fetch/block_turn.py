@@ -1,23 +1,16 @@
 """RECALL: blocks from memory, plane by plane, to lines of the side memory, pair by pair."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.fetch.unit_targets import report, target_members, unit_target
 from fractrain.hw.flow.copies import copies, copy_to
 from fractrain.hw.flow.layouts import CHIP_ADDRESS_BITS
+from fractrain.hw.flow.unit_layouts import side_line
 from fractrain.hw.memory.line_memory import PAIR, line_write
 
-__all__ = ["BlockTurn", "recalled_line"]
-
-
-def recalled_line(parameters: Parameters) -> data.StructLayout:
-    """A line of the side memory: ``numbers`` at the top of their word, and the mask."""
-    assert parameters.vector is not None
-    pixels = parameters.array.rows
-    numbers = data.ArrayLayout(parameters.vector.side_bits, pixels)
-    return data.StructLayout({"numbers": numbers, "mask": pixels})
+__all__ = ["BlockTurn"]
 
 
 class BlockTurn(wiring.Component):
@@ -38,7 +31,7 @@ class BlockTurn(wiring.Component):
         self.parameters = parameters
         self.size, self.bits = parameters.vector.side_words, parameters.vector.side_bits
         self.pairs = parameters.block.channels // PAIR
-        self.line = recalled_line(parameters)
+        self.line = side_line(parameters)
         self.write = line_write(self.size, self.line.size)
         super().__init__(target_members(parameters, self.write))
         block, registers = parameters.block_bits, self.bits + 1

@@ -1,19 +1,15 @@
 """SET: records from memory, each to its place in the parameter memory."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.records import RECORD_BITS, RECORD_BYTES
 from fractrain.hw.fetch.unit_targets import report, target_members, unit_target
 from fractrain.hw.flow.stream_register import StreamRegister
+from fractrain.hw.flow.unit_layouts import record_write
 
-__all__ = ["RecordWriter", "record_write"]
-
-
-def record_write(words: int) -> data.StructLayout:
-    """``data`` becomes record ``address``."""
-    return data.StructLayout({"address": range(words), "data": RECORD_BITS})
+__all__ = ["RecordWriter"]
 
 
 class RecordWriter(wiring.Component):

@@ -56,6 +56,8 @@ class VectorFetchStage(wiring.Component):
 
     record_writes : Out(stream of `record_write`)       to the parameter memory
     staging_writes, side_writes : Out(stream of `hw.memory.line_memory.line_write`)
+    plane_busy : In(1)      in the next cycle another writes the plane memory: no word for it is
+        taken
     plane_reads : Out(stream of an address), plane_answers : In(`plane_answer`)
         a MOVE's reads of the plane memory; see `PlaneReads`
 
@@ -94,6 +96,7 @@ class VectorFetchStage(wiring.Component):
                     name: Out(stream.Signature(self.units[each].write))
                     for name, each in _WRITES.items()
                 },
+                "plane_busy": In(1),
                 "plane_reads": Out(stream.Signature(CHIP_ADDRESS_BITS)),
                 "plane_answers": In(plane_answer(parameters)),
                 "ended": Out(1),
@@ -200,16 +203,17 @@ class VectorFetchStage(wiring.Component):
         writer, places, words = self.writer, self.places.places, self.words
         planes, moves = self.moves.words, self._is_turn(Kind.MOVE)
         shared = self._is_turn(Kind.LOAD, Kind.MOVE)
-        loads = self._is_turn(Kind.LOAD)
+        loads, yields = self._is_turn(Kind.LOAD), Signal()
         m.d.comb += [
+            yields.eq(self.plane_busy & ~places.payload.columns),
             writer.places.payload.eq(places.payload),
             writer.places.valid.eq(places.valid & shared),
             places.ready.eq(writer.places.ready & shared),
             writer.words.payload.eq(Mux(moves, planes.payload, words.payload)),
-            writer.words.valid.eq(Mux(moves, planes.valid, words.valid & loads)),
+            writer.words.valid.eq(Mux(moves, planes.valid, words.valid & loads & ~yields)),
             planes.ready.eq(writer.words.ready & moves),
         ]
-        ready: Value = writer.words.ready & loads
+        ready: Value = writer.words.ready & loads & ~yields
         target = self.unit_targets
         ended: Value = Cat(unit.ends for unit in self.units.values()).any()
         for kind, unit in self.units.items():

@@ -1,6 +1,6 @@
 """From the command word to what the result stage needs of a STORE."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,7 +18,7 @@ ROWS = 4
 
 
 class StoreDecoder(wiring.Component):
-    """Derives a `store_task` from a STORE.
+    """Derives a `store_task` from a STORE; with a vector unit, from a NARROW or JOIN, too.
 
     Members
     -------
@@ -44,6 +44,7 @@ class StoreDecoder(wiring.Component):
                 "empty": Out(1),
             }
         )
+        self.with_unit = parameters.vector is not None
         self.task = Signal(stage_task(parameters), reset_less=True)
         self.derived = Signal(store_task(parameters), reset_less=True)
         self.held = Signal()
@@ -93,16 +94,20 @@ class StoreDecoder(wiring.Component):
 
     def _derive(self, m: Module, to: data.View) -> None:
         format_, skip = self._field("format"), self.task.skip
-        raw48 = format_ == Format.RAW48
+        raw48, other = format_ == Format.RAW48, skip
+        if self.with_unit:
+            unit = self._field("opcode") != Opcode.STORE
+            m.d.sync += to.unit.eq(unit & ~skip)
+            other = skip | unit
         m.d.sync += [
             to.index.eq(self.task.index),
             to.skip.eq(skip),
-            to.port.eq((format_ == Format.PORT) & ~skip),
-            to.raw.eq(((format_ == Format.RAW32) | raw48) & ~skip),
+            to.port.eq((format_ == Format.PORT) & ~other),
+            to.raw.eq(((format_ == Format.RAW32) | raw48) & ~other),
             to.raw48.eq(raw48),
-            to.planes.eq((format_ == Format.PLANES) & ~skip),
-            to.add.eq(self._field("add") & ~skip),
-            to.keep.eq(self._field("keep") & ~skip),
+            to.planes.eq((format_ == Format.PLANES) & ~other),
+            to.add.eq(self._field("add") & ~other),
+            to.keep.eq(self._field("keep") & ~other),
         ]
         for name in ("gradient_address", "address", "tile_stride", "digit_stride", "shift"):
             m.d.sync += to[name].eq(self._field(name))
@@ -118,8 +123,16 @@ class StoreDecoder(wiring.Component):
         odd = self._field("gradient_address") % loop != 0 if beats % loop == 0 else 1
         m.d.sync += to.odd.eq(odd)
         for name, one in (("tiles_x", "one_x"), ("tiles_y", "one_y"), ("images", "one_image")):
-            count = self._field(name)
+            count = self._count(name)
             m.d.sync += [to[name].eq(count), to[one].eq((count == 1) | skip)]
+
+    def _count(self, name: str) -> Value:
+        """Of tiles; NARROW and JOIN have it in the same place."""
+        count = self._field(name)
+        if not self.with_unit:
+            return count
+        unit = self._field("opcode") != Opcode.STORE
+        return Mux(unit, command_view(Opcode.NARROW, self.task.command)[name], count)
 
     def _derive_precision(self, m: Module, to: data.View) -> None:
         bits, planes = self._field("bits"), self.parameters.array.spatial_bits

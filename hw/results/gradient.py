@@ -96,6 +96,7 @@ class GradientSum(wiring.Component):
     data : In               the beat, two steps after its address
     sums : Out              the sums, `LATENCY_STEPS` after the address
     keep : In(1), keep_address : In    write ``sums`` into the memory
+    words : Out             with a vector unit: of the memory, two steps after the address
 
     Timing: `LOOP_STEPS` steps after an address is read, its sum can be read again, if it was kept
     in the cycle in which it came.
@@ -111,6 +112,7 @@ class GradientSum(wiring.Component):
         self.memories = math.gcd(results, MOST_MEMORIES)
         width = results * SUM_BITS
         address = range(parameters.buffers.gradient_words)
+        self.shows_words = parameters.vector is not None
         super().__init__(
             {
                 "step": In(self.steps),
@@ -120,6 +122,7 @@ class GradientSum(wiring.Component):
                 "sums": Out(width),
                 "keep": In(1),
                 "keep_address": In(address),
+                **({"words": Out(width)} if self.shows_words else {}),
             }
         )
 
@@ -149,7 +152,7 @@ class GradientSum(wiring.Component):
         """In parts, where possible, so that none is driven from the other end of the chip."""
         depth, results = self.parameters.buffers.gradient_words, self.parameters.results_per_beat
         width = results * SUM_BITS // self.memories
-        words = Signal(results * SUM_BITS)
+        words = self.words if self.shows_words else Signal(results * SUM_BITS)
         for number in range(self.memories):
             memory = SharedModule(GradientMemory(width, depth), f"gradient_memory_{width}x{depth}")
             m.submodules[f"memory_{number}"] = memory

@@ -9,7 +9,7 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import write_block
 from fractrain.hw.flow.tasks import INDEX_BITS
-from fractrain.hw.results.layouts import SIGNALS, item_layout
+from fractrain.hw.results.layouts import item_layout, signal_bits
 from fractrain.hw.results.turn import GROUPS
 
 __all__ = ["BlockSender"]
@@ -38,6 +38,12 @@ class BlockSender(wiring.Component):
     halt : In(1)            offer nothing more
     empty : Out(1)          nothing is held
 
+    With a vector unit
+
+    unit_ended : In(1)      it has done a NARROW or JOIN, in the order of their items (``unit``),
+                            each of which leaves then
+
+
     Timing: an item per cycle; a block is offered `latency_cycles` after it was issued. A task that
     gives tokens ends when the writer is idle, and no later block is offered before that.
     """
@@ -46,11 +52,12 @@ class BlockSender(wiring.Component):
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
-        bits = parameters.block_bits
+        bits, item = parameters.block_bits, item_layout(parameters)
+        self.with_unit = parameters.vector is not None
         super().__init__(
             {
                 "issue": In(1),
-                "item": In(item_layout()),
+                "item": In(item),
                 "planes": In(data.ArrayLayout(bits, GROUPS)),
                 "raw": In(bits),
                 "room": Out(1, init=1),
@@ -58,12 +65,13 @@ class BlockSender(wiring.Component):
                 "blocks": Out(stream.Signature(write_block(bits))),
                 "writer_idle": In(1),
                 "ended": Out(1),
-                "signal": Out(SIGNALS),
+                "signal": Out(signal_bits(parameters)),
                 "sent": Out(1),
                 "tag": Out(Tag),
                 "index": Out(INDEX_BITS),
                 "halt": In(1),
                 "empty": Out(1),
+                **({"unit_ended": In(1)} if self.with_unit else {}),
             }
         )
         self.held = Signal(range(ITEMS + 1))
@@ -71,10 +79,10 @@ class BlockSender(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         layout = data.StructLayout(
-            {"item": item_layout(), "waits": 1, "data": self.parameters.block_bits}
+            {"item": item_layout(self.parameters), "waits": 1, "data": self.parameters.block_bits}
         )
         m.submodules.fifo = fifo = Fifo(layout, ITEMS + Fifo.SLACK)
-        issued = Signal(item_layout(), reset_less=True)
+        issued = Signal(item_layout(self.parameters), reset_less=True)
         merged = Signal(layout, reset_less=True)
         issued_valid, merged_valid = Signal(), Signal()
         m.d.sync += [
@@ -128,6 +136,8 @@ class BlockSender(wiring.Component):
             self.signal.eq(item.signal),
         ]
         rest = there & ~self.halt & (handed | ~item.block)  # only the end is left
+        if self.with_unit:
+            rest = rest & self._unit_done(m, item, leaves)
         with m.If(front.waits):
             m.d.comb += leaves.eq(rest & settled)
         with m.Else():
@@ -138,3 +148,10 @@ class BlockSender(wiring.Component):
             m.d.sync += handed.eq(0)
         m.d.comb += self.ended.eq(leaves & item.end)
         return leaves
+
+    def _unit_done(self, m: Module, item: data.View, leaves: Value) -> Value:
+        """Whether the unit has done the command of ``item``, if it is its."""
+        done, waiting = Signal(range(ITEMS + 1)), Signal()
+        m.d.comb += waiting.eq(item.unit & (done == 0))
+        m.d.sync += done.eq(done + self.unit_ended - (leaves & item.unit))
+        return ~waiting

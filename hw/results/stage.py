@@ -1,5 +1,8 @@
 """The result stage: what happens to tiles on their way out of the array."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -13,12 +16,13 @@ from fractrain.hw.flow.tasks import INDEX_BITS, stage_task
 from fractrain.hw.results.admission import TileAdmission
 from fractrain.hw.results.decoder import StoreDecoder
 from fractrain.hw.results.gradient import GradientSum
-from fractrain.hw.results.layouts import SIGNALS, beat_facts
+from fractrain.hw.results.layouts import beat_facts, signal_bits
 from fractrain.hw.results.narrow import Narrower
 from fractrain.hw.results.queue import BeatQueue
 from fractrain.hw.results.raw import RawSerializer
 from fractrain.hw.results.sender import BlockSender
 from fractrain.hw.results.turn import CornerTurn
+from fractrain.hw.results.unit_ways import BeatReads, UnitTasks, unit_members
 from fractrain.hw.results.walker import TileWalker
 
 __all__ = ["ResultStage"]
@@ -35,7 +39,7 @@ class ResultStage(wiring.Component):
 
     Members
     -------
-    tasks : In(stream of `stage_task`)      STORE commands
+    tasks : In(stream of `stage_task`)      STORE commands, and with a vector unit NARROW and JOIN
     admit : In(1), excess : In    the last pass of a tile is issued (only while ``ready``), with the
                                   count of absent planes of both operands' last digits
     ready : Out(1)                ``admit`` is allowed
@@ -44,14 +48,23 @@ class ResultStage(wiring.Component):
     blocks : Out(stream of `write_block`)   to memory
     writer_idle : In(1)           everything that was taken is acknowledged; low from the second
                                   cycle on after a block was taken
-    ended : Out(1), signal : Out(2)    a STORE has ended, and the tokens that it gives
-                                  (`ENGINE_SIGNAL[Stage.RESULT]`); in order
+    ended : Out(1), signal : Out  a command has ended, and the tokens that it gives, one bit for
+                                  each party that takes one; in order
     fault, index : Out            `Fault.ADDRESS` for a cycle, and the command that addressed the
                                   gradient memory beyond its end. The stage then stops until reset.
     halt : In(1)                  offer nothing more, until reset
     idle : Out(1)                 no task, no tile and no block is here or on its way here
     blocks_sent : Out(1), tag : Out(Tag), sent_index : Out    a block of this command was taken
     clear : In(1)                 forget the queue's contents; with it, reset the rest
+
+    With a vector unit, to which NARROW and JOIN are STOREs that leave at a port of their own
+
+    unit_tasks : Out(stream of `stage_task`), unit_beats : Out(stream of `port_beat`)
+                                  those of them that are carried out, and the sums of their tiles
+    unit_ended : In(1)            it has done one, in their order
+    beat_reads : In(stream of a beat's address)      of the gradient memory, in a cycle in which no
+                                  beat begins
+    beat_answer : Out(1), beat : Out                 what was read, in order, any time later
 
     Timing: a beat per cycle, through tiles and tasks of one format without a bubble. If nothing
     waits before it, a beat is offered at the port `latency_cycles` after the array gave it, its
@@ -64,6 +77,7 @@ class ResultStage(wiring.Component):
 
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
+        self.with_unit = parameters.vector is not None
         super().__init__(
             {
                 "tasks": In(stream.Signature(stage_task(parameters))),
@@ -75,7 +89,7 @@ class ResultStage(wiring.Component):
                 "blocks": Out(stream.Signature(write_block(parameters.block_bits))),
                 "writer_idle": In(1),
                 "ended": Out(1),
-                "signal": Out(SIGNALS),
+                "signal": Out(signal_bits(parameters)),
                 "fault": Out(Fault),
                 "index": Out(INDEX_BITS),
                 "halt": In(1),
@@ -84,6 +98,7 @@ class ResultStage(wiring.Component):
                 "tag": Out(Tag),
                 "sent_index": Out(INDEX_BITS),
                 "clear": In(1),
+                **(unit_members(parameters) if self.with_unit else {}),
             }
         )
         # a beat on its way through the sums: being read, read, summed
@@ -98,10 +113,10 @@ class ResultStage(wiring.Component):
         # the way of the summed beat: one of them while there is a beat
         self.ways = {
             way: copies(len(self.step), name=f"at_{way}")
-            for way in ("port", "raw", "planes", "other")
+            for way in ("port", "raw", "planes", "other", *(("unit",) if self.with_unit else ()))
         }
         self.at_port, self.at_raw, self.at_planes, self.at_other = (
-            each[0] for each in self.ways.values()
+            self.ways[way][0] for way in ("port", "raw", "planes", "other")
         )
         self.beyond = Signal()
         self.failed = Signal()
@@ -165,7 +180,13 @@ class ResultStage(wiring.Component):
     def _walk(self, m: Module, queue: BeatQueue, walker: TileWalker) -> StreamRegister:
         """Begins beats; a register follows, as the state of the pipeline is known late."""
         m.submodules.decoder = self.decoder = decoder = StoreDecoder(self.parameters)
-        wiring.connect(m, wiring.flipped(self.tasks), decoder.tasks)
+        if self.with_unit:
+            m.submodules.unit_tasks = fork = UnitTasks(self.parameters)
+            wiring.connect(m, wiring.flipped(self.tasks), fork.i)
+            wiring.connect(m, fork.o, decoder.tasks)
+            wiring.connect(m, fork.unit, wiring.flipped(self.unit_tasks))
+        else:
+            wiring.connect(m, wiring.flipped(self.tasks), decoder.tasks)
         wiring.connect(m, decoder.decoded, walker.tasks)
         m.submodules.begun = begun = StreamRegister(beat_facts(self.parameters))
         wiring.connect(m, walker.begun, begun.i)
@@ -204,9 +225,10 @@ class ResultStage(wiring.Component):
                 self.summed.eq(self.read),
                 self.summed_valid.eq(here),
             ]
-            for way in ("port", "raw", "planes"):
+            named = [way for way in self.ways if way != "other"]
+            for way in named:
                 copy_to(m, self.ways[way], here & self.read[way])
-            other = ~(self.read.port | self.read.raw | self.read.planes)
+            other = ~reduce(or_, (self.read[way] for way in named))
             copy_to(m, self.ways["other"], here & other)
             copy_to(m, self.coarse_shifts, self.read.shift[4:])
         m.d.comb += [
@@ -219,6 +241,25 @@ class ResultStage(wiring.Component):
             sums.keep.eq(self.summed_valid & self.summed.keep),
             sums.keep_address.eq(self.summed.gradient_address),
         ]
+        if self.with_unit:
+            self._read_beats(m, begun, sums)
+
+    def _read_beats(self, m: Module, begun: StreamRegister, sums: GradientSum) -> None:
+        """Of the vector unit."""
+        m.submodules.beat_reads = turns = BeatReads()
+        reads = self.beat_reads
+        m.d.comb += [
+            turns.step.eq(self.step[0]),
+            turns.begins.eq(begun.o.valid),
+            turns.request.eq(reads.valid),
+            reads.ready.eq(turns.ready),
+            self.beat_answer.eq(turns.answer),
+            self.beat.eq(sums.words),
+        ]
+        with m.If(~begun.o.valid):
+            m.d.comb += sums.address.eq(reads.payload)
+        with m.If(turns.use):
+            m.d.comb += sums.use.eq(1)
 
     def _narrow(self, m: Module, sums: GradientSum, sender: BlockSender) -> CornerTurn:
         """The facts of a beat travel beside it through the `Narrower`, to the `CornerTurn`."""
@@ -269,15 +310,7 @@ class ResultStage(wiring.Component):
             self.port.payload.last.eq(facts.last),
             self.step.eq(
                 Cat(
-                    ~(
-                        (at_port & ~(opened & self.port.ready))
-                        | (at_other & ~opened)
-                        | (at_raw & ~(opened & raw.last))
-                        | (at_planes & ~turn.step[number % len(turn.step)])
-                    )
-                    for number, (at_port, at_raw, at_planes, at_other, opened) in enumerate(
-                        zip(*self.ways.values(), self.opens, strict=True)
-                    )
+                    ~reduce(or_, self._waits(number, raw, turn)) for number in range(len(self.step))
                 )
             ),
             raw.sums.eq(sums.sums),
@@ -289,13 +322,38 @@ class ResultStage(wiring.Component):
         ]
         # once a beat is on offer it stays there
         offered = self.at_port & self.open & ~self.port.ready
+        if self.with_unit:
+            at_unit = self.ways["unit"][0]
+            m.d.comb += [
+                self.unit_beats.valid.eq(at_unit & self.open),
+                self.unit_beats.payload.data.as_value().eq(sums.sums),
+                self.unit_beats.payload.last.eq(facts.last),
+            ]
+            offered = offered | (at_unit & self.open & ~self.unit_beats.ready)
         stopped = self.halt | self.failed
         copy_to(m, self.opens, ~self.turning & ((sender.room & ~stopped) | offered))
         self._issue(m, sender, turn, raw)
 
+    def _waits(self, number: int, raw: RawSerializer, turn: CornerTurn) -> list[Value]:
+        """Why the summed beat stays, by the way that it goes; as part ``number`` sees it."""
+        at = {way: each[number] for way, each in self.ways.items()}
+        opened = self.opens[number]
+        found = [
+            at["port"] & ~(opened & self.port.ready),
+            at["other"] & ~opened,
+            at["raw"] & ~(opened & raw.last),
+            at["planes"] & ~turn.step[number % len(turn.step)],
+        ]
+        if self.with_unit:
+            found.append(at["unit"] & ~(opened & self.unit_beats.ready))
+        return found
+
     def _issue(self, m: Module, sender: BlockSender, turn: CornerTurn, raw: RawSerializer) -> None:
         facts, item = self.summed, sender.item
-        ends = (self.at_port | self.at_raw | self.at_other) & facts.end & self.step[0]
+        direct = self.at_port | self.at_raw | self.at_other
+        if self.with_unit:
+            direct = direct | self.ways["unit"][0]
+        ends = direct & facts.end & self.step[0]
         m.d.comb += [
             sender.issue.eq(turn.issue | raw.issue | ends),
             sender.planes.eq(turn.blocks),
@@ -312,6 +370,8 @@ class ResultStage(wiring.Component):
                 item.index.eq(facts.index),
                 item.address.eq(raw.address),
             ]
+            if self.with_unit:
+                m.d.comb += item.unit.eq(facts.unit & facts.end)
 
     def _report(self, m: Module, walker: TileWalker, sender: BlockSender, turn: CornerTurn) -> None:
         wiring.connect(m, wiring.flipped(self.blocks), sender.blocks)
@@ -327,6 +387,7 @@ class ResultStage(wiring.Component):
         ]
         m.d.comb += [
             sender.writer_idle.eq(self.writer_idle),
+            *([sender.unit_ended.eq(self.unit_ended)] if self.with_unit else []),
             sender.halt.eq(stopped),
             self.blocks_sent.eq(sender.sent),
             self.tag.eq(sender.tag),

@@ -55,7 +55,7 @@ class CornerTurn(wiring.Component):
                 "room": In(1),
                 "room_next": In(1),
                 "issue": Out(1),
-                "item": Out(item_layout()),
+                "item": Out(item_layout(parameters)),
                 "blocks": Out(data.ArrayLayout(parameters.block_bits, GROUPS)),
                 "busy": Out(1),
             }

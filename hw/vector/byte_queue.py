@@ -1,6 +1,6 @@
 """Random bytes of lines, made ahead of them."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,9 +10,17 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.random_bits import WORD_PIXELS
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.fifo import Fifo
+from fractrain.hw.vector.byte_pick import BytePick
+from fractrain.hw.vector.image_edges import MOST_PART
 from fractrain.hw.vector.random_bytes import RandomBytes, counter_layout
 
-__all__ = ["ByteQueue"]
+__all__ = ["ByteQueue", "line_counter"]
+
+
+def line_counter(parameters: Parameters) -> data.StructLayout:
+    """A counter, and which run of the word is that of a block's pixels."""
+    runs = WORD_PIXELS // (parameters.array.rows >> MOST_PART)
+    return data.StructLayout({**counter_layout().members, "start": range(runs)})
 
 
 class ByteQueue(wiring.Component):
@@ -21,10 +29,11 @@ class ByteQueue(wiring.Component):
     Members
     -------
     key : In(128), load : In(1), ready : Out(1)      as `RandomBytes`
-    counters : In(stream of `counter_layout`)        of a pair of lines, while there is room
+    row_pixels, part : In                            as `BytePick`; held
+    counters : In(stream of `line_counter`)          of a pair of lines, while there is room
     claim : In(1), there : Out(1)    the lines of the oldest pair that is not claimed are going to
                                      come; they are there
-    take : In(1), odd_block : In(1)  a line is rounded in this cycle, of a block with an odd number
+    take : In(1)                     a line is rounded in this cycle
     bytes : Out(ArrayLayout(8, P))   with it
     empty : Out(1)                   no counter is on its way, no byte waits
 
@@ -39,16 +48,16 @@ class ByteQueue(wiring.Component):
         if WORD_PIXELS % self.pixels or WORD_PIXELS // self.pixels > 2:
             allowed = f"{WORD_PIXELS // 2} or {WORD_PIXELS}"
             raise ParameterError("pixels that are rounded at random", self.pixels, allowed)
-        self.source = RandomBytes()
+        self.source, self.pick = RandomBytes(), BytePick(self.pixels)
         members = self.source.signature.members
         super().__init__(
             {
                 **{name: members[name] for name in ("key", "load", "ready")},
-                "counters": In(stream.Signature(counter_layout())),
+                **{name: self.pick.signature.members[name] for name in ("row_pixels", "part")},
+                "counters": In(stream.Signature(line_counter(parameters))),
                 "claim": In(1),
                 "there": Out(1),
                 "take": In(1),
-                "odd_block": In(1),
                 "bytes": Out(data.ArrayLayout(RANDOM_BITS, self.pixels)),
                 "empty": Out(1),
             }
@@ -56,22 +65,28 @@ class ByteQueue(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.source = source = self.source
-        m.submodules.waiting = waiting = Fifo(source.random.shape(), 2 * self.PAIRS + Fifo.SLACK)
+        source, pick = self.source, self.pick
+        m.submodules.source, m.submodules.pick = source, pick
+        m.submodules.waiting = waiting = Fifo(self.bytes.shape(), 2 * self.PAIRS + Fifo.SLACK)
         lines = Signal(range(2 * self.PAIRS + 1))  # counted, and not taken
         unclaimed = Signal(range(2 * self.PAIRS + 1))  # waiting lines that are not claimed
         room = Signal()
         begins = self.counters.valid & self.counters.ready
-        comes = source.valid | delayed(m, source.valid, 1, name="odd", reset_less=False)
+        even = source.valid
+        made = even | delayed(m, even, 1, name="odd", reset_less=False)
+        comes = delayed(m, made, pick.latency_cycles, name="comes", reset_less=False)
+        self._pick(m, begins, even)
+        counter = source.counters.payload
         m.d.comb += [
             source.key.eq(self.key),
             source.load.eq(self.load),
             self.ready.eq(source.ready),
-            source.counters.payload.eq(self.counters.payload),
+            *(counter[name].eq(self.counters.payload[name]) for name in counter_layout().members),
             source.counters.valid.eq(self.counters.valid & room),
             self.counters.ready.eq(source.counters.ready & room),
             waiting.w_en.eq(comes),
-            waiting.w_data.eq(source.random.as_value()),
+            waiting.w_data.eq(pick.bytes.as_value()),
+            self.bytes.eq(waiting.head),
             waiting.r_en.eq(self.take),
             self.there.eq(unclaimed >= 2),
             self.empty.eq(lines == 0),
@@ -81,8 +96,18 @@ class ByteQueue(wiring.Component):
             unclaimed.eq(unclaimed + comes - (self.claim << 1)),
             room.eq(lines + (begins << 1) <= 2 * self.PAIRS - 2),
         ]
-        head, width = waiting.r_data, self.bytes.shape().size
-        m.d.comb += self.bytes.eq(
-            head if width == len(head) else Mux(self.odd_block, head[width:], head[:width])
-        )
         return m
+
+    def _pick(self, m: Module, begins: Value, even: Value) -> None:
+        """Where the bytes of both channels of a counter begin."""
+        pick, start = self.pick, self.counters.payload.start
+        m.submodules.starts = starts = Fifo(unsigned(len(start)), self.PAIRS + Fifo.SLACK)
+        m.d.comb += [
+            starts.w_en.eq(begins),
+            starts.w_data.eq(start),
+            starts.r_en.eq(even),
+            pick.word.eq(self.source.random),
+            pick.row_pixels.eq(self.row_pixels),
+            pick.part.eq(self.part),
+            pick.start.eq(Mux(even, starts.head, delayed(m, starts.head, 1, name="start"))),
+        ]

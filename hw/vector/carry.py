@@ -12,22 +12,20 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.records import SHIFT_BITS
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.fifo import Fifo
-from fractrain.hw.flow.layouts import CHIP_ADDRESS_BITS
 from fractrain.hw.flow.tasks import field_bits
 from fractrain.hw.memory.line_memory import line_write
+from fractrain.hw.vector.line_layouts import carried_line
 from fractrain.hw.vector.memories import vector_parameters
 from fractrain.hw.vector.moments import moment_line
 from fractrain.hw.vector.narrow import Narrower
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.peaks import peak_value
 
-__all__ = ["CarryTail", "carry_task", "carried_line"]
+__all__ = ["CarryTail", "carry_task"]
 
 LANES = 4
 """Pixels that share the registers of a shift."""
 E_BITS = numerics.NARROW_BITS
-CHANNEL_BITS = 12
-"""Of a channel of all groups."""
 MOST_LINES = 32
 
 
@@ -37,29 +35,6 @@ def carry_task() -> data.StructLayout:
         {
             "shift": signed(SHIFT_BITS),
             **field_bits(Opcode.CARRY, "totals", "start", "moments", "peak"),
-        }
-    )
-
-
-def carried_line(parameters: Parameters) -> data.StructLayout:
-    """A line on its way.
-
-    numbers : E'
-    normalized : x̂, as the side memory has it
-    count : pixels inside the image, and with a mask of 1 if masks count: E is 0 elsewhere
-    target : line of the staging memory that becomes E
-    channel : of all groups. Lines come group by group, in each block by block, channels in order
-    last : of the command
-    """
-    pixels, vector = parameters.array.rows, vector_parameters(parameters)
-    return data.StructLayout(
-        {
-            "numbers": data.ArrayLayout(signed(E_BITS), pixels),
-            "normalized": data.ArrayLayout(signed(vector.side_bits), pixels),
-            "count": pixels,
-            "target": CHIP_ADDRESS_BITS,
-            "channel": CHANNEL_BITS,
-            "last": 1,
         }
     )
 

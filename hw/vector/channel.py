@@ -12,6 +12,7 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.records import RECORD_BITS, RECORD_BYTES, Record
 from fractrain.hw.flow.layouts import ADDRESS_BITS, write_block
 from fractrain.hw.flow.tasks import INDEX_BITS, field_bits
+from fractrain.hw.flow.unit_layouts import record_write
 from fractrain.hw.vector.channel_unit import (
     LEAST_SHIFT,
     MOST_SHIFT,
@@ -23,7 +24,7 @@ from fractrain.hw.vector.channel_unit import (
 from fractrain.hw.vector.memories import record_view, vector_parameters
 from fractrain.hw.vector.moments import moment_pair
 
-__all__ = ["ChannelWalk", "channel_command", "record_write"]
+__all__ = ["ChannelWalk", "channel_command"]
 
 MOST_CHANNELS_BITS = 12
 """Of the number of a channel."""
@@ -45,12 +46,6 @@ def channel_command() -> data.StructLayout:
             **field_bits(Opcode.CHANNEL, *names, "address"),
         }
     )
-
-
-def record_write(parameters: Parameters) -> data.StructLayout:
-    """``data`` becomes record ``address`` of the parameter memory."""
-    words = vector_parameters(parameters).parameter_words
-    return data.StructLayout({"address": range(words), "data": RECORD_BITS})
 
 
 class State(enum.Enum):
@@ -116,7 +111,7 @@ class ChannelWalk(wiring.Component):
                 "record_reads": Out(stream.Signature(records)),
                 "record_answer": In(1),
                 "record": In(RECORD_BITS),
-                "record_writes": Out(stream.Signature(record_write(parameters))),
+                "record_writes": Out(stream.Signature(record_write(sizes.parameter_words))),
                 "moment_reads": Out(stream.Signature(moments)),
                 "moment_answer": In(1),
                 "moments": In(moment_pair()),

@@ -1,6 +1,6 @@
 """Which pixels of a tensor's blocks are inside their image."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,9 @@ __all__ = ["ImageEdges"]
 MOST_ROWS = 4
 """Of a block: `RowPixels.QUARTER`."""
 
+MOST_PART = 2
+"""Rows whose pixels have random bytes are filled to 1/2^k, k up to that."""
+
 
 class ImageEdges(wiring.Component):
     """The pixels that are beyond the last column or row of the image, where a block is at its end.
@@ -21,8 +24,9 @@ class ImageEdges(wiring.Component):
     -------
     shape : In(`tensor_shape`)       held
     beyond_x, beyond_y : Out(pixels) of a last tile of a row, of a last row of tiles
-    contiguous : Out(1)              the pixels of a block have numbers in the image that follow
-                                     each other, pixel 0 a multiple of a block's pixels
+    contiguous : Out(1)              the pixels of a block that are in the image have numbers that
+                                     follow each other, pixel 0 a multiple of how many there are
+    part : Out                       k: these are 1/2^k of the block, as far as there are rows
 
     Timing: two cycles after ``shape``.
     """
@@ -35,6 +39,7 @@ class ImageEdges(wiring.Component):
                 "beyond_x": Out(self.pixels),
                 "beyond_y": Out(self.pixels),
                 "contiguous": Out(1),
+                "part": Out(range(MOST_PART + 1)),
             }
         )
 
@@ -53,10 +58,17 @@ class ImageEdges(wiring.Component):
                 (RowPixels.WHOLE, pixels),
             ):
                 full = ~from_x[width - 1]
+                known = Signal(MOST_PART, name=f"parts_{width}", reset_less=True)
+                m.d.sync += known.eq(
+                    Cat(shape.valid_x == width >> part for part in range(1, MOST_PART + 1))
+                )
                 with m.Case(code):
                     m.d.sync += [
                         self.beyond_x.eq(Cat(from_x[pixel % width] for pixel in range(pixels))),
                         self.beyond_y.eq(Cat(from_y[pixel // width] for pixel in range(pixels))),
-                        self.contiguous.eq(full & ((shape.tiles_x == 1) | (width == pixels))),
+                        self.contiguous.eq(
+                            Mux(shape.tiles_x == 1, full | known.any(), full & (width == pixels))
+                        ),
+                        self.part.eq(Mux(full, 0, Mux(known[0], 1, MOST_PART))),
                     ]
         return m

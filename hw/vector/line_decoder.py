@@ -41,8 +41,7 @@ class LineDecoder(wiring.Component):
     tasks : Out(stream of `line_task`)
     shaped : Out(1)      a SHAPE has ended
     fault : Out(Fault)   for a cycle, and the command is dropped: COUNT for a shape that was not
-                         written, and for a CARRY that is ``spread``, which the line path lacks
-    clear : In(1)        a program begins: no shape is written
+                         written
 
     Timing: a command in every `INTERVAL_CYCLES`, its task `latency_cycles` later.
     """
@@ -57,7 +56,6 @@ class LineDecoder(wiring.Component):
                 "tasks": Out(stream.Signature(line_task())),
                 "shaped": Out(1),
                 "fault": Out(Fault),
-                "clear": In(1),
             }
         )
 
@@ -68,15 +66,14 @@ class LineDecoder(wiring.Component):
         shape = command_view(Opcode.SHAPE, held.command)
         is_shape = shape.opcode == Opcode.SHAPE
         # what the word says; then, with an entry that is known, what the table says
-        derived, refused, entry = Signal(line_task()), Signal(), Signal.like(shapes.entry)
-        task, refuses = Signal(line_task(), reset_less=True), Signal()
+        derived, entry = Signal(line_task()), Signal.like(shapes.entry)
+        task = Signal(line_task(), reset_less=True)
         looks, leaves = Signal(), Signal()
         free = ~self.tasks.valid | self.tasks.ready
-        faulty = refuses | ~shapes.written
+        faulty = ~shapes.written
         m.d.comb += [
             self.commands.ready.eq(~there),
             leaves.eq(looks & (is_shape | free)),
-            shapes.clear.eq(self.clear),
             shapes.write.valid.eq(looks & is_shape),
             shapes.write.entry.eq(shape.entry),
             *(
@@ -91,7 +88,6 @@ class LineDecoder(wiring.Component):
         m.d.sync += [
             looks.eq(there & ~leaves),
             task.eq(derived),
-            refuses.eq(refused),
             shapes.entry.eq(entry),
             self.shaped.eq(looks & is_shape),
             self.fault.eq(Mux(leaves & ~is_shape & faulty, Fault.COUNT, Fault.NONE)),
@@ -115,8 +111,6 @@ class LineDecoder(wiring.Component):
                     m.d.comb += entry.eq(command[ENTRY_OF_SHAPES])
                     for name, value in self._fields(each, command, held).items():
                         m.d.comb += derived[name].eq(value)
-                    if each is Opcode.CARRY:
-                        m.d.comb += refused.eq(command.spread)
         return m
 
     def _fields(
@@ -191,6 +185,7 @@ class LineDecoder(wiring.Component):
     def _carry(command: data.View, held: data.View) -> dict[str, Value | int]:
         return {
             "carries": 1,
+            "spreads": command.spread,
             "residual_bits": numerics.MIN_RESIDUAL_BITS,
             "source": command.source,
             "destination": command.destination,

@@ -39,7 +39,7 @@ class LineLanes(wiring.Component):
     task : In(`line_task`), residual_factor : In     held while there are beats; ρ
     early, beat : In(`line_beat`), numbers, side_numbers : In        of the reader
     half, channel : Out, table : In(`channel_numbers`)        of the `ChannelTable`, in a cycle
-    take : Out(1), odd_block : Out(1), bytes : In    of the `ByteQueue`, in a cycle
+    take : Out(1), bytes : In    of the `ByteQueue`, in a cycle
 
     sum : Out(1), sums : Out         a line has its sum, z·2^7 or W; x̂ of 12 bits of a line that is
                          written as x̂
@@ -79,7 +79,6 @@ class LineLanes(wiring.Component):
                 "channel": Out(range(parameters.block.channels)),
                 "table": In(channel_numbers()),
                 "take": Out(1),
-                "odd_block": Out(1),
                 "bytes": In(line(numerics.RANDOM_BITS)),
                 **{name: Out(shape) for name, shape in lane_results(parameters).items()},
             }
@@ -138,7 +137,6 @@ class LineLanes(wiring.Component):
                     m, beat.valid & task.applies, self.APPLY_CYCLE, name="take", reset_less=False
                 )
             ),
-            self.odd_block.eq(delayed(m, beat.odd_block, self.APPLY_CYCLE, name="odd")),
             lanes.random.eq(self.bytes),
         ]
 

@@ -6,10 +6,8 @@ from amaranth.lib import data
 from fractrain.hw.contract import numerics
 from fractrain.hw.contract.commands import FIELDS, Opcode
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.records import SHIFT_BITS
 from fractrain.hw.contract.vector_parameters import VectorParameters
 from fractrain.hw.flow.layouts import ADDRESS_BITS, CHIP_ADDRESS_BITS
-from fractrain.hw.memory.line_memory import pair_count
 from fractrain.hw.vector.digit_sets import digit_sets
 from fractrain.hw.vector.noise import ERROR_WIDTHS
 from fractrain.hw.vector.normalize import FORMED_WIDTHS, KEPT_WIDTHS
@@ -22,7 +20,6 @@ __all__ = [
     "line_step",
     "line_task",
     "peak_report",
-    "side_line",
     "tensor_shape",
     "vector_of",
 ]
@@ -47,14 +44,6 @@ def tensor_shape() -> data.StructLayout:
     )
 
 
-def side_line(parameters: Parameters) -> data.StructLayout:
-    """A line of the side memory: ``numbers`` at the top of their word, x̂·2^(s−b) or r·2^(s−c) of b
-    or c bits in a word of s = ``side_bits``, and the mask."""
-    pixels = parameters.array.rows
-    each = vector_of(parameters).side_bits
-    return data.StructLayout({"numbers": data.ArrayLayout(each, pixels), "mask": pixels})
-
-
 def _form(name: str) -> int:
     return FIELDS[Opcode.FORM][name].width
 
@@ -67,6 +56,7 @@ def line_task() -> data.StructLayout:
     recomputes : x̂ is that at ``side_source``
     applies : E at ``source`` becomes an error of ``error_bits``; x̂ is that at ``side_source``
     carries : E at ``source`` goes to who joins errors, and from there to ``destination``
+    spreads : ... of which there is one value for each image and channel, as CARRY has them
     reads_side, masked : carried E have x̂ and masks at ``side_source``; the masks count
     residual, shortcut : what is added, at ``side_source`` or ``second_source`` of the staging
         memory
@@ -84,8 +74,8 @@ def line_task() -> data.StructLayout:
     tensor, first_image : of the random bits
     """
     flags = (
-        "normalizes recomputes applies carries reads_side masked residual shortcut copies outer "
-        "wide writes_staging writes_side pooled planed stash_normalized stash_mask "
+        "normalizes recomputes applies carries spreads reads_side masked residual shortcut copies "
+        "outer wide writes_staging writes_side pooled planed stash_normalized stash_mask "
         "stash_activations stash_residual raises"
     ).split()
     lines = "source second_source side_source destination side_destination planes".split()
@@ -154,29 +144,25 @@ def _width(shape: object) -> int:
 
 
 def carried_line(parameters: Parameters) -> data.StructLayout:
-    """A line of a CARRY for who joins errors.
+    """A line of a CARRY on its way to E.
 
-    shift : of the stream; held
-    address, odd : the line of the staging memory that becomes E: which of which pair
-    channel : of all groups; the line's moments are that many behind the first
-    count : the pixels inside the image, and with a mask of 1 if masks count: all others are 0
-    numbers : E
-    normalized : x̂·2^(11−b) of b bits
-    last : the command's last line
+    numbers : E'
+    normalized : x̂, as the side memory has it
+    count : pixels inside the image, and with a mask of 1 if masks count: E is 0 elsewhere
+    target : line of the staging memory that becomes E
+    channel : of all groups. Lines come group by group, in each block by block, channels in order
+    last : of the command
     """
     pixels = parameters.array.rows
-    shape = tensor_shape().members
-    channel = _width(shape["channel_groups"]) + (parameters.block.channels - 1).bit_length()
+    channel_bits = (parameters.block.channels - 1).bit_length()
+    side_bits = vector_of(parameters).side_bits
     return data.StructLayout(
         {
-            "valid": 1,
-            "shift": signed(SHIFT_BITS),
-            "address": range(pair_count(vector_of(parameters).staging_words)),
-            "odd": 1,
-            "channel": channel,
-            "count": pixels,
             "numbers": data.ArrayLayout(signed(numerics.NARROW_BITS), pixels),
-            "normalized": data.ArrayLayout(signed(numerics.LIFTED_BITS), pixels),
+            "normalized": data.ArrayLayout(signed(side_bits), pixels),
+            "count": pixels,
+            "target": CHIP_ADDRESS_BITS,
+            "channel": _width(tensor_shape().members["channel_groups"]) + channel_bits,
             "last": 1,
         }
     )

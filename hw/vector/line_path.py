@@ -1,18 +1,18 @@
 """The line path: a tensor's lines through the lanes, from the memories and back."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.random_bits import SEED_BITS, STEP_BITS, WORD_PIXELS
-from fractrain.hw.contract.records import RECORD_BITS
+from fractrain.hw.contract.records import RECORD_BITS, SHIFT_BITS
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.vector.byte_queue import ByteQueue
 from fractrain.hw.vector.channel_table import ChannelTable
-from fractrain.hw.vector.line_lanes import LineLanes, lane_results, lifted
+from fractrain.hw.vector.line_lanes import LineLanes, lane_results
 from fractrain.hw.vector.line_layouts import (
     carried_line,
     line_step,
@@ -54,10 +54,11 @@ class LinePath(wiring.Component):
     writer_idle : In(1)                   memory has acknowledged all blocks; low from the second
                                           cycle on after one was taken
     peaks : Out(stream of `peak_report`)
-    carried : Out(`carried_line`), carry_room : In(1), carry_done : In(1)
-                                          lines of a CARRY for who joins errors, scales them, adds
-                                          up moments, and writes E; a pair may begin, which comes
-                                          `CARRY_CYCLES` later; all of them are where they belong
+    carried : Out(`carried_line`), carries : Out(1)     a line of a CARRY leaves, for who scales
+                                          it, adds up moments, and writes E
+    stream_shift : Out(signed)            what it is shifted by, held
+    carry_room : In(1), carry_done : In(1)              a pair may begin, which comes `CARRY_CYCLES`
+                                          later; all lines are where they belong
     ended : Out(1)       a task has ended: all that it makes is where it belongs
     banks, writes : Out(1)     in this cycle lines wait for a turn of a memory; for the stash
     line : Out(1)              a line is done
@@ -69,7 +70,6 @@ class LinePath(wiring.Component):
     Timing: a line a cycle, 32 in 33 of an APPLY, with y and a shortcut every other; a block passes
     as often as its digits need (`digit_sets`). A task takes `overhead_cycles` beside its lines. The
     path stops between blocks for memory, never in one.
-    Not here: a CARRY that is ``spread``: `LineDecoder` refuses it.
     """
 
     COUNTED = 2 + 4 + 2 + 4
@@ -103,6 +103,8 @@ class LinePath(wiring.Component):
                 "record": In(RECORD_BITS),
                 "writer_idle": In(1),
                 "carried": Out(carried_line(parameters)),
+                "carries": Out(1),
+                "stream_shift": Out(signed(SHIFT_BITS)),
                 "carry_room": In(1),
                 "carry_done": In(1),
                 "ended": Out(1),
@@ -123,7 +125,7 @@ class LinePath(wiring.Component):
         keys, a pair's way with random bytes, the turn, the peak."""
         results, channels = self.results, self.parameters.block.channels
         before = max(results.sender.prepare_cycles, self.bytes.source.schedule.latency_cycles)
-        bytes_ahead = self.bytes.source.latency_cycles + 2
+        bytes_ahead = self.bytes.source.latency_cycles + self.bytes.pick.latency_cycles + 2
         through = bytes_ahead + LineReader.PAIR_CYCLES + LineLanes.form_cycles
         turned = LineLanes.APPLY_ROWS + channels + results.sender.latency_cycles
         return before + through + turned + results.peak.collect_cycles + self.COUNTED
@@ -155,7 +157,10 @@ class LinePath(wiring.Component):
             self.walker.sets.eq(self.results.sets),
             self.bytes.key.eq(Cat(self.seed, Const(0, 1), task.tensor, self.step)),
             self.bytes.load.eq(self.start & task.applies),
+            self.bytes.row_pixels.eq(task.entry.row_pixels),
+            self.bytes.part.eq(results.part),
             self.table.start.eq(self.start),
+            self.reader.start.eq(self.start),
             results.start.eq(self.start),
         ]
         with m.FSM(name="task") as fsm:
@@ -176,7 +181,7 @@ class LinePath(wiring.Component):
                 m.d.sync += drained.eq(0)
                 with m.If(results.last_line):
                     m.next = "DRAIN"
-                with m.If(self.carried.valid & self.carried.last):
+                with m.If(self.carries & self.carried.last):
                     m.next = "CARRY"
             with m.State("CARRY"):
                 with m.If(self.carry_done):
@@ -206,14 +211,17 @@ class LinePath(wiring.Component):
         offered, step = self.walker.steps, self.walker.steps.payload
         counter, applies = self.bytes.counters, self.task.applies
         channels = self.parameters.block.channels
-        lines = WORD_PIXELS // self.parameters.array.rows
+        part, block = self.results.part, step.image_block
+        runs = (WORD_PIXELS // self.parameters.array.rows).bit_length() - 1
         m.d.comb += [
             offered.ready.eq(steps.w_rdy & (~applies | counter.ready)),
             steps.w_en.eq(offered.valid & offered.ready),
             steps.w_data.eq(step.as_value()),
             counter.valid.eq(offered.valid & applies & steps.w_rdy),
             counter.payload.image.eq(self.task.first_image + step.image),
-            counter.payload.group.eq(step.image_block // lines),
+            # a word has the bytes of 2^(runs + part) blocks
+            counter.payload.group.eq(block >> runs >> part),
+            counter.payload.start.eq(block & ((1 << runs << part) - 1)),
             counter.payload.pair.eq(Cat(step.pair, step.group)),
         ]
         assert channels // 2 == 1 << len(step.pair)
@@ -277,7 +285,6 @@ class LinePath(wiring.Component):
             lanes.side_numbers.eq(reader.side_numbers),
             lanes.bytes.eq(bytes_.bytes),
             bytes_.take.eq(lanes.take),
-            bytes_.odd_block.eq(lanes.odd_block),
         ]
 
     def _connect_results(self, m: Module) -> None:
@@ -289,7 +296,7 @@ class LinePath(wiring.Component):
                 connect(m, getattr(results, name), flipped(getattr(self, name)))
         m.d.comb += [
             self.plane_write.eq(results.plane_write),
-            self.line.eq(results.done | self.carried.valid),
+            self.line.eq(results.done | self.carries),
         ]
 
     def _carry(self, m: Module) -> None:
@@ -298,20 +305,20 @@ class LinePath(wiring.Component):
         carried, reader, task = self.carried, self.reader, self.task
         channels, beat = self.parameters.block.channels, reader.beat
         pair = (task.destination >> 1) + step.block * (channels // 2) + step.pair
+        target = Cat(beat.channel[0], pair)
         known = reader.mask | (~task.masked).replicate(len(reader.mask))
         exists = (pair < self.reader.staging_pairs) & ~task.destination[0]
         valid = beat.valid & task.carries
         m.d.sync += self.carry_beyond.eq(self.carry_beyond | (valid & ~exists))
         m.d.comb += [
             self.results.drop.eq(valid & beat.channel[0]),
-            carried.valid.eq(valid & exists),
-            carried.shift.eq(self.table.stream_shift),
-            carried.address.eq(pair),
-            carried.odd.eq(beat.channel[0]),
+            self.carries.eq(valid & exists),
+            self.stream_shift.eq(self.table.stream_shift),
+            carried.target.eq(target),
             carried.channel.eq(Cat(beat.channel, step.group)),
             carried.count.eq(self.results.inside & known),
             carried.numbers.eq(reader.numbers),
-            carried.normalized.eq(Cat(lifted(each) for each in reader.side_numbers)),
+            carried.normalized.eq(reader.side_numbers),
             carried.last.eq(step.ends & beat.channel[0]),
         ]
 

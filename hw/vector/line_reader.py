@@ -7,9 +7,11 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract import numerics
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.delay import delayed
+from fractrain.hw.flow.layouts import CHIP_ADDRESS_BITS
 from fractrain.hw.flow.pair_mux import pair_mux
+from fractrain.hw.flow.unit_layouts import side_line
 from fractrain.hw.memory.line_memory import PAIR, LineMemory, line_pair, pair_count
-from fractrain.hw.vector.line_layouts import line_step, line_task, side_line, vector_of
+from fractrain.hw.vector.line_layouts import line_step, line_task, vector_of
 
 __all__ = ["LineReader", "line_beat"]
 
@@ -19,7 +21,7 @@ def line_beat(parameters: Parameters) -> data.StructLayout:
 
     second : it is the shortcut's, behind the line's own
     final : the last of its line
-    half, channel : of the `ChannelTable`; odd_block : of its image
+    half, channel : of the `ChannelTable`
     ends_group : the last of the group
     """
     return data.StructLayout(
@@ -29,7 +31,6 @@ def line_beat(parameters: Parameters) -> data.StructLayout:
             "final": 1,
             "half": 1,
             "channel": range(parameters.block.channels),
-            "odd_block": 1,
             "ends_group": 1,
         }
     )
@@ -40,7 +41,7 @@ class LineReader(wiring.Component):
 
     Members
     -------
-    task : In(`line_task`)        held
+    start : In(1), task : In(`line_task`)        a command begins; held
     steps : In(stream of `line_step`)     taken when the last of its reads is granted
     go : In(1)                    the step on offer may begin: what it needs, and what it makes,
                                   has room
@@ -71,9 +72,12 @@ class LineReader(wiring.Component):
         self.pixels = pixels = parameters.array.rows
         self.staging_pairs = pair_count(vector.staging_words)
         self.side_pairs = pair_count(vector.side_words)
+        # an image behind the last one may be counted
+        self.value_line = Signal(CHIP_ADDRESS_BITS + 1, reset_less=True)
         number = data.ArrayLayout(numerics.NARROW_BITS, pixels)
         super().__init__(
             {
+                "start": In(1),
                 "task": In(line_task()),
                 "steps": In(stream.Signature(line_step(parameters))),
                 "go": In(1),
@@ -115,7 +119,8 @@ class LineReader(wiring.Component):
         own, other, side, looked = self._addresses(m, reads_own)
         at_staging = Mux(second, other, own)
         # the lowest bit of an address is that of a line inside its pair
-        staging_out = uses_staging & ((at_staging[1:] >= self.staging_pairs) | at_staging[0])
+        alone = at_staging[0] & ~task.spreads
+        staging_out = uses_staging & ((at_staging[1:] >= self.staging_pairs) | alone)
         side_out = uses_side & ((side[1:] >= self.side_pairs) | side[0])
         ready_step, wants = Signal(), Signal()
         m.d.comb += [
@@ -143,6 +148,7 @@ class LineReader(wiring.Component):
         with m.Elif(cool != 0):
             m.d.sync += cool.eq(cool - 1)
         self._double = double
+        self._walk_values(m, granted)
         return granted & ~(last & double), granted & last
 
     def _addresses(self, m: Module, reads_own: Value) -> tuple[Value, Value, Value, Value]:
@@ -159,12 +165,27 @@ class LineReader(wiring.Component):
         for name, source in sources.items():
             address = Signal(len(source) + 1, name=f"at_{name}", reset_less=True)
             total = (source + offset)[: len(address) + 1]
+            if name == "own":
+                total = Mux(task.spreads, self.value_line, total)
             # one beyond all memories stays there
             m.d.sync += address.eq(total | (total[-1] << len(address) - 1))
             found.append(address)
         looked = Signal()
         m.d.sync += looked.eq(self.steps.valid & ~self.steps.ready)
         return *found, looked
+
+    def _walk_values(self, m: Module, granted: Value) -> None:
+        """The line with the values of an image and group, where they are spread: after the last
+        step of an image that of the next one."""
+        task, step, line = self.task, self.steps.payload, self.value_line
+        first = Signal.like(line, reset_less=True)  # of the group
+        last_pair = step.pair == self.parameters.block.channels // PAIR - 1
+        with m.If(self.start):
+            m.d.sync += [line.eq(task.source), first.eq(task.source)]
+        with m.Elif(granted & last_pair & step.last_x & step.last_y):
+            m.d.sync += line.eq(line + task.entry.channel_groups)
+            with m.If(step.ends_group):
+                m.d.sync += [line.eq(first + 1), first.eq(first + 1)]
 
     # -- beats --------------------------------------------------------------------------------
 
@@ -175,7 +196,6 @@ class LineReader(wiring.Component):
         facts = {
             "half": step.group[0],
             "channel": step.pair << 1,
-            "odd_block": step.image_block[0],
             "ends_group": step.ends_group,
         }
         item = Signal(line_beat(self.parameters))
@@ -203,6 +223,7 @@ class LineReader(wiring.Component):
     def _staging_lines(self, m: Module, begins: Value, ends: Value) -> None:
         """``begins``: of the first reads of a double step, and of single ones."""
         width = len(self.staging[0])
+        staging = self._spread(m)
         comes = delayed(m, begins, LineMemory.READ_CYCLES, name="comes", reset_less=False)
         follows = delayed(
             m, ends & self._double, LineMemory.READ_CYCLES, name="follows", reset_less=False
@@ -212,12 +233,8 @@ class LineReader(wiring.Component):
             Signal(width, name=name, reset_less=True) for name in ("now", "next", "last")
         )
         new = comes | follows
-        from_memory = pair_mux(
-            m, new, self.staging[0], next_, name="line", primitives=self.primitives
-        )
-        waiting = pair_mux(
-            m, after, last, self.staging[1], name="waiting", primitives=self.primitives
-        )
+        from_memory = pair_mux(m, new, staging[0], next_, name="line", primitives=self.primitives)
+        waiting = pair_mux(m, after, last, staging[1], name="waiting", primitives=self.primitives)
         # y of the first line waits for x̂, then all follow each other
         last_shift = delayed(m, after, 1, name="last_shift", reset_less=False)
         with m.If(~self._double | new | after | last_shift):
@@ -227,6 +244,20 @@ class LineReader(wiring.Component):
         with m.If(follows):
             m.d.sync += last.eq(self.staging[1])
         m.d.comb += self.numbers.eq(now)
+
+    def _spread(self, m: Module) -> list[Value]:
+        """The lines of a pair that has come, or two values of a line for all their pixels."""
+        bits, cycles = numerics.NARROW_BITS, LineMemory.READ_CYCLES
+        odd = delayed(m, self.value_line[0], cycles, name="value_odd")
+        pair = delayed(m, self.steps.payload.pair, cycles, name="value_pair")
+        pairs = Mux(odd, self.staging[1], self.staging[0])
+        pairs = pairs[: bits * self.parameters.block.channels]
+        values = pairs.word_select(pair, PAIR * bits)
+        lines: list[Value] = []
+        for number, line in enumerate(self.staging):
+            value = values[bits * number : bits * (number + 1)]
+            lines.append(Mux(self.task.spreads, value.replicate(self.pixels), line))
+        return lines
 
     def _side_lines(self, m: Module, ends: Value) -> None:
         """Those of a single step; there is no shortcut beside them."""

@@ -43,7 +43,7 @@ class LineResults(wiring.Component):
     staging_writes, side_writes, plane_write, blocks, peaks : Out      as of `LinePath`
     prepared, sets, words, gone : Out     of `PlaneSender`
     last_line, done : Out(1)       the command's last line; a line's last pass
-    contiguous : Out(1)            of `ImageEdges`
+    contiguous, part : Out         of `ImageEdges`
     empty, beyond : Out(1)         nothing waits but a peak; something was to be written beyond a
                                    memory
     """
@@ -80,6 +80,7 @@ class LineResults(wiring.Component):
                 "last_line": Out(1),
                 "done": Out(1),
                 "contiguous": Out(1),
+                "part": self.edges.signature.members["part"],
                 "empty": Out(1),
                 "beyond": Out(1),
             }
@@ -104,6 +105,7 @@ class LineResults(wiring.Component):
             pool.claim.eq(self.claim_pool),
             self.pool_room.eq(pool.room),
             self.contiguous.eq(edges.contiguous),
+            self.part.eq(edges.part),
             self.empty.eq(sender.empty & store.empty & pool.empty),
             self.beyond.eq(sender.beyond | store.beyond),
             self.words.eq(sender.words),

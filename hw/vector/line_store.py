@@ -7,8 +7,9 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract import numerics
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.fifo import Fifo
+from fractrain.hw.flow.unit_layouts import side_line
 from fractrain.hw.memory.line_memory import PAIR, line_write, pair_count
-from fractrain.hw.vector.line_layouts import line_step, line_task, side_line, vector_of
+from fractrain.hw.vector.line_layouts import line_step, line_task, vector_of
 from fractrain.hw.vector.words import shape_of
 
 __all__ = ["LineStore"]

@@ -11,7 +11,7 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.records import RECORD_BITS, RECORDS, Record
 from fractrain.hw.contract.vector_parameters import VectorParameters
 
-__all__ = ["RECORD_ADDRESS_BITS", "record_layout", "record_view", "side_line", "vector_parameters"]
+__all__ = ["RECORD_ADDRESS_BITS", "record_layout", "record_view", "vector_parameters"]
 
 RECORD_ADDRESS_BITS = FIELDS[Opcode.NARROW]["scale"].width
 """Of a record, of moments and of a peak, as commands name them."""
@@ -22,13 +22,6 @@ def vector_parameters(parameters: Parameters) -> VectorParameters:
     if parameters.vector is None:
         raise ParameterError("vector", None, "a section: the machine has no vector unit")
     return parameters.vector
-
-
-def side_line(parameters: Parameters) -> data.StructLayout:
-    """A line of the side memory: ``numbers`` of r (unsigned) or x̂ (signed), and the mask."""
-    pixels = parameters.array.rows
-    bits = vector_parameters(parameters).side_bits
-    return data.StructLayout({"numbers": data.ArrayLayout(bits, pixels), "mask": pixels})
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from fractrain.hw.vector.write_behind import WriteBehind
 
 __all__ = ["MemoryCommands"]
 
-_OF_SPILL = ("reads", "answer", "pair")
+_OF_SPILL = ("reads", "answer", "pair", "line")
 _OF_REPORT = ("peak_reads", "peak_answer", "peak")
 _OF_UPDATE = (
     *("seed", "step", "beat_reads", "beat_answer", "beat", "peaks"),
@@ -35,7 +35,7 @@ class MemoryCommands(wiring.Component):
     -------
     spill, report, quantize, update : In(stream of its task)     one task at a time: the next only
                             after ``ended``, as the vector stage does its commands
-    reads, answer, pair     staging memory, as `Spill` has them
+    reads, answer, pair, line        staging memory, as `Spill` has them
     peak_reads, peak_answer, peak    peak memory, as `Report` has them
     record_reads, record_answer, record    parameter memory, as `Quantize` and `Update` have them
     seed, step, beat_reads, beat_answer, beat, peaks, key, load, counters, random_valid, random

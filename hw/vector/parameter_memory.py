@@ -7,14 +7,10 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.records import RECORD_BITS
 from fractrain.hw.flow.delay import delayed
+from fractrain.hw.flow.unit_layouts import record_write
 from fractrain.hw.memory.block_memory import BlockMemory
 
-__all__ = ["ParameterMemory", "record_write"]
-
-
-def record_write(words: int) -> data.StructLayout:
-    """``data`` becomes record ``address``."""
-    return data.StructLayout({"address": range(words), "data": RECORD_BITS})
+__all__ = ["ParameterMemory"]
 
 
 class ParameterMemory(wiring.Component):

@@ -10,9 +10,10 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.layouts import port_beat
+from fractrain.hw.flow.unit_layouts import side_line
 from fractrain.hw.memory.line_memory import LineMemory, line_pair
 from fractrain.hw.vector.join import Joiner
-from fractrain.hw.vector.memories import side_line, vector_parameters
+from fractrain.hw.vector.memories import vector_parameters
 from fractrain.hw.vector.moments import moment_line
 from fractrain.hw.vector.narrow import Narrower
 from fractrain.hw.vector.result_layouts import result_step, result_task

@@ -14,8 +14,9 @@ from fractrain.hw.contract.records import RECORD_BITS
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import port_beat
 from fractrain.hw.flow.tasks import INDEX_BITS
+from fractrain.hw.flow.unit_layouts import side_line
 from fractrain.hw.memory.line_memory import line_pair, line_write, pair_count
-from fractrain.hw.vector.memories import side_line, vector_parameters
+from fractrain.hw.vector.memories import vector_parameters
 from fractrain.hw.vector.moments import moment_line
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.peaks import peak_value

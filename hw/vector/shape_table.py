@@ -18,11 +18,10 @@ class ShapeTable(wiring.Component):
     Members
     -------
     write : In({valid, entry, content})
-    clear : In(1)        no entry is written any more: a program begins
     entry : In
     shape : Out(`tensor_shape`), written : Out(1)     of ``entry``, in the same cycle
 
-    Timing: an entry is there the cycle after it was written.
+    Timing: an entry is there the cycle after it was written, until reset.
     """
 
     def __init__(self) -> None:
@@ -31,7 +30,6 @@ class ShapeTable(wiring.Component):
         super().__init__(
             {
                 "write": In(write),
-                "clear": In(1),
                 "entry": In(entry),
                 "shape": Out(tensor_shape()),
                 "written": Out(1),
@@ -55,6 +53,4 @@ class ShapeTable(wiring.Component):
         ]
         with m.If(self.write.valid):
             m.d.sync += written.bit_select(self.write.entry, 1).eq(1)
-        with m.Elif(self.clear):
-            m.d.sync += written.eq(0)
         return m

@@ -32,6 +32,7 @@ class Spill(wiring.Component):
                             memory, WINDOW for an address beyond 32 bits; after all that went
                             before is acknowledged, so that its faults come first
     index : Out             of the command at work
+    line : Out(1)           a line has left
 
     Timing: a block a cycle at most, as many lines on their way as the queue holds (`LINES`), so
     the latency of the staging memory does not slow it down. A pair is read for each of its lines:
@@ -57,6 +58,7 @@ class Spill(wiring.Component):
                 "ended": Out(1),
                 "fault": Out(Fault),
                 "index": Out(INDEX_BITS),
+                "line": Out(1),
             }
         )
         fields = FIELDS[Opcode.SPILL]
@@ -87,6 +89,7 @@ class Spill(wiring.Component):
         m.d.comb += [
             self.reads.payload.eq(self.place[1:]),
             self.index.eq(self.task.index),
+            self.line.eq(left),
         ]
         self._walk(m, granted)
         return m

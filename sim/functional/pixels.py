@@ -73,6 +73,14 @@ def pixel_numbers(shape: Shape, pixels: int) -> Integers:
     return y * width + x
 
 
+def numbers_follow(shape: Shape, pixels: int) -> bool:
+    """Whether APPLY takes rows that are filled so."""
+    row = row_width(shape, pixels)
+    if shape.tiles_x > 1:
+        return row == pixels <= shape.valid_x
+    return shape.valid_x >= row or shape.valid_x in (row // 2, row // 4)
+
+
 def interleaved(command: Join, number: int, pixels: int) -> tuple[Integers, Integers]:
     """Block, and pixel in it, of each pixel of tile ``number`` of an interleaved JOIN."""
     numbers = np.array([number])

@@ -48,11 +48,11 @@ class Tensor:
     def read(self, address: int) -> Integers:
         """Of the staging memory."""
         memories = self._chip.unit
-        return self.unflat(memories.staging[memories.lines(address, self.lines)])
+        return self.unflat(memories.staging[memories.lines(memories.pairs(address), self.lines)])
 
     def write(self, address: int, values: Integers) -> None:
         memories = self._chip.unit
-        memories.staging[memories.lines(address, self.lines)] = self.flat(values)
+        memories.staging[memories.lines(memories.pairs(address), self.lines)] = self.flat(values)
 
     def read_values(self, address: int) -> Integers:
         """A value of each image and channel, at all pixels of the image."""
@@ -64,7 +64,8 @@ class Tensor:
 
     def side_lines(self, address: int) -> slice:
         """Of the side memory."""
-        return self._chip.unit.side_lines(address, self.lines)
+        memories = self._chip.unit
+        return memories.side_lines(memories.pairs(address), self.lines)
 
     def read_residual(self, address: int, bits: int) -> Integers:
         """r of ``bits`` bits, of the side memory."""

@@ -49,7 +49,7 @@ def _move(task: Task, command: Move, chip: ChipMemories) -> None:
 def _recall(task: Task, command: Recall, chip: ChipMemories, external: ExternalMemory) -> None:
     p, vector = chip.parameters, chip.unit
     groups, blocks, channels = command.channel_groups, command.blocks, p.block.channels
-    lines = vector.side_lines(command.destination, groups * blocks * channels)
+    lines = vector.side_lines(vector.pairs(command.destination), groups * blocks * channels)
 
     def plane(number: int) -> Integers:
         """``[group, block, pixel, channel]`` of a plane."""

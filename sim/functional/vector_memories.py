@@ -54,6 +54,11 @@ class VectorMemories:
         """Lines of the side memory; ADDRESS beyond it."""
         return _range(address, count, len(self.side), "line", "the side memory")
 
+    def pairs(self, address: int) -> int:
+        """The first line of a tensor; ADDRESS if it is odd."""
+        require(address % 2 == 0, Fault.ADDRESS, f"a tensor at line {address}, which is odd")
+        return address
+
     def normalized(self, lines: slice) -> Integers:
         """x̂ of lines of the side memory: signed."""
         return sign_extend(self.side[lines], self.side_bits)

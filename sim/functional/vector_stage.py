@@ -15,6 +15,7 @@ from fractrain.hw.contract.commands import (
     Carry,
     Channel,
     Command,
+    Fault,
     Form,
     Normalize,
     Quantize,
@@ -40,7 +41,8 @@ from fractrain.sim.functional.arithmetic import (
 from fractrain.sim.functional.channel import run_channel
 from fractrain.sim.functional.decoding import Task
 from fractrain.sim.functional.descent import quantize, update
-from fractrain.sim.functional.pixels import pixel_numbers
+from fractrain.sim.functional.fault import require
+from fractrain.sim.functional.pixels import numbers_follow, pixel_numbers
 from fractrain.sim.functional.random_bytes import random_bytes
 from fractrain.sim.functional.tensors import Tensor
 from fractrain.sim.functional.words import ChipMemories, ExternalMemory
@@ -192,6 +194,8 @@ class VectorStage:
     def _apply(self, task: Task, command: Apply) -> None:
         tensor, memories = self._tensor(command.shape), self._memories
         assert task.kept is not None
+        filled = numbers_follow(tensor.shape, self.parameters.array.rows)
+        require(filled, Fault.COUNT, f"random bits of rows filled to {tensor.shape.valid_x}")
         e, chunk = tensor.read(command.source), tensor.records(Record.CHUNK, command.chunk)
         x = tensor.unflat(memories.normalized(tensor.side_lines(command.side)))
         centered = (e << words.MEAN_FRACTION) - chunk["error_mean"]

@@ -71,13 +71,15 @@ def stage_grids(p: Parameters, network: ResidualNetwork) -> list[StageGrids]:
     """Of each stage: rows of a tensor are as many times as wide as those behind it as the stride
     is.
 
-    Raises `DoesNotFit` for pictures of which that leaves a tile empty.
+    Raises `DoesNotFit` for pictures of which that leaves a tile empty, or whose errors cannot be
+    rounded at random.
     """
     found: list[StageGrids] = []
     row = _narrowest(p.array.rows, network.stages[-1].shape[2])
     for stage in reversed(network.stages):
         geometry = stage.segments[0].layers[0].geometry
         outputs = _grid(p, stage, (geometry.filters, *geometry.output), row)
+        _check_rows(outputs, stage)
         row *= geometry.stride
         images = _grid(p, stage, (geometry.channels, *geometry.size), row)
         found.insert(0, StageGrids(images, outputs))
@@ -97,3 +99,12 @@ def _grid(p: Parameters, stage: NetworkStage, shape: tuple[int, int, int], row: 
         allowed = f"{row - p.array.rows + 1}..{row} pixels, as those behind it"
         raise DoesNotFit(f"width of the pictures of the {stage.name}", width, allowed)
     return grid
+
+
+def _check_rows(grid: PixelGrid, stage: NetworkStage) -> None:
+    """As APPLY takes them: one tile filled whole, to a half or to a quarter, or whole blocks."""
+    row, pixels = grid.row_width, grid.parameters.array.rows
+    parts = (row,) if row > pixels else (row, row // 2, row // 4)
+    if grid.width not in parts:
+        allowed = f"{', '.join(map(str, parts))} pixels in rows of {row}"
+        raise DoesNotFit(f"width of the errors of the {stage.name}", grid.width, allowed)

@@ -16,7 +16,8 @@ class Shape(Headed):
     STORE with these fields holds; B = ``images * tiles_y * tiles_x``. Channel c of block b in group
     g < ``channel_groups`` is
 
-    - line ``first + (g * B + b) * C + c`` in staging and side memory;
+    - line ``first + (g * B + b) * C + c`` in staging and side memory, where ``first`` is even, else
+      it is ADDRESS;
     - in word ``first + p * plane_stride + g * plane_group_stride + b`` of the plane memory, p its
       plane;
     - in the word at ``first + word_bytes * ((q + p) * stash_stride + g * stash_group_stride + b)``
@@ -204,8 +205,9 @@ class Apply(Headed):
     ``bits`` are those of ``operand``, the error. e is within ±(2^(bits-1) - 1), of one bit -1 or 0.
     u are the 8 random bits of `hw.contract.random_bits`: of the registers' seed and step, of
     ``tensor``, and of image ``first_image + i``, channel g * C + c, and the pixel's number in the
-    image, where a row has the pixels that are inside of all of its tiles. Peak ``peak`` becomes the
-    greatest |W| if that is more.
+    image, where a row has the pixels that are inside of all of its tiles. A row of one tile is
+    filled whole, to a half or to a quarter, several tiles are whole blocks, else it is COUNT. Peak
+    ``peak`` becomes the greatest |W| if that is more.
     """
 
     shape: int

@@ -63,7 +63,8 @@ class Recall(Headed):
 
     for g < ``channel_groups``, b < ``blocks``: the most significant first, as many planes as
     ``kind`` says, signed unless it is r. Channel c of it becomes line ``destination + (g * blocks +
-    b) * C + c``. The mask is plane ``mask_plane`` if ``masked``, else 0.
+    b) * C + c``; the first line is even, else it is ADDRESS. The mask is plane ``mask_plane`` if
+    ``masked``, else 0.
     """
 
     kind: Recalled

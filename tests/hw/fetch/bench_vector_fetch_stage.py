@@ -11,9 +11,8 @@ from cocotb.triggers import RisingEdge
 from fractrain.hw.contract.commands import Fault, Recall, Recalled, Tag
 from fractrain.hw.contract.normalized import Format
 from fractrain.hw.contract.parameters import parse_parameters
-from fractrain.hw.fetch.block_turn import recalled_line
-from fractrain.hw.fetch.record_writer import record_write
 from fractrain.hw.flow.layouts import column_write, plane_write, read_request
+from fractrain.hw.flow.unit_layouts import record_write, side_line
 from fractrain.hw.memory.line_memory import line_write
 from fractrain.sim.functional.decoding import Task
 from fractrain.sim.functional.vector_decoding import LookedUp
@@ -68,7 +67,7 @@ class Machine:
         layouts = {
             "record_writes": record_write(self.vector.parameter_words),
             "staging_writes": line_write(self.vector.staging_words, 8 * p.line_bytes),
-            "side_writes": line_write(self.vector.side_words, recalled_line(p).size),
+            "side_writes": line_write(self.vector.side_words, side_line(p).size),
         }
         self.sinks = {
             name: bench.sink(name, stalls=stalls[(i + 1) % 3], decode=layouts[name].from_bits)

@@ -6,10 +6,11 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from fractrain.hw.contract.numerics import NARROW_BITS
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.unit_layouts import record_write, side_line
 from fractrain.hw.memory.line_memory import LineMemory, line_pair, line_write, pair_count
-from fractrain.hw.vector.line_layouts import line_task, side_line, vector_of
+from fractrain.hw.vector.line_layouts import line_task, vector_of
 from fractrain.hw.vector.line_path import LinePath
-from fractrain.hw.vector.parameter_memory import ParameterMemory, record_write
+from fractrain.hw.vector.parameter_memory import ParameterMemory
 
 __all__ = ["LineMachine"]
 
@@ -33,8 +34,8 @@ class LineMachine(wiring.Component):
         staging = stream.Signature(range(pair_count(vector.staging_words)))
         side = stream.Signature(range(pair_count(vector.side_words)))
         kept = (
-            "plane_write blocks writer_idle peaks carried carry_room carry_done ended banks writes "
-            "line fault busy"
+            "plane_write blocks writer_idle peaks carried carries stream_shift carry_room "
+            "carry_done ended banks writes line fault busy"
         ).split()
         super().__init__(
             {
@@ -94,6 +95,8 @@ class LineMachine(wiring.Component):
             self.side_data.eq(side.data),
             self.side_lost.eq(side.lost_writes[VECTOR]),
         ]
-        for name in "plane_write carried ended banks writes line fault busy".split():
+        for (
+            name
+        ) in "plane_write carried carries stream_shift ended banks writes line fault busy".split():
             m.d.comb += getattr(self, name).eq(getattr(path, name))
         return m

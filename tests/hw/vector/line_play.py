@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from fractrain.hw.contract.commands import Fault, RowPixels, Shape
 from fractrain.hw.contract.records import Record, pack_records
 from fractrain.hw.flow.layouts import plane_write, write_block
-from fractrain.hw.vector.line_layouts import line_task, peak_report, side_line
-from fractrain.hw.vector.parameter_memory import record_write
+from fractrain.hw.flow.unit_layouts import record_write, side_line
+from fractrain.hw.vector.line_layouts import line_task, peak_report
 from fractrain.sim.functional.decoding import Task
 from fractrain.sim.functional.vector_decoding import LookedUp
 from fractrain.sim.functional.vector_stage import VectorStage

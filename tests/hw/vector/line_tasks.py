@@ -108,6 +108,7 @@ def task_of(order: Order) -> dict[str, Any]:
     elif isinstance(command, Carry):
         found |= {
             "carries": 1,
+            "spreads": command.spread,
             "residual_bits": 8,
             "source": command.source,
             "destination": command.destination,

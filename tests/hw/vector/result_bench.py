@@ -11,8 +11,8 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.records import RECORD_BYTES, Record, pack_records
 from fractrain.hw.flow.layouts import port_beat
+from fractrain.hw.flow.unit_layouts import side_line
 from fractrain.hw.memory.line_memory import line_write
-from fractrain.hw.vector.memories import side_line
 from fractrain.hw.vector.moments import moment_line
 from fractrain.hw.vector.peaks import peak_read, peak_value
 from fractrain.sim.functional.decoding import Task

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fractrain.hw.contract.numerics import JOIN_BITS, NARROW_BITS
-from fractrain.hw.vector.carry import MOST_LINES, CarryTail, carried_line
+from fractrain.hw.vector.carry import MOST_LINES, CarryTail
+from fractrain.hw.vector.line_layouts import carried_line
 from fractrain.sim.functional.arithmetic import saturate, shift_saturate
 from tests.harness.simulation import Simulation, simulate
 from tests.harness.stalls import STALLS

@@ -114,11 +114,8 @@ def play(player: Player, words: list[dict[str, int]]) -> dict[str, np.ndarray]:
     for index, number in enumerate(numbers):
         payload[SPACE * index] = np.frombuffer(number.to_bytes(size, "little"), np.uint8)
         valid[SPACE * index] = 1
-    clear = np.zeros(cycles, np.uint8)
     ready = np.ones(cycles, np.uint8)
-    return player.play(
-        commands__valid=valid, commands__payload=payload, tasks__ready=ready, clear=clear
-    )
+    return player.play(commands__valid=valid, commands__payload=payload, tasks__ready=ready)
 
 
 @settings(deadline=None, max_examples=60)
@@ -151,7 +148,7 @@ def test_tasks(player: Player, given: list[tuple[Any, int, int, int, bool]]) -> 
             assert found["shaped"][at]
             assert not found["tasks__valid"][at]
             continue
-        refused = command.shape not in shapes or getattr(command, "spread", False)
+        refused = command.shape not in shapes
         assert found["fault"][at] == (Fault.COUNT if refused else Fault.NONE)
         assert found["tasks__valid"][at] == (not refused)
         if refused:

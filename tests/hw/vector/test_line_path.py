@@ -156,7 +156,7 @@ def test_applying(player: Player, data: st.DataObject) -> None:
     machine: Any = player.design
     p = machine.parameters
     rng = np.random.default_rng(data.draw(st.integers(0, 1 << 30)))
-    shape = data.draw(shapes(p.block.channels, 512).filter(lambda each: _contiguous(each, p)))
+    shape = data.draw(shapes(p.block.channels, 512).flatmap(lambda each: _filled(each, p)))
     end = data.draw(st.booleans())
     kept = (outer_format if end else inner_format)(data.draw(st.integers(4, 8)))
     world = World(p, rng)
@@ -178,9 +178,13 @@ def test_applying(player: Player, data: st.DataObject) -> None:
     play(player, order, world, data.draw(stalls), widths, rounding=rounding)
 
 
-def _contiguous(shape: Shape, p: Parameters) -> bool:
+def _filled(shape: Shape, p: Parameters) -> st.SearchStrategy[Shape]:
+    """With rows that APPLY takes."""
     width = row_width(shape, p.array.rows)
-    return shape.valid_x >= width and (shape.tiles_x == 1 or width == p.array.rows)
+    if shape.tiles_x > 1:
+        return st.just(replace(shape, row_pixels=RowPixels.WHOLE, valid_x=p.array.rows))
+    parts = st.sampled_from([width, width // 2, width // 4])
+    return parts.map(lambda valid: replace(shape, valid_x=valid))
 
 
 @RUNS
@@ -193,11 +197,14 @@ def test_carrying(player: Player, data: st.DataObject) -> None:
     world = World(p, np.random.default_rng(data.draw(st.integers(0, 1 << 30))))
     shape = data.draw(shapes(channels, 256))
     masked, totals = data.draw(st.booleans()), data.draw(st.booleans())
+    spread = data.draw(st.booleans())
+    source = 17 if spread else 16
     shift = data.draw(st.integers(-64, 63))
     world.put(Record.SCALE, SCALE, stream_shift=[shift])
     command = Carry(
         shape=0,
-        source=16,
+        spread=spread,
+        source=source,
         destination=256,
         scale=SCALE,
         masked=masked,
@@ -209,26 +216,30 @@ def test_carrying(player: Player, data: st.DataObject) -> None:
     each.check_untouched(found)
     layout = carried_line(p)
     count = lines_of(shape, channels)
-    carried = [fields_of(line, layout) for line in found["carried"]]
-    carried = [line for line in carried if line["valid"]]
+    there = found["carries"] == 1
+    carried = [fields_of(line, layout) for line in found["carried"][there]]
+    assert set(found["stream_shift"][there].tolist()) == {shift & 127}
     assert len(carried) == count
     blocks = count // channels // shape.channel_groups
-    there = inside(shape, np.arange(blocks), pixels)
+    within = inside(shape, np.arange(blocks), pixels)
     weights = 1 << np.arange(pixels, dtype=object)
     for number, line in enumerate(carried):
         group, rest = divmod(number, blocks * channels)
         block, channel = divmod(rest, channels)
-        counts = there[block] & (world.unit.masks[2 + number] > 0 if masked else True)
+        counts = within[block] & (world.unit.masks[2 + number] > 0 if masked else True)
         assert line["count"] == int((counts * weights).sum())
-        assert divmod(256 + number, 2) == (line["address"], line["odd"])
+        assert line["target"] == 256 + number
         assert line["channel"] == group * channels + channel
         assert line["last"] == (number == count - 1)
-        assert line["shift"] == shift & 127
-        numbers = world.unit.staging[16 + number] & 0xFFFF
+        numbers = world.unit.staging[source + number] & 0xFFFF
+        if spread:
+            image = block // (blocks // shape.images)
+            values = world.unit.staging[source + image * shape.channel_groups + group]
+            numbers = np.repeat(values[channel] & 0xFFFF, pixels)
         assert line["numbers"] == sum(int(e) << 16 * i for i, e in enumerate(numbers))
         if masked or totals:
-            x = world.unit.side[2 + number] << 3  # eight bits at the top of eleven
-            assert line["normalized"] == sum(int(e) << 11 * i for i, e in enumerate(x))
+            x = world.unit.side[2 + number]
+            assert line["normalized"] == sum(int(e) << 8 * i for i, e in enumerate(x))
 
 
 ONE = Shape(entry=0)

@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from fractrain.hw.vector.parameter_memory import ParameterMemory, record_write
+from fractrain.hw.flow.unit_layouts import record_write
+from fractrain.hw.vector.parameter_memory import ParameterMemory
 from tests.hw.memory.clients import CYCLES, Clients
 from tests.hw.refusals import assert_refused
 from tests.hw.verilator import Player

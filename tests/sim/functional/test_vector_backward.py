@@ -315,7 +315,7 @@ def test_channel_backward(
 
 
 @given(
-    grid=grids(P),
+    grid=grids(P, parts=True),
     bits=st.integers(1, 12),
     end=st.booleans(),
     kept=st.tuples(st.integers(4, 11), st.integers(4, 8)),

@@ -122,20 +122,26 @@ class Grid:
         return self.tensor_of(total.swapaxes(2, 3).reshape(self.lines, -1))
 
 
-def grids(p: Parameters, *, most: int = 18, images: int = 2) -> st.SearchStrategy[Grid]:
-    """Small tensors, of rows narrower and wider than a block, filled or not."""
+def grids(
+    p: Parameters, *, most: int = 18, images: int = 2, parts: bool = False
+) -> st.SearchStrategy[Grid]:
+    """Small tensors, of rows narrower and wider than a block, filled or not; with ``parts`` such as
+    APPLY takes."""
     pixels = p.array.rows
     rows = st.sampled_from([pixels // 4, pixels // 2, pixels, 2 * pixels])
 
     def of(row: int) -> st.SearchStrategy[Grid]:
         least = row - pixels + 1 if row > pixels else 1
+        short = st.integers(least, row)
+        if parts:
+            short = st.just(row) if row > pixels else st.sampled_from([row // 2, row // 4])
         return st.builds(
             Grid,
             st.just(p),
             st.integers(1, images),
             st.integers(1, most),
             st.integers(1, 5),
-            st.just(row) | st.integers(least, row),
+            st.just(row) | short,
             st.just(row),
         )
 

@@ -51,16 +51,21 @@ class Stepped:
 
     def run(self, order: Order = Order.FETCH_FIRST) -> RunResult:
         """The step, on whatever is in the machine's memories."""
+        golden, compiled = self.golden, self.compiled
+        self.pack()
+        for slot, each in enumerate(zip(*compiled.tables(golden.table), strict=True)):
+            self.machine.table[slot], self.machine.kept[slot] = each
+        self.machine.rounding = SEED, golden.number
+        return self.machine.run(compiled.program_address, len(compiled.commands), order, self._host)
+
+    def pack(self) -> None:
+        """Into memory all that the step begins with."""
         self._given = 0
         golden, compiled, memory = self.golden, self.compiled, self.memory
         compiled.pack_program(memory)
         compiled.pack_weights(memory, *golden.before)
         compiled.pack_records(memory, golden.records)
         compiled.pack_images(memory, golden.images(golden.number))
-        for slot, each in enumerate(zip(*compiled.tables(golden.table), strict=True)):
-            self.machine.table[slot], self.machine.kept[slot] = each
-        self.machine.rounding = SEED, golden.number
-        return self.machine.run(compiled.program_address, len(compiled.commands), order, self._host)
 
     def _host(self) -> int:
         """Looks at the sums of each chunk; behind the last one there are errors."""

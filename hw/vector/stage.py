@@ -1,0 +1,338 @@
+"""The vector stage: its commands, one after the other, each by the unit that carries it out."""
+
+import enum
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from fractrain.hw.contract.commands import SIGNAL, Fault, Opcode, Stage, Tag
+from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.layouts import write_block
+from fractrain.hw.flow.tasks import INDEX_BITS, command_view, stage_task
+from fractrain.hw.vector.channel import ChannelWalk
+from fractrain.hw.vector.line_commands import LineCommands
+from fractrain.hw.vector.memory_commands import MemoryCommands
+from fractrain.hw.vector.peaks import peak_value
+from fractrain.hw.vector.random_bytes import RandomBytes
+
+__all__ = ["VectorStage"]
+
+SIGNALS = len(SIGNAL[Stage.VECTOR])
+SETTLE_CYCLES = 3
+"""From the last block of a command until ``writer_idle`` shows it."""
+
+
+class Unit(enum.Enum):
+    """Who carries a command out."""
+
+    LINES = 0
+    CHANNEL = enum.auto()
+    SPILL = enum.auto()
+    REPORT = enum.auto()
+    QUANTIZE = enum.auto()
+    UPDATE = enum.auto()
+
+
+ON_MEMORY = (Unit.SPILL, Unit.REPORT, Unit.QUANTIZE, Unit.UPDATE)
+
+
+class VectorStage(wiring.Component):
+    """Takes the tasks of the vector stage, one at a time.
+
+    ::
+
+        tasks → ┬ LineCommands   SHAPE, NORMALIZE, FORM, RECOMPUTE, CARRY, APPLY
+                ├ ChannelWalk    CHANNEL
+                └ MemoryCommands SPILL, REPORT, QUANTIZE, UPDATE
+
+    Members
+    -------
+    tasks : In(stream of `stage_task`)
+    seed, step : In            of the random bits
+    staging_reads, staging_answer, staging, staging_writes; side_reads, side, side_writes
+                               a client of two `LineMemory`, as of `LinePath`
+    record_reads, record_answer, record, of lines, CHANNEL and memory commands; record_writes of
+    CHANNEL                    of the `ParameterMemory`
+    moment_lines, moments_busy, moment_reads, moment_answer, moments        of the `MomentUnit`
+    peaks, peak_reads, peak_answer, peak      of the `PeakMemory`
+    beat_reads, beat_answer, beat             gradient memory, as `GradientRows` has them
+    plane_write : Out(`plane_write`)          has its turn always
+    requests, words                           a client of the reader
+    blocks : Out(stream of `write_block`)     a client of the writer
+    writer_idle : In(1)        memory has acknowledged all of them; low from the second cycle on
+                               after one was taken
+    ended : Out(1), signal : Out(4)     a task has ended, and the tokens that it gives
+    fault, index : Out         for a cycle; and the command at work
+    halt : In(1)               offer no more blocks, until reset
+    idle : Out(1)              no task is here
+    tag : Out(Tag)             of the command at work
+    line, channel, banks, writes, reads : Out(1)    in this cycle a line is done; it is a CHANNEL;
+                               lines wait for a turn of a memory, for room for the stash, for words
+
+    Timing: `OWN_CYCLES` a task beside those of its unit. A task ends when all that it makes is on
+    chip, and memory has acknowledged what it wrote.
+    """
+
+    OWN_CYCLES = 4
+    RECORD_USERS = 3
+    """Lines, CHANNEL, commands on memory."""
+
+    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
+        self.parameters = parameters
+        self.lines = LineCommands(parameters, primitives=primitives)
+        self.walk = ChannelWalk(parameters, primitives=primitives)
+        self.memory = MemoryCommands(parameters, primitives=primitives)
+        lines, walk, memory = (
+            each.signature.members for each in (self.lines, self.walk, self.memory)
+        )
+        reads = lines["record_reads"]
+        super().__init__(
+            {
+                "tasks": In(stream.Signature(stage_task(parameters))),
+                **{name: lines[name] for name in ("seed", "step", "staging_reads", "staging")},
+                "staging_answer": In(1),
+                **{name: lines[name] for name in ("staging_writes", "side_reads", "side")},
+                **{name: lines[name] for name in ("side_writes", "plane_write")},
+                "record_reads": reads.array(self.RECORD_USERS),
+                "record_answer": In(self.RECORD_USERS),
+                "record": lines["record"],
+                "record_writes": walk["record_writes"],
+                **{name: lines[name] for name in ("moment_lines", "moments_busy")},
+                **{name: walk[name] for name in ("moment_reads", "moment_answer", "moments")},
+                "peaks": Out(stream.Signature(peak_value(parameters))),
+                **{name: memory[name] for name in ("peak_reads", "peak_answer", "peak")},
+                **{name: memory[name] for name in ("beat_reads", "beat_answer", "beat")},
+                **{name: memory[name] for name in ("requests", "words")},
+                "blocks": Out(stream.Signature(write_block(parameters.block_bits))),
+                "writer_idle": In(1),
+                "ended": Out(1),
+                "signal": Out(SIGNALS),
+                "fault": Out(Fault),
+                "index": Out(INDEX_BITS),
+                "halt": In(1),
+                "idle": Out(1),
+                "tag": Out(Tag),
+                **dict.fromkeys(("line", "channel", "banks", "writes", "reads"), Out(1)),
+            }
+        )
+        self.task = Signal(stage_task(parameters), reset_less=True)
+        self.unit = Signal(Unit)
+        self.begins = Signal()
+        """The task is on offer to its unit."""
+        self.at_work = Signal()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.lines, m.submodules.walk = self.lines, self.walk
+        m.submodules.memory = self.memory
+        m.submodules.random = RandomBytes()
+        self._sequence(m)
+        self._connect_lines(m)
+        self._connect_channel(m)
+        self._connect_memory(m)
+        self._connect_random(m, m.submodules.random)
+        self._share_lines(m)
+        self._share_blocks(m)
+        self._report(m)
+        return m
+
+    # -- a task --------------------------------------------------------------------------------
+
+    def _is(self, *units: Unit) -> Value:
+        return Cat(self.unit == each for each in units).any()
+
+    def _sequence(self, m: Module) -> None:
+        header = command_view(Opcode.END, self.task.command)
+        taken, settling = Signal(), Signal(range(SETTLE_CYCLES + 1))
+        given = Array(each.ready for each in self._entries())[self.unit]
+        m.d.comb += [self.signal.eq(header.signal), self.tag.eq(header.tag)]
+        with m.FSM(name="state") as fsm:
+            with m.State("IDLE"):
+                m.d.comb += self.tasks.ready.eq(1)
+                m.d.sync += self.task.eq(self.tasks.payload)
+                with m.If(self.tasks.valid):
+                    m.next = "LOOK"
+            with m.State("LOOK"):
+                m.d.sync += [self.unit.eq(self._unit_of(header.opcode)), settling.eq(0)]
+                m.next = "OFFER"
+                with m.If(self.task.skip):
+                    m.next = "END"
+            with m.State("OFFER"):
+                m.d.comb += [self.begins.eq(1), taken.eq(given)]
+                with m.If(taken):
+                    m.next = "WORK"
+            with m.State("WORK"):
+                m.d.comb += self.at_work.eq(1)
+                with m.If(self._ended()):
+                    m.next = "END"
+                    with m.If(self._is(Unit.CHANNEL)):
+                        m.next = "SETTLE"
+            with m.State("SETTLE"):
+                m.d.comb += self.at_work.eq(1)
+                with m.If(settling != SETTLE_CYCLES):
+                    m.d.sync += settling.eq(settling + 1)
+                with m.Elif(self.writer_idle & ~self.halt):
+                    m.next = "END"
+            with m.State("END"):
+                m.d.comb += self.ended.eq(1)
+                m.next = "IDLE"
+            m.d.comb += self.idle.eq(fsm.ongoing("IDLE") & ~self.tasks.valid)
+
+    @staticmethod
+    def _unit_of(opcode: Value) -> Value:
+        """All others are lines."""
+        unit: Value = Value.cast(Unit.LINES)
+        for each in Unit:
+            if each is not Unit.LINES:
+                unit = Mux(opcode == Opcode[each.name], each, unit)
+        return unit
+
+    def _entries(self) -> list[Any]:
+        """Where each unit takes its tasks, in the order of `Unit`."""
+        on_memory = (getattr(self.memory, each.name.lower()) for each in ON_MEMORY)
+        return [self.lines.commands, self.walk.tasks, *on_memory]
+
+    def _ended(self) -> Value:
+        ends = (self.lines.ended, self.walk.ended, self.memory.ended)
+        return Cat(ends).any()
+
+    # -- the units -----------------------------------------------------------------------------
+
+    def _connect_lines(self, m: Module) -> None:
+        lines, task, found = self.lines, self.task, self.lines.commands.payload
+        for name in ("side_reads", "side_writes", "moment_lines"):
+            connect(m, getattr(lines, name), flipped(getattr(self, name)))
+        connect(m, lines.record_reads, flipped(self.record_reads[0]))
+        m.d.comb += [
+            lines.commands.valid.eq(self.begins & self._is(Unit.LINES)),
+            found.command.eq(task.command),
+            found.bits.eq(task.digits),
+            *(found[name].eq(task[name]) for name in ("kept_bits", "form_bits", "masked")),
+            *(getattr(lines, each).eq(getattr(self, each)) for each in ("seed", "step", "side")),
+            lines.staging.eq(self.staging),
+            lines.answer.eq(self.record_answer[0]),
+            lines.record.eq(self.record),
+            lines.moments_busy.eq(self.moments_busy),
+            lines.writer_idle.eq(self.writer_idle),
+            self.plane_write.eq(lines.plane_write),
+        ]
+
+    def _connect_channel(self, m: Module) -> None:
+        walk, to = self.walk, self.walk.tasks.payload
+        channel = command_view(Opcode.CHANNEL, self.task.command)
+        for name in ("moment_reads", "record_writes"):
+            connect(m, getattr(walk, name), flipped(getattr(self, name)))
+        connect(m, walk.record_reads, flipped(self.record_reads[1]))
+        own = {"index": self.task.index, "bits": self.task.kept_bits}
+        m.d.comb += [
+            walk.tasks.valid.eq(self.begins & self._is(Unit.CHANNEL)),
+            *(
+                to[name].eq(own[name] if name in own else channel[name])
+                for name in to.shape().members
+            ),
+            walk.record_answer.eq(self.record_answer[1]),
+            walk.record.eq(self.record),
+            walk.moment_answer.eq(self.moment_answer),
+            walk.moments.eq(self.moments),
+            walk.halt.eq(self.halt),
+        ]
+
+    def _connect_memory(self, m: Module) -> None:
+        memory, task = self.memory, self.task
+        own = {
+            "index": task.index,
+            "bits": task.digits,
+            "absent": (task.digits == 0) | (task.partner_digits == 0),
+        }
+        for unit in ON_MEMORY:
+            entry = getattr(memory, unit.name.lower())
+            command, to = command_view(Opcode[unit.name], task.command), entry.payload
+            m.d.comb += entry.valid.eq(self.begins & self._is(unit))
+            for name in to.shape().members:
+                m.d.comb += to[name].eq(own[name] if name in own else command[name])
+        for name in ("requests", "peak_reads", "beat_reads"):
+            connect(m, getattr(memory, name), flipped(getattr(self, name)))
+        connect(m, flipped(self.words), memory.words)
+        reads = self.record_reads[2]
+        passed = ("seed", "step", "peak_answer", "peak", "beat_answer", "beat", "record")
+        m.d.comb += [
+            *(getattr(memory, name).eq(getattr(self, name)) for name in passed),
+            # known to be in the memory
+            reads.payload.eq(memory.record_reads.payload),
+            reads.valid.eq(memory.record_reads.valid),
+            memory.record_reads.ready.eq(reads.ready),
+            memory.record_answer.eq(self.record_answer[2]),
+            memory.writer_idle.eq(self.writer_idle),
+            memory.halt.eq(self.halt),
+        ]
+
+    def _connect_random(self, m: Module, random: RandomBytes) -> None:
+        memory = self.memory
+        connect(m, memory.counters, random.counters)
+        m.d.comb += [
+            random.key.eq(memory.key),
+            random.load.eq(memory.load),
+            memory.random_valid.eq(random.valid),
+            memory.random.eq(random.random),
+        ]
+
+    # -- what they share -----------------------------------------------------------------------
+
+    def _share_lines(self, m: Module) -> None:
+        """Staging and peak memory: only one has anything."""
+        lines, memory, spills = self.lines, self.memory, self._is(Unit.SPILL)
+        connect(m, lines.staging_writes, flipped(self.staging_writes))
+        reads = self.staging_reads
+        m.d.comb += [
+            reads.valid.eq(Mux(spills, memory.reads.valid, lines.staging_reads.valid)),
+            reads.payload.eq(Mux(spills, memory.reads.payload, lines.staging_reads.payload)),
+            lines.staging_reads.ready.eq(reads.ready & ~spills),
+            memory.reads.ready.eq(reads.ready & spills),
+            memory.answer.eq(self.staging_answer & spills),
+            memory.pair.eq(self.staging),
+        ]
+        updates, peaks = self._is(Unit.UPDATE), self.peaks
+        m.d.comb += [
+            peaks.valid.eq(Mux(updates, memory.peaks.valid, lines.peaks.valid)),
+            peaks.payload.eq(Mux(updates, memory.peaks.payload, lines.peaks.payload)),
+            lines.peaks.ready.eq(peaks.ready & ~updates),
+            memory.peaks.ready.eq(peaks.ready & updates),
+        ]
+
+    def _share_blocks(self, m: Module) -> None:
+        """One that is on offer stays."""
+        sources = (
+            (self.lines.blocks, self._is(Unit.LINES)),
+            (self.walk.blocks, self._is(Unit.CHANNEL)),
+            (self.memory.blocks, self._is(*ON_MEMORY)),
+        )
+        offered, out = Signal(), self.blocks
+        m.d.sync += offered.eq(out.valid & ~out.ready)
+        payload: Value = Value.cast(0)
+        valid: Value = Value.cast(0)
+        for blocks, mine in sources:
+            word = blocks.payload.as_value()
+            payload = payload | (word & mine.replicate(len(word)))
+            valid = valid | (blocks.valid & mine)
+            m.d.comb += blocks.ready.eq(out.ready & mine & (~self.halt | offered))
+        m.d.comb += [
+            out.valid.eq(valid & (~self.halt | offered)),
+            out.payload.eq(data.View(out.payload.shape(), payload[: out.payload.shape().size])),
+        ]
+
+    def _report(self, m: Module) -> None:
+        lines, memory = self.lines, self.memory
+        reading = self.at_work & self._is(Unit.QUANTIZE, Unit.UPDATE)
+        m.d.comb += [
+            self.fault.eq(
+                Value.cast(lines.fault) | Value.cast(self.walk.fault) | Value.cast(memory.fault)
+            ),
+            self.index.eq(self.task.index),
+            self.line.eq(lines.line | memory.line),
+            self.channel.eq(self.at_work & self._is(Unit.CHANNEL)),
+            self.banks.eq(lines.banks),
+            self.writes.eq(lines.writes),
+            self.reads.eq(reading & ~self.words.valid),
+        ]

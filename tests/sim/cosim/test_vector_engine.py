@@ -1,0 +1,122 @@
+"""The RTL of a machine with a vector unit against the functional machine: every byte of memory, and
+the counters that both have, of the programs of whole blocks and of a compiled step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from fractrain.host.accelerator import Accelerator, open_accelerator
+from fractrain.host.graph.integer_options import IntegerOptions
+from fractrain.hw.contract.commands import Fault, Tag, encode_all
+from fractrain.hw.contract.precision import Precision
+from fractrain.sim.cosim.convolution import ConvolutionSimulation
+from fractrain.sim.functional import Order, RunResult
+from tests.host.compiler.whole_step.golden_step import GoldenStep
+from tests.host.compiler.whole_step.running import BASE, Stepped
+from tests.sim.cosim.unit_programs import Ended, run_program, set_tables
+from tests.sim.functional.blocks.backward_chunk import BackwardChunk
+from tests.sim.functional.blocks.forward_chunk import ForwardChunk
+from tests.sim.functional.blocks.machine_block import MachineBlock
+from tests.sim.functional.blocks.reference import Case, Reference
+from tests.sim.functional.blocks.tokens import Program
+from tests.sim.functional.test_vector_blocks import SKIP, USUAL, P, two_in_flight
+
+MEMORY_BYTES = 1 << 24
+PRECISIONS = Precision(4, 4, 6), Precision(3, 4, 8), Precision(8, 8, 8)
+"""Of the three blocks."""
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[ConvolutionSimulation]:
+    with ConvolutionSimulation(P, memory_bytes=MEMORY_BYTES) as found:
+        yield found
+
+
+def check_counters(ended: Ended, wanted: RunResult) -> None:
+    """Passes, lines and bytes; cycles of channels and stalls are the RTL's own."""
+    for name, counts in (
+        ("BUSY", wanted.passes),
+        ("BYTES_READ", wanted.bytes_read),
+        ("BYTES_WRITTEN", wanted.bytes_written),
+        ("VECTOR_BUSY", wanted.lines),
+        ("STASH_READ", wanted.stash_read),
+        ("STASH_WRITTEN", wanted.stash_written),
+    ):
+        found = {tag: ended.counters[tag, name] for tag in Tag}
+        assert found == {tag: counts.get(tag, 0) for tag in Tag}, name
+
+
+class Twin:
+    """A block on both machines."""
+
+    def __init__(self, machine: ConvolutionSimulation, case: Case) -> None:
+        self.machine, self.block = machine, MachineBlock(P, Reference(case))
+        self.size = len(self.block.memory)
+        machine.memory[: self.size] = self.block.memory
+        unit = self.block.machine
+        set_tables(machine, unit.table, unit.kept, unit.rounding)
+
+    def run(self, program: Program) -> None:
+        """On both: the same memory, the same counters."""
+        place, words = self.block.program_region, encode_all(program.commands())
+        wanted = self.block.run(program, Order.FETCH_FIRST)
+        self.machine.memory[place.address :][: words.size] = words.reshape(-1)
+        ended = run_program(self.machine, place.address, len(words))
+        assert (ended.fault, ended.index) == (Fault.NONE, 0)
+        np.testing.assert_array_equal(self.machine.memory[: self.size], self.block.memory)
+        check_counters(ended, wanted)
+
+
+@pytest.mark.parametrize("skipped", [False, True], ids=["", "skipped"])
+@pytest.mark.parametrize(("filters", "stride"), [(8, 1), (16, 2)])
+def test_blocks(machine: ConvolutionSimulation, filters: int, stride: int, skipped: bool) -> None:
+    """Weights to planes, a block forward and back in chunks of which the last is short, its update;
+    two chunks in flight."""
+    table, kept = USUAL
+    table = table[0], SKIP if skipped else Precision(4, 4, 6), *table[2:]
+    twin = Twin(machine, Case(3, 2, 8, filters, (8, 8), stride, table, kept))
+    block = twin.block
+    numbers = range(len(block.chunks))
+    twin.run(block.beginning())
+    forward, backward = Program(), Program()
+    two_in_flight([ForwardChunk(block, forward, n) for n in numbers], 1)
+    twin.run(forward)
+    two_in_flight([BackwardChunk(block, backward, n) for n in numbers], 2)
+    twin.run(backward)
+    twin.run(block.ending())
+
+
+@pytest.fixture(scope="module")
+def golden() -> Iterator[Accelerator]:
+    with open_accelerator("golden") as accelerator:
+        yield accelerator
+
+
+class TwinStep(Stepped):
+    """A compiled step, on the functional machine and then on the RTL."""
+
+    def run_rtl(self, machine: ConvolutionSimulation) -> None:
+        """Leaves what golden and the functional machine have left."""
+        wanted = self.memory
+        self.memory = machine.memory[BASE:][: len(wanted)]
+        self.pack()
+        set_tables(machine, self.machine.table, self.machine.kept, self.machine.rounding)
+        compiled = self.compiled
+        ended = run_program(
+            machine, compiled.program_address, len(compiled.commands), host=self._host
+        )
+        assert (ended.fault, ended.index) == (Fault.NONE, 0)
+        self.check()
+        np.testing.assert_array_equal(self.memory, wanted)
+        check_counters(ended, self.result)
+
+
+def test_a_whole_step(machine: ConvolutionSimulation, golden: Accelerator) -> None:
+    """ResNet-8 on pictures whose rows do not fill blocks, with the host's tokens: weights, momenta,
+    moments, peaks and pooled sums are golden's."""
+    chosen = IntegerOptions(chunk_rows=16)
+    given = GoldenStep(golden, "resnet8", 8, 2, PRECISIONS, chosen)
+    TwinStep(given, P).run_rtl(machine)
