@@ -51,17 +51,14 @@ class ImageEdges(wiring.Component):
             from_x.eq(Cat(shape.valid_x <= place for place in range(pixels))),
             from_y.eq(Cat(shape.valid_y <= place for place in range(MOST_ROWS))),
         ]
+        widths = {code: pixels >> (RowPixels.WHOLE - code) for code in RowPixels}
+        parts = {width: Signal(MOST_PART, name=f"parts_{width}") for width in widths.values()}
+        for width, each in parts.items():
+            filled = (shape.valid_x == width >> part for part in range(1, MOST_PART + 1))
+            m.d.sync += each.eq(Cat(filled))
         with m.Switch(shape.row_pixels):
-            for code, width in (
-                (RowPixels.QUARTER, pixels // 4),
-                (RowPixels.HALF, pixels // 2),
-                (RowPixels.WHOLE, pixels),
-            ):
-                full = ~from_x[width - 1]
-                known = Signal(MOST_PART, name=f"parts_{width}", reset_less=True)
-                m.d.sync += known.eq(
-                    Cat(shape.valid_x == width >> part for part in range(1, MOST_PART + 1))
-                )
+            for code, width in widths.items():
+                full, known = ~from_x[width - 1], parts[width]
                 with m.Case(code):
                     m.d.sync += [
                         self.beyond_x.eq(Cat(from_x[pixel % width] for pixel in range(pixels))),

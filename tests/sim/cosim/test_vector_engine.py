@@ -4,29 +4,52 @@ the counters that both have, of the programs of whole blocks and of a compiled s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.graph.integer_options import IntegerOptions
-from fractrain.hw.contract.commands import Fault, Tag, encode_all
-from fractrain.hw.contract.precision import Precision
+from fractrain.hw.contract.commands import (
+    Channel,
+    End,
+    Fault,
+    Fill,
+    Form,
+    Headed,
+    Normalize,
+    Quantize,
+    Recall,
+    Recalled,
+    Report,
+    Set,
+    Shape,
+    Spill,
+    Tag,
+    Update,
+    encode_all,
+)
+from fractrain.hw.contract.normalized import KeptBits
+from fractrain.hw.contract.precision import Operand, Precision
 from fractrain.sim.cosim.convolution import ConvolutionSimulation
 from fractrain.sim.functional import Order, RunResult
 from tests.host.compiler.whole_step.golden_step import GoldenStep
 from tests.host.compiler.whole_step.running import BASE, Stepped
-from tests.sim.cosim.unit_programs import Ended, run_program, set_tables
+from tests.sim.cosim.unit_programs import Ended, run_program, set_tables, soft_reset
 from tests.sim.functional.blocks.backward_chunk import BackwardChunk
 from tests.sim.functional.blocks.forward_chunk import ForwardChunk
 from tests.sim.functional.blocks.machine_block import MachineBlock
 from tests.sim.functional.blocks.reference import Case, Reference
 from tests.sim.functional.blocks.tokens import Program
 from tests.sim.functional.test_vector_blocks import SKIP, USUAL, P, two_in_flight
+from tests.sim.functional.test_vector_faults import ends
 
 MEMORY_BYTES = 1 << 24
 PRECISIONS = Precision(4, 4, 6), Precision(3, 4, 8), Precision(8, 8, 8)
 """Of the three blocks."""
+PROGRAM = 1 << 20
+ENDS = ends(P)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +110,55 @@ def test_blocks(machine: ConvolutionSimulation, filters: int, stride: int, skipp
     two_in_flight([BackwardChunk(block, backward, n) for n in numbers], 2)
     twin.run(backward)
     twin.run(block.ending())
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "last"), ENDS, ids=[f"{type(c).__name__}-{n}" for c, n, _ in ENDS]
+)
+def test_the_ends_of_the_memories(
+    machine: ConvolutionSimulation, command: Headed, name: str, last: int
+) -> None:
+    """Up to the last line, and not one past; after a reset the machine goes on."""
+    set_tables(machine, [Precision(8, 8, 8)], [KeptBits(8, 8)], (0, 0))
+    for value, fault in ((last, Fault.NONE), (last + 1, Fault.ADDRESS), (last, Fault.NONE)):
+        program = [Shape(entry=0), replace(command, **{name: value}), End()]
+        words = encode_all(program)
+        machine.memory[PROGRAM:][: words.size] = words.reshape(-1)
+        ended = run_program(machine, PROGRAM, len(words))
+        assert (ended.fault, ended.index) == (fault, int(fault is not Fault.NONE))
+        if fault is not Fault.NONE:
+            soft_reset(machine)
+
+
+IN_MEMORY: tuple[tuple[Headed, str], ...] = (
+    (Recall(kind=Recalled.END, address=0), "address"),
+    (Fill(address=0), "address"),
+    (Set(address=0), "address"),
+    (Channel(pixels=1, address=0), "address"),
+    (Normalize(shape=0, stashed=True), "stash"),
+    (Form(shape=0, stash_mask=True), "stash"),
+    (Form(shape=0, pooled=True), "pool"),
+    (Spill(address=0), "address"),
+    (Report(address=0), "address"),
+    (Quantize(operand=Operand.WEIGHT), "source"),
+    (Quantize(operand=Operand.WEIGHT), "destination"),
+    (Update(a_enable=True, velocity=1 << 12), "a_address"),
+    (Update(a_enable=True), "velocity"),
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), IN_MEMORY, ids=[f"{type(c).__name__}-{n}" for c, n in IN_MEMORY]
+)
+def test_what_memory_refuses(machine: ConvolutionSimulation, command: Headed, name: str) -> None:
+    """Addresses beyond the window, and no multiples of a word or block."""
+    set_tables(machine, [Precision(8, 8, 8)], [KeptBits(8, 8)], (0, 0))
+    for value, fault in ((MEMORY_BYTES, Fault.WINDOW), (8, Fault.ALIGNMENT)):
+        words = encode_all([Shape(entry=0), replace(command, **{name: value}), End()])
+        machine.memory[PROGRAM:][: words.size] = words.reshape(-1)
+        ended = run_program(machine, PROGRAM, len(words))
+        assert (ended.fault, ended.index) == (fault, 1)
+        soft_reset(machine)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cosim.convolution import ConvolutionSimulation
 
-__all__ = ["Ended", "run_program", "set_tables"]
+__all__ = ["Ended", "run_program", "set_tables", "soft_reset"]
 
 SLICE_CYCLES = 1_000_000
 WORD = (1 << contract.WORD_BITS) - 1
@@ -82,6 +82,13 @@ def run_program(
             return _ended(machine, begun)
     status = machine.read_register(contract.STATUS.address)
     raise AssertionError(f"no end within {cycle_limit} cycles: STATUS 0x{status:08X}")
+
+
+def soft_reset(machine: ConvolutionSimulation) -> None:
+    """Until a program can be started again."""
+    machine.write_register(contract.CONTROL.address, contract.RESET.insert(1))
+    while not contract.IDLE.extract(machine.read_register(contract.STATUS.address)):
+        pass
 
 
 def _ended(machine: ConvolutionSimulation, begun: int) -> Ended:
