@@ -20,13 +20,12 @@ class BytePick(wiring.Component):
     Members
     -------
     row_pixels : In(RowPixels), part : In     W, and k; held
-    start : In, word : In(ArrayLayout(8, 32))
+    start : In                                a cycle ahead of
+    word : In(ArrayLayout(8, 32))
     bytes : Out(ArrayLayout(8, P))            anything outside the image
 
-    Timing: a word a cycle, ``latency_cycles``.
+    Timing: ``bytes`` with their word, which makes APPLY no slower: a line a cycle waits for bytes.
     """
-
-    latency_cycles = 2
 
     def __init__(self, pixels: int) -> None:
         self.pixels = pixels
@@ -45,12 +44,12 @@ class BytePick(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         size = RANDOM_BITS * self.least
-        first = Signal(self.start.shape())
+        first = Signal(self.start.shape(), reset_less=True)
         with m.Switch(self.part):
             for part in range(MOST_PART + 1):
                 with m.Case(part):
-                    m.d.comb += first.eq(self.start << MOST_PART - part)
-        run = Signal(self.bytes.shape(), reset_less=True)
+                    m.d.sync += first.eq(self.start << MOST_PART - part)
+        run = Signal(self.bytes.shape())
         # round the word, though nothing from there is wanted
         twice = Cat(self.word.as_value(), self.word.as_value()[: len(run.as_value())])
         choices = [
@@ -59,9 +58,8 @@ class BytePick(wiring.Component):
         with m.Switch(first):
             for number, choice in enumerate(choices):
                 with m.Case(number):
-                    m.d.sync += run.eq(choice)
-        placed = Signal(self.bytes.shape(), reset_less=True)
-        m.d.sync += placed.eq(run)
+                    m.d.comb += run.eq(choice)
+        m.d.comb += self.bytes.eq(run)
         with m.Switch(Cat(self.row_pixels, self.part)):
             for code in RowPixels:
                 width = self.pixels >> (RowPixels.WHOLE - code)
@@ -70,6 +68,6 @@ class BytePick(wiring.Component):
                         for pixel in range(self.pixels):
                             y, x = divmod(pixel, width)
                             if x < width >> part:
-                                m.d.sync += placed[pixel].eq(run[y * (width >> part) + x])
-        m.d.comb += self.bytes.eq(placed)
+                                byte = run[y * (width >> part) + x]
+                                m.d.comb += self.bytes[pixel].eq(byte)
         return m

@@ -1,6 +1,6 @@
 """Random bytes of lines, made ahead of them."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Module, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -73,8 +73,7 @@ class ByteQueue(wiring.Component):
         room = Signal()
         begins = self.counters.valid & self.counters.ready
         even = source.valid
-        made = even | delayed(m, even, 1, name="odd", reset_less=False)
-        comes = delayed(m, made, pick.latency_cycles, name="comes", reset_less=False)
+        comes = even | delayed(m, even, 1, name="odd", reset_less=False)
         self._pick(m, begins, even)
         counter = source.counters.payload
         m.d.comb += [
@@ -99,7 +98,8 @@ class ByteQueue(wiring.Component):
         return m
 
     def _pick(self, m: Module, begins: Value, even: Value) -> None:
-        """Where the bytes of both channels of a counter begin."""
+        """Where the bytes of both channels of a counter begin: a cycle ahead of them, so what stays
+        until the even one's is that of the odd one, too."""
         pick, start = self.pick, self.counters.payload.start
         m.submodules.starts = starts = Fifo(unsigned(len(start)), self.PAIRS + Fifo.SLACK)
         m.d.comb += [
@@ -109,5 +109,5 @@ class ByteQueue(wiring.Component):
             pick.word.eq(self.source.random),
             pick.row_pixels.eq(self.row_pixels),
             pick.part.eq(self.part),
-            pick.start.eq(Mux(even, starts.head, delayed(m, starts.head, 1, name="start"))),
+            pick.start.eq(starts.head),
         ]

@@ -125,7 +125,7 @@ class LinePath(wiring.Component):
         keys, a pair's way with random bytes, the turn, the peak."""
         results, channels = self.results, self.parameters.block.channels
         before = max(results.sender.prepare_cycles, self.bytes.source.schedule.latency_cycles)
-        bytes_ahead = self.bytes.source.latency_cycles + self.bytes.pick.latency_cycles + 2
+        bytes_ahead = self.bytes.source.latency_cycles + 2
         through = bytes_ahead + LineReader.PAIR_CYCLES + LineLanes.form_cycles
         turned = LineLanes.APPLY_ROWS + channels + results.sender.latency_cycles
         return before + through + turned + results.peak.collect_cycles + self.COUNTED

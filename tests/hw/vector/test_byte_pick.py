@@ -28,7 +28,7 @@ def test_bytes_are_at_their_pixels(pixels: int) -> None:
                 within = inside(shape, np.arange(runs), pixels)
                 for block in range(runs):
                     simulation.set(row_pixels=code, part=part, start=block)
-                    await simulation.tick(pick.latency_cycles)
+                    await simulation.tick()
                     found = np.array(list(simulation.get("bytes")))
                     wanted = word[numbers[block] % WORD_PIXELS]
                     np.testing.assert_array_equal(found[within[block]], wanted[within[block]])

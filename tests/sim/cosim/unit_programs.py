@@ -11,21 +11,19 @@ from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cosim.convolution import ConvolutionSimulation
 
-__all__ = ["Ended", "run_program", "set_tables", "soft_reset"]
+__all__ = ["Ended", "read_counters", "run_program", "set_tables", "soft_reset"]
 
 SLICE_CYCLES = 1_000_000
+RESET_READS = 100
 WORD = (1 << contract.WORD_BITS) - 1
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended: ``fault`` NONE at its END; ``index`` of the command at fault; what its
-    counters stand at, and the cycles it took."""
+    """How a program ended: ``fault`` NONE at its END; ``index`` of the command at fault."""
 
     fault: Fault
     index: int
-    counters: dict[tuple[Tag, str], int]
-    cycles: int
 
 
 def set_tables(
@@ -79,7 +77,7 @@ def run_program(
             if given:
                 machine.write_register(contract.HOST_GIVE.address, given)
         if machine.read_register(contract.INTERRUPT.address) & 1:
-            return _ended(machine, begun)
+            return _ended(machine)
     status = machine.read_register(contract.STATUS.address)
     raise AssertionError(f"no end within {cycle_limit} cycles: STATUS 0x{status:08X}")
 
@@ -87,17 +85,23 @@ def run_program(
 def soft_reset(machine: ConvolutionSimulation) -> None:
     """Until a program can be started again."""
     machine.write_register(contract.CONTROL.address, contract.RESET.insert(1))
-    while not contract.IDLE.extract(machine.read_register(contract.STATUS.address)):
-        pass
+    for _ in range(RESET_READS):
+        if contract.IDLE.extract(machine.read_register(contract.STATUS.address)):
+            return
+    raise AssertionError("not idle after a reset")
 
 
-def _ended(machine: ConvolutionSimulation, begun: int) -> Ended:
-    cycles = machine.cycles - begun
+def _ended(machine: ConvolutionSimulation) -> Ended:
     status = machine.read_register(contract.STATUS.address)
     index = machine.read_register(contract.FAULT_INDEX.address)
+    return Ended(Fault(contract.CAUSE.extract(status)), index)
+
+
+def read_counters(machine: ConvolutionSimulation) -> dict[tuple[Tag, str], int]:
+    """What all counters stand at."""
     counters = {}
     for tag in Tag:
         for counter in (*contract.COUNTERS, *contract.VECTOR_COUNTERS):
             low, high = (machine.read_register(counter.address(tag) + word) for word in range(2))
             counters[tag, counter.name] = low | high << contract.WORD_BITS
-    return Ended(Fault(contract.CAUSE.extract(status)), index, counters, cycles)
+    return counters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fractrain.host.compiler.whole_step import compile_whole_step
 from fractrain.hw.contract.parameters import Parameters
@@ -43,9 +44,7 @@ class Stepped:
     def __init__(self, golden: GoldenStep, p: Parameters, order: Order = Order.FETCH_FIRST) -> None:
         self.golden = golden
         self.compiled = compile_whole_step(p, golden.graph, BASE)
-        self.memory = np.random.default_rng(3).integers(
-            256, size=self.compiled.memory_bytes, dtype=np.uint8
-        )
+        self.memory = self.filled()
         self.machine = FunctionalMachine(p, self.memory, base=BASE, seed=4)
         self.result = self.run(order)
 
@@ -57,6 +56,11 @@ class Stepped:
             self.machine.table[slot], self.machine.kept[slot] = each
         self.machine.rounding = SEED, golden.number
         return self.machine.run(compiled.program_address, len(compiled.commands), order, self._host)
+
+    def filled(self) -> NDArray[np.uint8]:
+        """Memory with anything in it."""
+        size = self.compiled.memory_bytes
+        return np.random.default_rng(3).integers(256, size=size, dtype=np.uint8)
 
     def pack(self) -> None:
         """Into memory all that the step begins with."""
