@@ -32,8 +32,10 @@ from fractrain.hw.contract.commands import (
 )
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Operand, Precision
+from fractrain.sim.cosim import compile as compilation
 from fractrain.sim.cosim.convolution import ConvolutionSimulation
 from fractrain.sim.functional import Order, RunResult
+from tests.coverage.test_configurations import QUICKLY
 from tests.host.compiler.whole_step.golden_step import GoldenStep
 from tests.host.compiler.whole_step.running import BASE, Stepped
 from tests.sim.cosim.unit_programs import read_counters, run_program, set_tables, soft_reset
@@ -43,7 +45,7 @@ from tests.sim.functional.blocks.machine_block import MachineBlock
 from tests.sim.functional.blocks.reference import Case, Reference
 from tests.sim.functional.blocks.tokens import Program
 from tests.sim.functional.test_vector_blocks import SKIP, USUAL, P, two_in_flight
-from tests.sim.functional.test_vector_faults import ends
+from tests.sim.functional.test_vector_faults import EVEN, ends
 
 MEMORY_BYTES = 1 << 24
 PRECISIONS = Precision(4, 4, 6), Precision(3, 4, 8), Precision(8, 8, 8)
@@ -54,7 +56,10 @@ ENDS = ends(P)
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[ConvolutionSimulation]:
-    with ConvolutionSimulation(P, memory_bytes=MEMORY_BYTES) as found:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compilation, "OPTIMIZATION", QUICKLY)
+        found = ConvolutionSimulation(P, memory_bytes=MEMORY_BYTES)
+    with found:
         yield found
 
 
@@ -113,6 +118,17 @@ def test_blocks(machine: ConvolutionSimulation, filters: int, stride: int, skipp
     twin.run(block.ending())
 
 
+def check_fault(machine: ConvolutionSimulation, command: Headed, fault: Fault) -> None:
+    """What ``command`` ends with, behind a SHAPE of one block."""
+    set_tables(machine, [Precision(8, 8, 8)], [KeptBits(8, 8)], (0, 0))
+    words = encode_all([Shape(entry=0), command, End()])
+    machine.memory[PROGRAM:][: words.size] = words.reshape(-1)
+    ended = run_program(machine, PROGRAM, len(words))
+    assert (ended.fault, ended.index) == (fault, int(fault is not Fault.NONE))
+    if fault is not Fault.NONE:
+        soft_reset(machine)
+
+
 @pytest.mark.parametrize(
     ("command", "name", "last"), ENDS, ids=[f"{type(c).__name__}-{n}" for c, n, _ in ENDS]
 )
@@ -120,15 +136,18 @@ def test_the_ends_of_the_memories(
     machine: ConvolutionSimulation, command: Headed, name: str, last: int
 ) -> None:
     """Up to the last line, and not one past; after a reset the machine goes on."""
-    set_tables(machine, [Precision(8, 8, 8)], [KeptBits(8, 8)], (0, 0))
     for value, fault in ((last, Fault.NONE), (last + 1, Fault.ADDRESS), (last, Fault.NONE)):
-        program = [Shape(entry=0), replace(command, **{name: value}), End()]
-        words = encode_all(program)
-        machine.memory[PROGRAM:][: words.size] = words.reshape(-1)
-        ended = run_program(machine, PROGRAM, len(words))
-        assert (ended.fault, ended.index) == (fault, int(fault is not Fault.NONE))
-        if fault is not Fault.NONE:
-            soft_reset(machine)
+        check_fault(machine, replace(command, **{name: value}), fault)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), EVEN, ids=[f"{type(c).__name__}-{n}" for c, n in EVEN]
+)
+def test_tensors_begin_with_an_even_line(
+    machine: ConvolutionSimulation, command: Headed, name: str
+) -> None:
+    for value, fault in ((1, Fault.ADDRESS), (2, Fault.NONE)):
+        check_fault(machine, replace(command, **{name: value}), fault)
 
 
 IN_MEMORY: tuple[tuple[Headed, str], ...] = (
@@ -153,13 +172,8 @@ IN_MEMORY: tuple[tuple[Headed, str], ...] = (
 )
 def test_what_memory_refuses(machine: ConvolutionSimulation, command: Headed, name: str) -> None:
     """Addresses beyond the window, and no multiples of a word or block."""
-    set_tables(machine, [Precision(8, 8, 8)], [KeptBits(8, 8)], (0, 0))
     for value, fault in ((MEMORY_BYTES, Fault.WINDOW), (8, Fault.ALIGNMENT)):
-        words = encode_all([Shape(entry=0), replace(command, **{name: value}), End()])
-        machine.memory[PROGRAM:][: words.size] = words.reshape(-1)
-        ended = run_program(machine, PROGRAM, len(words))
-        assert (ended.fault, ended.index) == (fault, 1)
-        soft_reset(machine)
+        check_fault(machine, replace(command, **{name: value}), fault)
 
 
 @pytest.fixture(scope="module")

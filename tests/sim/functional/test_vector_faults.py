@@ -31,6 +31,7 @@ from fractrain.hw.contract.commands import (
     Recalled,
     Recompute,
     Report,
+    RowPixels,
     Second,
     Set,
     Shape,
@@ -298,6 +299,54 @@ def test_the_ends_of_the_memories(command: Headed, name: str, last: int) -> None
     """Up to the last line, and not one past."""
     assert fault_of_run(replace(command, **{name: last})) is None
     assert fault_of_run(replace(command, **{name: last + 1})) == (Fault.ADDRESS, 1)
+
+
+EVEN: tuple[tuple[Headed, str], ...] = (
+    (Recall(kind=Recalled.END, address=0), "destination"),
+    (Normalize(shape=0), "source"),
+    (Normalize(shape=0), "destination"),
+    (Form(shape=0), "source"),
+    (Form(shape=0, kept=True), "side"),
+    (Form(shape=0, second=Second.RESIDUAL), "second_address"),
+    (Form(shape=0, second=Second.SHORTCUT), "second_address"),
+    (Recompute(shape=0), "side"),
+    (Carry(**ERROR, shape=0), "source"),
+    (Carry(**ERROR, shape=0), "destination"),
+    (Carry(**ERROR, shape=0, masked=True), "side_address"),
+    (Apply(**ERROR, shape=0), "source"),
+    (Apply(**ERROR, shape=0), "side"),
+)
+"""First lines of tensors."""
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), EVEN, ids=[f"{type(c).__name__}-{n}" for c, n in EVEN]
+)
+def test_tensors_begin_with_an_even_line(command: Headed, name: str) -> None:
+    assert fault_of_run(replace(command, **{name: 1})) == (Fault.ADDRESS, 1)
+    assert fault_of_run(replace(command, **{name: 2})) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"valid_x": 16}, None),
+        ({"valid_x": 8}, None),
+        ({"valid_x": 4}, None),
+        ({"valid_x": 15}, Fault.COUNT),
+        ({"valid_x": 2}, Fault.COUNT),
+        ({"valid_x": 2, "row_pixels": RowPixels.HALF}, None),
+        ({"valid_x": 1, "row_pixels": RowPixels.QUARTER}, None),
+        ({"valid_x": 3, "row_pixels": RowPixels.QUARTER}, Fault.COUNT),
+        ({"valid_x": 16, "tiles_x": 2}, None),
+        ({"valid_x": 8, "tiles_x": 2}, Fault.COUNT),
+        ({"valid_x": 8, "row_pixels": RowPixels.HALF, "tiles_x": 2}, Fault.COUNT),
+    ],
+)
+def test_rows_of_which_errors_are_rounded(fields: dict[str, Any], fault: Fault | None) -> None:
+    """Filled whole, to a half or to a quarter."""
+    found = fault_of_run(Shape(entry=1, **fields), Apply(**ERROR, shape=1))
+    assert found == (None if fault is None else (fault, 2))
 
 
 @pytest.mark.parametrize(
