@@ -34,6 +34,7 @@ from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Operand, Precision
 from fractrain.sim.cosim import compile as compilation
 from fractrain.sim.cosim.convolution import ConvolutionSimulation
+from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from fractrain.sim.functional import Order, RunResult
 from tests.coverage.test_configurations import QUICKLY
 from tests.host.compiler.whole_step.golden_step import GoldenStep
@@ -176,6 +177,22 @@ def test_what_memory_refuses(machine: ConvolutionSimulation, command: Headed, na
         check_fault(machine, replace(command, **{name: value}), fault)
 
 
+def test_a_bad_word_is_that_of_the_command_that_waits_for_it(
+    machine: ConvolutionSimulation,
+) -> None:
+    """Words of the RECALL before it come faster than they are turned, and wait."""
+    bad = 1 << 16
+    recall = Recall(kind=Recalled.END, address=0, blocks=32)
+    words = encode_all([recall, replace(recall, address=bad), End()])
+    set_tables(machine, [Precision(8, 8, 8)], [KeptBits(8, 8)], (0, 0))
+    machine.memory[PROGRAM:][: words.size] = words.reshape(-1)
+    machine.inject(BusFaults((ErrorRegion(bad, bad + 7),)))
+    ended = run_program(machine, PROGRAM, len(words))
+    machine.inject(BusFaults())
+    assert (ended.fault, ended.index) == (Fault.READ_ERROR, 1)
+    soft_reset(machine)
+
+
 @pytest.fixture(scope="module")
 def golden() -> Iterator[Accelerator]:
     with open_accelerator("golden") as accelerator:
@@ -183,11 +200,25 @@ def golden() -> Iterator[Accelerator]:
 
 
 class TwinStep(Stepped):
-    """A compiled step, on the functional machine and then on the RTL."""
+    """A compiled step, on the functional machine and then on the RTL. Pixels outside of pictures
+    stay what they were, and are spilled with the others, so both begin with the same lines."""
+
+    def run(self, order: Order = Order.FETCH_FIRST) -> RunResult:
+        self.machine._chip.unit.staging[:] = 0
+        return super().run(order)
+
+    @staticmethod
+    def clear_lines(machine: ConvolutionSimulation) -> None:
+        assert P.vector is not None
+        words = encode_all([Fill(address=0, lines=P.vector.staging_words), End()])
+        machine.memory[: P.vector.staging_words * P.line_bytes] = 0
+        machine.memory[PROGRAM:][: words.size] = words.reshape(-1)
+        assert run_program(machine, PROGRAM, len(words)).fault is Fault.NONE
 
     def run_rtl(self, machine: ConvolutionSimulation) -> None:
         """Leaves what golden and the functional machine have left."""
         wanted = self.memory
+        self.clear_lines(machine)
         self.memory = machine.memory[BASE:][: len(wanted)]
         self.memory[:] = self.filled()
         self.pack()
