@@ -79,12 +79,22 @@ def check_counters(machine: ConvolutionSimulation, wanted: RunResult) -> None:
         assert found == {tag: counts.get(tag, 0) for tag in Tag}, name
 
 
+def clear_peaks(machine: ConvolutionSimulation) -> None:
+    """As REPORT does."""
+    assert P.vector is not None
+    blocks = 8 * P.vector.peak_words // P.block_bytes
+    words = encode_all([Report(address=0, blocks=blocks), End()])
+    machine.memory[PROGRAM:][: words.size] = words.reshape(-1)
+    assert run_program(machine, PROGRAM, len(words)).fault is Fault.NONE
+
+
 class Twin:
     """A block on both machines."""
 
     def __init__(self, machine: ConvolutionSimulation, case: Case) -> None:
         self.machine, self.block = machine, MachineBlock(P, Reference(case))
         self.size = len(self.block.memory)
+        clear_peaks(machine)
         machine.memory[: self.size] = self.block.memory
         unit = self.block.machine
         set_tables(machine, unit.table, unit.kept, unit.rounding)
