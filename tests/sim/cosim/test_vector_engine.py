@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from fractrain.host.accelerator import Accelerator, open_accelerator
-from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.hw.contract.commands import (
     Channel,
     End,
@@ -37,8 +36,8 @@ from fractrain.sim.cosim.convolution import ConvolutionSimulation
 from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from fractrain.sim.functional import Order, RunResult
 from tests.coverage.test_configurations import QUICKLY
-from tests.host.compiler.whole_step.golden_step import GoldenStep
 from tests.host.compiler.whole_step.running import BASE, Stepped
+from tests.host.compiler.whole_step.test_steps import HALVED, A, B, step
 from tests.sim.cosim.unit_programs import read_counters, run_program, set_tables, soft_reset
 from tests.sim.functional.blocks.backward_chunk import BackwardChunk
 from tests.sim.functional.blocks.forward_chunk import ForwardChunk
@@ -49,8 +48,6 @@ from tests.sim.functional.test_vector_blocks import SKIP, USUAL, P, two_in_fligh
 from tests.sim.functional.test_vector_faults import EVEN, ends
 
 MEMORY_BYTES = 1 << 24
-PRECISIONS = Precision(4, 4, 6), Precision(3, 4, 8), Precision(8, 8, 8)
-"""Of the three blocks."""
 PROGRAM = 1 << 20
 ENDS = ends(P)
 
@@ -244,8 +241,6 @@ class TwinStep(Stepped):
 
 
 def test_a_whole_step(machine: ConvolutionSimulation, golden: Accelerator) -> None:
-    """ResNet-8 on pictures whose rows do not fill blocks, with the host's tokens: weights, momenta,
+    """Two stages, pictures whose rows do not fill blocks, the host's tokens: weights, momenta,
     moments, peaks and pooled sums are golden's."""
-    chosen = IntegerOptions(chunk_rows=16)
-    given = GoldenStep(golden, "resnet8", 8, 2, PRECISIONS, chosen)
-    TwinStep(given, P).run_rtl(machine)
+    TwinStep(step(golden, HALVED, (A, B), side=4, batch=3), P).run_rtl(machine)
