@@ -107,7 +107,8 @@ class FunctionalVectorMachine(VectorMachine):
 
 def work_of(result: RunResult) -> MachineWork:
     """Of a program, as far as it is counted without cycles."""
-    return MachineWork({tag: _counters(result, tag) for tag in Tag}, programs=1)
+    counted = {tag: _counters(result, tag) for tag in Tag}
+    return MachineWork({tag: each for tag, each in counted.items() if each != Counters()}, 1)
 
 
 def _counters(result: RunResult, tag: Tag) -> Counters:

@@ -202,7 +202,7 @@ def test_work_is_kept_by_pass_and_each_program_is_told_of() -> None:
         since = engine.work - first
         assert engine.work.total == engine.counters
     assert since.programs == len(seen) == 2
-    assert set(first.passes) == {Tag.FORWARD} and first.programs == 1
+    assert set(first.passes) == {Tag.FORWARD, Tag.OTHER} and first.programs == 1
     assert since.of(Tag.FORWARD) == first.of(Tag.FORWARD)
     assert since.of(Tag.GRADIENT).busy_cycles > 0 and since.of(Tag.ERROR) == Counters()
     assert seen[0].work + seen[1].work == since

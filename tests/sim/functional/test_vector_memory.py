@@ -128,11 +128,11 @@ def test_recall_reads_what_the_compiler_lays_out(
         group_stride=layout.group_stride,
         channel_groups=grid.groups,
         blocks=grid.blocks,
-        destination=9,
+        destination=10,
         tag=Tag.ERROR,
     )
     done = bench.run(recall, End())
-    found, masks = bench.get_side(9, grid)
+    found, masks = bench.get_side(10, grid)
     np.testing.assert_array_equal(found, values & 0xFFFF)
     np.testing.assert_array_equal(masks, mask if masked else 0)
     assert done.stash_read == {Tag.ERROR: (bits + masked) * words}
