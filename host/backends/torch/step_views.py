@@ -23,6 +23,10 @@ the caches for the next. PyTorch shares each operation among its threads; thread
 would hand the interpreter's lock to each other at every operation, which takes longer than the
 operation (measured: three times as long as one thread alone)."""
 
+SHARED, UNSHARED = 1 << 19, 1 << 15
+"""Tensors of fewer elements are worked on so few at a time that PyTorch shares nothing: its threads
+wait for each other at every operation, long where other programs have the cores."""
+
 ROW = 1024
 """Elements of a row, at most, unless there are more channels."""
 
@@ -47,7 +51,8 @@ class View:
         """``work`` of all images, in their order: a few together on a CPU, elsewhere all."""
         if self._device.type != "cpu":
             return [work(slice(0, self._images))]
-        count = max(1, BLOCK // (self.channels * self.pixels))
+        image = self.channels * self.pixels
+        count = max(1, (BLOCK if self._images * image >= SHARED else UNSHARED) // image)
         return [
             work(slice(start, min(start + count, self._images)))
             for start in range(0, self._images, count)
