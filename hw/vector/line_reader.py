@@ -250,13 +250,17 @@ class LineReader(wiring.Component):
         bits, cycles = numerics.NARROW_BITS, LineMemory.READ_CYCLES
         odd = delayed(m, self.value_line[0], cycles, name="value_odd")
         pair = delayed(m, self.steps.payload.pair, cycles, name="value_pair")
-        pairs = Mux(odd, self.staging[1], self.staging[0])
-        pairs = pairs[: bits * self.parameters.block.channels]
-        values = pairs.word_select(pair, PAIR * bits)
+        # signals, as each bit of a line is chosen by itself: an expression would be copied for each
+        values = Signal(bits * self.parameters.block.channels)
+        m.d.comb += values.eq(Mux(odd, self.staging[1], self.staging[0]))
+        chosen = Signal(PAIR * bits)
+        m.d.comb += chosen.eq(values.word_select(pair, PAIR * bits))
         lines: list[Value] = []
-        for number, line in enumerate(self.staging):
-            value = values[bits * number : bits * (number + 1)]
-            lines.append(Mux(self.task.spreads, value.replicate(self.pixels), line))
+        for number, whole in enumerate(self.staging):
+            line = Signal(len(whole), name=f"line_{number}")
+            value = chosen.word_select(number, bits).replicate(self.pixels)
+            m.d.comb += line.eq(Mux(self.task.spreads, value, whole))
+            lines.append(line)
         return lines
 
     def _side_lines(self, m: Module, ends: Value) -> None:
