@@ -41,18 +41,31 @@ class Inputs:
 
     @property
     def static(self) -> Trace | None:
-        """FW8/BW8, as long as FracTrain's run if there is one."""
+        """FW8/BW8 of the task, mode and seed of FracTrain's run, or else the longest."""
         known = [each for each in self.traces.values() if each.kept_at == EIGHT]
-        ours = self.fractrain
-        alike = [each for each in known if ours is not None and _same_task(each, ours)]
-        return _longest(alike or known)
+        return self._beside(self.fractrain, known) or _longest(known)
 
     @property
     def fractrain(self) -> Trace | None:
-        """The longest FracTrain run."""
-        return _longest(
-            [each for each in self.traces.values() if each.source.get("method") == "fractrain"]
-        )
+        """The longest FracTrain run, of the lowest seed."""
+        return _longest(self.fractrain_runs)
+
+    @property
+    def fractrain_runs(self) -> list[Trace]:
+        """All of them."""
+        return [each for each in self.traces.values() if each.source.get("method") == "fractrain"]
+
+    @property
+    def pairs(self) -> list[tuple[Trace, Trace]]:
+        """Each FracTrain run and the FW8/BW8 run of the same task, mode and seed."""
+        known = [each for each in self.traces.values() if each.kept_at == EIGHT]
+        beside = ((each, self._beside(each, known)) for each in self.fractrain_runs)
+        return [(one, other) for one, other in beside if other is not None]
+
+    @staticmethod
+    def _beside(ours: Trace | None, known: Sequence[Trace]) -> Trace | None:
+        """That of ``known`` with the task, mode and seed of ``ours``."""
+        return next((each for each in known if ours is not None and _alike(each, ours)), None)
 
     @property
     def dynamic(self) -> Trace | None:
@@ -111,7 +124,13 @@ def _longest(traces: Sequence[Trace]) -> Trace | None:
     return max(traces, key=lambda each: each.steps * each.batch, default=None)
 
 
-def _same_task(one: Trace, other: Trace) -> bool:
-    return (one.model, one.images, one.batch, one.steps) == (
-        *(other.model, other.images, other.batch, other.steps),
+def _alike(one: Trace, other: Trace) -> bool:
+    return _task(one) == _task(other)
+
+
+def _task(trace: Trace) -> tuple[Any, ...]:
+    of = trace.source
+    return (
+        *(trace.model, trace.images, trace.batch, trace.steps),
+        *(of.get("dataset"), of.get("mode"), of.get("seed")),
     )

@@ -166,14 +166,13 @@ def mini_batch_gates(inputs: Inputs) -> Claim:
         vectors = {each.bits for each in trace.stretches}
         figures = [
             Figure(
-                f"blocks and steps with one precision for the whole batch, our run {trace.name}",
-                Unit.PERCENT,
-                1.0,
-                1.0,
-                Source.MEASURED,
-                trace.command,
-                f"{trace.blocks * trace.steps:,.0f} choices among {len(chosen)} precisions, "
-                f"{len(vectors)} different rows of them; a trace refuses anything else",
+                f"choices of a precision, each for a whole batch, our run {trace.name}",
+                Unit.COUNT,
+                trace.blocks * trace.steps,
+                source=Source.MEASURED,
+                command=trace.command,
+                about=f"among {len(chosen)} precisions, {len(vectors)} different rows of them; a "
+                "trace refuses runs whose images have choices of their own",
             ),
             Figure(
                 f"test accuracy with gates for each batch, our run {trace.name}",

@@ -15,12 +15,14 @@ MACHINES = (RTL, FUNCTIONAL)
 def open_vector_machine(name: str, parameters: Parameters) -> VectorMachine:
     """The machine of `MACHINES` called ``name``.
 
-    Raises `DoesNotFit` for parameters without a vector unit, `ParameterError` for the RTL, which
-    has none yet.
+    Raises `DoesNotFit` for parameters without a vector unit, `ParameterError` for the RTL: nothing
+    drives whole steps there yet.
     """
     if parameters.vector is None:
         allowed = "one with it: a `vector:` section in its configuration"
         raise DoesNotFit("machine of a whole step", "no vector unit", allowed)
     if name == RTL:
-        raise ParameterError("--on", name, f"{FUNCTIONAL}: no RTL has a vector unit yet")
+        raise ParameterError(
+            "--on", name, f"{FUNCTIONAL}: nothing drives whole steps on the RTL yet"
+        )
     return FunctionalVectorMachine(parameters)

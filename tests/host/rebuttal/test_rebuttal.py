@@ -23,6 +23,7 @@ from fractrain.host.machines.comparison import (
 )
 from fractrain.host.machines.sources import load_trace
 from fractrain.host.rebuttal import on_the_zc706
+from fractrain.host.rebuttal.inputs import default_folder, read_inputs
 from fractrain.host.rebuttal.published import DFQ, FRACTRAIN, SETTINGS
 from fractrain.sim.machines import PACKED_DSP
 from tests.host.machines.runs import MIXED, write_small_run
@@ -199,6 +200,18 @@ def test_mistakes_are_one_line(
     assert main(["rebuttal", *options]) == code
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
+
+
+def test_runs_are_paired_by_task_mode_and_seed() -> None:
+    """A run with float surroundings, or of another seed, is no pair of FracTrain's."""
+    inputs = read_inputs(default_folder())
+    assert {one.name: other.name for one, other in inputs.pairs} == {
+        "fractrain-s0": "fw8bw8-s0",
+        "fractrain-s1": "fw8bw8-s1",
+    }
+    assert inputs.static is not None and inputs.static.name == "fw8bw8-s0"
+    others = {name: each for name, each in inputs.traces.items() if name != "fw8bw8-s0"}
+    assert [one.name for one, _ in replace(inputs, traces=others).pairs] == ["fractrain-s1"]
 
 
 def test_lengths_follow_from_the_published_table() -> None:

@@ -22,8 +22,8 @@ class LineMachine(wiring.Component):
     """`LinePath` with staging, side and parameter memory. The other clients are ports: RESULT
     writes what memories begin with and reads what they end with, FETCH reads, too."""
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.path = LinePath(parameters)
+    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
+        self.path = LinePath(parameters, primitives=primitives)
         vector, pixels = vector_of(parameters), parameters.array.rows
         self.parameters = parameters
         staging_bits, side_bits = NARROW_BITS * pixels, side_line(parameters).size

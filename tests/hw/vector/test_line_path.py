@@ -40,16 +40,19 @@ from tests.hw.vector.line_play import (
 )
 from tests.hw.vector.line_tasks import Order
 from tests.hw.vector.vector_machine import vector_machine
-from tests.hw.verilator import Player
+from tests.hw.verilator import Player, primitive_models
 
-CHANNELS = (8, 16)
+CASES = {"cells": (8, True), "plain": (16, False)}
 
 
-@pytest.fixture(scope="module", params=CHANNELS)
+@pytest.fixture(scope="module", params=CASES)
 def player(request: pytest.FixtureRequest) -> Player:
-    """Blocks of 8 and of 16 channels, in plain logic: `test_lanes` has the primitives, whose models
-    take ten times as long."""
-    return Player(LineMachine(vector_machine(request.param)), f"line_path_{request.param}")
+    """Blocks of 8 channels with the primitives; of 16 in plain logic, as models of the primitives
+    take ten times as long there."""
+    channels, primitives = CASES[request.param]
+    machine = LineMachine(vector_machine(channels), primitives=primitives)
+    models = primitive_models() if primitives else ""
+    return Player(machine, f"line_path_{request.param}", models=models)
 
 
 stalls = st.builds(
