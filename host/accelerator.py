@@ -33,6 +33,7 @@ from fractrain.host.graph.arguments import (
     check_output,
     check_stored,
     check_windows,
+    height_and_width,
     pair,
     whole,
 )
@@ -172,7 +173,9 @@ class Accelerator(ABC):
         check_equal("w.shape[1], input channels", w.shape[1], a.shape[1], "as a has channels")
         check_windows(a.shape[2:], w.shape[2:], stride, padding)
         shape = a.shape[0], a.shape[1], w.shape[0]
-        geometry = Geometry(*shape, _two(a.shape), _two(w.shape), stride, padding)
+        geometry = Geometry(
+            *shape, height_and_width(a.shape), height_and_width(w.shape), stride, padding
+        )
         return self._multiply(usual_convolution(Pass.FORWARD, geometry, bits, stored), a, w)
 
     def error(
@@ -197,7 +200,7 @@ class Accelerator(ABC):
         windows = check_windows(size, w.shape[2:], stride, padding)
         check_output(e.shape[2:], windows, f"input_size {size}")
         shape = e.shape[0], w.shape[1], w.shape[0]
-        geometry = Geometry(*shape, size, _two(w.shape), stride, padding)
+        geometry = Geometry(*shape, size, height_and_width(w.shape), stride, padding)
         return self._multiply(usual_convolution(Pass.ERROR, geometry, bits), e, w)
 
     def gradient(
@@ -223,17 +226,14 @@ class Accelerator(ABC):
         windows = check_windows(a.shape[2:], kernel, stride, padding)
         check_output(e.shape[2:], windows, f"a of {tuple(a.shape[2:])}")
         shape = a.shape[0], a.shape[1], e.shape[1]
-        geometry = Geometry(*shape, _two(a.shape), kernel, stride, padding)
+        geometry = Geometry(*shape, height_and_width(a.shape), kernel, stride, padding)
         return self._multiply(usual_convolution(Pass.GRADIENT, geometry, bits, stored), a, e)
 
     def convolve(
         self, convolution: Convolution, row: Integers, column: Integers
     ) -> NDArray[np.int64]:
         """Any of them, as a value; ``row`` and ``column`` have its ``stored`` bits."""
-        if not self._open:
-            raise MachineError(
-                f"{convolution.pass_.label}: the accelerator is closed; open it again"
-            )
+        self._check_open(convolution.pass_.label)
         check_convolution(convolution, self.parameters.precision.max_bits)
         names = (each.name.lower() for each in (convolution.pass_.row, convolution.pass_.column))
         shapes = convolution.row_shape, convolution.column_shape
@@ -289,8 +289,7 @@ class Accelerator(ABC):
         operand keeps the most significant ones (it is shifted right). With 0 bits of either operand
         the step is skipped: its result is None, and zeros for steps that read it.
         """
-        if not self._open:
-            raise MachineError("run: the accelerator is closed; open it again")
+        self._check_open("run")
         program.check_operands(operands)
         program.check_precisions(precisions)
         return self._run(program, operands, precisions)
@@ -383,12 +382,15 @@ class Accelerator(ABC):
 
     # -- checks ----------------------------------------------------------------------------
 
+    def _check_open(self, call: str) -> None:
+        if not self._open:
+            raise MachineError(f"{call}: the accelerator is closed; open it again")
+
     def _check_call(
         self, which: Pass, bits: tuple[int, int], stride: int, padding: int
     ) -> tuple[tuple[int, int], int, int]:
         """The common arguments of all passes, as plain integers."""
-        if not self._open:
-            raise MachineError(f"{which.label}: the accelerator is closed; open it again")
+        self._check_open(which.label)
         pair_of_bits = check_bit_pair(which, bits, self.parameters.precision.max_bits)
         return pair_of_bits, whole("stride", stride, 1), whole("padding", padding, 0)
 
@@ -397,8 +399,3 @@ class Accelerator(ABC):
     ) -> Integers:
         """``values`` as an array of integers that fit, or a `ParameterError` with the reason."""
         return check_operand(name, values, axes, bits, signed=signed)
-
-
-def _two(shape: Sequence[int]) -> tuple[int, int]:
-    """Height and width of a tensor [.,.,H,W]."""
-    return shape[2], shape[3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,11 @@ def pair(name: str, value: object) -> tuple[int, int]:
     if len(both) != 2:
         raise ParameterError(name, value, "one whole number or a pair of them")
     return whole(f"{name}[0]", both[0], 1), whole(f"{name}[1]", both[1], 1)
+
+
+def height_and_width(shape: Sequence[int]) -> tuple[int, int]:
+    """Of a tensor [.,.,H,W]."""
+    return shape[2], shape[3]
 
 
 def check_operand(name: str, values: object, axes: str, bits: int, *, signed: bool) -> NDArray:

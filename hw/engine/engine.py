@@ -1,5 +1,6 @@
 """The convolution engine: a program of commands in memory in, tensors in memory out."""
 
+from dataclasses import fields
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value
@@ -18,7 +19,7 @@ from fractrain.hw.engine.cycle_classes import CycleClasses
 from fractrain.hw.engine.execute import ExecuteStage
 from fractrain.hw.engine.memory_system import COMMANDS, TENSORS, MemorySystem
 from fractrain.hw.engine.supervisor import Supervisor
-from fractrain.hw.engine.unit_link import UnitLink
+from fractrain.hw.engine.unit_link import EngineParts, UnitLink
 from fractrain.hw.fetch.commands import CommandFetcher
 from fractrain.hw.fetch.stage import FetchStage
 from fractrain.hw.fetch.vector_stage import VectorFetchStage
@@ -74,20 +75,18 @@ class ConvolutionEngine(wiring.Component):
         self.decoder = CommandDecoder(parameters)
         self.tokens = TokenNetwork(stage_task(parameters), self.of)
         self.commands = CommandFetcher(parameters)
-        self.fetch: Any
-        self.unit: UnitLink | None = None
-        if parameters.vector is None:
-            self.fetch = FetchStage(parameters)
-        else:
-            self.fetch = VectorFetchStage(parameters)
-            primitives = flavour is Flavour.SYNTHESIS
-            self.unit = UnitLink(self, VectorUnit(parameters, primitives=primitives))
+        with_unit = parameters.vector is not None
+        self.fetch: Any = VectorFetchStage(parameters) if with_unit else FetchStage(parameters)
         self.execute = ExecuteStage(parameters, flavour=flavour)
         self.result = ResultStage(parameters)
         self.supervisor = Supervisor(
             self.execute.latency_cycles + parameters.beats_per_tile + RESET_MARGIN
         )
-        self.faults = FaultCollector(6 if self.unit is None else 6 + UnitLink.FAULTS)
+        self.faults = FaultCollector(6 + UnitLink.FAULTS if with_unit else 6)
+        self.unit: UnitLink | None = None
+        if with_unit:
+            unit = VectorUnit(parameters, primitives=flavour is Flavour.SYNTHESIS)
+            self.unit = UnitLink(self._parts, unit)
         super().__init__(
             {
                 "axi_lite": In(AXI_LITE),
@@ -96,6 +95,10 @@ class ConvolutionEngine(wiring.Component):
                 "interrupt": Out(1),
             }
         )
+
+    @property
+    def _parts(self) -> EngineParts:
+        return EngineParts(**{each.name: getattr(self, each.name) for each in fields(EngineParts)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -1,8 +1,6 @@
 """What joins a vector unit to the engine."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
@@ -10,14 +8,18 @@ from amaranth.lib import wiring
 from fractrain.hw.contract.commands import Opcode, Stage, Tag
 from fractrain.hw.contract.random_bits import SEED_BITS, STEP_BITS
 from fractrain.hw.contract.registers import VECTOR_COUNTERS
-from fractrain.hw.engine.memory_system import VECTOR
+from fractrain.hw.control.faults import FaultCollector
+from fractrain.hw.control.registers import RegisterFile
+from fractrain.hw.control.tokens import TokenNetwork
+from fractrain.hw.engine.execute import ExecuteStage
+from fractrain.hw.engine.memory_system import VECTOR, MemorySystem
+from fractrain.hw.engine.supervisor import Supervisor
+from fractrain.hw.fetch.vector_stage import VectorFetchStage
 from fractrain.hw.flow.tasks import command_view
+from fractrain.hw.results.stage import ResultStage
 from fractrain.hw.vector.unit import VectorUnit
 
-if TYPE_CHECKING:
-    from fractrain.hw.engine.engine import ConvolutionEngine
-
-__all__ = ["UnitLink"]
+__all__ = ["EngineParts", "UnitLink"]
 
 FIRST_NUMBER = min(each.number for each in VECTOR_COUNTERS)
 NUMBERS = {each.name: each.number - FIRST_NUMBER for each in VECTOR_COUNTERS}
@@ -25,15 +27,29 @@ WORDS_WAITING = 31
 """Words of the unit that wait to be counted behind those of the fetch stage."""
 
 
+@dataclass(frozen=True)
+class EngineParts:
+    """Of an engine, those that its vector unit is joined to."""
+
+    registers: RegisterFile
+    memory: MemorySystem
+    tokens: TokenNetwork
+    fetch: VectorFetchStage
+    execute: ExecuteStage
+    result: ResultStage
+    supervisor: Supervisor
+    faults: FaultCollector
+
+
 class UnitLink:
-    """The ways between ``unit`` and the other parts of ``engine``.
+    """The ways between ``unit`` and the parts of an engine.
 
     faults : of NARROW and JOIN, of the vector stage, each with its command
     """
 
     FAULTS = 2
 
-    def __init__(self, engine: ConvolutionEngine, unit: VectorUnit) -> None:
+    def __init__(self, engine: EngineParts, unit: VectorUnit) -> None:
         self.engine, self.unit = engine, unit
 
     @property

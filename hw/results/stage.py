@@ -294,10 +294,7 @@ class ResultStage(wiring.Component):
             turn.room.eq(sender.room),
             turn.room_next.eq(sender.room_next),
         ]
-        busy = turn.busy
-        for each in path:
-            busy = busy | each
-        m.d.comb += self.turning.eq(busy)
+        m.d.comb += self.turning.eq(reduce(or_, path, turn.busy))
         return turn
 
     def _leave(self, m: Module, sums: GradientSum, sender: BlockSender, turn: CornerTurn) -> None:

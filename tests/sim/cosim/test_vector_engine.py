@@ -44,8 +44,8 @@ from tests.sim.functional.blocks.forward_chunk import ForwardChunk
 from tests.sim.functional.blocks.machine_block import MachineBlock
 from tests.sim.functional.blocks.reference import Case, Reference
 from tests.sim.functional.blocks.tokens import Program
+from tests.sim.functional.limits import EVEN, ends
 from tests.sim.functional.test_vector_blocks import SKIP, USUAL, P, two_in_flight
-from tests.sim.functional.test_vector_faults import EVEN, ends
 
 MEMORY_BYTES = 1 << 24
 PROGRAM = 1 << 20
