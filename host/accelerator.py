@@ -33,8 +33,8 @@ from fractrain.host.graph.arguments import (
     check_output,
     check_stored,
     check_windows,
-    height_and_width,
     pair,
+    size_of,
     whole,
 )
 from fractrain.host.graph.convolution import Convolution, usual_convolution
@@ -173,9 +173,7 @@ class Accelerator(ABC):
         check_equal("w.shape[1], input channels", w.shape[1], a.shape[1], "as a has channels")
         check_windows(a.shape[2:], w.shape[2:], stride, padding)
         shape = a.shape[0], a.shape[1], w.shape[0]
-        geometry = Geometry(
-            *shape, height_and_width(a.shape), height_and_width(w.shape), stride, padding
-        )
+        geometry = Geometry(*shape, size_of(a.shape), size_of(w.shape), stride, padding)
         return self._multiply(usual_convolution(Pass.FORWARD, geometry, bits, stored), a, w)
 
     def error(
@@ -200,7 +198,7 @@ class Accelerator(ABC):
         windows = check_windows(size, w.shape[2:], stride, padding)
         check_output(e.shape[2:], windows, f"input_size {size}")
         shape = e.shape[0], w.shape[1], w.shape[0]
-        geometry = Geometry(*shape, size, height_and_width(w.shape), stride, padding)
+        geometry = Geometry(*shape, size, size_of(w.shape), stride, padding)
         return self._multiply(usual_convolution(Pass.ERROR, geometry, bits), e, w)
 
     def gradient(
@@ -226,7 +224,7 @@ class Accelerator(ABC):
         windows = check_windows(a.shape[2:], kernel, stride, padding)
         check_output(e.shape[2:], windows, f"a of {tuple(a.shape[2:])}")
         shape = a.shape[0], a.shape[1], e.shape[1]
-        geometry = Geometry(*shape, height_and_width(a.shape), kernel, stride, padding)
+        geometry = Geometry(*shape, size_of(a.shape), kernel, stride, padding)
         return self._multiply(usual_convolution(Pass.GRADIENT, geometry, bits, stored), a, e)
 
     def convolve(

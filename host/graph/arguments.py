@@ -37,8 +37,8 @@ def pair(name: str, value: object) -> tuple[int, int]:
     return whole(f"{name}[0]", both[0], 1), whole(f"{name}[1]", both[1], 1)
 
 
-def height_and_width(shape: Sequence[int]) -> tuple[int, int]:
-    """Of a tensor [.,.,H,W]."""
+def size_of(shape: Sequence[int]) -> tuple[int, int]:
+    """(H, W) of a tensor [.,.,H,W]."""
     return shape[2], shape[3]
 
 
