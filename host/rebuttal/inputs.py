@@ -13,6 +13,8 @@ from fractrain.host.files.regular import read_object
 from fractrain.host.machines.run_traces import trace_of_summary
 from fractrain.host.machines.trace import EIGHT, Trace
 from fractrain.host.machines.trace_files import read_trace
+from fractrain.host.plugins.option import option_name
+from fractrain.host.runs.checks import OF_INTEGERS
 from fractrain.hw.contract.errors import DataError
 
 RUNS, TRACES, SWEEP = "runs", "traces", "sweep.json"
@@ -41,7 +43,7 @@ class Inputs:
 
     @property
     def static(self) -> Trace | None:
-        """FW8/BW8 of the task, mode and seed of FracTrain's run, or else the longest."""
+        """FW8/BW8 of the task, mode, integers and seed of FracTrain's run, or else the longest."""
         known = [each for each in self.traces.values() if each.kept_at == EIGHT]
         return self._beside(self.fractrain, known) or _longest(known)
 
@@ -57,14 +59,14 @@ class Inputs:
 
     @property
     def pairs(self) -> list[tuple[Trace, Trace]]:
-        """Each FracTrain run and the FW8/BW8 run of the same task, mode and seed."""
+        """Each FracTrain run and the FW8/BW8 run of the same task, mode, integers and seed."""
         known = [each for each in self.traces.values() if each.kept_at == EIGHT]
         beside = ((each, self._beside(each, known)) for each in self.fractrain_runs)
         return [(one, other) for one, other in beside if other is not None]
 
     @staticmethod
     def _beside(ours: Trace | None, known: Sequence[Trace]) -> Trace | None:
-        """That of ``known`` with the task, mode and seed of ``ours``."""
+        """That of ``known`` with the task, mode, integers and seed of ``ours``."""
         return next((each for each in known if ours is not None and _alike(each, ours)), None)
 
     @property
@@ -133,4 +135,16 @@ def _task(trace: Trace) -> tuple[Any, ...]:
     return (
         *(trace.model, trace.images, trace.batch, trace.steps),
         *(of.get("dataset"), of.get("mode"), of.get("seed")),
+        _integers(str(of.get("command") or "")),
     )
+
+
+def _integers(command: str) -> frozenset[str]:
+    """Of the options of ``command``, those about the integers of a step, as OPTION=VALUE."""
+    words = shlex.split(command)
+    pairs = (
+        one if "=" in one else f"{one}={other}"
+        for one, other in zip(words, [*words[1:], ""], strict=False)
+    )
+    names = {option_name(each) for each in OF_INTEGERS}
+    return frozenset(each for each in pairs if each.partition("=")[0] in names)

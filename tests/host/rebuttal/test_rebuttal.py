@@ -203,7 +203,7 @@ def test_mistakes_are_one_line(
 
 
 def test_runs_are_paired_by_task_mode_and_seed() -> None:
-    """A run with float surroundings, or of another seed, is no pair of FracTrain's."""
+    """One with float surroundings, other chunks, or another seed is no pair of FracTrain's."""
     inputs = read_inputs(default_folder())
     assert {one.name: other.name for one, other in inputs.pairs} == {
         "fractrain-s0": "fw8bw8-s0",
