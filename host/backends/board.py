@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from fractrain.host.accelerator import USUAL_CONFIG
 from fractrain.host.backends.cycle_limit import port_beats
 from fractrain.host.backends.driven import DrivenAccelerator
+from fractrain.host.backends.driven_steps import StepMemory, first_of_steps
 from fractrain.host.board.bitstream import find_bitstream
+from fractrain.host.board.cache_guard import GUARD_BYTES
 from fractrain.host.board.device import BoardDevice
 from fractrain.host.board.linux import LinuxSystem
 from fractrain.host.board.system import LOCAL, SIMULATED, System
@@ -42,6 +44,27 @@ def open_system(
         from fractrain.sim.board import SimulatedBoard
 
         return SimulatedBoard(parameters or load_parameters(USUAL_CONFIG), injected)
+
+
+class BoardStepMemory(StepMemory):
+    """The buffer of ``device`` from byte ``first`` on."""
+
+    def __init__(self, device: BoardDevice, first: int) -> None:
+        buffer = device.buffer
+        self._device, self._first = device, first
+        self.address, self.size = buffer.address + first, buffer.size - first
+
+    def data(self, size: int) -> NDArray[np.uint8]:
+        buffer = self._device.buffer
+        if not buffer.cached:
+            raise ParameterError("buffer", "mapped past the caches", "through them in whole steps")
+        return buffer.data[self._first : self._first + size]
+
+    def written(self, first: int, count: int) -> None:
+        self._device.buffer.share(self._first + first, count)
+
+    def seen(self, first: int, count: int) -> None:
+        self._device.buffer.refresh(self._first + first, count)
 
 
 class BoardAccelerator(DrivenAccelerator):
@@ -85,6 +108,11 @@ class BoardAccelerator(DrivenAccelerator):
         super().__init__(parameters)
         self._device = device
         self.base_address = device.buffer.address
+        self._programs_bytes = device.buffer.size
+        if parameters.vector is not None:
+            first = first_of_steps(device.buffer.size)
+            self._programs_bytes = first - 2 * GUARD_BYTES  # a guard follows each program
+            self._take_steps(BoardStepMemory(device, first))
         self.measured_as = "RTL cycles" if device.system.simulated else "board"
 
     @classmethod
@@ -153,16 +181,18 @@ class BoardAccelerator(DrivenAccelerator):
                 "Port",
                 "Raw or Planes: on the board nothing takes results at the port",
             )
-        if program.memory_bytes > buffer.size:
+        if program.memory_bytes > self._programs_bytes:
+            part = "the size of" if self.vector_machine is None else "of programs, in"
             raise ParameterError(
                 "memory of the program in bytes",
                 program.memory_bytes,
-                f"at most {buffer.size}, the size of {buffer.place.device}",
+                f"at most {self._programs_bytes}, {part} {buffer.place.device}",
                 hint="a smaller --batch, or a larger size of the buffer's node in the device tree "
                 "(board/zynq/system.dtsi)",
             )
 
     def _close(self) -> None:
+        super()._close()
         if self._owned is not None:
             self._device.close()
             close_system(self._owned)

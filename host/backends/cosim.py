@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fractrain.gen.build_hash import build_hash, hash_register
 from fractrain.host.backends.cycle_limit import port_beats
 from fractrain.host.backends.driven import DrivenAccelerator
+from fractrain.host.backends.driven_steps import StepMemory, first_of_steps
 from fractrain.host.backends.engine import Outcome
 from fractrain.host.backends.simulated_bus import CycleClock, SimulatedBus
 from fractrain.host.compiler import Program
@@ -25,6 +26,17 @@ from fractrain.sim.memory_model import MemoryModel
 
 MEMORY_BYTES = 1 << 30
 """Bytes of the simulated memory. Untouched pages cost nothing."""
+
+
+class SimulatedStepMemory(StepMemory):
+    """The memory of ``machine`` from byte ``first`` on: nothing is between it and the host."""
+
+    def __init__(self, machine: ConvolutionSimulation, first: int) -> None:
+        self._memory = machine.memory[first:]
+        self.address, self.size = machine.base_address + first, len(self._memory)
+
+    def data(self, size: int) -> NDArray[np.uint8]:
+        return self._memory[:size]
 
 
 class CosimAccelerator(DrivenAccelerator):
@@ -58,6 +70,10 @@ class CosimAccelerator(DrivenAccelerator):
         self._clock = CycleClock(self._machine)
         self._driver = Driver(bus, self._clock, parameters)
         self._driver.identify(hash_register(build_hash(parameters)), "the configuration")
+        self._programs_end = len(self._machine.memory)
+        if parameters.vector is not None:
+            self._programs_end = first_of_steps(self._programs_end)
+            self._take_steps(SimulatedStepMemory(self._machine, self._programs_end))
 
     @property
     def clock_cycles(self) -> int:
@@ -90,11 +106,11 @@ class CosimAccelerator(DrivenAccelerator):
 
     def _check(self, program: Program) -> None:
         end = program.base_address + program.memory_bytes
-        if end > len(self._machine.memory):
+        if end > self._programs_end:
             raise ParameterError(
                 "memory of the program",
                 end,
-                f"at most {len(self._machine.memory)} bytes; run fewer steps or images at a time",
+                f"at most {self._programs_end} bytes; run fewer steps or images at a time",
             )
 
     def _room(self, program: Program) -> NDArray[np.uint8]:
@@ -111,4 +127,5 @@ class CosimAccelerator(DrivenAccelerator):
         return self._machine.sent().results
 
     def _close(self) -> None:
+        super()._close()
         self._machine.close()

@@ -98,8 +98,7 @@ class EngineAccelerator(Accelerator):
         times.append(time.perf_counter())
         outcome = self._execute(program, image, precisions)
         times.append(time.perf_counter())
-        self._work += outcome.work
-        self._counters += outcome.work.total
+        self._count(outcome.work)
         results = program.unpack(outcome.memory, precisions)
         results |= program.unpack_port(outcome.beats, precisions)
         results = {name: _in_order(result) for name, result in results.items()}
@@ -108,6 +107,11 @@ class EngineAccelerator(Accelerator):
             took = (after - before for before, after in itertools.pairwise(times))
             self.program_observer(ProgramRun(program, precisions, outcome.work, *took))
         return results
+
+    def _count(self, work: MachineWork) -> None:
+        """Add the work of programs that have ended."""
+        self._work += work
+        self._counters += work.total
 
     # -- pieces of a step ----------------------------------------------------------------------
 

@@ -27,6 +27,11 @@ STRIDE = 0.618034
 """Part of a turn: offset of the samples of one check from the check before."""
 
 
+WRITTEN = "sync_for_device did not write all of them back: memory has", "was written"
+READ = "sync_for_cpu did not make the caches forget all of them: memory has", "is read"
+"""What is wrong with the words that differ, and what the processor has there."""
+
+
 class StaleCaches(MismatchError):
     """The caches show other data than memory."""
 
@@ -50,9 +55,7 @@ class CacheGuard:
 
     def check_written(self, size: int) -> None:
         """After it: raise `StaleCaches` unless memory has what the processor wrote."""
-        self._compare(
-            size, "sync_for_device did not write all of them back: memory has", "was written"
-        )
+        self._compare(size, *WRITTEN)
 
     def arrive(self, size: int) -> None:
         """Before the caches are invalidated: the guard changes in memory, as by the machine."""
@@ -60,9 +63,20 @@ class CacheGuard:
 
     def check_read(self, size: int) -> None:
         """After it: raise `StaleCaches` unless the processor reads what memory has."""
-        self._compare(
-            size, "sync_for_cpu did not make the caches forget all of them: memory has", "is read"
-        )
+        self._compare(size, *READ)
+
+    def check_shared(self, first: int, size: int) -> None:
+        """After bytes in the middle of the buffer, whole words, were written back: as
+        `check_written`, without a guard. Other words each time."""
+        self._looks += 1
+        places = first // 4 + self._spread(size)
+        self._compare_at(places, _range(first, size), *WRITTEN)
+
+    def check_refreshed(self, first: int, size: int) -> None:
+        """After such bytes were invalidated: as `check_read`, without a guard."""
+        self._looks += 1
+        places = first // 4 + self._spread(size)
+        self._compare_at(places, _range(first, size), *READ)
 
     def _change(self, words: NDArray[np.uint32], size: int) -> None:
         self._looks += 1
@@ -70,21 +84,28 @@ class CacheGuard:
             words[self.reach(size) // 4 - 1] = self._looks & 0xFFFF_FFFF
 
     def _compare(self, size: int, trouble: str, how: str) -> None:
-        places = self._places(size)
+        guard = self.reach(size) // 4 - 1
+        places = np.concatenate([self._spread(size), [guard]])
+        self._compare_at(places, f"the first {self.reach(size):,} bytes", trouble, how)
+
+    def _compare_at(self, places: NDArray[np.int64], of: str, trouble: str, how: str) -> None:
         cached, memory = self._cached[places], self._memory[places]
         wrong = np.flatnonzero(cached != memory)
         if len(wrong):
             first = wrong[0]
             raise StaleCaches(
-                f"of the first {self.reach(size):,} bytes of the buffer {trouble} "
+                f"of {of} of the buffer {trouble} "
                 f"0x{memory[first]:08X} at byte {4 * places[first]:,}, where "
                 f"0x{cached[first]:08X} {how}"
             )
 
-    def _places(self, size: int) -> NDArray[np.int64]:
-        """The first word and the last, the guard, and words in between, others each time."""
+    def _spread(self, size: int) -> NDArray[np.int64]:
+        """Of ``size`` bytes the first word and the last, and words in between, others each time."""
         count = max(1, size // 4)
         phase = self._looks * STRIDE % 1
         spread = ((np.arange(SAMPLES) + phase) * (count / SAMPLES)).astype(np.int64)
-        ends = 0, count - 1, self.reach(size) // 4 - 1
-        return np.concatenate([ends, np.minimum(spread, count - 1)])
+        return np.concatenate([[0, count - 1], np.minimum(spread, count - 1)])
+
+
+def _range(first: int, size: int) -> str:
+    return f"bytes {first:,} to {first + size - 1:,}"

@@ -213,6 +213,27 @@ class DmaBuffer:
             self._guard.check_read(size)
         return self.data[:size] if self.cached else self.data[:size].copy()
 
+    def share(self, first: int, size: int) -> None:
+        """Make what the processor has written to ``size`` bytes of ``data`` from ``first`` on
+        visible to the device, also while that works on others.
+
+        The device must write to none of their cache lines, of `LINE_BYTES`, meanwhile. Raises
+        `StaleCaches` if memory differs afterwards.
+        """
+        self.for_device(first, size)
+        if self._guard is not None and size:
+            self._guard.check_shared(first, size)
+
+    def refresh(self, first: int, size: int) -> None:
+        """Make what the device has written there visible to the processor, which must have written
+        to none of their cache lines since `share`.
+
+        Raises `StaleCaches` if the processor sees other data than memory has.
+        """
+        self.for_processor(first, size)
+        if self._guard is not None and size:
+            self._guard.check_refreshed(first, size)
+
     def for_device(self, offset: int, size: int) -> None:
         """Write the caches' lines of these bytes back to memory."""
         self._sync("sync_for_device", offset, size, TO_DEVICE)

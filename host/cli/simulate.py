@@ -30,9 +30,15 @@ from fractrain.host.simulation.programs import ResultForm
 from fractrain.host.simulation.step import check_step, parse_blocks, record_training_step
 from fractrain.host.simulation.step_simulation import WHOLE, StepSimulation
 from fractrain.host.simulation.trace import open_waveform, saving, trace_document, trace_text
-from fractrain.host.simulation.vector_machines import MACHINES, RTL, open_vector_machine
+from fractrain.host.simulation.vector_machines import (
+    MACHINES,
+    RTL,
+    opened_vector_machine,
+    require_vector_unit,
+)
 from fractrain.host.simulation.whole_step import (
     StepSetting,
+    check_whole_step,
     integer_options,
     simulate_whole_step,
 )
@@ -75,7 +81,8 @@ examples:
   fractrain simulate --model resnet8 --config tiny --blocks 0 --trace wave.fst
   fractrain simulate --model resnet20 --config {DEFAULT_PRESET} --batch 16 --precision 4,4,6
   fractrain simulate --model resnet38 --config {DEFAULT_PRESET} --blocks 0..2 --memory ddr
-  fractrain simulate --whole-step --on functional --config mine.yaml --data digits --chunk 4"""
+  fractrain simulate --whole-step --config mine.yaml --data digits --chunk 4
+  fractrain simulate --whole-step --config mine.yaml --on functional --batch 16"""
 
 
 OPTIONS = (
@@ -199,7 +206,7 @@ def _whole_step(args: argparse.Namespace) -> int:
         if getattr(args, name) != only:
             raise ParameterError(f"--{name}", getattr(args, name), f"{only} with --whole-step")
     check_step(args.model, args.batch)
-    machine = open_vector_machine(args.on, parameters)
+    require_vector_unit(parameters)
     prepare_folder(args.out)
     figures = args.out / FIGURES
     check_files(figures)
@@ -212,14 +219,15 @@ def _whole_step(args: argparse.Namespace) -> int:
         integer_options(args.chunk, max(images.shape[2:])),
         args.precision if args.uniform else UNQUANTIZED,
     )
-    say = work()
+    say, memory = work(), memory_model(args.memory, parameters)
     try:
-        simulated = simulate_whole_step(setting, machine, say)
+        check_whole_step(setting, parameters)
+        with opened_vector_machine(args.on, parameters, memory, say) as machine:
+            simulated = simulate_whole_step(setting, machine, say)
     except DoesNotFit as refused:
         hint = "without --whole-step its convolutions go layer by layer"
         raise DoesNotFit(refused.name, refused.given, refused.allowed, hint=hint) from None
     say("asking the cycle model")
-    memory = memory_model(args.memory, parameters)
     report = WholeStepReport(simulated, model(simulated, memory))
     say("")
     print(f"{report.tables()}\n\n{report.summary(parameters)}")

@@ -1,12 +1,14 @@
-"""Programs on the machine: start one, wait for its end, report what went wrong, mend it."""
+"""Programs on the machine: start one, meet it on the way, wait for its end, report what went wrong,
+mend it."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fractrain.host.driver.bus import Bus, Clock
-from fractrain.host.driver.registers import EngineRegisters
+from fractrain.host.driver.launch import Ended, Launch, Running
+from fractrain.host.driver.registers import Counts, EngineRegisters
 from fractrain.host.driver.table import PrecisionTable
 from fractrain.host.machine.work import CYCLE_CAUSES, MachineWork, program_work
 from fractrain.hw.contract.engine_fault import EngineFault
@@ -21,6 +23,8 @@ from fractrain.hw.contract.registers import (
     DRAINING,
     FAULT,
     FAULT_INDEX,
+    HOST_GIVE,
+    HOST_TOKENS,
     ID,
     IDENTITY,
     IDLE,
@@ -31,8 +35,12 @@ from fractrain.hw.contract.registers import (
     PROGRAM_ADDRESS,
     PROGRAM_COMMANDS,
     RESET,
+    SEED_HIGH,
+    SEED_LOW,
     START,
     STATUS,
+    STEP_HIGH,
+    STEP_LOW,
     WATCHDOG,
     WINDOW_FIRST,
     WINDOW_LAST,
@@ -44,48 +52,32 @@ WATCHDOG_CYCLES = 1 << 20
 """Cycles for an answer of memory, as after a reset; the machine stops by itself before the driver
 gives up."""
 
+IDLE_WATCHDOGS = 4
+"""For so many times the watchdog's cycles a program that meets the host may do no work at all."""
+
+WORK = (
+    *("BUSY", "BYTES_READ", "BYTES_WRITTEN"),
+    *("VECTOR_BUSY", "VECTOR_CHANNEL", "STASH_READ", "STASH_WRITTEN"),
+)
+"""Counters of what is done; all others count waiting."""
+
 RESET_PAUSES = tuple(16 << step for step in range(13))
 """Cycles between checks whether the machine has come to rest. Memory answers within microseconds,
 if at all. Pauses are counted, not timed: time without being scheduled is no waiting."""
 
 
-@dataclass(frozen=True)
-class Launch:
-    """A program in memory: ``commands`` commands from byte ``address`` on.
+class _Seen(NamedTuple):
+    """Whether the program's interrupt came, when, and STATUS and tokens for the host at that
+    time."""
 
-    window : first and last byte that the machine may touch
-    cycle_limit : a good run takes no more cycles than that; at least 1
-    """
+    came: bool
+    ended: float
+    status: int
+    tokens: int
 
-    address: int
-    commands: int
-    window: tuple[int, int]
-    cycle_limit: int
-
-    def __post_init__(self) -> None:
-        if self.cycle_limit < 1:
-            raise ParameterError("cycle_limit", self.cycle_limit, "at least 1")
-
-
-@dataclass(frozen=True)
-class Running:
-    """A running program; the clock ``before`` START was written, and after it had ``begun``."""
-
-    launch: Launch
-    before: float
-    begun: float
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A program that has ended.
-
-    elapsed : cycles from the one after START was written to the one with the interrupt
-    most : the most cycles the machine can have had, with the time of writing START
-    """
-
-    elapsed: float
-    most: float
+    @property
+    def over(self) -> bool:
+        return bool(DONE.extract(self.status) or FAULT.extract(self.status))
 
 
 class Driver:
@@ -100,7 +92,7 @@ class Driver:
 
     def __init__(self, bus: Bus, clock: Clock, parameters: Parameters) -> None:
         self._bus, self._clock = bus, clock
-        self.registers = EngineRegisters(bus)
+        self.registers = EngineRegisters(bus, with_unit=parameters.vector is not None)
         self.table = PrecisionTable(self.registers, parameters)
         self.watchdog_cycles = WATCHDOG_CYCLES
 
@@ -175,29 +167,36 @@ class Driver:
 
     def finish(self, running: Running) -> Ended:
         """Wait for the end of a started program; raises as `run` does."""
+        if running.launch.cycle_limit is None:
+            raise ParameterError("cycle_limit", None, "a limit, or the program is followed by meet")
         limit = self._clock.patience(running.launch.cycle_limit, self.watchdog_cycles)
         try:
-            came, ended, status = self._wait(running.begun + limit)
+            seen = self._wait(running.begun + limit)
         except BaseException:
             self._abandon()
             raise
+        return self._end(running, seen)
+
+    def _end(self, running: Running, seen: _Seen, trouble: str = "") -> Ended:
+        """The end of a program, or the error that it is; ``trouble``: of a program that does not
+        end, by default that it takes too long."""
         self.registers.write(INTERRUPT, INTERRUPT_PENDING.insert(1))
-        elapsed = ended - running.begun
-        if came and DONE.extract(status) and not FAULT.extract(status):
-            return Ended(elapsed, ended - running.before)
-        error = self._failure(came, status, elapsed)
-        if trouble := self.reset():
-            raise MachineError(f"{error}; {trouble}") from error
+        elapsed = seen.ended - running.begun
+        if seen.came and DONE.extract(seen.status) and not FAULT.extract(seen.status):
+            return Ended(elapsed, seen.ended - running.before)
+        error = self._failure(seen, elapsed, trouble)
+        if unrest := self.reset():
+            raise MachineError(f"{error}; {unrest}") from error
         raise error
 
-    def measure(self, run: Ended) -> MachineWork:
-        """The last program, by the machine's counters.
+    def measure(self, run: Ended, counts: Counts | None = None) -> MachineWork:
+        """The last program, by the machine's counters, ``counts`` if they have been read.
 
         Raises `MachineError` if they say that the clock was too fast.
         """
         clock = self._clock
         work = program_work(
-            self.registers.counters(),
+            self.registers.counters() if counts is None else counts,
             cycles=round(run.elapsed) if clock.exact else None,
             seconds=run.most / clock.hz if clock.real else 0.0,
         )
@@ -209,19 +208,75 @@ class Driver:
         counters = self.registers.counters().values()
         return sum(each[name] for each in counters for name in CYCLE_CAUSES)
 
-    def _wait(self, deadline: float) -> tuple[bool, float, int]:
-        """Whether the program's interrupt came, when, and STATUS at that time. Spurious interrupts
-        are ignored."""
+    # -- programs that meet the host -----------------------------------------------------------
+
+    def set_rounding(self, seed: int, step: int) -> None:
+        """Seed and step of the random bits of programs from now on."""
+        self.registers.write_pair(SEED_LOW, SEED_HIGH, seed)
+        self.registers.write_pair(STEP_LOW, STEP_HIGH, step)
+
+    def meet(self, running: Running) -> Ended | None:
+        """Wait until a started program gives the host a token, which is taken (None), or ends.
+
+        However long that takes, the program must go on: raises `MachineError` if the machine does
+        nothing for `IDLE_WATCHDOGS`, and else as `run` does.
+        """
+        idle = IDLE_WATCHDOGS * self.watchdog_cycles
+        patience = self._clock.patience(idle, self.watchdog_cycles)
+        done: int | None = None
+        try:
+            while True:
+                seen = self._wait(self._clock.now() + patience, tokens=True)
+                if seen.came or seen.over or seen.tokens:
+                    break
+                before, done = done, self._work_done()
+                if before == done:
+                    break
+            if seen.came and seen.tokens and not FAULT.extract(seen.status):
+                self.registers.write(HOST_TOKENS, 1)
+                self._bus.listen()
+                return None
+        except BaseException:
+            self._abandon()
+            raise
+        nothing = f"nothing was done for {self._clock.describe(patience)}"
+        return self._end(running, seen, nothing)
+
+    def give(self, tokens: int) -> None:
+        """Give the running program tokens of the host; it is stopped if that fails."""
+        try:
+            self._clock.check()
+            self.registers.write(HOST_GIVE, tokens)
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _work_done(self) -> int:
+        """Grows while the machine does anything."""
+        return sum(
+            count
+            for each in self.registers.counters().values()
+            for name, count in each.items()
+            if name in WORK
+        )
+
+    # -- waiting, and what goes wrong ----------------------------------------------------------
+
+    def _wait(self, deadline: float, *, tokens: bool = False) -> _Seen:
+        """Until the program ends or, with ``tokens``, gives the host some. Spurious interrupts are
+        ignored."""
         while True:
             came = self._bus.wait(max(0.0, deadline - self._clock.now()))
             ended = self._clock.now()
             self._clock.check()
             status = self.registers.read(STATUS)
-            if not came or DONE.extract(status) or FAULT.extract(status):
-                return came, ended, status
+            given = self.registers.read(HOST_TOKENS) if tokens else 0
+            seen = _Seen(came, ended, status, given)
+            if not came or seen.over or given:
+                return seen
             self._bus.listen()
             if self._clock.now() >= deadline:
-                return False, self._clock.now(), status
+                return _Seen(False, self._clock.now(), status, given)
 
     def _abandon(self) -> None:
         """Stop an abandoned program: its memory may be reused next."""
@@ -229,18 +284,21 @@ class Driver:
         with suppress(MachineError):  # the caller already raises one
             self.reset()
 
-    def _failure(self, came: bool, status: int, elapsed: float) -> MachineError:
+    def _failure(self, seen: _Seen, elapsed: float, trouble: str) -> MachineError:
+        status = seen.status
         if FAULT.extract(status):
             index = self.registers.read(FAULT_INDEX)
             return EngineFault(CAUSE.extract(status), index, self.counted_cycles())
         within = self._clock.describe(elapsed)
-        if DONE.extract(status) and not came:
+        if (DONE.extract(status) or seen.tokens) and not seen.came:
+            did = "has ended" if DONE.extract(status) else "waits for the host"
             return MachineError(
-                f"the program has ended (STATUS 0x{status:08X}) but no interrupt came within "
+                f"the program {did} (STATUS 0x{status:08X}) but no interrupt came within "
                 f"{within}: {self._bus.advice.no_interrupt}"
             )
-        seen = ", ".join(filter(None, (f"STATUS 0x{status:08X}", self._bus.observed())))
-        return MachineError(f"no end within {within}: {seen}; {self._activity()}")
+        state = ", ".join(filter(None, (f"STATUS 0x{status:08X}", self._bus.observed())))
+        trouble = trouble or f"no end within {within}"
+        return MachineError(f"{trouble}: {state}; {self._activity()}")
 
     def _activity(self) -> str:
         """The counters that are not 0."""

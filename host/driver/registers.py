@@ -7,7 +7,13 @@ from typing import Protocol
 
 from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.registers import ADDRESS_BITS, COUNTERS, Register
+from fractrain.hw.contract.registers import (
+    ADDRESS_BITS,
+    COUNTERS,
+    VECTOR_COUNTERS,
+    WORD_BITS,
+    Register,
+)
 
 __all__ = ["EngineRegisters", "Words"]
 
@@ -25,10 +31,12 @@ class Words(Protocol):
 
 
 class EngineRegisters:
-    """Registers and counters of a machine. Addresses and values are checked before an access."""
+    """Registers and counters of a machine, ``with_unit``: of one with a vector unit. Addresses and
+    values are checked before an access."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, *, with_unit: bool = False) -> None:
         self._words = words
+        self._counters = (*COUNTERS, *VECTOR_COUNTERS) if with_unit else COUNTERS
 
     def read(self, register: Register | int) -> int:
         """A register, or the word at a word address."""
@@ -36,17 +44,25 @@ class EngineRegisters:
 
     def write(self, register: Register | int, value: int) -> None:
         """Write a register, or the word at a word address."""
-        if not 0 <= value < 1 << 32:
+        if not 0 <= value < 1 << WORD_BITS:
             raise ParameterError("register value", value, "0..2^32-1")
         self._words.write(_address(register), value)
 
+    def write_pair(self, low: Register, high: Register, value: int) -> None:
+        """Write a number of up to 64 bits."""
+        self.write(low, value & ((1 << WORD_BITS) - 1))
+        self.write(high, value >> WORD_BITS)
+
     def counters(self) -> Counts:
         """All counters, by tag and by name. The low word is read first: that holds the high one."""
-        return {tag: {each.name: self._pair(each.address(tag)) for each in COUNTERS} for tag in Tag}
+        return {
+            tag: {each.name: self._pair(each.address(tag)) for each in self._counters}
+            for tag in Tag
+        }
 
     def _pair(self, address: int) -> int:
         low = self.read(address)
-        return low | self.read(address + 1) << 32
+        return low | self.read(address + 1) << WORD_BITS
 
 
 def _address(register: Register | int) -> int:

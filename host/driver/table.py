@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fractrain.host.driver.registers import EngineRegisters
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.hw.contract.registers import RegisterMap, encode_precision
@@ -32,24 +33,27 @@ class PrecisionTable:
     def slots(self) -> int:
         return self._map.slots
 
-    def set(self, precisions: Mapping[int, Precision]) -> int:
+    def set(
+        self, precisions: Mapping[int, Precision], kept: Mapping[int, KeptBits] | None = None
+    ) -> int:
         """Set the slots in ``precisions``; returns how many entries had to be written.
 
-        Raises `ParameterError` for a slot that does not exist, before anything is written.
+        ``kept``: bits of x̂, on a machine with a vector unit. Raises `ParameterError` for a slot
+        that does not exist, before anything is written.
         """
         for slot in precisions:
             self._check(slot)
-        before = self.writes
+        before, bits = self.writes, kept or {}
         for slot, precision in precisions.items():
-            if self._known.get(slot) != encode_precision(precision):
-                self.write(slot, precision)
+            if self._known.get(slot) != encode_precision(precision, bits.get(slot)):
+                self.write(slot, precision, bits.get(slot))
         return self.writes - before
 
-    def write(self, slot: int, precision: Precision) -> None:
+    def write(self, slot: int, precision: Precision, kept: KeptBits | None = None) -> None:
         """Write one entry in any case."""
         self._check(slot)
         self._known.pop(slot, None)  # a failing access may have written it, or not
-        word = encode_precision(precision)
+        word = encode_precision(precision, kept)
         self._registers.write(self._map.table_address(slot), word)
         self._known[slot] = word
         self.writes += 1

@@ -13,7 +13,8 @@ class Counters:
 
     ``cycles`` of its clock; ``busy_cycles``, in which the MAC array multiplied; cycles in which a
     pass waited for its operands, for room for results, for a load, or for another token; and bytes
-    in (commands, operands) and out (results). All zero on a backend without a machine.
+    in (commands, operands) and out (results), with what a vector unit reads and writes. All zero on
+    a backend without a machine.
     """
 
     cycles: int = 0

@@ -78,8 +78,8 @@ def _counters(found: Mapping[str, int]) -> Counters:
     return Counters(
         cycles=sum(found[name] for name in CYCLE_CAUSES),
         busy_cycles=found["BUSY"],
-        bytes_in=found["BYTES_READ"],
-        bytes_out=found["BYTES_WRITTEN"],
+        bytes_in=found["BYTES_READ"] + found.get("STASH_READ", 0),
+        bytes_out=found["BYTES_WRITTEN"] + found.get("STASH_WRITTEN", 0),
         stall_operand=found["STALL_OPERAND"],
         stall_result=found["STALL_RESULT"],
         stall_memory=found["STALL_MEMORY"],

@@ -91,7 +91,7 @@ class CompiledMachine:
             if not self.machine.wait():
                 self._order = None
                 raise MachineError(f"the step ended before it gave the sums of image {images[0]}")
-            self._seen(step.memory.pooled[step.memory.network.segments[-1].name])
+            self._seen(_pooled(step, images))  # the machine may be at work on the others
             yield PooledSums(images.start, step.read_pooled(memory, images))
 
     def backward(self, errors: NDArray[np.int16], records: StepColumns) -> StepResults:
@@ -188,3 +188,11 @@ class CompiledMachine:
     def _seen(self, *regions: Region) -> None:
         for each in regions:
             self.machine.seen(each.address - self.machine.base_address, each.size)
+
+
+def _pooled(step: WholeStep, images: range) -> Region:
+    """Pooled sums of some images of the last segment."""
+    memory = step.memory
+    region = memory.pooled[memory.network.segments[-1].name]
+    each = region.size // memory.images
+    return Region(region.address + images.start * each, len(images) * each)

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.backends.functional import FunctionalVectorMachine
 from fractrain.host.compiler.whole_step import DoesNotFit
 from fractrain.host.machine.vector_machine import VectorMachine
-from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.sim.memory_model import MemoryModel
 
 RTL, FUNCTIONAL = "rtl", "functional"
 MACHINES = (RTL, FUNCTIONAL)
 
 
-def open_vector_machine(name: str, parameters: Parameters) -> VectorMachine:
-    """The machine of `MACHINES` called ``name``.
+@contextmanager
+def opened_vector_machine(
+    name: str, parameters: Parameters, memory: MemoryModel, say: Callable[[str], None]
+) -> Iterator[VectorMachine]:
+    """The machine of `MACHINES` called ``name``, closed at the end. The RTL has ``memory`` behind
+    its ports; how far it is, ``say`` is told.
 
-    Raises `DoesNotFit` for parameters without a vector unit, `ParameterError` for the RTL: nothing
-    drives whole steps there yet.
+    Raises `MissingToolError` without what compiles the RTL.
     """
+    if name == FUNCTIONAL:
+        yield FunctionalVectorMachine(parameters)
+        return
+
+    def watch(_: int) -> None:
+        say(f"taking the step on the RTL: {accelerator.clock_cycles:,} cycles so far")
+
+    say("compiling the RTL, unless it is cached")
+    accelerator = CosimAccelerator(parameters, memory, watch=watch)
+    with accelerator:
+        assert accelerator.vector_machine is not None
+        yield accelerator.vector_machine
+
+
+def require_vector_unit(parameters: Parameters) -> None:
+    """Raise `DoesNotFit` for parameters without a vector unit."""
     if parameters.vector is None:
         allowed = "one with it: a `vector:` section in its configuration"
         raise DoesNotFit("machine of a whole step", "no vector unit", allowed)
-    if name == RTL:
-        raise ParameterError(
-            "--on", name, f"{FUNCTIONAL}: nothing drives whole steps on the RTL yet"
-        )
-    return FunctionalVectorMachine(parameters)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.host.arithmetic import IntegerStep
-from fractrain.host.compiler.whole_step import WholeStep
+from fractrain.host.compiler.whole_step import DoesNotFit, WholeStep, compile_whole_step
 from fractrain.host.execution import Executor, step_options
 from fractrain.host.execution.executor import Observer
 from fractrain.host.graph.choice import UNQUANTIZED
@@ -33,6 +33,7 @@ from fractrain.host.simulation.stash import FormedValues, StashCheck
 from fractrain.host.training.integer_optimizer import IntegerSgd
 from fractrain.host.training.optimizer import MOMENTUM, WEIGHT_DECAY
 from fractrain.hw.contract.errors import MismatchError
+from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 
 CLASSES, RATE = 10, 0.1
@@ -98,6 +99,9 @@ class Side:
         done = step.run(self.executor, batch, self.rounding, RATE)
         if done.refusal is not None:
             raise done.refusal
+        if not done.whole:
+            allowed = "one: a tensor that is zero goes layer by layer"
+            raise DoesNotFit("range of a tensor of the step", "none", allowed)
         step.fetch()
         return done.loss, done.logits
 
@@ -190,13 +194,19 @@ class Simulated:
     counts: Counts | None
 
 
+def check_whole_step(setting: StepSetting, parameters: Parameters) -> None:
+    """Raise `DoesNotFit` if the step is no program of this machine, in a moment."""
+    with open_accelerator("golden", parameters) as golden:
+        compile_whole_step(parameters, Side(setting, golden).graph)
+
+
 def simulate_whole_step(
     setting: StepSetting, machine: VectorMachine, say: Callable[[str], None]
 ) -> Simulated:
     """Take the step on golden and on ``machine``, and compare.
 
-    Raises `DoesNotFit` for a step that is no program of this machine, before anything runs;
-    `MismatchError` names the first difference.
+    Raises `DoesNotFit` for a step that is no program of this machine, before anything runs, and for
+    one that it has not carried out; `MismatchError` names the first difference.
     """
     parameters = machine.parameters
     formed = FormedValues()

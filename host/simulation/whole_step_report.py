@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from fractrain.sim.memory_model import MemoryModel
 ARRAY = [each.name for each in CYCLE_COUNTERS]
 UNIT = [each.name for each in VECTOR_CYCLE_COUNTERS]
 TRAFFIC = [each.name for each in (BYTES_READ, BYTES_WRITTEN, STASH_READ, STASH_WRITTEN)]
+ARRAY_BUSY, UNIT_BUSY = ("BUSY",), ("VECTOR_BUSY", "VECTOR_CHANNEL")
 MODELLED, MEASURED = "cycle model", "measured in RTL"
 
 
@@ -80,10 +82,14 @@ class WholeStepReport:
             return self.prediction.cycles
         return sum(each[name] for each in self.counts.values() for name in ARRAY)
 
+    def busy(self, names: Sequence[str]) -> float:
+        """Cycles that the counters ``names`` have, over all of the step."""
+        counted = sum(each.get(name, 0) for each in self.counts.values() for name in names)
+        return counted / self.cycles
+
     def summary(self, parameters: Parameters) -> str:
         """In words."""
         simulated, step, times = self.simulated, self.simulated.step, self.simulated.times
-        busy = sum(each.get("BUSY", 0) for each in self.counts.values())
         during = sum(times.during)
         residency, cycles = step.residency, self.cycles
         found = (
@@ -92,7 +98,8 @@ class WholeStepReport:
             "momenta, which were 0, so gradients; ranges, statistics, classifier, logits) are "
             f"equal.\nWhole step ({self.source}): {cycles:,} cycles, "
             f"{SECONDS.text(cycles / (parameters.clock_mhz * 1e6))} at {parameters.clock_mhz} MHz, "
-            f"array busy {100 * busy / cycles:.1f} %; {BYTES.text(step.memory_bytes)} of memory\n"
+            f"array busy {100 * self.busy(ARRAY_BUSY):.1f} %, vector unit "
+            f"{100 * self.busy(UNIT_BUSY):.1f} %; {BYTES.text(step.memory_bytes)} of memory\n"
             f"chunks in flight: {residency.in_flight}; beside the last gradient: "
             f"{_beside(residency.next_chunk, residency.next_segment)}\n"
             f"host, on this computer: {SECONDS.text(times.before)} before the step, "
@@ -102,6 +109,7 @@ class WholeStepReport:
         )
         if simulated.counts is not None:
             error = self.prediction.cycles / cycles - 1
+            found += f", {cycles / times.machine:,.0f} cycles/s"
             found += f"\ncycle model: {self.prediction.cycles:,} cycles ({100 * error:+.2f} %)"
         return found
 
@@ -119,6 +127,7 @@ class WholeStepReport:
             "loss": simulated.loss,
             "cycles": self.cycles,
             "passes": {tag.name.lower(): dict(each) for tag, each in self.counts.items()},
+            "busy": {"array": self.busy(ARRAY_BUSY), "vector_unit": self.busy(UNIT_BUSY)},
             "model_cycles": self.prediction.cycles,
             "host_seconds": asdict(simulated.times),
         }

@@ -26,6 +26,7 @@ from fractrain.host.numerics.step_math import StepMath
 from fractrain.host.training.machine_trainer import MachineTrainer
 from fractrain.host.training.trainer import Plan, StepReport, Trainer, TrainerState
 from fractrain.hw.contract.precision import Precision
+from tests.host.compiler.whole_step.small_network import SmallNetwork
 from tests.host.machine_step.golden_machine import GoldenMachine
 
 SIDE = 8
@@ -43,12 +44,14 @@ def dataset(channels: int = 1, classes: int = 3, side: int = SIDE) -> Dataset:
 
 @dataclass(frozen=True)
 class Case:
-    """A run: of ``model``, by ``recipe`` or by scripted choices, with these options."""
+    """A run: of ``model``, by ``recipe`` or by scripted choices, with these options. ``stages``:
+    instead of ``model``, filters and stride of the blocks of a `SmallNetwork`."""
 
     recipe: Recipe | None = None
     script: tuple[tuple[Precision, ...], ...] = ()
     options: IntegerOptions = field(default_factory=IntegerOptions)
     model: str = "resnet8"
+    stages: tuple[tuple[int, int], ...] = ()
     side: int = SIDE
     batch: int = 6
     steps: int = 4
@@ -97,7 +100,9 @@ def make(
 ) -> Trainer:
     data = dataset(side=case.side)
     numbers = counter_numbers(case.plan.seed, Stream.WEIGHTS)
-    network = build_network(case.model, channels=1, classes=data.classes, rng=numbers)
+    network: Any = build_network(case.model, channels=1, classes=data.classes, rng=numbers)
+    if case.stages:
+        network = SmallNetwork(8, case.stages, channels=1, classes=data.classes)
     outline = build_outline(network, (1, case.side, case.side))
     task = Task(
         steps=case.steps,

@@ -31,21 +31,20 @@ from fractrain.hw.contract.commands import (
 )
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Operand, Precision
-from fractrain.sim.cosim import compile as compilation
 from fractrain.sim.cosim.convolution import ConvolutionSimulation
 from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from fractrain.sim.functional import Order, RunResult
-from tests.coverage.test_configurations import QUICKLY
 from tests.host.compiler.whole_step.running import BASE, Stepped
 from tests.host.compiler.whole_step.test_steps import HALVED, A, B, step
 from tests.sim.cosim.unit_programs import read_counters, run_program, set_tables, soft_reset
+from tests.sim.cosim.vector_engine import P
 from tests.sim.functional.blocks.backward_chunk import BackwardChunk
 from tests.sim.functional.blocks.forward_chunk import ForwardChunk
 from tests.sim.functional.blocks.machine_block import MachineBlock
 from tests.sim.functional.blocks.reference import Case, Reference
 from tests.sim.functional.blocks.tokens import Program
 from tests.sim.functional.limits import EVEN, ends
-from tests.sim.functional.test_vector_blocks import SKIP, USUAL, P, two_in_flight
+from tests.sim.functional.test_vector_blocks import SKIP, USUAL, two_in_flight
 
 MEMORY_BYTES = 1 << 24
 PROGRAM = 1 << 20
@@ -54,10 +53,7 @@ ENDS = ends(P)
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[ConvolutionSimulation]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compilation, "OPTIMIZATION", QUICKLY)
-        found = ConvolutionSimulation(P, memory_bytes=MEMORY_BYTES)
-    with found:
+    with ConvolutionSimulation(P, memory_bytes=MEMORY_BYTES) as found:
         yield found
 
 
