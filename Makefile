@@ -34,7 +34,7 @@ export PIP_USER := 0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help train test test-armhf lint generate bitstream synth bench lock torch clean
+.PHONY: help train test test-slow test-armhf lint generate bitstream synth bench lock torch clean
 
 help: ## list the targets
 	@echo 'make TARGET [ARGS="options of the command"]'
@@ -51,6 +51,10 @@ test: $(STAMP) ## run all tests, RTL co-simulations included
 	$(check_tools)
 	$(check_test_tools)
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-slow: $(STAMP) ## run what `make test` leaves out: training steps of whole networks on the RTL
+	$(check_tools)
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m slow $(ARGS)
 
 test-armhf: $(STAMP) ## run what the board runs on Debian's Python for armhf, under qemu
 	@$(PY) -m tests.armhf.check build/armhf

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +158,11 @@ class BoardAccelerator(DrivenAccelerator):
     @property
     def driver(self) -> Driver:
         return self._device.driver
+
+    @contextmanager
+    def _mended(self) -> Iterator[None]:
+        self._device.check_clock()  # after a change of the clock there is no driver
+        yield
 
     def _room(self, program: Program) -> NDArray[np.uint8]:
         return self._device.buffer.room(program.memory_bytes)

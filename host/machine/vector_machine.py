@@ -46,8 +46,8 @@ class VectorMachine(ABC):
             machine.written(first, count)  # of what was written
             machine.give(1)                # a token of the host
 
-    Functional machine, co-simulation and board are to be some; what is above cannot tell them
-    apart. Raises `MachineError` where the machine fails; it then takes another program.
+    The functional machine, co-simulation and boards are some; what is above cannot tell them apart.
+    Raises `MachineError` where the machine fails; it then takes another program.
 
     parameters : with a ``vector`` section
     base_address : of the first byte of its memory

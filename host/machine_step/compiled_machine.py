@@ -139,24 +139,25 @@ class CompiledMachine:
         return found
 
     def _enter(self, compiled: _Compiled) -> None:
-        """Program and weights into memory, unless they are there."""
-        weights, step = self._waiting, compiled.step
+        """Program and weights into memory, unless they are there; if that fails, they are not."""
+        step = compiled.step
         if compiled is not self._current:
-            weights = dict(self.read_weights())
-            self._current = compiled
+            self._waiting = dict(self.read_weights())
+            self._current = None
             step.pack_program(self._memory(step))
             step.pack_records(self._memory(step), StepRecords())  # those that are always the same
             self._written(Region(step.program_address, step.encoded.nbytes))
-        if weights is None:
+            self._current = compiled
+        if self._waiting is None:
             return
         step.pack_weights(
             self._memory(step),
-            {name: each[0] for name, each in weights.items()},
-            {name: each[1] for name, each in weights.items()},
+            {name: each[0] for name, each in self._waiting.items()},
+            {name: each[1] for name, each in self._waiting.items()},
         )
-        self._waiting = None
         for place in step.memory.weights.values():
             self._written(Region(place.master, 2 * place.velocity))
+        self._waiting = None
 
     def _launch(self, step: WholeStep, order: StepOrder) -> StepLaunch:
         precisions, kept = step.tables(order.table)

@@ -16,6 +16,8 @@ from fractrain.host.backends.board import BoardAccelerator
 from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.backends.driven import DrivenAccelerator
 from fractrain.host.backends.driven_steps import DrivenVectorMachine, first_of_steps
+from fractrain.host.board.cache_guard import StaleCaches
+from fractrain.host.board.clock import ClockChanged
 from fractrain.host.board.device import BoardDevice
 from fractrain.host.driver import driver as driver_module
 from fractrain.host.graph.integer_options import IntegerOptions
@@ -236,6 +238,50 @@ def test_a_host_that_gives_nothing(
         patch.setattr(opened.machine, "give", lambda tokens: None)
         with pytest.raises(MachineError, match="^nothing was done for 4000 cycles: .*STALL_TOKEN"):
             train(whole, 2)
+    whole.load(begun)
+    one_step(golden, begun, whole)
+
+
+@pytest.mark.parametrize(
+    "defect", ["stale-caches", "unwritten-caches", "half-stale-caches", "half-written-caches"]
+)
+def test_caches_that_are_not_maintained(
+    golden: Accelerator, opened: Opened, begun: TrainerState, defect: str
+) -> None:
+    if not isinstance(opened.accelerator, BoardAccelerator):
+        pytest.skip("there are none")
+    system = opened.accelerator.device.system
+    assert isinstance(system, SimulatedBoard)
+    whole, buffer = on_rtl(opened, begun), opened.accelerator.device.buffer
+    # the same step may have left there what this one leaves
+    buffer.data[:] = np.random.default_rng(0).integers(256, size=buffer.size)
+    buffer.share(0, buffer.size)
+    system.injected.add(defect)
+    try:
+        with pytest.raises(StaleCaches):
+            train(whole, 2)
+    finally:
+        system.injected.remove(defect)
+    whole.load(begun)
+    one_step(golden, begun, whole)
+
+
+def test_a_clock_that_stops(golden: Accelerator, opened: Opened, begun: TrainerState) -> None:
+    """Under a step: no register is accessed any more."""
+    if not isinstance(opened.accelerator, BoardAccelerator):
+        pytest.skip("a simulation's clock is its own")
+    device = opened.accelerator.device
+    assert isinstance(device.system, SimulatedBoard)
+    whole = on_rtl(opened, begun)
+    device.system.injected.add("fclk-stopped")
+    try:
+        for _ in range(2):
+            with pytest.raises(ClockChanged, match="what the machine computed meanwhile is not"):
+                train(whole, 2)
+    finally:
+        device.system.injected.remove("fclk-stopped")
+    device.set_clock()
+    device.identify()
     whole.load(begun)
     one_step(golden, begun, whole)
 

@@ -123,6 +123,41 @@ def test_every_word_is_looked_at_some_time() -> None:
     pytest.fail("never looked at")
 
 
+PART = slice(5 * 128, 5 * 128 + 4096)
+"""Bytes in the middle of the buffer, which begin and end with a line."""
+
+
+def test_parts_are_shared_and_their_neighbours_left_alone() -> None:
+    """The machine is at work on these meanwhile."""
+    system = HalfHearted()
+    buffer = system.buffer()
+    for seed in range(20):
+        system.memory[:SIZE] = beside = image(seed)
+        buffer.data[PART] = wanted = image(100 + seed)[PART]
+        buffer.share(PART.start, PART.stop - PART.start)
+        assert (system.memory[PART] == wanted).all()
+        assert (np.delete(system.memory[:SIZE], PART) == np.delete(beside, PART)).all()
+        system.memory[:SIZE] = found = image(200 + seed)
+        buffer.refresh(PART.start, PART.stop - PART.start)
+        assert (buffer.data[PART] == found[PART]).all()
+    buffer.share(0, 0), buffer.refresh(0, 0)
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_lines_that_are_missed_in_parts(gap: str) -> None:
+    system = HalfHearted()
+    buffer = system.buffer()
+    buffer.data[PART] = image(0)[PART]
+    system.left_out["sync_for_device"] = gap
+    with pytest.raises(StaleCaches, match="of bytes 640 to 4,735 of the buffer sync_for_device"):
+        buffer.share(PART.start, PART.stop - PART.start)
+    system.left_out = {"sync_for_device": "all", "sync_for_cpu": gap}
+    buffer.share(PART.start, PART.stop - PART.start)
+    system.memory[PART] = image(1)[PART]
+    with pytest.raises(StaleCaches, match="of bytes 640 to 4,735 of the buffer sync_for_cpu did"):
+        buffer.refresh(PART.start, PART.stop - PART.start)
+
+
 def test_a_buffer_without_room_for_the_guard() -> None:
     system = HalfHearted(room=SIZE)
     buffer = system.buffer()

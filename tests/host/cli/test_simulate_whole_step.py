@@ -11,9 +11,12 @@ import pytest
 import yaml
 
 from fractrain.host.accelerator import Accelerator, open_accelerator
+from fractrain.host.backends.driven_steps import DrivenVectorMachine
 from fractrain.host.backends.functional import FunctionalVectorMachine
 from fractrain.host.cli.main import main
-from fractrain.host.compiler.whole_step import compile_whole_step
+from fractrain.host.compiler.whole_step import WholeStep, compile_whole_step
+from fractrain.host.machine_step.compiled_machine import CompiledMachine
+from fractrain.host.machine_step.machine import PooledSums, StepOrder
 from fractrain.host.simulation.whole_step import (
     Side,
     StepSetting,
@@ -24,6 +27,7 @@ from fractrain.hw.contract.errors import MismatchError
 from fractrain.hw.contract.precision import Precision
 from tests.host.compiler.whole_step.running import small
 from tests.host.machine_step.trainers import SIDE, dataset
+from tests.sim.cosim.vector_engine import P
 
 BYTES, WEIGHTS = "stash first, plane 0", "first.weight, number 0 of"
 
@@ -57,13 +61,69 @@ def test_a_whole_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert len(figures["host_seconds"]["during"]) == 1, "a chunk of 2 x 2 pixels has both images"
 
 
+def test_on_the_rtl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The default; its counters, and the cycle model's beside them."""
+    path = tmp_path / "machine.yaml"
+    path.write_text(yaml.safe_dump(P.to_mapping()))
+    more = ["--chunk", "1", "--precision", "3,2,4", "--memory", "ddr"]
+    assert main(command(path, tmp_path, *more)) == 0
+    printed = capsys.readouterr().out
+    figures = json.loads((tmp_path / "out" / "figures.json").read_text())
+    assert figures["source"] == "measured in RTL" and figures["on"] == "rtl"
+    assert f"Whole step (measured in RTL): {figures['cycles']:,} cycles" in printed
+    assert "vector unit (measured in RTL)" in printed and "cycles/s" in printed
+    assert figures["model_cycles"] != figures["cycles"]
+    passes = figures["passes"].values()
+    busy = sum(each["BUSY"] for each in passes) / figures["cycles"]
+    assert figures["busy"]["array"] == busy and 0 < busy < figures["busy"]["vector_unit"] < 1
+    assert sum(each["VECTOR_STALL_READ"] for each in passes) > 0
+
+
+@pytest.mark.parametrize("kind", ["stash", "weights"])
+def test_a_wrong_bit_of_the_rtl_fails_the_command(
+    kind: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    golden: Accelerator,
+) -> None:
+    """As a lane would leave it: in the last plane of the stash, or in a weight."""
+    path = tmp_path / "machine.yaml"
+    path.write_text(yaml.safe_dump(P.to_mapping()))
+    steps: list[WholeStep] = []
+    forward = CompiledMachine.forward
+
+    def noted(self: CompiledMachine, order: StepOrder) -> Iterator[PooledSums]:
+        steps.append(self.compiled(order.graph))
+        return forward(self, order)
+
+    wait = DrivenVectorMachine.wait
+
+    def flipping(self: DrivenVectorMachine) -> bool:
+        token = wait(self)
+        if not token:
+            (step,) = steps
+            stash, weights = step.memory.stash["stage2.block0.second"], step.memory.weights
+            last = stash.address + stash.planes * stash.plane_stride * P.word_bytes - 1
+            place = last if kind == "stash" else weights["stage1.block0.first"].master
+            self.memory(step.memory_bytes)[place - step.base_address] ^= 1
+        return token
+
+    monkeypatch.setattr(CompiledMachine, "forward", noted)
+    monkeypatch.setattr(DrivenVectorMachine, "wait", flipping)
+    assert main(command(path, tmp_path, "--precision", "3,2,4")) == 6
+    said = capsys.readouterr().err
+    assert ("stash stage2.block0.second" if kind == "stash" else "stage1.block0.first") in said
+    assert not (tmp_path / "out" / "figures.json").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ((), "--on: got 'rtl', allowed: functional"),
-        (("--on", "functional", "--blocks", "0"), "--blocks"),
-        (("--on", "functional", "--mode", "float"), "--mode"),
-        (("--on", "functional", "--results", "raw"), "--results"),
+        (("--on", "emulator"), "--on: got 'emulator', allowed: rtl, functional"),
+        (("--blocks", "0"), "--blocks"),
+        (("--mode", "float"), "--mode"),
+        (("--results", "raw"), "--results"),
     ],
 )
 def test_what_is_refused(
@@ -75,13 +135,22 @@ def test_what_is_refused(
 
 def test_what_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path / "machine.yaml", staging_words=64)
-    assert main(command(path, tmp_path, "--on", "functional")) == 2
+    assert main(command(path, tmp_path)) == 2
     said = capsys.readouterr().err
     assert "staging memory of a whole step" in said and "go layer by layer" in said
-    assert main(["simulate", "--whole-step", "--on", "functional", "--config", "tiny"]) == 2
+    assert main(["simulate", "--whole-step", "--config", "tiny"]) == 2
     assert "no vector unit" in capsys.readouterr().err
     assert main(["simulate", "--config", "tiny", "--chunk", "2"]) == 2
     assert "with --whole-step only" in capsys.readouterr().err
+
+
+def test_a_step_that_goes_layer_by_layer_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At so few bits a tensor is zero: what has no range is no program of the machine."""
+    path = written(tmp_path / "machine.yaml")
+    assert main(command(path, tmp_path, "--on", "functional", "--precision", "1,1,2")) == 2
+    assert "range of a tensor of the step: got 'none'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", [BYTES, WEIGHTS])
