@@ -71,10 +71,10 @@ shows it. The engine is convolution_engine; its parts (fetch, execute, result, t
 registers) are named as in docs/engine.md. Left out: memories, the inside of the array's units, and
 signals of more than 64 bits.
 
---whole-step takes a whole training step instead, as one program of a machine with a vector unit
-(its configuration has a `vector` section, docs/whole_step.md): every byte of the stash, every
-weight and momentum and all that the host keeps must be golden's. What this machine has no room for
-is refused; without --whole-step its convolutions go layer by layer.
+--whole-step takes a whole training step on the RTL instead, as one program of a machine with a
+vector unit (its configuration has a `vector` section, docs/whole_step.md): every byte of the stash,
+every weight and momentum and all that the host keeps must be golden's. What goes layer by layer, as
+this machine has no room for it, is refused with code 2; without --whole-step its convolutions go layer by layer.
 
 examples:
   fractrain simulate --model resnet8 --config tiny --blocks 0

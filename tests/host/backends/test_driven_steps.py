@@ -4,7 +4,7 @@ what the golden model leaves, also after all that can go wrong."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -129,6 +129,19 @@ def test_a_run_all_of_which_is_on_the_machine(golden: Accelerator, opened: Opene
     assert_same_state(whole.state(), usual.state())
     sums = [each.arithmetic.weights_sha256(each.parameters()) for each in (usual, whole)]
     assert sums[0] == sums[1]
+
+
+def test_precisions_that_change_and_skip(golden: Accelerator, opened: Opened) -> None:
+    """The host is met three times a step; one program for all tables."""
+    bits = Precision(2, 2, 3), Precision(0, 0, 0), Precision(4, 3, 6)
+    case = replace(CASE, recipe=None, script=tuple((each,) for each in bits), batch=5)
+    usual = make(case, golden)
+    found = make(case, golden, lambda case, of: Programs(opened.machine))
+    assert isinstance(found, MachineTrainer)
+    assert train(usual) == train(found)
+    assert found.whole_steps == 3
+    assert len(programs(found).compiled(found._executor(5, training=True).graph).chunks) == 3
+    assert_same_state(found.state(), usual.state())
 
 
 def test_what_it_counts(golden: Accelerator, opened: Opened, begun: TrainerState) -> None:
