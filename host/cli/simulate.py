@@ -74,7 +74,8 @@ signals of more than 64 bits.
 --whole-step takes a whole training step on the RTL instead, as one program of a machine with a
 vector unit (its configuration has a `vector` section, docs/whole_step.md): every byte of the stash,
 every weight and momentum and all that the host keeps must be golden's. What goes layer by layer, as
-this machine has no room for it, is refused with code 2; without --whole-step its convolutions go layer by layer.
+this machine has no room for it, is refused with code 2; without --whole-step its convolutions go
+layer by layer.
 
 examples:
   fractrain simulate --model resnet8 --config tiny --blocks 0
