@@ -69,18 +69,31 @@ def golden() -> Iterator[Accelerator]:
         yield accelerator
 
 
-@pytest.fixture(scope="module", params=["co-simulation", "simulated board"])
-def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
-    if request.param == "co-simulation":
-        accelerator = CosimAccelerator(P)
-        with accelerator:
-            yield Opened(accelerator, accelerator._machine)
-        return
-    with (
-        SimulatedBoard(P, buffer_bytes=BUFFER_BYTES) as board,
-        BoardDevice.open(board) as device,
-    ):
+@pytest.fixture(scope="module")
+def simulated() -> Iterator[Opened]:
+    """In co-simulation."""
+    accelerator = CosimAccelerator(P)
+    with accelerator:
+        yield Opened(accelerator, accelerator._machine)
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[SimulatedBoard]:
+    with SimulatedBoard(P, buffer_bytes=BUFFER_BYTES) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def on_board(board: SimulatedBoard) -> Iterator[Opened]:
+    with BoardDevice.open(board) as device:
         yield Opened(BoardAccelerator.over(device), board.engine)
+
+
+@pytest.fixture(params=["co-simulation", "simulated board"])
+def opened(request: pytest.FixtureRequest) -> Opened:
+    name = "simulated" if request.param == "co-simulation" else "on_board"
+    found: Opened = request.getfixturevalue(name)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -240,15 +253,14 @@ def test_a_memory_that_never_answers_again(
 
 
 def test_a_host_that_gives_nothing(
-    golden: Accelerator, opened: Opened, begun: TrainerState, monkeypatch: pytest.MonkeyPatch
+    golden: Accelerator, simulated: Opened, begun: TrainerState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing waits for ever. What the host had not taken or given is forgotten."""
-    if isinstance(opened.accelerator, BoardAccelerator):
-        pytest.skip("a board is given time to wake a process up, which takes long to simulate")
-    whole = on_rtl(opened, begun)
+    """Nothing waits for ever. What the host had not taken or given is forgotten. (A board is given
+    time to wake a process up, which takes long to simulate.)"""
+    whole = on_rtl(simulated, begun)
     with monkeypatch.context() as patch:
-        patch.setattr(opened.accelerator.driver, "watchdog_cycles", 1_000)
-        patch.setattr(opened.machine, "give", lambda tokens: None)
+        patch.setattr(simulated.accelerator.driver, "watchdog_cycles", 1_000)
+        patch.setattr(simulated.machine, "give", lambda tokens: None)
         with pytest.raises(MachineError, match="^nothing was done for 4000 cycles: .*STALL_TOKEN"):
             train(whole, 2)
     whole.load(begun)
@@ -259,40 +271,36 @@ def test_a_host_that_gives_nothing(
     "defect", ["stale-caches", "unwritten-caches", "half-stale-caches", "half-written-caches"]
 )
 def test_caches_that_are_not_maintained(
-    golden: Accelerator, opened: Opened, begun: TrainerState, defect: str
+    golden: Accelerator, board: SimulatedBoard, on_board: Opened, begun: TrainerState, defect: str
 ) -> None:
-    if not isinstance(opened.accelerator, BoardAccelerator):
-        pytest.skip("there are none")
-    system = opened.accelerator.device.system
-    assert isinstance(system, SimulatedBoard)
-    whole, buffer = on_rtl(opened, begun), opened.accelerator.device.buffer
+    assert isinstance(on_board.accelerator, BoardAccelerator)
+    whole, buffer = on_rtl(on_board, begun), on_board.accelerator.device.buffer
     # the same step may have left there what this one leaves
     buffer.data[:] = np.random.default_rng(0).integers(256, size=buffer.size)
     buffer.share(0, buffer.size)
-    system.injected.add(defect)
+    board.injected.add(defect)
     try:
         with pytest.raises(StaleCaches):
             train(whole, 2)
     finally:
-        system.injected.remove(defect)
+        board.injected.remove(defect)
     whole.load(begun)
     one_step(golden, begun, whole)
 
 
-def test_a_clock_that_stops(golden: Accelerator, opened: Opened, begun: TrainerState) -> None:
+def test_a_clock_that_stops(
+    golden: Accelerator, board: SimulatedBoard, on_board: Opened, begun: TrainerState
+) -> None:
     """Under a step: no register is accessed any more."""
-    if not isinstance(opened.accelerator, BoardAccelerator):
-        pytest.skip("a simulation's clock is its own")
-    device = opened.accelerator.device
-    assert isinstance(device.system, SimulatedBoard)
-    whole = on_rtl(opened, begun)
-    device.system.injected.add("fclk-stopped")
+    assert isinstance(on_board.accelerator, BoardAccelerator)
+    device, whole = on_board.accelerator.device, on_rtl(on_board, begun)
+    board.injected.add("fclk-stopped")
     try:
         for _ in range(2):
             with pytest.raises(ClockChanged, match="what the machine computed meanwhile is not"):
                 train(whole, 2)
     finally:
-        device.system.injected.remove("fclk-stopped")
+        board.injected.remove("fclk-stopped")
     device.set_clock()
     device.identify()
     whole.load(begun)
