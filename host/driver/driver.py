@@ -227,6 +227,8 @@ class Driver:
         try:
             while True:
                 seen = self._wait(self._clock.now() + patience, tokens=True)
+                if not seen.came and (seen.over or seen.tokens):  # it may just have happened
+                    seen = seen._replace(came=self._bus.wait(patience))
                 if seen.came or seen.over or seen.tokens:
                     break
                 before, done = done, self._work_done()

@@ -116,6 +116,22 @@ def test_a_machine_that_does_nothing_is_given_up() -> None:
     assert machine.written[-1] == "CONTROL 2"
 
 
+@pytest.mark.parametrize(("state", "tokens"), [(0, 1), (DONE | IDLE, 0)])
+def test_what_happens_as_patience_ends(state: int, tokens: int) -> None:
+    """The interrupt comes between the end of a wait and the look at the registers."""
+    machine = MeetingMachine(state, tokens=(tokens,), interrupts=0)
+    running = machine.driver.start(LAUNCH)
+    read = machine.read
+
+    def late(address: int) -> int:
+        machine.interrupts = 1
+        return read(address)
+
+    machine.read = late  # type: ignore[method-assign]
+    assert (machine.driver.meet(running) is None) == bool(tokens)
+    assert machine.time == PATIENCE + INTERRUPT_CYCLES
+
+
 @pytest.mark.parametrize("counter", [BUSY, LINES])
 def test_a_machine_that_works_may_take_any_time(counter: int) -> None:
     """It is looked at again and again, until its interrupt comes."""
