@@ -16,6 +16,7 @@ from fractrain.host.backends.board import BoardAccelerator
 from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.backends.driven import DrivenAccelerator
 from fractrain.host.backends.driven_steps import DrivenVectorMachine, first_of_steps
+from fractrain.host.board import clock
 from fractrain.host.board.cache_guard import StaleCaches
 from fractrain.host.board.clock import ClockChanged
 from fractrain.host.board.device import BoardDevice
@@ -289,9 +290,14 @@ def test_caches_that_are_not_maintained(
 
 
 def test_a_clock_that_stops(
-    golden: Accelerator, board: SimulatedBoard, on_board: Opened, begun: TrainerState
+    golden: Accelerator,
+    board: SimulatedBoard,
+    on_board: Opened,
+    begun: TrainerState,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Under a step: no register is accessed any more."""
+    monkeypatch.setattr(clock, "SETTLE_SECONDS", 1e-5)  # in which the machine is simulated
     assert isinstance(on_board.accelerator, BoardAccelerator)
     device, whole = on_board.accelerator.device, on_rtl(on_board, begun)
     board.injected.add("fclk-stopped")
