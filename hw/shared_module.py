@@ -36,6 +36,17 @@ def _ports(component: wiring.Component) -> dict[str, tuple[bool, Any]]:
     }
 
 
+def _leave(value: object) -> None:
+    """Tell Amaranth that ``value``, and what it has made of parts, is not elaborated on purpose: it
+    would warn of it."""
+    if isinstance(value, Elaboratable):
+        value._MustUse__used = True
+        _leave(list(vars(value).values()))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            _leave(each)
+
+
 class SharedModule(wiring.Component):
     """The component ``component``, emitted as the module ``name`` and shared by all who use it.
 
@@ -93,8 +104,7 @@ class ModuleLibrary:
                 "shared module name", name, "one name per hardware: put the parameters into it"
             )
         if self._components.setdefault(name, component) is not component:
-            # Never elaborated, on purpose: tell Amaranth, which would warn of it.
-            component._MustUse__used = True
+            _leave(component)
 
     def emit(self, top: wiring.Component, name: str) -> str:
         """Verilog of ``top`` as module ``name``, followed by every shared module once.

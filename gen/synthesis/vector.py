@@ -123,7 +123,7 @@ COMPONENTS = {
     "line_walker": VectorPart(lambda: LineWalker(_machine()), "one"),
     "line_reader": VectorPart(lambda: LineReader(_machine(), primitives=True), "32 pixels"),
     "channel_table": VectorPart(lambda: ChannelTable(_machine()), "two groups of 16 channels"),
-    "byte_queue": VectorPart(lambda: ByteQueue(_machine()), "with `random_bytes`, 33 lines"),
+    "byte_queue": VectorPart(lambda: ByteQueue(_machine()), "33 lines of random bytes"),
     "plane_sender": VectorPart(lambda: PlaneSender(_machine()), "words of 512 bits, 33 waiting"),
     "line_store": VectorPart(lambda: LineStore(_machine()), "32 pixels, 33 lines waiting"),
     "line_pool": VectorPart(lambda: LinePool(_machine()), "32 pixels, sums of 16 channels"),
@@ -133,7 +133,7 @@ COMPONENTS = {
     "spill": VectorPart(lambda: Spill(_machine()), "a command of its own"),
     "report": VectorPart(lambda: Report(_machine()), "a command of its own"),
     "quantize": VectorPart(lambda: Quantize(_machine(), primitives=True), "4 lanes"),
-    "update": VectorPart(lambda: Update(_machine(), 8, primitives=True), "8 lanes"),
+    "update": VectorPart(lambda: Update(_machine(), primitives=True), "4 lanes"),
     "channel_walk": VectorPart(
         lambda: ChannelWalk(_machine(), primitives=True), "CHANNEL, with its unit"
     ),

@@ -8,7 +8,7 @@ from fractrain.hw.contract import numerics
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.vector.clip import Clip, ClipControl
-from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice
+from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice, steer
 from fractrain.hw.vector.noise import ERROR_WIDTHS, LOWEST, Noise
 from fractrain.hw.vector.words import bits_of, shape_of
 
@@ -101,11 +101,10 @@ class Applier(wiring.Component):
             centered.b.eq(self.factor),
             sloped.a.eq(self.slope),
             sloped.b.eq(self.normalized[lane]),
-            sloped.control.base.eq(Base.BELOW),
+            sloped.control.eq(steer(Base.BELOW)),
             sloped.below.eq(centered.cascade),
             noisy.c.eq(noise.noise[lane] << LOWEST),
-            noisy.control.base.eq(Base.BELOW),
-            noisy.control.addend.eq(1),
+            noisy.control.eq(steer(Base.BELOW, addend=1)),
             noisy.below.eq(sloped.cascade),
             clip.number.eq(noisy.p),
             clip.control.eq(control.control),

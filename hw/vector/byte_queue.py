@@ -12,7 +12,7 @@ from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.vector.byte_pick import BytePick
 from fractrain.hw.vector.image_edges import MOST_PART
-from fractrain.hw.vector.random_bytes import RandomBytes, counter_layout
+from fractrain.hw.vector.random_bytes import counter_layout
 
 __all__ = ["ByteQueue", "line_counter"]
 
@@ -24,13 +24,14 @@ def line_counter(parameters: Parameters) -> data.StructLayout:
 
 
 class ByteQueue(wiring.Component):
-    """`RandomBytes` for lines of P pixels, which wait until the lines come.
+    """Bytes of a `RandomBytes` for lines of P pixels, which wait until the lines come.
 
     Members
     -------
-    key : In(128), load : In(1), ready : Out(1)      as `RandomBytes`
-    row_pixels, part : In                            as `BytePick`; held
-    counters : In(stream of `line_counter`)          of a pair of lines, while there is room
+    counters : Out(stream of `counter_layout`), random_valid : In(1), random : In    of a
+                                     `RandomBytes`, whose ``valid`` is ``random_valid``
+    row_pixels, part : In            as `BytePick`; held
+    pairs : In(stream of `line_counter`)             of a pair of lines, while there is room
     claim : In(1), there : Out(1)    the lines of the oldest pair that is not claimed are going to
                                      come; they are there
     take : In(1)                     a line is rounded in this cycle
@@ -48,13 +49,14 @@ class ByteQueue(wiring.Component):
         if WORD_PIXELS % self.pixels or WORD_PIXELS // self.pixels > 2:
             allowed = f"{WORD_PIXELS // 2} or {WORD_PIXELS}"
             raise ParameterError("pixels that are rounded at random", self.pixels, allowed)
-        self.source, self.pick = RandomBytes(), BytePick(self.pixels)
-        members = self.source.signature.members
+        self.pick = BytePick(self.pixels)
         super().__init__(
             {
-                **{name: members[name] for name in ("key", "load", "ready")},
+                "counters": Out(stream.Signature(counter_layout())),
+                "random_valid": In(1),
+                "random": In(data.ArrayLayout(RANDOM_BITS, WORD_PIXELS)),
                 **{name: self.pick.signature.members[name] for name in ("row_pixels", "part")},
-                "counters": In(stream.Signature(line_counter(parameters))),
+                "pairs": In(stream.Signature(line_counter(parameters))),
                 "claim": In(1),
                 "there": Out(1),
                 "take": In(1),
@@ -65,24 +67,20 @@ class ByteQueue(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        source, pick = self.source, self.pick
-        m.submodules.source, m.submodules.pick = source, pick
+        m.submodules.pick = pick = self.pick
         m.submodules.waiting = waiting = Fifo(self.bytes.shape(), 2 * self.PAIRS + Fifo.SLACK)
         lines = Signal(range(2 * self.PAIRS + 1))  # counted, and not taken
         unclaimed = Signal(range(2 * self.PAIRS + 1))  # waiting lines that are not claimed
         room = Signal()
-        begins = self.counters.valid & self.counters.ready
-        even = source.valid
+        begins = self.pairs.valid & self.pairs.ready
+        even = self.random_valid
         comes = even | delayed(m, even, 1, name="odd", reset_less=False)
         self._pick(m, begins, even)
-        counter = source.counters.payload
+        counter = self.counters.payload
         m.d.comb += [
-            source.key.eq(self.key),
-            source.load.eq(self.load),
-            self.ready.eq(source.ready),
-            *(counter[name].eq(self.counters.payload[name]) for name in counter_layout().members),
-            source.counters.valid.eq(self.counters.valid & room),
-            self.counters.ready.eq(source.counters.ready & room),
+            *(counter[name].eq(self.pairs.payload[name]) for name in counter_layout().members),
+            self.counters.valid.eq(self.pairs.valid & room),
+            self.pairs.ready.eq(self.counters.ready & room),
             waiting.w_en.eq(comes),
             waiting.w_data.eq(pick.bytes.as_value()),
             self.bytes.eq(waiting.head),
@@ -100,13 +98,13 @@ class ByteQueue(wiring.Component):
     def _pick(self, m: Module, begins: Value, even: Value) -> None:
         """Where the bytes of both channels of a counter begin: a cycle ahead of them, so what stays
         until the even one's is that of the odd one, too."""
-        pick, start = self.pick, self.counters.payload.start
+        pick, start = self.pick, self.pairs.payload.start
         m.submodules.starts = starts = Fifo(unsigned(len(start)), self.PAIRS + Fifo.SLACK)
         m.d.comb += [
             starts.w_en.eq(begins),
             starts.w_data.eq(start),
             starts.r_en.eq(even),
-            pick.word.eq(self.source.random),
+            pick.word.eq(self.random),
             pick.row_pixels.eq(self.row_pixels),
             pick.part.eq(self.part),
             pick.start.eq(starts.head),

@@ -22,7 +22,7 @@ from fractrain.hw.vector.channel_program import (
     Step,
 )
 from fractrain.hw.vector.divider import RoundingDivider
-from fractrain.hw.vector.dsp_slice import SHIFT, Base, SlicePlan, dsp_slice
+from fractrain.hw.vector.dsp_slice import SHIFT, Base, SlicePlan, dsp_slice, steer
 from fractrain.hw.vector.long_register import LongRegister
 from fractrain.hw.vector.lookup import lookup
 from fractrain.hw.vector.reciprocal_table import ReciprocalTable
@@ -241,10 +241,7 @@ class ChannelUnit(wiring.Component):
         _choose(m, self.step.a, firsts, self.slice.a)
         _choose(m, self.step.b, seconds, self.slice.b)
         _choose(m, later.addend, addends, self.slice.c)
-        m.d.comb += [
-            self.slice.control.base.eq(later.base),
-            self.slice.control.negate.eq(later.negate),
-        ]
+        m.d.comb += self.slice.control.eq(steer(later.base, negate=later.negate))
 
     def _align(self, m: Module) -> None:
         long = self.long

@@ -3,11 +3,22 @@
 import enum
 from dataclasses import dataclass
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Mux, Signal, Value, signed
+from amaranth.hdl import (
+    Cat,
+    ClockSignal,
+    Const,
+    Instance,
+    Module,
+    Mux,
+    Signal,
+    Value,
+    ValueLike,
+    signed,
+)
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Base", "BehaviouralSlice", "DspSlice", "First", "SlicePlan", "dsp_slice"]
+__all__ = ["Base", "BehaviouralSlice", "DspSlice", "First", "SlicePlan", "dsp_slice", "steer"]
 
 MULTIPLICAND_BITS, MULTIPLIER_BITS, VALUE_BITS = 25, 18, 48
 SHIFT = 17
@@ -80,6 +91,11 @@ class SlicePlan:
                 "p": Out(signed(VALUE_BITS)),
             }
         )
+
+
+def steer(base: ValueLike, *, addend: ValueLike = 0, negate: ValueLike = 0) -> Value:
+    """A value for ``control``, with no bit left out."""
+    return Cat(Value.cast(base), Value.cast(addend)[0], Value.cast(negate)[0])
 
 
 def dsp_slice(plan: SlicePlan, *, primitives: bool) -> wiring.Component:

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract import numerics
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.flow.delay import delayed
-from fractrain.hw.vector.dsp_slice import Base, SlicePlan, dsp_slice
+from fractrain.hw.vector.dsp_slice import Base, SlicePlan, dsp_slice, steer
 from fractrain.hw.vector.levels import Leveler, LevelerControl
 from fractrain.hw.vector.normalize import FORMED_WIDTHS
 from fractrain.hw.vector.words import bits_of, shape_of
@@ -164,16 +164,16 @@ class Former(wiring.Component):
             below.a.eq(self.residual_factor),
             below.b.eq(self.residual[lane] << numerics.MAX_RESIDUAL_BITS - self.most_residual_bits),
             below.c.eq((self.offset << RESIDUAL_FRACTION) + half),
-            below.control.base.eq(Base.C),
+            below.control.eq(steer(Base.C)),
             each.a.eq(self.factor),
             each.b.eq(self.normalized[lane]),
             each.c.eq(below.p >> RESIDUAL_FRACTION << numerics.LIFTED_FRACTION),
             self.sums[lane].eq(each.p),
         ]
         with m.If(first):
-            m.d.comb += each.control.base.eq(Base.C)
+            m.d.comb += each.control.eq(steer(Base.C))
         with m.Else():
-            m.d.comb += each.control.base.eq(Base.VALUE)
+            m.d.comb += each.control.eq(steer(Base.VALUE))
         return each.p[numerics.LIFTED_FRACTION :]
 
 

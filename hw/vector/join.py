@@ -9,7 +9,7 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.vector.align import Aligner
-from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice
+from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice, steer
 from fractrain.hw.vector.words import bits_of, shape_of
 
 __all__ = ["Joiner"]
@@ -150,7 +150,7 @@ class Joiner(wiring.Component):
             each.d.eq(kept[0] & ~self.use_earlier),
             each.b.eq(mantissa),
             each.c.eq(half),
-            each.control.base.eq(Base.C),
+            each.control.eq(steer(Base.C)),
             self.second_aligner.numbers[index].eq(each.p),
         ]
 

@@ -9,7 +9,7 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.vector.apply import error_clip, error_control
 from fractrain.hw.vector.clip import Clip
-from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice
+from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice, steer
 from fractrain.hw.vector.form import (
     LIFTED_SHAPE,
     OFFSET_SHAPE,
@@ -199,7 +199,7 @@ class VectorLanes(wiring.Component):
             centered.d.eq(self.numbers[lane] << numerics.MEAN_FRACTION),
             centered.a.eq(self.mean),
             centered.b.eq(self.factor),
-            centered.control.base.eq(Base.C),
+            centered.control.eq(steer(Base.C)),
             sloped.a.eq(self.slope),
             sloped.below.eq(centered.cascade),
             third.a.eq(self.residual_factor),
@@ -218,16 +218,15 @@ class VectorLanes(wiring.Component):
     ) -> None:
         with m.If(self.mode.applies):
             m.d.comb += [
-                sloped.control.base.eq(Base.BELOW),
-                third.control.base.eq(Base.BELOW),
-                third.control.addend.eq(1),
+                sloped.control.eq(steer(Base.BELOW)),
+                third.control.eq(steer(Base.BELOW, addend=1)),
             ]
         with m.Else():
-            m.d.comb += third.control.base.eq(Base.C)
+            m.d.comb += third.control.eq(steer(Base.C))
             with m.If(first):
-                m.d.comb += sloped.control.base.eq(Base.C)
+                m.d.comb += sloped.control.eq(steer(Base.C))
             with m.Else():
-                m.d.comb += sloped.control.base.eq(Base.VALUE)
+                m.d.comb += sloped.control.eq(steer(Base.VALUE))
 
     def _finish(self, m: Module, lane: int, total: Value, noisy: Value) -> None:
         m.submodules[f"leveler_{lane}"] = leveler = Leveler(numerics.MAX_ACTIVATION_BITS)

@@ -16,6 +16,9 @@ from fractrain.hw.vector.peaks import peak_value
 
 __all__ = ["LineCommands"]
 
+RANDOM = ("key", "load", "key_ready", "counters", "random_valid", "random")
+"""What goes to and comes from a `RandomBytes`."""
+
 PAIRS_COMING = -(-LinePath.CARRY_CYCLES // 2) + 1
 """Pairs of a CARRY that have begun and have not come, with the one that may begin: one every other
 cycle."""
@@ -33,7 +36,7 @@ class LineCommands(wiring.Component):
     -------
     commands : In(stream of `found_command`)      the next one only after ``ended``, until then held
     seed, step, plane_write, blocks, writer_idle; banks, writes, line; staging_reads, staging,
-    side_reads, side, side_writes, record_reads, answer, record       as of `LinePath`
+    side_reads, side, side_writes, record_reads, answer, record, and `RANDOM`       as of `LinePath`
     staging_writes : Out(stream of `line_write`)
     moment_lines : Out(stream of `moment_line`), moments_busy : In(1)     as of `CarryTail`
     peaks : Out(stream of `peak_value`)
@@ -48,7 +51,7 @@ class LineCommands(wiring.Component):
     PASSED = (
         *("seed", "step", "staging_reads", "staging", "side_reads", "side", "side_writes"),
         *("record_reads", "answer", "record", "plane_write", "blocks", "writer_idle"),
-        *("banks", "writes", "line"),
+        *("banks", "writes", "line", *RANDOM),
     )
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:

@@ -66,8 +66,9 @@ class LineDecoder(wiring.Component):
         shape = command_view(Opcode.SHAPE, held.command)
         is_shape = shape.opcode == Opcode.SHAPE
         # what the word says; then, with an entry that is known, what the table says
-        derived, entry = Signal(line_task()), Signal.like(shapes.entry)
-        task = Signal(line_task(), reset_less=True)
+        said = {name: of for name, of in line_task().members.items() if name != "entry"}
+        derived, entry = Signal(data.StructLayout(said)), Signal.like(shapes.entry)
+        task = Signal(data.StructLayout(said), reset_less=True)
         looks, leaves = Signal(), Signal()
         free = ~self.tasks.valid | self.tasks.ready
         faulty = ~shapes.written
@@ -95,7 +96,7 @@ class LineDecoder(wiring.Component):
         with m.If(free):
             m.d.sync += [
                 self.tasks.valid.eq(looks & ~is_shape & ~faulty),
-                self.tasks.payload.eq(task),
+                *(self.tasks.payload[name].eq(task[name]) for name in said),
                 self.tasks.payload.entry.eq(shapes.shape),
             ]
         with m.Switch(shape.opcode):

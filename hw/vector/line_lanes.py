@@ -8,6 +8,7 @@ from fractrain.hw.contract import numerics
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.vector.channel_table import channel_numbers
+from fractrain.hw.vector.lane_groups import LaneGroups
 from fractrain.hw.vector.lanes import VectorLanes
 from fractrain.hw.vector.line_layouts import line_task, vector_of
 from fractrain.hw.vector.line_reader import line_beat
@@ -62,7 +63,7 @@ class LineLanes(wiring.Component):
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
         self.side_bits = vector_of(parameters).side_bits
         pixels = parameters.array.rows
-        self.lanes = VectorLanes(pixels, primitives=primitives)
+        self.lanes = LaneGroups(pixels, primitives=primitives)
 
         def line(bits: int) -> data.ArrayLayout:
             return data.ArrayLayout(bits, pixels)

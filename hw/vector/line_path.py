@@ -8,10 +8,12 @@ from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.random_bits import SEED_BITS, STEP_BITS, WORD_PIXELS
 from fractrain.hw.contract.records import RECORD_BITS, SHIFT_BITS
+from fractrain.hw.contract.threefry import WORD_BITS
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.vector.byte_queue import ByteQueue
 from fractrain.hw.vector.channel_table import ChannelTable
+from fractrain.hw.vector.key_schedule import KeySchedule
 from fractrain.hw.vector.line_lanes import LineLanes, lane_results
 from fractrain.hw.vector.line_layouts import (
     carried_line,
@@ -23,6 +25,7 @@ from fractrain.hw.vector.line_reader import LineReader
 from fractrain.hw.vector.line_results import LineResults
 from fractrain.hw.vector.line_walker import LineWalker
 from fractrain.hw.vector.plane_sender import STASH_WORDS
+from fractrain.hw.vector.random_bytes import RandomBytes
 
 __all__ = ["LinePath"]
 
@@ -51,6 +54,8 @@ class LinePath(wiring.Component):
     record_reads, answer, record          a reader of the `ParameterMemory`
     plane_write : Out(`plane_write`)      has its turn always
     blocks : Out(stream of `write_block`) of the stash, and pooled sums
+    key, load, key_ready, counters, random_valid, random    of a `RandomBytes`, which has the key
+                                          from START to the end of the task
     writer_idle : In(1)                   memory has acknowledged all blocks; low from the second
                                           cycle on after one was taken
     peaks : Out(stream of `peak_report`)
@@ -89,7 +94,9 @@ class LinePath(wiring.Component):
         self.bytes = ByteQueue(parameters)
         self.walker = LineWalker(parameters)
         self.results = LineResults(parameters, primitives=primitives)
-        reader, results = self.reader.signature.members, self.results.signature.members
+        reader, results, bytes_ = (
+            each.signature.members for each in (self.reader, self.results, self.bytes)
+        )
         super().__init__(
             {
                 "tasks": In(stream.Signature(line_task())),
@@ -101,6 +108,10 @@ class LinePath(wiring.Component):
                 "record_reads": Out(stream.Signature(range(words))),
                 "answer": In(1),
                 "record": In(RECORD_BITS),
+                "key": Out(2 * WORD_BITS),
+                "load": Out(1),
+                "key_ready": In(1),
+                **{name: bytes_[name] for name in ("counters", "random_valid", "random")},
                 "writer_idle": In(1),
                 "carried": Out(carried_line(parameters)),
                 "carries": Out(1),
@@ -124,8 +135,8 @@ class LinePath(wiring.Component):
         """From a task to its end beside its lines, at most, if nothing waits for memory: tables and
         keys, a pair's way with random bytes, the turn, the peak."""
         results, channels = self.results, self.parameters.block.channels
-        before = max(results.sender.prepare_cycles, self.bytes.source.schedule.latency_cycles)
-        bytes_ahead = self.bytes.source.latency_cycles + 2
+        before = max(results.sender.prepare_cycles, KeySchedule.latency_cycles)
+        bytes_ahead = RandomBytes.latency_cycles + 2
         through = bytes_ahead + LineReader.PAIR_CYCLES + LineLanes.form_cycles
         turned = LineLanes.APPLY_ROWS + channels + results.sender.latency_cycles
         return before + through + turned + results.peak.collect_cycles + self.COUNTED
@@ -155,8 +166,10 @@ class LinePath(wiring.Component):
             self.walker.start.eq(walks),
             self.walker.shape.eq(task.entry),
             self.walker.sets.eq(self.results.sets),
-            self.bytes.key.eq(Cat(self.seed, Const(0, 1), task.tensor, self.step)),
-            self.bytes.load.eq(self.start & task.applies),
+            self.key.eq(Cat(self.seed, Const(0, 1), task.tensor, self.step)),
+            self.load.eq(self.start & task.applies),
+            self.bytes.random_valid.eq(self.random_valid),
+            self.bytes.random.eq(self.random),
             self.bytes.row_pixels.eq(task.entry.row_pixels),
             self.bytes.part.eq(results.part),
             self.table.start.eq(self.start),
@@ -173,7 +186,7 @@ class LinePath(wiring.Component):
                 m.d.comb += self.start.eq(1)
                 m.next = "PREPARE"
             with m.State("PREPARE"):
-                ready = results.prepared & (~task.applies | self.bytes.ready)
+                ready = results.prepared & (~task.applies | self.key_ready)
                 with m.If(ready & ~self.failed):
                     m.d.comb += walks.eq(1)
                     m.next = "LINES"
@@ -209,10 +222,11 @@ class LinePath(wiring.Component):
         """Steps into their queue; where numbers are rounded at random, with a counter each."""
         m.submodules.steps = steps = Fifo(line_step(self.parameters), STEPS_AHEAD + Fifo.SLACK)
         offered, step = self.walker.steps, self.walker.steps.payload
-        counter, applies = self.bytes.counters, self.task.applies
+        counter, applies = self.bytes.pairs, self.task.applies
         channels = self.parameters.block.channels
         part, block = self.results.part, step.image_block
         runs = (WORD_PIXELS // self.parameters.array.rows).bit_length() - 1
+        connect(m, self.bytes.counters, flipped(self.counters))
         m.d.comb += [
             offered.ready.eq(steps.w_rdy & (~applies | counter.ready)),
             steps.w_en.eq(offered.valid & offered.ready),

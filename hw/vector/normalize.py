@@ -8,7 +8,7 @@ from fractrain.hw.contract import numerics
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.vector.clip import Clip, ClipControl
-from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice
+from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice, steer
 from fractrain.hw.vector.half import half
 from fractrain.hw.vector.words import bits_of, shape_of
 
@@ -76,7 +76,7 @@ class Normalizer(wiring.Component):
                 each.a.eq(self.mean),
                 each.b.eq(self.reciprocal),
                 each.c.eq(rounding),
-                each.control.base.eq(Base.C),
+                each.control.eq(steer(Base.C)),
                 clip.number.eq(each.p),
                 clip.control.eq(control.control),
                 self.normalized[lane].eq(clip.result),

@@ -51,6 +51,10 @@ class RandomBytes(wiring.Component):
 
     RING = 2 * (1 + ROUNDS_PER_KEY) + 1
     """Registers: twice the key's words and the rounds until the next, and one to make them odd."""
+    RING_CYCLES = RING + 2 + LAST_ROUNDS
+    """Until the last round is done: its keys are added twice in the second pass."""
+    latency_cycles = RING_CYCLES + 1 + WORDS - 1
+    """The ring, the word of the channel, its growth."""
 
     def __init__(self) -> None:
         self.schedule = KeySchedule()
@@ -63,16 +67,6 @@ class RandomBytes(wiring.Component):
                 "random": Out(data.ArrayLayout(RANDOM_BITS, WORD_PIXELS)),
             }
         )
-
-    @property
-    def _ring_cycles(self) -> int:
-        """Until the last round is done: its keys are added twice in the second pass."""
-        return self.RING + 2 + LAST_ROUNDS
-
-    @property
-    def latency_cycles(self) -> int:
-        """The word of the channel, its growth."""
-        return self._ring_cycles + 1 + WORDS - 1
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -87,7 +81,7 @@ class RandomBytes(wiring.Component):
         ]
         begins = self.counters.valid & self.counters.ready
         x0, x1 = self._ring(m, phase)
-        ends = delayed(m, begins, self._ring_cycles, name="ends", reset_less=False)
+        ends = delayed(m, begins, self.RING_CYCLES, name="ends", reset_less=False)
         valid = self._grow(m, x0, x1, ends)
         m.d.comb += self.valid.eq(valid)
         return m

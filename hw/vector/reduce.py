@@ -10,7 +10,7 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.ram_style import DISTRIBUTED
 from fractrain.hw.vector.adder_tree import adder_tree, tree_levels
-from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice
+from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice, steer
 from fractrain.hw.vector.words import shape_of
 
 __all__ = ["ChannelSum", "Reducer"]
@@ -185,7 +185,7 @@ class Reducer(wiring.Component):
                 each.b.eq(number),
                 each.d.eq(normalized),
                 each.use_d.eq(correlate),
-                each.control.base.eq(Base.BELOW if place else Base.ZERO),
+                each.control.eq(steer(Base.BELOW if place else Base.ZERO)),
                 each.below.eq(below),
             ]
             below, value = each.cascade, each.p

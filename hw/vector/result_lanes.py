@@ -12,6 +12,7 @@ from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.layouts import port_beat
 from fractrain.hw.flow.unit_layouts import side_line
 from fractrain.hw.memory.line_memory import LineMemory, line_pair
+from fractrain.hw.shared_module import SharedModule
 from fractrain.hw.vector.join import Joiner
 from fractrain.hw.vector.memories import vector_parameters
 from fractrain.hw.vector.moments import moment_line
@@ -73,6 +74,7 @@ class ResultLanes(wiring.Component):
         self.parameters, self.pixels = parameters, parameters.array.rows
         self.narrowers = [Narrower(LANES) for _ in range(self.pixels // LANES)]
         self.joiners = [Joiner(LANES, primitives=primitives) for _ in self.narrowers]
+        self.joiner_name = f"vector_joiner_{LANES}{'_cells' if primitives else ''}"
         pixels = self.pixels
         super().__init__(
             {
@@ -217,7 +219,8 @@ class ResultLanes(wiring.Component):
         """y, 0 outside the image, at `narrow_cycle`."""
         narrowed = Signal(data.ArrayLayout(Y_BITS, self.pixels))
         active = self.steps[self.narrow_cycle].active
-        for number, each in enumerate(self.narrowers):
+        for number, narrower in enumerate(self.narrowers):
+            each = SharedModule(narrower, f"vector_narrower_{LANES}")
             m.submodules[f"narrower_{number}"] = each
             m.d.comb += each.shift.eq(self.scale.narrow_shift)
             for lane in range(LANES):
@@ -239,7 +242,8 @@ class ResultLanes(wiring.Component):
         masks = delayed(m, masks, begin + joiner.mask_cycle - self.GATHERED, name="masks")
         totals = Signal(data.ArrayLayout(signed(numerics.JOINED_BITS), self.pixels))
         errors = Signal(data.ArrayLayout(Y_BITS, self.pixels))
-        for number, each in enumerate(self.joiners):
+        for number, joined in enumerate(self.joiners):
+            each = SharedModule(joined, self.joiner_name)
             m.submodules[f"joiner_{number}"] = each
             m.d.comb += [
                 each.preshift.eq(scale.before),

@@ -8,7 +8,7 @@ from fractrain.hw.contract import numerics
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.vector.align import Aligner
-from fractrain.hw.vector.dsp_slice import SHIFT, Base, First, SlicePlan, dsp_slice
+from fractrain.hw.vector.dsp_slice import SHIFT, Base, First, SlicePlan, dsp_slice, steer
 from fractrain.hw.vector.words import bits_of, shape_of
 
 __all__ = ["NOISE_BITS", "NEAREST", "LongProduct", "Scaler"]
@@ -65,7 +65,7 @@ class LongProduct(wiring.Component):
                 lower.b.eq(self.mantissa),
                 upper.a.eq(Value.cast(high).as_signed()),
                 upper.b.eq(late),
-                upper.control.base.eq(Base.BELOW_SHIFTED),
+                upper.control.eq(steer(Base.BELOW_SHIFTED)),
                 upper.below.eq(lower.cascade),
                 self.products[lane].eq(Cat(low, upper.p)),
             ]

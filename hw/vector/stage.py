@@ -269,14 +269,22 @@ class VectorStage(wiring.Component):
         ]
 
     def _connect_random(self, m: Module, random: RandomBytes) -> None:
-        memory = self.memory
-        connect(m, memory.counters, random.counters)
+        """One generator: it has the key of the unit that is at work."""
+        lines, memory, updates = self.lines, self.memory, self._is(Unit.UPDATE)
+        counters = random.counters
         m.d.comb += [
-            random.key.eq(memory.key),
-            random.load.eq(memory.load),
-            memory.random_valid.eq(random.valid),
-            memory.random.eq(random.random),
+            random.key.eq(Mux(updates, memory.key, lines.key)),
+            random.load.eq(memory.load | lines.load),
+            counters.valid.eq(Mux(updates, memory.counters.valid, lines.counters.valid)),
+            counters.payload.eq(Mux(updates, memory.counters.payload, lines.counters.payload)),
+            lines.key_ready.eq(random.ready),
         ]
+        for user, mine in ((lines, ~updates), (memory, updates)):
+            m.d.comb += [
+                user.counters.ready.eq(counters.ready & mine),
+                user.random_valid.eq(random.valid & mine),
+                user.random.eq(random.random),
+            ]
 
     # -- what they share -----------------------------------------------------------------------
 

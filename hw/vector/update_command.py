@@ -30,7 +30,8 @@ from fractrain.hw.vector.weight_bytes import WeightBytes
 
 __all__ = ["Update"]
 
-MOST_LANES = 8
+MOST_LANES = 4
+"""They take 16 bytes of weights and momenta a cycle and give as many: what memory moves."""
 
 
 class Update(wiring.Component):

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract import numerics
 from fractrain.hw.flow.delay import delayed
-from fractrain.hw.vector.dsp_slice import Base, SlicePlan, dsp_slice
+from fractrain.hw.vector.dsp_slice import Base, SlicePlan, dsp_slice, steer
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.words import bits_of, shape_of
 
@@ -83,9 +83,9 @@ class WeightStatistics(wiring.Component):
             m.d.sync += short.eq(0)
         m.d.comb += [each.a.eq(short), each.b.eq(short)]
         with m.If(clear):
-            m.d.comb += each.control.base.eq(Base.ZERO)
+            m.d.comb += each.control.eq(steer(Base.ZERO))
         with m.Else():
-            m.d.comb += each.control.base.eq(Base.VALUE)
+            m.d.comb += each.control.eq(steer(Base.VALUE))
         return each.p
 
     def _collect(self, m: Module, sums: list[Value]) -> None:

@@ -41,7 +41,7 @@ LATENCY_CYCLES = 40
 """From a line's entry to its last result on the chip."""
 CHANNEL_CYCLES = (66, 61)
 """Of a channel, forward and backward."""
-QUANTIZED_PER_CYCLE, UPDATED_PER_CYCLE = 4, 2
+QUANTIZED_PER_CYCLE, UPDATED_PER_CYCLE = 4, 1
 """Weights that QUANTIZE and UPDATE take."""
 AHEAD = 4
 """Runs of weights under way."""

@@ -11,6 +11,7 @@ from fractrain.hw.memory.line_memory import LineMemory, line_pair, line_write, p
 from fractrain.hw.vector.line_layouts import line_task, vector_of
 from fractrain.hw.vector.line_path import LinePath
 from fractrain.hw.vector.parameter_memory import ParameterMemory
+from fractrain.hw.vector.random_bytes import RandomBytes
 
 __all__ = ["LineMachine"]
 
@@ -19,7 +20,7 @@ RESULT, FETCH, VECTOR = range(CLIENTS)
 
 
 class LineMachine(wiring.Component):
-    """`LinePath` with staging, side and parameter memory. The other clients are ports: RESULT
+    """`LinePath` with its memories and random bytes. The other clients are ports: RESULT
     writes what memories begin with and reads what they end with, FETCH reads, too."""
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
@@ -63,6 +64,8 @@ class LineMachine(wiring.Component):
         m.submodules.path = path
         m.submodules.staging, m.submodules.side = staging, side
         m.submodules.records = records
+        m.submodules.random = random = RandomBytes()
+        connect(m, path.counters, random.counters)
         connect(m, path.staging_reads, staging.reads[VECTOR])
         connect(m, path.staging_writes, staging.writes[VECTOR])
         connect(m, path.side_reads, side.reads[VECTOR])
@@ -88,6 +91,11 @@ class LineMachine(wiring.Component):
             path.side.eq(side.data),
             path.answer.eq(records.answers[1]),
             path.record.eq(records.record),
+            random.key.eq(path.key),
+            random.load.eq(path.load),
+            path.key_ready.eq(random.ready),
+            path.random_valid.eq(random.valid),
+            path.random.eq(random.random),
             path.writer_idle.eq(self.writer_idle),
             path.carry_room.eq(self.carry_room),
             path.carry_done.eq(self.carry_done),
