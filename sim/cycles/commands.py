@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fractrain.hw.contract.bursts import BURST_BYTES
 from fractrain.hw.contract.commands import (
@@ -22,7 +22,9 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.memory import granules
+from fractrain.sim.cycles.fluid import FluidReader
 from fractrain.sim.cycles.reader import Reader, Request
+from fractrain.sim.cycles.times import Times
 
 START_CYCLES = 14
 """From the start to the first request for commands."""
@@ -50,6 +52,7 @@ class Task:
     partner_digits: int
     kept: KeptBits | None = None
     form_bits: int = 0
+    times: Times = field(default_factory=Times)
 
     @property
     def skip(self) -> bool:
@@ -81,7 +84,9 @@ class TaskQueue:
 
     def put(self, task: Task) -> Process:
         while len(self.tasks) >= self.depth:
+            task.times.full = True
             yield self.change
+        task.times.queued = self.change.now
         self.tasks.append(task)
         self.change.notify()
 
@@ -95,7 +100,7 @@ class Dispatcher:
     def __init__(
         self,
         kernel: Kernel,
-        reader: Reader,
+        reader: Reader | FluidReader,
         parameters: Parameters,
         commands: Sequence[Command],
         precisions: Mapping[int, Precision],
@@ -115,6 +120,8 @@ class Dispatcher:
             for stage in (STAGES if vector else ENGINE_STAGES)
         }
         self.end_time = 0.0
+        self.times: list[Times] = []
+        """Of each command."""
         word = parameters.word_bytes
         self.program_bytes = -(-len(commands) * COMMAND_BYTES // word) * word
         self._arrived, self._used = 0, 0
@@ -149,9 +156,11 @@ class Dispatcher:
             self._used = (number + 1) * COMMAND_BYTES
             self._change.notify()
             stage = opcode_of(command).stage
+            task = self._task(command)
+            self.times.append(task.times)
             if stage is not None:  # END belongs to none
                 yield self._kernel.now + DECODE_CYCLES if number == 0 else self._kernel.now
-                yield from self.queues[stage].put(self._task(command))
+                yield from self.queues[stage].put(task)
             yield self._kernel.now + DECODE_INTERVAL
         self.end_time = self._kernel.now
         for queue in self.queues.values():

@@ -77,7 +77,9 @@ class ExecuteModel:
             if not self._queue.tasks:
                 return
             task = self._queue.tasks[0]
+            task.times.ready = self._kernel.now
             yield from self._wait_for_tokens(task)
+            task.times.begun = self._kernel.now
             while len(self._accepted) >= TASKS_AHEAD:
                 yield self._change
             if isinstance(task.command, Pattern):
@@ -87,6 +89,7 @@ class ExecuteModel:
                 yield max(self._kernel.now, self._walk_free)
                 self._table[task.command.entry] = task.command
                 self._queue.pop()
+                task.times.worked = task.times.ended = self._kernel.now + END_CYCLES
                 self._tokens.give(Stage.EXECUTE, task.command, self._kernel.now + END_CYCLES)
                 yield self._kernel.now + GATE_INTERVAL
                 continue
@@ -126,6 +129,8 @@ class ExecuteModel:
             task = accepted.task
             if task.skip:
                 yield max(self._kernel.now, accepted.time + PASS_CYCLES)
+                task.times.started = task.times.worked = self._kernel.now
+                task.times.ended = self._kernel.now + END_CYCLES
                 self._tokens.give(Stage.EXECUTE, task.command, self._kernel.now + END_CYCLES)
             else:
                 assert isinstance(task.command, Convolve)
@@ -144,6 +149,8 @@ class ExecuteModel:
         start = max(offered, window)
         self._totals.add(tag, "STALL_OPERAND", start - offered)
         yield start
+        times = accepted.task.times
+        times.started = start
         self._plan_walk(work, start)
         for passes, cycles in zip(work.passes.tolist(), work.cycles.tolist(), strict=True):
             self._totals.add(tag, "BUSY", passes)
@@ -153,9 +160,11 @@ class ExecuteModel:
             if command.finish:
                 yield from self._result.admit(self._last_admitted)
                 self._totals.add(tag, "STALL_RESULT", self._kernel.now - last)
+                times.wait("STALL_RESULT", self._kernel.now - last)
                 self._last_admitted = self._kernel.now
             self._last_pass = self._kernel.now
             yield self._kernel.now + 1
+        times.worked, times.ended = self._last_pass, self._last_pass + END_CYCLES
         self._tokens.give(Stage.EXECUTE, command, self._last_pass + END_CYCLES)
         return self._last_pass + 1
 

@@ -33,6 +33,8 @@ START_CYCLES = 5
 END_CYCLES = 3
 """From the last word to the token."""
 QUEUED_REQUESTS = 2
+RUNS_TOGETHER = 16
+"""Runs that are one request where bursts are left out."""
 COLUMN_CYCLES = 2
 """Of a word that goes to the column memory."""
 
@@ -81,12 +83,15 @@ class FetchModel:
             if not self._queue.tasks:
                 return
             task = self._queue.tasks[0]
+            task.times.ready = self._kernel.now
             yield from self._tokens.take(Stage.FETCH, task.command)
+            task.times.begun = self._kernel.now
             while len(self._open) >= IN_FLIGHT:
                 yield self._change
             self._queue.pop()
             idle = not self._open
             if task.skip:
+                task.times.worked = task.times.ended = self._kernel.now + END_CYCLES
                 self._tokens.give(Stage.FETCH, task.command, self._kernel.now + END_CYCLES)
                 yield self._kernel.now + 1
                 continue
@@ -104,6 +109,7 @@ class FetchModel:
             yield self._change
         yield self._kernel.now + COLUMN_CYCLES * task.digits * command.runs * command.words
         self._end()
+        task.times.worked = task.times.ended = self._kernel.now + END_CYCLES
         self._tokens.give(Stage.FETCH, command, self._kernel.now + END_CYCLES)
 
     def _runs(self, task: Task) -> Iterator[tuple[int, int]]:
@@ -157,18 +163,22 @@ class FetchModel:
             left[0] -= taken
             if left[0] == 0:
                 self._open.remove(left)
+                task.times.ended = time + END_CYCLES
                 self._kernel.call(self._end, time + END_CYCLES)
                 self._tokens.give(Stage.FETCH, command, time + END_CYCLES)
                 self._change.notify()
 
         word_cycles = self._word_cycles(task)
-        for address, size in runs:
-            reader = self._memories.reader(address)
+        together = RUNS_TOGETHER if self._memories.fluid else 1
+        for first in range(0, len(runs), together):
+            some = runs[first : first + together]
+            reader = self._memories.reader(some[0][0])
             while reader.waiting(1) >= QUEUED_REQUESTS:
                 yield reader.asked
-            pieces = granules(address, size)
+            pieces = [piece for run in some for piece in granules(*run)]
             reader.request(Request(1, pieces, word_cycles, deliver, self._kernel.now))
-            yield self._kernel.now + REQUEST_INTERVAL
+            yield self._kernel.now + REQUEST_INTERVAL * len(some)
+        task.times.worked = self._kernel.now
 
 
 def _to_columns(command: Command) -> bool:

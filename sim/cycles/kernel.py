@@ -19,6 +19,10 @@ class Change:
         self._kernel = kernel
         self._waiting: list[Process] = []
 
+    @property
+    def now(self) -> float:
+        return self._kernel.now
+
     def wait(self, process: Process) -> None:
         self._waiting.append(process)
 

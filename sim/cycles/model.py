@@ -19,6 +19,7 @@ from fractrain.sim.cycles.kernel import Kernel
 from fractrain.sim.cycles.memories import Memories, SecondMemory
 from fractrain.sim.cycles.result import ResultModel
 from fractrain.sim.cycles.sender import Sender
+from fractrain.sim.cycles.times import Times
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
 from fractrain.sim.cycles.vector import VectorModel
@@ -30,10 +31,12 @@ FINISH_CYCLES = 12
 
 @dataclass(frozen=True)
 class Prediction:
-    """``cycles`` from start to interrupt, and the engine's counters by tag and name."""
+    """``cycles`` from start to interrupt, the engine's counters by tag and name, and the ``times``
+    of each command."""
 
     cycles: int
     counters: Mapping[Tag, Mapping[str, int]]
+    times: Sequence[Times] = ()
 
     def total(self, name: str) -> int:
         """Counter ``name`` over all tags."""
@@ -50,6 +53,7 @@ def predict(
     kept: Mapping[int, KeptBits] | None = None,
     host_cycles: float = 0,
     second: SecondMemory | None = None,
+    fluid: bool = False,
 ) -> Prediction:
     """What ``commands`` cost on a machine with ``parameters`` and the table ``precisions``.
 
@@ -60,7 +64,7 @@ def predict(
     vector = parameters.vector is not None
     kernel, totals = Kernel(), Totals()
     tokens = Tokens(kernel, vector=vector)
-    memories = Memories(kernel, parameters, memory, second)
+    memories = Memories(kernel, parameters, memory, second, fluid=fluid)
     reader = memories.reader(program_address)
     dispatcher = Dispatcher(
         kernel, reader, parameters, commands, precisions, program_address, kept or {}
@@ -84,4 +88,4 @@ def predict(
     totals.add(Tag.OTHER, "BYTES_READ", dispatcher.program_bytes)
     names = [counter.name for counter in (*COUNTERS, *(VECTOR_COUNTERS if vector else ()))]
     counters = totals.rounded(round(end), names)
-    return Prediction(round(end), counters)
+    return Prediction(round(end), counters, dispatcher.times)

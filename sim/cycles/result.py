@@ -31,6 +31,7 @@ BEATS_BEHIND = 2
 class TileOfPlanes:
     """The tile ``number`` of a STORE, maybe its last."""
 
+    task: Task
     command: Store
     number: int
     last: bool
@@ -79,21 +80,25 @@ class ResultModel:
             if not self._queue.tasks:
                 return
             task = self._queue.tasks[0]
+            task.times.ready = self._kernel.now
             yield from self._tokens.take(Stage.RESULT, task.command)
+            task.times.begun = self._kernel.now
             self._queue.pop()
             yield from self._carry_out(task)
 
     def _carry_out(self, task: Task) -> Process:
         command = task.command
         if not task.skip:
-            yield from self._tiles(command) if isinstance(command, Store) else self._lines(command)
+            yield from self._tiles(task) if isinstance(command, Store) else self._lines(task)
         if task.skip or not (isinstance(command, Store) and command.format is Format.PLANES):
             yield from self._wait_for_planes()
-            self._sender.end(command)
+            task.times.worked = task.times.ended = self._kernel.now
+            self._sender.end(command, task.times)
 
-    def _lines(self, command: Command) -> Process:
+    def _lines(self, task: Task) -> Process:
         """NARROW and JOIN: a line in a cycle; what was earlier takes another, and a tile that is
         interleaved makes parts of twice as many."""
+        command = task.command
         assert isinstance(command, Narrow | Join)
         lines = self._parameters.block.channels
         if isinstance(command, Join):
@@ -101,21 +106,28 @@ class ResultModel:
         for _ in range(command.images * command.tiles_y * command.tiles_x):
             while not self._arrivals:
                 yield self._change
-            yield max(self._kernel.now, self._arrivals.popleft() + SUM_CYCLES)
+            arrival = self._arrivals.popleft()
+            if arrival >= self._kernel.now:
+                task.times.fed = arrival - ARRAY_CYCLES
+            yield max(self._kernel.now, arrival + SUM_CYCLES)
             yield from self._wait_for_planes()
             self._leave(self._kernel.now + lines - 1)
             yield self._kernel.now + lines
         yield self._kernel.now + LINES_CYCLES
 
-    def _tiles(self, command: Store) -> Process:
+    def _tiles(self, task: Task) -> Process:
+        command = task.command
+        assert isinstance(command, Store)
         count = command.images * command.tiles_y * command.tiles_x
         for tile in range(count):
             while not self._arrivals:
                 yield self._change
             arrival = self._arrivals.popleft()
+            if arrival >= self._kernel.now:
+                task.times.fed = arrival - ARRAY_CYCLES
             if command.format is Format.PLANES:
                 yield max(self._kernel.now, arrival)
-                yield from self._narrow(TileOfPlanes(command, tile, tile == count - 1))
+                yield from self._narrow(TileOfPlanes(task, command, tile, tile == count - 1))
                 continue
             # the first beat behind the sums
             yield max(self._kernel.now, arrival + SUM_CYCLES)
@@ -176,6 +188,7 @@ class ResultModel:
                 place = address + word * digit * command.digit_stride
                 yield from self._sender.issue(command, place, word)
             if tile.last:
-                self._sender.end(command)
+                tile.task.times.worked = tile.task.times.ended = self._kernel.now
+                self._sender.end(command, tile.task.times)
             self._turning = False
             self._change.notify()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from fractrain.hw.contract.commands import Command, Stage
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.memories import Memories
+from fractrain.sim.cycles.times import Times
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
 
@@ -28,11 +30,14 @@ CLIENTS = (Stage.RESULT, Stage.VECTOR)
 
 @dataclass(frozen=True)
 class Item:
-    """A block issued at ``time``; without an address, the end of the command."""
+    """``size`` bytes issued at ``time``, as a rule a block; without an address, the end of the
+    command."""
 
     command: Command
     address: int | None
     time: float
+    size: int = 0
+    times: Times = field(default_factory=Times)
 
 
 class Sender:
@@ -50,9 +55,9 @@ class Sender:
         self._stage, self._client = stage, CLIENTS.index(stage)
         self._counter = "BYTES_WRITTEN" if stage is Stage.RESULT else "STASH_WRITTEN"
         self._kernel, self._memories, self._tokens, self._totals = kernel, memories, tokens, totals
-        self._block_bytes = parameters.block_bytes
+        self._block_bytes, self._piece_bytes = parameters.block_bytes, memories.piece_bytes
         self._items: deque[Item] = deque()
-        self._unseen: deque[float] = deque()
+        self._unseen: deque[tuple[float, int]] = deque()
         self._held = 0
         self._left, self._came = Change(kernel), Change(kernel)
 
@@ -62,26 +67,36 @@ class Sender:
     def issue(self, command: Command, address: int, size: int, late: int = 0) -> Process:
         """A block per cycle, until the last of those has been issued. ``late``: cycles until the
         issuer knows of room."""
-        for place in range(address, address + size, self._block_bytes):
+        for place in range(address, address + size, self._piece_bytes):
             while not self._room(self._kernel.now - late):
                 yield self._left
                 if late:
                     yield self._kernel.now + late
-            now = self._kernel.now
-            self._unseen.append(now + SEEN_CYCLES)
-            self._put(Item(command, place, now))
-            yield now + 1
+            now, piece = self._kernel.now, min(self._piece_bytes, address + size - place)
+            self._unseen.append((now + SEEN_CYCLES, piece))
+            self._put(Item(command, place, now, piece))
+            yield now + self._blocks(piece)
+
+    def issue_all(self, command: Command, writes: list[tuple[int, int]]) -> Process:
+        """Addresses and sizes one after the other."""
+        if self._memories.fluid:
+            yield from self.issue(command, writes[0][0], sum(size for _, size in writes))
+            return
+        for address, size in writes:
+            yield from self.issue(command, address, size)
+
+    def _blocks(self, size: int) -> int:
+        return -(-size // self._block_bytes)
 
     def _room(self, time: float) -> bool:
-        while self._unseen and self._unseen[0] <= time:
-            self._unseen.popleft()
-            self._held += 1
+        while self._unseen and self._unseen[0][0] <= time:
+            self._held += self._blocks(self._unseen.popleft()[1])
         return self._held <= ROOM
 
-    def end(self, command: Command) -> None:
+    def end(self, command: Command, times: Times) -> None:
         """All blocks of ``command`` have been issued."""
         if command.signal:
-            self._put(Item(command, None, self._kernel.now))
+            self._put(Item(command, None, self._kernel.now, times=times))
 
     def _put(self, item: Item) -> None:
         self._items.append(item)
@@ -95,15 +110,17 @@ class Sender:
             yield max(self._kernel.now, item.time + OFFER_CYCLES)
             if item.address is not None:
                 writer = self._memories.writer(item.address)
-                yield from writer.write(item.address, self._client)
-                self._totals.add(item.command.tag, self._counter, self._block_bytes)
-                self._kernel.call(self._leave, self._kernel.now + LEFT_CYCLES)
-                yield self._kernel.now + 1
+                yield from writer.write(item.address, self._client, item.size)
+                self._totals.add(item.command.tag, self._counter, item.size)
+                leave = partial(self._leave, self._blocks(item.size))
+                self._kernel.call(leave, self._kernel.now + LEFT_CYCLES)
+                yield self._kernel.now + self._blocks(item.size)
             else:
                 # no later block is offered before memory has acknowledged all
                 yield from self._memories.wait_idle(self._client)
-                self._tokens.give(self._stage, item.command, self._kernel.now + END_CYCLES)
+                item.times.ended = self._kernel.now + END_CYCLES
+                self._tokens.give(self._stage, item.command, item.times.ended)
 
-    def _leave(self) -> None:
-        self._held -= 1
+    def _leave(self, blocks: int) -> None:
+        self._held -= blocks
         self._left.notify()

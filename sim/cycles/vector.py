@@ -91,14 +91,16 @@ class VectorModel:
             if not self._queue.tasks:
                 return
             task = self._queue.tasks[0]
-            since = self._kernel.now
+            since = task.times.ready = self._kernel.now
             yield from self._tokens.take(Stage.VECTOR, task.command)
+            task.times.begun = self._kernel.now
             self._count(task, "VECTOR_STALL_TOKEN", self._kernel.now - since)
             self._queue.pop()
             yield self._kernel.now + GATE_INTERVAL
             if not task.skip:
                 yield from self._carry_out(task)
-            self._sender.end(task.command)
+            task.times.worked = task.times.ended = self._kernel.now
+            self._sender.end(task.command, task.times)
 
     def _carry_out(self, task: Task) -> Process:
         yield self._kernel.now + START_CYCLES
@@ -109,6 +111,7 @@ class VectorModel:
 
     def _count(self, task: Task, counter: str, cycles: float) -> None:
         self._totals.add(task.command.tag, counter, cycles)
+        task.times.wait(counter, cycles)
 
     # -- lines --------------------------------------------------------------------------------
 
@@ -136,8 +139,7 @@ class VectorModel:
         self._count(task, "VECTOR_STALL_WRITE", self._kernel.now - since)
 
     def _issue(self, command: Command, writes: list[tuple[int, int]]) -> Process:
-        for address, size in writes:
-            yield from self._sender.issue(command, address, size)
+        yield from self._sender.issue_all(command, writes)
         self._issuing = False
         self._issued.notify()
 

@@ -63,8 +63,8 @@ class Writer:
         for port in self._ports:
             port.start()
 
-    def write(self, address: int, client: int = 0) -> Process:
-        """Until the block has been taken."""
+    def write(self, address: int, client: int = 0, size: int = 0) -> Process:
+        """Until the block has been taken, of which ``size`` is known."""
         while not self._ready():
             yield self._change
         self._owed[client] += self._block_bytes
