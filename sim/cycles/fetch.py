@@ -156,6 +156,7 @@ class FetchModel:
         total = sum(size for _, size in runs)
         counter = "BYTES_READ" if isinstance(command, Load) else "STASH_READ"
         self._totals.add(command.tag, counter, total)
+        task.times.bytes_moved += total
         left = [total]
         self._open.append(left)
 

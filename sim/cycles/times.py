@@ -15,7 +15,8 @@ class Times:
     ``ready``: its stage is, ``begun``: it has its tokens as well. ``started``: of the execute stage,
     its first pass. ``fed``: the last time a command of the result stage had waited for a tile.
     ``worked``: nothing of it is left to do but what memory does. ``ended``: so is that; whoever
-    waits for it may go on. ``waits``: cycles by counter of what it waited for in between.
+    waits for it may go on. ``waits``: cycles by counter of what it did and waited for in between.
+    ``bytes_moved``: to memory and from it.
     """
 
     queued: float = NEVER
@@ -27,6 +28,7 @@ class Times:
     worked: float = NEVER
     ended: float = NEVER
     waits: dict[str, float] = field(default_factory=dict)
+    bytes_moved: int = 0
 
     def wait(self, counter: str, cycles: float) -> None:
         if cycles > 0:

@@ -128,6 +128,7 @@ class VectorModel:
             yield from self._written(task)
             if block.writes:
                 self._issuing = True
+                task.times.bytes_moved += sum(size for _, size in block.writes)
                 self._kernel.start(self._issue(command, block.writes))
         yield from self._written(task)
         yield self._kernel.now + LATENCY_CYCLES
@@ -158,11 +159,13 @@ class VectorModel:
         self._count(task, "VECTOR_CHANNEL", cycles)
         yield self._kernel.now + cycles
         size = channels * (2 * PEAK_BYTES + (0 if command.backward else RECORD_BYTES))
+        task.times.bytes_moved += size
         yield from self._sender.issue(command, command.address, size)
 
     def _spill(self, task: Task) -> Process:
         command, line = task.command, self._parameters.line_bytes
         assert isinstance(command, Spill)
+        task.times.bytes_moved += line * command.runs * command.lines
         for run in range(command.runs):
             address = command.address + line * run * command.run_stride
             yield from self._sender.issue(command, address, line * command.lines)
@@ -171,6 +174,7 @@ class VectorModel:
         command = task.command
         assert isinstance(command, Report)
         size = command.blocks * self._parameters.block_bytes
+        task.times.bytes_moved += size
         yield self._kernel.now + size // PEAK_BYTES
         yield from self._sender.issue(command, command.address, size)
 
@@ -183,6 +187,7 @@ class VectorModel:
         for block, came in enumerate(self._read_ahead(task, reads)):
             yield from came
             yield self._kernel.now + size / WEIGHT_BYTES / QUANTIZED_PER_CYCLE
+            task.times.bytes_moved += bits * p.word_bytes
             for plane in range(bits):
                 place = command.destination + p.word_bytes * (plane * command.plane_stride + block)
                 yield from self._sender.issue(command, place, p.word_bytes)
@@ -205,6 +210,7 @@ class VectorModel:
         for both, came in zip(runs, self._read_ahead(task, runs), strict=True):
             yield from came
             yield self._kernel.now + BURST_BYTES / WEIGHT_BYTES / UPDATED_PER_CYCLE
+            task.times.bytes_moved += sum(size for _, size in both)
             for place, bytes_ in both:
                 yield from self._sender.issue(command, place, bytes_)
 
@@ -219,6 +225,7 @@ class VectorModel:
     def _read(self, task: Task, runs: list[tuple[int, int]]) -> Arrival:
         arrival = Arrival(self._kernel, sum(size for _, size in runs))
         self._count(task, "STASH_READ", arrival.left)
+        task.times.bytes_moved += arrival.left
         for address, size in runs:
             pieces = granules(address, size)
             request = Request(CLIENT, pieces, 1, arrival.deliver, self._kernel.now)
