@@ -21,10 +21,14 @@ from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute, 
 @dataclass(frozen=True)
 class Overlap:
     """What stands beside the last gradient of a segment: errors of the ``next_chunk``, and those of
-    the next segment (``next_segment``). Either takes planes of its own."""
+    the next segment (``next_segment``). Either takes planes of its own.
+
+    ``recalls_ahead``: x̂ comes while the convolution before is at work, into side memory of its own.
+    """
 
     next_chunk: bool = True
     next_segment: bool = True
+    recalls_ahead: bool = True
 
 
 class BackwardChunk:
@@ -47,11 +51,24 @@ class BackwardChunk:
         self.images, self.lines = stage.chunks[number], self.errors.lines
         self.count = len(self.images)
         self._pending: Callable[[], None] | None = None
+        self._inside_x: int | None = None
+        self._output_x: int | None = None
+        self.fetch_next: Callable[[], None] | None = None
+        """What the next chunk begins with, where there is room for it."""
+
+    def is_apart(self, other: BackwardChunk) -> bool:
+        """Whether what it fetches is in memory before ``other`` ends."""
+        return not range(
+            max(self.images.start, other.images.start), min(self.images.stop, other.images.stop)
+        )
 
     def phases(self) -> Iterator[None]:
-        """The errors behind the group; all up to its last gradient; that one."""
+        """What comes from memory; the errors behind the group; all up to its last gradient; that
+        one."""
         first = self.group.segments[0]
-        held = self.carrying.enter(first)
+        held = self.carrying.fetch(first)
+        yield
+        self.carrying.enter(first, held)
         e_last = self._apply_last(first, held)
         yield
         for segment in self.group.segments:
@@ -91,7 +108,7 @@ class BackwardChunk:
             return held
         e_first = self._inside(segment, e_last)
         if segment.shortcut is None:
-            held = self._identity(segment, held, e_first, ends=segment is self.group.segments[-1])
+            held = self._identity(segment, held, e_first)
         else:
             self._shortcut(segment, segment.shortcut, held, e_first)
         memory = self.stage.memory
@@ -105,24 +122,63 @@ class BackwardChunk:
     def _inside(self, segment: Block, e_last: Planes) -> Planes:
         """Activations and mask again, the error there, the gradient of the second convolution; the
         error of the first one."""
-        stage, side, slot = self.stage, self.chip.side, segment.slot
-        x, y = side.take(self.lines), self.chip.staging.take(self.lines)
+        stage, slot = self.stage, segment.slot
+        x, y = self._recall_inside(segment), self.chip.staging.take(self.lines)
+        self._inside_x = None
         held = Held(y, x, self.chip.moments.take(self.grid.padded))
-        stash = stage.stash(segment.first)
-        stage.recall(stash, self.images, Recalled.INSIDE, x, slot=slot, kept_slot=slot)
         a = stage.planes(self.count, stage.graph.slots[slot].widest.activation)
         self._recompute(segment, x, a)
         joined = Joined(stage, self.count, held, segment.inside_join, segment.name, slot)
         self.errors.windows(segment.second, e_last, [joined])
+        if self.overlap.recalls_ahead:
+            self._recall_output(segment)
         self.updating.write_early()
         if not self.overlap.next_segment:
             self._resident_gradient(segment.second, a, e_last)
         e_first = self.errors.apply(segment, segment.first, held, end=False)
         if self.overlap.next_segment:
             self._resident_gradient(segment.second, a, e_last)
-        side.give(x)
+        self.chip.side.give(x)
         self.chip.staging.give(y)
         return e_first
+
+    def _recall_inside(self, segment: Block) -> int:
+        """Where x̂ between the convolutions is."""
+        if self._inside_x is None:
+            self._inside_x = self.chip.side.take(self.lines)
+            stash, slot = self.stage.stash(segment.first), segment.slot
+            self.stage.recall(
+                stash, self.images, Recalled.INSIDE, self._inside_x, slot=slot, kept_slot=slot
+            )
+        return self._inside_x
+
+    def _recall_output(self, segment: Block) -> int:
+        """Where x̂ is that the block's end needs: of the block before, and its mask, or of the
+        shortcut."""
+        if self._output_x is None:
+            x = self._output_x = self.chip.side.take(self.lines)
+            shortcut = segment.shortcut
+            if shortcut is None:
+                before = self.stage.memory.network.before(segment)
+                self.carrying.recall(before, x, before.output.mask_slot, masked=True)
+            else:
+                stash, slot = self.stage.stash(shortcut), shortcut.slot
+                self.stage.recall(
+                    stash, self.images, Recalled.END, x, slot=slot, kept_slot=slot
+                )
+        return self._output_x
+
+    def _fetch_ahead(self, segment: Block) -> None:
+        """For what follows ``segment``."""
+        if not self.overlap.recalls_ahead:
+            return
+        place = self.group.segments.index(segment) + 1
+        following = self.group.segments[place] if place < len(self.group.segments) else None
+        if isinstance(following, Block):
+            self._recall_inside(following)
+        elif self.fetch_next is not None:
+            self.fetch_next()
+            self.fetch_next = None
 
     def _recompute(self, segment: Block, x: int, a: Planes) -> None:
         record, records = self.stage.record(segment.name, norm_key(segment, segment.first))
@@ -141,14 +197,15 @@ class BackwardChunk:
 
     # -- at the block's input --------------------------------------------------------------
 
-    def _identity(self, segment: Block, held: Held, e_first: Planes, *, ends: bool) -> Held:
+    def _identity(self, segment: Block, held: Held, e_first: Planes) -> Held:
         """E there, in place of that at the output, which goes around the block. Where the group
         ``ends`` it goes to memory."""
         before = self.stage.memory.network.before(segment)
+        ends = segment is self.group.segments[-1]
         join, slot = before.output.join, before.output.mask_slot
         moments = self.chip.moments.take(self.grid.padded)
-        found = Held(held.e, self.chip.side.take(self.lines), moments)
-        self.carrying.recall(before, found.x, slot, masked=True)
+        found = Held(held.e, self._recall_output(segment), moments)
+        self._output_x = None
         joined = Joined(
             self.stage,
             self.count,
@@ -160,6 +217,7 @@ class BackwardChunk:
             earlier=Earlier.STREAM,
         )
         self.errors.windows(segment.first, e_first, [joined])
+        self._fetch_ahead(segment)
         self.updating.write_early()
         fields = {"slot": segment.slot, "skipped": True, "totals": not ends}
         fields |= {"masked": True, "mask_slot": slot}
@@ -175,9 +233,9 @@ class BackwardChunk:
         """E of the stage before, chunk by chunk of that, to memory."""
         stage, memory = self.stage, self.stage.memory
         moments = self.chip.moments.take(self.grid.padded)
-        around = Held(held.e, self.chip.side.take(self.lines), moments)
-        slot, stash = shortcut.slot, stage.stash(shortcut)
-        stage.recall(stash, self.images, Recalled.END, around.x, slot=slot, kept_slot=slot)
+        around = Held(held.e, self._recall_output(segment), moments)
+        self._output_x = None
+        slot = shortcut.slot
         self.carrying.carry(segment, SAME, around, {"slot": slot, "totals": True})
         e = self.errors.apply(segment, shortcut, around, end=True)
         self.chip.side.give(around.x)
@@ -235,7 +293,7 @@ class BackwardChunk:
         self.errors.windows(segment.first, e_first.part(where), [both])
         self.updating.write_early()
         self.carrying.move(Spill, below, images, y)
-        for address in (y, part_lines):
+        for address in (part_lines, y):  # the lines are read until they are in memory
             chip.staging.give(address)
         chip.side.give(x)
         chip.moments.give(held.moments)

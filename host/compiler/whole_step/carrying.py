@@ -32,19 +32,28 @@ class CarryWriter:
         self.count = len(self.images)
         self.lines = stage.grid.lines(self.count)
 
-    def enter(self, segment: Segment) -> Held:
-        """E at the output of ``segment``, from memory or behind the pooling, with the moments of
-        its last convolution's batch norm."""
-        chip, slot = self.chip, segment.last.slot
+    def fetch(self, segment: Segment) -> Held:
+        """E at the output of ``segment`` from memory, unless it comes from behind the pooling; x̂
+        there."""
+        chip = self.chip
         lines, side = chip.staging.take(self.lines), chip.side.take(self.lines)
         held = Held(lines, side, chip.moments.take(self.grid.padded))
-        if segment is self.stage.memory.network.segments[-1]:
-            self._spread(segment, held)
-            return held
-        self.recall(segment, held.x, slot, masked=False)
-        self.move(Fill, self.stage, self.images, held.e)
-        self.carry(segment, SAME, held, {"slot": slot, "totals": True})
+        if self._is_last(segment):
+            self.recall(segment, held.x, segment.output.mask_slot, masked=True)
+        else:
+            self.move(Fill, self.stage, self.images, held.e)
+            self.recall(segment, held.x, segment.last.slot, masked=False)
         return held
+
+    def enter(self, segment: Segment, held: Held) -> None:
+        """E of what was fetched, with the moments of its last convolution's batch norm."""
+        if self._is_last(segment):
+            self._spread(segment, held)
+        else:
+            self.carry(segment, SAME, held, {"slot": segment.last.slot, "totals": True})
+
+    def _is_last(self, segment: Segment) -> bool:
+        return segment is self.stage.memory.network.segments[-1]
 
     def recall(self, segment: Segment, side: int, slot: int, *, masked: bool) -> None:
         """x̂ of the segment's last convolution, if ``slot`` has bits."""
@@ -59,8 +68,6 @@ class CarryWriter:
         token in front of the first chunk."""
         memory, groups, p = self.stage.memory, self.grid.groups, self.chip.p
         self.stage.sheet(LATE, wait_host=self.number == 0)
-        mask_slot = segment.output.mask_slot
-        self.recall(segment, held.x, mask_slot, masked=True)
         lines = self.count * groups
         values = self.chip.staging.take(lines)
         fill = Fill(
@@ -72,7 +79,7 @@ class CarryWriter:
         span = "staging", values, values + lines
         self.chip.add(fill, [("spread", self.images.start, self.images.stop)], [span])
         fields = {"spread": True, "slot": OTHERS, "totals": True, "source": values}
-        fields |= {"masked": True, "mask_slot": mask_slot}
+        fields |= {"masked": True, "mask_slot": segment.output.mask_slot}
         self.carry(segment, late_key(memory.network), held, fields, LATE, span)
         self.chip.staging.give(values)
 

@@ -39,9 +39,14 @@ class _Way:
 
 
 FORWARD = [_Way(policy, count) for count in (2, 1) for policy in Policy]
+OVERLAPS = [
+    (*both, ahead)
+    for both in ((True, True), (False, True), (True, False), (False, False))
+    for ahead in (True, False)
+]
 BACKWARD = [
     _Way(policy, overlap=overlap, early=early)
-    for overlap in starmap(Overlap, ((True, True), (False, True), (True, False), (False, False)))
+    for overlap in starmap(Overlap, OVERLAPS)
     for early in (True, False)
     for policy in Policy
 ]
@@ -133,21 +138,27 @@ class _Compilation:
         """Group by group, and in each chunk by chunk; weights descend behind their gradients."""
         self.chip.use(way.policy)
         updating = Updating(self.writers[0], early=way.early)
-        tasks = [
-            (group, chunk, self._chunk(group, chunk, updating, way).phases())
+        chunks = [
+            self._chunk(group, chunk, updating, way)
             for group in self.groups
             for chunk in range(len(self.writers[group.stage.number].chunks))
         ]
-        for place, (group, chunk, phases) in enumerate(tasks):
-            if chunk == 0:
-                self._begin_section(f"back to {group.segments[-1].name}")
-            if place == 0 or not way.overlap.next_chunk:
-                next(phases)
-            updating.begin(group)
-            next(phases)
+        tasks = [_Phases(each) for each in chunks]
+        for place, task in enumerate(tasks):
+            chunk = task.chunk
+            if chunk.number == 0:
+                self._begin_section(f"back to {chunk.group.segments[-1].name}")
+            following = None
             if way.overlap.next_chunk and place + 1 < len(tasks):
-                next(tasks[place + 1][2])
-            next(phases)
+                following = tasks[place + 1]
+                if following.chunk.is_apart(chunk):
+                    chunk.fetch_next = following.fetch
+            task.errors()
+            updating.begin(chunk.group)
+            task.go_on()
+            if following is not None:
+                following.errors()
+            task.go_on()
         updating.write()
         self._report()
 
@@ -180,6 +191,28 @@ class _Compilation:
             self.chip.held,
             tuple(self.sections),
         )
+
+
+class _Phases:
+    """Of a chunk on its way back."""
+
+    def __init__(self, chunk: BackwardChunk) -> None:
+        self.chunk, self._phases, self._done = chunk, chunk.phases(), 0
+
+    def go_on(self) -> None:
+        next(self._phases)
+        self._done += 1
+
+    def fetch(self) -> None:
+        """What comes from memory, if it has not."""
+        if self._done < 1:
+            self.go_on()
+
+    def errors(self) -> None:
+        """Those behind the group, if they are not there."""
+        self.fetch()
+        if self._done < 2:
+            self.go_on()
 
 
 def _take_turns(ways: Iterator[Iterator[None]], count: int) -> None:

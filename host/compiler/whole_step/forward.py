@@ -61,6 +61,7 @@ class ForwardChunk:
                 self._identity(segment, last=last)
             else:
                 self._shortcut(segment, segment.shortcut, last=last)
+            self.weights.ahead(segment)
             yield
         if self._side is not None:
             self.chip.side.give(self._side)

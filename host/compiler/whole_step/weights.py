@@ -53,22 +53,27 @@ def quantize(writer: StageWriter, layer: Layer) -> None:
 
 
 class Quantizing:
-    """Weights become planes segment by segment, one with each phase of the first chunks, so that
-    the vector unit forms in between."""
+    """Weights become planes a segment ahead of the first chunks, a layer with each phase, so that
+    the vector unit forms in between. Not earlier: in the first stages memory is busy anyway, and
+    most weights are those of the last, where the array is."""
 
     def __init__(self, writer: StageWriter, segments: Sequence[Segment]) -> None:
-        self._writer, self._left = writer, deque(segments)
+        self._writer = writer
+        self._left = deque((number, layer) for number, each in enumerate(segments) for layer in each.layers)
+        self._numbers = {each: number for number, each in enumerate(segments)}
 
     def until(self, segment: Segment) -> None:
         """All up to those of ``segment``."""
-        while segment in self._left:
-            for layer in self._left.popleft().layers:
-                quantize(self._writer, layer)
+        self._write(self._numbers[segment])
 
     def ahead(self, segment: Segment) -> None:
-        """Those of one more segment, where those of ``segment`` are planes."""
-        if self._left and segment not in self._left:
-            self.until(self._left[0])
+        """A layer of the segment behind ``segment``."""
+        self._write(self._numbers[segment] + 1, most=1)
+
+    def _write(self, last: int, most: int | None = None) -> None:
+        while self._left and self._left[0][0] <= last and most != 0:
+            quantize(self._writer, self._left.popleft()[1])
+            most = None if most is None else most - 1
 
 
 class Updating:
