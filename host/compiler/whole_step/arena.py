@@ -41,24 +41,36 @@ class Arena:
     def __init__(self, name: str, size: int, unit: str = "words", grain: int = 1) -> None:
         self.name, self.size, self.unit, self._grain = name, size, unit, grain
         self.policy = Policy.OLDEST
+        self.step = 0
+        """Where it is set, what is taken begins with a multiple of it, unless that is `small`."""
         self.most = 0
         """Words that were held at a time."""
         self._pieces = [_Piece(0, size, 0)]
         self._kept: dict[Hashable, _Piece] = {}
         self._now = self._held = 0
 
-    def take(self, words: int) -> int:
-        """Address of ``words`` that are held from now on; `DoesNotFit` if there are none."""
+    def take(self, words: int, *, small: bool = False) -> int:
+        """Address of ``words`` that are held from now on; `DoesNotFit` if there are none.
+
+        Where the memory has a `step`, ``small`` parts lie as high as possible, so that long pieces
+        stay whole.
+        """
         words = -(-words // self._grain) * self._grain
-        found = self._choose(words)
-        if found is None:
+        if self.step:
+            start = self._highest(words) if small else self._on_step(words)
+        else:
+            found = self._choose(words)
+            start = None if found is None else self._pieces[found[0]].start
+        if start is None:
             raise too_small(self.name, self._held + words, self.size, self.unit)
-        begin, stop = found
+        begin, stop = self._pieces_of(start, start + words)
         pieces = self._pieces[begin:stop]
         for each in pieces:
             self._forget(each)
-        start, end = pieces[0].start, pieces[-1].end
+        first, end = pieces[0].start, pieces[-1].end
         taken = [_Piece(start, start + words, None)]
+        if first < start:
+            taken.insert(0, _Piece(first, start, pieces[0].freed))
         if start + words < end:
             taken.append(_Piece(start + words, end, pieces[-1].freed))
         self._pieces[begin:stop] = taken
@@ -116,6 +128,40 @@ class Arena:
                 if self.policy is Policy.LOWEST:
                     break
         return found
+
+    def _pieces_of(self, start: int, end: int) -> tuple[int, int]:
+        """First and last piece but one with words from ``start`` to ``end``."""
+        begin = next(n for n, each in enumerate(self._pieces) if each.end > start)
+        stop = next(n for n in range(begin, len(self._pieces)) if self._pieces[n].end >= end)
+        return begin, stop + 1
+
+    def _latest(self, start: int, end: int) -> int | None:
+        """When the last of these words became free; None if any is held."""
+        begin, stop = self._pieces_of(start, end)
+        latest = 0
+        for each in self._pieces[begin:stop]:
+            if each.freed is None:
+                return None
+            latest = max(latest, each.freed)
+        return latest
+
+    def _on_step(self, words: int) -> int | None:
+        """The first of those that have been free for longest, at a multiple of the step."""
+        best, found = None, None
+        for start in range(0, self.size - words + 1, self.step):
+            latest = self._latest(start, start + words)
+            if latest is not None and (best is None or latest < best):
+                best, found = latest, start
+        return found
+
+    def _highest(self, words: int) -> int | None:
+        """The first of the highest that are free."""
+        run = 0
+        for each in reversed(self._pieces):
+            run = 0 if each.freed is None else run + each.end - each.start
+            if run >= words:
+                return each.start + run - words
+        return None
 
     def _forget(self, piece: _Piece) -> None:
         if piece.key is not None:

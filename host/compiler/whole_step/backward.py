@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from fractrain.host.compiler.whole_step.carrying import CarryWriter, Held
+from fractrain.host.compiler.whole_step.carrying import RECALLED_PARTS, CarryWriter, Held
 from fractrain.host.compiler.whole_step.chunk import ERROR, GRADIENT, StageWriter
 from fractrain.host.compiler.whole_step.convolving import Planes
 from fractrain.host.compiler.whole_step.errors import ErrorWriter, Joined
+from fractrain.host.compiler.whole_step.gradients import LayerGradient, Stashed
 from fractrain.host.compiler.whole_step.groups import Group
 from fractrain.host.compiler.whole_step.memory_map import PIXEL_PLANES, Stash
 from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, Stem
@@ -16,6 +17,9 @@ from fractrain.host.compiler.whole_step.sheets import CLEAR, SAME, norm_key
 from fractrain.host.compiler.whole_step.weights import Updating
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute, Spill
+
+AT_ONCE, ALL = 6, 12
+"""Parts of what the next chunk begins with that come beside the last error."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,15 @@ class BackwardChunk:
         self.errors, self.carrying = ErrorWriter(stage, number), CarryWriter(stage, number)
         self.images, self.lines = stage.chunks[number], self.errors.lines
         self.count = len(self.images)
-        self._pending: Callable[[], None] | None = None
+        self._pending: tuple[Layer, LayerGradient] | None = None
+        self.fetched = self.entered = False
+        """Whether E is there, and the errors behind the group."""
         self._inside_x: int | None = None
         self._output_x: int | None = None
-        self.fetch_next: Callable[[], None] | None = None
-        """What the next chunk begins with, where there is room for it."""
+        self._recomputed: Planes | None = None
+        self.following: ChunkPhases | None = None
+        """The next chunk, where there is room for what it begins with."""
+        self._others: Callable[[], None] | None = None
 
     def is_apart(self, other: BackwardChunk) -> bool:
         """Whether what it fetches is in memory before ``other`` ends."""
@@ -63,13 +71,19 @@ class BackwardChunk:
         )
 
     def phases(self) -> Iterator[None]:
-        """What comes from memory; the errors behind the group; all up to its last gradient; that
-        one."""
+        """Parts of what comes from memory; the errors behind the group (then it has `entered`);
+        all up to its last gradient; that one."""
         first = self.group.segments[0]
-        held = self.carrying.fetch(first)
+        held = self.carrying.hold()
+        yield from self.carrying.fetch(first, held)
+        self.fetched = True
         yield
         self.carrying.enter(first, held)
         e_last = self._apply_last(first, held)
+        if self.overlap.recalls_ahead and isinstance(first, Block):
+            yield
+            yield from self._recall_inside_parts(first)
+        self.entered = True
         yield
         for segment in self.group.segments:
             if segment is not first and self.overlap.next_segment:
@@ -92,7 +106,8 @@ class BackwardChunk:
     def _end_pending(self) -> None:
         """The last gradient of the segment before."""
         assert self._pending is not None
-        self._pending()
+        layer, gradient = self._pending
+        self._finish(layer, gradient)
         self._pending = None
 
     # -- segments -----------------------------------------------------------------------------
@@ -102,19 +117,22 @@ class BackwardChunk:
         if isinstance(segment, Stem):
             self.chip.staging.give(held.e)
             pixels = self.stage.memory.pixels
-            self._pending = lambda: self._gradient_of(
-                segment.layer, pixels, 0, PIXEL_PLANES, e_last
-            )
+            gradient = self._gradient_of(segment.layer, pixels, 0, PIXEL_PLANES, e_last)
+            if self.overlap.recalls_ahead:
+                gradient.begin()
+            self._pending = segment.layer, gradient
             return held
         e_first = self._inside(segment, e_last)
+        memory = self.stage.memory
+        stash, plane = memory.input_of(segment), memory.stash_planes.activations
+        bits = self.stage.graph.slots[segment.slot].widest.activation
+        gradient = self._gradient_of(segment.first, stash, plane, bits, e_first)
+        self._following = gradient
         if segment.shortcut is None:
             held = self._identity(segment, held, e_first)
         else:
             self._shortcut(segment, segment.shortcut, held, e_first)
-        memory = self.stage.memory
-        stash, plane = memory.input_of(segment), memory.stash_planes.activations
-        bits = self.stage.graph.slots[segment.slot].widest.activation
-        self._pending = lambda: self._gradient_of(segment.first, stash, plane, bits, e_first)
+        self._pending = segment.first, gradient
         return held
 
     # -- between the convolutions ----------------------------------------------------------
@@ -123,11 +141,11 @@ class BackwardChunk:
         """Activations and mask again, the error there, the gradient of the second convolution; the
         error of the first one."""
         stage, slot = self.stage, segment.slot
-        x, y = self._recall_inside(segment), self.chip.staging.take(self.lines)
-        self._inside_x = None
+        x = self._recall_inside(segment)
+        a = self._recomputed or self._recompute(segment)
+        self._inside_x = self._recomputed = None
+        y = self.chip.staging.take(self.lines)
         held = Held(y, x, self.chip.moments.take(self.grid.padded))
-        a = stage.planes(self.count, stage.graph.slots[slot].widest.activation)
-        self._recompute(segment, x, a)
         joined = Joined(stage, self.count, held, segment.inside_join, segment.name, slot)
         self.errors.windows(segment.second, e_last, [joined])
         if self.overlap.recalls_ahead:
@@ -145,12 +163,17 @@ class BackwardChunk:
     def _recall_inside(self, segment: Block) -> int:
         """Where x̂ between the convolutions is."""
         if self._inside_x is None:
-            self._inside_x = self.chip.side.take(self.lines)
-            stash, slot = self.stage.stash(segment.first), segment.slot
-            self.stage.recall(
-                stash, self.images, Recalled.INSIDE, self._inside_x, slot=slot, kept_slot=slot
-            )
+            for _ in self._recall_inside_parts(segment, 1):
+                pass
+        assert self._inside_x is not None
         return self._inside_x
+
+    def _recall_inside_parts(self, segment: Block, count: int = RECALLED_PARTS) -> Iterator[None]:
+        x = self._inside_x = self.chip.side.take(self.lines)
+        stash, slot = self.stage.stash(segment.first), segment.slot
+        return self.stage.recall_parts(
+            stash, self.images, Recalled.INSIDE, x, count, slot=slot, kept_slot=slot
+        )
 
     def _recall_output(self, segment: Block) -> int:
         """Where x̂ is that the block's end needs: of the block before, and its mask, or of the
@@ -163,24 +186,29 @@ class BackwardChunk:
                 self.carrying.recall(before, x, before.output.mask_slot, masked=True)
             else:
                 stash, slot = self.stage.stash(shortcut), shortcut.slot
-                self.stage.recall(
-                    stash, self.images, Recalled.END, x, slot=slot, kept_slot=slot
-                )
+                self.stage.recall(stash, self.images, Recalled.END, x, slot=slot, kept_slot=slot)
         return self._output_x
 
     def _fetch_ahead(self, segment: Block) -> None:
         """For what follows ``segment``."""
         if not self.overlap.recalls_ahead:
             return
+        self._following.begin()
         place = self.group.segments.index(segment) + 1
         following = self.group.segments[place] if place < len(self.group.segments) else None
         if isinstance(following, Block):
             self._recall_inside(following)
-        elif self.fetch_next is not None:
-            self.fetch_next()
-            self.fetch_next = None
+            if self.overlap.next_segment and self._following.is_small:
+                self._recomputed = self._recompute(following)
+        elif self.following is not None:
+            self._others = self.following.enter_part
+            for _ in range(AT_ONCE if self._following.is_small else ALL):
+                self.following.fetch_part()
 
-    def _recompute(self, segment: Block, x: int, a: Planes) -> None:
+    def _recompute(self, segment: Block) -> Planes:
+        """Activations between the convolutions, and their mask."""
+        x, bits = self._recall_inside(segment), self.stage.graph.slots[segment.slot].widest
+        a = self.stage.planes(self.count, bits.activation)
         record, records = self.stage.record(segment.name, norm_key(segment, segment.first))
         command = Recompute(
             **ERROR,
@@ -194,6 +222,7 @@ class BackwardChunk:
         )
         lines = "side", x, x + self.lines
         self.chip.add(command, [records, lines], [a.span, lines])
+        return a
 
     # -- at the block's input --------------------------------------------------------------
 
@@ -241,12 +270,26 @@ class BackwardChunk:
         self.chip.side.give(around.x)
         self.chip.staging.give(around.e)
         assert self.below is not None
-        for images in self.below.chunks:
-            if images.start in self.images:
-                self._before_shortcut(segment, shortcut, e, e_first, self.below, images)
+        for images in self._parts_below(self.below):
+            self._before_shortcut(segment, shortcut, e, e_first, self.below, images)
+        if self.following is not None and self.overlap.recalls_ahead:
+            self._others = self.following.fetch_part
         before = memory.input_of(segment)
         bits = stage.graph.slots[slot].widest.activation
-        self._gradient_of(shortcut, before, memory.stash_planes.residual, bits, e)
+        self._finish(
+            shortcut, self._gradient_of(shortcut, before, memory.stash_planes.residual, bits, e)
+        )
+        if self.following is not None and self.overlap.recalls_ahead:
+            self._others = self.following.enter_part  # its errors take the place of the shortcut's
+
+    def _parts_below(self, below: StageWriter) -> Iterator[range]:
+        """Images of the stage before whose errors are made at a time: halves of its chunks, so that
+        one goes to memory beside the next."""
+        for images in below.chunks:
+            if images.start in self.images:
+                size = -(-len(images) // 2) if self.overlap.recalls_ahead else len(images)
+                for first in range(images.start, images.stop, size):
+                    yield range(first, min(first + size, images.stop))
 
     def _before_shortcut(
         self,
@@ -320,30 +363,45 @@ class BackwardChunk:
     # -- gradients -------------------------------------------------------------------------
 
     def _resident_gradient(self, layer: Layer, a: Planes, e: Planes) -> None:
-        """Of activations that are on the chip; they and the errors are free."""
-        for piece in self.stage.convolving.error_pieces(self.count, e.layout):
-            self._gradient(layer, a.part(piece), e.part(piece), first=piece.start == 0)
-        self._end_gradient(layer)
-        self.chip.planes.give(a.address)
-        self.chip.planes.give(e.address)
+        """Of activations that are on the chip."""
+        self._finish(layer, LayerGradient(self.stage.convolving, layer, a, e, self.images.start))
 
-    def _gradient_of(self, layer: Layer, stash: Stash, plane: int, bits: int, e: Planes) -> None:
-        """Of activations that come from memory in pieces; the errors are free."""
-        convolving = self.stage.convolving
-        header = GRADIENT | {"slot": layer.slot}
-        image = stash.grid.layout(1, bits)
-        for piece in convolving.pieces(image, self.count, errors=e.layout):
-            first = self.images.start + piece.start
-            a = convolving.load(stash, first, len(piece), plane, bits, header)
-            self._gradient(layer, a, e.part(piece), first=piece.start == 0)
-            self.chip.planes.give(a.address)
-        self._end_gradient(layer)
-        self.chip.planes.give(e.address)
+    def _gradient_of(
+        self, layer: Layer, stash: Stash, plane: int, bits: int, e: Planes
+    ) -> LayerGradient:
+        """Of activations that come from memory."""
+        a = Stashed(stash, plane, bits, GRADIENT | {"slot": layer.slot})
+        return LayerGradient(self.stage.convolving, layer, a, e, self.images.start)
 
-    def _gradient(self, layer: Layer, a: Planes, e: Planes, *, first: bool) -> None:
-        add = self.number > 0 or not first
-        self.stage.convolving.gradient(layer, a, e, self.updating.at(layer), add=add)
-
-    def _end_gradient(self, layer: Layer) -> None:
+    def _finish(self, layer: Layer, gradient: LayerGradient) -> None:
+        beat = self.updating.at(layer)
+        stem = isinstance(self.group.segments[-1], Stem) and layer is self.group.segments[-1].layer
+        gradient.finish(beat, add=self.number > 0, others=self._others, every=1 if stem else 2)
         if self.last:
             self.updating.end(layer)
+
+
+class ChunkPhases:
+    """Of a ``chunk`` on its way back, as the others let it go on."""
+
+    def __init__(self, chunk: BackwardChunk) -> None:
+        self.chunk, self._phases = chunk, chunk.phases()
+
+    def go_on(self) -> None:
+        """To the end of the phase."""
+        next(self._phases)
+
+    def fetch_part(self) -> None:
+        """A part more of E, unless all of it is there."""
+        if not self.chunk.fetched:
+            self.go_on()
+
+    def enter_part(self) -> None:
+        """A part more of the errors behind the group, unless they are there."""
+        if not self.chunk.entered:
+            self.go_on()
+
+    def enter(self) -> None:
+        """All of them."""
+        while not self.chunk.entered:
+            self.go_on()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from fractrain.host.compiler.whole_step.sheets import LATE, SAME, late_key
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Carry, Fill, Recalled, Spill
+
+FETCHED_PARTS, RECALLED_PARTS = 8, 4
+"""Of E, and of x̂, between which the fetch stage may bring something else."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +36,26 @@ class CarryWriter:
         self.count = len(self.images)
         self.lines = stage.grid.lines(self.count)
 
-    def fetch(self, segment: Segment) -> Held:
-        """E at the output of ``segment`` from memory, unless it comes from behind the pooling; x̂
-        there."""
+    def hold(self) -> Held:
+        """Room for E at the output of a segment, and for x̂ there."""
         chip = self.chip
         lines, side = chip.staging.take(self.lines), chip.side.take(self.lines)
-        held = Held(lines, side, chip.moments.take(self.grid.padded))
+        return Held(lines, side, chip.moments.take(self.grid.padded))
+
+    def fetch(self, segment: Segment, held: Held) -> Iterator[None]:
+        """E at the output of ``segment`` from memory, unless it comes from behind the pooling; x̂
+        there. In parts, between which the fetch stage may bring something else."""
         if self._is_last(segment):
-            self.recall(segment, held.x, segment.output.mask_slot, masked=True)
-        else:
-            self.move(Fill, self.stage, self.images, held.e)
-            self.recall(segment, held.x, segment.last.slot, masked=False)
-        return held
+            slot = segment.output.mask_slot
+            yield from self.recall_parts(segment, held.x, slot, RECALLED_PARTS, masked=True)
+            return
+        size = -(-self.count // FETCHED_PARTS)
+        for first in range(0, self.count, size):
+            part = range(first, min(first + size, self.count))
+            self.move(Fill, self.stage, self.images, held.e, part)
+            yield
+        slot = segment.last.slot
+        yield from self.recall_parts(segment, held.x, slot, RECALLED_PARTS, masked=False)
 
     def enter(self, segment: Segment, held: Held) -> None:
         """E of what was fetched, with the moments of its last convolution's batch norm."""
@@ -57,10 +69,22 @@ class CarryWriter:
 
     def recall(self, segment: Segment, side: int, slot: int, *, masked: bool) -> None:
         """x̂ of the segment's last convolution, if ``slot`` has bits."""
-        stage, kept = self.stage, segment.last.slot
-        stash = stage.stash(segment.last)
-        stage.recall(
-            stash, self.images, Recalled.END, side, masked=masked, slot=slot, kept_slot=kept
+        for _ in self.recall_parts(segment, side, slot, 1, masked=masked):
+            pass
+
+    def recall_parts(
+        self, segment: Segment, side: int, slot: int, count: int, *, masked: bool
+    ) -> Iterator[None]:
+        """The same in ``count`` parts."""
+        kept = {"slot": slot, "kept_slot": segment.last.slot}
+        return self.stage.recall_parts(
+            self.stage.stash(segment.last),
+            self.images,
+            Recalled.END,
+            side,
+            count,
+            masked=masked,
+            **kept,
         )
 
     def _spread(self, segment: Segment, held: Held) -> None:
@@ -111,23 +135,37 @@ class CarryWriter:
         moments = "moments", held.moments, held.moments + self.grid.padded
         self.chip.add(command, reads, [staged, moments, peaks])
 
-    def move(self, kind: type[Fill | Spill], stage: StageWriter, images: range, lines: int) -> None:
-        """E of ``images`` of an output of ``stage``, between memory and ``lines`` on the chip."""
+    def move(
+        self,
+        kind: type[Fill | Spill],
+        stage: StageWriter,
+        images: range,
+        lines: int,
+        part: range | None = None,
+    ) -> None:
+        """E of ``images`` of an output of ``stage``, between memory and ``lines`` on the chip; of
+        only ``part`` of these images."""
         grid, p, channels = stage.grid, self.chip.p, self.chip.p.block.channels
         region = stage.memory.errors[stage.stage.number]
         per_image = grid.blocks * channels
-        count = per_image * len(images)
+        part = range(len(images)) if part is None else part
+        first, count = lines + per_image * part.start, per_image * len(part)
+        stride = per_image * len(images)
         side = "destination" if kind is Fill else "source"
-        places: dict[str, Any] = {side: lines, f"{side}_run_stride": count}
+        places: dict[str, Any] = {side: first, f"{side}_run_stride": stride}
         command = kind(
             **ERROR,
-            address=region.address + images.start * per_image * p.line_bytes,
+            address=region.address + (images.start + part.start) * per_image * p.line_bytes,
             runs=grid.groups,
             lines=count,
             run_stride=per_image * stage.memory.images,
             **places,
         )
-        memory: list[Span] = [(f"E {stage.stage.number}", images.start, images.stop)]
-        chip: list[Span] = [("staging", lines, lines + grid.groups * count)]
+        begin, end = images.start + part.start, images.start + part.stop
+        memory: list[Span] = [(f"E {stage.stage.number}", begin, end)]
+        chip: list[Span] = [
+            ("staging", first + group * stride, first + group * stride + count)
+            for group in range(grid.groups)
+        ]
         reads, writes = (memory, chip) if kind is Fill else (chip, memory)
         self.chip.add(command, reads, writes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fractrain.host.compiler.whole_step.chip import PEAKS, Chip
@@ -99,22 +100,45 @@ class StageWriter:
         **fields: Any,
     ) -> None:
         """x̂ of ``images``, to the side memory."""
-        grid = stash.grid
-        command = Recall(
-            **ERROR,
-            **fields,
-            kind=kind,
-            address=stash.at(images.start),
-            masked=masked,
-            mask_plane=self.memory.stash_planes.mask if masked else 0,
-            plane_stride=stash.plane_stride,
-            group_stride=stash.group_stride,
-            channel_groups=grid.groups,
-            blocks=grid.blocks * len(images),
-            destination=side,
-        )
-        lines = "side", side, side + grid.lines(len(images))
-        self.chip.add(command, [(stash.name, images.start, images.stop)], [lines])
+        for _ in self.recall_parts(stash, images, kind, side, 1, masked=masked, **fields):
+            pass
+
+    def recall_parts(
+        self,
+        stash: Stash,
+        images: range,
+        kind: Recalled,
+        side: int,
+        count: int,
+        *,
+        masked: bool = False,
+        **fields: Any,
+    ) -> Iterator[None]:
+        """The same in about ``count`` parts: groups of channels, or, of one group, images."""
+        grid, groups = stash.grid, stash.grid.groups
+        lines = grid.lines(len(images)) // groups
+        together = 1 if count > 1 else groups
+        size = len(images) if together < groups else -(-len(images) // count)
+        for group in range(0, groups, together):
+            for start in range(images.start, images.stop, size):
+                part = range(start, min(start + size, images.stop))
+                at = side + group * lines + (start - images.start) * (lines // len(images))
+                command = Recall(
+                    **ERROR,
+                    **fields,
+                    kind=kind,
+                    address=stash.at(start) + self.p.word_bytes * group * stash.group_stride,
+                    masked=masked,
+                    mask_plane=self.memory.stash_planes.mask if masked else 0,
+                    plane_stride=stash.plane_stride,
+                    group_stride=stash.group_stride,
+                    channel_groups=together,
+                    blocks=grid.blocks * len(part),
+                    destination=at,
+                )
+                held = "side", at, at + together * lines * len(part) // len(images)
+                self.chip.add(command, [(stash.name, part.start, part.stop)], [held])
+                yield
 
     def peak(self, name: str) -> tuple[int, Span]:
         """Place of the peak of an operation."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import starmap
 
 from fractrain.host.compiler.whole_step.arena import Policy
-from fractrain.host.compiler.whole_step.backward import BackwardChunk, Overlap
+from fractrain.host.compiler.whole_step.backward import BackwardChunk, ChunkPhases, Overlap
 from fractrain.host.compiler.whole_step.chip import PEAKS, Chip
 from fractrain.host.compiler.whole_step.chunk import StageWriter
+from fractrain.host.compiler.whole_step.convolving import TENSORS, plane_words
 from fractrain.host.compiler.whole_step.encoding import encode_many
 from fractrain.host.compiler.whole_step.forward import ForwardChunk
 from fractrain.host.compiler.whole_step.grids import stage_grids
@@ -119,6 +120,7 @@ class _Compilation:
     def forward(self, way: _Way) -> None:
         """Peaks are cleared, all chunks of each stage formed, weights quantized ahead of them."""
         self.chip.use(way.policy)
+        self.chip.planes.step = 0
         self._report()
         weights = Quantizing(self.writers[0], self.network.segments)
         for writer in self.writers:
@@ -137,13 +139,14 @@ class _Compilation:
     def backward(self, way: _Way) -> None:
         """Group by group, and in each chunk by chunk; weights descend behind their gradients."""
         self.chip.use(way.policy)
+        self.chip.planes.step = self._step() if way.overlap.recalls_ahead else 0
         updating = Updating(self.writers[0], early=way.early)
         chunks = [
             self._chunk(group, chunk, updating, way)
             for group in self.groups
             for chunk in range(len(self.writers[group.stage.number].chunks))
         ]
-        tasks = [_Phases(each) for each in chunks]
+        tasks = [ChunkPhases(each) for each in chunks]
         for place, task in enumerate(tasks):
             chunk = task.chunk
             if chunk.number == 0:
@@ -151,16 +154,28 @@ class _Compilation:
             following = None
             if way.overlap.next_chunk and place + 1 < len(tasks):
                 following = tasks[place + 1]
-                if following.chunk.is_apart(chunk):
-                    chunk.fetch_next = following.fetch
-            task.errors()
+                if way.overlap.recalls_ahead and following.chunk.is_apart(chunk):
+                    chunk.following = following
+            task.enter()
             updating.begin(chunk.group)
             task.go_on()
-            if following is not None:
-                following.errors()
+            if following is not None and chunk.following is None:
+                following.enter()
             task.go_on()
+            if following is not None:
+                following.enter()
         updating.write()
         self._report()
+
+    def _step(self) -> int:
+        """Words of the longest tensor of a chunk, if `TENSORS` of them fit."""
+        slots, longest = self.network.graph.slots, 0
+        for writer in self.writers:
+            for layer in (each for seg in writer.stage.segments for each in seg.layers):
+                bits = max(slots[layer.slot].widest.activation, slots[layer.slot].widest.error)
+                layout = writer.grid.layout(len(writer.chunks[0]), bits)
+                longest = max(longest, plane_words(layout))
+        return longest if TENSORS * longest <= self.p.buffers.plane_words else 0
 
     def _chunk(self, group: Group, number: int, updating: Updating, way: _Way) -> BackwardChunk:
         stage = group.stage.number
@@ -191,28 +206,6 @@ class _Compilation:
             self.chip.held,
             tuple(self.sections),
         )
-
-
-class _Phases:
-    """Of a chunk on its way back."""
-
-    def __init__(self, chunk: BackwardChunk) -> None:
-        self.chunk, self._phases, self._done = chunk, chunk.phases(), 0
-
-    def go_on(self) -> None:
-        next(self._phases)
-        self._done += 1
-
-    def fetch(self) -> None:
-        """What comes from memory, if it has not."""
-        if self._done < 1:
-            self.go_on()
-
-    def errors(self) -> None:
-        """Those behind the group, if they are not there."""
-        self.fetch()
-        if self._done < 2:
-            self.go_on()
 
 
 def _take_turns(ways: Iterator[Iterator[None]], count: int) -> None:

@@ -29,6 +29,14 @@ from fractrain.hw.contract.window import GRADIENT_BLOCKS
 
 BLOCKS = GRADIENT_BLOCKS
 """Blocks of pixels in a slice of a gradient."""
+PARTS_OF_COLUMNS = 4
+"""Errors of a piece of a gradient take one of them: the next piece and weights fit beside it."""
+TENSORS = 3
+"""Of a chunk that are in the plane memory side by side."""
+LEAST_BLOCKS = 32
+"""Of a piece; fewer are too many commands."""
+PARTS_OF_PLANES = 12
+"""So do its activations: errors of three convolutions are beside them."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +95,17 @@ class Convolving:
     # -- operands --------------------------------------------------------------------------
 
     def load(
-        self, stash: Stash, image: int, images: int, plane: int, bits: int, header: dict[str, Any]
+        self,
+        stash: Stash,
+        image: int,
+        images: int,
+        plane: int,
+        bits: int,
+        header: dict[str, Any],
     ) -> Planes:
         """``images`` of the stash, from ``plane`` on, in words that are held from now on."""
         layout = stash.grid.layout(images, bits)
-        planes = Planes(self.chip.planes.take(plane_words(layout)), layout, images)
+        planes = Planes(self.chip.planes.take(plane_words(layout), small=True), layout, images)
         load = Load(
             **header,
             memory=Memory.PLANES,
@@ -113,31 +127,56 @@ class Convolving:
         """``images`` in parts that can be loaded one beside the other, and of which the ``errors``
         of a gradient fit into half of the column memory; ``image``: one of them."""
         most = min(images, MOST_RUN // image.blocks)
-        room = self.chip.planes.room
+        room = self.chip.planes.room // 3
+        if errors is not None:
+            room = min(room, self.chip.planes.size // PARTS_OF_PLANES)
+        small = self._small_piece(image)
+        if errors is not None and small * image.blocks >= LEAST_BLOCKS:
+            return self._cut(images, self._most_errors(min(small, images), errors), errors)
         words = image.bits * image.groups
-        while most > 1 and words * (most * image.blocks | 1) > room // 2:
+        while most > 1 and words * (most * image.blocks | 1) > room:
             most -= 1
-        return self._cut(images, self._most_errors(most, errors))
+        return self._cut(images, self._most_errors(most, errors), errors)
+
+    def stands_beside(self, image: PixelLayout) -> bool:
+        """Whether pieces of such images leave room for three tensors of a chunk."""
+        return self._small_piece(image) * image.blocks >= LEAST_BLOCKS
+
+    def _small_piece(self, image: PixelLayout) -> int:
+        """Images of which two pieces fit beside three tensors of a chunk."""
+        planes, most = self.chip.planes, 0
+        room = (planes.size - TENSORS * planes.step) // 2 if planes.step else 0
+        while image.bits * image.groups * ((most + 1) * image.blocks | 1) <= room:
+            most += 1
+        return most
 
     def error_pieces(self, images: int, errors: PixelLayout) -> list[range]:
         """As `pieces`, of activations that are on the chip."""
-        return self._cut(images, self._most_errors(images, errors))
+        return self._cut(images, self._most_errors(images, errors), errors)
 
     def _most_errors(self, most: int, errors: PixelLayout | None) -> int:
         if errors is None:
             return most
         columns = self.chip.columns
-        while most > 1 and gradient_columns(errors, most) > columns.size // 2:
+        while most > 1 and gradient_columns(errors, most) > columns.size // PARTS_OF_COLUMNS:
             most -= 1
         needed = gradient_columns(errors, most)
         if needed > columns.size:
             raise too_small(columns.name, needed, columns.size, columns.unit)
-        together = max(1, BLOCKS // errors.blocks)
+        together = self._together(errors)
         return most // together * together or most
 
     @staticmethod
-    def _cut(images: int, most: int) -> list[range]:
+    def _together(errors: PixelLayout) -> int:
+        """Images whose errors fill slices."""
+        return max(1, BLOCKS // errors.blocks)
+
+    def _cut(self, images: int, most: int, errors: PixelLayout | None) -> list[range]:
+        """Into pieces of one size, which fill slices of ``errors``."""
         size = -(-images // -(-images // max(most, 1)))
+        if errors is not None:
+            together = self._together(errors)
+            size = min(max(most, 1), -(-size // together) * together)
         return [range(first, min(first + size, images)) for first in range(0, images, size)]
 
     # -- windows ---------------------------------------------------------------------------
@@ -189,25 +228,33 @@ class Convolving:
 
     # -- gradients -------------------------------------------------------------------------
 
-    def gradient(self, layer: Layer, a: Planes, e: Planes, beat: int, *, add: bool) -> None:
-        """Sums of the images of ``a`` and ``e``, from ``beat`` of the gradient memory on."""
-        templates = gradient_templates(
-            _of_images(layer.geometry), layer.slot, a.layout, e.layout, e.first, a.images
-        )
-        for each in templates:
-            column = self.chip.columns.take(each.words)
-            span = "columns", column, column + each.words
-            for load in each.loads:
-                self.chip.add(self._move(load, e, column), [e.span], [span])
-            self._store(each, beat, add=add)
-            for convolve, patterns in each.tiles:
-                command = changed(
-                    convolve,
-                    address=convolve.address + a.start,
-                    column_address=convolve.column_address + column,
-                )
-                self.chip.convolve(command, patterns, [a.span, span])
-            self.chip.columns.give(column)
+    def gradient(self, layer: Layer, a: PixelLayout, e: Planes) -> tuple[GradientTemplate, ...]:
+        """The sums of the images of ``e`` with as many of ``a``, one for each group of filters."""
+        geometry = _of_images(layer.geometry)
+        return gradient_templates(geometry, layer.slot, a, e.layout, e.first, e.images)
+
+    def move(self, template: GradientTemplate, e: Planes) -> int:
+        """Errors into the column memory, where they are held."""
+        column = self.chip.columns.take(template.words)
+        span = "columns", column, column + template.words
+        for load in template.loads:
+            self.chip.add(self._move(load, e, column), [e.span], [span])
+        return column
+
+    def sum(
+        self, template: GradientTemplate, a: Planes, column: int, beat: int, *, add: bool
+    ) -> None:
+        """To the gradient memory from ``beat`` on; what `move` holds is free."""
+        self._store(template, beat, add=add)
+        for convolve, patterns in template.tiles:
+            command = changed(
+                convolve,
+                address=convolve.address + a.start,
+                column_address=convolve.column_address + column,
+            )
+            span = "columns", column, column + template.words
+            self.chip.convolve(command, patterns, [a.span, span])
+        self.chip.columns.give(column)
 
     def _store(self, template: GradientTemplate, beat: int, *, add: bool) -> None:
         store = template.store

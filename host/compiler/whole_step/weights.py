@@ -18,6 +18,8 @@ from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Quantize, Tag, Update
 from fractrain.hw.contract.precision import Operand
 
+TILES_TOGETHER = 80
+"""UPDATEs that stand together: at few bits errors wait behind more of them."""
 FIRST_NUMBER = 1 << 15
 """Of the weights among the tensors that are rounded at random (docs/numerics.md)."""
 
@@ -59,7 +61,9 @@ class Quantizing:
 
     def __init__(self, writer: StageWriter, segments: Sequence[Segment]) -> None:
         self._writer = writer
-        self._left = deque((number, layer) for number, each in enumerate(segments) for layer in each.layers)
+        self._left = deque(
+            (number, layer) for number, each in enumerate(segments) for layer in each.layers
+        )
         self._numbers = {each: number for number, each in enumerate(segments)}
 
     def until(self, segment: Segment) -> None:
@@ -91,6 +95,7 @@ class Updating:
         self._beats: dict[str, int] = {}
         self._places: dict[str, int] = {}
         self._ended: list[Layer] = []
+        self._updates: deque[tuple[Layer, Iterator[None]]] = deque()
 
     def begin(self, group: Group) -> None:
         """Gradients of ``group`` are next; again for each chunk."""
@@ -114,17 +119,27 @@ class Updating:
         self._ended.append(layer)
 
     def write_early(self) -> None:
-        """Here is work of the array beside which UPDATEs may stand."""
+        """Here is work of the array beside which some UPDATEs may stand."""
         if self._early:
-            self.write()
+            self._write(TILES_TOGETHER)
 
     def write(self) -> None:
         """UPDATE what has ended; its beats are free."""
+        self._write(None)
+
+    def _write(self, most: int | None) -> None:
         for layer in self._ended:
-            first = self._places.pop(layer.name)
-            _update_layer(self._writer, layer, first)
-            self._gradients.give(first)
+            self._updates.append(
+                (layer, _update_layer(self._writer, layer, self._places[layer.name]))
+            )
         self._ended.clear()
+        while self._updates and most != 0:
+            layer, tiles = self._updates[0]
+            if next(tiles, True) is True:
+                self._updates.popleft()
+                self._gradients.give(self._places.pop(layer.name))
+            elif most is not None:
+                most -= 1
 
     def _take(self, name: str) -> None:
         try:
@@ -135,7 +150,8 @@ class Updating:
         self._places[name] = found
 
 
-def _update_layer(writer: StageWriter, layer: Layer, first: int) -> None:
+def _update_layer(writer: StageWriter, layer: Layer, first: int) -> Iterator[None]:
+    """One tile after the other."""
     chip, p, weights = writer.chip, writer.p, writer.memory.weights[layer.name]
     layout, kernel = weights.layout, layer.geometry.kernel
     record, records = writer.record(RULES, layer.parameter)
@@ -170,6 +186,7 @@ def _update_layer(writer: StageWriter, layer: Layer, first: int) -> None:
         )
         reads = [records, ("gradients", beat, beat + p.beats_per_tile)]
         chip.add(command, reads, [(f"master {layer.name}", 0, 1), ("peaks", peak, peak + 2)])
+        yield
 
 
 def weights_peak(layer: Layer) -> str:

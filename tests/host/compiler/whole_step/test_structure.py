@@ -19,12 +19,14 @@ from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.counter_numbers import counter_numbers
 from fractrain.host.numerics.random_streams import Stream
 from fractrain.hw.contract.commands import (
+    Command,
     Convolve,
     Fill,
     Form,
     Load,
     Quantize,
     Recall,
+    Recompute,
     Set,
     Spill,
     Tag,
@@ -48,12 +50,16 @@ STUDIED = {"forward": 645, "backward": 973}
 
 
 def graph(
-    model: str, precisions: tuple[Precision, ...], options: IntegerOptions = BYTES, **given: Any
+    model: str,
+    precisions: tuple[Precision, ...],
+    options: IntegerOptions = BYTES,
+    batch: int = BATCH,
+    **given: Any,
 ) -> StepGraph:
     rng = counter_numbers(1, Stream.WEIGHTS)
     network = build_network(model, channels=3, classes=10, rng=rng)
     chosen = StepOptions(precisions, integers=options, learns=True)
-    return build_step(network, (BATCH, 3, SIDE, SIDE), chosen, **given)
+    return build_step(network, (batch, 3, SIDE, SIDE), chosen, **given)
 
 
 def walk(compiled: WholeStep, precision: Precision) -> Walk:
@@ -86,8 +92,43 @@ def test_weights_stand_beside_the_arrays_work() -> None:
     updates = [n for n, each in enumerate(commands) if isinstance(each, Update)]
     groups = [first for first, name in compiled.sections if name.startswith("back")]
     assert groups[0] < updates[0] < groups[1], "before its group ends"
-    before = next(each for each in commands[updates[0] :: -1] if not isinstance(each, Set | Update))
-    assert isinstance(before, Convolve) and before.tag is Tag.ERROR
+    before = next(each for each in commands[updates[0] :: -1] if isinstance(each, Convolve))
+    assert before.tag is Tag.ERROR
+
+
+def test_what_comes_from_memory_stands_beside_gradients() -> None:
+    """In the first stage back: activations of the next block are recomputed before the last
+    gradient of this one, except for a chunk's first; the next chunk's E is filled in, in parts,
+    between gradients."""
+    compiled = compile_whole_step(planned(), graph("resnet14", (FULL,), batch=24))
+    first = next(first for first, name in compiled.sections if name == "back to first")
+    commands = compiled.commands[first:]
+    kinds = [_kind(each) for each in commands]
+    inside = [n for n, each in enumerate(commands) if isinstance(each, Recompute)]
+    chunks, blocks = 3, 2
+    assert len(inside) == chunks * blocks
+    for number in set(inside) - set(inside[::blocks]):
+        behind = kinds[number:]
+        assert behind.index(Tag.GRADIENT) < behind.index(Tag.ERROR)
+    fills = [n for n, each in enumerate(commands) if isinstance(each, Fill)]
+    parts = len(fills) // (chunks - 1)
+    for start in range(0, len(fills), parts):
+        between = kinds[fills[start] : fills[start + parts - 1]]
+        assert Tag.GRADIENT in between and Tag.ERROR not in between
+
+
+def test_errors_in_front_of_a_shortcut_leave_in_halves_of_a_chunk() -> None:
+    compiled = compile_whole_step(planned(), graph("resnet8", (FULL,)))
+    first = max(n for n, name in compiled.sections if "stage1.block0" in name)
+    end = next(first for first, name in compiled.sections if name == "back to first")
+    spills = [each for each in compiled.commands[first:end] if isinstance(each, Spill)]
+    images = [each.lines // 16 // 32 for each in spills]
+    assert images == [4] * (BATCH // 4)
+
+
+def _kind(command: Command) -> Tag | None:
+    """The pass of a convolution."""
+    return command.tag if isinstance(command, Convolve) else None
 
 
 def _check_memory(compiled: WholeStep) -> None:
