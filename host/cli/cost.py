@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import astuple, replace
 
 from fractrain.host.cli.command_line import add_command
 from fractrain.host.cli.options import (
@@ -19,8 +20,9 @@ from fractrain.host.cli.options import (
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import check_files, write_json
 from fractrain.host.modelling.step_programs import MEMORIES
-from fractrain.host.modelling.tables import host_table, step_table
+from fractrain.host.modelling.tables import host_table, step_table, whole_step_table
 from fractrain.host.modelling.tables.case import BLOCKS, Case
+from fractrain.host.modelling.whole_steps import mixed_blocks
 from fractrain.host.networks.network import Network
 from fractrain.host.networks.registry import build_network
 from fractrain.host.numerics.random_streams import Stream, generator
@@ -29,7 +31,7 @@ from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, Parameters, load_parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
-from fractrain.hw.contract.values import OneWord, Whole
+from fractrain.hw.contract.values import OneWord, Real, Whole
 from fractrain.sim.progress import work
 
 CHANNELS, CLASSES, SIZE = 3, 10, 32
@@ -54,9 +56,17 @@ model, too, in up to a minute each, and says how far the sum of passes is off.
 how long the board's processor takes for it (docs/host_work.md); --gates with what gates add.
 --mode float counts float32 around the convolutions; these are the same.
 
+--whole-step models the whole step of a machine with a vector unit (a configuration with a `vector`
+section) as one program, in a quarter of a minute for resnet38 and 128 images: time and energy with
+the array time beside them, and for each stage of the network what the others waited for
+(docs/whole_step.md). --rate is the memory's in GB/s, --check models every burst, ten times as long.
+--mix assigns precisions to blocks by shares in percent.
+
 examples:
   fractrain cost --networks resnet38 --batch 128
   fractrain cost --precisions 8,8,8 3,3,6+0,0,0 --memory port ddr --check
+  fractrain cost --whole-step --config FILE --networks resnet38 --precisions 8,8,8 --rate 3.4
+  fractrain cost --whole-step --config FILE --networks resnet38 --mix 60:4,4,6+40:6,4,8 --rate 3.4
   fractrain cost --host --networks resnet20 resnet38 --precisions 8,8,8 --json host.json"""
 
 
@@ -77,6 +87,9 @@ OPTIONS = (
     Option("memory", "", OneWord(MEMORIES), ["port"], SEVERAL, shown="port"),
     mode_option(),
     Option("check", "compare with whole steps on the cycle model", form=FLAG),
+    Option("whole_step", "of a machine with a vector unit: the whole step", form=FLAG),
+    Option("mix", "with --whole-step: shares of precisions", metavar="PERCENT:A,W,E[+...]"),
+    Option("rate", "with --whole-step: of memory, in GB/s", Real(0.1, 100), metavar="GB/S"),
     Option("host", "count the work of the host, too", form=FLAG),
     Option("gates", "with --host: gates choose the precisions", form=FLAG),
     file_option("json", "with --host: write all figures there"),
@@ -97,19 +110,19 @@ def run(args: argparse.Namespace) -> int:
         BLOCKS.read("--precisions", text)
     networks = [_network(name) for name in args.networks]
     _check_options(args)
+    if args.mix:
+        args.precisions = [args.mix]
     check_files(args.out, args.json)
     cases = [
-        Case(
-            network, (batch, CHANNELS, args.size, args.size), blocks, memory, args.gates, args.mode
-        )
+        _case(args, network, batch, memory, blocks)
         for network in networks
         for memory in args.memory
         for batch in args.batch
         for blocks in args.precisions
     ]
-    for case in cases if args.check else ():
+    for case in cases if args.check and not args.whole_step else ():
         step_table.check_whole(case)
-    show = _show_host if args.host else _show_steps
+    show = _show_host if args.host else _show_whole if args.whole_step else _show_steps
     page = show(args, parameters, cases)
     if args.out:
         write_whole(args.out, page)
@@ -133,6 +146,35 @@ def _show_steps(args: argparse.Namespace, parameters: Parameters, cases: Sequenc
     return markdown_page("Cost of training steps", about, _command(args), table)
 
 
+def _case(args: argparse.Namespace, network: Network, batch: int, memory: str, blocks: str) -> Case:
+    images = batch, CHANNELS, args.size, args.size
+    case = Case(network, images, blocks, memory, args.gates, args.mode)
+    if not args.mix:
+        return case
+    count = len(replace(case, blocks="8,8,8").step.blocks)
+    given = mixed_blocks(blocks, count)
+    return replace(case, blocks="+".join(",".join(map(str, astuple(each))) for each in given))
+
+
+def _show_whole(args: argparse.Namespace, parameters: Parameters, cases: Sequence[Case]) -> str:
+    """Model and print; return the page."""
+    say, rows, parts = work(), [], []
+    for number, case in enumerate(cases, 1):
+        say(f"{number} of {len(cases)}: {case.network.name}, {args.mix or case.blocks}")
+        cost = whole_step_table.whole_step(case, parameters, args.rate, check=args.check)
+        row = whole_step_table.row(case, cost, parameters, args.rate)
+        rows.append([row[0], args.mix or case.blocks, *row[2:]])
+        parts.append(whole_step_table.sections(cost))
+        say("")
+        print(f"{case.title}\n{parts[-1]}\n")
+    print(terminal_table(whole_step_table.HEADS, rows))
+    print("all figures modelled")
+    table = markdown_table(whole_step_table.HEADS, rows)
+    about = whole_step_table.ABOUT
+    fenced = (f"```\n{each}\n```" for each in parts)
+    return markdown_page("Cost of whole training steps", about, _command(args), table, *fenced)
+
+
 def _show_host(args: argparse.Namespace, parameters: Parameters, cases: Sequence[Case]) -> str:
     """Count, model and print; write the figures if asked to; return the page."""
     say, steps = work(), []
@@ -153,7 +195,15 @@ def _show_host(args: argparse.Namespace, parameters: Parameters, cases: Sequence
 def _command(args: argparse.Namespace) -> str:
     """The command line that reproduces the page."""
     options = ["cost --host" if args.host else "cost", f"--config {args.config}"]
-    for name in ("networks", "batch", "memory", "precisions"):
+    if args.whole_step:
+        options[0] = "cost --whole-step"
+    names = ("networks", "batch", "memory", "mix" if args.mix else "precisions")
+    if args.rate is not None:
+        options.append(f"--rate {args.rate:g}")
+    for name in names:
+        if name == "mix":
+            options.append(f"--mix {args.mix}")
+            continue
         options.append(f"--{name} {' '.join(map(str, getattr(args, name)))}")
     if args.mode != DEFAULT_MODE:
         options.append(f"--mode {args.mode}")
@@ -168,6 +218,11 @@ def _check_options(args: argparse.Namespace) -> None:
     for name, given in (("gates", args.gates), ("json", args.json and str(args.json))):
         if given and not args.host:
             raise ParameterError(f"--{name}", given, "with --host only")
+    for name, given in (("mix", args.mix), ("rate", args.rate)):
+        if given is not None and not args.whole_step:
+            raise ParameterError(f"--{name}", given, "with --whole-step only")
+    if args.whole_step and args.host:
+        raise ParameterError("--whole-step", True, "without --host only")
     if args.check and args.host:
         raise ParameterError("--check", True, "without --host only")
     for batch in args.batch if args.host else ():

@@ -20,9 +20,9 @@ from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
+from fractrain.sim.cycles.fluid import FluidReader
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.memory import granules
-from fractrain.sim.cycles.fluid import FluidReader
 from fractrain.sim.cycles.reader import Reader, Request
 from fractrain.sim.cycles.times import Times
 

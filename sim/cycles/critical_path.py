@@ -117,8 +117,7 @@ class _Walk:
         begin = self._times[number].begun
         for each in range(number, -1, -1):
             if self._times[each].full:
-                stage, queued = self._stages[each], self._times[each].queued
-                last = self._before[each]
+                queued, last = self._times[each].queued, self._before[each]
                 while last is not None and self._times[last].begun > queued + NEAR:
                     last = self._before[last]
                 return begin, last

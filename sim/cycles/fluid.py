@@ -21,7 +21,7 @@ from fractrain.sim.cycles.read_port import ADDRESS_CYCLES
 from fractrain.sim.cycles.reader import CLIENTS, REQUEST_CYCLES, WORD_CYCLES, Request
 from fractrain.sim.cycles.write_port import ANSWER_CYCLES
 from fractrain.sim.cycles.writer import FULL_CYCLES, MARGIN
-from fractrain.sim.memory_model import CREDIT_UNIT, MemoryModel
+from fractrain.sim.memory_model import MemoryModel
 
 PIECE_BYTES = 2048
 """Most that moves as one."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from fractrain.hw.contract.commands import Command, Earlier, Format, Join, Narrow, Stage, Store
+from fractrain.hw.contract.commands import Earlier, Format, Join, Narrow, Stage, Store
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cycles.commands import Task, TaskQueue
 from fractrain.sim.cycles.kernel import Change, Kernel, Process

@@ -12,8 +12,8 @@ class Times:
     """Of a command, in cycles; `NEVER` for what has not happened.
 
     ``queued``: it is in its stage's queue, and ``full`` if that had to become free for it first.
-    ``ready``: its stage is, ``begun``: it has its tokens as well. ``started``: of the execute stage,
-    its first pass. ``fed``: the last time a command of the result stage had waited for a tile.
+    ``ready``: its stage is, ``begun``: it has its tokens as well. ``started``: the first pass of
+    the execute stage. ``fed``: the last time a command of the result stage had waited for a tile.
     ``worked``: nothing of it is left to do but what memory does. ``ended``: so is that; whoever
     waits for it may go on. ``waits``: cycles by counter of what it did and waited for in between.
     ``bytes_moved``: to memory and from it.
