@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractrain.host.compiler.whole_step.carrying import RECALLED_PARTS, CarryWriter, Held
 from fractrain.host.compiler.whole_step.chunk import ERROR, GRADIENT, StageWriter
 from fractrain.host.compiler.whole_step.convolving import Planes
+from fractrain.host.compiler.whole_step.entering import ChunkPhases
 from fractrain.host.compiler.whole_step.errors import ErrorWriter, Joined
 from fractrain.host.compiler.whole_step.gradients import LayerGradient, Stashed
 from fractrain.host.compiler.whole_step.groups import Group
@@ -379,29 +380,3 @@ class BackwardChunk:
         gradient.finish(beat, add=self.number > 0, others=self._others, every=1 if stem else 2)
         if self.last:
             self.updating.end(layer)
-
-
-class ChunkPhases:
-    """Of a ``chunk`` on its way back, as the others let it go on."""
-
-    def __init__(self, chunk: BackwardChunk) -> None:
-        self.chunk, self._phases = chunk, chunk.phases()
-
-    def go_on(self) -> None:
-        """To the end of the phase."""
-        next(self._phases)
-
-    def fetch_part(self) -> None:
-        """A part more of E, unless all of it is there."""
-        if not self.chunk.fetched:
-            self.go_on()
-
-    def enter_part(self) -> None:
-        """A part more of the errors behind the group, unless they are there."""
-        if not self.chunk.entered:
-            self.go_on()
-
-    def enter(self) -> None:
-        """All of them."""
-        while not self.chunk.entered:
-            self.go_on()

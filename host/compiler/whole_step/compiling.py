@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import starmap
 
 from fractrain.host.compiler.whole_step.arena import Policy
-from fractrain.host.compiler.whole_step.backward import BackwardChunk, ChunkPhases, Overlap
+from fractrain.host.compiler.whole_step.backward import BackwardChunk, Overlap
 from fractrain.host.compiler.whole_step.chip import PEAKS, Chip
 from fractrain.host.compiler.whole_step.chunk import StageWriter
 from fractrain.host.compiler.whole_step.convolving import TENSORS, plane_words
 from fractrain.host.compiler.whole_step.encoding import encode_many
+from fractrain.host.compiler.whole_step.entering import ChunkPhases
 from fractrain.host.compiler.whole_step.forward import ForwardChunk
 from fractrain.host.compiler.whole_step.grids import stage_grids
 from fractrain.host.compiler.whole_step.groups import Group, groups_of
@@ -147,14 +148,13 @@ class _Compilation:
             for chunk in range(len(self.writers[group.stage.number].chunks))
         ]
         tasks = [ChunkPhases(each) for each in chunks]
-        for place, task in enumerate(tasks):
-            chunk = task.chunk
+        for place, (chunk, task) in enumerate(zip(chunks, tasks, strict=True)):
             if chunk.number == 0:
                 self._begin_section(f"back to {chunk.group.segments[-1].name}")
             following = None
             if way.overlap.next_chunk and place + 1 < len(tasks):
                 following = tasks[place + 1]
-                if way.overlap.recalls_ahead and following.chunk.is_apart(chunk):
+                if way.overlap.recalls_ahead and chunks[place + 1].is_apart(chunk):
                     chunk.following = following
             task.enter()
             updating.begin(chunk.group)

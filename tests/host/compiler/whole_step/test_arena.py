@@ -70,3 +70,19 @@ def test_a_refusal_says_what_is_needed_and_what_there_is() -> None:
     arena.take(20)
     with pytest.raises(DoesNotFit, match="side memory.*35 lines.*at most 30 lines"):
         arena.take(15)
+
+
+def test_long_pieces_on_a_step_and_small_ones_as_high_as_possible() -> None:
+    arena = Arena("memory", 35)
+    arena.step = 10
+    small = arena.take(3, small=True)
+    assert small == 32
+    first, second = arena.take(8), arena.take(9)
+    assert (first, second) == (0, 10)
+    assert arena.take(4, small=True) == 28, "below the other one"
+    with pytest.raises(DoesNotFit):
+        arena.take(10)  # at 20, where the last one is
+    arena.give(second)
+    arena.give(first)
+    assert arena.take(9) == 10, "free for longer"
+    assert arena.take(10) == 0
