@@ -16,7 +16,7 @@ from tests.host.compiler.whole_step.test_structure import graph
 
 P, LOW = planned(), Precision(4, 4, 6)
 CLOSE = 0.015
-"""Of the cycles of a whole step of few images; of many it is 0.1 %."""
+"""Of the cycles of a whole step of few images."""
 
 
 @functools.cache
