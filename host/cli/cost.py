@@ -59,8 +59,9 @@ how long the board's processor takes for it (docs/host_work.md); --gates with wh
 --whole-step models the whole step of a machine with a vector unit (a configuration with a `vector`
 section) as one program, in a quarter of a minute for resnet38 and 128 images: time and energy with
 the array time beside them, and for each stage of the network what the others waited for
-(docs/whole_step.md). --rate is the memory's in GB/s, --check models every burst, ten times as long.
---mix assigns precisions to blocks by shares in percent.
+(docs/whole_step.md). --rate is the memory's in GB/s, --stash-rate that of a second one with the
+stash alone, as the ZC706 has one at its logic. --check models every burst, ten times as long. --mix
+assigns precisions to blocks by shares in percent.
 
 examples:
   fractrain cost --networks resnet38 --batch 128
@@ -90,6 +91,12 @@ OPTIONS = (
     Option("whole_step", "of a machine with a vector unit: the whole step", form=FLAG),
     Option("mix", "with --whole-step: shares of precisions", metavar="PERCENT:A,W,E[+...]"),
     Option("rate", "with --whole-step: of memory, in GB/s", Real(0.1, 100), metavar="GB/S"),
+    Option(
+        "stash_rate",
+        "with --whole-step: of a second memory, which has the stash",
+        Real(0.1, 100),
+        metavar="GB/S",
+    ),
     Option("host", "count the work of the host, too", form=FLAG),
     Option("gates", "with --host: gates choose the precisions", form=FLAG),
     file_option("json", "with --host: write all figures there"),
@@ -161,8 +168,10 @@ def _show_whole(args: argparse.Namespace, parameters: Parameters, cases: Sequenc
     say, rows, parts = work(), [], []
     for number, case in enumerate(cases, 1):
         say(f"{number} of {len(cases)}: {case.network.name}, {args.mix or case.blocks}")
-        cost = whole_step_table.whole_step(case, parameters, args.rate, check=args.check)
-        row = whole_step_table.row(case, cost, parameters, args.rate)
+        cost = whole_step_table.whole_step(
+            case, parameters, args.rate, args.stash_rate, check=args.check
+        )
+        row = whole_step_table.row(case, cost, parameters, args.rate, args.stash_rate)
         rows.append([row[0], args.mix or case.blocks, *row[2:]])
         parts.append(whole_step_table.sections(cost))
         say("")
@@ -198,8 +207,9 @@ def _command(args: argparse.Namespace) -> str:
     if args.whole_step:
         options[0] = "cost --whole-step"
     names = ("networks", "batch", "memory", "mix" if args.mix else "precisions")
-    if args.rate is not None:
-        options.append(f"--rate {args.rate:g}")
+    for option, rate in (("--rate", args.rate), ("--stash-rate", args.stash_rate)):
+        if rate is not None:
+            options.append(f"{option} {rate:g}")
     for name in names:
         if name == "mix":
             options.append(f"--mix {args.mix}")
@@ -218,7 +228,8 @@ def _check_options(args: argparse.Namespace) -> None:
     for name, given in (("gates", args.gates), ("json", args.json and str(args.json))):
         if given and not args.host:
             raise ParameterError(f"--{name}", given, "with --host only")
-    for name, given in (("mix", args.mix), ("rate", args.rate)):
+    whole = (("mix", args.mix), ("rate", args.rate), ("stash-rate", args.stash_rate))
+    for name, given in whole:
         if given is not None and not args.whole_step:
             raise ParameterError(f"--{name}", given, "with --whole-step only")
     if args.whole_step and args.host:

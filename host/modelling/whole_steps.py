@@ -42,8 +42,8 @@ BYTES = ("BYTES_READ", "BYTES_WRITTEN", "STASH_READ", "STASH_WRITTEN")
 class Section:
     """A stage of the network in one direction: ``cycles`` from its first pass to that of the next
     section; cycles of the array's passes, of the vector unit's lines and weights, of CHANNEL, and
-    those in which memory moves its bytes. ``waited``: cycles in which the program waited for its
-    commands, by stage and opcode (`sim.cycles.critical_path`)."""
+    those in which memory, both if there are two, moves its bytes. ``waited``: cycles in which the
+    program waited for its commands, by stage and opcode (`sim.cycles.critical_path`)."""
 
     name: str
     cycles: float
@@ -97,16 +97,20 @@ def whole_step_cost(
     table: Sequence[Precision],
     memory: MemoryModel,
     *,
+    stash: MemoryModel | None = None,
     bursts: bool = False,
 ) -> WholeStepCost:
-    """Of ``graph`` with the precisions ``table`` of its slots; ``bursts``: with every burst of
-    memory, which takes ten times as long. The host takes no time.
+    """Of ``graph`` with the precisions ``table`` of its slots; ``stash``: of a second memory, for
+    the stash; ``bursts``: with every burst of memory, which takes ten times as long. The host takes
+    no time.
 
     Raises `DoesNotFit` as `compile_whole_step` does.
     """
-    from fractrain.sim.cycles import predict
+    from fractrain.sim.cycles import SecondMemory, predict
 
     step = compile_whole_step(parameters, graph)
+    region = step.memory.stash_region
+    second = None if stash is None else SecondMemory(region.address, stash, end=region.end)
     precisions, kept = step.tables(table)
     prediction = predict(
         parameters,
@@ -115,9 +119,11 @@ def whole_step_cost(
         memory,
         program_address=step.program_address,
         kept=dict(enumerate(kept)),
+        second=second,
         fluid=not bursts,
     )
-    return WholeStepCost(step, prediction, tuple(_sections(step, prediction, memory)))
+    rate = sum(each.bytes_per_cycle or float("inf") for each in (memory, stash) if each)
+    return WholeStepCost(step, prediction, tuple(_sections(step, prediction, rate)))
 
 
 def rated_memory(parameters: Parameters, gigabytes: float) -> MemoryModel:
@@ -150,7 +156,7 @@ def mixed_blocks(text: str, count: int) -> list[Precision]:
     return [precisions[number] for number in given]
 
 
-def _sections(step: WholeStep, prediction: Prediction, memory: MemoryModel) -> list[Section]:
+def _sections(step: WholeStep, prediction: Prediction, rate: float) -> list[Section]:
     from fractrain.sim.cycles.critical_path import critical_path
 
     firsts = [first for first, _ in step.sections]
@@ -163,7 +169,6 @@ def _sections(step: WholeStep, prediction: Prediction, memory: MemoryModel) -> l
     ranges = [range(first, end) for first, end in zip(firsts, ends, strict=True)]
     starts = [_first_pass(prediction.times[each.start : each.stop]) for each in ranges]
     starts.append(prediction.cycles)
-    rate = memory.bytes_per_cycle or float("inf")
     found = []
     for place, (_, name) in enumerate(step.sections):
         sums = defaultdict[str, float](float)

@@ -15,12 +15,16 @@ from fractrain.sim.memory_model import MemoryModel
 
 @dataclass(frozen=True)
 class SecondMemory:
-    """A memory for all addresses from ``first`` on, which behaves as ``model`` says, behind
-    ``ports`` ports of 8 bytes each."""
+    """A memory for all addresses from ``first`` on, up to ``end`` if it has one, which behaves as
+    ``model`` says, behind ``ports`` ports of 8 bytes each."""
 
     first: int
     model: MemoryModel
     ports: int = 8
+    end: int | None = None
+
+    def has(self, address: int) -> bool:
+        return self.first <= address and (self.end is None or address < self.end)
 
 
 class Memories:
@@ -38,7 +42,7 @@ class Memories:
     ) -> None:
         self.fluid = fluid
         self.piece_bytes = PIECE_BYTES if fluid else parameters.block_bytes
-        self._first = None if second is None else second.first
+        self._second = second
         models = [(model, parameters.memory.ports)]
         if second is not None:
             models.append((second.model, second.ports))
@@ -67,7 +71,7 @@ class Memories:
         return self._writers[self._number(address)]
 
     def _number(self, address: int) -> int:
-        return int(self._first is not None and address >= self._first)
+        return int(self._second is not None and self._second.has(address))
 
     def wait_idle(self, client: int) -> Process:
         """Until all that ``client`` has written has been acknowledged."""

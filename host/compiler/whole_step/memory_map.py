@@ -102,7 +102,11 @@ class MemoryMap:
         self.images = network.graph.batch
         self._end = self.base = align(p, base)
         self._lay_out_host()
+        first = self._end
         self._lay_out_stash()
+        self.stash_region = Region(first, self._end - first)
+        """What the way back needs, and errors between stages: all that would be in a memory of its
+        own, if there were one."""
 
     @property
     def end(self) -> int:

@@ -30,9 +30,10 @@ MOST_NAMED = 4
 
 
 def whole_step(
-    case: Case, parameters: Parameters, rate: float | None, *, check: bool
+    case: Case, parameters: Parameters, rate: float | None, stash: float | None, *, check: bool
 ) -> WholeStepCost:
-    """Of ``case``; ``rate``: of memory, in GB/s; ``check``: with every burst."""
+    """Of ``case``; ``rate``, ``stash``: of memory, and of a second one for the stash, in GB/s;
+    ``check``: with every burst."""
     from fractrain.sim.memory_model import MemoryModel
 
     if case.mode != "hardware":
@@ -44,16 +45,24 @@ def whole_step(
     else:
         memory = MemoryModel.ideal()
     table = case.step.table(case.choices)
-    return whole_step_cost(parameters, case.step, table, memory, bursts=check)
+    second = None if stash is None else rated_memory(parameters, stash)
+    return whole_step_cost(parameters, case.step, table, memory, stash=second, bursts=check)
 
 
-def row(case: Case, cost: WholeStepCost, parameters: Parameters, rate: float | None) -> list[str]:
+def row(
+    case: Case,
+    cost: WholeStepCost,
+    parameters: Parameters,
+    rate: float | None,
+    stash: float | None,
+) -> list[str]:
     """Under `HEADS`."""
+    memory = case.memory if rate is None else f"{rate:g} GB/s"
     array = StepModel(parameters, case.step, "port").cost(case.choices)
     return [
         case.network.name,
         case.blocks,
-        case.memory if rate is None else f"{rate:g} GB/s",
+        memory if stash is None else f"{memory}, stash {stash:g} GB/s",
         str(case.step.batch),
         f"{cost.cycles:,}",
         f"{100 * cost.busy_cycles / cost.cycles:.1f} %",

@@ -42,6 +42,21 @@ def test_parts_of_a_step() -> None:
     assert slow.joules > found.joules > 0
 
 
+def test_a_second_memory_takes_the_stash_only() -> None:
+    """Weights, records and commands stay: no memory for the stash, however fast, spares the
+    first one those."""
+    slow, none = rated_memory(P, 0.2), rated_memory(P, 100)
+    one = whole_step_cost(P, STEP, TABLE, slow)
+    two = whole_step_cost(P, STEP, TABLE, slow, stash=none)
+    free = whole_step_cost(P, STEP, TABLE, none)
+    assert two.bytes_moved == one.bytes_moved
+    assert free.cycles < two.cycles < one.cycles
+    region = one.step.memory.stash_region
+    for each in one.step.memory.stash.values():
+        assert region.address <= each.address and each.address + each.size <= region.end
+    assert one.step.program_address >= region.end
+
+
 def test_the_rate_is_that_of_any_traffic() -> None:
     model = rated_memory(P, 3.4)
     assert model.bytes_per_cycle == pytest.approx(17)
