@@ -32,6 +32,12 @@ START_CYCLES = 5
 """From a task at the gate to its first request."""
 END_CYCLES = 3
 """From the last word to the token."""
+NEST_CYCLES = 4
+"""More to the first request on a machine with a vector unit, whose stage has one nest of loops for
+all commands."""
+UNIT_END_CYCLES = 2
+"""More from the last word to the token, of those that go to the vector unit; a RECALL's last block
+goes on as pairs of lines."""
 QUEUED_REQUESTS = 2
 RUNS_TOGETHER = 16
 """Runs that are one request where bursts are left out."""
@@ -97,7 +103,8 @@ class FetchModel:
                 continue
             self._begin()
             if idle:
-                yield self._kernel.now + START_CYCLES
+                nest = NEST_CYCLES if self._parameters.vector is not None else 0
+                yield self._kernel.now + START_CYCLES + nest
             if isinstance(task.command, Move):
                 yield from self._move(task, task.command)
             else:
@@ -150,6 +157,12 @@ class FetchModel:
             return max(1, self._parameters.block.channels / len(self._recalled(task, command)))
         return COLUMN_CYCLES if _to_columns(command) else 1
 
+    def _last_lines(self, command: Command) -> int:
+        """Cycles from the last word to the lines or the record of it."""
+        if isinstance(command, Recall):
+            return UNIT_END_CYCLES + self._parameters.block.channels // 2 + 1
+        return 0 if isinstance(command, Load) else UNIT_END_CYCLES
+
     def _requests(self, task: Task) -> Process:
         command = task.command
         runs = list(self._runs(task))
@@ -159,14 +172,15 @@ class FetchModel:
         task.times.bytes_moved += total
         left = [total]
         self._open.append(left)
+        end = END_CYCLES + self._last_lines(command)
 
         def deliver(taken: int, time: float) -> None:
             left[0] -= taken
             if left[0] == 0:
                 self._open.remove(left)
-                task.times.ended = time + END_CYCLES
-                self._kernel.call(self._end, time + END_CYCLES)
-                self._tokens.give(Stage.FETCH, command, time + END_CYCLES)
+                task.times.ended = time + end
+                self._kernel.call(self._end, time + end)
+                self._tokens.give(Stage.FETCH, command, time + end)
                 self._change.notify()
 
         word_cycles = self._word_cycles(task)

@@ -31,7 +31,7 @@ SKIP_CYCLES = 3
 """Of a task that is skipped."""
 OWN_CYCLES = 4
 """Of a task, beside those of the unit that carries it out."""
-TOKEN_CYCLES = 1
+TOKEN_CYCLES = 4
 """From a task's end to its tokens."""
 SHAPE_CYCLES = 3
 BEGIN_CYCLES = 8
@@ -54,7 +54,7 @@ CHANNEL_CYCLES = (54, 76)
 some variance."""
 CHANNEL_BEGIN_CYCLES = 3
 SPILL_BEGIN_CYCLES = 8
-PEAK_READ_CYCLES, PEAKS_SENT_CYCLES = 5, 2
+PEAK_READ_CYCLES, PEAKS_SENT_CYCLES = 4, 1
 """Of REPORT: a peak, and a block of them."""
 PEAK_BYTES = 8
 

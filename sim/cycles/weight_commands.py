@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from fractrain.hw.contract.bursts import BURST_BYTES
+from fractrain.hw.contract.bursts import BEAT_BYTES, BURST_BYTES
 from fractrain.hw.contract.commands import Quantize, Update
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand
@@ -39,7 +39,7 @@ RANDOM_CYCLES = 92
 bit by bit, the generator."""
 MOMENTUM_CYCLES, UPDATE_CYCLES = 16, 29
 """From a weight's entry to its momentum, and to itself."""
-UPDATE_END_CYCLES = 18
+UPDATE_END_CYCLES = 20
 """From the last weight to the peaks: the statistics are collected."""
 
 
@@ -153,17 +153,18 @@ class WeightCommands:
                 yield free
                 continue
             free = max(free, since + RANDOM_CYCLES + p.block.channels)
-            free = max(self._kernel.now + UPDATE_INTERVAL, free + cycles)
-            yield free
+            # they enter as they come, a beat in a cycle
+            free = max(self._kernel.now - (run - p.word_bytes) / BEAT_BYTES, free) + cycles
+            yield max(self._kernel.now, free - UPDATE_INTERVAL)  # the last ones have entered
             yield from self._behind.room()
             blocks = run // p.block_bytes
             for place, late in (
                 (places[number], MOMENTUM_CYCLES),
                 (places[number - 1], UPDATE_CYCLES),
             ):
-                self._behind.put(command, place, run, self._kernel.now + late - blocks)
+                self._behind.put(command, place, run, free + late - blocks)
                 task.times.bytes_moved += run
         if places:
-            yield self._kernel.now + UPDATE_CYCLES + UPDATE_END_CYCLES
+            yield free + UPDATE_CYCLES + UPDATE_END_CYCLES
         yield from self._behind.settle()
         self._read(task, run * len(places), since)

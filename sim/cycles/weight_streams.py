@@ -22,6 +22,8 @@ QUEUED_BLOCKS = 16
 """On their way to the writer."""
 WORD_CYCLES = 2
 """From a word's coming to who takes it."""
+ASK_CYCLES = 3
+"""From a word's being taken to the request for another one in its place."""
 BLOCK_CYCLES = 2
 """From who makes a block to its offer to the writer."""
 SETTLE_CYCLES = 3
@@ -59,17 +61,16 @@ class ReadAhead:
         """Of ``size`` bytes from each of ``places``. Who asks for the next one has taken all words
         of the one before."""
         ahead = max(1, self._bytes // size)
-        under_way: deque[Arrival] = deque()
-        left = iter(places)
-        for _ in places:
-            while len(under_way) < ahead and (place := next(left, None)) is not None:
-                under_way.append(self._ask(place, size))
+        under_way = deque(self._ask(place, size, 0) for place in places[:ahead])
+        for number in range(len(places)):
+            if number and number + ahead <= len(places):
+                under_way.append(self._ask(places[number + ahead - 1], size, ASK_CYCLES))
             yield under_way.popleft()
 
-    def _ask(self, address: int, size: int) -> Arrival:
+    def _ask(self, address: int, size: int, late: int) -> Arrival:
         arrival = Arrival(self._kernel, size)
         pieces = granules(address, size)
-        request = Request(READER, pieces, 1, arrival.deliver, self._kernel.now)
+        request = Request(READER, pieces, 1, arrival.deliver, self._kernel.now + late)
         self._memories.reader(address).request(request)
         return arrival
 
