@@ -21,7 +21,7 @@ from fractrain.sim.cycles.commands import Task, TaskQueue
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.memories import Memories
 from fractrain.sim.cycles.memory import granules
-from fractrain.sim.cycles.reader import Request
+from fractrain.sim.cycles.reader import Hold, Request
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
 
@@ -41,6 +41,8 @@ goes on as pairs of lines."""
 QUEUED_REQUESTS = 2
 RUNS_TOGETHER = 16
 """Runs that are one request where bursts are left out."""
+MOVE_CYCLES = 12
+"""Of a MOVE, beside its words."""
 COLUMN_CYCLES = 2
 """Of a word that goes to the column memory."""
 
@@ -61,6 +63,8 @@ class FetchModel:
         self._queue, self._tokens, self._totals = queue, tokens, totals
         self._open: deque[list[int]] = deque()
         self._change = Change(kernel)
+        self._hold: Hold | None = None
+        """Of the last MOVE."""
         self._at_work = 0
         self._busy_since = 0.0
         self._busy_before = 0.0
@@ -106,15 +110,23 @@ class FetchModel:
                 nest = NEST_CYCLES if self._parameters.vector is not None else 0
                 yield self._kernel.now + START_CYCLES + nest
             if isinstance(task.command, Move):
-                yield from self._move(task, task.command)
+                self._hold = Hold(self._kernel)
+                entry = [0]
+                self._open.append(entry)
+                self._kernel.start(self._move(task, task.command, entry, self._hold))
+                yield self._kernel.now + 1
             else:
                 yield from self._requests(task)
 
-    def _move(self, task: Task, command: Move) -> Process:
-        """Behind all words that are under way."""
-        while self._open:
+    def _move(self, task: Task, command: Move, entry: list[int], hold: Hold) -> Process:
+        """Behind all words that are under way; those of later commands are asked for, and wait."""
+        while self._open[0] is not entry:
             yield self._change
-        yield self._kernel.now + COLUMN_CYCLES * task.digits * command.runs * command.words
+        cycles = COLUMN_CYCLES * task.digits * command.runs * command.words
+        yield self._kernel.now + MOVE_CYCLES + cycles
+        self._open.popleft()
+        hold.end()
+        self._change.notify()
         self._end()
         task.times.worked = task.times.ended = self._kernel.now + END_CYCLES
         self._tokens.give(Stage.FETCH, command, self._kernel.now + END_CYCLES)
@@ -191,7 +203,8 @@ class FetchModel:
             while reader.waiting(1) >= QUEUED_REQUESTS:
                 yield reader.asked
             pieces = [piece for run in some for piece in granules(*run)]
-            reader.request(Request(1, pieces, word_cycles, deliver, self._kernel.now))
+            request = Request(1, pieces, word_cycles, deliver, self._kernel.now, self._hold)
+            reader.request(request)
             yield self._kernel.now + REQUEST_INTERVAL * len(some)
         task.times.worked = self._kernel.now
 
