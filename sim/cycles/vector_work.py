@@ -20,8 +20,6 @@ from fractrain.sim.cycles.commands import Task
 
 WORD_OF_SUM = 4
 """Bytes of a pooled sum."""
-RANDOM_CYCLES = 33 / 32
-"""Of a line that is rounded at random."""
 KEPT_TOGETHER = 7
 """Digits of x̂ that pass with activations and mask, at 16 channels."""
 
@@ -48,7 +46,10 @@ def passes_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[Pass
     assert isinstance(command, Lined)
     channels = parameters.block.channels
     twice = isinstance(command, Form) and command.second is Second.SHORTCUT and command.normalized
-    cycles = channels * (2 if twice else 1) * (RANDOM_CYCLES if isinstance(command, Apply) else 1)
+    cycles: float = channels * (2 if twice else 1)
+    if isinstance(command, Apply):
+        # the generator is a line late for each of so many
+        cycles *= 1 + 1 / parameters.array.rows
     sets, pool = _sets(task, shape, channels), getattr(command, "pooled", False)
     per_image = shape.tiles_x * shape.tiles_y
     word, base = parameters.word_bytes, getattr(command, "stash", 0)
