@@ -126,11 +126,16 @@ class WholeStepReport:
             "numbers": simulated.numbers,
             "loss": simulated.loss,
             "cycles": self.cycles,
-            "passes": {tag.name.lower(): dict(each) for tag, each in self.counts.items()},
+            "passes": _by_pass(self.counts),
             "busy": {"array": self.busy(ARRAY_BUSY), "vector_unit": self.busy(UNIT_BUSY)},
             "model_cycles": self.prediction.cycles,
+            "model_passes": _by_pass(self.prediction.counters),
             "host_seconds": asdict(simulated.times),
         }
+
+
+def _by_pass(counts: Counts) -> dict[str, dict[str, int]]:
+    return {tag.name.lower(): dict(each) for tag, each in counts.items()}
 
 
 def _words(name: str) -> str:

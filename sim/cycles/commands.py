@@ -36,10 +36,12 @@ QUEUE_SLACK = {
     Stage.FETCH: 2 + 6,  # the loops over digits and runs
     Stage.EXECUTE: 2,
     Stage.RESULT: 2 + 2,  # the STORE's decoder
-    Stage.VECTOR: 2,
 }
 """Commands beside those in the queue that are decoded but not begun: one in the decoder, one in the
 gate, and those that the stage takes ahead."""
+UNIT_QUEUE_SLACK = 1
+"""The same of each stage on a machine with a vector unit, whose commands often wait for tokens: a
+stage takes none ahead of one that does."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,10 @@ class Dispatcher:
         self._kernel, self._reader, self._parameters = kernel, reader, parameters
         self._commands, self._precisions, self._address = commands, precisions, address
         self.queues = {
-            stage: TaskQueue(kernel, parameters.queues.commands + QUEUE_SLACK[stage])
+            stage: TaskQueue(
+                kernel,
+                parameters.queues.commands + (UNIT_QUEUE_SLACK if vector else QUEUE_SLACK[stage]),
+            )
             for stage in (STAGES if vector else ENGINE_STAGES)
         }
         self.end_time = 0.0

@@ -21,7 +21,7 @@ from fractrain.sim.cycles.commands import Task, TaskQueue
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.memories import Memories
 from fractrain.sim.cycles.memory import granules
-from fractrain.sim.cycles.reader import Request
+from fractrain.sim.cycles.reader import Hold, Request
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
 
@@ -32,9 +32,17 @@ START_CYCLES = 5
 """From a task at the gate to its first request."""
 END_CYCLES = 3
 """From the last word to the token."""
+NEST_CYCLES = 4
+"""More to the first request on a machine with a vector unit, whose stage has one nest of loops for
+all commands."""
+UNIT_END_CYCLES = 2
+"""More from the last word to the token, of those that go to the vector unit; a RECALL's last block
+goes on as pairs of lines."""
 QUEUED_REQUESTS = 2
 RUNS_TOGETHER = 16
 """Runs that are one request where bursts are left out."""
+MOVE_CYCLES = 12
+"""Of a MOVE, beside its words."""
 COLUMN_CYCLES = 2
 """Of a word that goes to the column memory."""
 
@@ -55,6 +63,8 @@ class FetchModel:
         self._queue, self._tokens, self._totals = queue, tokens, totals
         self._open: deque[list[int]] = deque()
         self._change = Change(kernel)
+        self._hold: Hold | None = None
+        """Of the last MOVE."""
         self._at_work = 0
         self._busy_since = 0.0
         self._busy_before = 0.0
@@ -97,17 +107,26 @@ class FetchModel:
                 continue
             self._begin()
             if idle:
-                yield self._kernel.now + START_CYCLES
+                nest = NEST_CYCLES if self._parameters.vector is not None else 0
+                yield self._kernel.now + START_CYCLES + nest
             if isinstance(task.command, Move):
-                yield from self._move(task, task.command)
+                self._hold = Hold(self._kernel)
+                entry = [0]
+                self._open.append(entry)
+                self._kernel.start(self._move(task, task.command, entry, self._hold))
+                yield self._kernel.now + 1
             else:
                 yield from self._requests(task)
 
-    def _move(self, task: Task, command: Move) -> Process:
-        """Behind all words that are under way."""
-        while self._open:
+    def _move(self, task: Task, command: Move, entry: list[int], hold: Hold) -> Process:
+        """Behind all words that are under way; those of later commands are asked for, and wait."""
+        while self._open[0] is not entry:
             yield self._change
-        yield self._kernel.now + COLUMN_CYCLES * task.digits * command.runs * command.words
+        cycles = COLUMN_CYCLES * task.digits * command.runs * command.words
+        yield self._kernel.now + MOVE_CYCLES + cycles
+        self._open.popleft()
+        hold.end()
+        self._change.notify()
         self._end()
         task.times.worked = task.times.ended = self._kernel.now + END_CYCLES
         self._tokens.give(Stage.FETCH, command, self._kernel.now + END_CYCLES)
@@ -150,6 +169,12 @@ class FetchModel:
             return max(1, self._parameters.block.channels / len(self._recalled(task, command)))
         return COLUMN_CYCLES if _to_columns(command) else 1
 
+    def _last_lines(self, command: Command) -> int:
+        """Cycles from the last word to the lines or the record of it."""
+        if isinstance(command, Recall):
+            return UNIT_END_CYCLES + self._parameters.block.channels // 2 + 1
+        return 0 if isinstance(command, Load) else UNIT_END_CYCLES
+
     def _requests(self, task: Task) -> Process:
         command = task.command
         runs = list(self._runs(task))
@@ -159,14 +184,15 @@ class FetchModel:
         task.times.bytes_moved += total
         left = [total]
         self._open.append(left)
+        end = END_CYCLES + self._last_lines(command)
 
         def deliver(taken: int, time: float) -> None:
             left[0] -= taken
             if left[0] == 0:
                 self._open.remove(left)
-                task.times.ended = time + END_CYCLES
-                self._kernel.call(self._end, time + END_CYCLES)
-                self._tokens.give(Stage.FETCH, command, time + END_CYCLES)
+                task.times.ended = time + end
+                self._kernel.call(self._end, time + end)
+                self._tokens.give(Stage.FETCH, command, time + end)
                 self._change.notify()
 
         word_cycles = self._word_cycles(task)
@@ -177,7 +203,8 @@ class FetchModel:
             while reader.waiting(1) >= QUEUED_REQUESTS:
                 yield reader.asked
             pieces = [piece for run in some for piece in granules(*run)]
-            reader.request(Request(1, pieces, word_cycles, deliver, self._kernel.now))
+            request = Request(1, pieces, word_cycles, deliver, self._kernel.now, self._hold)
+            reader.request(request)
             yield self._kernel.now + REQUEST_INTERVAL * len(some)
         task.times.worked = self._kernel.now
 

@@ -112,10 +112,12 @@ class FluidReader:
         self.asked, self._room = Change(kernel), Change(kernel)
         self._requests: list[deque[Request]] = [deque() for _ in range(CLIENTS)]
         self._held = 0
-        self._taken = 0.0
+        self._arrived: deque[tuple[Request, int, float]] = deque()
+        self._some = Change(kernel)
 
     def start(self) -> None:
         self._kernel.start(self._deal())
+        self._kernel.start(self._take())
 
     def request(self, request: Request) -> None:
         self._requests[request.client].append(request)
@@ -145,16 +147,25 @@ class FluidReader:
             yield self._kernel.now + granules
 
     def _came(self, request: Request, size: int) -> None:
-        """Words are taken one after the other, while they come."""
-        words = size / self._word_bytes * request.word_cycles
-        came = self._kernel.now + self._latency + request.word_cycles
-        self._taken = max(self._taken + words, came)
-        self._kernel.call(partial(self._deliver, request, size), self._taken)
+        self._arrived.append((request, size, self._kernel.now))
+        self._some.notify()
 
-    def _deliver(self, request: Request, size: int) -> None:
-        self._held -= size
-        self._room.notify()
-        request.deliver(size, self._kernel.now)
+    def _take(self) -> Process:
+        """Words are taken one after the other, while they come."""
+        taken = 0.0
+        while True:
+            while not self._arrived:
+                yield self._some
+            request, size, time = self._arrived.popleft()
+            came = time + self._latency + request.word_cycles
+            if request.hold is not None:
+                yield from request.hold.wait()
+                came = max(came, self._kernel.now)
+            taken = max(taken + size / self._word_bytes * request.word_cycles, came)
+            yield taken
+            self._held -= size
+            self._room.notify()
+            request.deliver(size, self._kernel.now)
 
 
 class FluidWriter:

@@ -77,9 +77,8 @@ def predict(
     )
     parts: list[Any] = [memories, dispatcher, fetch, execute, sender, result]
     if vector:
-        stash = Sender(kernel, memories, parameters, tokens, totals, Stage.VECTOR)
         queue = dispatcher.queues[Stage.VECTOR]
-        parts += [stash, VectorModel(kernel, memories, stash, parameters, queue, tokens, totals)]
+        parts.append(VectorModel(kernel, memories, parameters, queue, tokens, totals))
         parts.append(HostModel(kernel, tokens, commands, host_cycles))
     for part in parts:
         part.start()

@@ -20,17 +20,33 @@ WORD_CYCLES = 4
 """From a burst's last beat to its last word at its client."""
 
 
+class Hold:
+    """Something that its client does before it takes more words."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._over, self._change = False, Change(kernel)
+
+    def end(self) -> None:
+        self._over = True
+        self._change.notify()
+
+    def wait(self) -> Process:
+        while not self._over:
+            yield self._change
+
+
 @dataclass(frozen=True)
 class Request:
     """``sizes`` in bytes of the granules of a run, requested at ``time``. A client takes a word in
-    ``word_cycles``; ``deliver`` is called for every granule, with its size and the time at which it
-    was taken."""
+    ``word_cycles``, and none before the end of ``hold``, where the words of all clients then wait;
+    ``deliver`` is called for every granule, with its size and the time at which it was taken."""
 
     client: int
     sizes: list[int]
     word_cycles: float
     deliver: Callable[[int, float], None]
     time: float
+    hold: Hold | None = None
 
 
 class Reader:
@@ -96,6 +112,9 @@ class Reader:
             words = granule.size / self._word_bytes
             # all but the last of a granule's words can be taken while it comes
             came = granule.end + WORD_CYCLES + request.word_cycles
+            if request.hold is not None:
+                yield from request.hold.wait()
+                came = max(came, self._kernel.now)
             taken = max(taken + words * request.word_cycles, came)
             yield taken
             granule.port.take()

@@ -21,8 +21,11 @@ NARROW_CYCLES = 8
 """From there to the corner turn; so many beats are on their way."""
 LEAVE_CYCLES = 3
 """From a tile's last beat's way out of the queue to the admission of another tile."""
-LINES_CYCLES = 70
-"""From a command's last line to the first of the next one (`ResultPath.between_cycles`)."""
+LINES_CYCLES = 38
+"""From a command's last line to the first of the next one, beside a cycle for each lane, whose
+peaks are compared."""
+LINES_BEGIN_CYCLES = 8
+"""Of them: behind the command's end, for the next one's scale."""
 BEATS_BEHIND = 2
 """Beats that have left the queue behind the one that is cut into blocks."""
 
@@ -101,6 +104,7 @@ class ResultModel:
         command = task.command
         assert isinstance(command, Narrow | Join)
         lines = self._parameters.block.channels
+        yield self._kernel.now + LINES_BEGIN_CYCLES
         if isinstance(command, Join):
             lines *= (1 + (command.earlier is not Earlier.NONE)) * (1 + command.interleaved)
         for _ in range(command.images * command.tiles_y * command.tiles_x):
@@ -113,7 +117,8 @@ class ResultModel:
             yield from self._wait_for_planes()
             self._leave(self._kernel.now + lines - 1)
             yield self._kernel.now + lines
-        yield self._kernel.now + LINES_CYCLES
+        lanes = self._parameters.array.rows
+        yield self._kernel.now + LINES_CYCLES + lanes - LINES_BEGIN_CYCLES
 
     def _tiles(self, task: Task) -> Process:
         command = task.command

@@ -24,7 +24,7 @@ OFFER_CYCLES = 5
 """From a block's issue to its offer to the writer."""
 END_CYCLES = 4
 """From the last acknowledgement to the token."""
-CLIENTS = (Stage.RESULT, Stage.VECTOR)
+CLIENT = 0
 """Of the writer."""
 
 
@@ -41,7 +41,7 @@ class Item:
 
 
 class Sender:
-    """Holds some blocks of ``stage``: their issue runs ahead of the writer."""
+    """Holds some blocks of the result stage: their issue runs ahead of the writer."""
 
     def __init__(
         self,
@@ -50,10 +50,7 @@ class Sender:
         parameters: Parameters,
         tokens: Tokens,
         totals: Totals,
-        stage: Stage = Stage.RESULT,
     ) -> None:
-        self._stage, self._client = stage, CLIENTS.index(stage)
-        self._counter = "BYTES_WRITTEN" if stage is Stage.RESULT else "STASH_WRITTEN"
         self._kernel, self._memories, self._tokens, self._totals = kernel, memories, tokens, totals
         self._block_bytes, self._piece_bytes = parameters.block_bytes, memories.piece_bytes
         self._items: deque[Item] = deque()
@@ -76,14 +73,6 @@ class Sender:
             self._unseen.append((now + SEEN_CYCLES, piece))
             self._put(Item(command, place, now, piece))
             yield now + self._blocks(piece)
-
-    def issue_all(self, command: Command, writes: list[tuple[int, int]]) -> Process:
-        """Addresses and sizes one after the other."""
-        if self._memories.fluid:
-            yield from self.issue(command, writes[0][0], sum(size for _, size in writes))
-            return
-        for address, size in writes:
-            yield from self.issue(command, address, size)
 
     def _blocks(self, size: int) -> int:
         return -(-size // self._block_bytes)
@@ -110,16 +99,16 @@ class Sender:
             yield max(self._kernel.now, item.time + OFFER_CYCLES)
             if item.address is not None:
                 writer = self._memories.writer(item.address)
-                yield from writer.write(item.address, self._client, item.size)
-                self._totals.add(item.command.tag, self._counter, item.size)
+                yield from writer.write(item.address, CLIENT, item.size)
+                self._totals.add(item.command.tag, "BYTES_WRITTEN", item.size)
                 leave = partial(self._leave, self._blocks(item.size))
                 self._kernel.call(leave, self._kernel.now + LEFT_CYCLES)
                 yield self._kernel.now + self._blocks(item.size)
             else:
                 # no later block is offered before memory has acknowledged all
-                yield from self._memories.wait_idle(self._client)
+                yield from self._memories.wait_idle(CLIENT)
                 item.times.ended = self._kernel.now + END_CYCLES
-                self._tokens.give(self._stage, item.command, item.times.ended)
+                self._tokens.give(Stage.RESULT, item.command, item.times.ended)
 
     def _leave(self, blocks: int) -> None:
         self._held -= blocks

@@ -2,87 +2,92 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 
-from fractrain.hw.contract.bursts import BURST_BYTES
 from fractrain.hw.contract.commands import (
+    Apply,
+    Carry,
     Channel,
     Command,
-    Quantize,
+    Form,
     Report,
     Shape,
     Spill,
     Stage,
-    Update,
 )
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand
 from fractrain.hw.contract.records import RECORD_BYTES
 from fractrain.sim.cycles.commands import Task, TaskQueue
-from fractrain.sim.cycles.kernel import Change, Kernel, Process
+from fractrain.sim.cycles.kernel import Kernel, Process
 from fractrain.sim.cycles.memories import Memories
-from fractrain.sim.cycles.memory import granules
-from fractrain.sim.cycles.reader import Request
-from fractrain.sim.cycles.sender import Sender
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
-from fractrain.sim.cycles.vector_work import Lined, blocks_of
+from fractrain.sim.cycles.vector_work import Lined, Pass, passes_of
+from fractrain.sim.cycles.weight_commands import WeightCommands
+from fractrain.sim.cycles.weight_streams import WriteBehind
 
-CLIENT = 2
-"""Of the reader."""
-START_CYCLES = 12
-"""From a task behind the gate to its first line."""
-RECORDS_CYCLES = 3
-"""Of a channel: its records are read before the first line of its group."""
-LATENCY_CYCLES = 40
-"""From a line's entry to its last result on the chip."""
-CHANNEL_CYCLES = (66, 61)
-"""Of a channel, forward and backward."""
-QUANTIZED_PER_CYCLE, UPDATED_PER_CYCLE = 4, 1
-"""Weights that QUANTIZE and UPDATE take."""
-AHEAD = 4
-"""Runs of weights under way."""
-WEIGHT_BYTES = 4
+SKIP_CYCLES = 3
+"""Of a task that is skipped."""
+OWN_CYCLES = 4
+"""Of a task, beside those of the unit that carries it out."""
+TOKEN_CYCLES = 4
+"""From a task's end to its tokens."""
+SHAPE_CYCLES = 3
+BEGIN_CYCLES = 8
+"""Of lines: from a task, with its own cycles, to its first line, but for what is prepared."""
+PREPARED = {8: 66, 16: 66}
+"""Cycles in which a command's ways out are listed, by the channels of a block."""
+THROUGH_CYCLES = 20
+"""From a line's entry to the corner turn's end."""
+END_CYCLES = 27
+"""From the last line to the end, if nothing goes to memory; the corner turn is emptied, too."""
+APPLY_END_CYCLES, CARRY_END_CYCLES = 46, 19
+PEAK_CYCLES = 4
+"""To find the greatest of the lanes' peaks, beside one for each lane."""
+QUIET_CYCLES = 3
+"""From the last acknowledgement of words of the stash to that."""
+STASH_WORDS = 32
+"""Words of the stash that have their places."""
+CHANNEL_CYCLES = (54, 76)
+"""Of a channel, forward and backward. Forward it depends on the numbers: of a channel that has
+some variance."""
+CHANNEL_BEGIN_CYCLES = 3
+SPILL_BEGIN_CYCLES = 8
+PEAK_READ_CYCLES, PEAKS_SENT_CYCLES = 4, 1
+"""Of REPORT: a peak, and a block of them."""
 PEAK_BYTES = 8
-GATE_INTERVAL = 3
 
 
 class VectorModel:
-    """Takes tasks through the gate and carries them out.
-
-    The words of a block leave while the lines of the next one are taken, so a block is taken when
-    those of the one before it have been issued.
-    """
+    """Takes tasks through the gate and carries them out. A command ends when memory has
+    acknowledged what it wrote; before that the next one does not begin."""
 
     def __init__(
         self,
         kernel: Kernel,
         memories: Memories,
-        sender: Sender,
         parameters: Parameters,
         queue: TaskQueue,
         tokens: Tokens,
         totals: Totals,
     ) -> None:
-        self._kernel, self._memories, self._sender = kernel, memories, sender
-        self._parameters, self._queue = parameters, queue
-        self._tokens, self._totals = tokens, totals
+        self._kernel, self._parameters = kernel, parameters
+        self._queue, self._tokens, self._totals = queue, tokens, totals
+        self._behind = WriteBehind(kernel, memories, totals, parameters.block_bytes)
+        self._fluid, self._piece_bytes = memories.fluid, memories.piece_bytes
+        self._weights = WeightCommands(kernel, memories, self._behind, parameters, totals)
         self._shapes: dict[int, Shape] = {}
-        self._issuing = False
-        self._issued = Change(kernel)
         self._work: Mapping[type, Callable[[Task], Process]] = {
             Shape: self._shape,
             Channel: self._channel,
             Spill: self._spill,
             Report: self._report,
-            Quantize: self._quantize,
-            Update: self._update,
+            **self._weights.work,
         }
 
     def start(self) -> None:
+        self._behind.start()
         self._kernel.start(self._run())
 
     def _run(self) -> Process:
@@ -96,18 +101,15 @@ class VectorModel:
             task.times.begun = self._kernel.now
             self._count(task, "VECTOR_STALL_TOKEN", self._kernel.now - since)
             self._queue.pop()
-            yield self._kernel.now + GATE_INTERVAL
-            if not task.skip:
-                yield from self._carry_out(task)
-            task.times.worked = task.times.ended = self._kernel.now
-            self._sender.end(task.command, task.times)
-
-    def _carry_out(self, task: Task) -> Process:
-        yield self._kernel.now + START_CYCLES
-        if isinstance(task.command, Lined):
-            yield from self._lines(task)
-        else:
-            yield from self._work[type(task.command)](task)
+            if task.skip:
+                yield self._kernel.now + SKIP_CYCLES
+            else:
+                yield self._kernel.now + OWN_CYCLES
+                lines = isinstance(task.command, Lined)
+                yield from self._lines(task) if lines else self._work[type(task.command)](task)
+            task.times.worked = self._kernel.now
+            task.times.ended = self._kernel.now + TOKEN_CYCLES
+            self._tokens.give(Stage.VECTOR, task.command, task.times.ended)
 
     def _count(self, task: Task, counter: str, cycles: float) -> None:
         self._totals.add(task.command.tag, counter, cycles)
@@ -116,139 +118,120 @@ class VectorModel:
     # -- lines --------------------------------------------------------------------------------
 
     def _lines(self, task: Task) -> Process:
-        command = task.command
+        """The words of a block leave the corner turn as the lines of the next one come."""
+        command, p = task.command, self._parameters
         assert isinstance(command, Lined)
         shape = self._shapes.get(command.shape)
         if shape is None:
             raise ParameterError("shape", command.shape, "one that a SHAPE has written")
-        yield self._kernel.now + RECORDS_CYCLES * self._parameters.block.channels
-        for block in blocks_of(task, shape, self._parameters):
-            self._count(task, "VECTOR_BUSY", block.cycles)
-            yield self._kernel.now + block.cycles
-            yield from self._written(task)
-            if block.writes:
-                self._issuing = True
-                task.times.bytes_moved += sum(size for _, size in block.writes)
-                self._kernel.start(self._issue(command, block.writes))
-        yield from self._written(task)
-        yield self._kernel.now + LATENCY_CYCLES
+        before = BEGIN_CYCLES - OWN_CYCLES + PREPARED[p.block.channels]
+        yield self._kernel.now + before
+        last: Pass | None = None
+        for each in passes_of(task, shape, p):
+            yield from self._room(task, last, each)
+            self._leave(task, last)
+            self._totals.add(command.tag, "VECTOR_BUSY", each.lines)
+            yield self._kernel.now + each.cycles
+            last = each
+        self._leave(task, last)
+        yield from self._end(command)
 
-    def _written(self, task: Task) -> Process:
+    def _end(self, command: Command) -> Process:
+        """Until the last line's results are where they belong."""
+        p, now = self._parameters, self._kernel.now
+        peak = p.array.rows + PEAK_CYCLES
+        if isinstance(command, Carry):
+            yield now + CARRY_END_CYCLES + peak
+            return
+        own = APPLY_END_CYCLES if isinstance(command, Apply) else END_CYCLES
+        quiet = now + own + p.block.channels
+        if self._behind.held:
+            yield from self._behind.settle()
+            quiet = max(quiet, self._kernel.now + QUIET_CYCLES)
+        yield quiet + (peak if isinstance(command, Form | Apply) else 0)
+
+    def _room(self, task: Task, last: Pass | None, each: Pass) -> Process:
+        """Until the words of ``each`` have places beside those of the pass before."""
         since = self._kernel.now
-        while self._issuing:
-            yield self._issued
+        held = sum(size for _, size in [*each.writes, *(last.writes if last else [])])
+        most = STASH_WORDS * self._parameters.word_bytes
+        while self._behind.held and self._behind.held + held > most:
+            yield self._behind.taken
         self._count(task, "VECTOR_STALL_WRITE", self._kernel.now - since)
 
-    def _issue(self, command: Command, writes: list[tuple[int, int]]) -> Process:
-        yield from self._sender.issue_all(command, writes)
-        self._issuing = False
-        self._issued.notify()
+    def _leave(self, task: Task, last: Pass | None) -> None:
+        """What is left of a pass, a word in a cycle from now on."""
+        if last is None:
+            return
+        time = self._kernel.now + THROUGH_CYCLES
+        writes = last.writes
+        if self._fluid and writes:
+            writes = [(writes[0][0], sum(size for _, size in writes))]
+        for number, (address, size) in enumerate(writes):
+            self._behind.put(task.command, address, size, time + number)
+            task.times.bytes_moved += size
+        if last.pooled is not None:
+            self._behind.put(task.command, *last.pooled, time)
+            task.times.bytes_moved += last.pooled[1]
 
     # -- others -------------------------------------------------------------------------------
 
     def _shape(self, task: Task) -> Process:
         assert isinstance(task.command, Shape)
         self._shapes[task.command.entry] = task.command
-        yield self._kernel.now + 1
+        yield self._kernel.now + SHAPE_CYCLES
 
     def _channel(self, task: Task) -> Process:
-        command = task.command
+        """Records, forward, and sums fill a block each."""
+        command, block = task.command, self._parameters.block_bytes
         assert isinstance(command, Channel)
+        since = self._kernel.now
+        yield since + CHANNEL_BEGIN_CYCLES
         channels = command.channel_groups * self._parameters.block.channels
-        cycles = channels * CHANNEL_CYCLES[command.backward]
-        self._count(task, "VECTOR_CHANNEL", cycles)
-        yield self._kernel.now + cycles
-        size = channels * (2 * PEAK_BYTES + (0 if command.backward else RECORD_BYTES))
-        task.times.bytes_moved += size
-        yield from self._sender.issue(command, command.address, size)
+        cycles = CHANNEL_CYCLES[command.backward]
+        if command.backward:
+            cycles += self._lowered(task, command)
+        places = [command.address]
+        if not command.backward:
+            places.append(command.address + RECORD_BYTES * channels)
+        for channel in range(channels):
+            yield self._kernel.now + cycles
+            offset = RECORD_BYTES * (channel + 1) - block
+            if offset % block == 0:
+                for place in places:
+                    self._behind.put(command, place + offset, block, self._kernel.now)
+                    task.times.bytes_moved += block
+        yield from self._behind.settle()
+        self._count(task, "VECTOR_CHANNEL", self._kernel.now - since)
+
+    def _lowered(self, task: Task, command: Channel) -> int:
+        """Bits that the side memory has below those of x̂."""
+        assert task.kept is not None and self._parameters.vector is not None
+        bits = task.kept.outer if command.end else task.kept.inner
+        return self._parameters.vector.side_bits - bits
 
     def _spill(self, task: Task) -> Process:
         command, line = task.command, self._parameters.line_bytes
         assert isinstance(command, Spill)
+        yield self._kernel.now + SPILL_BEGIN_CYCLES
         task.times.bytes_moved += line * command.runs * command.lines
+        self._totals.add(command.tag, "VECTOR_BUSY", command.runs * command.lines)
+        some = max(1, self._piece_bytes // line)
         for run in range(command.runs):
             address = command.address + line * run * command.run_stride
-            yield from self._sender.issue(command, address, line * command.lines)
+            for first in range(0, command.lines, some):
+                size = line * min(some, command.lines - first)
+                yield from self._behind.room()
+                self._behind.put(command, address + line * first, size, self._kernel.now)
+                yield self._kernel.now + size // self._parameters.block_bytes
+        yield from self._behind.settle()
 
     def _report(self, task: Task) -> Process:
-        command = task.command
+        command, block = task.command, self._parameters.block_bytes
         assert isinstance(command, Report)
-        size = command.blocks * self._parameters.block_bytes
-        task.times.bytes_moved += size
-        yield self._kernel.now + size // PEAK_BYTES
-        yield from self._sender.issue(command, command.address, size)
-
-    def _quantize(self, task: Task) -> Process:
-        command, p = task.command, self._parameters
-        assert isinstance(command, Quantize)
-        size = WEIGHT_BYTES * p.block.channels * p.array.rows
-        bits = task.digits if command.operand is Operand.WEIGHT else task.partner_digits
-        reads = [[(command.source + size * block, size)] for block in range(command.blocks)]
-        for block, came in enumerate(self._read_ahead(task, reads)):
-            yield from came
-            yield self._kernel.now + size / WEIGHT_BYTES / QUANTIZED_PER_CYCLE
-            task.times.bytes_moved += bits * p.word_bytes
-            for plane in range(bits):
-                place = command.destination + p.word_bytes * (plane * command.plane_stride + block)
-                yield from self._sender.issue(command, place, p.word_bytes)
-
-    def _update(self, task: Task) -> Process:
-        """Weights and momenta in turn, run by run, both ways."""
-        command = task.command
-        assert isinstance(command, Update)
-        halves = (
-            (command.a_enable, command.a_address),
-            (command.b_enable, command.b_address),
-        )
-        size = WEIGHT_BYTES * self._parameters.block.channels**2
-        runs = [
-            [(place, BURST_BYTES), (place + command.velocity, BURST_BYTES)]
-            for enabled, address in halves
-            if enabled
-            for place in range(address, address + size, BURST_BYTES)
-        ]
-        for both, came in zip(runs, self._read_ahead(task, runs), strict=True):
-            yield from came
-            yield self._kernel.now + BURST_BYTES / WEIGHT_BYTES / UPDATED_PER_CYCLE
-            task.times.bytes_moved += sum(size for _, size in both)
-            for place, bytes_ in both:
-                yield from self._sender.issue(command, place, bytes_)
-
-    def _read_ahead(self, task: Task, reads: list[list[tuple[int, int]]]) -> Iterator[Process]:
-        """For each of ``reads``, what waits until it is here; `AHEAD` of them are under way."""
-        under_way = deque(self._read(task, each) for each in reads[:AHEAD])
-        for number in range(len(reads)):
-            yield self._arrival(task, under_way.popleft())
-            if number + AHEAD < len(reads):
-                under_way.append(self._read(task, reads[number + AHEAD]))
-
-    def _read(self, task: Task, runs: list[tuple[int, int]]) -> Arrival:
-        arrival = Arrival(self._kernel, sum(size for _, size in runs))
-        self._count(task, "STASH_READ", arrival.left)
-        task.times.bytes_moved += arrival.left
-        for address, size in runs:
-            pieces = granules(address, size)
-            request = Request(CLIENT, pieces, 1, arrival.deliver, self._kernel.now)
-            self._memories.reader(address).request(request)
-        return arrival
-
-    def _arrival(self, task: Task, arrival: Arrival) -> Process:
-        since = self._kernel.now
-        while arrival.left:
-            yield arrival.came
-        self._count(task, "VECTOR_STALL_READ", self._kernel.now - since)
-
-
-class Arrival:
-    """Bytes that are ``left`` of a read; ``came`` is notified when there are none."""
-
-    def __init__(self, kernel: Kernel, size: int) -> None:
-        self._kernel, self.left, self.came = kernel, size, Change(kernel)
-
-    def deliver(self, taken: int, time: float) -> None:
-        self._kernel.call(partial(self._take, taken), time)
-
-    def _take(self, taken: int) -> None:
-        self.left -= taken
-        if not self.left:
-            self.came.notify()
+        task.times.bytes_moved += command.blocks * block
+        for number in range(command.blocks):
+            yield self._kernel.now + block // PEAK_BYTES * PEAK_READ_CYCLES + PEAKS_SENT_CYCLES
+            place = command.address + block * number
+            self._behind.put(command, place, block, self._kernel.now)
+        yield from self._behind.settle()

@@ -20,62 +20,92 @@ from fractrain.sim.cycles.commands import Task
 
 WORD_OF_SUM = 4
 """Bytes of a pooled sum."""
+KEPT_TOGETHER = 7
+"""Digits of x̂ that pass with activations and mask, at 16 channels."""
 
 Lined = Form | Normalize | Recompute | Carry | Apply
 """Commands that go through a tensor line by line."""
 
 
 @dataclass(frozen=True)
-class BlockWork:
-    """Of the C lines of one block: the ``cycles`` in which they are taken, and the addresses and
-    sizes in bytes of what goes to memory."""
+class Pass:
+    """Of the C lines of one block through the corner turn: the ``cycles`` in which they are taken,
+    the ``lines`` that are then done, addresses and sizes in bytes of the words that leave to the
+    stash, and of the sums of an image."""
 
-    cycles: int
+    cycles: float
+    lines: int
     writes: list[tuple[int, int]]
+    pooled: tuple[int, int] | None = None
 
 
-def blocks_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[BlockWork]:
+def passes_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[Pass]:
     """Block after block of a command: a line in a cycle; a shortcut's x̂ takes another. A block with
     more digits than the corner turn has rows passes twice, or more often."""
     command = task.command
     assert isinstance(command, Lined)
-    twice = isinstance(command, Form) and command.second is Second.SHORTCUT and command.normalized
     channels = parameters.block.channels
-    cycles = channels * _passes(task, channels) * (2 if twice else 1)
-    planes, pool = _planes(task, shape), getattr(command, "pooled", False)
+    twice = isinstance(command, Form) and command.second is Second.SHORTCUT and command.normalized
+    cycles: float = channels * (2 if twice else 1)
+    if isinstance(command, Apply):
+        # the generator is a line late for each of so many
+        cycles *= 1 + 1 / parameters.array.rows
+    sets, pool = _sets(task, shape, channels), getattr(command, "pooled", False)
     per_image = shape.tiles_x * shape.tiles_y
     word, base = parameters.word_bytes, getattr(command, "stash", 0)
-    sums = WORD_OF_SUM * parameters.block.channels
+    sums = WORD_OF_SUM * channels
     for group in range(shape.channel_groups):
         for block in range(shape.images * per_image):
             place = group * shape.stash_group_stride + block
-            writes = [(base + word * (p * shape.stash_stride + place), word) for p in planes]
-            image, last = divmod(block + 1, per_image)
-            if pool and not last:
-                assert isinstance(command, Form)
-                number = (image - 1) * shape.channel_groups + group
-                writes.append((command.pool + sums * number, sums))
-            yield BlockWork(cycles, writes)
+            for number, planes in enumerate(sets, 1):
+                writes = [(base + word * (p * shape.stash_stride + place), word) for p in planes]
+                pooled = None
+                image, rest = divmod(block + 1, per_image)
+                if pool and not rest and number == len(sets):
+                    assert isinstance(command, Form)
+                    group_of_image = (image - 1) * shape.channel_groups + group
+                    pooled = command.pool + sums * group_of_image, sums
+                yield Pass(cycles, channels if number == len(sets) else 0, writes, pooled)
 
 
-def _passes(task: Task, channels: int) -> int:
-    """How often a block goes through the corner turn of so many rows."""
+def _sets(task: Task, shape: Shape, channels: int) -> list[list[int]]:
+    """Planes of the stash that leave with each pass of a block; a pass at least."""
     command = task.command
-    bits, x, mask, residual = task.form_bits, 0, False, False
     if isinstance(command, Apply):
-        bits = task.digits
-    elif isinstance(command, Form | Normalize):
-        x = _kept_bits(task)
-        mask = getattr(command, "stash_mask", False)
-        residual = getattr(command, "stash_residual", False)
+        return [[]] * (2 if channels == 8 and task.digits > 8 else 1)
+    if not isinstance(command, Form | Normalize):
+        return [[]]
+    bits, end = _kept(task)
+    kept = list(range(bits))
+    mask, residual, activations, planed = [], [], [], False
+    if isinstance(command, Form):
+        first, form_bits = shape.activation_plane, task.form_bits
+        mask = [shape.mask_plane] * command.stash_mask
+        if command.stash_activations:
+            activations = list(range(first, first + form_bits))
+        planed = bool(form_bits) and (command.planed or command.stash_activations)
+        if command.stash_residual:
+            first = shape.residual_plane
+            residual = list(range(first, first + MIN_RESIDUAL_BITS))
     if channels == 8:
-        sets = bits > 0, bits > 8, x > 0, x > 8 or mask, residual
-        return max(1, sum(sets))
-    return 2 if x > 7 or (residual and (x or mask)) else 1
+        # a digit of x̂ at a block's end stands one lower
+        low = kept[8 - end :]
+        wanted = [
+            (kept[: 8 - end], bool(kept)),
+            (low + mask, bool(low or mask)),
+            (residual, bool(residual)),
+            (activations, planed),
+        ]
+    elif (kept or mask) and not residual and bits + (end and bits > 0) <= KEPT_TOGETHER:
+        wanted = [(kept + mask + activations, True)]
+    else:
+        wanted = [(kept + mask, bool(kept or mask))]
+        wanted.append((activations + residual, planed or bool(residual)))
+    return [planes for planes, there in wanted if there] or [[]]
 
 
-def _kept_bits(task: Task) -> int:
-    """Bits of x̂ that go to the stash."""
+def _kept(task: Task) -> tuple[int, bool]:
+    """Bits of x̂ that go to the stash, and whether they are those of a block's end."""
     command, kept = task.command, task.kept
     if isinstance(command, Normalize):
         stashed, end = command.stashed, True
@@ -83,23 +113,6 @@ def _kept_bits(task: Task) -> int:
         assert isinstance(command, Form)
         stashed, end = command.stash_normalized, command.end
     if not stashed:
-        return 0
+        return 0, end
     assert kept is not None
-    return kept.outer if end else kept.inner
-
-
-def _planes(task: Task, shape: Shape) -> list[int]:
-    """Planes of the stash that a command writes."""
-    command = task.command
-    if not isinstance(command, Form | Normalize):
-        return []
-    planes = list(range(_kept_bits(task)))
-    if isinstance(command, Normalize):
-        return planes
-    if command.stash_mask:
-        planes.append(shape.mask_plane)
-    if command.stash_activations:
-        planes += range(shape.activation_plane, shape.activation_plane + task.form_bits)
-    if command.stash_residual:
-        planes += range(shape.residual_plane, shape.residual_plane + MIN_RESIDUAL_BITS)
-    return planes
+    return (kept.outer if end else kept.inner), end

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -61,6 +62,21 @@ def test_a_whole_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert len(figures["host_seconds"]["during"]) == 1, "a chunk of 2 x 2 pixels has both images"
 
 
+def check_model(figures: dict[str, Any]) -> None:
+    """The cycle model beside the counters of the RTL: what is done is the same, cycles are within
+    a hundredth of all."""
+    cycles = figures["cycles"]
+    found, model = figures["passes"], figures["model_passes"]
+    exact = "BUSY", "VECTOR_BUSY", "BYTES_READ", "BYTES_WRITTEN", "STASH_READ", "STASH_WRITTEN"
+    waits = "CHANNEL", "STALL_BANK", "STALL_READ", "STALL_WRITE", "STALL_TOKEN"
+    for name in found:
+        for counter in exact:
+            assert model[name][counter] == found[name][counter], f"{name} {counter}"
+        for counter in (f"VECTOR_{each}" for each in waits):
+            assert abs(model[name][counter] - found[name][counter]) < 0.01 * cycles, counter
+    assert abs(figures["model_cycles"] / cycles - 1) < 0.01
+
+
 def test_on_the_rtl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The default; its counters, and the cycle model's beside them."""
     path = tmp_path / "machine.yaml"
@@ -72,7 +88,7 @@ def test_on_the_rtl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert figures["source"] == "measured in RTL" and figures["on"] == "rtl"
     assert f"Whole step (measured in RTL): {figures['cycles']:,} cycles" in printed
     assert "vector unit (measured in RTL)" in printed and "cycles/s" in printed
-    assert figures["model_cycles"] != figures["cycles"]
+    check_model(figures)
     passes = figures["passes"].values()
     busy = sum(each["BUSY"] for each in passes) / figures["cycles"]
     assert figures["busy"]["array"] == busy and 0 < busy < figures["busy"]["vector_unit"] < 1

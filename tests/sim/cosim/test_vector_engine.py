@@ -11,13 +11,18 @@ import pytest
 
 from fractrain.host.accelerator import Accelerator, open_accelerator
 from fractrain.hw.contract.commands import (
+    SIGNAL,
+    WAIT,
     Channel,
+    Command,
     End,
     Fault,
     Fill,
     Form,
     Headed,
+    Join,
     Normalize,
+    Pattern,
     Quantize,
     Recall,
     Recalled,
@@ -25,6 +30,7 @@ from fractrain.hw.contract.commands import (
     Set,
     Shape,
     Spill,
+    Stage,
     Tag,
     Update,
     encode_all,
@@ -33,6 +39,7 @@ from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Operand, Precision
 from fractrain.sim.cosim.convolution import ConvolutionSimulation
 from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
+from fractrain.sim.cycles.commands import UNIT_QUEUE_SLACK
 from fractrain.sim.functional import Order, RunResult
 from tests.host.compiler.whole_step.running import BASE, Stepped
 from tests.host.compiler.whole_step.test_steps import HALVED, A, B, step
@@ -194,6 +201,40 @@ def test_a_bad_word_is_that_of_the_command_that_waits_for_it(
     machine.inject(BusFaults())
     assert (ended.fault, ended.index) == (Fault.READ_ERROR, 1)
     soft_reset(machine)
+
+
+HELD = P.queues.commands + UNIT_QUEUE_SLACK
+
+
+@pytest.mark.parametrize(
+    ("stage", "waits"),
+    [
+        (Stage.FETCH, Set(address=0)),
+        (Stage.RESULT, Join(slot=1)),
+        (Stage.EXECUTE, Pattern(entry=0)),
+        (Stage.VECTOR, Form(shape=0, slot=1)),
+    ],
+    ids=lambda each: each.name if isinstance(each, Stage) else "",
+)
+def test_commands_behind_one_that_waits(
+    machine: ConvolutionSimulation, stage: Stage, waits: Command
+) -> None:
+    """As many as the cycle model says have room, with the one that waits; with another one the
+    command that gives the token does not come through."""
+    giver = Stage.FETCH if stage is Stage.VECTOR else Stage.VECTOR
+    given = 1 << SIGNAL[giver].index(stage)
+    gives = Set(address=0, signal=given) if giver is Stage.FETCH else Shape(entry=0, signal=given)
+    first = replace(waits, wait=1 << WAIT[stage].index(giver))
+    set_tables(machine, [Precision(8, 8, 8), SKIP], [KeptBits(8, 8)] * 2, (0, 0))
+    for count in (HELD, HELD + 1):
+        words = encode_all([first, *[waits] * (count - 1), gives, End()])
+        machine.memory[PROGRAM:][: words.size] = words.reshape(-1)
+        if count == HELD:
+            assert run_program(machine, PROGRAM, len(words)).fault is Fault.NONE
+        else:
+            with pytest.raises(AssertionError, match="no end within"):
+                run_program(machine, PROGRAM, len(words), cycle_limit=2000)
+            soft_reset(machine)
 
 
 @pytest.fixture(scope="module")

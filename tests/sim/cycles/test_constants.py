@@ -23,14 +23,39 @@ from fractrain.hw.fetch.commands import LATENCY_COMMANDS, commands_ahead
 from fractrain.hw.fetch.stage import TASKS_AHEAD
 from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.results.sender import ITEMS, UNSEEN
+from fractrain.hw.vector import plane_sender, quantize_command
+from fractrain.hw.vector.channel import ChannelWalk
 from fractrain.hw.vector.channel_unit import ChannelUnit
-from fractrain.sim.cycles import commands, fetch, read_port, sender, vector, write_port, writer
+from fractrain.hw.vector.key_schedule import KeySchedule
+from fractrain.hw.vector.line_decoder import LineDecoder
+from fractrain.hw.vector.line_path import LinePath
+from fractrain.hw.vector.random_bytes import RandomBytes
+from fractrain.hw.vector.read_ahead import ReadAhead
+from fractrain.hw.vector.result_path import ResultPath
+from fractrain.hw.vector.run_walker import RunWalker
+from fractrain.hw.vector.stage import VectorStage
+from fractrain.hw.vector.update import INTERVAL
+from fractrain.hw.vector.update_command import Update
+from fractrain.hw.vector.weight_turn import WeightTurn
+from fractrain.hw.vector.write_behind import WriteBehind
+from fractrain.sim.cycles import (
+    commands,
+    fetch,
+    read_port,
+    result,
+    sender,
+    vector,
+    weight_commands,
+    weight_streams,
+    write_port,
+    writer,
+)
 from fractrain.sim.cycles.kernel import Kernel
 from fractrain.sim.cycles.memory import Ddr
 from fractrain.sim.cycles.model import predict
 from fractrain.sim.cycles.reader import Reader
 from fractrain.sim.memory_model import MemoryModel
-from tests.hw.machines import machine
+from tests.hw.machines import machine, with_vector
 
 IDEAL = MemoryModel.ideal()
 MACHINES = {name: load_parameters(name) for name in preset_names()} | {
@@ -79,9 +104,48 @@ def test_room_of_the_reader(parameters: Parameters) -> None:
 
 
 def test_channels() -> None:
-    """The next one is taken a cycle behind a result."""
-    unit = elaborated(ChannelUnit())
-    assert vector.CHANNEL_CYCLES == tuple(1 + each for each in unit.most_cycles)
+    """Of a channel: not more than the unit takes at most, and the walk beside it."""
+    most = [ChannelWalk.OWN_CYCLES + each for each in elaborated(ChannelUnit()).most_cycles]
+    assert all(a <= b for a, b in zip(vector.CHANNEL_CYCLES, most, strict=True))
+
+
+@pytest.mark.parametrize("preset", ["tiny", "zc706"])
+def test_lines(preset: str) -> None:
+    p = with_vector(preset)
+    assert vector.OWN_CYCLES == VectorStage.OWN_CYCLES
+    assert vector.SHAPE_CYCLES == LineDecoder.INTERVAL_CYCLES
+    assert vector.STASH_WORDS == plane_sender.STASH_WORDS
+    path, results = elaborated(LinePath(p)), elaborated(ResultPath(p))
+    assert vector.PREPARED[p.block.channels] == path.results.sender.prepare_cycles
+    assert vector.PEAK_CYCLES + p.array.rows == path.results.peak.collect_cycles
+    assert result.LINES_CYCLES + p.array.rows == results.between_cycles
+    # what the path says of itself is the most that a command takes
+    ends = vector.APPLY_END_CYCLES + p.block.channels + vector.PEAK_CYCLES + p.array.rows
+    begins = vector.BEGIN_CYCLES + vector.PREPARED[p.block.channels]
+    decoder = VectorStage.OWN_CYCLES + LineDecoder.latency_cycles + 1
+    assert begins + ends <= path.overhead_cycles + decoder
+
+
+@pytest.mark.parametrize("preset", ["tiny", "zc706"])
+def test_weights(preset: str) -> None:
+    p = with_vector(preset)
+    assert weight_streams.QUEUED_WORDS == ReadAhead.PLACES
+    assert weight_streams.QUEUED_BLOCKS == WriteBehind.PLACES
+    assert weight_commands.RUN_WORDS == RunWalker.WORDS
+    assert weight_commands.TURNED_BLOCKS == WeightTurn.PLACES
+    assert weight_commands.TOGETHER == quantize_command.TOGETHER
+    quantize, update = elaborated(quantize_command.Quantize(p)), elaborated(Update(p))
+    assert weight_commands.QUANTIZED_PER_CYCLE == quantize.lanes
+    latency = quantize.quantizer.latency_cycles + WeightTurn.TURN_CYCLES
+    assert weight_commands.QUANTIZE_CYCLES == latency + 1
+    assert weight_commands.UPDATE_LANES == update.lanes
+    assert weight_commands.UPDATE_INTERVAL == INTERVAL
+    updater = update.unit.updater
+    assert weight_commands.MOMENTUM_CYCLES == updater.momentum_cycles
+    assert weight_commands.UPDATE_CYCLES == updater.latency_cycles
+    # the key and the generator; beside them a few for the way
+    random = KeySchedule.latency_cycles + RandomBytes.latency_cycles
+    assert random <= weight_commands.RANDOM_CYCLES <= random + 8
 
 
 def test_sender() -> None:
