@@ -15,12 +15,13 @@ from amaranth.lib.wiring import Out
 from fractrain.gen.verilog import emit
 from fractrain.gen.zynq.names import ACCELERATOR_NAME, BARE_NAME, WRAPPER_NAME
 from fractrain.gen.zynq.sources import surroundings
-from fractrain.hw.contract.parameters import load_parameters
+from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.mac.flavour import Flavour
 from fractrain.hw.zynq.accelerator import ZynqAccelerator, accelerator_signature
 from fractrain.sim.cosim.designs import cached_design
 from tests.gen.zynq.cell_library import primitives, run_yosys
 from tests.gen.zynq.lint import lint
+from tests.hw.machines import with_vector
 
 TINY = load_parameters("tiny")
 
@@ -36,14 +37,14 @@ write_json -selected top.json
 """
 
 
-def whole() -> dict[str, str]:
+def whole(parameters: Parameters = TINY) -> dict[str, str]:
     """Module name → Verilog of the board's design."""
 
     def accelerator() -> str:
-        return emit(ZynqAccelerator(TINY, flavour=Flavour.SYNTHESIS), ACCELERATOR_NAME)
+        return emit(ZynqAccelerator(parameters, flavour=Flavour.SYNTHESIS), ACCELERATOR_NAME)
 
-    text = cached_design("zynq_accelerator", TINY, accelerator).verilog
-    return {ACCELERATOR_NAME: text, **surroundings(TINY, bare=True)}
+    text = cached_design("zynq_accelerator", parameters, accelerator).verilog
+    return {ACCELERATOR_NAME: text, **surroundings(parameters, bare=True)}
 
 
 class Hollow(wiring.Component):
@@ -105,6 +106,11 @@ def open_inputs(top: dict) -> list[str]:
 
 def test_verilator_has_no_complaint(tmp_path: Path) -> None:
     assert lint(tmp_path, whole()) == []
+
+
+@pytest.mark.slow
+def test_verilator_has_no_complaint_of_a_vector_unit(tmp_path: Path) -> None:
+    assert lint(tmp_path, whole(with_vector())) == []
 
 
 def test_yosys_finds_no_fault(tmp_path: Path) -> None:
