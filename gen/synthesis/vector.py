@@ -179,4 +179,8 @@ def table(names: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
+    for each in sys.argv[1:]:
+        if each not in COMPONENTS | WHOLE:
+            allowed = ", ".join(COMPONENTS | WHOLE)
+            sys.exit(f"component: got {each!r}, allowed: {allowed}")
     print(table(sys.argv[1:] or list(COMPONENTS)))
