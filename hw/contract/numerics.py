@@ -25,6 +25,9 @@ MAX_RESIDUAL_BITS = 16
 
 # -- forward: statistics -----------------------------------------------------------------------
 
+CONVOLVED_BITS = 37
+"""Of a convolution's sum as NARROW and JOIN take it: 1,023 slices of 144 products of an error's 12
+bits with a weight's 8 are below 2^36. The accumulator has 48."""
 NARROW_BITS = 16
 """Of y, a convolution's sums after their shift, and of an error E at an activation. They
 saturate."""

@@ -54,10 +54,11 @@ class Base(enum.Enum):
 @dataclass(frozen=True)
 class SlicePlan:
     """``cascaded``: ``below`` is the ``cascade`` of another slice, over the column's own wires;
-    else it is 0."""
+    else it is 0. ``joined``: the slice can take a and b as one number, without multiplying."""
 
     first: First = First.A
     cascaded: bool = False
+    joined: bool = False
 
     @property
     def latency_cycles(self) -> int:
@@ -75,8 +76,18 @@ class SlicePlan:
         return self.latency_cycles - 1
 
     @property
+    def joined_cycles(self) -> int:
+        """From ``a`` to ``p`` of a joined number: operand, value. Control is of the cycle of a."""
+        return 2
+
+    @property
+    def low_cycle(self) -> int:
+        """When ``b`` of a joined number is taken, in cycles after ``a``."""
+        return self.joined_cycles - (self.latency_cycles - 2) - 1
+
+    @property
     def signature(self) -> wiring.Signature:
-        control = data.StructLayout({"base": Base, "addend": 1, "negate": 1})
+        control = data.StructLayout({"base": Base, "addend": 1, "negate": 1, "join": 1})
         return wiring.Signature(
             {
                 "a": In(signed(MULTIPLICAND_BITS)),
@@ -93,9 +104,11 @@ class SlicePlan:
         )
 
 
-def steer(base: ValueLike, *, addend: ValueLike = 0, negate: ValueLike = 0) -> Value:
+def steer(
+    base: ValueLike, *, addend: ValueLike = 0, negate: ValueLike = 0, join: ValueLike = 0
+) -> Value:
     """A value for ``control``, with no bit left out."""
-    return Cat(Value.cast(base), Value.cast(addend)[0], Value.cast(negate)[0])
+    return Cat(Value.cast(base), *(Value.cast(each)[0] for each in (addend, negate, join)))
 
 
 def dsp_slice(plan: SlicePlan, *, primitives: bool) -> wiring.Component:
@@ -106,9 +119,9 @@ def dsp_slice(plan: SlicePlan, *, primitives: bool) -> wiring.Component:
 class BehaviouralSlice(wiring.Component):
     """p = base ± first·b, modulo 2^48, in plain logic.
 
-    Members: `SlicePlan.signature`. ``addend``: base ± c in the place of the product;
-    ``enable``: else ``p`` stays. ``first`` (25 bits, modulo) and ``base`` are chosen by the plan
-    and by ``control``.
+    Members: `SlicePlan.signature`. ``addend``: base ± c in the place of the product; ``join``, of
+    a plan that is ``joined``: base ± (a·2^18 + b), with b unsigned; ``enable``: else ``p`` stays.
+    ``first`` (25 bits, modulo) and ``base`` are chosen by the plan and by ``control``.
 
     Timing: `SlicePlan`; a product a cycle. Zero at power-up, no reset.
     """
@@ -119,25 +132,28 @@ class BehaviouralSlice(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        first, b = self._first(m)
+        first, b, joined = self._first(m)
         product = Signal(signed(VALUE_BITS), reset_less=True)
         c = Signal(signed(VALUE_BITS), reset_less=True)
         control = Signal.like(self.control, reset_less=True)
         p = Signal(signed(VALUE_BITS), reset_less=True)
         base = self._base(m, control.base, c, p)
         term = Mux(control.addend, c, product)
+        if self.plan.joined:
+            term = Mux(control.join & ~control.addend, joined, term)
         m.d.sync += [product.eq(first * b), c.eq(self.c), control.eq(self.control)]
         with m.If(self.enable):
             m.d.sync += p.eq(Mux(control.negate, base - term, base + term))
         m.d.comb += [self.p.eq(p), self.cascade.eq(p)]
         return m
 
-    def _first(self, m: Module) -> tuple[Value, Value]:
+    def _first(self, m: Module) -> tuple[Value, Value, Value]:
+        """Both operands of the product, and what they are as one number."""
         a, d = Signal.like(self.a, reset_less=True), Signal.like(self.d, reset_less=True)
         b, use_d = Signal.like(self.b, reset_less=True), Signal(reset_less=True)
         m.d.sync += [a.eq(self.a), b.eq(self.b), d.eq(self.d), use_d.eq(self.use_d)]
         if self.plan.first is First.A:
-            return a, b
+            return a, b, Cat(b, a).as_signed()
         chosen = {
             First.SUM: d + a,
             First.DIFFERENCE: d - a,
@@ -146,7 +162,7 @@ class BehaviouralSlice(wiring.Component):
         first = Signal(signed(MULTIPLICAND_BITS), reset_less=True)
         b_later = Signal.like(b, reset_less=True)
         m.d.sync += [first.eq(chosen), b_later.eq(b)]
-        return first, b_later
+        return first, b_later, Cat(b_later, a).as_signed()
 
     def _base(self, m: Module, chosen: Value, c: Value, p: Value) -> Value:
         base = Signal(signed(VALUE_BITS))
@@ -170,6 +186,8 @@ _INMODES = {First.A: 0b00000, First.SUM: 0b00100, First.DIFFERENCE: 0b01100}
 _INMODE_D = 0b00110
 # X and Y take the product; or Y takes C and X nothing.
 _OPMODE_PRODUCT, _OPMODE_C = 0b0101, 0b1100
+# X takes a and b as one number, Y nothing.
+_OPMODE_JOINED = 0b0011
 # Z + X + Y, or Z − (X + Y).
 _ALUMODE_SUBTRACT = 0b0011
 _ALWAYS_ENABLED = (
@@ -206,7 +224,7 @@ class DspSlice(wiring.Component):
             a.eq(self.a),
             d.eq(self.d),
             inmode.eq(self._inmode()),
-            opmode[:4].eq(Mux(control.addend, _OPMODE_C, _OPMODE_PRODUCT)),
+            opmode[:4].eq(Mux(control.addend, _OPMODE_C, self._term())),
             opmode[4:].eq(control.base),
             alumode.eq(control.negate.replicate(4) & _ALUMODE_SUBTRACT),
             self.p.eq(p),
@@ -216,7 +234,7 @@ class DspSlice(wiring.Component):
             "DSP48E1",
             **{f"p_{name}": count for name, count in registers.items()},
             p_USE_DPORT="FALSE" if self.plan.first is First.A else "TRUE",
-            p_USE_MULT="MULTIPLY",
+            p_USE_MULT="DYNAMIC" if self.plan.joined else "MULTIPLY",
             i_CLK=ClockSignal(),
             i_A=a,
             i_B=self.b,
@@ -233,6 +251,11 @@ class DspSlice(wiring.Component):
             **{f"i_{name}": Const(0, width) for name, width in _TIED_LOW.items()},
         )
         return m
+
+    def _term(self) -> Value | int:
+        if self.plan.joined:
+            return Mux(self.control.join, _OPMODE_JOINED, _OPMODE_PRODUCT)
+        return _OPMODE_PRODUCT
 
     def _inmode(self) -> Value:
         if self.plan.first is First.EITHER:

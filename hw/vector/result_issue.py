@@ -1,21 +1,34 @@
 """When a step of NARROW or JOIN goes on."""
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.contract.commands import Earlier
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.memory.line_memory import pair_count
 from fractrain.hw.vector.memories import vector_parameters
-from fractrain.hw.vector.result_layouts import result_step, result_task
+from fractrain.hw.vector.result_layouts import result_step
 
-__all__ = ["MOST_LINES", "ResultIssue"]
+__all__ = ["MOST_LINES", "ResultIssue", "beyond_memory"]
 
 MOST_LINES = 32
 """Lines between their step and the staging memory. An interleaved tile of four rows may have lines
 that the tile before has; then at least 4 · C lines come in between, and all of them are in the
 memory before the first is read."""
+
+
+def beyond_memory(parameters: Parameters, task: data.View, step: data.View) -> Value:
+    """What is to be ``beyond`` of a `result_step`."""
+    sizes = vector_parameters(parameters)
+    from_part = step.earlier & (task.earlier == Earlier.PART)
+    return (
+        (step.reads & (step.source >= sizes.staging_words))
+        | (step.reads & from_part & step.source[0])
+        | (step.reads_side & (step.side >= sizes.side_words))
+        | (step.writes & (step.target >= sizes.staging_words))
+        | (step.writes & task.part & step.target[0])
+    )
 
 
 class ResultIssue(wiring.Component):
@@ -24,7 +37,6 @@ class ResultIssue(wiring.Component):
 
     Members
     -------
-    task : In(`result_task`)    of all steps that are here
     steps : In(stream of `result_step`)
     beat : In(1)              the sums of the step's beat are there, until they are ``taken``
     taken : Out(1)            the last step that needs them goes on
@@ -32,20 +44,17 @@ class ResultIssue(wiring.Component):
     fires : Out(1)            the step goes on
     left : In(1)              the line of a complete step has left for the memory
     under_way : Out           lines of complete steps that have not left, `MOST_LINES` at most
-    beyond : Out(1)           the step names a line beyond its memory, or a part that does not begin
-                              with an even line: nothing is asked for, and it stays
+    beyond : Out(1)           the step is ``beyond``: nothing is asked for, and it stays
     stop : In(1)              ask for nothing and let nothing go on, until reset
 
     Timing: a step a cycle; combinational from grant to ``fires``.
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
-        self.sizes = sizes = vector_parameters(parameters)
+        sizes = vector_parameters(parameters)
         staging, side = (pair_count(words) for words in (sizes.staging_words, sizes.side_words))
         super().__init__(
             {
-                "task": In(result_task()),
                 "steps": In(stream.Signature(result_step(parameters))),
                 "beat": In(1),
                 "taken": Out(1),
@@ -65,7 +74,7 @@ class ResultIssue(wiring.Component):
         m = Module()
         step, asks = self.steps.payload, Signal()
         m.d.comb += [
-            self.beyond.eq(self.steps.valid & self._beyond()),
+            self.beyond.eq(self.steps.valid & step.beyond),
             asks.eq(
                 self.steps.valid
                 & self.beat
@@ -96,14 +105,3 @@ class ResultIssue(wiring.Component):
         with m.Elif(~comes & self.left):
             m.d.sync += self.under_way.eq(self.under_way - 1)
         return m
-
-    def _beyond(self) -> Value:
-        sizes, task, step = self.sizes, self.task, self.steps.payload
-        from_part = step.earlier & (task.earlier == Earlier.PART)
-        return (
-            (step.reads & (step.source >= sizes.staging_words))
-            | (step.reads & from_part & step.source[0])
-            | (step.reads_side & (step.side >= sizes.side_words))
-            | (step.writes & (step.target >= sizes.staging_words))
-            | (step.writes & task.part & step.target[0])
-        )

@@ -7,7 +7,6 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract import numerics
 from fractrain.hw.contract.commands import Earlier, RowPixels
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.layouts import port_beat
 from fractrain.hw.flow.unit_layouts import side_line
@@ -16,7 +15,6 @@ from fractrain.hw.shared_module import SharedModule
 from fractrain.hw.vector.join import Joiner
 from fractrain.hw.vector.memories import vector_parameters
 from fractrain.hw.vector.moments import moment_line
-from fractrain.hw.vector.narrow import Narrower
 from fractrain.hw.vector.result_layouts import result_step, result_task
 from fractrain.hw.vector.result_scale import UNIT_SHIFT, result_scale
 from fractrain.hw.vector.spread import LineGather, LineScatter, spread_layout
@@ -24,7 +22,7 @@ from fractrain.hw.vector.spread import LineGather, LineScatter, spread_layout
 __all__ = ["ResultLanes", "result_line"]
 
 LANES = 4
-"""Pixels that share a narrower and a joiner, and so the registers of their shifts."""
+"""Pixels that share a joiner, and so the registers of its shifts."""
 Y_BITS = numerics.NARROW_BITS
 REST_BITS = numerics.JOIN_BITS - Y_BITS
 """Of a part, beside the bits of its first line."""
@@ -57,7 +55,7 @@ class ResultLanes(wiring.Component):
                                 are granted no later than their step, and after the step before
     complete : Out(1), result : Out(`result_line`)    ``result_cycles`` after a complete step
     moments_valid : Out(1), moments : Out(`moment_line`)    of a command with ``totals``
-    magnitudes : Out(ArrayLayout(signed(48), pixels)), take : Out(pixels)    sums, or mask · Σ:
+    magnitudes : Out(ArrayLayout(signed(37), pixels)), take : Out(pixels)    sums, or mask · Σ:
                                 their peak is looked for
 
     Timing: a step a cycle, flow-through. Steps of a NARROW and those of a JOIN take different
@@ -72,8 +70,8 @@ class ResultLanes(wiring.Component):
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
         self.parameters, self.pixels = parameters, parameters.array.rows
-        self.narrowers = [Narrower(LANES) for _ in range(self.pixels // LANES)]
-        self.joiners = [Joiner(LANES, primitives=primitives) for _ in self.narrowers]
+        groups = self.pixels // LANES
+        self.joiners = [Joiner(LANES, primitives=primitives) for _ in range(groups)]
         self.joiner_name = f"vector_joiner_{LANES}{'_cells' if primitives else ''}"
         pixels = self.pixels
         super().__init__(
@@ -91,19 +89,19 @@ class ResultLanes(wiring.Component):
                 "result": Out(result_line(parameters)),
                 "moments_valid": Out(1),
                 "moments": Out(moment_line(parameters)),
-                "magnitudes": Out(data.ArrayLayout(signed(SUM_BITS), pixels)),
+                "magnitudes": Out(data.ArrayLayout(signed(numerics.CONVOLVED_BITS), pixels)),
                 "take": Out(pixels),
             }
         )
 
     @property
     def begin_cycle(self) -> int:
-        """When narrowers and joiners take the sums: what was earlier comes from memory."""
+        """When joiners take the sums: what was earlier comes from memory."""
         return max(1, self.GATHERED - self.joiners[0].earlier_cycle)
 
     @property
     def narrow_cycle(self) -> int:
-        return self.begin_cycle + self.narrowers[0].latency_cycles
+        return self.join_cycle - self.joiners[0].ahead_cycles
 
     @property
     def join_cycle(self) -> int:
@@ -117,12 +115,13 @@ class ResultLanes(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         self._follow(m)
-        numbers = delayed(m, self._numbers(m), self.begin_cycle - 1, name="numbers")
+        # with reset: no shift registers, which take look-up tables
+        wait = self.begin_cycle - 1
+        numbers = delayed(m, self._numbers(m), wait, name="numbers", reset_less=False)
         self._capture(m)
         earlier, side = self._gather(m)
-        narrowed = self._narrow(m, numbers)
-        totals, errors = self._join(m, numbers, earlier, side.mask)
-        self._leave(m, narrowed, delayed(m, totals, 1, name="part"), errors, side.numbers)
+        totals, values = self._join(m, numbers, earlier, side.mask)
+        self._leave(m, delayed(m, totals, 1, name="part"), values, side.numbers)
         self._magnitudes(m, numbers, totals)
         return m
 
@@ -150,7 +149,8 @@ class ResultLanes(wiring.Component):
     def _numbers(self, m: Module) -> data.View:
         """The sums of the step's cluster, a cycle later; 0 if it has none."""
         clusters = self.parameters.column_clusters
-        numbers = Signal(data.ArrayLayout(signed(SUM_BITS), self.pixels), reset_less=True)
+        bits = numerics.CONVOLVED_BITS
+        numbers = Signal(data.ArrayLayout(signed(bits), self.pixels), reset_less=True)
         with m.If(~self.valid | self.step.earlier):
             m.d.sync += numbers.as_value().eq(0)
         with m.Else():
@@ -158,7 +158,7 @@ class ResultLanes(wiring.Component):
                 for cluster in range(clusters):
                     with m.Case(cluster):
                         m.d.sync += [
-                            numbers[pixel].eq(self.beat[pixel * clusters + cluster])
+                            numbers[pixel].eq(self.beat[pixel * clusters + cluster][:bits])
                             for pixel in range(self.pixels)
                         ]
         return numbers
@@ -194,63 +194,60 @@ class ResultLanes(wiring.Component):
         bits = vector_parameters(self.parameters).side_bits
         m.submodules.gather = lines = LineGather(pixels, Y_BITS)
         m.submodules.gather_side = sides = LineGather(pixels, bits + 1)
-        from_part = self.task.earlier == Earlier.PART
+        # a part is where the tile has its pixels: so its lower bits go through unchanged
+        from_part = Signal()
+        m.d.comb += from_part.eq(self.task.earlier == Earlier.PART)
         part_bits = numerics.JOIN_BITS
         earlier = Signal(data.ArrayLayout(signed(part_bits), pixels), reset_less=True)
         side = Signal(side_line(self.parameters), name="gathered_side", reset_less=True)
-        m.d.comb += [lines.spread.eq(spread), sides.spread.eq(spread), lines.line.eq(self.captured)]
+        m.d.comb += [
+            lines.spread.eq(spread),
+            lines.spread.interleaved.eq(spread.interleaved & ~from_part),
+            sides.spread.eq(spread),
+            lines.line.eq(self.captured),
+        ]
         for pixel in range(pixels):
             found = self.captured_side
             m.d.comb += sides.line[pixel].eq(Cat(found.numbers[pixel], found.mask[pixel]))
-            part = Cat(self.captured[pixel], self.behind[pixel])[:part_bits].as_signed()
-            stream = lines.gathered[pixel].as_signed()
+            low = Value.cast(lines.gathered[pixel])
+            rest = Value.cast(self.behind[pixel])[:REST_BITS]
+            high = Mux(from_part, rest, low[-1].replicate(REST_BITS))
             m.d.sync += [
-                earlier[pixel].eq(Mux(from_part, part, stream)),
+                earlier[pixel].eq(Cat(low, high).as_signed()),
                 side.numbers[pixel].eq(sides.gathered[pixel]),
                 side.mask[pixel].eq(
                     (sides.gathered[pixel][-1] | ~self.task.masked) & step.active[pixel]
                 ),
             ]
+        with m.If(~(self.valids[self.CAPTURED] & step.earlier)):
+            m.d.sync += earlier.as_value().eq(0)
         return earlier, side
 
     # -- numbers -------------------------------------------------------------------------------
 
-    def _narrow(self, m: Module, numbers: data.View) -> data.View:
-        """y, 0 outside the image, at `narrow_cycle`."""
-        narrowed = Signal(data.ArrayLayout(Y_BITS, self.pixels))
-        active = self.steps[self.narrow_cycle].active
-        for number, narrower in enumerate(self.narrowers):
-            each = SharedModule(narrower, f"vector_narrower_{LANES}")
-            m.submodules[f"narrower_{number}"] = each
-            m.d.comb += each.shift.eq(self.scale.narrow_shift)
-            for lane in range(LANES):
-                pixel = number * LANES + lane
-                kept = each.results[lane] & active[pixel].replicate(Y_BITS)
-                m.d.comb += [each.sums[lane].eq(numbers[pixel]), narrowed[pixel].eq(kept)]
-        return narrowed
-
     def _join(
         self, m: Module, numbers: data.View, earlier: data.View, masks: Value
     ) -> tuple[data.View, data.View]:
-        """mask · Σ parts a cycle before `join_cycle`, and E in it. In cycles without a step a part
-        is 0."""
+        """mask · Σ parts a cycle before `join_cycle`, and E in it; y, 0 outside the image, at
+        `narrow_cycle`. In cycles without a step a part is 0."""
         begin, joiner = self.begin_cycle, self.joiners[0]
         step, valid, scale = self.steps[begin], self.valids[begin], self.scale
         late = begin + joiner.earlier_cycle
-        use_earlier = self.valids[late] & self.steps[late].earlier
         earlier = delayed(m, earlier, late - self.GATHERED, name="earlier")
-        masks = delayed(m, masks, begin + joiner.mask_cycle - self.GATHERED, name="masks")
+        late = begin + joiner.mask_cycle
+        inside = self.steps[late - joiner.ahead_cycles].active
+        masks = Mux(self.task.joins, delayed(m, masks, late - self.GATHERED, name="masks"), inside)
         totals = Signal(data.ArrayLayout(signed(numerics.JOINED_BITS), self.pixels))
-        errors = Signal(data.ArrayLayout(Y_BITS, self.pixels))
+        values = Signal(data.ArrayLayout(Y_BITS, self.pixels))
         for number, joined in enumerate(self.joiners):
             each = SharedModule(joined, self.joiner_name)
             m.submodules[f"joiner_{number}"] = each
             m.d.comb += [
+                each.narrows.eq(~self.task.joins),
                 each.preshift.eq(scale.before),
                 each.mantissa.eq(Mux(step.earlier, 1 << UNIT_SHIFT, scale.mantissa)),
                 each.shift.eq(Mux(step.earlier, scale.earlier_shift, scale.shift)),
                 each.first.eq(valid & ~step.earlier),
-                each.use_earlier.eq(use_earlier),
                 each.mask.eq(masks.word_select(number, LANES)),
             ]
             for lane in range(LANES):
@@ -259,23 +256,20 @@ class ResultLanes(wiring.Component):
                     each.numbers[lane].eq(numbers[pixel]),
                     each.earlier[lane].eq(earlier[pixel]),
                     totals[pixel].eq(each.totals[lane]),
-                    errors[pixel].eq(each.errors[lane]),
+                    values[pixel].eq(each.errors[lane]),
                 ]
-        return totals, errors
+        return totals, values
 
     # -- out -----------------------------------------------------------------------------------
 
-    def _leave(
-        self, m: Module, narrowed: data.View, parts: data.View, errors: data.View, x: data.View
-    ) -> None:
+    def _leave(self, m: Module, parts: data.View, values: data.View, x: data.View) -> None:
         """The numbers of the line, then the line where the tensor has them."""
         joins, pixels = self.task.joins, self.pixels
         value = Signal(data.ArrayLayout(signed(Y_BITS), pixels), reset_less=True)
         rest = Signal(data.ArrayLayout(REST_BITS, pixels), reset_less=True)
         for pixel in range(pixels):
-            whole = Mux(joins, errors[pixel], narrowed[pixel])
             m.d.sync += [
-                value[pixel].eq(Mux(self.task.part, parts[pixel], whole)),
+                value[pixel].eq(Mux(self.task.part, parts[pixel], values[pixel])),
                 rest[pixel].eq(parts[pixel] >> Y_BITS),
             ]
         narrow, join = self.narrow_cycle + 1, self.join_cycle + 1

@@ -117,6 +117,7 @@ def result_step(parameters: Parameters) -> data.StructLayout:
     writes : the line at ``target`` is written; a part is two lines from there on
     active : pixels of the tile's line that this step is about
     upper : the first pixel of the tile's line goes to the upper half of a line
+    beyond : it names a line beyond its memory, or a part that does not begin with an even line
     """
     walk = dict(walk_step(parameters).members)
     for name in ("tile", "half", "outside"):
@@ -132,5 +133,6 @@ def result_step(parameters: Parameters) -> data.StructLayout:
             "target": PLACE_BITS,
             "active": parameters.array.rows,
             "upper": 1,
+            "beyond": 1,
         }
     )

@@ -9,10 +9,10 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract import numerics
 from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.records import RECORD_BITS
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import port_beat
+from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.flow.unit_layouts import side_line
 from fractrain.hw.memory.line_memory import line_pair, line_write, pair_count
@@ -20,9 +20,9 @@ from fractrain.hw.vector.memories import vector_parameters
 from fractrain.hw.vector.moments import moment_line
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.peaks import peak_value
-from fractrain.hw.vector.result_issue import MOST_LINES, ResultIssue
+from fractrain.hw.vector.result_issue import MOST_LINES, ResultIssue, beyond_memory
 from fractrain.hw.vector.result_lanes import ResultLanes, result_line
-from fractrain.hw.vector.result_layouts import result_task
+from fractrain.hw.vector.result_layouts import result_step, result_task
 from fractrain.hw.vector.result_places import ResultPlaces
 from fractrain.hw.vector.result_scale import ResultScale
 from fractrain.hw.vector.result_walk import ResultWalk
@@ -104,7 +104,7 @@ class ResultPath(wiring.Component):
         self.walk, self.places = ResultWalk(parameters), ResultPlaces(parameters)
         self.issue = ResultIssue(parameters)
         self.lanes = ResultLanes(parameters, primitives=primitives)
-        self.peak = Peak(pixels, SUM_BITS, primitives=primitives)
+        self.peak = Peak(pixels, numerics.CONVOLVED_BITS, primitives=primitives)
         super().__init__(
             {
                 "tasks": In(stream.Signature(result_task())),
@@ -142,7 +142,7 @@ class ResultPath(wiring.Component):
     def between_cycles(self) -> int:
         """Way to the memory, peak and moments, the scale record, way to the first step."""
         queue, states = 3, len(State)
-        way = max(self.lanes.result_cycles) + queue
+        way = StreamRegister.latency_cycles + max(self.lanes.result_cycles) + queue
         return way + self.peak.collect_cycles + states + self.walk.PREPARE_CYCLES + 2
 
     def elaborate(self, platform: object) -> Module:
@@ -152,8 +152,8 @@ class ResultPath(wiring.Component):
         m.submodules.peak = self.peak
         m.submodules.scale = scale = ResultScale()
         wiring.connect(m, self.walk.steps, self.places.walk)
-        wiring.connect(m, self.places.steps, self.issue.steps)
-        for each in (self.walk, self.places, self.issue, self.lanes):
+        self._found(m)
+        for each in (self.walk, self.places, self.lanes):
             m.d.comb += each.task.eq(self.task)
         m.d.comb += self.lanes.scale.eq(scale.scale)
         self._control(m, scale)
@@ -175,6 +175,7 @@ class ResultPath(wiring.Component):
             self.record_reads.valid.eq((state == State.ASK) & ~stopped & ~self.beyond),
             self.record_reads.payload.eq(self.task.scale),
             scale.record.eq(record),
+            scale.joins.eq(self.task.joins),
             scale.earlier.eq(self.task.earlier),
             self.walk.start.eq((state == State.PREPARE) & (prepared == self.walk.PREPARE_CYCLES)),
         ]
@@ -227,6 +228,20 @@ class ResultPath(wiring.Component):
             m.d.sync += self.finished.eq(1)
 
     # -- steps ---------------------------------------------------------------------------------
+
+    def _found(self, m: Module) -> None:
+        """Whether a step is beyond a memory is known before it is on offer; and from a grant to the
+        walk's counts it would be too far."""
+        m.submodules.found = found = StreamRegister(result_step(self.parameters))
+        given, to = self.places.steps, found.i.payload
+        names = given.payload.shape().members
+        m.d.comb += [
+            *(to[name].eq(given.payload[name]) for name in names if name != "beyond"),
+            to.beyond.eq(beyond_memory(self.parameters, self.task, given.payload)),
+            found.i.valid.eq(given.valid),
+            given.ready.eq(found.i.ready),
+        ]
+        wiring.connect(m, found.o, self.issue.steps)
 
     def _step(self, m: Module) -> None:
         issue, lanes = self.issue, self.lanes

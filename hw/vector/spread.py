@@ -4,7 +4,7 @@ The pixel at place x of a quarter of the tile's line (a half, if there are two l
 2x + ``odd`` of a half of the tensor's line (of the whole).
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -35,7 +35,8 @@ class LineGather(wiring.Component):
     spread : In(`spread_layout`)
     line : In(ArrayLayout(bits, pixels)), gathered : Out(the same)
 
-    Timing: combinational. Pixels that are not of this part are anything. Two LUTs a bit.
+    Timing: combinational. Pixels that are not of this part are anything. A LUT and a half a bit:
+    the even or the odd pixels first, then those of a half of the line.
     """
 
     def __init__(self, pixels: int, bits: int) -> None:
@@ -47,12 +48,19 @@ class LineGather(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        half, quarter = self.pixels // 2, self.pixels // MOST_PARTS
+        quarter = self.pixels // MOST_PARTS
+        bits = len(Value.cast(self.line[0]))
+        places = Signal(data.ArrayLayout(bits, self.pixels // 2))
+        m.d.comb += [
+            places[number].eq(
+                Mux(self.spread.odd, self.line[2 * number + 1], self.line[2 * number])
+            )
+            for number in range(self.pixels // 2)
+        ]
         for pixel in range(self.pixels):
             upper = Mux(self.spread.quarters, self.spread.upper, pixel // quarter % 2)
-            first = 2 * (pixel % quarter)
-            ways = [self.line[first + place] for place in (0, 1, half, half + 1)]
-            spread = _one_of(ways, Cat(self.spread.odd, upper))
+            lower = pixel % quarter
+            spread = Mux(upper, places[quarter + lower], places[lower])
             m.d.comb += self.gathered[pixel].eq(
                 Mux(self.spread.interleaved, spread, self.line[pixel])
             )

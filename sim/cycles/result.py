@@ -21,7 +21,7 @@ NARROW_CYCLES = 8
 """From there to the corner turn; so many beats are on their way."""
 LEAVE_CYCLES = 3
 """From a tile's last beat's way out of the queue to the admission of another tile."""
-LINES_CYCLES = 38
+LINES_CYCLES = 39
 """From a command's last line to the first of the next one, beside a cycle for each lane, whose
 peaks are compared."""
 LINES_BEGIN_CYCLES = 8

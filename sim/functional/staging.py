@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from fractrain.hw.contract import numerics as words
 from fractrain.hw.contract.commands import Earlier, Fault, Join, Narrow
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.sim.functional.arithmetic import (
     Integers,
     cut,
@@ -36,7 +35,7 @@ class Staging:
     def store(self, task: Task, command: Narrow | Join, number: int, tile: Integers) -> None:
         """What ``command`` does with ``tile[row, column]``, its tile ``number``."""
         valid = inside(command, np.array([number]), self.parameters.array.rows)
-        sums = np.where(valid, tile.T, 0)
+        sums = np.where(valid, cut(tile.T, words.CONVOLVED_BITS), 0)
         if isinstance(command, Narrow):
             self._narrow(command, number, sums)
         elif command.part:
@@ -65,7 +64,7 @@ class Staging:
     def _part(self, command: Join, sums: Integers) -> Integers:
         """The convolution's part of the error, 24 bits."""
         scale = self._memories.scale(command.scale)
-        before = min(scale["before"], SUM_BITS - words.PRESHIFTED_BITS)
+        before = min(scale["before"], words.CONVOLVED_BITS - words.PRESHIFTED_BITS)
         shifted = cut(round_shift(sums, before), words.PRESHIFTED_BITS)
         return shift_saturate(shifted * scale["mantissa"], scale["shift"], words.JOIN_BITS)
 

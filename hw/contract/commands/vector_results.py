@@ -17,6 +17,7 @@ class Narrow(Headed):
 
         y = sat16(round(sums * 2^-s))            s: ``narrow_shift`` of the scale record
 
+    Sums count modulo 2^37, which loses nothing of what one CONVOLVE makes of errors and weights.
     Pixel m, channel c of tile t is in line ``address + t * C + c``. Pixels outside the image
     (STORE) are 0. The moments of channel c, at ``moments + c``, get Σy and Σy² added, and are
     cleared before the first tile if ``start``; peak ``peak`` becomes the greatest |sums| inside the
@@ -44,9 +45,10 @@ class Join(Headed):
         total = mask * (part + earlier)
         E = sat16(total)
 
-    sums' is cut to 25 bits, which loses nothing if ``before`` is chosen so; more than 23 counts as
-    23. A mantissa has its top bit set, or the shift is -7 or more. ``before``, ``mantissa``,
-    ``shift`` and ``stream_shift`` are those of the scale record. ``earlier`` is nothing; STREAM:
+    Sums count as in a NARROW. sums' is cut to 25 bits, which loses nothing if ``before`` is chosen
+    so; more than 12 counts as 12. A mantissa has its top bit set, or the shift is -7 or more.
+    ``before``, ``mantissa``, ``shift`` and ``stream_shift`` are those of the scale record.
+    ``earlier`` is nothing; STREAM:
     ``sat24(round(E' * 2^-stream_shift))`` of the E' at ``earlier_address``; PART: the part that an
     earlier JOIN has left there. Either is in other lines than those that are written; a stream may
     be in the same. Without ``masked``, or if ``mask_slot`` has 0 activation bits, the mask is 1.

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from fractrain.hw.contract.commands import Earlier, Join, Narrow, RowPixels, encode
-from fractrain.hw.contract.numerics import NARROW_BITS
+from fractrain.hw.contract.numerics import CONVOLVED_BITS, NARROW_BITS
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.records import RECORD_BYTES, Record, pack_records
 from fractrain.hw.flow.layouts import port_beat
 from fractrain.hw.flow.unit_layouts import side_line
@@ -300,8 +299,8 @@ def random_scales(rng: np.random.Generator) -> Integers:
 
 
 def sums_of(rng: np.random.Generator, count: int, p: Parameters) -> Integers:
-    """``[tile, pixel, channel]`` of all sizes, up to the ends."""
+    """``[tile, pixel, channel]`` of all sizes, up to the ends; some need more bits than count."""
     shape = (count, p.array.rows, p.array.columns)
-    bits = int(rng.integers(2, SUM_BITS))
+    bits = int(rng.integers(2, CONVOLVED_BITS + 4))
     half = 1 << bits - 1
     return ends_and_random(rng, -half, half - 1, shape)

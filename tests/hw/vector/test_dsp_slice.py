@@ -13,6 +13,7 @@ from fractrain.hw.vector.dsp_slice import Base, First, SlicePlan, dsp_slice
 from tests.hw.verilator import Player, primitive_models
 
 PLANS = [SlicePlan(first) for first in First] + [SlicePlan(First.A, cascaded=True)]
+PLANS += [SlicePlan(First.A, joined=True), SlicePlan(First.SUM, joined=True)]
 CYCLES = 20_000
 
 
@@ -56,11 +57,11 @@ def stimulus(rng: np.random.Generator) -> dict[str, np.ndarray]:
         return np.where(rng.random(CYCLES) < 0.3, ends, drawn) & ((1 << bits) - 1)
 
     bases = rng.choice([each.value for each in Base], CYCLES)
-    addend, negate = rng.integers(0, 2, (2, CYCLES))
+    addend, negate, join = rng.integers(0, 2, (3, CYCLES))
     return {
         **{"a": numbers(25), "b": numbers(18), "c": numbers(48), "d": numbers(25)},
         "use_d": rng.integers(0, 2, CYCLES),
-        "control": bases | addend << 3 | negate << 4,
+        "control": bases | addend << 3 | negate << 4 | join << 5,
         "enable": rng.integers(0, 2, CYCLES),
     }
 
@@ -98,7 +99,12 @@ def expected(plan: SlicePlan, given: dict[str, np.ndarray], below: list[int]) ->
             Base.BELOW_SHIFTED: signed(at("below", plan.enable_cycle), 48) >> 17,
             Base.SHIFTED: p >> 17,
         }[Base(control & 7)]
-        term = c if control >> 3 & 1 else signed(first, 25) * b
+        term = signed(first, 25) * b
+        if control >> 3 & 1:
+            term = c
+        elif plan.joined and control >> 5:
+            high, low = plan.control_cycle, plan.control_cycle + plan.low_cycle
+            term = signed(at("a", high), 25) << 18 | at("b", low)
         if enabled:
             p = signed(base - term if control >> 4 & 1 else base + term, 48)
         seen.append(p)

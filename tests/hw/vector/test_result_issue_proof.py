@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from fractrain.hw.contract.commands import Earlier
-from fractrain.hw.vector.result_issue import MOST_LINES, ResultIssue
+from fractrain.hw.vector.result_issue import MOST_LINES, ResultIssue, beyond_memory
 from fractrain.hw.vector.result_layouts import result_step, result_task
 from tests.formal.runner import ProofFailed, prove, refute
 from tests.hw.vector.machines import machine_with_unit
@@ -40,7 +40,7 @@ class IssueMonitor(wiring.Component):
         m.submodules.issue = issue = self.issue
         reads = (issue.staging_reads, issue.side_reads)
         m.d.comb += [
-            issue.task.eq(self.task),
+            Assume(self.step.beyond == beyond_memory(P, self.task, self.step)),
             issue.steps.valid.eq(self.valid),
             issue.steps.payload.eq(self.step),
             issue.beat.eq(self.beat),
@@ -146,5 +146,8 @@ def test_the_proof_notices_a_line_too_many(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_proof_notices_a_line_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ResultIssue, "_beyond", lambda self: self.steps.payload.source >= 101)
+    monkeypatch.setattr(
+        "tests.hw.vector.test_result_issue_proof.beyond_memory",
+        lambda parameters, task, step: step.source >= 101,
+    )
     refute(IssueMonitor(), "result_issue_beyond", "no line beyond the memory", depth=4)
