@@ -15,13 +15,13 @@ from amaranth.lib import wiring
 from fractrain.gen.synthesis.figures import Figures, measure
 from fractrain.gen.synthesis.yosys import synthesize
 from fractrain.gen.verilog import emit
-from fractrain.hw.contract.numerics import MIN_RESIDUAL_BITS, WIDE_ERROR_BITS
+from fractrain.hw.contract.numerics import CONVOLVED_BITS, MIN_RESIDUAL_BITS, WIDE_ERROR_BITS
 from fractrain.hw.contract.parameters import Parameters, load_parameters, parse_parameters
-from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.tables import markdown_table
 from fractrain.hw.contract.vector_parameters import VECTOR_DEFAULTS
 from fractrain.hw.vector.apply import Applier
 from fractrain.hw.vector.byte_queue import ByteQueue
+from fractrain.hw.vector.carry import CarryTail
 from fractrain.hw.vector.channel import ChannelWalk
 from fractrain.hw.vector.channel_table import ChannelTable
 from fractrain.hw.vector.channel_unit import ChannelUnit
@@ -35,7 +35,7 @@ from fractrain.hw.vector.line_reader import LineReader
 from fractrain.hw.vector.line_store import LineStore
 from fractrain.hw.vector.line_walker import LineWalker
 from fractrain.hw.vector.moments import MomentUnit
-from fractrain.hw.vector.narrow import Narrower
+from fractrain.hw.vector.move import Mover
 from fractrain.hw.vector.normalize import Keeper, Normalizer
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.peaks import PeakMemory
@@ -48,6 +48,7 @@ from fractrain.hw.vector.read_ahead import ReadAhead
 from fractrain.hw.vector.reduce import Reducer
 from fractrain.hw.vector.report import Report
 from fractrain.hw.vector.result_issue import ResultIssue
+from fractrain.hw.vector.result_lanes import ResultLanes
 from fractrain.hw.vector.result_places import ResultPlaces
 from fractrain.hw.vector.result_walk import ResultWalk
 from fractrain.hw.vector.spill import Spill
@@ -85,10 +86,8 @@ def _machine() -> Parameters:
 
 
 COMPONENTS = {
-    "narrower": VectorPart(lambda: Narrower(4), "4 sums of 48 bits"),
-    "narrower_32": VectorPart(lambda: Narrower(4, 32), "4 sums of 32 bits"),
-    "peak_48": VectorPart(
-        lambda: Peak(LANES, SUM_BITS, primitives=True), "32 lanes of 48 bits, for sums"
+    "peak_37": VectorPart(
+        lambda: Peak(LANES, CONVOLVED_BITS, primitives=True), "32 lanes of 37 bits, for sums"
     ),
     "peak_39": VectorPart(
         lambda: Peak(LANES, WIDE_ERROR_BITS, primitives=True), "32 lanes of 39 bits, for z and W"
@@ -106,9 +105,8 @@ COMPONENTS = {
         lambda: VectorLanes(SOME_LANES, MIN_RESIDUAL_BITS, primitives=True),
         "8 lanes, residual of 8 bits",
     ),
-    "joiner": VectorPart(lambda: Joiner(4, primitives=True), "4 pixels, numbers of 48 bits"),
-    "joiner_32": VectorPart(lambda: Joiner(4, 32, primitives=True), "4 pixels, of 32 bits"),
-    "joiner_28": VectorPart(lambda: Joiner(4, 28, primitives=True), "4 pixels, of 28 bits"),
+    "joiner": VectorPart(lambda: Joiner(4, primitives=True), "4 pixels, numbers of 37 bits"),
+    "mover": VectorPart(lambda: Mover(SOME_LANES, primitives=True), "8 errors of another tensor"),
     "applier": VectorPart(lambda: Applier(SOME_LANES, primitives=True), "8 lanes"),
     "updater": VectorPart(lambda: Updater(2, primitives=True), "2 lanes"),
     "quantizer": VectorPart(lambda: WeightQuantizer(2, primitives=True), "2 lanes"),
@@ -145,6 +143,12 @@ COMPONENTS = {
     "result_walk": VectorPart(lambda: ResultWalk(_machine()), "lines of NARROW and JOIN"),
     "result_places": VectorPart(lambda: ResultPlaces(_machine()), "their addresses"),
     "result_issue": VectorPart(lambda: ResultIssue(_machine()), "their turns"),
+    "result_lanes": VectorPart(
+        lambda: ResultLanes(_machine(), primitives=True), "32 joiners, and what is around them"
+    ),
+    "carry_tail": VectorPart(
+        lambda: CarryTail(_machine(), 8, primitives=True), "32 pixels, 32 lines waiting"
+    ),
 }
 WHOLE = {"unit": VectorPart(lambda: VectorUnit(_machine(), primitives=True), "all of it")}
 """Takes ten minutes, and is asked for by name only."""

@@ -17,13 +17,13 @@ from fractrain.hw.memory.line_memory import line_write
 from fractrain.hw.vector.line_layouts import carried_line
 from fractrain.hw.vector.memories import vector_parameters
 from fractrain.hw.vector.moments import moment_line
-from fractrain.hw.vector.narrow import Narrower
+from fractrain.hw.vector.move import Mover
 from fractrain.hw.vector.peak import Peak
 from fractrain.hw.vector.peaks import peak_value
 
 __all__ = ["CarryTail", "carry_task"]
 
-LANES = 4
+LANES = 8
 """Pixels that share the registers of a shift."""
 E_BITS = numerics.NARROW_BITS
 MOST_LINES = 32
@@ -69,9 +69,7 @@ class CarryTail(wiring.Component):
     def __init__(self, parameters: Parameters, margin: int, *, primitives: bool = False) -> None:
         self.parameters, self.margin, self.pixels = parameters, margin, parameters.array.rows
         vector = vector_parameters(parameters)
-        self.narrowers = [
-            Narrower(LANES, E_BITS, numerics.JOIN_BITS) for _ in range(self.pixels // LANES)
-        ]
+        self.movers = [Mover(LANES, primitives=primitives) for _ in range(self.pixels // LANES)]
         self.peak = Peak(self.pixels, numerics.JOIN_BITS, primitives=primitives)
         write = line_write(vector.staging_words, E_BITS * self.pixels)
         super().__init__(
@@ -92,7 +90,7 @@ class CarryTail(wiring.Component):
     @property
     def way_cycles(self) -> int:
         """From a line to the queue."""
-        return self.narrowers[0].latency_cycles + 1
+        return Mover.latency_cycles + 1
 
     @property
     def between_cycles(self) -> int:
@@ -103,8 +101,9 @@ class CarryTail(wiring.Component):
         m.submodules.peak = self.peak
         layout = carried_line(self.parameters)
         m.submodules.queue = queue = Fifo(layout, MOST_LINES + Fifo.SLACK)
-        cycles = self.narrowers[0].latency_cycles
-        line = delayed(m, self.line, cycles, name="line")
+        cycles = Mover.latency_cycles
+        # with reset: no shift registers, which take look-up tables
+        line = delayed(m, self.line, cycles, name="line", reset_less=False)
         valid = delayed(m, self.valid, cycles, name="valid", reset_less=False)
         done = Signal(layout, reset_less=True)
         done_valid = Signal()
@@ -119,22 +118,19 @@ class CarryTail(wiring.Component):
         return m
 
     def _scale(self, m: Module, line: data.View, valid: Value, done: data.View) -> None:
-        least, most = self.narrowers[0].least_shift, self.narrowers[0].most_shift
-        given, shift = self.task.shift, Signal.like(self.task.shift, reset_less=True)
-        m.d.sync += shift.eq(Mux(given < least, least, Mux(given > most, most, given)))
         top = E_BITS - 1
         take = Signal(self.pixels)
         totals = Signal(self.peak.numbers.shape(), reset_less=True)
-        for number, each in enumerate(self.narrowers):
-            m.submodules[f"narrower_{number}"] = each
-            m.d.comb += each.shift.eq(shift)
+        for number, each in enumerate(self.movers):
+            m.submodules[f"mover_{number}"] = each
+            m.d.comb += each.shift.eq(self.task.shift)
             for lane in range(LANES):
                 pixel = number * LANES + lane
                 result = each.results[lane]
                 sign = result[-1]
                 beyond = result[top:-1] != sign.replicate(len(result) - 1 - top)
                 kept = Cat(Mux(beyond, (~sign).replicate(top), result[:top]), sign)
-                m.d.comb += each.sums[lane].eq(self.line.numbers[pixel])
+                m.d.comb += each.numbers[lane].eq(self.line.numbers[pixel])
                 m.d.sync += [
                     totals[pixel].eq(result),
                     done.numbers[pixel].eq(kept & line.count[pixel].replicate(E_BITS)),

@@ -42,7 +42,7 @@ THROUGH_CYCLES = 20
 """From a line's entry to the corner turn's end."""
 END_CYCLES = 27
 """From the last line to the end, if nothing goes to memory; the corner turn is emptied, too."""
-APPLY_END_CYCLES, CARRY_END_CYCLES = 46, 19
+APPLY_END_CYCLES, CARRY_END_CYCLES = 46, 18
 PEAK_CYCLES = 4
 """To find the greatest of the lanes' peaks, beside one for each lane."""
 QUIET_CYCLES = 3

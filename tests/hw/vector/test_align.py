@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from fractrain.hw.vector.align import Aligner
 from tests.hw.refusals import assert_refused
@@ -10,22 +13,44 @@ from tests.hw.vector.beats import Beats
 BITS, KEEP = 9, 4
 
 
+class Shown(wiring.Component):
+    """An aligner for one number; ``large`` is a word of Verilog."""
+
+    def __init__(self, left: int, right: int) -> None:
+        self.aligner = Aligner(1, BITS, KEEP, left=left, right=right)
+        outputs = {"kept": Out(KEEP), "sign": Out(1), "exceeds": Out(1)}
+        shift = self.aligner.shift.shape()
+        super().__init__({"number": In(signed(BITS)), "shift": In(shift), **outputs})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.aligner = aligner = self.aligner
+        m.d.comb += [
+            aligner.shift.eq(self.shift),
+            aligner.numbers[0].eq(self.number),
+            self.kept.eq(aligner.kept[0]),
+            self.sign.eq(aligner.signs),
+            self.exceeds.eq(aligner.large),
+        ]
+        return m
+
+
 @pytest.mark.parametrize(("left", "right"), [(3, 9), (0, 12), (16, -1)])
 def test_every_number_and_shift(left: int, right: int) -> None:
-    aligner = Aligner(1, BITS, KEEP, left=left, right=right)
-    outputs = dict.fromkeys(("kept", "signs", "large"), aligner.latency_cycles)
-    player = Beats(aligner, f"vector_aligner_{left}_{right + 1}", {"shift": -1} | outputs)
+    shown = Shown(left, right)
+    outputs = dict.fromkeys(("kept", "sign", "exceeds"), shown.aligner.latency_cycles)
+    player = Beats(shown, f"vector_aligner_{left}_{right + 1}", {"shift": -1} | outputs)
     half = 1 << BITS - 1
     numbers, shifts = (
         each.ravel() for each in np.meshgrid(np.arange(-half, half), np.arange(-left, right + 1))
     )
-    found = player.play(numbers=numbers, shift=shifts)
+    found = player.play(number=numbers, shift=shifts)
     wanted = np.where(
         shifts < 0, numbers << np.maximum(-shifts, 0), numbers >> np.maximum(shifts, 0)
     )
-    assert np.array_equal(found["kept"][:, 0], wanted & (1 << KEEP) - 1)
-    assert np.array_equal(found["signs"], wanted < 0)
-    assert np.array_equal(found["large"], (wanted >> KEEP) != (wanted >> 40))
+    assert np.array_equal(found["kept"], wanted & (1 << KEEP) - 1)
+    assert np.array_equal(found["sign"], wanted < 0)
+    assert np.array_equal(found["exceeds"], (wanted >> KEEP) != (wanted >> 40))
 
 
 def test_refusals() -> None:
