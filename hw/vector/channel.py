@@ -127,6 +127,11 @@ class ChannelWalk(wiring.Component):
         self.task = Signal(channel_command(), reset_less=True)
         self.channel = Signal(MOST_CHANNELS_BITS, reset_less=True)
         self.last = Signal()
+        self.places = {
+            name: Signal.like(self.task[name], name=f"{name}_place", reset_less=True)
+            for name in ("chunk", "norm", "moments")
+        }
+        """Of the channel: an adder less between the state and the memories."""
         self.lower = Signal(range(numerics.MAX_RESIDUAL_BITS))
         """Bits that ΣE·x̂ still has below its lowest one."""
         self.chunk = Signal(RECORD_BITS, reset_less=True)
@@ -157,7 +162,9 @@ class ChannelWalk(wiring.Component):
         m.d.sync += self.last.eq(self.channel + 1 == groups)
         with m.Switch(state):
             with m.Case(State.IDLE):
-                m.d.sync += [self.task.eq(self.tasks.payload), self.channel.eq(0)]
+                given = self.tasks.payload
+                m.d.sync += [self.task.eq(given), self.channel.eq(0)]
+                m.d.sync += [place.eq(given[name]) for name, place in self.places.items()]
                 with m.If(self.tasks.valid & self.tasks.ready):
                     m.d.sync += state.eq(State.LOAD)
             with m.Case(State.LOAD):
@@ -196,6 +203,7 @@ class ChannelWalk(wiring.Component):
                 with m.If((~self.blocks.valid | self.blocks.ready) & ~stopped):
                     m.d.comb += self.ended.eq(self.last)
                     m.d.sync += self.channel.eq(self.channel + 1)
+                    m.d.sync += [place.eq(place + 1) for place in self.places.values()]
                     following = Mux(task.backward, State.CHUNK, State.MOMENTS)
                     m.d.sync += state.eq(Mux(self.last, State.IDLE, following))
 
@@ -205,7 +213,7 @@ class ChannelWalk(wiring.Component):
 
     def _read(self, m: Module, stopped: Value) -> None:
         """One word at a time: asked for once, and awaited."""
-        state, task, reads = self.state, self.task, self.record_reads
+        state, task, reads, places = self.state, self.task, self.record_reads, self.places
         of_records = (state == State.SCALE) | (state == State.CHUNK) | (state == State.NORM)
         of_moments = state == State.MOMENTS
         m.d.comb += [
@@ -214,11 +222,11 @@ class ChannelWalk(wiring.Component):
                 Mux(
                     state == State.SCALE,
                     task.scale,
-                    Mux(state == State.CHUNK, task.chunk, task.norm) + self.channel,
+                    Mux(state == State.CHUNK, places["chunk"], places["norm"]),
                 )
             ),
             self.moment_reads.valid.eq(of_moments & ~self.asked & ~stopped),
-            self.moment_reads.payload.eq(task.moments + self.channel),
+            self.moment_reads.payload.eq(places["moments"]),
         ]
         granted = (reads.valid & reads.ready) | (self.moment_reads.valid & self.moment_reads.ready)
         with m.If(self.record_answer | self.moment_answer):
@@ -279,7 +287,7 @@ class ChannelWalk(wiring.Component):
         writes = self.record_writes
         m.d.comb += [
             writes.valid.eq((state == State.WRITE) & ~stopped),
-            writes.payload.address.eq(task.chunk + self.channel),
+            writes.payload.address.eq(self.places["chunk"]),
             writes.payload.data.eq(word),
         ]
         bits, places = self.parameters.block_bits, self.parameters.block_bytes // RECORD_BYTES

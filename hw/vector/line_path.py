@@ -77,11 +77,11 @@ class LinePath(wiring.Component):
     path stops between blocks for memory, never in one.
     """
 
-    COUNTED = 2 + 4 + 2 + 4
+    COUNTED = 2 + 5 + 2 + 4
     """Cycles of a task to its start, of a step to the reader, of a row into the turn, until all is
     quiet."""
     OUTPUTS = ("staging_writes", "side_writes", "plane_write", "blocks", "peaks")
-    CARRY_CYCLES = LineReader.PAIR_CYCLES
+    CARRY_CYCLES = 1 + LineReader.PAIR_CYCLES
     """From the cycle in which ``carry_room`` counted to the first of the pair's two lines, which
     come one behind the other."""
 
@@ -221,7 +221,15 @@ class LinePath(wiring.Component):
     def _walk(self, m: Module) -> Fifo:
         """Steps into their queue; where numbers are rounded at random, with a counter each."""
         m.submodules.steps = steps = Fifo(line_step(self.parameters), STEPS_AHEAD + Fifo.SLACK)
-        offered, step = self.walker.steps, self.walker.steps.payload
+        # a register each way, so that what has room does not reach the walker's counts; pairs begin
+        # every other cycle, so a step every other cycle is enough
+        walked, offered = self.walker.steps, stream.Signature(line_step(self.parameters)).create()
+        m.d.comb += walked.ready.eq(~offered.valid)
+        with m.If(walked.valid & walked.ready):
+            m.d.sync += [offered.payload.eq(walked.payload), offered.valid.eq(1)]
+        with m.Elif(offered.ready):
+            m.d.sync += offered.valid.eq(0)
+        step = offered.payload
         counter, applies = self.bytes.pairs, self.task.applies
         channels = self.parameters.block.channels
         part, block = self.results.part, step.image_block
@@ -254,21 +262,14 @@ class LinePath(wiring.Component):
         pools = ends_image & task.pooled
         there = Mux(step.group[0], self.table.there[1], self.table.there[0])
         taken = reader.steps.valid & reader.steps.ready
+        go = Signal()
         m.d.comb += [
             reader.staging.eq(self.staging),
             reader.side.eq(self.side),
             reader.steps.valid.eq(steps.r_rdy & ~self.failed),
             reader.steps.payload.eq(step),
             steps.r_en.eq(taken),
-            reader.go.eq(
-                there
-                & room
-                & results.steps.ready
-                & (~task.applies | self.bytes.there)
-                & (~task.writes_staging | results.lines_room)
-                & (~pools | results.pool_room)
-                & (~task.carries | self.carry_room)
-            ),
+            reader.go.eq(go),
             self.bytes.claim.eq(taken & task.applies),
             results.claim_lines.eq(taken & task.writes_staging),
             results.claim_pool.eq(taken & pools),
@@ -277,6 +278,17 @@ class LinePath(wiring.Component):
             results.steps.valid.eq(taken),
             results.steps.payload.eq(step),
         ]
+        # of the cycle before: only a step that begins takes room away, and two never follow each
+        # other without a cycle between them
+        m.d.sync += go.eq(
+            there
+            & room
+            & results.steps.ready
+            & (~task.applies | self.bytes.there)
+            & (~task.writes_staging | results.lines_room)
+            & (~pools | results.pool_room)
+            & (~task.carries | self.carry_room)
+        )
         m.d.sync += reserved.eq(reserved + Mux(taken & begins_block, words, 0) - results.gone)
 
     # -- lines ------------------------------------------------------------------------------
@@ -331,7 +343,12 @@ class LinePath(wiring.Component):
             carried.target.eq(target),
             carried.channel.eq(Cat(beat.channel, step.group)),
             carried.count.eq(self.results.inside & known),
-            carried.numbers.eq(reader.numbers),
+            *(
+                carried.numbers[pixel].eq(
+                    Mux(task.spreads, reader.value, reader.numbers[pixel].as_signed())
+                )
+                for pixel in range(self.parameters.array.rows)
+            ),
             carried.normalized.eq(reader.side_numbers),
             carried.last.eq(step.ends & beat.channel[0]),
         ]

@@ -1,6 +1,6 @@
 """Pairs of lines out of the memories, a line a beat for the lanes."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -43,8 +43,8 @@ class LineReader(wiring.Component):
     -------
     start : In(1), task : In(`line_task`)        a command begins; held
     steps : In(stream of `line_step`)     taken when the last of its reads is granted
-    go : In(1)                    the step on offer may begin: what it needs, and what it makes,
-                                  has room
+    go : In(1)                    the step that was on offer in the cycle before may begin: what it
+                                  needs, and what it makes, has room
     staging_reads, side_reads : Out(stream of a pair's address), staging, side : In    of the
                                   memories, `LineMemory.READ_CYCLES` after the grant
     banks : Out(1)                a step waits for a turn of a memory
@@ -52,6 +52,7 @@ class LineReader(wiring.Component):
     beat : Out(`line_beat`)       with it, if the command reads them:
     numbers : Out(ArrayLayout(signed(16), pixels))      y, E, or x̂ of a shortcut (``second``, or
                                   where there is no y)
+    value : Out(signed(16))       of a command that ``spreads``: for all pixels of the line
     side_numbers : Out(ArrayLayout(side_bits, pixels)), mask : Out(pixels)     x̂ or r, and its mask
     beyond : Out(1)               a read beyond a memory: nothing more is read
 
@@ -89,6 +90,7 @@ class LineReader(wiring.Component):
                 "early": Out(line_beat(parameters)),
                 "beat": Out(line_beat(parameters)),
                 "numbers": Out(number),
+                "value": Out(signed(numerics.NARROW_BITS)),
                 "side_numbers": Out(data.ArrayLayout(vector.side_bits, pixels)),
                 "mask": Out(pixels),
                 "beyond": Out(1),
@@ -116,12 +118,11 @@ class LineReader(wiring.Component):
         uses_staging = reads_own | task.shortcut
         reads_side = task.residual | task.recomputes | task.applies | task.reads_side
         uses_side = reads_side & ~second
-        own, other, side, looked = self._addresses(m, reads_own)
-        at_staging = Mux(second, other, own)
+        found, outside, looked = self._addresses(m, reads_own)
         # the lowest bit of an address is that of a line inside its pair
-        alone = at_staging[0] & ~task.spreads
-        staging_out = uses_staging & ((at_staging[1:] >= self.staging_pairs) | alone)
-        side_out = uses_side & ((side[1:] >= self.side_pairs) | side[0])
+        at_staging, side = Mux(second, found["other"], found["own"]), found["side"]
+        staging_out = uses_staging & Mux(second, outside["other"], outside["own"])
+        side_out = uses_side & outside["side"]
         ready_step, wants = Signal(), Signal()
         m.d.comb += [
             ready_step.eq(self.steps.valid & looked & (self.go | second) & (cool == 0)),
@@ -151,9 +152,12 @@ class LineReader(wiring.Component):
         self._walk_values(m, granted)
         return granted & ~(last & double), granted & last
 
-    def _addresses(self, m: Module, reads_own: Value) -> tuple[Value, Value, Value, Value]:
+    def _addresses(
+        self, m: Module, reads_own: Value
+    ) -> tuple[dict[str, Signal], dict[str, Signal], Value]:
         """Lines that the step on offer reads, of the first pair and the shortcut's, and of the side
-        memory; whether they are known: the cycle after the step came."""
+        memory; whether they are no pair of it; whether they are known: the cycle after the step
+        came."""
         task, step = self.task, self.steps.payload
         offset = (step.block * (self.parameters.block.channels // PAIR) + step.pair) << 1
         sources = {
@@ -161,18 +165,21 @@ class LineReader(wiring.Component):
             "other": task.second_source,
             "side": task.side_source,
         }
-        found = []
+        found, outside = {}, {}
         for name, source in sources.items():
+            pairs = self.side_pairs if name == "side" else self.staging_pairs
+            outside[name] = Signal(name=f"outside_{name}", reset_less=True)
             address = Signal(len(source) + 1, name=f"at_{name}", reset_less=True)
             total = (source + offset)[: len(address) + 1]
+            alone = total[0]
             if name == "own":
                 total = Mux(task.spreads, self.value_line, total)
-            # one beyond all memories stays there
-            m.d.sync += address.eq(total | (total[-1] << len(address) - 1))
-            found.append(address)
+                alone = alone & ~task.spreads
+            m.d.sync += [address.eq(total), outside[name].eq((total[1:] >= pairs) | alone)]
+            found[name] = address
         looked = Signal()
         m.d.sync += looked.eq(self.steps.valid & ~self.steps.ready)
-        return *found, looked
+        return found, outside, looked
 
     def _walk_values(self, m: Module, granted: Value) -> None:
         """The line with the values of an image and group, where they are spread: after the last
@@ -223,7 +230,6 @@ class LineReader(wiring.Component):
     def _staging_lines(self, m: Module, begins: Value, ends: Value) -> None:
         """``begins``: of the first reads of a double step, and of single ones."""
         width = len(self.staging[0])
-        staging = self._spread(m)
         comes = delayed(m, begins, LineMemory.READ_CYCLES, name="comes", reset_less=False)
         follows = delayed(
             m, ends & self._double, LineMemory.READ_CYCLES, name="follows", reset_less=False
@@ -233,8 +239,12 @@ class LineReader(wiring.Component):
             Signal(width, name=name, reset_less=True) for name in ("now", "next", "last")
         )
         new = comes | follows
-        from_memory = pair_mux(m, new, staging[0], next_, name="line", primitives=self.primitives)
-        waiting = pair_mux(m, after, last, staging[1], name="waiting", primitives=self.primitives)
+        from_memory = pair_mux(
+            m, new, self.staging[0], next_, name="line", primitives=self.primitives
+        )
+        waiting = pair_mux(
+            m, after, last, self.staging[1], name="waiting", primitives=self.primitives
+        )
         # y of the first line waits for x̂, then all follow each other
         last_shift = delayed(m, after, 1, name="last_shift", reset_less=False)
         with m.If(~self._double | new | after | last_shift):
@@ -244,9 +254,10 @@ class LineReader(wiring.Component):
         with m.If(follows):
             m.d.sync += last.eq(self.staging[1])
         m.d.comb += self.numbers.eq(now)
+        self._values(m, comes)
 
-    def _spread(self, m: Module) -> list[Value]:
-        """The lines of a pair that has come, or two values of a line for all their pixels."""
+    def _values(self, m: Module, comes: Value) -> None:
+        """Two values of a line that has come, one for each line of the pair."""
         bits, cycles = numerics.NARROW_BITS, LineMemory.READ_CYCLES
         odd = delayed(m, self.value_line[0], cycles, name="value_odd")
         pair = delayed(m, self.steps.payload.pair, cycles, name="value_pair")
@@ -255,13 +266,12 @@ class LineReader(wiring.Component):
         m.d.comb += values.eq(Mux(odd, self.staging[1], self.staging[0]))
         chosen = Signal(PAIR * bits)
         m.d.comb += chosen.eq(values.word_select(pair, PAIR * bits))
-        lines: list[Value] = []
-        for number, whole in enumerate(self.staging):
-            line = Signal(len(whole), name=f"line_{number}")
-            value = chosen.word_select(number, bits).replicate(self.pixels)
-            m.d.comb += line.eq(Mux(self.task.spreads, value, whole))
-            lines.append(line)
-        return lines
+        following = Signal(bits, reset_less=True)
+        value = Signal.like(self.value, reset_less=True)
+        m.d.sync += value.eq(Mux(comes, chosen[:bits], following))
+        with m.If(comes):
+            m.d.sync += following.eq(chosen[bits:])
+        m.d.comb += self.value.eq(value)
 
     def _side_lines(self, m: Module, ends: Value) -> None:
         """Those of a single step; there is no shortcut beside them."""

@@ -125,7 +125,8 @@ class LineResults(wiring.Component):
         m.d.comb += work.r_en.eq((lanes.sum & odd) | self.drop)
         facts = [work.head]
         for cycle in range(1, LineLanes.APPLY_ROWS + 1):
-            facts.append(delayed(m, facts[-1], 1, name=f"facts_{cycle}"))
+            # with reset: no shift registers, which take look-up tables
+            facts.append(delayed(m, facts[-1], 1, name=f"facts_{cycle}", reset_less=False))
         form, apply = LineLanes.FORM_ROWS, LineLanes.APPLY_ROWS
         line = Signal(line_step(self.parameters))
         m.d.comb += [

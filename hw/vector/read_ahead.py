@@ -17,12 +17,13 @@ class ReadAhead(wiring.Component):
 
     Members
     -------
-    runs : In(stream of `read_request`)        of 1 .. `PLACES` words
+    runs : In(stream of `read_request`)        of 1 .. `PLACES` words; one on offer stays
     requests : Out(stream of `read_request`), words : In(stream of words)    as the reader has them;
                                                ``words.ready`` is always 1
     o : Out(stream of words)
 
-    Timing: two cycles from ``words`` to ``o``, a word per cycle.
+    Timing: two cycles from ``words`` to ``o``, a word per cycle. A request leaves a cycle after its
+    run is there and has room.
     """
 
     PLACES = 32
@@ -39,7 +40,7 @@ class ReadAhead(wiring.Component):
         )
         self.room = Signal(range(self.PLACES + 1), init=self.PLACES)
         """Places that no word has, and none that is on its way will have."""
-        self.left = Signal()
+        self.left, self.fits = Signal(), Signal()
         # the output register takes what is written a cycle later
         self.fifo = Fifo(self.word_bits, self.PLACES + Fifo.SLACK)
 
@@ -47,14 +48,15 @@ class ReadAhead(wiring.Component):
         m = Module()
         m.submodules.fifo = fifo = self.fifo
         wiring.connect(m, fifo.r_stream, wiring.flipped(self.o))
-        run, fits = self.runs.payload, Signal()
+        run = self.runs.payload
         words, left = run.words[: len(self.room)], self.left
         taken = self.requests.valid & self.requests.ready
+        # a register: from who makes runs to who counts places it would be too far
+        m.d.sync += self.fits.eq(self.runs.valid & ~taken & (words <= self.room))
         m.d.comb += [
-            fits.eq(words <= self.room),
             self.requests.payload.eq(run),
-            self.requests.valid.eq(self.runs.valid & fits),
-            self.runs.ready.eq(self.requests.ready & fits),
+            self.requests.valid.eq(self.fits),
+            self.runs.ready.eq(taken),
             fifo.w_en.eq(self.words.valid),
             fifo.w_data.eq(self.words.payload),
             self.words.ready.eq(1),

@@ -75,7 +75,7 @@ class VectorStage(wiring.Component):
     chip, and memory has acknowledged what it wrote.
     """
 
-    OWN_CYCLES = 4
+    OWN_CYCLES = 5
     RECORD_USERS = 3
     """Lines, CHANNEL, commands on memory."""
 
@@ -147,6 +147,9 @@ class VectorStage(wiring.Component):
         header = command_view(Opcode.END, self.task.command)
         taken, settling = Signal(), Signal(range(SETTLE_CYCLES + 1))
         given = Array(each.ready for each in self._entries())[self.unit]
+        # a cycle later: the ends of the units are far from here
+        ended = Signal()
+        m.d.sync += ended.eq(self._ended())
         m.d.comb += [self.signal.eq(header.signal), self.tag.eq(header.tag)]
         with m.FSM(name="state") as fsm:
             with m.State("IDLE"):
@@ -165,7 +168,7 @@ class VectorStage(wiring.Component):
                     m.next = "WORK"
             with m.State("WORK"):
                 m.d.comb += self.at_work.eq(1)
-                with m.If(self._ended()):
+                with m.If(ended):
                     m.next = "END"
                     with m.If(self._is(Unit.CHANNEL)):
                         m.next = "SETTLE"

@@ -29,12 +29,12 @@ from fractrain.sim.cycles.weight_streams import WriteBehind
 
 SKIP_CYCLES = 3
 """Of a task that is skipped."""
-OWN_CYCLES = 4
+OWN_CYCLES = 5
 """Of a task, beside those of the unit that carries it out."""
 TOKEN_CYCLES = 4
 """From a task's end to its tokens."""
 SHAPE_CYCLES = 3
-BEGIN_CYCLES = 8
+BEGIN_CYCLES = 10
 """Of lines: from a task, with its own cycles, to its first line, but for what is prepared."""
 PREPARED = {8: 66, 16: 66}
 """Cycles in which a command's ways out are listed, by the channels of a block."""

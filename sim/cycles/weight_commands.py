@@ -24,7 +24,7 @@ TURNED_BLOCKS = 4
 """Blocks of weights that have begun and whose planes have not left."""
 TOGETHER = 2
 """Blocks whose planes leave side by side."""
-QUANTIZE_BEGIN_CYCLES = 6
+QUANTIZE_BEGIN_CYCLES = 7
 """From a task to its first request: the record."""
 QUANTIZE_CYCLES = 21
 """From the last weights of a block to its planes."""
@@ -32,7 +32,7 @@ PLANES_CYCLES = 2
 """Between the planes of some blocks and the next ones."""
 UPDATE_LANES, UPDATE_INTERVAL = 4, 4
 """Weights that enter UPDATE together, and how often."""
-UPDATE_BEGIN_CYCLES = 8
+UPDATE_BEGIN_CYCLES = 9
 """From a task to its first request: the check, the record."""
 RANDOM_CYCLES = 92
 """From a task to the first random bytes, but for a cycle for each channel of a filter: the key

@@ -22,7 +22,7 @@ QUEUED_BLOCKS = 16
 """On their way to the writer."""
 WORD_CYCLES = 2
 """From a word's coming to who takes it."""
-ASK_CYCLES = 3
+ASK_CYCLES = 4
 """From a word's being taken to the request for another one in its place."""
 BLOCK_CYCLES = 2
 """From who makes a block to its offer to the writer."""

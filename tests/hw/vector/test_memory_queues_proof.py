@@ -37,7 +37,13 @@ class ReadMonitor(wiring.Component):
         m.submodules.unit = unit = ReadAhead(PARAMETERS)
         on_way = Signal(range(2 * unit.PLACES))
         asked = unit.requests.valid & unit.requests.ready
+        waits, run = Signal(), Signal.like(self.run)
+        m.d.sync += [waits.eq(unit.runs.valid & ~unit.runs.ready), run.eq(self.run)]
         m.d.comb += [
+            Assume(~waits | (self.valid & (self.run == run))),
+            Assert(unit.runs.ready == asked),
+            Assert(~unit.requests.valid | (self.valid & (self.run.words <= unit.room)), ROOM),
+            Assert(~unit.fits | waits),
             unit.runs.valid.eq(self.valid),
             unit.runs.payload.eq(self.run),
             unit.requests.ready.eq(self.ready),
