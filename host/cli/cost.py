@@ -29,7 +29,12 @@ from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import DEFAULT_PRESET, Parameters, load_parameters
+from fractrain.hw.contract.parameters import (
+    DEFAULT_PRESET,
+    WHOLE_STEP_PRESET,
+    Parameters,
+    load_parameters,
+)
 from fractrain.hw.contract.tables import markdown_table, terminal_table
 from fractrain.hw.contract.values import OneWord, Real, Whole
 from fractrain.sim.progress import work
@@ -56,24 +61,24 @@ model, too, in up to a minute each, and says how far the sum of passes is off.
 how long the board's processor takes for it (docs/host_work.md); --gates with what gates add.
 --mode float counts float32 around the convolutions; these are the same.
 
---whole-step models the whole step of a machine with a vector unit (a configuration with a `vector`
-section) as one program, in a quarter of a minute for resnet38 and 128 images: time and energy with
-the array time beside them, and for each stage of the network what the others waited for
-(docs/whole_step.md). --rate is the memory's in GB/s, --stash-rate that of a second one with the
-stash alone, as the ZC706 has one at its logic. --check models every burst, ten times as long. --mix
-assigns precisions to blocks by shares in percent.
+--whole-step models the whole step of a machine with a vector unit as one program, in a quarter of a
+minute for resnet38 and 128 images: time and energy with the array time beside them, and for each
+stage of the network what the others waited for (docs/whole_step.md). --rate is the memory's in
+GB/s, --stash-rate that of a second one with the stash alone, as the ZC706 has one at its logic.
+--check models every burst, ten times as long. --mix assigns precisions to blocks by shares in
+percent.
 
 examples:
   fractrain cost --networks resnet38 --batch 128
   fractrain cost --precisions 8,8,8 3,3,6+0,0,0 --memory port ddr --check
-  fractrain cost --whole-step --config FILE --networks resnet38 --precisions 8,8,8 --rate 3.4
-  fractrain cost --whole-step --config FILE --networks resnet38 --mix 60:4,4,6+40:6,4,8 --rate 3.4
+  fractrain cost --whole-step --networks resnet38 --precisions 8,8,8 --rate 3.4
+  fractrain cost --whole-step --networks resnet38 --mix 60:4,4,6+40:6,4,8 --rate 3.4
   fractrain cost --host --networks resnet20 resnet38 --precisions 8,8,8 --json host.json"""
 
 
 PIXELS = Whole(1, LARGEST, "the cycle model takes half a minute for larger ones")
 OPTIONS = (
-    config_option(DEFAULT_PRESET),
+    config_option(None, shown=f"{DEFAULT_PRESET}; with --whole-step {WHOLE_STEP_PRESET}"),
     Option("networks", "", None, ["resnet20"], SEVERAL, "NAME", shown="resnet20"),
     Option(
         "precisions",
@@ -112,6 +117,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Model, print, write."""
+    if args.config is None:
+        args.config = WHOLE_STEP_PRESET if args.whole_step else DEFAULT_PRESET
     parameters = load_parameters(args.config)
     for text in args.precisions:
         BLOCKS.read("--precisions", text)

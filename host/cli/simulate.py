@@ -18,7 +18,7 @@ from fractrain.host.cli.options import (
     file_option,
     mode_option,
 )
-from fractrain.host.compiler.whole_step import DoesNotFit
+from fractrain.host.compiler.whole_step import DoesNotFit, require_vector_unit
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import check_files, prepare_folder, write_json
 from fractrain.host.graph.choice import UNQUANTIZED, is_skip
@@ -34,7 +34,6 @@ from fractrain.host.simulation.vector_machines import (
     MACHINES,
     RTL,
     opened_vector_machine,
-    require_vector_unit,
 )
 from fractrain.host.simulation.whole_step import (
     StepSetting,
@@ -43,6 +42,7 @@ from fractrain.host.simulation.whole_step import (
     simulate_whole_step,
 )
 from fractrain.host.simulation.whole_step_report import WholeStepReport, model
+from fractrain.host.usual_machines import USUAL_CONFIG, WHOLE_STEP_CONFIG
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
@@ -82,12 +82,12 @@ examples:
   fractrain simulate --model resnet8 --config tiny --blocks 0 --trace wave.fst
   fractrain simulate --model resnet20 --config {DEFAULT_PRESET} --batch 16 --precision 4,4,6
   fractrain simulate --model resnet38 --config {DEFAULT_PRESET} --blocks 0..2 --memory ddr
-  fractrain simulate --whole-step --config mine.yaml --data digits --chunk 4
-  fractrain simulate --whole-step --config mine.yaml --on functional --batch 16"""
+  fractrain simulate --whole-step --data digits --chunk 4
+  fractrain simulate --whole-step --config zc706-vector --on functional --batch 16"""
 
 
 OPTIONS = (
-    config_option("tiny"),
+    config_option(None, shown=f"{USUAL_CONFIG}; with --whole-step {WHOLE_STEP_CONFIG}"),
     Option("model", "resnet8, resnet14, resnet20, …", default="resnet8"),
     Option(
         "blocks",
@@ -154,6 +154,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the table, write figures and picture."""
+    if args.config is None:
+        args.config = WHOLE_STEP_CONFIG if args.whole_step else USUAL_CONFIG
     if args.whole_step:
         return _whole_step(args)
     for name in ("chunk", "on"):

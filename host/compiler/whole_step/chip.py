@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fractrain.host.compiler.whole_step.arena import Arena, Policy
 from fractrain.host.compiler.whole_step.changing import changed
-from fractrain.host.compiler.whole_step.refusal import DoesNotFit
+from fractrain.host.compiler.whole_step.refusal import DoesNotFit, require_vector_unit
 from fractrain.host.compiler.whole_step.stream import CommandStream, Span
 from fractrain.hw.contract.commands import SHAPES, Command, Convolve, Pattern, Shape
 from fractrain.hw.contract.parameters import Parameters
@@ -20,17 +20,15 @@ class Chip:
     ``stream`` of commands; places of ``peaks`` by what they are of, ``peak_words`` in all."""
 
     def __init__(self, p: Parameters) -> None:
-        if p.vector is None:
-            allowed = "one with it: a `vector:` section in its configuration"
-            raise DoesNotFit("machine of a whole step", "no vector unit", allowed)
+        vector = require_vector_unit(p)
         self.p, self.stream = p, CommandStream()
         self.planes = Arena("plane memory", p.buffers.plane_words)
         self.columns = Arena("column memory", p.buffers.column_words)
         # two lines are a word of the machine, so tensors begin with an even one
-        self.staging = Arena("staging memory", p.vector.staging_words, "lines", grain=2)
-        self.side = Arena("side memory", p.vector.side_words, "lines", grain=2)
-        self.records = Arena("parameter memory", p.vector.parameter_words, "records")
-        self.moments = Arena("moments", p.vector.moment_words, "channels")
+        self.staging = Arena("staging memory", vector.staging_words, "lines", grain=2)
+        self.side = Arena("side memory", vector.side_words, "lines", grain=2)
+        self.records = Arena("parameter memory", vector.parameter_words, "records")
+        self.moments = Arena("moments", vector.moment_words, "channels")
         self.gradients = Arena("gradient memory", p.buffers.gradient_words, "beats")
         self.patterns = Arena("pattern table", p.buffers.patterns, "entries")
         self.peaks: dict[str, int] = {}

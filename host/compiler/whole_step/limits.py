@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractrain.host.compiler.whole_step.memory_map import inner_bits
 from fractrain.host.compiler.whole_step.network import Block, ResidualNetwork
-from fractrain.host.compiler.whole_step.refusal import DoesNotFit, too_small
+from fractrain.host.compiler.whole_step.refusal import DoesNotFit, require_vector_unit, too_small
 from fractrain.hw.contract.numerics import MAX_CHUNK_PIXELS
 from fractrain.hw.contract.parameters import Parameters
 
@@ -12,12 +12,10 @@ from fractrain.hw.contract.parameters import Parameters
 def check_limits(p: Parameters, network: ResidualNetwork) -> None:
     """Raise `DoesNotFit` for what a step of ``network`` needs and ``p`` does not have."""
     graph, slots = network.graph, p.precision.slots
-    if p.vector is None:
-        allowed = "one with it: a `vector:` section in its configuration"
-        raise DoesNotFit("machine of a whole step", "no vector unit", allowed)
+    vector = require_vector_unit(p)
     if len(graph.slots) > slots:
         raise DoesNotFit("slots of a whole step", len(graph.slots), f"at most {slots}")
-    _check_side_bits(p.vector.side_bits, network)
+    _check_side_bits(vector.side_bits, network)
     assert graph.options.integers is not None
     for stage in network.stages:
         _, height, width = stage.shape

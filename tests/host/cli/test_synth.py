@@ -188,4 +188,4 @@ def test_the_second_target_s_budget_leaves_room_on_its_part() -> None:
 
 
 def test_budgets_are_no_presets() -> None:
-    assert preset_names() == ["tiny", "z7020", "zc706"]
+    assert preset_names() == ["tiny", "tiny-vector", "z7020", "zc706", "zc706-vector"]

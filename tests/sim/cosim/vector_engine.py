@@ -3,10 +3,8 @@ chunks of 32 x 32 pixels fit, and ResNet-20."""
 
 from __future__ import annotations
 
-from tests.hw.machines import with_vector
+from fractrain.hw.contract.parameters import load_parameters
 
 __all__ = ["P"]
 
-P = with_vector(
-    buffers__plane_words=32768, buffers__column_words=2048, buffers__gradient_words=4096
-)
+P = load_parameters("tiny-vector")
