@@ -65,7 +65,8 @@ model, too, in up to a minute each, and says how far the sum of passes is off.
 
 --host counts what the host does around the convolutions of such a step, kind by kind, and models
 how long the board's processor takes for it (docs/host_work.md); --gates with what gates add.
---mode float counts float32 around the convolutions; these are the same.
+--mode float counts float32 around the convolutions; these are the same. With --whole-step, or on
+another machine with a vector unit, it is what remains around a whole step.
 
 --whole-step models the whole step of a machine with a vector unit as one program, in a quarter of a
 minute for resnet38 and 128 images: time and energy with the array time beside them, and for each
@@ -81,6 +82,7 @@ examples:
   fractrain cost --whole-step --networks resnet38 --precisions 8,8,8 --rate 3.4
   fractrain cost --whole-step --networks resnet38 --mix 60:4,4,6+40:6,4,8 --rate 3.4
   fractrain cost --whole-step --of runs/latest
+  fractrain cost --host --whole-step --networks resnet38
   fractrain cost --host --networks resnet20 resnet38 --precisions 8,8,8 --json host.json"""
 
 
@@ -246,11 +248,14 @@ def _show_host(args: argparse.Namespace, parameters: Parameters, cases: Sequence
     return markdown_page(title, host_table.REMARK, _command(args), *parts)
 
 
+def _is_set(args: argparse.Namespace, name: str) -> bool:
+    return bool(getattr(args, name.replace("-", "_")))
+
+
 def _command(args: argparse.Namespace) -> str:
     """The command line that reproduces the page."""
-    options = ["cost --host" if args.host else "cost", f"--config {args.config}"]
-    if args.whole_step:
-        options[0] = "cost --whole-step"
+    kind = "".join(f" --{name}" for name in ("host", "whole-step") if _is_set(args, name))
+    options = [f"cost{kind}", f"--config {args.config}"]
     names: tuple[str, ...] = "networks", "batch", "memory", "mix" if args.mix else "precisions"
     if args.of:
         options.append(f"--of {shlex.join(args.of)}")
@@ -286,8 +291,9 @@ def _check_options(args: argparse.Namespace) -> None:
     for name, given in whole:
         if given is not None and not args.whole_step:
             raise ParameterError(f"--{name}", given, "with --whole-step only")
-    if args.whole_step and args.host:
-        raise ParameterError("--whole-step", True, "without --host only")
+    for name, given in whole:
+        if given is not None and args.host:
+            raise ParameterError(f"--{name}", given, "without --host only")
     if args.check and args.host:
         raise ParameterError("--check", True, "without --host only")
     for batch in args.batch if args.host else ():
