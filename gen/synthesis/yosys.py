@@ -63,9 +63,12 @@ def synthesize(
     top: str,
     cache: Path,
     progress: Callable[[str], None] = lambda stage: None,
+    *,
+    box: str = "",
 ) -> Netlist:
     """Map the module ``top`` of ``verilog`` to 7-series cells, keeping modules with
-    ``keep_hierarchy`` and registers with ``keep``.
+    ``keep_hierarchy`` and registers with ``keep``; ``box`` is a black box in it, see
+    `parse_netlist`.
 
     The result is kept in ``cache`` under a hash of the Verilog, the script and the version of
     Yosys; a second call reads it from there. ``progress`` is called with the name of each step.
@@ -89,7 +92,7 @@ def synthesize(
             _run(work, progress)
             if not folder.is_dir():  # another process may have been faster
                 shutil.move(work, folder)
-    return read_netlist(folder / "netlist.json", top)
+    return read_netlist(folder / "netlist.json", top, box)
 
 
 def _run(work: Path, progress: Callable[[str], None]) -> None:
