@@ -1,19 +1,24 @@
 """A design mapped in two pieces: its figures are those of the whole."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fractrain.gen.synthesis import figures
 from fractrain.gen.synthesis.area import Area, area_below, total_area
 from fractrain.gen.synthesis.depth import logic_depth
 from fractrain.gen.synthesis.figures import measure
 from fractrain.gen.synthesis.flat import flatten
 from fractrain.gen.synthesis.loads import measure_loads
 from fractrain.gen.synthesis.netlist import Netlist, parse_netlist
+from fractrain.gen.synthesis.parts import PARTS, Part
 from fractrain.gen.synthesis.split import joined, separate
 from fractrain.gen.synthesis.yosys import synthesize
 from fractrain.hw.contract.errors import DataError
+from fractrain.hw.contract.parameters import load_parameters
 from tests.gen.synthesis.netlists import cell, flip_flop, lut, module
+from tests.hw.machines import with_vector
 
 # As Yosys writes Verilog: a list of ports over several lines, names that must be escaped.
 PLAIN = """\
@@ -176,6 +181,32 @@ def test_depth_and_loads_go_over_the_border() -> None:
     assert logic_depth(flat).levels == 2  # from the first register through the box to the last
     loads = measure_loads(flat, ())
     assert loads.any_net.loads == 3  # the first register: one outside, two inside
+
+
+def test_a_part_with_a_vector_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both pieces are mapped, and told of; a machine without a unit stays in one."""
+    mapped, stages = [], []
+
+    def synthesize(
+        verilog: str, top: str, cache: Path, progress: Callable[[str], None], *, box: str = ""
+    ) -> Netlist:
+        mapped.append((top, box, "module square(" in verilog))
+        progress("abc9")
+        rest, inside = pieces()
+        return inside if top == "unit" else rest if box else joined(rest, inside)
+
+    verilog = PLAIN.replace("top__unit__", "").replace("top__unit", "unit")
+    monkeypatch.setitem(PARTS, "top", Part("top", lambda parameters: verilog, (), unit="unit"))
+    monkeypatch.setattr(figures, "synthesize", synthesize)
+    found = figures.synthesize_part("top", with_vector(), tmp_path, stages.append)
+    assert mapped == [("unit", "", True), ("top", "unit", False)]
+    assert stages[1:3] == ["vector unit (1 of 2), abc9", "machine (2 of 2), abc9"]
+    assert found.areas["vector unit"].luts == 3 and found.areas["machine"].luts == 2
+    assert found.luts == 5 and found.logic_levels == 2
+
+    mapped.clear()
+    found = figures.synthesize_part("top", load_parameters("tiny"), tmp_path, stages.append)
+    assert mapped == [("top", "", True)] and found.areas == {}
 
 
 def test_areas_of_the_pieces() -> None:
