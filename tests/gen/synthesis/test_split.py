@@ -14,7 +14,9 @@ from fractrain.gen.synthesis.loads import measure_loads
 from fractrain.gen.synthesis.netlist import Netlist, parse_netlist
 from fractrain.gen.synthesis.parts import PARTS, Part
 from fractrain.gen.synthesis.split import joined, separate
+from fractrain.gen.synthesis.vector import COMPONENTS
 from fractrain.gen.synthesis.yosys import synthesize
+from fractrain.gen.verilog import emit
 from fractrain.hw.contract.errors import DataError
 from fractrain.hw.contract.parameters import load_parameters
 from tests.gen.synthesis.netlists import cell, flip_flop, lut, module
@@ -148,6 +150,23 @@ def test_two_pieces_are_the_whole(tmp_path: Path) -> None:
     assert found.areas["machine"].flip_flops == 16  # held and the last
     assert found.areas["vector unit"].flip_flops == whole.cell_counts["FDRE"] - 16
     assert expected.areas == {}
+
+
+@pytest.mark.slow
+def test_what_a_border_costs(tmp_path: Path) -> None:
+    """CHANNEL with its unit apart, a border whose ports are not all registered: next to nothing."""
+    top, unit = "vector_channel_walk", "vector_channel_walk__unit"
+    verilog = emit(COMPONENTS["channel_walk"].make(), top)
+    rest, inside = separate(verilog, unit)
+    two = measure(
+        joined(synthesize(rest, top, tmp_path, box=unit), synthesize(inside, unit, tmp_path))
+    )
+    one = measure(synthesize(verilog, top, tmp_path))
+    for name in ("flip_flops", "dsps", "bram36", "memory_luts", "loads_of_any_net"):
+        assert getattr(two, name) == getattr(one, name), name
+    assert two.luts == pytest.approx(one.luts, rel=0.03)
+    assert two.packed_luts == pytest.approx(one.packed_luts, rel=0.03)
+    assert two.logic_levels <= one.logic_levels + 1
 
 
 def pieces(**other: object) -> tuple[Netlist, Netlist]:
