@@ -49,7 +49,10 @@ BOTH = dataclasses.replace(
 
 
 @pytest.fixture(autouse=True)
-def fixed_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+def fixed_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a folder of its own, as figures are kept for `fractrain bitstream`."""
+    monkeypatch.chdir(tmp_path)
+
     def synthesize_part(
         part: str, parameters: Parameters, cache: Path, progress: Callable[[str], None]
     ) -> Figures:
