@@ -22,8 +22,9 @@ EPILOG = """\
 Parts: array, the MAC array alone; engine, the machine with its ports to memory and registers;
 vector, its vector unit, if it has one; top, the board's design, which is the engine behind AXI3 on
 a bare PS7 (so that "all" leaves the engine alone out). A vector unit is synthesized by itself, also
-that of engine and top: no logic is shared across its ports. Sources with a latch, a net without a
-driver or with two, or a module that is missing are refused.
+that of engine and top: nothing is optimized across its ports, and paths over them may have more
+levels than in one piece. Sources with a latch, a net without a driver or with two, or a module that
+is missing are refused.
 
 Every figure is of Yosys's synth_xilinx and modelled: nothing was placed or routed. A LUT6_2
 counts as one LUT. Results are kept in build/synth; only what changed is synthesized again, which
