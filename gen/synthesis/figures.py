@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fractrain.gen.synthesis.area import Area, ModuleArea, area_below, module_areas, total_area
@@ -114,7 +114,10 @@ def measure(
             "most loads": loads.any_net.name,
             "loads of the reset": f"{loads.reset.loads:,}",
         }
-        | ({"most loads of an operand bit": loads.operand.name} if operands else {}),
+        | ({"most loads of an operand bit": loads.operand.name} if operands else {})
+        | (
+            {"levels, paths over the unit's ports left out": _inside(netlist, unit)} if unit else {}
+        ),
         paths=depth.paths,
         modules=module_areas(netlist),
         areas=_areas(netlist, area, unit) if unit else {},
@@ -124,3 +127,19 @@ def measure(
 def _areas(netlist: Netlist, area: Area, unit: str) -> dict[str, Area]:
     inside = area_below(netlist, unit)
     return {MACHINE: area - inside, UNIT: inside}
+
+
+def _inside(netlist: Netlist, unit: str) -> str:
+    """Levels of the paths that stay on one side: no piece was mapped in sight of the other."""
+    modules = netlist.modules
+    alone = replace(modules[unit], ports={}, inputs=frozenset())
+    rest = {
+        name: replace(each, children=[child for child in each.children if child.type != unit])
+        for name, each in modules.items()
+    }
+    sides = {
+        MACHINE: Netlist(netlist.top, rest),
+        UNIT: Netlist(unit, {**modules, unit: alone}),
+    }
+    levels = {side: logic_depth(flatten(each)).levels for side, each in sides.items()}
+    return ", ".join(f"{side} {number}" for side, number in levels.items())

@@ -171,7 +171,7 @@ def test_what_a_border_costs(tmp_path: Path) -> None:
 
 def pieces(**other: object) -> tuple[Netlist, Netlist]:
     """A LUT and a register in front of the box and behind it; in it a LUT for each of two
-    registers, of nets that come from outside, and a LUT straight through."""
+    registers, of nets that come from outside, a LUT straight through, and one between registers."""
     rest = module(
         [
             flip_flop(3, 4),
@@ -183,8 +183,9 @@ def pieces(**other: object) -> tuple[Netlist, Netlist]:
         {"clk": [2], "d": [3]},
         {"q": [9]},
     )
+    between = [lut(11, 7), flip_flop(11, 12)]
     inside = module(
-        [lut(5, 3), flip_flop(5, 10), lut(6, 3, 4), flip_flop(6, 7), lut(8, 4)],
+        [lut(5, 3), flip_flop(5, 10), lut(6, 3, 4), flip_flop(6, 7), lut(8, 4), *between],
         {"clk": [2], "value": [3, 4]},
         {"out": [7, 8]},
     )
@@ -220,8 +221,9 @@ def test_a_part_with_a_vector_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     found = figures.synthesize_part("top", with_vector(), tmp_path, stages.append)
     assert mapped == [("unit", "", True), ("top", "unit", False)]
     assert stages[1:3] == ["vector unit (1 of 2), abc9", "machine (2 of 2), abc9"]
-    assert found.areas["vector unit"].luts == 3 and found.areas["machine"].luts == 2
-    assert found.luts == 5 and found.logic_levels == 2
+    assert found.areas["vector unit"].luts == 4 and found.areas["machine"].luts == 2
+    assert found.luts == 6 and found.logic_levels == 2
+    assert "machine 0, vector unit 1" in found.notes.values()
 
     mapped.clear()
     found = figures.synthesize_part("top", load_parameters("tiny"), tmp_path, stages.append)
@@ -230,7 +232,7 @@ def test_a_part_with_a_vector_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_areas_of_the_pieces() -> None:
     whole = joined(*pieces())
-    assert area_below(whole, "unit") == Area(luts=3, packed_luts=2, flip_flops=2)
+    assert area_below(whole, "unit") == Area(luts=4, packed_luts=2, flip_flops=3)
     assert total_area(whole) - area_below(whole, "unit") == Area(
         luts=2, packed_luts=1, flip_flops=2
     )
