@@ -61,6 +61,10 @@ class ExecuteStage:
         self._sums = np.zeros((parameters.array.rows, parameters.array.columns), np.int64)
         self.passes = 0
 
+    def forget(self) -> None:
+        """No pattern is written."""
+        self._patterns.clear()
+
     def pattern(self, command: Pattern) -> None:
         self._patterns[command.entry] = command
 
