@@ -1,5 +1,5 @@
-"""What stops a machine with a vector unit behind the decoder: statistics that it does not have, errors
-of memory; and what a reset leaves."""
+"""What stops a machine with a vector unit behind the decoder: statistics that it does not have, and
+errors of memory; what a reset leaves."""
 
 from __future__ import annotations
 
