@@ -144,8 +144,7 @@ class FunctionalMachine:
         self._external.broken = broken
 
     def reset(self) -> None:
-        """As RESET: patterns and shapes are no longer written; everything else stays."""
-        self._execute.forget()
+        """As RESET: no shape is written; what is in the other memories stays."""
         if self.parameters.vector is not None:
             self._chip.unit.forget_shapes()
 

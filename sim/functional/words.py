@@ -131,8 +131,10 @@ def plane_words(chip: ChipMemories, address: int, count: int) -> slice:
 def write_columns(
     chip: ChipMemories, destination: int, words: Digits, command: Load | Move
 ) -> None:
-    """``words`` as half-blocks of a word of the column memory."""
+    """``words`` as half-blocks of a word of the column memory, which is there if one is kept."""
     size = len(chip.columns)
+    if all(command.group(half) == NO_GROUP for half in range(2 * len(words))):
+        return
     require(destination < size, Fault.ADDRESS, f"word {destination} of {size} of column memory")
     channels = chip.parameters.block.channels
     halves = words.reshape(-1, channels, channels)

@@ -7,7 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from fractrain.hw.contract.commands import Channel, End, Fault, Fill, Normalize, Spill, encode
+from fractrain.hw.contract.commands import (
+    NO_GROUP,
+    Channel,
+    Convolve,
+    End,
+    Fault,
+    Fill,
+    Move,
+    Narrow,
+    Normalize,
+    Pattern,
+    Spill,
+    encode,
+)
+from fractrain.hw.contract.precision import Operand
 from fractrain.sim.functional.fault import FaultError
 from fractrain.sim.functional.words import BrokenBytes
 from tests.sim.functional.test_vector_faults import bench, fault_of, fault_of_run
@@ -49,3 +63,30 @@ def test_a_reset_forgets_shapes() -> None:
     made.machine.reset()
     with pytest.raises(FaultError, match="shape 0, which was not written"):
         made.run(Normalize(shape=0), End())
+
+
+def test_words_of_which_nothing_is_kept_may_be_anywhere() -> None:
+    """As in the RTL: they are not written."""
+    nowhere = NO_GROUP << 4 | NO_GROUP
+    assert fault_of_run(Move(destination=65535, groups=nowhere)) is None
+    for groups in (NO_GROUP << 4, NO_GROUP, 0):
+        assert fault_of_run(Move(destination=65535, groups=groups)) == (Fault.ADDRESS, 1)
+
+
+def test_column_addresses_count_modulo_their_bits() -> None:
+    convolve = Convolve(
+        slot=0,
+        operand=Operand.ACTIVATION,
+        partner=Operand.WEIGHT,
+        row_signed=False,
+        column_signed=True,
+        pattern=0,
+        pairs=1,
+        address=0,
+        column_address=1,
+        column_slice_stride=65535,
+        slices=2,
+    )
+    for address, fault in ((1, None), (0, (Fault.ADDRESS, 2))):
+        command = replace(convolve, column_address=address)
+        assert fault_of_run(Pattern(entry=0), command, Narrow()) == fault
