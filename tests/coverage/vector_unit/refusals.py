@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fractrain.hw.contract.commands import FIELDS, Command, Fault, Opcode, encode
+from fractrain.hw.contract.commands import FIELDS, Fault, Opcode, encode
 from tests.coverage.drawing import Random
 from tests.coverage.vector_unit.drawing import draw_command, program_of
-from tests.coverage.vector_unit.fields import Wrong, wrong_numbers
-from tests.coverage.vector_unit.pair import Pair
+from tests.coverage.vector_unit.fields import Kind, Wrong, kind_of, wrong_numbers
+from tests.coverage.vector_unit.pair import ENDED, Pair
 from tests.sim.cosim.unit_programs import Ended
 
 __all__ = ["Refusal", "refusals", "wrong_numbers"]
@@ -32,38 +32,61 @@ class Refusal:
         return f"{self.opcode.name} {self.wrong.name} = {self.wrong.value}: {self.ended}"
 
 
-def with_number(command: Command, opcode: Opcode, name: str, value: int) -> int:
-    """The word of ``command`` with any number in a field."""
+def with_number(word: int, opcode: Opcode, name: str, value: int) -> int:
+    """``word`` with any number in a field."""
     place = FIELDS[opcode][name]
     mask = ((1 << place.width) - 1) << place.offset
-    return encode(command) & ~mask | (value << place.offset) & mask
+    return word & ~mask | (value << place.offset) & mask
 
 
 def refusals(pair: Pair, seed: int, each: int = 2) -> Iterator[Refusal]:
     """Of each wrong number ``each`` programs that end with its fault, whatever other fields say; of
-    numbers that are free as many programs, however they end."""
+    numbers that are free as many programs, however they end. Of places on the chip also those
+    around the last one that is there, on the functional machine."""
     random = Random(seed)
     for opcode in FIELDS:
         for wrong in wrong_numbers(pair.p, opcode):
             found = 0
             for _ in range(MOST_DRAWS):
-                made = _made(pair, random, opcode, wrong)
+                program, index = program_of(draw_command(random, opcode), opcode)
+                words = [encode(one) for one in program]
+                made = _made(pair, opcode, words, index, wrong)
                 if made is not None:
                     yield made
                     found += 1
+                    if found == 1 and kind_of(opcode, wrong.name) is Kind.CHIP:
+                        yield from _at_the_end(pair, opcode, words, index, wrong)
                     if found == each:
                         break
 
 
-def _made(pair: Pair, random: Random, opcode: Opcode, wrong: Wrong) -> Refusal | None:
+def _made(pair: Pair, opcode: Opcode, words: list[int], index: int, wrong: Wrong) -> Refusal | None:
     """A program, unless it waits for ever or ends in another way than ``wrong`` says."""
-    command = draw_command(random, opcode)
-    program, index = program_of(command, opcode)
-    words = [encode(one) for one in program]
-    # END is the last command, and of a program with it everything behind is nothing
-    words[index] = with_number(command, opcode, wrong.name, wrong.value)
+    changed = list(words)
+    changed[index] = with_number(words[index], opcode, wrong.name, wrong.value)
     pair.functional.reset()
-    ended = pair.expect(words)
-    if ended is None or (wrong.fault is not Fault.NONE and ended != Ended(wrong.fault, index)):
+    ended = pair.expect(changed)
+    if ended is None or (wrong.fault and ended != Ended(wrong.fault, index)):
         return None
-    return Refusal(opcode, wrong, tuple(words), index, ended)
+    return Refusal(opcode, wrong, tuple(changed), index, ended)
+
+
+def _at_the_end(
+    pair: Pair, opcode: Opcode, words: list[int], index: int, wrong: Wrong
+) -> Iterator[Refusal]:
+    """The last place that is not refused, and both behind it: tensors begin with even lines."""
+
+    def made(value: int) -> Refusal | None:
+        number = Wrong(wrong.name, min(value, wrong.value), Fault.NONE)
+        return _made(pair, opcode, words, index, number)
+
+    low, high = 0, wrong.value // 2
+    while low < high - 1:
+        middle = (low + high) // 2
+        tried = made(2 * middle)
+        good = tried is not None and tried.ended == ENDED
+        low, high = (middle, high) if good else (low, middle)
+    for value in range(2 * low, 2 * low + 3):
+        found = made(value)
+        if found is not None:
+            yield found
