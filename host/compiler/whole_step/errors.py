@@ -145,15 +145,12 @@ class ErrorWriter:
         norm, norms = stage.record(segment.name, norm_key(segment, layer))
         scale, scales = stage.record(segment.name, ScaleKey(layer.apply.name))
         address, statistics = stage.statistics(layer, self.number, backward=True)
-        options = stage.graph.options.integers
-        assert options is not None
         command = Channel(
             **ERROR,
             **given,
             backward=True,
             pixels=self.count * grid.height * grid.width,
             channel_groups=grid.groups,
-            share=options.mixing,
             scale=scale,
             norm=norm,
             chunk=chunk,

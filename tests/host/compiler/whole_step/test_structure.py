@@ -186,6 +186,16 @@ def test_bits_that_the_side_memory_does_not_have_are_refused() -> None:
         compile_whole_step(planned(), graph("resnet8", (FULL,), options))
 
 
+def test_statistics_that_the_channel_unit_does_not_have_are_refused() -> None:
+    """By the compiler: its machine would say COUNT in the middle of a step."""
+    mixed = IntegerOptions(inner=(8,) * 8, mixing=77)
+    with pytest.raises(DoesNotFit, match="running statistics.*77/256.*--running-share 0"):
+        compile_whole_step(planned(), graph("resnet8", (FULL,), mixed))
+    whole = IntegerOptions(inner=(8,) * 8, chunk_rows=None)
+    with pytest.raises(DoesNotFit, match="131,072.*at most 131,071; take smaller chunks"):
+        compile_whole_step(planned(), graph("resnet8", (FULL,), whole))
+
+
 def test_a_machine_without_a_vector_unit_is_refused() -> None:
     with pytest.raises(DoesNotFit, match="no vector unit"):
         compile_whole_step(machine("zc706"), graph("resnet8", (FULL,)))
