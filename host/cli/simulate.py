@@ -22,6 +22,7 @@ from fractrain.host.compiler.whole_step import DoesNotFit, require_vector_unit
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import check_files, prepare_folder, write_json
 from fractrain.host.graph.choice import UNQUANTIZED, is_skip
+from fractrain.host.networks.selection import FixedSelector
 from fractrain.host.numerics.random_streams import SEED
 from fractrain.host.plugins.option import Option
 from fractrain.host.simulation.images import IMAGES, training_images
@@ -217,7 +218,7 @@ def _whole_step(args: argparse.Namespace) -> int:
     setting = StepSetting(
         args.model,
         images,
-        args.precision,
+        FixedSelector(args.precision),
         args.seed,
         integer_options(args.chunk, max(images.shape[2:])),
         args.precision if args.uniform else UNQUANTIZED,

@@ -18,6 +18,7 @@ from fractrain.host.cli.main import main
 from fractrain.host.compiler.whole_step import WholeStep, compile_whole_step
 from fractrain.host.machine_step.compiled_machine import CompiledMachine
 from fractrain.host.machine_step.machine import PooledSums, StepOrder
+from fractrain.host.networks.selection import FixedSelector
 from fractrain.host.simulation.whole_step import (
     Side,
     StepSetting,
@@ -173,7 +174,7 @@ def test_a_difference_is_found(golden: Accelerator, what: str) -> None:
     p = small(precision__slots=32)
     images = dataset().train_images[:1]
     options = integer_options(1, SIDE)
-    setting = StepSetting("resnet8", images, Precision(2, 2, 3), 0, options)
+    setting = StepSetting("resnet8", images, FixedSelector(Precision(2, 2, 3)), 0, options)
     step = compile_whole_step(p, Side(setting, golden).graph)
     stash, weights = step.memory.stash["first"], step.memory.weights["first"]
     place = stash.address if what is BYTES else weights.master

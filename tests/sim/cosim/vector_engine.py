@@ -1,10 +1,10 @@
-"""The machine with a vector unit that tests simulate: one, as compiling it takes minutes. Default
-chunks of 32 x 32 pixels fit, and ResNet-20."""
+"""The machines with a vector unit that tests simulate: one, as compiling it takes minutes, and in the
+slow set a larger one. Default chunks of 32 x 32 pixels fit, and ResNet-20."""
 
 from __future__ import annotations
 
 from fractrain.hw.contract.parameters import load_parameters
 
-__all__ = ["P"]
+__all__ = ["ZC706", "P"]
 
-P = load_parameters("tiny-vector")
+P, ZC706 = load_parameters("tiny-vector"), load_parameters("zc706-vector")
