@@ -1,5 +1,5 @@
-"""The machines with a vector unit that tests simulate: one, as compiling it takes minutes, and in the
-slow set a larger one. Default chunks of 32 x 32 pixels fit, and ResNet-20."""
+"""The machines with a vector unit that tests simulate: one, as compiling it takes minutes, and a
+larger one in the slow set. Default chunks of 32 x 32 pixels fit, and ResNet-20."""
 
 from __future__ import annotations
 
