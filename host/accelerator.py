@@ -49,6 +49,7 @@ from fractrain.host.numerics.elementwise import Elementwise
 from fractrain.host.numerics.quantization import Quantized
 from fractrain.host.numerics.real_convolutions import RealConvolutions
 from fractrain.host.numerics.step_math import StepMath
+from fractrain.host.usual_machines import USUAL_CONFIG
 from fractrain.hw.contract.errors import MachineError, ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_parameters
 from fractrain.hw.contract.precision import Pass, Precision
@@ -64,8 +65,6 @@ BACKENDS = {
     "functional": ("fractrain.host.backends.functional", "FunctionalAccelerator"),
 }
 """Name → module and class; imported when opened, as some need further tools."""
-
-USUAL_CONFIG = "tiny"
 
 
 def open_accelerator(
@@ -141,9 +140,9 @@ class Accelerator(ABC):
         self._open = True
 
     @classmethod
-    def usual_config(cls, device: str | None) -> str:
-        """The name of the default configuration."""
-        return USUAL_CONFIG
+    def usual_config(cls, device: str | None, usual: str = USUAL_CONFIG) -> str:
+        """The name of the default configuration: ``usual``, but for a board's bitstream."""
+        return usual
 
     @classmethod
     def find_parameters(cls, config: str | Path, device: str | None) -> Parameters:

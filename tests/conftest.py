@@ -9,6 +9,7 @@ from typing import TextIO
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fractrain.gen.plain_paths import temporary_root
 from fractrain.sim import progress
@@ -18,6 +19,12 @@ os.environ["AMARANTH_USE_YOSYS"] = "builtin"
 
 # Folders of tests have plain names, or Vivado's refusal of others would be all that its tests see.
 os.environ["TMPDIR"] = tempfile.tempdir = str(temporary_root())
+
+# How long an example takes says something of the computer and what else it has to do.
+settings.register_profile(
+    "any computer", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any computer")
 
 # Who starts the tests in the background ignores these, and programs inherit that: what tests
 # interrupt would run on.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractrain.gen.synthesis.cells import cell_kind
 from fractrain.gen.synthesis.netlist import Netlist
 
-__all__ = ["Area", "ModuleArea", "area_of_cells", "module_areas", "total_area"]
+__all__ = ["Area", "ModuleArea", "area_below", "area_of_cells", "module_areas", "total_area"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ class Area:
 
     def __add__(self, other: Area) -> Area:
         return Area(*(a + b for a, b in zip(self._values(), other._values(), strict=True)))
+
+    def __sub__(self, other: Area) -> Area:
+        return self + other * -1
 
     def __mul__(self, count: int) -> Area:
         return Area(*(value * count for value in self._values()))
@@ -61,6 +64,11 @@ class ModuleArea:
 def total_area(netlist: Netlist) -> Area:
     """Area of the whole design."""
     return sum((part.each * part.count for part in module_areas(netlist)), Area())
+
+
+def area_below(netlist: Netlist, module: str) -> Area:
+    """Area of one ``module`` of ``netlist`` with all the modules in it."""
+    return total_area(Netlist(module, netlist.modules))
 
 
 def module_areas(netlist: Netlist) -> list[ModuleArea]:

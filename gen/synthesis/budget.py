@@ -21,7 +21,7 @@ Budget = Mapping[str, Mapping[str, float]]
 LIMITED = tuple(
     each.name
     for each in dataclasses.fields(Figures)
-    if each.name not in ("notes", "paths", "modules")
+    if each.name not in ("notes", "paths", "modules", "areas")
 )
 
 

@@ -89,14 +89,15 @@ class Netlist:
         return reversed(order)
 
 
-def read_netlist(path: Path, top: str) -> Netlist:
-    """Read Yosys's JSON file; errors as `parse_netlist`."""
-    return parse_netlist(json.loads(path.read_text(encoding="utf-8")), top)
+def read_netlist(path: Path, top: str, box: str = "") -> Netlist:
+    """Read Yosys's JSON file; the rest as `parse_netlist`."""
+    return parse_netlist(json.loads(path.read_text(encoding="utf-8")), top, box)
 
 
-def parse_netlist(document: Mapping[str, Any], top: str) -> Netlist:
+def parse_netlist(document: Mapping[str, Any], top: str, box: str = "") -> Netlist:
     """The netlist in the parsed JSON ``document``: the modules at and below ``top``.
 
+    ``box`` is a module that is left to be put in (`joined`): placed, but not among the modules.
     `DataError` if there is no such module, or it contains a cell that is not of the 7 series.
     """
     # The cell library itself is in there too, as modules marked as boxes.
@@ -111,8 +112,8 @@ def parse_netlist(document: Mapping[str, Any], top: str) -> Netlist:
     pending = [top]
     while pending:
         name = pending.pop()
-        if name not in modules:
-            modules[name] = _parse_module(name, designs[name], designs.keys())
+        if name not in modules and name != box:
+            modules[name] = _parse_module(name, designs[name], designs.keys() | {box})
             pending += [child.type for child in modules[name].children]
     return Netlist(top, modules)
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from fractrain.gen.synthesis.area import Area
 from fractrain.gen.synthesis.budget import Budget
 from fractrain.gen.synthesis.figures import Figures
 from fractrain.hw.contract.tables import terminal_table
@@ -28,6 +29,7 @@ ROWS = {
     "loads_of_any_net": ("loads of any net, at most", False),
 }
 MODULES_SHOWN = 12
+AREAS = ("luts", "packed_luts", "flip_flops", "dsps", "bram36", "memory_luts")
 DEVICE_FIGURES = ("luts", "flip_flops", "dsps", "bram36", "memory_luts")
 
 
@@ -38,6 +40,9 @@ def table(results: Mapping[str, Figures], device: Part, budget: Budget | None) -
         heads += [part, "of it", "budget"] if budget is not None else [part, "of it"]
     rows = [_row(name, results, device, budget) for name in ROWS]
     lines = [terminal_table([*heads, device.device], rows)]
+    for part, figures in results.items():
+        if figures.areas:
+            lines += ["", _shares(part, figures, device)]
     for part, figures in results.items():
         lines += ["", *_details(part, figures)]
     return "\n".join(lines)
@@ -59,14 +64,37 @@ def _row(
     return [*cells, f"{total:,}" if total is not None else ""]
 
 
+def _shares(part: str, figures: Figures, device: Part) -> str:
+    """What the machine and its vector unit take of ``part``, and both together."""
+    areas = figures.areas | {"together": sum(figures.areas.values(), Area())}
+    rows = [
+        [name, *(cell for each in AREAS for cell in _share(getattr(area, each), each, device))]
+        for name, area in areas.items()
+    ]
+    heads = [head for each in AREAS for head in (ROWS[each][0], "of it")]
+    return terminal_table([f"{part}: areas", *heads], rows)
+
+
+def _share(value: float, figure: str, device: Part) -> tuple[str, str]:
+    total = getattr(device, "luts" if figure == "packed_luts" else figure)
+    return _number(value), f"{100 * value / total:.1f} %"
+
+
 def document(results: Mapping[str, Figures], config: str, device: Part) -> dict[str, Any]:
     """The same as plain data, for JSON."""
     return {
         "config": config,
         "device": {"name": device.device}
         | {each: getattr(device, each) for each in DEVICE_FIGURES},
-        "parts": {part: dataclasses.asdict(figures) for part, figures in results.items()},
+        "parts": {part: _plain(figures) for part, figures in results.items()},
     }
+
+
+def _plain(figures: Figures) -> dict[str, Any]:
+    areas = {
+        name: {each: getattr(area, each) for each in AREAS} for name, area in figures.areas.items()
+    }
+    return dataclasses.asdict(figures) | {"areas": areas}
 
 
 def _number(value: float | None) -> str:

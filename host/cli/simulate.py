@@ -18,10 +18,11 @@ from fractrain.host.cli.options import (
     file_option,
     mode_option,
 )
-from fractrain.host.compiler.whole_step import DoesNotFit
+from fractrain.host.compiler.whole_step import DoesNotFit, require_vector_unit
 from fractrain.host.files.atomic import write_whole
 from fractrain.host.files.outputs import check_files, prepare_folder, write_json
 from fractrain.host.graph.choice import UNQUANTIZED, is_skip
+from fractrain.host.networks.selection import FixedSelector
 from fractrain.host.numerics.random_streams import SEED
 from fractrain.host.plugins.option import Option
 from fractrain.host.simulation.images import IMAGES, training_images
@@ -34,7 +35,6 @@ from fractrain.host.simulation.vector_machines import (
     MACHINES,
     RTL,
     opened_vector_machine,
-    require_vector_unit,
 )
 from fractrain.host.simulation.whole_step import (
     StepSetting,
@@ -43,6 +43,7 @@ from fractrain.host.simulation.whole_step import (
     simulate_whole_step,
 )
 from fractrain.host.simulation.whole_step_report import WholeStepReport, model
+from fractrain.host.usual_machines import USUAL_CONFIG, WHOLE_STEP_CONFIG
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import DEFAULT_PRESET, load_parameters
 from fractrain.hw.contract.precision import PRECISION, Precision
@@ -82,12 +83,12 @@ examples:
   fractrain simulate --model resnet8 --config tiny --blocks 0 --trace wave.fst
   fractrain simulate --model resnet20 --config {DEFAULT_PRESET} --batch 16 --precision 4,4,6
   fractrain simulate --model resnet38 --config {DEFAULT_PRESET} --blocks 0..2 --memory ddr
-  fractrain simulate --whole-step --config mine.yaml --data digits --chunk 4
-  fractrain simulate --whole-step --config mine.yaml --on functional --batch 16"""
+  fractrain simulate --whole-step --data digits --chunk 4
+  fractrain simulate --whole-step --config zc706-vector --on functional --batch 16"""
 
 
 OPTIONS = (
-    config_option("tiny"),
+    config_option(None, shown=f"{USUAL_CONFIG}; with --whole-step {WHOLE_STEP_CONFIG}"),
     Option("model", "resnet8, resnet14, resnet20, …", default="resnet8"),
     Option(
         "blocks",
@@ -154,6 +155,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the table, write figures and picture."""
+    if args.config is None:
+        args.config = WHOLE_STEP_CONFIG if args.whole_step else USUAL_CONFIG
     if args.whole_step:
         return _whole_step(args)
     for name in ("chunk", "on"):
@@ -215,7 +218,7 @@ def _whole_step(args: argparse.Namespace) -> int:
     setting = StepSetting(
         args.model,
         images,
-        args.precision,
+        FixedSelector(args.precision),
         args.seed,
         integer_options(args.chunk, max(images.shape[2:])),
         args.precision if args.uniform else UNQUANTIZED,

@@ -7,16 +7,12 @@ possible, the end of its results behind later ones. Costs are kept, in memory an
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-import os
 from dataclasses import astuple, dataclass, replace
-from importlib import resources
 from pathlib import Path
 
 from fractrain.host.compiler import compile_program
 from fractrain.host.graph.convolution import Convolution
+from fractrain.host.modelling.cost_files import add_costs, cost_file, digest, read_costs
 from fractrain.host.modelling.predictions import predict_traffic
 from fractrain.host.modelling.step_programs import check_memory, make_step, one_slot
 from fractrain.hw.contract.parameters import Parameters
@@ -55,11 +51,8 @@ class PassCosts:
     """
 
     def __init__(self, parameters: Parameters, memory: str, folder: Path | None = None) -> None:
-        from fractrain.sim.cosim.cache import build_root
-
         self.parameters, self.memory = parameters, check_memory(memory)
-        name = f"{memory}-{digest(parameters)}.json"
-        self.file = (folder or build_root() / "step_costs") / name
+        self.file = cost_file(f"{memory}-{digest(parameters, SOURCES)}", folder)
         self._known = _read(self.file)
         self._unsaved = False
 
@@ -104,16 +97,8 @@ class PassCosts:
         """Add new costs to the file; costs of other processes stay."""
         if not self._unsaved:
             return
+        add_costs(self.file, {key: astuple(cost) for key, cost in self._known.items()})
         self._known = _read(self.file) | self._known
-        document = {key: astuple(cost) for key, cost in sorted(self._known.items())}
-        temporary = self.file.with_name(f".{self.file.name}.{os.getpid()}")
-        with contextlib.suppress(OSError):  # a folder that is not ours: next time takes as long
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                temporary.write_text(json.dumps(document, indent=0) + "\n", encoding="utf-8")
-                os.replace(temporary, self.file)
-            finally:
-                temporary.unlink(missing_ok=True)
         self._unsaved = False
 
     def _evaluate(self, convolution: Convolution, alone: bool) -> PassCost:
@@ -149,26 +134,6 @@ def _key(convolution: Convolution) -> str:
 def _read(file: Path) -> dict[str, PassCost]:
     """The costs in ``file``; none if it is not what `PassCosts.save` writes."""
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-        known = {key: PassCost(*map(float, values)) for key, values in document.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return {key: PassCost(*values) for key, values in read_costs(file).items()}
+    except TypeError:
         return {}
-    finite = all(math.isfinite(value) for cost in known.values() for value in astuple(cost))
-    return known if finite else {}
-
-
-def digest(parameters: Parameters, root: Path | None = None) -> str:
-    """A hash of everything that determines a cost: `SOURCES` are below ``root``, by default those
-    of this package."""
-    from fractrain.sim import memory_model
-    from fractrain.sim.cosim.cache import content_hash
-
-    root = root or Path(str(resources.files("fractrain")))
-    places = [root / each for each in SOURCES]
-    files = [each for place in places for each in (sorted(place.rglob("*.py")) or [place])]
-    sources = [
-        (each.relative_to(root).as_posix(), each.read_text(encoding="utf-8")) for each in files
-    ]
-    document = json.dumps(parameters.to_mapping(), sort_keys=True)
-    memory = repr(memory_model.MemoryModel.ddr(parameters))
-    return content_hash(document, memory, *(part for each in sources for part in each))

@@ -43,7 +43,8 @@ class Section:
     """A stage of the network in one direction: ``cycles`` from its first pass to that of the next
     section; cycles of the array's passes, of the vector unit's lines and weights, of CHANNEL, and
     those in which memory, both if there are two, moves its bytes. ``waited``: cycles in which the
-    program waited for its commands, by stage and opcode (`sim.cycles.critical_path`)."""
+    program waited for its commands, by stage and opcode (`sim.cycles.critical_path`). ``blocks``:
+    those whose convolutions are in it."""
 
     name: str
     cycles: float
@@ -51,7 +52,9 @@ class Section:
     lines: float
     channel: float
     memory: float
+    bytes_moved: float
     waited: Mapping[str, float]
+    blocks: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -126,12 +129,17 @@ def whole_step_cost(
     return WholeStepCost(step, prediction, tuple(_sections(step, prediction, rate)))
 
 
-def rated_memory(parameters: Parameters, gigabytes: float) -> MemoryModel:
-    """The target's memory, at so many GB/s of any mix of reads and writes."""
+def target_memory(parameters: Parameters) -> MemoryModel:
+    """The target's memory, as measured and published figures have it."""
     from fractrain.sim.memory_model import MemoryModel
 
+    return MemoryModel.ddr(parameters)
+
+
+def rated_memory(parameters: Parameters, gigabytes: float) -> MemoryModel:
+    """The target's memory, at so many GB/s of any mix of reads and writes."""
     return replace(
-        MemoryModel.ddr(parameters),
+        target_memory(parameters),
         bytes_per_cycle=gigabytes * 1000 / parameters.clock_mhz,
         read_efficiency=1.0,
         write_efficiency=1.0,
@@ -182,10 +190,19 @@ def _sections(step: WholeStep, prediction: Prediction, rate: float) -> list[Sect
             sums["lines"],
             sums["channel"],
             sums["bytes"] / rate,
+            sums["bytes"],
             dict(waited[place]),
+            _blocks(step, ranges[place]),
         )
         found.append(section)
     return found
+
+
+def _blocks(step: WholeStep, numbers: range) -> tuple[int, ...]:
+    slots = step.memory.network.graph.slots
+    commands = (step.commands[number] for number in numbers)
+    found = {slots[each.slot].block for each in commands if isinstance(each, Convolve)}
+    return tuple(sorted(each for each in found if each is not None))
 
 
 def _first_pass(times: Sequence[Times]) -> float:

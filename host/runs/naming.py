@@ -6,9 +6,9 @@ import re
 import unicodedata
 from pathlib import Path
 
-from fractrain.host.accelerator import USUAL_CONFIG
 from fractrain.host.methods.recipe import Recipe
 from fractrain.host.runs.options import DEFAULT_LEVELS, RunOptions
+from fractrain.host.usual_machines import usual_config
 
 __all__ = ["run_name", "slug"]
 
@@ -53,5 +53,6 @@ def slug(text: str) -> str:
 def _config(given: RunOptions) -> str:
     """The machine, unless it is the default one or a board's only one."""
     board = given.backend == "board" and given.device != "simulated"
-    config = given.config or USUAL_CONFIG
-    return "" if board or config == USUAL_CONFIG else slug(Path(config).stem)
+    usual = usual_config(given.backend, given.mode)
+    config = given.config or usual
+    return "" if board or config == usual else slug(Path(config).stem)

@@ -109,7 +109,8 @@ class RunOptions:
         None,
         f"the machine: a preset ({', '.join(preset_names())}) or a YAML file",
         metavar="NAME|FILE",
-        shown="tiny; with --backend board the installed bitstream's",
+        shown="tiny; in hardware mode on cosim, functional and a simulated board tiny-vector; on a "
+        "board the installed bitstream's",
     )
     device: str | None = _task(
         OneWord(("cpu", "cuda", "local", "simulated")),

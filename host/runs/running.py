@@ -30,6 +30,7 @@ from fractrain.host.runs.setup import (
     unused_fields,
     with_config,
 )
+from fractrain.host.runs.whole_steps import whole_steps
 from fractrain.host.training.meter import Meter
 from fractrain.host.training.run import Run
 from fractrain.host.training.run_directory import CONFIG, SUMMARY, RunDirectory
@@ -94,7 +95,10 @@ def _train(
             print(f"going on after {trainer.step} of {plan.steps} steps", flush=True)
         with single_threaded_blas(), open_progress(plan.steps, trainer.step) as display:
             summary = training.execute(display)
-    print(f"\n{results(summary)}\n\n{savings(summary)}\n\n{directory.path / SUMMARY}")
+    print(f"\n{results(summary)}\n\n{savings(summary)}\n", flush=True)
+    if table := whole_steps(directory.path, given.mode, plan.steps):
+        print(f"{table}\n")
+    print(directory.path / SUMMARY)
     if page := _report(directory.path):
         print(as_seen_from_here(page))
 

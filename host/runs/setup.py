@@ -41,6 +41,7 @@ from fractrain.host.runs.options import DEFAULT_EPOCHS, DEFAULT_LEVELS, RTL_TEST
 from fractrain.host.training.machine_trainer import MachineTrainer
 from fractrain.host.training.run import Cadence
 from fractrain.host.training.trainer import CostModel, Plan, Trainer
+from fractrain.host.usual_machines import usual_config
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.numerics import CHUNK_ROWS
 from fractrain.hw.contract.parameters import preset_names
@@ -69,7 +70,8 @@ def with_config(given: RunOptions) -> RunOptions:
     """
     if given.config is not None:
         return given
-    return replace(given, config=find_backend(given.backend).usual_config(given.device))
+    usual = usual_config(given.backend, given.mode)
+    return replace(given, config=find_backend(given.backend).usual_config(given.device, usual))
 
 
 def recipe_fields(given: RunOptions) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from fractrain.host.backends.cosim import CosimAccelerator
 from fractrain.host.backends.functional import FunctionalVectorMachine
-from fractrain.host.compiler.whole_step import DoesNotFit
 from fractrain.host.machine.vector_machine import VectorMachine
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.memory_model import MemoryModel
@@ -37,10 +36,3 @@ def opened_vector_machine(
     with accelerator:
         assert accelerator.vector_machine is not None
         yield accelerator.vector_machine
-
-
-def require_vector_unit(parameters: Parameters) -> None:
-    """Raise `DoesNotFit` for parameters without a vector unit."""
-    if parameters.vector is None:
-        allowed = "one with it: a `vector:` section in its configuration"
-        raise DoesNotFit("machine of a whole step", "no vector unit", allowed)

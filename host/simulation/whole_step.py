@@ -26,7 +26,7 @@ from fractrain.host.graph.step import build_step
 from fractrain.host.machine.vector_machine import Counts, StepLaunch, VectorMachine
 from fractrain.host.machine_step import CompiledMachine, MachineStep
 from fractrain.host.networks.registry import build_network
-from fractrain.host.networks.selection import FixedSelector
+from fractrain.host.networks.selection import Selector
 from fractrain.host.numerics.counter_numbers import counter_numbers
 from fractrain.host.numerics.random_streams import Stream, generator
 from fractrain.host.simulation.stash import FormedValues, StashCheck
@@ -41,12 +41,12 @@ CLASSES, RATE = 10, 0.1
 
 @dataclass(frozen=True)
 class StepSetting:
-    """What is simulated: ``model`` on ``images[N,C,H,W]``, its blocks at ``precision``, other
-    layers at ``unquantized``, from weights of ``seed``."""
+    """What is simulated: ``model`` on ``images[N,C,H,W]``, its blocks at what ``selector`` chooses
+    before the step, other layers at ``unquantized``, from weights of ``seed``."""
 
     model: str
     images: NDArray[np.uint8]
-    precision: Precision
+    selector: Selector
     seed: int
     options: IntegerOptions
     unquantized: Precision = UNQUANTIZED
@@ -65,7 +65,7 @@ class Side:
         network = build_network(setting.model, channels=channels, classes=CLASSES, rng=numbers)
         self.arithmetic = IntegerStep(accelerator, options=setting.options)
         self.arithmetic.adopt(network)
-        self.network, self.selector = network, FixedSelector(setting.precision)
+        self.network, self.selector = network, setting.selector
         options = step_options(self.selector, self.arithmetic, setting.unquantized)
         self.graph = build_step(network, (count, channels, height, width), options)
         given = self.graph, network, self.arithmetic, self.selector
@@ -227,7 +227,10 @@ def simulate_whole_step(
         whole = found.whole_step(programs)
         times = timing.ended()
     say("comparing")
-    table = found.graph.table([found.selector.known] * len(found.graph.blocks))
+    choices = [
+        found.selector.choose_early(each.number, training=True) for each in found.graph.blocks
+    ]
+    table = found.graph.table(choices)
     compared = stash.check(formed, table)
     numbers = _compare({"loss": loss, "logits": logits} | wanted.held(), found, whole)
     precisions, kept = step.tables(table)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fractrain.host.accelerator import USUAL_CONFIG, open_accelerator
+from fractrain.host.accelerator import open_accelerator
 from fractrain.host.datasets import Dataset, load_dataset
 from fractrain.host.methods.mode_defaults import defaults_of
 from fractrain.host.methods.recipe import recipe_names
@@ -28,6 +28,7 @@ from fractrain.host.runs.setup import (
 from fractrain.host.sweeps.plan import Vocabulary
 from fractrain.host.sweeps.points import Resolved, text_of
 from fractrain.host.training.trainer import Trainer
+from fractrain.host.usual_machines import USUAL_CONFIG
 
 RESERVED = ("name", "out", "overwrite", "resume")
 

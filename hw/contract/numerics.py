@@ -13,6 +13,8 @@ CHUNK_ROWS = 256
 """Rows of pixels of a default chunk: 8 images of 32 x 32."""
 MAX_CHUNK_PIXELS = 1 << 17
 """Pixels n of a channel in one chunk: 128 images of 32 x 32."""
+MAX_UNIT_PIXELS = MAX_CHUNK_PIXELS - 1
+"""The same on a machine with a vector unit, where n is the unsigned factor of a DSP slice."""
 MAX_ACTIVATION_BITS = 8
 MAX_WEIGHT_BITS = 8
 MAX_ERROR_BITS = 12

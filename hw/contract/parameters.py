@@ -30,6 +30,9 @@ from fractrain.hw.targets.target import Target
 DEFAULT_PRESET = "zc706"
 """The default machine of commands."""
 
+WHOLE_STEP_PRESET = "zc706-vector"
+"""That of commands about whole training steps."""
+
 CHANNELS = (8, 16)
 """Of a block: whole 64-bit beats of memory, and a whole number of blocks to a burst."""
 

@@ -34,4 +34,4 @@ VECTOR_DEFAULTS: Mapping[int, VectorParameters] = {
     16: VectorParameters(8192, 8192, 11, 2048, 512, 1024),
 }
 """By the channels of a block: two default chunks of a stage side by side (4,096 lines of C = 16
-each, 8,192 of C = 8). The presets have no vector unit: on the ZC706 there is no room yet."""
+each, 8,192 of C = 8): those of the presets with a vector unit."""

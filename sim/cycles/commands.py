@@ -57,12 +57,16 @@ class Task:
     times: Times = field(default_factory=Times)
 
     @property
+    def absent(self) -> bool:
+        """One of its operands has no bits."""
+        return not (self.digits and self.partner_digits)
+
+    @property
     def skip(self) -> bool:
         """Only its tokens count."""
         if not opcode_of(self.command).skips:
             return False
-        absent = not (self.digits and self.partner_digits)
-        return absent is not getattr(self.command, "skipped", False)
+        return self.absent is not getattr(self.command, "skipped", False)
 
 
 class TaskQueue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterator
 
@@ -17,17 +18,17 @@ from fractrain.hw.contract.commands import (
     Stage,
 )
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.records import RECORD_BYTES
 from fractrain.sim.cycles.commands import Task, TaskQueue
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.memories import Memories
 from fractrain.sim.cycles.memory import granules
-from fractrain.sim.cycles.reader import Hold, Request
+from fractrain.sim.cycles.reader import REQUEST_INTERVAL, Hold, Request
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
 
 IN_FLIGHT = 16
 """Tasks between the request side and the write side."""
-REQUEST_INTERVAL = 2
 START_CYCLES = 5
 """From a task at the gate to its first request."""
 END_CYCLES = 3
@@ -37,8 +38,14 @@ NEST_CYCLES = 4
 all commands."""
 UNIT_END_CYCLES = 2
 """More from the last word to the token, of those that go to the vector unit; a RECALL's last block
-goes on as pairs of lines."""
-QUEUED_REQUESTS = 2
+goes on as pairs of lines. No word of the next command is taken meanwhile."""
+RECALL_CYCLES = 3
+"""More to a RECALL's requests, unless its words wait in any case."""
+UNIT_BEGIN_CYCLES = 1
+"""From then on to the first word of such a command."""
+BLOCK_CYCLES = 2
+"""Of a block that RECALL turns, beside its words and its pairs of lines."""
+QUEUED_REQUESTS = 5
 RUNS_TOGETHER = 16
 """Runs that are one request where bursts are left out."""
 MOVE_CYCLES = 12
@@ -65,6 +72,8 @@ class FetchModel:
         self._change = Change(kernel)
         self._hold: Hold | None = None
         """Of the last MOVE."""
+        self._before: Command | None = None
+        """Whose words come before the next ones."""
         self._at_work = 0
         self._busy_since = 0.0
         self._busy_before = 0.0
@@ -110,7 +119,7 @@ class FetchModel:
                 nest = NEST_CYCLES if self._parameters.vector is not None else 0
                 yield self._kernel.now + START_CYCLES + nest
             if isinstance(task.command, Move):
-                self._hold = Hold(self._kernel)
+                self._hold, self._before = Hold(self._kernel), None
                 entry = [0]
                 self._open.append(entry)
                 self._kernel.start(self._move(task, task.command, entry, self._hold))
@@ -162,17 +171,32 @@ class FetchModel:
             bits = task.kept.outer if command.kind is Recalled.END else task.kept.inner
         return [*range(bits), *([command.mask_plane] if command.masked else [])]
 
-    def _word_cycles(self, task: Task) -> float:
-        """In which a word is taken: of a RECALL, as its block goes on as C lines."""
-        command = task.command
-        if isinstance(command, Recall):
-            return max(1, self._parameters.block.channels / len(self._recalled(task, command)))
+    def _word_cycles(self, command: Command) -> float:
+        """In which a word is taken; of a SET a record at a time."""
+        if isinstance(command, Set):
+            return self._parameters.word_bytes / RECORD_BYTES
         return COLUMN_CYCLES if _to_columns(command) else 1
+
+    @property
+    def _turn_cycles(self) -> int:
+        """Of a block of RECALL, whose words are all there."""
+        return self._parameters.block.channels // 2 + BLOCK_CYCLES
+
+    def _pauses(self, task: Task) -> Iterator[float]:
+        """Before each run of words: while the unit of the command before ends, then while a block
+        is turned."""
+        command, before = task.command, self._before
+        self._before = command
+        first = self._last_lines(before) if before else 0
+        yield first if isinstance(command, Load) else first + UNIT_BEGIN_CYCLES
+        planes = len(self._recalled(task, command)) if isinstance(command, Recall) else 0
+        for number in itertools.count(1):
+            yield self._turn_cycles if planes and number % planes == 0 else 0
 
     def _last_lines(self, command: Command) -> int:
         """Cycles from the last word to the lines or the record of it."""
         if isinstance(command, Recall):
-            return UNIT_END_CYCLES + self._parameters.block.channels // 2 + 1
+            return UNIT_END_CYCLES + self._turn_cycles - 1
         return 0 if isinstance(command, Load) else UNIT_END_CYCLES
 
     def _requests(self, task: Task) -> Process:
@@ -184,18 +208,22 @@ class FetchModel:
         task.times.bytes_moved += total
         left = [total]
         self._open.append(left)
-        end = END_CYCLES + self._last_lines(command)
+        lines = self._last_lines(command)
+
+        def close() -> None:
+            self._open.remove(left)
+            self._change.notify()
 
         def deliver(taken: int, time: float) -> None:
             left[0] -= taken
             if left[0] == 0:
-                self._open.remove(left)
-                task.times.ended = time + end
-                self._kernel.call(self._end, time + end)
-                self._tokens.give(Stage.FETCH, command, time + end)
-                self._change.notify()
+                end = time + lines + END_CYCLES
+                task.times.ended = end
+                self._kernel.call(close, time + lines)
+                self._kernel.call(self._end, end)
+                self._tokens.give(Stage.FETCH, command, end)
 
-        word_cycles = self._word_cycles(task)
+        word_cycles, pauses = self._word_cycles(command), self._pauses(task)
         together = RUNS_TOGETHER if self._memories.fluid else 1
         for first in range(0, len(runs), together):
             some = runs[first : first + together]
@@ -203,9 +231,12 @@ class FetchModel:
             while reader.waiting(1) >= QUEUED_REQUESTS:
                 yield reader.asked
             pieces = [piece for run in some for piece in granules(*run)]
-            request = Request(1, pieces, word_cycles, deliver, self._kernel.now, self._hold)
+            pause = sum(itertools.islice(pauses, len(some)))
+            time = self._kernel.now + (RECALL_CYCLES if isinstance(command, Recall) else 0)
+            request = Request(1, pieces, word_cycles, deliver, time, self._hold, pause)
             reader.request(request)
-            yield self._kernel.now + REQUEST_INTERVAL * len(some)
+            # one in a cycle; the reader takes fewer, which counts here if these are many
+            yield self._kernel.now + (REQUEST_INTERVAL * len(some) if together > 1 else 1)
         task.times.worked = self._kernel.now
 
 

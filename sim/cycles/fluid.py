@@ -112,7 +112,7 @@ class FluidReader:
         self.asked, self._room = Change(kernel), Change(kernel)
         self._requests: list[deque[Request]] = [deque() for _ in range(CLIENTS)]
         self._held = 0
-        self._arrived: deque[tuple[Request, int, float]] = deque()
+        self._arrived: deque[tuple[Request, int, float, float]] = deque()
         self._some = Change(kernel)
 
     def start(self) -> None:
@@ -135,19 +135,20 @@ class FluidReader:
             request = source.popleft()
             self.asked.notify()
             yield max(self._kernel.now, request.time + REQUEST_CYCLES)
-            left, granules = sum(request.sizes), len(request.sizes)
+            left, granules, pause = sum(request.sizes), len(request.sizes), request.pause
             while left:
                 while self._held >= self._most:
                     yield self._room
                 size = min(left, PIECE_BYTES)
                 left -= size
                 self._held += size
-                piece = Piece(size, partial(self._came, request, size))
+                piece = Piece(size, partial(self._came, request, size, pause))
+                pause = 0.0
                 self._memory.add(piece, writes=False)
             yield self._kernel.now + granules
 
-    def _came(self, request: Request, size: int) -> None:
-        self._arrived.append((request, size, self._kernel.now))
+    def _came(self, request: Request, size: int, pause: float) -> None:
+        self._arrived.append((request, size, pause, self._kernel.now))
         self._some.notify()
 
     def _take(self) -> Process:
@@ -156,12 +157,12 @@ class FluidReader:
         while True:
             while not self._arrived:
                 yield self._some
-            request, size, time = self._arrived.popleft()
+            request, size, pause, time = self._arrived.popleft()
             came = time + self._latency + request.word_cycles
             if request.hold is not None:
                 yield from request.hold.wait()
                 came = max(came, self._kernel.now)
-            taken = max(taken + size / self._word_bytes * request.word_cycles, came)
+            taken = max(taken + pause + size / self._word_bytes * request.word_cycles, came)
             yield taken
             self._held -= size
             self._room.notify()

@@ -78,7 +78,7 @@ def predict(
     parts: list[Any] = [memories, dispatcher, fetch, execute, sender, result]
     if vector:
         queue = dispatcher.queues[Stage.VECTOR]
-        parts.append(VectorModel(kernel, memories, parameters, queue, tokens, totals))
+        parts.append(VectorModel(kernel, memories, parameters, queue, tokens, totals, result))
         parts.append(HostModel(kernel, tokens, commands, host_cycles))
     for part in parts:
         part.start()

@@ -14,6 +14,8 @@ from fractrain.sim.memory_model import MemoryModel
 
 REQUEST_CYCLES = 5
 """From a request to its first granule at a port, if no other is before it."""
+REQUEST_INTERVAL = 2
+"""Between two requests, of whichever clients."""
 CLIENTS = 3
 """Command fetcher, fetch stage, vector stage: the first of them comes first."""
 WORD_CYCLES = 4
@@ -38,8 +40,9 @@ class Hold:
 @dataclass(frozen=True)
 class Request:
     """``sizes`` in bytes of the granules of a run, requested at ``time``. A client takes a word in
-    ``word_cycles``, and none before the end of ``hold``, where the words of all clients then wait;
-    ``deliver`` is called for every granule, with its size and the time at which it was taken."""
+    ``word_cycles``, but none in the ``pause`` cycles behind the word before it, and none before the
+    end of ``hold``; the words of all clients then wait. ``deliver`` is called for every granule,
+    with its size and the time at which it was taken."""
 
     client: int
     sizes: list[int]
@@ -47,6 +50,7 @@ class Request:
     deliver: Callable[[int, float], None]
     time: float
     hold: Hold | None = None
+    pause: float = 0
 
 
 class Reader:
@@ -65,7 +69,7 @@ class Reader:
         self.asked, self._room, self._dealt = Change(kernel), Change(kernel), Change(kernel)
         self._ports = [ReadPort(kernel, ddr, parameters, memory, self._room) for _ in range(ports)]
         self._requests: list[deque[Request]] = [deque() for _ in range(CLIENTS)]
-        self._order: deque[tuple[Request, Granule]] = deque()
+        self._order: deque[tuple[Request, Granule, float]] = deque()
 
     def start(self) -> None:
         for port in self._ports:
@@ -91,22 +95,26 @@ class Reader:
                 continue
             request = source.popleft()
             self.asked.notify()
-            yield max(self._kernel.now, request.time + REQUEST_CYCLES)
+            begin = max(self._kernel.now, request.time + REQUEST_CYCLES)
+            yield begin
+            pause = request.pause
             for size in request.sizes:
                 port = self._ports[turn % len(self._ports)]
                 turn += 1
                 while not port.room:
                     yield self._room
-                self._order.append((request, port.put(size)))
+                self._order.append((request, port.put(size), pause))
+                pause = 0.0
                 self._dealt.notify()
                 yield self._kernel.now + 1
+            yield max(self._kernel.now, begin + REQUEST_INTERVAL)
 
     def _merge(self) -> Process:
         taken = 0.0
         while True:
             while not self._order:
                 yield self._dealt
-            request, granule = self._order.popleft()
+            request, granule, pause = self._order.popleft()
             while granule.end is None:
                 yield granule.came
             words = granule.size / self._word_bytes
@@ -115,7 +123,7 @@ class Reader:
             if request.hold is not None:
                 yield from request.hold.wait()
                 came = max(came, self._kernel.now)
-            taken = max(taken + words * request.word_cycles, came)
+            taken = max(taken + pause + words * request.word_cycles, came)
             yield taken
             granule.port.take()
             request.deliver(granule.size, self._kernel.now)

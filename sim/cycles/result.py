@@ -4,9 +4,18 @@ memory."""
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Generator
 from dataclasses import dataclass
 
-from fractrain.hw.contract.commands import Earlier, Format, Join, Narrow, Stage, Store
+from fractrain.hw.contract.commands import (
+    Earlier,
+    Format,
+    Join,
+    Narrow,
+    RowPixels,
+    Stage,
+    Store,
+)
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cycles.commands import Task, TaskQueue
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
@@ -22,12 +31,18 @@ NARROW_CYCLES = 8
 LEAVE_CYCLES = 3
 """From a tile's last beat's way out of the queue to the admission of another tile."""
 LINES_CYCLES = 39
-"""From a command's last line to the first of the next one, beside a cycle for each lane, whose
+"""From a JOIN's last line to the first of the next command, beside a cycle for each lane, whose
 peaks are compared."""
+NARROWED_CYCLES = 9
+"""So much sooner are lines of a NARROW done."""
+PEAK_CYCLES = 6
+"""Of them for the peak, beside those of the lanes; a part has none."""
 LINES_BEGIN_CYCLES = 8
 """Of them: behind the command's end, for the next one's scale."""
 BEATS_BEHIND = 2
-"""Beats that have left the queue behind the one that is cut into blocks."""
+"""Beats that have left the queue behind the one that is cut into blocks, or lines."""
+BEATS_AHEAD = 3
+"""Of a tile, behind which no other beat is on its way to the sums."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +74,9 @@ class ResultModel:
         self._narrowed: deque[tuple[TileOfPlanes, float]] = deque()
         self._turning = False
         self._change = Change(kernel)
+        self._at_work = self._passing = False
+        """A command that takes tiles, and a tile with beats in front of the gradient memory."""
+        self._passed = Change(kernel)
 
     def start(self) -> None:
         self._kernel.start(self._run())
@@ -92,44 +110,46 @@ class ResultModel:
     def _carry_out(self, task: Task) -> Process:
         command = task.command
         if not task.skip:
+            self._at_work = True
             yield from self._tiles(task) if isinstance(command, Store) else self._lines(task)
+            self._at_work = False
+            self._passed.notify()
         if task.skip or not (isinstance(command, Store) and command.format is Format.PLANES):
             yield from self._wait_for_planes()
             task.times.worked = task.times.ended = self._kernel.now
             self._sender.end(command, task.times)
 
     def _lines(self, task: Task) -> Process:
-        """NARROW and JOIN: a line in a cycle; what was earlier takes another, and a tile that is
-        interleaved makes parts of twice as many."""
+        """NARROW and JOIN: a line in a cycle; what was earlier takes another."""
         command = task.command
         assert isinstance(command, Narrow | Join)
         lines = self._parameters.block.channels
         yield self._kernel.now + LINES_BEGIN_CYCLES
         if isinstance(command, Join):
-            lines *= (1 + (command.earlier is not Earlier.NONE)) * (1 + command.interleaved)
+            lines *= (1 + (command.earlier is not Earlier.NONE)) * _parts(command)
         for _ in range(command.images * command.tiles_y * command.tiles_x):
-            while not self._arrivals:
-                yield self._change
-            arrival = self._arrivals.popleft()
-            if arrival >= self._kernel.now:
-                task.times.fed = arrival - ARRAY_CYCLES
+            arrival = yield from self._arrive(task)
             yield max(self._kernel.now, arrival + SUM_CYCLES)
             yield from self._wait_for_planes()
-            self._leave(self._kernel.now + lines - 1)
+            begun = lines * max(0, self._beats - BEATS_AHEAD) // self._beats
+            self._kernel.call(self._pass, self._kernel.now + begun)
+            ahead = lines * (self._beats - BEATS_BEHIND) // self._beats
+            self._leave(self._kernel.now + max(0, ahead) + LEAVE_CYCLES - 2)
             yield self._kernel.now + lines
-        lanes = self._parameters.array.rows
-        yield self._kernel.now + LINES_CYCLES + lanes - LINES_BEGIN_CYCLES
+        behind = LINES_CYCLES + self._parameters.array.rows - LINES_BEGIN_CYCLES
+        if isinstance(command, Narrow):
+            behind -= NARROWED_CYCLES
+        elif command.part:
+            behind -= PEAK_CYCLES + self._parameters.array.rows
+        yield self._kernel.now + behind
 
     def _tiles(self, task: Task) -> Process:
         command = task.command
         assert isinstance(command, Store)
         count = command.images * command.tiles_y * command.tiles_x
         for tile in range(count):
-            while not self._arrivals:
-                yield self._change
-            arrival = self._arrivals.popleft()
-            if arrival >= self._kernel.now:
-                task.times.fed = arrival - ARRAY_CYCLES
+            arrival = yield from self._arrive(task)
+            self._kernel.call(self._pass, self._kernel.now + self._beats)
             if command.format is Format.PLANES:
                 yield max(self._kernel.now, arrival)
                 yield from self._narrow(TileOfPlanes(task, command, tile, tile == count - 1))
@@ -142,6 +162,32 @@ class ResultModel:
             else:
                 self._leave(self._kernel.now + self._beats - 1)
                 yield self._kernel.now + self._beats
+
+    def _arrive(self, task: Task) -> Generator[float | Change, None, float]:
+        """Wait for a tile, whose first beat then is on its way; when it left the queue, or will."""
+        while not self._arrivals:
+            yield self._change
+        arrival = self._arrivals[0]
+        if arrival >= self._kernel.now:
+            task.times.fed = arrival - ARRAY_CYCLES
+        yield max(self._kernel.now, arrival)
+        self._arrivals.popleft()
+        self._passing = True
+        return arrival
+
+    def _pass(self) -> None:
+        """No beat of the tile is in front of the gradient memory any more."""
+        self._passing = False
+        self._passed.notify()
+
+    def read_beat(self) -> Process:
+        """Wait for a turn of the vector unit at the gradient memory: none while beats wait for it,
+        which stand still behind one that is cut into lines."""
+        while self._passing or (
+            self._at_work and self._arrivals and self._arrivals[0] <= self._kernel.now
+        ):
+            yield self._passed
+        yield self._kernel.now + 1
 
     def _leave(self, time: float) -> None:
         def left() -> None:
@@ -197,3 +243,10 @@ class ResultModel:
                 self._sender.end(command, tile.task.times)
             self._turning = False
             self._change.notify()
+
+
+def _parts(command: Join) -> int:
+    """Lines of the tensor among which a line of a tile is spread: that of each of its rows."""
+    if not command.interleaved:
+        return 1
+    return 4 if command.row_pixels is RowPixels.QUARTER else 2

@@ -21,6 +21,7 @@ from fractrain.hw.contract.records import RECORD_BYTES
 from fractrain.sim.cycles.commands import Task, TaskQueue
 from fractrain.sim.cycles.kernel import Kernel, Process
 from fractrain.sim.cycles.memories import Memories
+from fractrain.sim.cycles.result import ResultModel
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
 from fractrain.sim.cycles.vector_work import Lined, Pass, passes_of
@@ -71,12 +72,13 @@ class VectorModel:
         queue: TaskQueue,
         tokens: Tokens,
         totals: Totals,
+        result: ResultModel,
     ) -> None:
         self._kernel, self._parameters = kernel, parameters
         self._queue, self._tokens, self._totals = queue, tokens, totals
         self._behind = WriteBehind(kernel, memories, totals, parameters.block_bytes)
         self._fluid, self._piece_bytes = memories.fluid, memories.piece_bytes
-        self._weights = WeightCommands(kernel, memories, self._behind, parameters, totals)
+        self._weights = WeightCommands(kernel, memories, self._behind, parameters, totals, result)
         self._shapes: dict[int, Shape] = {}
         self._work: Mapping[type, Callable[[Task], Process]] = {
             Shape: self._shape,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 
 from fractrain.hw.contract.bursts import BEAT_BYTES, BURST_BYTES
 from fractrain.hw.contract.commands import Quantize, Update
@@ -12,6 +12,7 @@ from fractrain.hw.contract.precision import Operand
 from fractrain.sim.cycles.commands import Task
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.memories import Memories
+from fractrain.sim.cycles.result import ResultModel
 from fractrain.sim.cycles.totals import Totals
 from fractrain.sim.cycles.weight_streams import ReadAhead, WriteBehind
 
@@ -39,8 +40,42 @@ RANDOM_CYCLES = 92
 bit by bit, the generator."""
 MOMENTUM_CYCLES, UPDATE_CYCLES = 16, 29
 """From a weight's entry to its momentum, and to itself."""
+SUMS_AHEAD = 4
+"""Words of the gradient memory that UPDATE has read, one for each of memory."""
+SUMS_CYCLES = 5
+"""From a turn there to its sums."""
 UPDATE_END_CYCLES = 20
 """From the last weight to the peaks: the statistics are collected."""
+
+
+class Sums:
+    """Words of the gradient memory, read ahead of an UPDATE."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel, self._change = kernel, Change(kernel)
+        self._came: deque[float] = deque()
+        self._left = SUMS_AHEAD
+
+    def read(self, result: ResultModel, count: int) -> Process:
+        """``count`` of them."""
+        for _ in range(count):
+            while not self._left:
+                yield self._change
+            self._left -= 1
+            yield from result.read_beat()
+            self._came.append(self._kernel.now + SUMS_CYCLES)
+            self._change.notify()
+
+    def take(self) -> Generator[float | Change, None, float]:
+        """Wait for one; when it is there, or will be."""
+        while not self._came:
+            yield self._change
+        return self._came.popleft()
+
+    def leave(self) -> None:
+        """One has been used: another one may be read."""
+        self._left += 1
+        self._change.notify()
 
 
 class WeightCommands:
@@ -53,9 +88,10 @@ class WeightCommands:
         behind: WriteBehind,
         parameters: Parameters,
         totals: Totals,
+        result: ResultModel,
     ) -> None:
         self._kernel, self._behind, self._parameters = kernel, behind, parameters
-        self._totals = totals
+        self._totals, self._result = totals, result
         self._ahead = ReadAhead(kernel, memories, parameters)
         self.work: Mapping[type, Callable[[Task], Process]] = {
             Quantize: self._quantize,
@@ -143,8 +179,11 @@ class WeightCommands:
             for place in (half, half + command.velocity)
         ]
         yield since + UPDATE_BEGIN_CYCLES
-        words = run / p.word_bytes
-        cycles = run / WEIGHT_BYTES / UPDATE_LANES * UPDATE_INTERVAL
+        words = run // p.word_bytes
+        cycles = p.word_bytes / WEIGHT_BYTES / UPDATE_LANES * UPDATE_INTERVAL
+        sums = Sums(self._kernel)
+        if not task.absent:
+            self._kernel.start(sums.read(self._result, len(places) // 2 * words))
         free = 0.0
         for number, arrival in enumerate(self._ahead.runs(places, run)):
             yield from arrival.wait()
@@ -154,8 +193,12 @@ class WeightCommands:
                 continue
             free = max(free, since + RANDOM_CYCLES + p.block.channels)
             # they enter as they come, a beat in a cycle
-            free = max(self._kernel.now - (run - p.word_bytes) / BEAT_BYTES, free) + cycles
-            yield max(self._kernel.now, free - UPDATE_INTERVAL)  # the last ones have entered
+            free = max(self._kernel.now - (run - p.word_bytes) / BEAT_BYTES, free)
+            for _ in range(words):
+                came = 0.0 if task.absent else (yield from sums.take())
+                free = max(free, came) + cycles
+                yield max(self._kernel.now, free - UPDATE_INTERVAL)  # the last ones have entered
+                sums.leave()
             yield from self._behind.room()
             blocks = run // p.block_bytes
             for place, late in (

@@ -6,17 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractrain.hw.contract import numerics as words
-from fractrain.hw.contract.commands import Channel
+from fractrain.hw.contract.commands import Channel, Fault
 from fractrain.hw.contract.normalized import Format
 from fractrain.hw.contract.records import Record, pack_records
+from fractrain.sim.functional.fault import require
 from fractrain.sim.functional.reciprocal import reciprocal_root
 from fractrain.sim.functional.vector_memories import WORD_BITS, VectorMemories
 
 Bytes = NDArray[np.uint8]
 Fields = dict[str, int]
 CROSS_SHIFT = words.CROSS_FRACTION + words.LIFTED_FRACTION - words.MEAN_FRACTION
-OFFSET_SHIFT = words.MEAN_FRACTION + words.RECIPROCAL_FRACTION - words.OFFSET_FRACTION
-CARRIED_SHIFT = words.CROSS_FRACTION + words.OFFSET_FRACTION - words.MEAN_FRACTION
 
 
 def run_channel(
@@ -24,6 +23,9 @@ def run_channel(
 ) -> Bytes:
     """Carry out ``command`` for ``channels`` channels; returns what goes to memory. ``form``: of
     the x̂ of the way back."""
+    n, most = command.pixels, words.MAX_UNIT_PIXELS
+    require(n <= most, Fault.COUNT, f"{n} pixels, at most {most}")
+    require(not command.share, Fault.COUNT, f"running statistics count {command.share}/256, not 0")
     norms = memories.read_records(Record.NORM, command.norm, channels)
     chunks = memories.read_records(Record.CHUNK, command.chunk, channels)
     moments = memories.moments[memories.moment_range(command.moments, channels)]
@@ -36,7 +38,7 @@ def run_channel(
             records.append(chunk | _backward(command, first, second, norm, chunk, form, shift))
             sums.append((first, second))
         else:
-            found, dispersion = _forward(command, first, second, norm)
+            found, dispersion = _forward(command.pixels, first, second)
             records.append(found)
             sums.append((first, dispersion))
     packed = pack_records(
@@ -48,18 +50,12 @@ def run_channel(
     return np.concatenate(parts if form is not None else [packed.reshape(-1), *parts])
 
 
-def _forward(command: Channel, total: int, squares: int, norm: Fields) -> tuple[Fields, int]:
+def _forward(n: int, total: int, squares: int) -> tuple[Fields, int]:
     """Fields of the chunk record; D."""
-    n, share = command.pixels, command.share
-    rest = (1 << words.MIX_BITS) - share
-    own = _divide(total << words.MEAN_FRACTION, n)
+    mean = _divide(total << words.MEAN_FRACTION, n)
     dispersion = (n * squares - total * total) % (1 << words.DISPERSION_BITS)
-    mean = _round(share * norm["running_mean"] + rest * own, words.MIX_BITS)
-    mixed = _round(share * n * n * norm["running_variance"] + rest * dispersion, words.MIX_BITS)
-    reciprocal = reciprocal_root(max(mixed, (n * words.LEAST_DEVIATION) ** 2), n)
-    shifted = _saturate(_round((own - mean) * reciprocal, OFFSET_SHIFT), words.FACTOR_BITS)
-    found = {"mean": _cut(mean, words.MEAN_BITS), "reciprocal": reciprocal, "shifted": shifted}
-    return found, dispersion
+    reciprocal = reciprocal_root(max(dispersion, (n * words.LEAST_DEVIATION) ** 2), n)
+    return {"mean": _cut(mean, words.MEAN_BITS), "reciprocal": reciprocal}, dispersion
 
 
 def _backward(
@@ -71,12 +67,10 @@ def _backward(
     form: Format,
     shift: int,
 ) -> Fields:
-    n, rest = command.pixels, (1 << words.MIX_BITS) - command.share
-    mean = _divide(total << words.MEAN_FRACTION, n)
+    n = command.pixels
+    mean = _saturate(_divide(total << words.MEAN_FRACTION, n), words.MEAN_BITS)
     lift = words.CROSS_FRACTION - form.fraction
     cross = _divide(product << max(lift, 0), n << max(-lift, 0))
-    mean, cross = (_round(rest * each, words.MIX_BITS) for each in (mean, cross))
-    mean = _saturate(mean - _round(chunk["shifted"] * cross, CARRIED_SHIFT), words.MEAN_BITS)
     slope = _saturate(_round(norm["gain"] * chunk["reciprocal"], shift), words.FACTOR_BITS)
     most = (1 << (words.SLOPE_BITS - 1)) - 1
     cross_slope = -max(-most, min(most, _round(slope * cross, CROSS_SHIFT)))

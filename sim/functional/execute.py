@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fractrain.hw.contract.commands import Convolve, Fault, Pattern
+from fractrain.hw.contract.commands import FIELDS, Convolve, Fault, Opcode, Pattern
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.contract.window import GRADIENT_BLOCKS, GRADIENT_PAIRS, SLOTS, gradient_slot
@@ -21,6 +21,8 @@ from fractrain.sim.functional.decoding import Task
 from fractrain.sim.functional.fault import require
 from fractrain.sim.functional.words import ChipMemories, Digits
 
+COLUMN_ADDRESSES = 1 << FIELDS[Opcode.CONVOLVE]["column_address"].width
+"""They count modulo this."""
 PLACES_AT_ONCE = 64
 """Places of a run that are computed together; bounds the memory."""
 
@@ -172,6 +174,7 @@ class ExecuteStage:
         digits = []
         for digit in range(p.digits(task.partner_bits)):
             each = command.column_address + steps * command.column_slice_stride + digit
+            each %= COLUMN_ADDRESSES
             _check_addresses(each, len(memory), "the column memory")
             digits.append(memory[each])
         values = self._value(digits, task.partner_bits, signed=command.column_signed)

@@ -43,7 +43,7 @@ from fractrain.sim.functional.results import ResultStage
 from fractrain.sim.functional.staging import Staging
 from fractrain.sim.functional.vector_loads import load_vector
 from fractrain.sim.functional.vector_stage import VectorStage
-from fractrain.sim.functional.words import ChipMemories, ExternalMemory, load
+from fractrain.sim.functional.words import BrokenBytes, ChipMemories, ExternalMemory, load
 
 
 class Order(enum.Enum):
@@ -138,6 +138,15 @@ class FunctionalMachine:
         words = self._fetch_program(address, commands)
         self._result.port = []
         return FunctionalRun(self, words, order)
+
+    def inject(self, broken: tuple[BrokenBytes, ...]) -> None:
+        """From now on memory answers with errors there, and nowhere else."""
+        self._external.broken = broken
+
+    def reset(self) -> None:
+        """As RESET: no shape is written; what is in the other memories stays."""
+        if self.parameters.vector is not None:
+            self._chip.unit.forget_shapes()
 
     def _program_bytes(self, commands: int) -> int:
         """Of the words that hold ``commands`` commands."""

@@ -102,6 +102,10 @@ class VectorMemories:
 
     # -- shapes ----------------------------------------------------------------------------
 
+    def forget_shapes(self) -> None:
+        """No shape is written."""
+        self._shapes.clear()
+
     def set_shape(self, command: Shape) -> None:
         assert command.entry < SHAPES
         self._shapes[command.entry] = command

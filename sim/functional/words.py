@@ -6,6 +6,8 @@ values ``[pixel, channel]``, 0 .. 2^S - 1.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,32 +20,52 @@ from fractrain.sim.functional.vector_memories import VectorMemories
 Digits = NDArray[np.uint8]
 
 
+class BrokenBytes(NamedTuple):
+    """Bytes of memory that are answered with errors, if they are read, or if they are written."""
+
+    first: int
+    last: int
+    reads: bool = True
+    writes: bool = True
+
+
 class ExternalMemory:
     """Memory behind the AXI ports: ``data[0]`` is the byte at address ``base``.
 
-    Only ``first .. last`` may be accessed (the window).
+    Only ``first .. last`` may be accessed (the window). Where it is ``broken`` an access is
+    READ_ERROR or WRITE_ERROR, and changes nothing.
     """
 
     def __init__(self, data: NDArray[np.uint8], base: int, parameters: Parameters) -> None:
         self.data, self.base, self._parameters = data, base, parameters
         self.first, self.last = base, base + len(data) - 1
         self.bytes_read = self.bytes_written = 0
+        self.broken: tuple[BrokenBytes, ...] = ()
 
     def read(self, address: int, size: int) -> NDArray[np.uint8]:
         """``size`` bytes, a whole number of words."""
         self._check(address, size, self._parameters.word_bytes)
+        bad = any(each.reads for each in self._broken(address, size))
+        require(not bad, Fault.READ_ERROR, f"{size} bytes at 0x{address:X}")
         self.bytes_read += size
         return self.data[address - self.base :][:size]
 
     def write(self, address: int, values: NDArray[np.uint8]) -> None:
-        self._check(address, len(values), self._parameters.block_bytes)
-        self.bytes_written += len(values)
-        self.data[address - self.base :][: len(values)] = values
+        size = len(values)
+        self._check(address, size, self._parameters.block_bytes)
+        bad = any(each.writes for each in self._broken(address, size))
+        require(not bad, Fault.WRITE_ERROR, f"{size} bytes at 0x{address:X}")
+        self.bytes_written += size
+        self.data[address - self.base :][:size] = values
 
     def _check(self, address: int, size: int, unit: int) -> None:
         require(address % unit == 0, Fault.ALIGNMENT, f"0x{address:X}, units of {unit} bytes")
         inside = self.first <= address and address + size - 1 <= self.last
         require(inside, Fault.WINDOW, f"{size} bytes at 0x{address:X}")
+
+    def _broken(self, address: int, size: int) -> list[BrokenBytes]:
+        end = address + size
+        return [each for each in self.broken if each.first < end and address <= each.last]
 
 
 class ChipMemories:
@@ -109,8 +131,10 @@ def plane_words(chip: ChipMemories, address: int, count: int) -> slice:
 def write_columns(
     chip: ChipMemories, destination: int, words: Digits, command: Load | Move
 ) -> None:
-    """``words`` as half-blocks of a word of the column memory."""
+    """``words`` as half-blocks of a word of the column memory, which is there if one is kept."""
     size = len(chip.columns)
+    if all(command.group(half) == NO_GROUP for half in range(2 * len(words))):
+        return
     require(destination < size, Fault.ADDRESS, f"word {destination} of {size} of column memory")
     channels = chip.parameters.block.channels
     halves = words.reshape(-1, channels, channels)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from fractrain.gen.synthesis.parts import PARTS
-from fractrain.hw.contract.parameters import load_parameters, preset_names
+from fractrain.hw.contract.parameters import WHOLE_STEP_PRESET, load_parameters, preset_names
 from fractrain.sim.cosim.convolution import convolution_design
 from tests.coverage.arrays import arrays, oversized
 
@@ -17,7 +17,14 @@ ARRAY = re.compile(
 )
 
 
-@pytest.fixture(scope="module", params=preset_names())
+PRESETS = [
+    # its text takes minutes to make
+    pytest.param(name, marks=pytest.mark.slow) if name == WHOLE_STEP_PRESET else name
+    for name in preset_names()
+]
+
+
+@pytest.fixture(scope="module", params=PRESETS)
 def verilog(request: pytest.FixtureRequest) -> str:
     """The engine of a preset. Its memories are those of every flavour."""
     return convolution_design(load_parameters(request.param)).verilog

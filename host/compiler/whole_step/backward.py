@@ -17,7 +17,7 @@ from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, St
 from fractrain.host.compiler.whole_step.sheets import CLEAR, SAME, norm_key
 from fractrain.host.compiler.whole_step.weights import Updating
 from fractrain.host.graph.machine_records import ScaleKey
-from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute, Spill
+from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute
 
 AT_ONCE, ALL = 6, 12
 """Parts of what the next chunk begins with that come beside the last error."""
@@ -64,6 +64,7 @@ class BackwardChunk:
         self.following: ChunkPhases | None = None
         """The next chunk, where there is room for what it begins with."""
         self._others: Callable[[], None] | None = None
+        self.recomputes_ahead = False
 
     def is_apart(self, other: BackwardChunk) -> bool:
         """Whether what it fetches is in memory before ``other`` ends."""
@@ -84,6 +85,8 @@ class BackwardChunk:
         if self.overlap.recalls_ahead and isinstance(first, Block):
             yield
             yield from self._recall_inside_parts(first)
+            if self.recomputes_ahead:
+                self._recomputed = self._recompute(first)
         self.entered = True
         yield
         for segment in self.group.segments:
@@ -151,7 +154,6 @@ class BackwardChunk:
         self.errors.windows(segment.second, e_last, [joined])
         if self.overlap.recalls_ahead:
             self._recall_output(segment)
-        self.updating.write_early()
         if not self.overlap.next_segment:
             self._resident_gradient(segment.second, a, e_last)
         e_first = self.errors.apply(segment, segment.first, held, end=False)
@@ -203,6 +205,8 @@ class BackwardChunk:
                 self._recomputed = self._recompute(following)
         elif self.following is not None:
             self._others = self.following.enter_part
+            if self.overlap.next_segment and self._following.is_small:
+                self.following.recomputes_ahead()
             for _ in range(AT_ONCE if self._following.is_small else ALL):
                 self.following.fetch_part()
 
@@ -243,20 +247,22 @@ class BackwardChunk:
             join,
             before.name,
             slot,
-            totals=not ends,
+            totals=not ends or self.stage.keeps_moments,
             earlier=Earlier.STREAM,
         )
         self.errors.windows(segment.first, e_first, [joined])
         self._fetch_ahead(segment)
-        self.updating.write_early()
-        fields = {"slot": segment.slot, "skipped": True, "totals": not ends}
+        fields = {"slot": segment.slot, "skipped": True, "totals": joined.totals}
         fields |= {"masked": True, "mask_slot": slot}
         self.carrying.carry(before, ScaleKey(join.name, len(join.sums)), found, fields)
         if ends:
-            self.carrying.move(Spill, self.stage, self.images, found.e)
+            self.carrying.spill(self.stage, self.images, found.e)
             self.chip.staging.give(found.e)
             self.chip.side.give(found.x)
-            self.chip.moments.give(found.moments)
+            if joined.totals:
+                self.stage.summed[self.number] = found.moments
+            else:
+                self.chip.moments.give(found.moments)
         return found
 
     def _shortcut(self, segment: Block, shortcut: Layer, held: Held, e_first: Planes) -> None:
@@ -308,7 +314,13 @@ class BackwardChunk:
         y, x = chip.staging.take(lines), chip.side.take(lines)
         tiles = self.grid if shortcut.geometry.stride > 1 else below.grid
         part_lines = chip.staging.take(2 * below.grid.padded * tiles.blocks * count)
-        held = Held(y, x, chip.moments.take(below.grid.padded))
+        number = next(n for n, each in enumerate(below.chunks) if images.start in each)
+        begins = images.start == below.chunks[number].start
+        found = below.summed.get(number)
+        totals = found is not None or (begins and below.keeps_moments)
+        if found is None:
+            found = chip.moments.take(below.grid.padded)
+        held = Held(y, x, found)
         kept = {"slot": slot, "kept_slot": before.last.slot}
         stash = below.stash(before.last)
         below.recall(stash, images, Recalled.END, x, masked=True, **kept)
@@ -326,7 +338,8 @@ class BackwardChunk:
             before.name,
             slot,
             scale=own,
-            totals=False,
+            totals=totals,
+            start=begins,
             part_lines=part_lines,
             earlier=Earlier.PART,
         )
@@ -335,12 +348,14 @@ class BackwardChunk:
         joined = [replace(other, part=True), replace(other, skipped=True)]
         self.errors.windows(shortcut, e.part(where), joined)
         self.errors.windows(segment.first, e_first.part(where), [both])
-        self.updating.write_early()
-        self.carrying.move(Spill, below, images, y)
+        self.carrying.spill(below, images, y)
         for address in (part_lines, y):  # the lines are read until they are in memory
             chip.staging.give(address)
         chip.side.give(x)
-        chip.moments.give(held.moments)
+        if totals:
+            below.summed[number] = held.moments
+        else:
+            chip.moments.give(held.moments)
 
     def _clear(
         self, segment: Block, before: Segment, below: StageWriter, images: int, y: int

@@ -8,6 +8,7 @@ from typing import Any
 
 from fractrain.host.compiler.whole_step.chunk import ERROR, OTHERS, StageWriter
 from fractrain.host.compiler.whole_step.network import Segment
+from fractrain.host.compiler.whole_step.recording import HOST
 from fractrain.host.compiler.whole_step.sheets import LATE, SAME, late_key
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph.machine_records import ScaleKey
@@ -15,6 +16,8 @@ from fractrain.hw.contract.commands import Carry, Fill, Recalled, Spill
 
 FETCHED_PARTS, RECALLED_PARTS = 8, 4
 """Of E, and of x̂, between which the fetch stage may bring something else."""
+SPILLED_LINES = 1024
+"""At a time, so that the vector unit may do something else."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Held:
     e: int
     x: int
     moments: int
+    summed: bool = False
+    """Whether the moments are there before E."""
 
 
 class CarryWriter:
@@ -40,6 +45,9 @@ class CarryWriter:
         """Room for E at the output of a segment, and for x̂ there."""
         chip = self.chip
         lines, side = chip.staging.take(self.lines), chip.side.take(self.lines)
+        found = self.stage.summed.pop(self.number, None)
+        if found is not None:
+            return Held(lines, side, found, summed=True)
         return Held(lines, side, chip.moments.take(self.grid.padded))
 
     def fetch(self, segment: Segment, held: Held) -> Iterator[None]:
@@ -52,7 +60,7 @@ class CarryWriter:
         size = -(-self.count // FETCHED_PARTS)
         for first in range(0, self.count, size):
             part = range(first, min(first + size, self.count))
-            self.move(Fill, self.stage, self.images, held.e, part)
+            self.fill(held.e, part)
             yield
         slot = segment.last.slot
         yield from self.recall_parts(segment, held.x, slot, RECALLED_PARTS, masked=False)
@@ -61,7 +69,7 @@ class CarryWriter:
         """E of what was fetched, with the moments of its last convolution's batch norm."""
         if self._is_last(segment):
             self._spread(segment, held)
-        else:
+        elif not held.summed:
             self.carry(segment, SAME, held, {"slot": segment.last.slot, "totals": True})
 
     def _is_last(self, segment: Segment) -> bool:
@@ -101,7 +109,7 @@ class CarryWriter:
             destination=values,
         )
         span = "staging", values, values + lines
-        self.chip.add(fill, [("spread", self.images.start, self.images.stop)], [span])
+        self.chip.add(fill, [(HOST, 0, 1)], [span])
         fields = {"spread": True, "slot": OTHERS, "totals": True, "source": values}
         fields |= {"masked": True, "mask_slot": segment.output.mask_slot}
         self.carry(segment, late_key(memory.network), held, fields, LATE, span)
@@ -135,37 +143,56 @@ class CarryWriter:
         moments = "moments", held.moments, held.moments + self.grid.padded
         self.chip.add(command, reads, [staged, moments, peaks])
 
-    def move(
-        self,
-        kind: type[Fill | Spill],
-        stage: StageWriter,
-        images: range,
-        lines: int,
-        part: range | None = None,
-    ) -> None:
-        """E of ``images`` of an output of ``stage``, between memory and ``lines`` on the chip; of
-        only ``part`` of these images."""
-        grid, p, channels = stage.grid, self.chip.p, self.chip.p.block.channels
-        region = stage.memory.errors[stage.stage.number]
+    def fill(self, lines: int, part: range) -> None:
+        """E of ``part`` of the images from memory."""
+        stage, grid, channels = self.stage, self.grid, self.chip.p.block.channels
         per_image = grid.blocks * channels
-        part = range(len(images)) if part is None else part
-        first, count = lines + per_image * part.start, per_image * len(part)
-        stride = per_image * len(images)
-        side = "destination" if kind is Fill else "source"
-        places: dict[str, Any] = {side: first, f"{side}_run_stride": stride}
-        command = kind(
+        stride, first = per_image * self.count, lines + per_image * part.start
+        command = Fill(
             **ERROR,
-            address=region.address + (images.start + part.start) * per_image * p.line_bytes,
+            address=self._address(stage, self.images.start + part.start),
             runs=grid.groups,
-            lines=count,
+            lines=per_image * len(part),
             run_stride=per_image * stage.memory.images,
-            **places,
+            destination=first,
+            destination_run_stride=stride,
         )
-        begin, end = images.start + part.start, images.start + part.stop
-        memory: list[Span] = [(f"E {stage.stage.number}", begin, end)]
-        chip: list[Span] = [
-            ("staging", first + group * stride, first + group * stride + count)
+        begin = self.images.start
+        places: list[Span] = [
+            ("staging", first + group * stride, first + group * stride + per_image * len(part))
             for group in range(grid.groups)
         ]
-        reads, writes = (memory, chip) if kind is Fill else (chip, memory)
-        self.chip.add(command, reads, writes)
+        spans = [
+            (f"E {stage.stage.number} {group}", begin + part.start, begin + part.stop)
+            for group in range(grid.groups)
+        ]
+        self.chip.add(command, spans, places)
+
+    def spill(self, stage: StageWriter, images: range, lines: int) -> None:
+        """E of ``images`` of an output of ``stage`` to memory: some images of a group of channels
+        at a time."""
+        grid, p = stage.grid, self.chip.p
+        per_image = grid.blocks * p.block.channels
+        size = max(1, SPILLED_LINES // per_image)
+        for group in range(grid.groups):
+            for start in range(0, len(images), size):
+                part = range(start, min(start + size, len(images)))
+                first = lines + per_image * (group * len(images) + start)
+                count = per_image * len(part)
+                offset = group * per_image * stage.memory.images * p.line_bytes
+                command = Spill(
+                    **ERROR,
+                    address=self._address(stage, images.start + start) + offset,
+                    runs=1,
+                    lines=count,
+                    source=first,
+                )
+                begin = images.start + part.start
+                span = f"E {stage.stage.number} {group}", begin, begin + len(part)
+                self.chip.add(command, [("staging", first, first + count)], [span])
+
+    @staticmethod
+    def _address(stage: StageWriter, image: int) -> int:
+        """Of the first line of an image's E, in the first group of channels."""
+        region, p = stage.memory.errors[stage.stage.number], stage.p
+        return region.address + image * stage.grid.blocks * p.block.channels * p.line_bytes

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from fractrain.host.compiler.whole_step.arena import Arena, Policy
 from fractrain.host.compiler.whole_step.changing import changed
-from fractrain.host.compiler.whole_step.refusal import DoesNotFit
-from fractrain.host.compiler.whole_step.stream import CommandStream, Span
+from fractrain.host.compiler.whole_step.recording import Recording
+from fractrain.host.compiler.whole_step.refusal import DoesNotFit, require_vector_unit
+from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.hw.contract.commands import SHAPES, Command, Convolve, Pattern, Shape
 from fractrain.hw.contract.parameters import Parameters
 
@@ -17,20 +18,18 @@ PEAKS = "peaks"
 
 class Chip:
     """Members: an `Arena` for each of `MEMORIES` by its name, and for the ``patterns``; the
-    ``stream`` of commands; places of ``peaks`` by what they are of, ``peak_words`` in all."""
+    ``recording`` of commands; places of ``peaks`` by what they are of, ``peak_words`` in all."""
 
     def __init__(self, p: Parameters) -> None:
-        if p.vector is None:
-            allowed = "one with it: a `vector:` section in its configuration"
-            raise DoesNotFit("machine of a whole step", "no vector unit", allowed)
-        self.p, self.stream = p, CommandStream()
+        vector = require_vector_unit(p)
+        self.p, self.recording = p, Recording()
         self.planes = Arena("plane memory", p.buffers.plane_words)
         self.columns = Arena("column memory", p.buffers.column_words)
         # two lines are a word of the machine, so tensors begin with an even one
-        self.staging = Arena("staging memory", p.vector.staging_words, "lines", grain=2)
-        self.side = Arena("side memory", p.vector.side_words, "lines", grain=2)
-        self.records = Arena("parameter memory", p.vector.parameter_words, "records")
-        self.moments = Arena("moments", p.vector.moment_words, "channels")
+        self.staging = Arena("staging memory", vector.staging_words, "lines", grain=2)
+        self.side = Arena("side memory", vector.side_words, "lines", grain=2)
+        self.records = Arena("parameter memory", vector.parameter_words, "records")
+        self.moments = Arena("moments", vector.moment_words, "channels")
         self.gradients = Arena("gradient memory", p.buffers.gradient_words, "beats")
         self.patterns = Arena("pattern table", p.buffers.patterns, "entries")
         self.peaks: dict[str, int] = {}
@@ -58,7 +57,7 @@ class Chip:
         wait_host: bool = False,
         signal_host: bool = False,
     ) -> None:
-        self.stream.add(command, reads, writes, wait_host=wait_host, signal_host=signal_host)
+        self.recording.add(command, reads, writes, wait_host=wait_host, signal_host=signal_host)
 
     def convolve(
         self, command: Convolve, patterns: tuple[Pattern, ...], reads: Iterable[Span]
@@ -69,9 +68,9 @@ class Chip:
         if first is None:
             first = self.patterns.take(len(patterns))
             for number, each in enumerate(patterns):
-                self.stream.add(changed(each, entry=first + number))
+                self.recording.add(changed(each, entry=first + number))
             self.patterns.give(first, key)
-        self.stream.add(changed(command, pattern=first), reads)
+        self.recording.add(changed(command, pattern=first), reads)
 
     def _number_of(self, patterns: tuple[Pattern, ...]) -> int:
         """Equal patterns have one number. Most are the very same objects, which are not compared
@@ -96,5 +95,5 @@ class Chip:
             if entry >= SHAPES:
                 raise DoesNotFit("shapes of a whole step", entry + 1, f"at most {SHAPES}")
             self._shapes[shape] = entry
-            self.stream.add(changed(shape, entry=entry))
+            self.recording.add(changed(shape, entry=entry))
         return self._shapes[shape]

@@ -15,12 +15,15 @@ from fractrain.host.compiler.whole_step.memory_map import (
     statistics_bytes,
 )
 from fractrain.host.compiler.whole_step.network import Layer, NetworkStage
-from fractrain.host.compiler.whole_step.sheets import Place
+from fractrain.host.compiler.whole_step.recording import HOST
+from fractrain.host.compiler.whole_step.sheets import LATE, Place
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph.machine_records import NormKey, ScaleKey
 from fractrain.hw.contract.commands import Recall, Recalled, Set, Shape, Tag
 from fractrain.hw.contract.precision import Operand
 
+WORKING_MOMENTS = 3
+"""Tensors whose moments are summed at a time, at most."""
 OTHERS = 0
 """The slot of layers at a fixed precision."""
 
@@ -47,6 +50,14 @@ class StageWriter:
         self.images_grid = memory.grids[stage.number].images
         self.chunks = chunks_of(self.graph, self.grid)
         self.convolving = Convolving(chip)
+        self.summed: dict[int, int] = {}
+        """Moments of E that is in memory, by chunk."""
+
+    @property
+    def keeps_moments(self) -> bool:
+        """Whether there is room for those of a chunk until its E is back."""
+        widest = max(each.outputs.padded for each in self.memory.grids)
+        return self.chip.moments.room >= WORKING_MOMENTS * widest
 
     # -- records ---------------------------------------------------------------------------
 
@@ -61,7 +72,8 @@ class StageWriter:
             address=region.address, words=region.size // self.p.word_bytes, destination=found
         )
         writes = [("records", found, found + sheet.records)]
-        self.chip.add(command, (), writes, wait_host=wait_host)
+        late = [(HOST, 0, 1)] if name == LATE else []
+        self.chip.add(command, late, writes, wait_host=wait_host)
         self.chip.records.give(found, name)
         return found
 

@@ -11,6 +11,7 @@ from fractrain.host.compiler.whole_step.backward import BackwardChunk, Overlap
 from fractrain.host.compiler.whole_step.chip import PEAKS, Chip
 from fractrain.host.compiler.whole_step.chunk import StageWriter
 from fractrain.host.compiler.whole_step.convolving import TENSORS, plane_words
+from fractrain.host.compiler.whole_step.durations import Durations
 from fractrain.host.compiler.whole_step.encoding import encode_many
 from fractrain.host.compiler.whole_step.entering import ChunkPhases
 from fractrain.host.compiler.whole_step.forward import ForwardChunk
@@ -19,8 +20,10 @@ from fractrain.host.compiler.whole_step.groups import Group, groups_of
 from fractrain.host.compiler.whole_step.limits import check_limits, check_peaks
 from fractrain.host.compiler.whole_step.memory_map import PEAK_BYTES, MemoryMap, Region
 from fractrain.host.compiler.whole_step.network import Block, ResidualNetwork
+from fractrain.host.compiler.whole_step.ordering import in_order
 from fractrain.host.compiler.whole_step.recognizing import recognize
 from fractrain.host.compiler.whole_step.refusal import DoesNotFit
+from fractrain.host.compiler.whole_step.tables import usual_tables
 from fractrain.host.compiler.whole_step.weights import Quantizing, Updating, weights_peak
 from fractrain.host.compiler.whole_step.whole_step import Residency, WholeStep
 from fractrain.host.graph.step import StepGraph
@@ -183,12 +186,15 @@ class _Compilation:
         return BackwardChunk(self.writers[stage], below, group, number, updating, way.overlap)
 
     def _begin_section(self, name: str) -> None:
-        self.sections.append((len(self.chip.stream), name))
+        self.sections.append((len(self.chip.recording), name))
 
     # -- all of it -------------------------------------------------------------------------
 
     def finish(self, residency: Residency) -> WholeStep:
-        commands = self.chip.stream.commands()
+        durations = Durations(self.p, *usual_tables(self.network.graph))
+        program = in_order(self.chip.recording.entries, durations)
+        commands = program.commands
+        sections = [(program.first_pass(first), name) for first, name in self.sections]
         try:
             encoded = encode_many(commands)
         except ParameterError as error:
@@ -204,7 +210,7 @@ class _Compilation:
             self.chip.peaks,
             residency,
             self.chip.held,
-            tuple(self.sections),
+            tuple(sections),
         )
 
 

@@ -242,10 +242,11 @@ class Convolving:
         return column
 
     def sum(
-        self, template: GradientTemplate, a: Planes, column: int, beat: int, *, add: bool
+        self, template: GradientTemplate, a: Planes, column: int, beats: Sequence[int], *, add: bool
     ) -> None:
-        """To the gradient memory from ``beat`` on; what `move` holds is free."""
-        self._store(template, beat, add=add)
+        """To the gradient memory, each group of filters from its own of ``beats`` on; what `move`
+        holds is free."""
+        self._store(template, beats, add=add)
         for convolve, patterns in template.tiles:
             command = changed(
                 convolve,
@@ -256,10 +257,10 @@ class Convolving:
             self.chip.convolve(command, patterns, [a.span, span])
         self.chip.columns.give(column)
 
-    def _store(self, template: GradientTemplate, beat: int, *, add: bool) -> None:
+    def _store(self, template: GradientTemplate, beats: Sequence[int], *, add: bool) -> None:
         store = template.store
-        first = beat + store.gradient_address
         tiles = store.images * store.tiles_y * store.tiles_x
+        first = beats[store.gradient_address // (tiles * self.p.beats_per_tile)]
         self.chip.add(
             changed(store, add=add, keep=True, gradient_address=first),
             writes=[("gradients", first, first + tiles * self.p.beats_per_tile)],

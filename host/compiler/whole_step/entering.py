@@ -11,6 +11,7 @@ class Entering(Protocol):
 
     fetched: bool
     entered: bool
+    recomputes_ahead: bool
 
     def phases(self) -> Iterator[None]: ...
 
@@ -34,6 +35,10 @@ class ChunkPhases:
         """A part more of the errors behind the group, unless they are there."""
         if not self._chunk.entered:
             self.go_on()
+
+    def recomputes_ahead(self) -> None:
+        """There is room for activations of its first block."""
+        self._chunk.recomputes_ahead = True
 
     def enter(self) -> None:
         """All of them."""

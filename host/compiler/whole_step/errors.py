@@ -10,6 +10,7 @@ from fractrain.host.compiler.sliding import Parity
 from fractrain.host.compiler.whole_step.carrying import Held
 from fractrain.host.compiler.whole_step.chunk import ERROR, StageWriter
 from fractrain.host.compiler.whole_step.convolving import Planes, Taker
+from fractrain.host.compiler.whole_step.memory_map import CHANNEL_BYTES
 from fractrain.host.compiler.whole_step.network import Layer, Segment
 from fractrain.host.compiler.whole_step.sheets import norm_key
 from fractrain.host.compiler.whole_step.stream import Span
@@ -41,6 +42,7 @@ class Joined:
     part: bool = False
     part_lines: int = 0
     earlier: Earlier = Earlier.NONE
+    start: bool = True
 
     def takers(
         self, layer: Layer, group: int, tiling: dict[str, Any], parity: Parity | None
@@ -74,7 +76,7 @@ class Joined:
             return command, reads, [parts]
         fields |= {"address": lines, "masked": True, "mask_slot": self.mask_slot}
         fields |= {"side_address": side, "totals": self.totals}
-        fields |= {"start": parity in (None, (0, 0))}
+        fields |= {"start": self.start and parity in (None, (0, 0))}
         if parity is not None:
             fields |= {"interleaved": True, "image_blocks": stage.grid.blocks}
             fields |= {"odd_row": bool(parity[0]), "odd_column": bool(parity[1])}
@@ -145,21 +147,20 @@ class ErrorWriter:
         norm, norms = stage.record(segment.name, norm_key(segment, layer))
         scale, scales = stage.record(segment.name, ScaleKey(layer.apply.name))
         address, statistics = stage.statistics(layer, self.number, backward=True)
-        options = stage.graph.options.integers
-        assert options is not None
-        command = Channel(
-            **ERROR,
-            **given,
-            backward=True,
-            pixels=self.count * grid.height * grid.width,
-            channel_groups=grid.groups,
-            share=options.mixing,
-            scale=scale,
-            norm=norm,
-            chunk=chunk,
-            moments=moments,
-            address=address,
-        )
-        span = "records", chunk, chunk + grid.padded
-        reads = [("moments", moments, moments + grid.padded), norms, scales, span]
-        self.chip.add(command, reads, [span, statistics])
+        channels = self.stage.p.block.channels
+        for first in range(0, grid.padded, channels):
+            command = Channel(
+                **ERROR,
+                **given,
+                backward=True,
+                pixels=self.count * grid.height * grid.width,
+                channel_groups=1,
+                scale=scale,
+                norm=norm + first,
+                chunk=chunk + first,
+                moments=moments + first,
+                address=address + CHANNEL_BYTES * first,
+            )
+            span = "records", chunk + first, chunk + first + channels
+            summed = "moments", moments + first, moments + first + channels
+            self.chip.add(command, [summed, norms, scales, span], [span, statistics])

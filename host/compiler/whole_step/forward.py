@@ -167,14 +167,11 @@ class ForwardChunk:
         stage, padded, layer = self.stage, self.grid.padded, y.layer
         norm, norms = stage.record(segment.name, norm_key(segment, layer))
         out, statistics = stage.statistics(layer, self.number, backward=False)
-        options = stage.graph.options.integers
-        assert options is not None
         command = Channel(
             **FORWARD,
             slot=layer.slot,
             pixels=self.count * self.grid.height * self.grid.width,
             channel_groups=self.grid.groups,
-            share=options.mixing,
             norm=norm,
             chunk=y.records,
             moments=y.moments,

@@ -115,10 +115,16 @@ class LayerGradient:
                 self._columns.append(self._convolving.move(template, part))
 
     def finish(
-        self, beat: int, *, add: bool, others: Callable[[], None] | None = None, every: int = 1
+        self,
+        beats: Sequence[int],
+        *,
+        add: bool,
+        others: Callable[[], None] | None = None,
+        every: int = 1,
     ) -> None:
-        """To the gradient memory from ``beat`` on; errors and activations are free. ``others``:
-        brings something else of what is to come, behind ``every`` few parts."""
+        """To the gradient memory, each group of filters from its own of ``beats`` on; errors and
+        activations are free. ``others``: brings something else of what is to come, behind
+        ``every`` few parts."""
         self.begin()
         for number, (piece, template, _) in enumerate(self._parts):
             if piece.a is None:
@@ -129,7 +135,7 @@ class LayerGradient:
             a = piece.a
             assert a is not None
             added = add or piece.images.start > 0
-            self._convolving.sum(template, a, self._columns[number], beat, add=added)
+            self._convolving.sum(template, a, self._columns[number], beats, add=added)
             if self._ends(number) and not isinstance(self._a, Planes):
                 self._chip.planes.give(a.address)
             self._move()

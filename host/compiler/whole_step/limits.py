@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from fractrain.host.compiler.whole_step.memory_map import inner_bits
 from fractrain.host.compiler.whole_step.network import Block, ResidualNetwork
-from fractrain.host.compiler.whole_step.refusal import DoesNotFit, too_small
-from fractrain.hw.contract.numerics import MAX_CHUNK_PIXELS
+from fractrain.host.compiler.whole_step.refusal import DoesNotFit, require_vector_unit, too_small
+from fractrain.hw.contract.numerics import MAX_UNIT_PIXELS
 from fractrain.hw.contract.parameters import Parameters
 
 
 def check_limits(p: Parameters, network: ResidualNetwork) -> None:
     """Raise `DoesNotFit` for what a step of ``network`` needs and ``p`` does not have."""
     graph, slots = network.graph, p.precision.slots
-    if p.vector is None:
-        allowed = "one with it: a `vector:` section in its configuration"
-        raise DoesNotFit("machine of a whole step", "no vector unit", allowed)
+    vector = require_vector_unit(p)
     if len(graph.slots) > slots:
         raise DoesNotFit("slots of a whole step", len(graph.slots), f"at most {slots}")
-    _check_side_bits(p.vector.side_bits, network)
+    _check_side_bits(vector.side_bits, network)
     assert graph.options.integers is not None
+    if graph.options.integers.mixing:
+        given = f"{graph.options.integers.mixing}/256"
+        raise DoesNotFit("running statistics in those of a chunk", given, "0 (--running-share 0)")
     for stage in network.stages:
         _, height, width = stage.shape
         chunk = graph.options.integers.chunk(graph.batch, height, width)
         pixels = chunk * height * width
-        if pixels > MAX_CHUNK_PIXELS:
-            allowed = f"at most {MAX_CHUNK_PIXELS:,}; take smaller chunks (--chunk)"
+        if pixels > MAX_UNIT_PIXELS:
+            allowed = f"at most {MAX_UNIT_PIXELS:,}; take smaller chunks (--chunk)"
             raise DoesNotFit(f"pixels of a chunk of the {stage.name}", f"{pixels:,}", allowed)
 
 

@@ -11,15 +11,15 @@ from fractrain.host.compiler.whole_step.chunk import GRADIENT, StageWriter
 from fractrain.host.compiler.whole_step.groups import Group
 from fractrain.host.compiler.whole_step.memory_map import WEIGHT_BYTES
 from fractrain.host.compiler.whole_step.network import Layer, Segment
-from fractrain.host.compiler.whole_step.refusal import DoesNotFit
 from fractrain.host.compiler.whole_step.sheets import RULES, WEIGHTS
 from fractrain.host.compiler.whole_step.templates import tiles_of_gradient
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Quantize, Tag, Update
+from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Operand
 
-TILES_TOGETHER = 80
-"""UPDATEs that stand together: at few bits errors wait behind more of them."""
+QUANTIZED_BLOCKS = 24
+"""At a time, so that the vector unit may do something else."""
 FIRST_NUMBER = 1 << 15
 """Of the weights among the tensors that are rounded at random (docs/numerics.md)."""
 
@@ -39,19 +39,22 @@ def quantize(writer: StageWriter, layer: Layer) -> None:
     """Master weights of ``layer`` into planes."""
     weights, chip = writer.memory.weights[layer.name], writer.chip
     record, records = writer.record(WEIGHTS, ScaleKey(layer.quantize.name))
-    command = Quantize(
-        slot=layer.slot,
-        operand=Operand.WEIGHT,
-        partner=Operand.ACTIVATION,
-        tag=Tag.OTHER,
-        scale=record,
-        source=weights.master,
-        destination=weights.address,
-        blocks=weights.layout.digit_stride,
-        plane_stride=weights.layout.digit_stride,
-    )
+    stride = weights.layout.digit_stride
     reads = [records, (f"master {layer.name}", 0, 1)]
-    chip.add(command, reads, [(f"weights {layer.name}", 0, 1)])
+    block = WEIGHT_BYTES * chip.p.block_bits
+    for first in range(0, stride, QUANTIZED_BLOCKS):
+        command = Quantize(
+            slot=layer.slot,
+            operand=Operand.WEIGHT,
+            partner=Operand.ACTIVATION,
+            tag=Tag.OTHER,
+            scale=record,
+            source=weights.master + block * first,
+            destination=weights.address + chip.p.word_bytes * first,
+            blocks=min(QUANTIZED_BLOCKS, stride - first),
+            plane_stride=stride,
+        )
+        chip.add(command, reads, [(f"weights {layer.name}", 0, 1)])
 
 
 class Quantizing:
@@ -82,8 +85,7 @@ class Quantizing:
 
 class Updating:
     """Beats of the gradient memory for the layers of a group after the other, held from the first
-    gradient to the update. UPDATEs wait until they are asked for, so that they stand beside work of
-    the array.
+    gradient to the update: some for each group of filters.
 
     ``early``: a layer is updated as soon as its last gradient is there, and the next group takes
     beats one layer after the other; otherwise all at the end of a group.
@@ -93,9 +95,8 @@ class Updating:
         self._writer, self._early = writer, early
         self._gradients = writer.chip.gradients
         self._beats: dict[str, int] = {}
-        self._places: dict[str, int] = {}
+        self._places: dict[str, list[int]] = {}
         self._ended: list[Layer] = []
-        self._updates: deque[tuple[Layer, Iterator[None]]] = deque()
 
     def begin(self, group: Group) -> None:
         """Gradients of ``group`` are next; again for each chunk."""
@@ -105,53 +106,42 @@ class Updating:
             self.write()
         self._beats = dict(group.beats)
         if not self._early:
-            for name in group.beats:
-                self._take(name)
+            for segment in group.segments:
+                for layer in segment.layers:
+                    self.at(layer)
 
-    def at(self, layer: Layer) -> int:
-        """First beat of the gradient of ``layer``."""
-        if layer.name not in self._places:
-            self._take(layer.name)
-        return self._places[layer.name]
+    def at(self, layer: Layer) -> list[int]:
+        """First beats of the gradient of ``layer``, of each group of filters."""
+        found = self._places.get(layer.name)
+        if found is None:
+            filters = filter_groups(self._writer.p, layer)
+            size = self._beats[layer.name] // filters
+            found = self._places[layer.name] = [self._gradients.take(size) for _ in range(filters)]
+        return found
 
     def end(self, layer: Layer) -> None:
         """The last gradient of ``layer`` is written."""
         self._ended.append(layer)
-
-    def write_early(self) -> None:
-        """Here is work of the array beside which some UPDATEs may stand."""
         if self._early:
-            self._write(TILES_TOGETHER)
+            self.write()
 
     def write(self) -> None:
         """UPDATE what has ended; its beats are free."""
-        self._write(None)
-
-    def _write(self, most: int | None) -> None:
         for layer in self._ended:
-            self._updates.append(
-                (layer, _update_layer(self._writer, layer, self._places[layer.name]))
-            )
+            places = self._places.pop(layer.name)
+            update(self._writer, layer, places)
+            for each in places:
+                self._gradients.give(each)
         self._ended.clear()
-        while self._updates and most != 0:
-            layer, tiles = self._updates[0]
-            if next(tiles, True) is True:
-                self._updates.popleft()
-                self._gradients.give(self._places.pop(layer.name))
-            elif most is not None:
-                most -= 1
-
-    def _take(self, name: str) -> None:
-        try:
-            found = self._gradients.take(self._beats[name])
-        except DoesNotFit:
-            self.write()
-            found = self._gradients.take(self._beats[name])
-        self._places[name] = found
 
 
-def _update_layer(writer: StageWriter, layer: Layer, first: int) -> Iterator[None]:
-    """One tile after the other."""
+def filter_groups(p: Parameters, layer: Layer) -> int:
+    return -(-layer.geometry.filters // p.block.channels)
+
+
+def update(writer: StageWriter, layer: Layer, beats: Sequence[int]) -> None:
+    """Weights of ``layer``, one tile after the other: those of a group of filters are at its
+    ``beats``."""
     chip, p, weights = writer.chip, writer.p, writer.memory.weights[layer.name]
     layout, kernel = weights.layout, layer.geometry.kernel
     record, records = writer.record(RULES, layer.parameter)
@@ -162,7 +152,7 @@ def _update_layer(writer: StageWriter, layer: Layer, first: int) -> Iterator[Non
         for filters, group, tap, word, half in half_blocks(layout)
     }
     pairs = tiles_of_gradient(p, layer.geometry)
-    for tile in range(-(-layer.geometry.filters // p.block.channels) * len(pairs)):
+    for tile in range(filter_groups(p, layer) * len(pairs)):
         filters, pair = divmod(tile, len(pairs))
         halves: dict[str, Any] = {}
         for side, entry in zip("ab", pairs[pair], strict=True):
@@ -171,7 +161,7 @@ def _update_layer(writer: StageWriter, layer: Layer, first: int) -> Iterator[Non
                 halves[f"{side}_enable"] = True
                 halves[f"{side}_address"] = places[filters, entry.group, tap]
                 halves[f"{side}_group"], halves[f"{side}_tap"] = entry.group, tap
-        beat = first + tile * p.beats_per_tile
+        beat = beats[filters] + pair * p.beats_per_tile
         command = Update(
             **GRADIENT | {"tag": Tag.OTHER},
             slot=layer.slot,
@@ -186,7 +176,6 @@ def _update_layer(writer: StageWriter, layer: Layer, first: int) -> Iterator[Non
         )
         reads = [records, ("gradients", beat, beat + p.beats_per_tile)]
         chip.add(command, reads, [(f"master {layer.name}", 0, 1), ("peaks", peak, peak + 2)])
-        yield
 
 
 def weights_peak(layer: Layer) -> str:

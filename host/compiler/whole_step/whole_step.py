@@ -19,15 +19,14 @@ from fractrain.host.compiler.whole_step.memory_map import (
 from fractrain.host.compiler.whole_step.network import Layer
 from fractrain.host.compiler.whole_step.reading import read_results
 from fractrain.host.compiler.whole_step.sheets import LATE, late_key
+from fractrain.host.compiler.whole_step.tables import tables_of
 from fractrain.host.compiler.whole_step.weights import half_blocks
-from fractrain.host.graph.choice import SKIP, is_skip
 from fractrain.host.graph.machine_records import StepRecords, StepResults
 from fractrain.hw.contract.commands import COMMAND_BYTES, Command
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.normalized import KeptBits
-from fractrain.hw.contract.numerics import MIN_NORMALIZED_BITS
 from fractrain.hw.contract.parameters import Parameters
-from fractrain.hw.contract.precision import Operand, Precision
+from fractrain.hw.contract.precision import Precision
 
 Bytes = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -89,23 +88,7 @@ class WholeStep:
 
         Raises `ParameterError` for more bits than there is room for.
         """
-        graph = self.memory.network.graph
-        options = graph.options.integers
-        assert options is not None
-        precisions, kept = [], []
-        for slot, each in zip(graph.slots, table, strict=True):
-            widest = slot.widest
-            if any(each.bits(operand) > widest.bits(operand) for operand in Operand):
-                allowed = f"at most {widest}, as its graph has"
-                raise ParameterError(f"precision of slot {slot.name}", str(each), allowed)
-            if is_skip(each):
-                precisions.append(SKIP)
-                kept.append(KeptBits(MIN_NORMALIZED_BITS, MIN_NORMALIZED_BITS))
-                continue
-            precisions.append(each)
-            place = each.activation - 1
-            kept.append(KeptBits(options.inner[place], options.outer[place]))
-        return precisions, kept
+        return tables_of(self.memory.network.graph, table)
 
     # -- in --------------------------------------------------------------------------------
 

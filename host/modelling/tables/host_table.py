@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fractrain.host.compiler.whole_step import DoesNotFit, compile_whole_step
+from fractrain.host.graph.step import StepGraph
 from fractrain.host.modelling import processor
 from fractrain.host.modelling.host_kinds import HostWork, Kind
 from fractrain.host.modelling.host_work import count_host_work, gates_of
 from fractrain.host.modelling.integer_kinds import WIDE
 from fractrain.host.modelling.step_model import StepModel
 from fractrain.host.modelling.tables.case import Case
+from fractrain.host.modelling.whole_step_work import count_whole_step_work
 from fractrain.host.reports.units import BYTES, COUNTS, SECONDS
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.tables import markdown_table, terminal_table
@@ -52,11 +55,18 @@ class Line:
 
 @dataclass(frozen=True)
 class HostStep:
-    """One step: ``work`` counted, and the seconds that the ``array`` takes for it (modelled)."""
+    """One step: ``work`` counted, and the seconds that the ``array`` takes for it (modelled).
+    ``whole``: the machine takes it as one program."""
 
     case: Case
     work: HostWork
     array: float
+    whole: bool = False
+
+    @property
+    def title(self) -> str:
+        """As shown above its table."""
+        return f"{self.case.title}, whole step" if self.whole else self.case.title
 
     @property
     def lines(self) -> list[Line]:
@@ -66,20 +76,20 @@ class HostStep:
     def text(self) -> str:
         """Title, table and what it says."""
         table = terminal_table(HEADS, list(_cells(self.lines)))
-        return f"{self.case.title}\n{table}\n{self._beside()}"
+        return f"{self.title}\n{table}\n{self._beside()}"
 
     def markdown(self) -> str:
         """The same for a page."""
         table = markdown_table(HEADS, list(_cells(self.lines)))
-        return f"## {self.case.title}\n\n{table}\n\n{self._beside()}"
+        return f"## {self.title}\n\n{table}\n\n{self._beside()}"
 
     def _beside(self) -> str:
         whole = self.lines[-1]
         best, written = whole.seconds_at_best, whole.seconds_as_written
+        times, as_written = (f"{each / self.array:,.3g}" for each in (best, written))
         return (
             f"array, {self.case.memory}: {SECONDS.text(self.array)} (modelled); the host takes "
-            f"{best / self.array:,.0f} times as long at best, {written / self.array:,.0f} times as "
-            "written"
+            f"{times} times as long at best, {as_written} times as written"
         )
 
     def document(self) -> dict[str, Any]:
@@ -92,6 +102,7 @@ class HostStep:
             "gates": case.gates,
             "mode": case.mode,
             "memory": case.memory,
+            "whole_step": self.whole,
             "array_seconds": self.array,
             "seconds_at_best": whole.seconds_at_best,
             "seconds_as_written": whole.seconds_as_written,
@@ -100,11 +111,24 @@ class HostStep:
 
 
 def host_step(case: Case, parameters: Parameters) -> HostStep:
-    """Count and model ``case`` on the machine ``parameters``."""
+    """Count and model ``case`` on the machine ``parameters``: around a whole step, if it has a
+    vector unit and room for one."""
     gates = gates_of(case.step, case.step.options.precisions) if case.gates else None
-    work = count_host_work(case.step, case.choices, parameters, gates)
+    whole = case.mode == "hardware" and _takes_whole(parameters, case.step)
+    if whole:
+        work = count_whole_step_work(case.step, case.choices, gates)
+    else:
+        work = count_host_work(case.step, case.choices, parameters, gates)
     model = StepModel(parameters, case.step, case.memory)
-    return HostStep(case, work, model.cost(case.choices).seconds)
+    return HostStep(case, work, model.cost(case.choices).seconds, whole)
+
+
+def _takes_whole(parameters: Parameters, step: StepGraph) -> bool:
+    try:
+        compile_whole_step(parameters, step)
+    except DoesNotFit:
+        return False
+    return True
 
 
 def host_document(steps: Sequence[HostStep]) -> dict[str, Any]:

@@ -27,8 +27,8 @@ class Load:
       destination_run_stride + i`` of the plane memory.
     - COLUMNS: it is two half-blocks, h = 2 i and 2 i + 1, of word ``destination + d *
       destination_digit_stride + r * destination_run_stride`` of the column memory. Half h goes to
-      lane group ``groups[h]``, or nowhere if that is 15; lane groups that get none keep what they
-      have.
+      lane group ``groups[h]``, or nowhere if that is 15, wherever the word would be; lane groups
+      that get none keep what they have.
 
     Half h of a block is its pixels h C .. h C + C - 1 (of P = 2 C). A column word has bit
     ``group * C * C + column * C + lane``, a half-block bit ``pixel * C + channel``: straight, a
@@ -111,10 +111,11 @@ class Convolve:
                         array pass: window x column word
                             column_address + step*column_slice_stride + q
 
-    ``step`` counts slices within the tile. Without ``reduce`` every place is a tile of its own: its
-    first pass clears the accumulators, its last sends the tile to the result stage. With it all
-    places are summed into one tile. Accumulators are cleared only if ``start``, the tile is sent
-    only if ``finish``: a sum may go over several commands of one tile each.
+    Column addresses count modulo 2^16. ``step`` counts slices within the tile. Without ``reduce``
+    every place is a tile of its own: its first pass clears the accumulators, its last sends the
+    tile to the result stage. With it all places are summed into one tile. Accumulators are cleared
+    only if ``start``, the tile is sent only if ``finish``: a sum may go over several commands of
+    one tile each.
 
     Lane groups with a 0 bit in ``groups`` multiply zeros. The operand on the rows is ``operand``,
     on the columns ``partner``.

@@ -48,21 +48,17 @@ class Shape(Headed):
 class Channel(Headed):
     """The numbers of each channel of a chunk, from its moments: of ``channel_groups * C`` channels.
 
-    n = ``pixels``, l = ``share``, σ of the numerics' page (docs/numerics.md) throughout. Forward,
-    with Σy and Σy² of the moments, the running mean μ'r and variance V of the norm record:
+    n = ``pixels``, as docs/numerics.md has it without running statistics (λ = 0, δ = 0): a
+    ``share`` of them other than 0 is COUNT, as are 2^17 pixels. Forward, with Σy and Σy² of the
+    moments,
 
-        μ  = round(16 * Σy / n)              D = n * Σy² - (Σy)²
-        μ' = round((l * μ'r + (256 - l) * μ) * 2^-8)
-        D' = max(round((l * n² * V + (256 - l) * D) * 2^-8), n² * 32²)
-        M  = the reciprocal root of D', n
-        δ  = sat18(round((μ - μ') * M * 2^-17))
+        μ' = round(16 * Σy / n)              D = n * Σy² - (Σy)²
+        M  = the reciprocal root of D' = max(D, n² * 32²), n
 
     go to the chunk record, whose other fields become 0. Backward, with ΣE and ΣE·x̂ of the moments,
     γC of the norm record, ``gain_shift`` of the scale record, g of the bits of x̂:
 
-        T₁'  = round(16 * ΣE / n)            T₂' = round(2^(6-g) * ΣE·x̂ / n)
-        each <- round((256 - l) * T' * 2^-8)
-        T₁' <- sat20(T₁' - round(δ * T₂' * 2^-11))
+        T₁' = sat20(round(16 * ΣE / n))      T₂' = round(2^(6-g) * ΣE·x̂ / n)
         A  = sat18(round(γC * M * 2^-gain_shift))
         B̄  = -clip25(round(A * T₂' * 2^-9))
 

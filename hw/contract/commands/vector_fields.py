@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fractrain.hw.contract.commands.enums import Opcode
 from fractrain.hw.contract.commands.field import GROUP_BITS, HALF_BLOCKS, NO_GROUP, Field
-from fractrain.hw.contract.numerics import MAX_CHUNK_PIXELS, MIX_BITS
+from fractrain.hw.contract.numerics import MAX_CHUNK_PIXELS, MAX_UNIT_PIXELS, MIX_BITS
 from fractrain.hw.contract.random_bits import IMAGE_BITS, TENSOR_BITS
 
 SHAPES = 16
@@ -141,8 +141,8 @@ _CHANNEL = {
     "end": _flag("backward: x̂ is that of a block's end"),
     "kept_slot": _slot("backward: the slot that has the bits of x̂"),
     "channel_groups": Field(8, "groups of channels", count=True),
-    "pixels": Field(PIXELS_BITS, f"n, at most {MAX_CHUNK_PIXELS:,}", count=True),
-    "share": Field(MIX_BITS, "l: running statistics count l/256"),
+    "pixels": Field(PIXELS_BITS, f"n, at most {MAX_UNIT_PIXELS:,}", count=True),
+    "share": Field(MIX_BITS, "0: running statistics do not count"),
     "scale": _record("backward: scale record, shift of γC"),
     "norm": _record("norm record of the first channel"),
     "chunk": _record("chunk record of the first channel"),

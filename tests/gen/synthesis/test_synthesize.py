@@ -91,6 +91,50 @@ def test_failure_is_in_yosys_words_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+BREAKS = """\
+def run_yosys(arguments):
+    print("2.25. Executing ABC9 pass (a stage).")
+    raise RuntimeError("error while executing\\n\\nCaused by:\\n    thrown Wasm exception")
+"""
+DIES = "run_yosys = lambda arguments: __import__('os').kill(__import__('os').getpid(), 9)"
+
+
+@pytest.mark.parametrize(
+    ("program", "most_kb", "says"),
+    [
+        (BREAKS, 1, "Yosys ran out of memory in abc9: as WebAssembly it has 4 GB"),
+        (
+            BREAKS,
+            1 << 40,
+            "Yosys failed: ERROR: error while executing Caused by: thrown Wasm exception",
+        ),
+        (DIES, 1, "Yosys was ended by signal 9 in reading"),
+    ],
+    ids=["memory", "trap", "killed"],
+)
+def test_a_breakdown_is_one_line(
+    program: str, most_kb: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yosys, "IMPORT", program)
+    monkeypatch.setattr(yosys, "MOST_KB", most_kb)
+    with pytest.raises(MachineError) as error:
+        synthesize(COUNTER, "counter", tmp_path)
+    assert str(error.value) == says
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_memory_that_runs_out_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trap itself: some 300 MB, saved until no more of it fits."""
+    saves = "".join(f"design -save copy{number}\n" for number in range(60))
+    monkeypatch.setattr(yosys, "SCRIPT", "# {top}\nread_verilog design.v\n" + saves)
+    wires = range(20)
+    ports = ", ".join(f"output [16777000:0] o{number}" for number in wires)
+    drivers = "".join(f"assign o{number} = ~{number};\n" for number in wires)
+    with pytest.raises(MachineError, match="Yosys ran out of memory"):
+        synthesize(f"module top({ports});\n{drivers}endmodule\n", "top", tmp_path)
+
+
 def test_net_with_two_drivers_is_refused(tmp_path: Path) -> None:
     """What Yosys only warns of by default."""
     text = "module top(input a, b, output o); assign o = a; assign o = b; endmodule"

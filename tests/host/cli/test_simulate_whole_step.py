@@ -18,6 +18,7 @@ from fractrain.host.cli.main import main
 from fractrain.host.compiler.whole_step import WholeStep, compile_whole_step
 from fractrain.host.machine_step.compiled_machine import CompiledMachine
 from fractrain.host.machine_step.machine import PooledSums, StepOrder
+from fractrain.host.networks.selection import FixedSelector
 from fractrain.host.simulation.whole_step import (
     Side,
     StepSetting,
@@ -41,8 +42,10 @@ def written(path: Path, **vector: int) -> Path:
     return path
 
 
-def command(path: Path, tmp_path: Path, *more: str) -> list[str]:
-    given = ["--config", str(path), "--out", str(tmp_path / "out"), "--data", "digits"]
+def command(path: Path | None, tmp_path: Path, *more: str) -> list[str]:
+    """On the machine of the file, or the default one."""
+    config = [] if path is None else ["--config", str(path)]
+    given = [*config, "--out", str(tmp_path / "out"), "--data", "digits"]
     return ["simulate", "--whole-step", "--batch", "2", *given, *more]
 
 
@@ -79,10 +82,8 @@ def check_model(figures: dict[str, Any]) -> None:
 
 def test_on_the_rtl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The default; its counters, and the cycle model's beside them."""
-    path = tmp_path / "machine.yaml"
-    path.write_text(yaml.safe_dump(P.to_mapping()))
     more = ["--chunk", "1", "--precision", "3,2,4", "--memory", "ddr"]
-    assert main(command(path, tmp_path, *more)) == 0
+    assert main(command(None, tmp_path, *more)) == 0
     printed = capsys.readouterr().out
     figures = json.loads((tmp_path / "out" / "figures.json").read_text())
     assert figures["source"] == "measured in RTL" and figures["on"] == "rtl"
@@ -104,8 +105,6 @@ def test_a_wrong_bit_of_the_rtl_fails_the_command(
     golden: Accelerator,
 ) -> None:
     """As a lane would leave it: in the last plane of the stash, or in a weight."""
-    path = tmp_path / "machine.yaml"
-    path.write_text(yaml.safe_dump(P.to_mapping()))
     steps: list[WholeStep] = []
     forward = CompiledMachine.forward
 
@@ -127,7 +126,7 @@ def test_a_wrong_bit_of_the_rtl_fails_the_command(
 
     monkeypatch.setattr(CompiledMachine, "forward", noted)
     monkeypatch.setattr(DrivenVectorMachine, "wait", flipping)
-    assert main(command(path, tmp_path, "--precision", "3,2,4")) == 6
+    assert main(command(None, tmp_path, "--precision", "3,2,4")) == 6
     said = capsys.readouterr().err
     assert ("stash stage2.block0.second" if kind == "stash" else "stage1.block0.first") in said
     assert not (tmp_path / "out" / "figures.json").exists()
@@ -175,7 +174,7 @@ def test_a_difference_is_found(golden: Accelerator, what: str) -> None:
     p = small(precision__slots=32)
     images = dataset().train_images[:1]
     options = integer_options(1, SIDE)
-    setting = StepSetting("resnet8", images, Precision(2, 2, 3), 0, options)
+    setting = StepSetting("resnet8", images, FixedSelector(Precision(2, 2, 3)), 0, options)
     step = compile_whole_step(p, Side(setting, golden).graph)
     stash, weights = step.memory.stash["first"], step.memory.weights["first"]
     place = stash.address if what is BYTES else weights.master

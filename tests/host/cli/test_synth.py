@@ -16,6 +16,7 @@ from fractrain.gen.synthesis.parts import PARTS
 from fractrain.host.cli.main import main
 from fractrain.host.cli.synth import PARTS as OFFERED_PARTS
 from fractrain.hw.contract.parameters import Parameters, load_parameters, preset_names
+from tests.hw.machines import with_vector
 
 ARRAY = Figures(
     luts=86_336,
@@ -33,10 +34,25 @@ ARRAY = Figures(
     paths=(TimingPath(2, "beat[0]", "results"),),
     modules=[ModuleArea("dot", 512, Area(luts=149))],
 )
+MACHINE = Area(
+    luts=135_786,
+    packed_luts=130_000,
+    flip_flops=215_000,
+    dsps=512,
+    half_brams=301,
+    memory_luts=8_200,
+)
+UNIT = Area(luts=69_738, packed_luts=62_553, flip_flops=96_318, dsps=178, half_brams=423)
+BOTH = dataclasses.replace(
+    ARRAY, luts=MACHINE.luts + UNIT.luts, areas={"machine": MACHINE, "vector unit": UNIT}
+)
 
 
 @pytest.fixture(autouse=True)
-def fixed_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+def fixed_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a folder of its own, as figures are kept for `fractrain bitstream`."""
+    monkeypatch.chdir(tmp_path)
+
     def synthesize_part(
         part: str, parameters: Parameters, cache: Path, progress: Callable[[str], None]
     ) -> Figures:
@@ -68,7 +84,7 @@ def test_parts_on_the_command_line_are_those_that_exist() -> None:
 
 
 def test_all_is_what_contains_the_rest(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     done = []
 
@@ -79,6 +95,42 @@ def test_all_is_what_contains_the_rest(
     monkeypatch.setattr(figures_module, "synthesize_part", synthesize_part)
     assert main(["synth", "--config", "tiny"]) == 0
     assert done == ["array", "top"]
+    done.clear()
+    assert main(["synth", "--config", with_unit(tmp_path)]) == 0
+    assert done == ["array", "vector", "top"]
+
+
+def with_unit(folder: Path) -> str:
+    """A file with the small machine and a vector unit."""
+    file = folder / "unit.yaml"
+    file.write_text(json.dumps(with_vector().to_mapping()))
+    return str(file)
+
+
+def test_a_vector_unit_that_the_machine_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["synth", "--config", "tiny", "--part", "vector"]) == 2
+    error = capsys.readouterr().err
+    assert "array, engine, top, all (tiny has no vector unit)" in error and error.count("\n") == 1
+
+
+def test_a_machine_with_a_vector_unit_shows_what_each_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(figures_module, "synthesize_part", lambda *arguments: BOTH)
+    json_file = tmp_path / "figures.json"
+    options = ["--part", "top", "--json", str(json_file)]
+    assert main(["synth", "--config", with_unit(tmp_path), *options]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    rows = {" ".join(line[:2]).rstrip("0123456789, "): line for line in lines}
+    assert rows["machine"][1:4] == ["135,786", "62.1", "%"]
+    assert rows["vector unit"][2:5] == ["69,738", "31.9", "%"]
+    assert rows["together"][1:4] == ["205,524", "94.0", "%"]
+    areas = json.loads(json_file.read_text())["parts"]["top"]["areas"]
+    assert areas["machine"]["luts"] == 135_786 and areas["machine"]["bram36"] == 150.5
+    assert areas["vector unit"] == {
+        **dict(luts=69_738, packed_luts=62_553, flip_flops=96_318),
+        **dict(dsps=178, bram36=211.5, memory_luts=0),
+    }
 
 
 def test_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,7 +194,7 @@ def test_figure_that_is_not_measured_is_no_pass(
 @pytest.mark.parametrize(
     ("text", "code", "says"),
     [
-        ("aray: {luts: 1}", 2, "array, engine, top"),
+        ("aray: {luts: 1}", 2, "array, engine, vector, top"),
         ("array: {lutz: 1}", 2, "lutz"),
         ("array: {luts: many}", 2, "got 'many'"),
         ("array: {luts: true}", 2, "got True"),
@@ -188,4 +240,4 @@ def test_the_second_target_s_budget_leaves_room_on_its_part() -> None:
 
 
 def test_budgets_are_no_presets() -> None:
-    assert preset_names() == ["tiny", "z7020", "zc706"]
+    assert preset_names() == ["tiny", "tiny-vector", "z7020", "zc706", "zc706-vector"]

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from fractrain.host.cli.main import main
 from tests.host.training.pinned import GATES_MOVE, TWO_STEPS, write_cifar10
-from tests.sim.cosim.vector_engine import P
 
 pytestmark = pytest.mark.slow
 
@@ -22,25 +20,16 @@ TEN_STEPS = (
 )
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> tuple[str, str]:
-    path = tmp_path / "machine.yaml"
-    path.write_text(yaml.safe_dump(P.to_mapping()))
-    return "--config", str(path)
-
-
 @pytest.mark.parametrize("pixels", [8, 32])
 @pytest.mark.parametrize("backend", DRIVEN, ids=["cosim", "board"])
-def test_ten_steps(
-    backend: tuple[str, ...], pixels: int, machine: tuple[str, str], tmp_path: Path
-) -> None:
+def test_ten_steps(backend: tuple[str, ...], pixels: int, tmp_path: Path) -> None:
     dataset = "digits"
     if pixels == 32:
         dataset = str(tmp_path / "cifar")
         write_cifar10(tmp_path / "cifar")
     found = [
         train(tmp_path / name, "--dataset", dataset, *TEN_STEPS, *options)
-        for name, options in (("golden", ("--backend", "golden")), ("rtl", (*backend, *machine)))
+        for name, options in (("golden", ("--backend", "golden")), ("rtl", backend))
     ]
     assert found[0]["weights_sha256"] == found[1]["weights_sha256"]
     assert found[0]["test_accuracy"] == found[1]["test_accuracy"]
@@ -49,10 +38,8 @@ def test_ten_steps(
 
 
 @pytest.mark.parametrize("backend", DRIVEN, ids=["cosim", "board"])
-def test_the_pinned_weights(
-    backend: tuple[str, ...], machine: tuple[str, str], tmp_path: Path
-) -> None:
-    train(tmp_path, *TWO_STEPS.options, *backend, *machine)
+def test_the_pinned_weights(backend: tuple[str, ...], tmp_path: Path) -> None:
+    train(tmp_path, *TWO_STEPS.options, *backend)
     TWO_STEPS.check(tmp_path / "latest")
 
 

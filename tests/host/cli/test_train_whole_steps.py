@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from fractrain.host.backends import cosim
 from fractrain.host.cli.main import main
 from fractrain.host.machine_step import CompiledMachine
 from fractrain.host.runs import setup
 from tests.host.compiler.whole_step.small_network import SmallNetwork
-from tests.sim.cosim.vector_engine import P
 
 RUN = (
     *("--steps", "2", "--batch", "3", "--chunk", "1", "--test-images", "2"),
@@ -31,13 +29,6 @@ def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
         return SmallNetwork(8, [(8, 2)], channels=channels, classes=classes)
 
     monkeypatch.setattr(setup, "build_network", build)
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = tmp_path / "machine.yaml"
-    path.write_text(yaml.safe_dump(P.to_mapping()))
-    return path
 
 
 @pytest.fixture
@@ -63,12 +54,12 @@ def train(out: Path, *options: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("backend", DRIVEN, ids=["cosim", "board"])
 def test_whole_steps_are_the_default(
-    backend: tuple[str, ...], config: Path, begun: list[int], tmp_path: Path
+    backend: tuple[str, ...], begun: list[int], tmp_path: Path
 ) -> None:
     wanted = train(tmp_path / "golden", "--backend", "golden")
     assert not begun
-    found = train(tmp_path / "rtl", *backend, "--config", str(config))
-    assert begun == [0, 1]
+    found = train(tmp_path / "rtl", *backend)
+    assert begun == [0, 1] and found["config"] == "tiny-vector"
     for name in ("weights_sha256", "test_accuracy"):
         assert found[name] == wanted[name]
     measured = found["measured"]
@@ -80,7 +71,6 @@ def test_whole_steps_are_the_default(
 
 
 def test_a_step_without_room_is_said_to_go_layer_by_layer(
-    config: Path,
     begun: list[int],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -89,7 +79,7 @@ def test_a_step_without_room_is_said_to_go_layer_by_layer(
     monkeypatch.setattr(cosim, "first_of_steps", lambda size: size - 4096)
     wanted = train(tmp_path / "golden", "--backend", "golden")
     capsys.readouterr()
-    found = train(tmp_path / "rtl", "--backend", "cosim", "--config", str(config))
+    found = train(tmp_path / "rtl", "--backend", "cosim")
     assert found["weights_sha256"] == wanted["weights_sha256"] and not begun
     said = capsys.readouterr()
     assert "steps go layer by layer, with the same integers: memory of a whole step" in (

@@ -12,8 +12,9 @@ from fractrain.host.graph.choice import fixed_choices
 from fractrain.host.graph.convolution import Convolution
 from fractrain.host.graph.geometry import Geometry
 from fractrain.host.modelling import StepCost, StepModel
+from fractrain.host.modelling.cost_files import digest
 from fractrain.host.modelling.energy import joules
-from fractrain.host.modelling.pass_costs import SOURCES, PassCosts, digest
+from fractrain.host.modelling.pass_costs import SOURCES, PassCosts
 from fractrain.host.modelling.predictions import predict_program
 from fractrain.host.modelling.step_programs import make_step, training_program
 from fractrain.hw.contract.errors import ParameterError
@@ -270,11 +271,11 @@ def test_kept_costs_are_of_these_sources(name: str, project_root: Path, tmp_path
         copy = shutil.copytree if (project_root / each).is_dir() else shutil.copy
         (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
         copy(project_root / each, tmp_path / each)
-    before = digest(PARAMETERS, tmp_path)
-    assert before == digest(PARAMETERS)
+    before = digest(PARAMETERS, SOURCES, tmp_path)
+    assert before == digest(PARAMETERS, SOURCES)
     with (tmp_path / name).open("a", encoding="utf-8") as file:
         file.write("# other\n")
-    changed = digest(PARAMETERS, tmp_path)
+    changed = digest(PARAMETERS, SOURCES, tmp_path)
     assert changed != before
     (tmp_path / "hw/contract/commands/__init__.py").rename(tmp_path / "hw/contract/commands/at.py")
-    assert digest(PARAMETERS, tmp_path) not in (before, changed)
+    assert digest(PARAMETERS, SOURCES, tmp_path) not in (before, changed)

@@ -1,6 +1,5 @@
 """Whole steps on the cycle model, as `fractrain cost --whole-step` shows them."""
 
-import json
 import re
 from pathlib import Path
 
@@ -81,9 +80,8 @@ def test_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FRACTRAIN_BUILD", str(tmp_path / "build"))
-    config, page = tmp_path / "machine.yaml", tmp_path / "page.md"
-    config.write_text(json.dumps(P.to_mapping()))
-    base = ["cost", "--whole-step", "--config", str(config), "--networks", "resnet8"]
+    page = tmp_path / "page.md"
+    base = ["cost", "--whole-step", "--networks", "resnet8"]
     assert (
         main([*base, "--batch", "1", "--mix", "100:3,3,6", "--rate", "3.4", "--out", str(page)])
         == 0
@@ -92,8 +90,11 @@ def test_the_command(
     row = re.split(r"\s{2,}", next(each for each in lines if each.startswith("resnet8  ")))
     assert row[:4] == ["resnet8", "100:3,3,6", "3.4 GB/s", "1"] and row[-1].endswith("s")
     assert any(each.startswith("waited for: ") for each in lines)
-    assert "cost --whole-step" in page.read_text() and "--mix 100:3,3,6" in page.read_text()
+    assert (
+        "cost --whole-step --config zc706-vector" in page.read_text()
+        and "--mix 100:3,3,6" in page.read_text()
+    )
     assert main(["cost", "--rate", "3.4"]) != 0
     assert "with --whole-step only" in capsys.readouterr().err
-    assert main(["cost", "--whole-step", "--networks", "resnet8"]) != 0
+    assert main(["cost", "--whole-step", "--config", "zc706", "--networks", "resnet8"]) != 0
     assert "no vector unit" in capsys.readouterr().err

@@ -14,16 +14,24 @@ import pytest
 import yaml
 
 from fractrain.host.cli.main import main
+from fractrain.host.simulation.images import training_images
+from fractrain.host.simulation.vector_machines import RTL, opened_vector_machine
+from fractrain.host.simulation.whole_step import StepSetting, integer_options, simulate_whole_step
+from fractrain.host.simulation.whole_step_report import WholeStepReport, model
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.contract.precision import Precision
 from fractrain.sim.cosim import convolution
 from fractrain.sim.cosim.compile import Design
-from tests.hw.machines import with_vector
-from tests.sim.cosim.vector_engine import P
+from fractrain.sim.memory_model import MemoryModel
+from tests.host.machine_step.trainers import ScriptedSelector
+from tests.sim.cosim.vector_engine import ZC706, P
 
 pytestmark = pytest.mark.slow
 
-ZC706 = with_vector("zc706", buffers__plane_words=8192, buffers__gradient_words=1536)
-"""What 12-bit errors of a default chunk take, and a block of the last stage."""
+MIXED = Precision(4, 4, 6), Precision(0, 0, 0), Precision(8, 8, 8)
+"""Of three blocks, the second of which goes without its convolutions."""
+MODELLED = 0.01
+"""Most by which the cycle model may be off."""
 
 
 def simulate(p: Parameters, folder: Path, *options: str) -> int:
@@ -46,16 +54,34 @@ def test_other_precisions(precision: str, tmp_path: Path) -> None:
     check(P, tmp_path, "resnet8", 16, None, precision)
 
 
-@pytest.mark.parametrize(("batch", "chunk"), [(16, None), (13, 4)], ids=str)
-def test_the_zc706(batch: int, chunk: int | None, tmp_path: Path) -> None:
-    check(ZC706, tmp_path, "resnet8", batch, chunk, "4,4,6")
+@pytest.mark.parametrize(
+    ("batch", "chunk", "precision"),
+    [(16, None, "4,4,6"), (16, None, "8,8,8"), (16, None, "3,3,6"), (13, 4, "4,4,6")],
+    ids=str,
+)
+def test_the_zc706(batch: int, chunk: int | None, precision: str, tmp_path: Path) -> None:
+    check(ZC706, tmp_path, "resnet8", batch, chunk, precision)
+
+
+def test_the_zc706_with_a_mix() -> None:
+    """Blocks of different bits, and one that is skipped, in the program that is the same for
+    all."""
+    memory = MemoryModel.ideal()
+    options = integer_options(None, 32)
+    images = training_images("random", 16, 0)
+    setting = StepSetting("resnet8", images, ScriptedSelector([MIXED]), 0, options)
+    with opened_vector_machine(RTL, ZC706, memory, lambda _: None) as machine:
+        simulated = simulate_whole_step(setting, machine, lambda _: None)
+    report = WholeStepReport(simulated, model(simulated, memory))
+    assert report.source == "measured in RTL"
+    assert abs(report.prediction.cycles / report.cycles - 1) < MODELLED
 
 
 def check(
     p: Parameters, folder: Path, model: str, batch: int, chunk: int | None, precision: str
 ) -> None:
-    """The command compares every number; here only that it did so on the RTL, and how often it met
-    the host."""
+    """The command compares every number; here only that it did so on the RTL, how often it met the
+    host, and that the cycle model says the same."""
     options = ["--model", model, "--batch", str(batch), "--precision", precision]
     if chunk is not None:
         options += ["--chunk", str(chunk)]
@@ -64,6 +90,7 @@ def check(
     assert figures["source"] == "measured in RTL" and figures["residency"]["in_flight"] == 2
     images = 4 * (chunk or 8)  # chunks have the same number of rows in every stage
     assert len(figures["host_seconds"]["during"]) == -(-batch // images)
+    assert abs(figures["model_cycles"] / figures["cycles"] - 1) < MODELLED
 
 
 LANES = {

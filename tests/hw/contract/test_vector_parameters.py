@@ -14,10 +14,14 @@ SECTION = dataclasses.asdict(VECTOR_DEFAULTS[8])
 
 
 @pytest.mark.parametrize("preset", preset_names())
-def test_presets_have_none(preset: str) -> None:
-    """So their gateware, their build hash and their manifests are what they were."""
+def test_presets_say_by_their_name_whether_they_have_one(preset: str) -> None:
+    """Gateware, build hash and manifests of those without know nothing of it."""
     parameters = load_parameters(preset)
-    assert parameters.vector is None and "vector" not in parameters.to_mapping()
+    assert ("vector" in parameters.to_mapping()) == preset.endswith("-vector")
+    if parameters.vector is not None:
+        assert parameters.vector == VECTOR_DEFAULTS[parameters.block.channels]
+        alone = load_parameters(preset.removesuffix("-vector"))
+        assert (parameters.array, parameters.clock_mhz) == (alone.array, alone.clock_mhz)
 
 
 @pytest.mark.parametrize("preset", preset_names())

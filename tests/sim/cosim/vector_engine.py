@@ -1,12 +1,10 @@
-"""The machine with a vector unit that tests simulate: one, as compiling it takes minutes. Default
-chunks of 32 x 32 pixels fit, and ResNet-20."""
+"""The machines with a vector unit that tests simulate: one, as compiling it takes minutes, and a
+larger one in the slow set. Default chunks of 32 x 32 pixels fit, and ResNet-20."""
 
 from __future__ import annotations
 
-from tests.hw.machines import with_vector
+from fractrain.hw.contract.parameters import load_parameters
 
-__all__ = ["P"]
+__all__ = ["ZC706", "P"]
 
-P = with_vector(
-    buffers__plane_words=32768, buffers__column_words=2048, buffers__gradient_words=4096
-)
+P, ZC706 = load_parameters("tiny-vector"), load_parameters("zc706-vector")

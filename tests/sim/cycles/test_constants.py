@@ -26,6 +26,7 @@ from fractrain.hw.results.sender import ITEMS, UNSEEN
 from fractrain.hw.vector import plane_sender, quantize_command
 from fractrain.hw.vector.channel import ChannelWalk
 from fractrain.hw.vector.channel_unit import ChannelUnit
+from fractrain.hw.vector.gradient_rows import GradientRows
 from fractrain.hw.vector.key_schedule import KeySchedule
 from fractrain.hw.vector.line_decoder import LineDecoder
 from fractrain.hw.vector.line_path import LinePath
@@ -119,6 +120,8 @@ def test_lines(preset: str) -> None:
     assert vector.PREPARED[p.block.channels] == path.results.sender.prepare_cycles
     assert vector.PEAK_CYCLES + p.array.rows == path.results.peak.collect_cycles
     assert result.LINES_CYCLES + p.array.rows == results.between_cycles
+    narrow, join = results.lanes.result_cycles
+    assert result.NARROWED_CYCLES == join - narrow
     # what the path says of itself is the most that a command takes
     ends = vector.APPLY_END_CYCLES + p.block.channels + vector.PEAK_CYCLES + p.array.rows
     begins = vector.BEGIN_CYCLES + vector.PREPARED[p.block.channels]
@@ -140,6 +143,7 @@ def test_weights(preset: str) -> None:
     assert weight_commands.QUANTIZE_CYCLES == latency + 1
     assert weight_commands.UPDATE_LANES == update.lanes
     assert weight_commands.UPDATE_INTERVAL == INTERVAL
+    assert weight_commands.SUMS_AHEAD == GradientRows.WORDS
     updater = update.unit.updater
     assert weight_commands.MOMENTUM_CYCLES == updater.momentum_cycles
     assert weight_commands.UPDATE_CYCLES == updater.latency_cycles

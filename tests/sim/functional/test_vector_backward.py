@@ -21,6 +21,7 @@ from fractrain.hw.contract.commands import (
     encode,
 )
 from fractrain.hw.contract.normalized import inner_format, outer_format
+from fractrain.hw.contract.numerics import MAX_UNIT_PIXELS as N
 from fractrain.hw.contract.random_bits import rounding_key
 from fractrain.hw.contract.records import Record, clip_shift, unpack_records
 from fractrain.sim.functional.decoding import decode_task
@@ -254,32 +255,25 @@ def test_carry_with_shift_0_adds_up_what_is_there() -> None:
 
 
 @given(
-    pixels=st.integers(1, 1 << 17),
+    pixels=st.integers(1, N),
     end=st.booleans(),
     kept=st.tuples(st.integers(4, 11), st.integers(4, 8)),
     shift=st.integers(-20, 62),
-    share=st.integers(0, 255) | st.just(0),
     seed=st.integers(0, 1 << 32),
 )
 @settings(max_examples=150, deadline=None)
 def test_channel_backward(
-    pixels: int, end: bool, kept: tuple[int, int], shift: int, share: int, seed: int
+    pixels: int, end: bool, kept: tuple[int, int], shift: int, seed: int
 ) -> None:
     bench, rng = bench_of(seed)
     form = outer_format(kept[1]) if end else inner_format(kept[0])
     total = rng.integers(-(pixels << 15), (pixels << 15) + 1, 16) >> rng.integers(0, 20, 16)
     most = (pixels << 15) * form.most
     product = rng.integers(-most, most + 1, 16) >> rng.integers(0, 20, 16)
-    by = Normalizer(
-        drawn(rng, (1, 16), 20),
-        rng.integers(0, 1 << 17, (1, 16)),
-        share,
-        drawn(rng, (1, 16), 18) if share else None,
-    )
+    by = Normalizer(drawn(rng, (1, 16), 20), rng.integers(0, 1 << 17, (1, 16)))
     gains = Gain(drawn(rng, (16,), 18), shift)
     bench.unit.moments[2:18] = np.stack([total, product], axis=1)
-    shifted = 0 if by.offset is None else by.offset[0]
-    records = {"mean": by.mean[0], "reciprocal": by.reciprocal[0], "shifted": shifted}
+    records = {"mean": by.mean[0], "reciprocal": by.reciprocal[0]}
     bench.put_records(Record.CHUNK, CHUNK, **records)
     bench.put_records(Record.NORM, NORM, gain=gains.factor)
     bench.put_records(Record.SCALE, SCALE, gain_shift=clip_shift(shift))
@@ -291,7 +285,6 @@ def test_channel_backward(
         end=end,
         kept_slot=4,
         channel_groups=2,
-        share=share,
         scale=SCALE,
         norm=NORM,
         chunk=CHUNK,

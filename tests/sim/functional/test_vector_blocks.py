@@ -246,7 +246,6 @@ def test_blocks(channels: int, filters: int, stride: int, skipped: bool) -> None
     skips=st.tuples(*[st.integers(0, 3)] * 3),
     kept=st.tuples(*[KEPT] * 4),
     residual_bits=st.sampled_from([8, 8, 11, 16]),
-    share=st.sampled_from([0, 0, 26, 255]),
     order=st.sampled_from(Order),
     together=st.booleans(),
     seed=st.integers(0, 1 << 20),
@@ -262,18 +261,17 @@ def test_any_block(
     skips: tuple[int, ...],
     kept: tuple[KeptBits, ...],
     residual_bits: int,
-    share: int,
     order: Order,
     together: bool,
     seed: int,
 ) -> None:
-    """Bits of everything, x̂ bits, chunks, statistics mixed, blocks before and behind skipped."""
+    """Bits of everything, x̂ bits, chunks, blocks before and behind skipped."""
     chunk = min(chunk, images, max(1, 512 // side**2))
     stride = 2 if strided and side > 4 else 1
     skipped = zip(table[1:], skips, strict=True)
     slots = table[0], *(SKIP if skip == 0 else each for each, skip in skipped)
     sizes = images, chunk, *channels, (side, side), stride
-    case = Case(*sizes, slots, kept, residual_bits, share, seed)
+    case = Case(*sizes, slots, kept, residual_bits, seed)
     check(case, order, together=together)
 
 

@@ -15,7 +15,7 @@ from fractrain.host.accelerator import Accelerator
 from fractrain.host.arithmetic import IntegerStep
 from fractrain.host.execution import Executor, Run, step_options
 from fractrain.host.graph import operations as ops
-from fractrain.host.graph.choice import Choice, Path
+from fractrain.host.graph.choice import UNQUANTIZED, Choice, Path
 from fractrain.host.graph.integer_options import IntegerOptions
 from fractrain.host.graph.machine_records import NormKey, NormMoments, ScaleKey, StepRecords
 from fractrain.host.graph.step import StepGraph, build_step
@@ -92,13 +92,14 @@ class Wanted:
 
 
 class GoldenStep:
-    """``model`` on pictures of ``side`` pixels, ``history`` steps on, and the one behind these."""
+    """``model`` on pictures of ``side`` pixels, or of so many rows and columns, ``history`` steps
+    on, and the one behind these. ``unquantized``: precision outside all blocks."""
 
     def __init__(
         self,
         golden: Accelerator,
         model: str,
-        side: int,
+        side: int | tuple[int, int],
         batch: int,
         precisions: Sequence[Precision],
         options: IntegerOptions,
@@ -107,6 +108,7 @@ class GoldenStep:
         learns: bool = False,
         others: Sequence[Precision] = (),
         network: Any = None,
+        unquantized: Precision = UNQUANTIZED,
     ) -> None:
         rng = counter_numbers(1, Stream.WEIGHTS)
         self.network = network or build_network(model, channels=3, classes=CLASSES, rng=rng)
@@ -114,11 +116,12 @@ class GoldenStep:
         self.arithmetic.adopt(self.network)
         kind = LearningByBlock if learns else ByBlock
         self.selector = kind(precisions, others)
-        self.shape = batch, 3, side, side
+        height, width = (side, side) if isinstance(side, int) else side
+        self.shape = batch, 3, height, width
         parameters = self.network.parameters()
         constants = {"momentum": 0.9, "weight_decay": 1e-4, "seed": SEED}
         self.optimizer = IntegerSgd(parameters, self.arithmetic, **constants)
-        graph_options = step_options(self.selector, self.arithmetic)
+        graph_options = step_options(self.selector, self.arithmetic, unquantized)
         self.graph: StepGraph = build_step(self.network, self.shape, graph_options)
         for number in range(history):
             self._step(number, None)

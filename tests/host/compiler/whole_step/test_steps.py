@@ -136,8 +136,8 @@ def test_channels_that_fill_no_group(golden: Accelerator) -> None:
 
 
 def test_all_options(golden: Accelerator) -> None:
-    """Running statistics mixed in, a residual of 11 bits, gates that read means and shares."""
-    options = {"mixing": 64, "residual_bits": 11, "inner": (11,) * 8, "outer": (8,) * 8}
+    """A residual of 11 bits, much of x̂, gates that read means and shares."""
+    options = {"residual_bits": 11, "inner": (11,) * 8, "outer": (8,) * 8}
     given = step(golden, HALVED, (A, WIDE), learns=True, **options)
     assert len(given.wanted.pooled) == 3
     Stepped(given, small()).check()
@@ -199,7 +199,6 @@ BLOCKS = st.lists(
     planes=st.sampled_from([512, 1024, 8192]),
     gradients=st.sampled_from([200, 400, 2048]),
     residual_bits=st.sampled_from([8, 8, 13]),
-    mixing=st.sampled_from([0, 0, 200]),
     order=st.sampled_from(Order),
 )
 @settings(max_examples=10, deadline=None, phases=[Phase.generate])  # slow to shrink
@@ -214,7 +213,6 @@ def test_any_network(
     planes: int,
     gradients: int,
     residual_bits: int,
-    mixing: int,
     order: Order,
 ) -> None:
     """Right, or refused for a memory."""
@@ -231,7 +229,6 @@ def test_any_network(
         batch=batch,
         rows=rows,
         residual_bits=residual_bits,
-        mixing=mixing,
     )
     p = small(
         {"staging_words": staging},

@@ -132,7 +132,6 @@ class BackwardChunk(Chunk):
             backward=True,
             pixels=self.pixels,
             channel_groups=channels // self.p.block.channels,
-            share=case.share,
             scale=chip.records[f"{name} gain"],
             norm=chip.records[f"norm {name}"],
             chunk=chip.chunk_records[name],

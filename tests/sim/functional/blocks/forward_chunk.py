@@ -79,7 +79,6 @@ class ForwardChunk(Chunk):
             slot=self.case.slot(name),
             pixels=self.pixels,
             channel_groups=channels // self.p.block.channels,
-            share=self.case.share,
             norm=self.chip.records[f"norm {name}"],
             chunk=self.chip.chunk_records[name],
             moments=self.chip.moments[name],

@@ -127,7 +127,7 @@ class MachineBlock:
 
     def _norms(self, name: str) -> Any:
         layer, channels = self.reference.layers[name], self.chip.padded(name)
-        values = {"running_mean": layer.mix.mean, "running_variance": layer.mix.variance}
+        values: dict[str, Any] = {}
         if layer.term is not None:
             values |= {"factor": layer.term.factor, "offset": layer.term.offset}
         if layer.gains is not None:

@@ -19,7 +19,7 @@ from fractrain.sim.golden import convolution
 from fractrain.sim.golden.random_bits import random_bytes
 from fractrain.sim.golden.step import backward, forward, weights
 from fractrain.sim.golden.step.backward import ErrorMoments, Gain
-from fractrain.sim.golden.step.forward import Mix, Moments, Normalizer, Term
+from fractrain.sim.golden.step.forward import Moments, Normalizer, Term
 from fractrain.sim.golden.step.scales import (
     activation_levels,
     exponent,
@@ -39,7 +39,7 @@ NUMBERS = {"first": 3, "second": 4, "shortcut": 5}
 
 @dataclass(frozen=True)
 class Case:
-    """A block: of ``images`` in chunks of ``chunk``; ``share`` of running statistics in 256ths."""
+    """A block: of ``images`` in chunks of ``chunk``."""
 
     images: int
     chunk: int
@@ -50,7 +50,6 @@ class Case:
     table: tuple[Precision, ...]
     kept: tuple[KeptBits, ...]
     residual_bits: int = 8
-    share: int = 0
     seed: int = 0
 
     @property
@@ -91,7 +90,6 @@ class Layer:
     v: Any
     gamma: Any
     beta: Any
-    mix: Mix
     rule: UpdateRule
     q: Any = None
     scale: float = 1.0
@@ -134,11 +132,9 @@ class Reference:
         rng, filters = self.rng, g.filters
         w = weights.to_master(rng.normal(size=g.weights) * 0.3)
         v = rng.integers(-(1 << 24), 1 << 24, g.weights)
-        running = forward.mix(rng.normal(size=filters) * 4, rng.uniform(1, 40, filters), 0.01, 0)
-        mix = Mix(self.case.share, running.mean, running.variance)
         rule = weights.update_rule(1e-6, 1 << 40, momentum=0.9, decay=1e-4, rate=0.1)
         gamma, beta = rng.normal(1, 0.4, filters), rng.normal(0, 0.3, filters)
-        return Layer(w, v, gamma, beta, mix, rule)
+        return Layer(w, v, gamma, beta, rule)
 
     def _inputs(self) -> None:
         """r, activations at the bits of the block, x̂ and mask of the block before; E behind."""
@@ -183,7 +179,7 @@ class Reference:
         layer.y_step = a_scale * layer.scale * 2.0**shift
         layer.y = forward.narrow(layer.sums, shift)
         layer.moments = forward.moments(layer.y, case.chunk)
-        layer.by = forward.normalizer(layer.moments, layer.mix)
+        layer.by = forward.normalizer(layer.moments)
         by = multiplier(weights.WEIGHT_STEP / layer.scale)
         self.scales[f"{name} weights"] = {
             "mantissa": by.mantissa,
