@@ -39,7 +39,7 @@ class Campaign:
 
     def summary(self) -> str:
         machine = self.machine
-        done = f"{self.cases} networks ({machine.refused} refused), {machine.cycles} cycles"
+        done = f"{self.cases} networks ({machine.refused} refused, {machine.beyond} with factors of 2^22), {machine.cycles} cycles"
         return f"{done}\n{self.coverage.summary()}"
 
     def write(self, path: Path, title: str) -> None:

@@ -19,7 +19,7 @@ from tests.sim.cosim.vector_engine import P
 
 SEED = 1
 FEW = 6
-MOST_CASES = 80
+MOST_CASES = 120
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,8 @@ def test_the_first_networks(golden: Accelerator) -> None:
     with Campaign(P, golden, SEED) as campaign:
         campaign.run(FEW)
         print(campaign.summary())
-        assert campaign.machine.steps == FEW
+        assert campaign.machine.steps + campaign.machine.beyond == FEW
+        assert campaign.machine.steps > FEW // 2
 
 
 @pytest.mark.slow
