@@ -83,9 +83,6 @@ class StepMachine:
     def check(self, case: StepCase) -> None:
         """Take the step of ``case`` on both machines; raises `StepMismatch`."""
         given = case.golden(self.golden)
-        if _large_factors(given):
-            self.beyond += 1
-            return
         try:
             stepped = self._functional(case, given)
         except DoesNotFit:
@@ -102,6 +99,9 @@ class StepMachine:
             self._rtl.configure()
         if said:
             self._rtl.reset()
+            if "momenta" in said and _large_factors(given):
+                self.beyond += 1
+                return
             raise StepMismatch(case, f"on the RTL: {said}")
         self.cycles += self._rtl.cycles - before
         self.steps += 1
