@@ -25,6 +25,9 @@ MEMORY_BYTES = 1 << 24
 CLEAR = 1 << 12
 """Of the program that clears the lines; behind it zeros."""
 CYCLE_LIMIT = 20_000_000
+LEAST_FACTOR_SHIFT = -6
+"""Of factors of an update: larger ones the RTL does not take, and nobody refuses them
+(docs/vector_unit.md, What is not here): their steps do not end as golden's."""
 
 
 class StepMismatch(AssertionError):
@@ -71,7 +74,7 @@ class StepMachine:
 
     def __init__(self, p: Parameters, golden: Accelerator, coverage: Coverage) -> None:
         self.p, self.golden, self.coverage = p, golden, coverage
-        self.steps = self.cycles = self.refused = 0
+        self.steps = self.cycles = self.refused = self.beyond = 0
         self._rtl = ConvolutionSimulation(p, memory_bytes=MEMORY_BYTES)
 
     def close(self) -> None:
@@ -96,6 +99,9 @@ class StepMachine:
             self._rtl.configure()
         if said:
             self._rtl.reset()
+            if "momenta" in said and _large_factors(given):
+                self.beyond += 1
+                return
             raise StepMismatch(case, f"on the RTL: {said}")
         self.cycles += self._rtl.cycles - before
         self.steps += 1
@@ -120,3 +126,12 @@ class StepMachine:
         memory[CLEAR:][: words.size] = words.reshape(-1)
         assert zeros + lines * self.p.line_bytes <= BASE
         assert run_program(self._rtl, CLEAR, len(words)).fault is Fault.NONE
+
+
+def _large_factors(given: GoldenStep) -> bool:
+    """Whether an update has a factor of 2^22 or more."""
+    return any(
+        fields.get(f"{name}_mantissa", 0) and fields[f"{name}_shift"] < LEAST_FACTOR_SHIFT
+        for fields in given.records.updates.values()
+        for name in ("gradient", "momentum", "decay", "rate")
+    )
