@@ -39,7 +39,7 @@ class Campaign:
 
     def summary(self) -> str:
         machine = self.machine
-        left = f"{machine.refused} refused, {machine.beyond} with factors of 2^22"
+        left = f"{machine.refused} refused, {machine.beyond} with factors of 2^23"
         done = f"{self.cases} networks ({left}), {machine.cycles} cycles"
         return f"{done}\n{self.coverage.summary()}"
 

@@ -9,6 +9,7 @@ from fractrain.host.accelerator import Accelerator
 from fractrain.host.compiler.whole_step import DoesNotFit
 from fractrain.hw.contract.commands import End, Fault, Fill, encode_all
 from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.numerics import UPDATE_LEAST_SHIFT
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cosim.convolution import ConvolutionSimulation
 from fractrain.sim.functional import Order, RunResult
@@ -25,9 +26,6 @@ MEMORY_BYTES = 1 << 24
 CLEAR = 1 << 12
 """Of the program that clears the lines; behind it zeros."""
 CYCLE_LIMIT = 20_000_000
-LEAST_FACTOR_SHIFT = -6
-"""Of factors of an update: larger ones the RTL does not take, and nobody refuses them
-(docs/vector_unit.md, What is not here): their steps do not end as golden's."""
 
 
 class StepMismatch(AssertionError):
@@ -129,9 +127,10 @@ class StepMachine:
 
 
 def _large_factors(given: GoldenStep) -> bool:
-    """Whether an update has a factor of 2^22 or more."""
+    """Whether an update has a factor that the host would refuse on the RTL; the functional machine
+    takes any."""
     return any(
-        fields.get(f"{name}_mantissa", 0) and fields[f"{name}_shift"] < LEAST_FACTOR_SHIFT
+        fields.get(f"{name}_mantissa", 0) and fields[f"{name}_shift"] < UPDATE_LEAST_SHIFT
         for fields in given.records.updates.values()
         for name in ("gradient", "momentum", "decay", "rate")
     )

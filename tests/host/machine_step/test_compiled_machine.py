@@ -124,6 +124,24 @@ def test_a_refused_loss_leaves_all_as_it_was(golden: Accelerator) -> None:
     assert_same_state(whole.state(), usual.state())
 
 
+def test_updates_with_large_factors_go_layer_by_layer(
+    golden: Accelerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that does not take them, with the same integers; others are whole steps."""
+    case = replace(CASES["static"], batch=4, steps=2)
+    usual = make(case, golden)
+    wanted = train(usual)
+    for least, steps in ((-60, case.steps), (60, 0)):
+        monkeypatch.setattr(FunctionalVectorMachine, "least_update_shift", least)
+        whole = on_machine(case, golden, small())
+        said: list[str] = []
+        whole.note = said.append
+        assert train(whole) == wanted and whole.whole_steps == steps
+        assert_same_state(whole.state(), usual.state())
+        assert len(said) == (steps == 0)
+        assert not said or ("factor of an update" in said[0] and "layer by layer" in said[0])
+
+
 def test_what_does_not_fit_goes_layer_by_layer(golden: Accelerator) -> None:
     case = replace(CASES["static"], batch=4, steps=2)
     usual, whole = make(case, golden), on_machine(case, golden, small({"staging_words": 64}))
