@@ -13,6 +13,7 @@ from fractrain.host.driver import Driver, Launch, Running
 from fractrain.host.machine.vector_machine import Counts, StepLaunch, VectorMachine
 from fractrain.host.machine.work import MachineWork
 from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.numerics import UPDATE_LEAST_SHIFT
 from fractrain.hw.contract.parameters import Parameters
 
 __all__ = ["DrivenVectorMachine", "StepMemory", "first_of_steps"]
@@ -54,6 +55,8 @@ class DrivenVectorMachine(VectorMachine):
     mended : context in which the machine is accessed; may mend what the driver could not
     count : is told the work of each program that has ended
     """
+
+    least_update_shift = UPDATE_LEAST_SHIFT
 
     def __init__(
         self,

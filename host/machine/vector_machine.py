@@ -51,10 +51,12 @@ class VectorMachine(ABC):
 
     parameters : with a ``vector`` section
     base_address : of the first byte of its memory
+    least_update_shift : factors of an update are m·2^−k, with k at least this; None: any
     """
 
     parameters: Parameters
     base_address: int = 0
+    least_update_shift: int | None = None
 
     @abstractmethod
     def memory(self, size: int) -> NDArray[np.uint8]:

@@ -18,8 +18,11 @@ from fractrain.host.machine_step.machine import Masters, PooledSums, StepOrder
 from fractrain.host.machine_step.placing import RecordPlaces
 from fractrain.host.machine_step.records import StepColumns
 from fractrain.hw.contract.errors import MachineError, ParameterError
+from fractrain.hw.contract.numerics import MULTIPLIER_BITS
 
 Bytes = NDArray[np.uint8]
+
+UPDATE_FACTORS = "gradient", "momentum", "decay", "rate"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,25 @@ class CompiledMachine:
         """Why steps of ``graph`` are no program of this machine; None if they are."""
         found = self._find(graph)
         return found if isinstance(found, DoesNotFit) else None
+
+    def refuses(self, order: StepOrder) -> DoesNotFit | None:
+        """Why this step is none of the machine's, though others of its graph are: an update has a
+        factor beyond those that its multipliers take. None if it is."""
+        least, updates = self.machine.least_update_shift, order.records.updates
+        if least is None:
+            return None
+        for name in UPDATE_FACTORS:
+            if f"{name}_mantissa" not in updates.fields:
+                continue
+            mantissas, shifts = (updates.fields[f"{name}_{part}"] for part in ("mantissa", "shift"))
+            beyond = np.flatnonzero((mantissas != 0) & (shifts < least))
+            if beyond.size:
+                place = int(beyond[0])
+                size = MULTIPLIER_BITS - 1 - int(np.broadcast_to(shifts, len(updates.keys))[place])
+                given = f"2^{size} or more for {updates.keys[place]}"
+                what = f"{name} factor of an update of a whole step"
+                return DoesNotFit(what, given, f"below 2^{MULTIPLIER_BITS - least}")
+        return None
 
     def compiled(self, graph: StepGraph) -> WholeStep:
         """The program of ``graph``; raises `DoesNotFit`."""

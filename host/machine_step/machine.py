@@ -57,6 +57,10 @@ class WholeStepMachine(Protocol):
         can."""
         ...
 
+    def refuses(self, order: StepOrder) -> ParameterError | None:
+        """The same of one step, for what its records say."""
+        ...
+
     def write_weights(self, weights: Mapping[str, Masters]) -> None:
         """New weights and momenta, by parameter, in the place of the machine's own."""
         ...

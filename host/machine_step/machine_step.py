@@ -160,6 +160,10 @@ class MachineStep:
         records = scales.records(partial(self._optimizer.rule, rate=rate), options.mixing)
         kept = [kept_bits(each, options) for each in table]
         order = StepOrder(graph, batch[0], table, kept, *rounding, records)
+        refusal = self._machine.refuses(order)
+        if refusal is not None:
+            done = self._layer_by_layer(executor, batch, rounding, rate, check)
+            return replace(done, refusal=refusal)
         exchange = self._forward(order, scales, batch[1])
         loss = exchange.loss()
         check(loss)

@@ -114,6 +114,9 @@ PRESHIFTED_BITS = 25
 """Of an error's sums before their multiplication."""
 MULTIPLIER_BITS = 17
 """Of the mantissa of an unsigned real factor."""
+UPDATE_LEAST_SHIFT = -6
+"""k of the greatest factor m·2^−k that an UPDATE takes: below 2^23. The host refuses steps with
+greater ones, which go layer by layer; they come with batches of a few images."""
 SCALED_BITS = 42
 """Of an error's sums after their multiplication."""
 JOIN_BITS = 24

@@ -90,7 +90,7 @@ class Scaler(wiring.Component):
 
     MOST_SHIFT = bits_of("product") - 1 + NOISE_BITS
     """Farther to the right every product with its noise is 0, as it is here."""
-    LEFT = 15
+    LEFT = NOISE_BITS - numerics.UPDATE_LEAST_SHIFT
     LEAST_SHIFT = NOISE_BITS - LEFT
     """Factors of 2^22 and more are not taken: with one level less of shifts."""
 

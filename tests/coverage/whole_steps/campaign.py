@@ -39,7 +39,8 @@ class Campaign:
 
     def summary(self) -> str:
         machine = self.machine
-        done = f"{self.cases} networks ({machine.refused} refused), {machine.cycles} cycles"
+        left = f"{machine.refused} refused, {machine.beyond} with factors of 2^23"
+        done = f"{self.cases} networks ({left}), {machine.cycles} cycles"
         return f"{done}\n{self.coverage.summary()}"
 
     def write(self, path: Path, title: str) -> None:

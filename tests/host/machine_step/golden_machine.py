@@ -109,6 +109,9 @@ class GoldenMachine:
     def refusal(self, graph: StepGraph) -> None:
         return None
 
+    def refuses(self, order: StepOrder) -> None:
+        return None
+
     def write_weights(self, weights: Mapping[str, Masters]) -> None:
         self.weights = {
             name: (w.astype(np.int64), v.astype(np.int64)) for name, (w, v) in weights.items()

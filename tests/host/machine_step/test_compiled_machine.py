@@ -69,10 +69,21 @@ def test_chunks_that_do_not_divide_the_batch(golden: Accelerator, chunk: int) ->
     check(Case(STATIC, options=options, batch=13, steps=1), golden)
 
 
-def test_mixed_statistics_of_wide_residuals(golden: Accelerator) -> None:
-    """8/8/12, r of 12 bits; a second step has the first one's statistics."""
+def test_wide_residuals(golden: Accelerator) -> None:
+    """8/8/12, r of 12 bits."""
     recipe = make_recipe("static", precision=Precision(8, 8, 12))
-    check(Case(recipe, options=MIXED, batch=5, steps=2), golden)
+    check(Case(recipe, options=replace(MIXED, mixing=0), batch=5, steps=2), golden)
+
+
+def test_mixed_statistics_go_layer_by_layer(golden: Accelerator) -> None:
+    """The channel unit has none; a second step has the first one's statistics."""
+    case = Case(STATIC, options=MIXED, batch=5, steps=2)
+    usual, whole = make(case, golden), on_machine(case, golden)
+    said: list[str] = []
+    whole.note = said.append
+    assert train(usual, 2) == train(whole, 2) and whole.whole_steps == 0
+    assert_same_state(whole.state(), usual.state())
+    assert len(said) == 1 and "--running-share 0" in said[0]
 
 
 def test_gates_that_skip(golden: Accelerator) -> None:
@@ -122,6 +133,24 @@ def test_a_refused_loss_leaves_all_as_it_was(golden: Accelerator) -> None:
     assert_same_state(whole.state(), before)
     assert train(usual, 2) == train(whole, 2)
     assert_same_state(whole.state(), usual.state())
+
+
+def test_updates_with_large_factors_go_layer_by_layer(
+    golden: Accelerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that does not take them, with the same integers; others are whole steps."""
+    case = replace(CASES["static"], batch=4, steps=2)
+    usual = make(case, golden)
+    wanted = train(usual)
+    for least, steps in ((-60, case.steps), (60, 0)):
+        monkeypatch.setattr(FunctionalVectorMachine, "least_update_shift", least)
+        whole = on_machine(case, golden, small())
+        said: list[str] = []
+        whole.note = said.append
+        assert train(whole) == wanted and whole.whole_steps == steps
+        assert_same_state(whole.state(), usual.state())
+        assert len(said) == (steps == 0)
+        assert not said or ("factor of an update" in said[0] and "layer by layer" in said[0])
 
 
 def test_what_does_not_fit_goes_layer_by_layer(golden: Accelerator) -> None:
