@@ -33,7 +33,7 @@ LEAVE_CYCLES = 3
 LINES_CYCLES = 39
 """From a JOIN's last line to the first of the next command, beside a cycle for each lane, whose
 peaks are compared."""
-NARROWED_CYCLES = 4
+NARROWED_CYCLES = 3
 """So much sooner are lines of a NARROW done."""
 PEAK_CYCLES = 6
 """Of them for the peak, beside those of the lanes; a part has none."""

@@ -16,6 +16,7 @@ from fractrain.hw.contract.commands import (
     End,
     Narrow,
     Set,
+    Stage,
 )
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters, load_parameters, preset_names
@@ -164,7 +165,8 @@ def test_commands(parameters: Parameters) -> None:
     reader = Reader(kernel, Ddr(kernel, IDEAL), parameters, IDEAL, parameters.memory.ports)
     dispatcher = commands.Dispatcher(kernel, reader, parameters, [], {}, 0, {})
     assert dispatcher._room == commands_ahead(parameters) * COMMAND_BYTES
-    assert set(dispatcher.queues) == set(ENGINE_STAGES)
+    vector = {Stage.VECTOR} if parameters.vector is not None else set()
+    assert set(dispatcher.queues) == set(ENGINE_STAGES) | vector
 
 
 @pytest.mark.parametrize("command", [Set(address=0), Narrow(), Channel(pixels=1, address=0)])
