@@ -72,7 +72,7 @@ class LinePath(wiring.Component):
                                not follow each other. The path then stops until reset.
     busy : Out(1)
 
-    Timing: a line a cycle, 32 in 33 of an APPLY, with y and a shortcut every other; a block passes
+    Timing: a line a cycle, 32 in 35 of an APPLY, with y and a shortcut every other; a block passes
     as often as its digits need (`digit_sets`). A task takes `overhead_cycles` beside its lines. The
     path stops between blocks for memory, never in one.
     """
