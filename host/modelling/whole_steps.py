@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from fractrain.sim.memory_model import MemoryModel
 
 SHARE = Real(0, 100)
+STALLS = "VECTOR_STALL_READ", "VECTOR_STALL_WRITE", "VECTOR_STALL_BANK"
+"""Of a command of the vector stage, while it is at work."""
 BYTES = ("BYTES_READ", "BYTES_WRITTEN", "STASH_READ", "STASH_WRITTEN")
 
 
@@ -219,4 +221,5 @@ def _add(sums: dict[str, float], command: Command, times: Times) -> None:
     elif isinstance(command, Quantize | Update):
         sums["lines"] += round(times.worked - times.begun)
     elif opcode_of(command).stage is Stage.VECTOR:
-        sums["lines"] += round(times.waits.get("VECTOR_BUSY", 0))
+        stalled = sum(times.waits.get(each, 0) for each in STALLS)
+        sums["lines"] += max(0, round(times.worked - times.begun - stalled))
