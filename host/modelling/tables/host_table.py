@@ -86,7 +86,7 @@ class HostStep:
     def _beside(self) -> str:
         whole = self.lines[-1]
         best, written = whole.seconds_at_best, whole.seconds_as_written
-        times, as_written = (f"{each / self.array:,.3g}" for each in (best, written))
+        times, as_written = (_times(each / self.array) for each in (best, written))
         return (
             f"array, {self.case.memory}: {SECONDS.text(self.array)} (modelled); the host takes "
             f"{times} times as long at best, {as_written} times as written"
@@ -108,6 +108,10 @@ class HostStep:
             "seconds_as_written": whole.seconds_as_written,
             "kinds": {kind.name: _kind_document(kind, self.work) for kind in self.work.kinds},
         }
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 1 else f"{ratio:.2g}"
 
 
 def host_step(case: Case, parameters: Parameters) -> HostStep:
