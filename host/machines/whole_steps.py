@@ -98,10 +98,12 @@ class WholeStepMachine:
         shares: dict[Precision, np.ndarray] = {
             each: np.array([counter[each] for counter in usage]) / trace.steps for each in ways
         }
+        chosen = [each for each in ways if not is_skip(each)] or [EIGHT]
+        usual = max(chosen, key=lambda each: float(np.sum(shares.get(each, 0.0))))
         cycles = busy = moved = 0.0
         for precision, share in shares.items():
             say(f"{trace.name} on {self.name}: whole step at {precision}")
-            for part in self._parts(trace, precision, frozenset(np.flatnonzero(share).tolist())):
+            for part in self._parts(trace, precision, usual, np.flatnonzero(share).tolist()):
                 # what belongs to no block: as much of it as of all blocks
                 weight = float(np.mean(share[part.blocks] if part.blocks else share))
                 cycles += weight * part.cycles
@@ -111,14 +113,17 @@ class WholeStepMachine:
         energy = trace.steps * joules(self.parameters, cycles, busy, moved)
         return WholeSteps(seconds, energy, busy / cycles)
 
-    def _parts(self, trace: Trace, precision: Precision, blocks: frozenset[int]) -> list[Part]:
-        """Of a step with all ``blocks`` at ``precision``, and the others, unless that skips."""
-        where = f", blocks {sorted(blocks)}" if is_skip(precision) else ""
+    def _parts(
+        self, trace: Trace, precision: Precision, usual: Precision, blocks: list[int]
+    ) -> list[Part]:
+        """Of a step with all blocks at ``precision``; if that skips, with ``blocks`` skipped and
+        the others at the ``usual`` one."""
+        where = f", blocks {blocks}, others {usual}" if is_skip(precision) else ""
         images = "x".join(map(str, (trace.batch, *trace.images)))
         key = f"{trace.model} {images} at {precision}{where}"
         if key not in self._known:
             choices = [
-                precision if number in blocks or not where else EIGHT
+                precision if number in blocks or not where else usual
                 for number in range(trace.blocks)
             ]
             graph = _graph(trace.model, trace.images, trace.batch, tuple(dict.fromkeys(choices)))
