@@ -294,6 +294,10 @@ def _check_options(args: argparse.Namespace) -> None:
     for name, given in whole:
         if given is not None and args.host:
             raise ParameterError(f"--{name}", given, "without --host only")
+    usual = {"precisions": PRECISIONS, "batch": [128], "size": SIZE, "memory": ["port"]}
+    for name, value in usual.items():
+        if args.of and (given := getattr(args, name)) != value:
+            raise ParameterError(f"--{name}", given, "without --of, which has its own")
     if args.check and args.host:
         raise ParameterError("--check", True, "without --host only")
     for batch in args.batch if args.host else ():

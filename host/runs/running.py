@@ -95,12 +95,12 @@ def _train(
             print(f"going on after {trainer.step} of {plan.steps} steps", flush=True)
         with single_threaded_blas(), open_progress(plan.steps, trainer.step) as display:
             summary = training.execute(display)
-    print(f"\n{results(summary)}\n\n{savings(summary)}\n", flush=True)
-    if table := whole_steps(directory.path, given.mode, plan.steps):
-        print(f"{table}\n")
-    print(directory.path / SUMMARY)
+    print(f"\n{results(summary)}\n\n{savings(summary)}\n\n{directory.path / SUMMARY}")
     if page := _report(directory.path):
-        print(as_seen_from_here(page))
+        print(as_seen_from_here(page), flush=True)
+    # last, as it may take a minute: whoever stops here has everything else
+    if table := whole_steps(directory.path, given.mode, plan.steps):
+        print(f"\n{table}")
 
 
 def _meter(given: RunOptions, accelerator: Accelerator) -> Meter | None:

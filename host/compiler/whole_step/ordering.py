@@ -172,7 +172,7 @@ class _Simulation:
 
     def _is_awaited(self, node: Node) -> bool:
         """Whether its stage had better wait for something more urgent: the way behind that is
-        longer, and it will be ready before half of ``node`` is done."""
+        longer, and it will be ready before `WAITED` of ``node`` is done."""
         if node.stage is Stage.EXECUTE:
             return False
         soon = WAITED * max(node.left, node.bytes / RATE)

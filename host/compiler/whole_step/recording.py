@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fractrain.host.compiler.whole_step.partition import Partition
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.hw.contract.commands import Command, Shape, Stage, opcode_of
 
@@ -61,40 +61,22 @@ class Recording:
 
 
 class _Accesses:
-    """Of a memory: the last writer of each part, and its readers since."""
+    """Of a memory, as lists: the last writer of each part, and its readers since."""
 
     def __init__(self) -> None:
-        self._starts = [0]
-        self._parts: list[tuple[int, list[int]]] = [(-1, [])]
-
-    def _split(self, at: int) -> int:
-        """Number of the part that begins at ``at``."""
-        number = bisect_left(self._starts, at)
-        if number == len(self._starts) or self._starts[number] != at:
-            self._starts.insert(number, at)
-            writer, readers = self._parts[number - 1]
-            self._parts.insert(number, (writer, [*readers]))
-        return number
+        self._parts: Partition[list[int]] = Partition([-1], list)
 
     def read(self, start: int, end: int, reader: int) -> set[int]:
         """Writers of a part."""
-        first = self._split(start)
-        parts = self._parts[first : self._split(end)]
-        for _, readers in parts:
-            readers.append(reader)
-        return {writer for writer, _ in parts}
+        parts = self._parts.within(start, end)
+        for part in parts:
+            part.append(reader)
+        return {part[0] for part in parts}
 
     def write(self, start: int, end: int, writer: int) -> set[int]:
         """Those of which any has used a part since it was written, or has written it."""
-        first = self._split(start)
-        stop = self._split(end)
-        found = set()
-        for before, readers in self._parts[first:stop]:
-            found.add(before)
-            found.update(readers)
-        self._starts[first:stop] = [start]
-        self._parts[first:stop] = [(writer, [])]
-        return found
+        before = self._parts.replace(start, end, [writer])
+        return {each for part in before for each in part}
 
 
 def dependencies(entries: Iterable[Entry]) -> list[set[int]]:

@@ -7,11 +7,11 @@ waited for before implies it.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Any
 
 from fractrain.host.compiler.whole_step.changing import changed
+from fractrain.host.compiler.whole_step.partition import Partition
 from fractrain.hw.contract.commands import SIGNAL, STAGES, WAIT, Command, End, Stage, opcode_of
 
 Span = tuple[Any, int, int]
@@ -24,34 +24,19 @@ class _Accesses:
     """Of a memory: last writer of each part, and its last readers since, by stage."""
 
     def __init__(self) -> None:
-        self._starts = [0]
-        self._parts = [[NEVER] * (1 + len(STAGES))]
-
-    def _split(self, at: int) -> int:
-        """Number of the part that begins at ``at``."""
-        number = bisect_left(self._starts, at)
-        if number == len(self._starts) or self._starts[number] != at:
-            self._starts.insert(number, at)
-            self._parts.insert(number, [*self._parts[number - 1]])
-        return number
+        self._parts: Partition[list[int]] = Partition([NEVER] * (1 + len(STAGES)), list)
 
     def read(self, start: int, end: int, stage: int, position: int) -> set[int]:
         """Writers of a part; ``position`` of ``stage`` reads it."""
-        found = set()
-        first = self._split(start)
-        for part in self._parts[first : self._split(end)]:
-            found.add(part[0])
+        parts = self._parts.within(start, end)
+        for part in parts:
             part[1 + stage] = position
-        return found
+        return {part[0] for part in parts}
 
     def write(self, start: int, end: int, position: int) -> set[int]:
         """Writers and readers of a part; ``position`` writes it."""
-        first = self._split(start)
-        stop = self._split(end)
-        found = {each for part in self._parts[first:stop] for each in part}
-        self._starts[first:stop] = [start]
-        self._parts[first:stop] = [[position] + [NEVER] * len(STAGES)]
-        return found
+        before = self._parts.replace(start, end, [position] + [NEVER] * len(STAGES))
+        return {each for part in before for each in part}
 
 
 class CommandStream:

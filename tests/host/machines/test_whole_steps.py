@@ -114,6 +114,8 @@ def test_the_command(
     printed = capsys.readouterr().out
     assert "time saved over MACs saved" in printed and "1 steps of 1 images" in printed
     assert f"--of '{mix}' --rate 3.4" in page.read_text()
+    assert main([*command, "--batch", "64"]) == 2
+    assert "--batch" in capsys.readouterr().err
     assert main([*command, "--mix", "100:4,4,6"]) == 2
     assert "--mix" in capsys.readouterr().err
     assert main(["cost", "--of", mix]) == 2
