@@ -54,13 +54,13 @@ def test_blocks_with_the_same_bits(machine: WholeStepMachine) -> None:
 @pytest.mark.parametrize("bits", [(LOW, EIGHT, MIDDLE), (EIGHT, LOW, LOW)])
 def test_blocks_with_different_bits(bits: tuple[Precision, ...], machine: WholeStepMachine) -> None:
     found, cost = machine.trace(trace(*bits)), exactly(machine, *bits)
-    assert found.seconds == pytest.approx(10 * cost.seconds, rel=0.08)
-    assert found.busy == pytest.approx(cost.busy_cycles / cost.cycles, rel=0.08)
+    assert found.seconds == pytest.approx(10 * cost.seconds, rel=0.05)
+    assert found.busy == pytest.approx(cost.busy_cycles / cost.cycles, rel=0.05)
 
 
 def test_a_skipped_block_takes_less(machine: WholeStepMachine) -> None:
     found, cost = machine.trace(trace(SKIP, LOW, LOW)), exactly(machine, SKIP, LOW, LOW)
-    assert found.seconds == pytest.approx(10 * cost.seconds, rel=0.1)
+    assert found.seconds == pytest.approx(10 * cost.seconds, rel=0.03)
     assert found.seconds < machine.trace(trace(LOW, LOW, LOW)).seconds
 
 
