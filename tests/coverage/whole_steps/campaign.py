@@ -39,7 +39,8 @@ class Campaign:
 
     def summary(self) -> str:
         machine = self.machine
-        left = f"{machine.refused} refused, {machine.beyond} with factors of 2^23"
+        left = f"{machine.refused} refused; weights: {machine.golden_weights} golden's, "
+        left += f"{machine.limited} with limited factors"
         done = f"{self.cases} networks ({left}), {machine.cycles} cycles"
         return f"{done}\n{self.coverage.summary()}"
 

@@ -34,8 +34,8 @@ def test_the_first_networks(golden: Accelerator) -> None:
     with Campaign(P, golden, SEED) as campaign:
         campaign.run(FEW)
         print(campaign.summary())
-        assert campaign.machine.steps + campaign.machine.beyond == FEW
-        assert campaign.machine.steps > FEW // 2
+        assert campaign.machine.steps == FEW
+        assert campaign.machine.golden_weights > 0
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ def small(vector: dict[str, int] | None = None, **changes: Any) -> Parameters:
 
 class Stepped:
     """A step of golden on the machine of ``p``."""
+
+    limited: Set[str] = frozenset()
+    """Weights whose updates have other factors than golden's, and end as others."""
 
     def __init__(self, golden: GoldenStep, p: Parameters, order: Order = Order.FETCH_FIRST) -> None:
         self.golden = golden
@@ -101,7 +105,7 @@ class Stepped:
         assert found.peaks == wanted.peaks
         weights, momenta = self.compiled.read_weights(self.memory)
         assert set(weights) == set(wanted.weights)
-        for name in weights:
+        for name in weights.keys() - self.limited:
             equal(momenta[name], wanted.momenta[name], f"momenta of {name}")
             equal(weights[name], wanted.weights[name], f"weights of {name}")
             w = wanted.weights[name]
