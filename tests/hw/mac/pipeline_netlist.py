@@ -6,14 +6,13 @@ gates and flip-flops.
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from fractrain.gen.synthesis.yosys import RUN
+from fractrain.gen.synthesis.yosys import yosys_command
 from fractrain.gen.tool_environment import python_environment
 from fractrain.sim.cosim.cache import build_root
 
@@ -135,7 +134,7 @@ def read_pipeline(verilog: str, top: str) -> Pipeline:
     with tempfile.TemporaryDirectory(dir=build_root()) as folder:
         Path(folder, "design.v").write_text(verilog)
         script = _SCRIPT.format(top=top, opt=_KEEP_FLIP_FLOPS)
-        command = [sys.executable, "-c", RUN, "-q", "-p", script]
+        command = yosys_command("-q", "-p", script)
         subprocess.run(
             command, cwd=folder, env=python_environment(), check=True, capture_output=True
         )
