@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fractrain.host.compiler.whole_step.arena import Arena, Policy
 from fractrain.host.compiler.whole_step.changing import changed
 from fractrain.host.compiler.whole_step.recording import Recording
-from fractrain.host.compiler.whole_step.refusal import DoesNotFit, require_vector_unit
+from fractrain.host.compiler.whole_step.refusal import require_vector_unit
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.hw.contract.commands import SHAPES, Command, Convolve, Pattern, Shape
 from fractrain.hw.contract.parameters import Parameters
@@ -17,7 +17,8 @@ PEAKS = "peaks"
 
 
 class Chip:
-    """Members: an `Arena` for each of `MEMORIES` by its name, and for the ``patterns``; the
+    """Members: an `Arena` for each of `MEMORIES` by its name, and for the
+    ``patterns`` and ``shapes``; the
     ``recording`` of commands; places of ``peaks`` by what they are of, ``peak_words`` in all."""
 
     def __init__(self, p: Parameters) -> None:
@@ -32,11 +33,11 @@ class Chip:
         self.moments = Arena("moments", vector.moment_words, "channels")
         self.gradients = Arena("gradient memory", p.buffers.gradient_words, "beats")
         self.patterns = Arena("pattern table", p.buffers.patterns, "entries")
+        self.shapes = Arena("shape table", SHAPES, "entries")
         self.peaks: dict[str, int] = {}
         self.peak_words = 0
         self._numbers: dict[tuple[Pattern, ...], int] = {}
         self._known: dict[int, tuple[tuple[Pattern, ...], int]] = {}
-        self._shapes: dict[Shape, int] = {}
 
     def use(self, policy: Policy) -> None:
         """Choose words of the large memories by ``policy``."""
@@ -89,11 +90,11 @@ class Chip:
         return self.peaks[name]
 
     def shape(self, shape: Shape) -> int:
-        """Entry of the shape table, whose number ``shape`` leaves open."""
-        if shape not in self._shapes:
-            entry = len(self._shapes)
-            if entry >= SHAPES:
-                raise DoesNotFit("shapes of a whole step", entry + 1, f"at most {SHAPES}")
-            self._shapes[shape] = entry
+        """Entry of the shape table, whose number ``shape`` leaves open; written if it is no longer
+        there."""
+        entry = self.shapes.find(shape)
+        if entry is None:
+            entry = self.shapes.take(1)
             self.recording.add(changed(shape, entry=entry))
-        return self._shapes[shape]
+            self.shapes.give(entry, shape)
+        return entry

@@ -85,21 +85,24 @@ class StageWriter:
 
     # -- shapes and planes -----------------------------------------------------------------
 
-    def shape(self, images: int) -> int:
-        """Entry of the shape table for ``images`` of an output."""
-        return shape_entry(self.chip, self.memory, self.grid, images)
+    def shape(self, images: int, groups: int | None = None) -> int:
+        """Entry of the shape table for ``images`` of an output, or some ``groups`` of channels."""
+        return shape_entry(self.chip, self.memory, self.grid, images, groups)
 
     def planes(self, images: int, bits: int) -> Planes:
         """Of an output, held from now on."""
         layout = self.grid.layout(images, bits)
         return Planes(self.chip.planes.take(plane_words(layout)), layout, images)
 
-    def statistics(self, layer: Layer, chunk: int, *, backward: bool) -> tuple[int, Span]:
-        """Address of those of a chunk."""
+    def statistics(
+        self, layer: Layer, chunk: int, group: int, *, backward: bool
+    ) -> tuple[int, Span]:
+        """Address of those of a group of channels of a chunk."""
         region = self.memory.statistics[layer.name, backward]
-        size = self.grid.padded * statistics_bytes(backward=backward)
-        span = f"statistics {layer.name} {backward}", chunk, chunk + 1
-        return region.address + chunk * size, span
+        size = self.p.block.channels * statistics_bytes(backward=backward)
+        number = chunk * self.grid.groups + group
+        span = f"statistics {layer.name} {backward}", number, number + 1
+        return region.address + number * size, span
 
     def recall(
         self,
@@ -162,13 +165,16 @@ class StageWriter:
         return self.memory.stash[layer.name]
 
 
-def shape_entry(chip: Chip, memory: MemoryMap, grid: PixelGrid, images: int) -> int:
-    """Entry of the shape table for ``images`` of a tensor of ``grid``, whose stash has all."""
+def shape_entry(
+    chip: Chip, memory: MemoryMap, grid: PixelGrid, images: int, groups: int | None
+) -> int:
+    """Entry of the shape table for ``images`` of a tensor of ``grid``, whose stash has all; or for
+    ``groups`` of channels of it."""
     layout, planes = grid.layout(images, 1), memory.stash_planes
     blocks = grid.blocks * memory.images
     shape = Shape(
         entry=0,
-        channel_groups=grid.groups,
+        channel_groups=groups or grid.groups,
         **grid.tiling(images),
         plane_stride=grid.groups * (layout.group_stride | 1),
         plane_group_stride=layout.group_stride | 1,

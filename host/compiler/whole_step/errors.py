@@ -10,7 +10,6 @@ from fractrain.host.compiler.sliding import Parity
 from fractrain.host.compiler.whole_step.carrying import Held
 from fractrain.host.compiler.whole_step.chunk import ERROR, StageWriter
 from fractrain.host.compiler.whole_step.convolving import Planes, Taker
-from fractrain.host.compiler.whole_step.memory_map import CHANNEL_BYTES
 from fractrain.host.compiler.whole_step.network import Layer, Segment
 from fractrain.host.compiler.whole_step.sheets import norm_key
 from fractrain.host.compiler.whole_step.stream import Span
@@ -18,6 +17,7 @@ from fractrain.host.graph import operations as ops
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Apply, Channel, Earlier, Join, Set
 from fractrain.hw.contract.precision import Pass
+from fractrain.hw.contract.records import RECORD_BYTES
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class ErrorWriter:
         stage, padded = self.stage, self.stage.grid.padded
         chunk = self.chip.records.take(padded)
         span = "records", chunk, chunk + padded
-        self._bring(layer, chunk, span)
+        self._bring(layer, chunk)
         given: dict[str, Any] = {"slot": layer.slot, "end": end, "kept_slot": layer.slot}
         self._channel(segment, layer, chunk, held.moments, given)
         self.chip.moments.give(held.moments)
@@ -134,11 +134,18 @@ class ErrorWriter:
         self.chip.records.give(chunk)
         return rows
 
-    def _bring(self, layer: Layer, chunk: int, span: Span) -> None:
+    def _bring(self, layer: Layer, chunk: int) -> None:
         """What CHANNEL has found forward."""
-        address, statistics = self.stage.statistics(layer, self.number, backward=False)
-        words = 16 * self.stage.grid.padded // self.stage.p.word_bytes
-        self.chip.add(Set(address=address, words=words, destination=chunk), [statistics], [span])
+        channels, p = self.stage.p.block.channels, self.stage.p
+        for group in range(self.stage.grid.groups):
+            address, statistics = self.stage.statistics(layer, self.number, group, backward=False)
+            first = chunk + group * channels
+            command = Set(
+                address=address,
+                words=RECORD_BYTES * channels // p.word_bytes,
+                destination=first,
+            )
+            self.chip.add(command, [statistics], [("records", first, first + channels)])
 
     def _channel(
         self, segment: Segment, layer: Layer, chunk: int, moments: int, given: dict[str, Any]
@@ -146,9 +153,10 @@ class ErrorWriter:
         stage, grid = self.stage, self.stage.grid
         norm, norms = stage.record(segment.name, norm_key(segment, layer))
         scale, scales = stage.record(segment.name, ScaleKey(layer.apply.name))
-        address, statistics = stage.statistics(layer, self.number, backward=True)
         channels = self.stage.p.block.channels
-        for first in range(0, grid.padded, channels):
+        for group in range(grid.groups):
+            first = channels * group
+            address, statistics = stage.statistics(layer, self.number, group, backward=True)
             command = Channel(
                 **ERROR,
                 **given,
@@ -159,7 +167,7 @@ class ErrorWriter:
                 norm=norm + first,
                 chunk=chunk + first,
                 moments=moments + first,
-                address=address + CHANNEL_BYTES * first,
+                address=address,
             )
             span = "records", chunk + first, chunk + first + channels
             summed = "moments", moments + first, moments + first + channels

@@ -79,12 +79,14 @@ class _Reader:
                         yield norm_key(segment, layer), self._moments(layer, grids.outputs)
 
     def _moments(self, layer: Layer, grid: PixelGrid) -> NormMoments:
+        """By chunk and group of channels: records, forward, and sums."""
         chunks = len(chunks_of(self._where.network.graph, grid))
         sums = []
         for backward in (False, True):
-            data = self.part(self._where.statistics[layer.name, backward]).reshape(chunks, -1)
-            behind = 0 if backward else grid.padded * RECORD_BYTES
-            words = np.ascontiguousarray(data[:, behind:]).view("<i8")
+            data = self.part(self._where.statistics[layer.name, backward])
+            behind = 0 if backward else self._where.p.block.channels * RECORD_BYTES
+            parts = data.reshape(chunks * grid.groups, -1)
+            words = np.ascontiguousarray(parts[:, behind:]).view("<i8")
             sums.append(words.reshape(chunks, grid.padded, 2)[:, : grid.channels].astype(np.int64))
         forward, back = sums
         return NormMoments(forward[..., 0], forward[..., 1], back[..., 0], back[..., 1])
