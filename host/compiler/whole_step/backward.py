@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from fractrain.host.compiler.whole_step.carrying import RECALLED_PARTS, CarryWriter, Held
+from fractrain.host.compiler.whole_step.carrying import CarryWriter, Held
 from fractrain.host.compiler.whole_step.chunk import ERROR, GRADIENT, StageWriter
 from fractrain.host.compiler.whole_step.convolving import Planes
 from fractrain.host.compiler.whole_step.entering import ChunkPhases
@@ -14,6 +14,7 @@ from fractrain.host.compiler.whole_step.gradients import LayerGradient, Stashed
 from fractrain.host.compiler.whole_step.groups import Group
 from fractrain.host.compiler.whole_step.memory_map import PIXEL_PLANES, Stash
 from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, Stem
+from fractrain.host.compiler.whole_step.parts import parts_of
 from fractrain.host.compiler.whole_step.sheets import CLEAR, SAME, norm_key
 from fractrain.host.compiler.whole_step.weights import Updating
 from fractrain.host.graph.machine_records import ScaleKey
@@ -166,16 +167,15 @@ class BackwardChunk:
     def _recall_inside(self, segment: Block) -> int:
         """Where x̂ between the convolutions is."""
         if self._inside_x is None:
-            for _ in self._recall_inside_parts(segment, 1):
-                pass
+            list(self._recall_inside_parts(segment))
         assert self._inside_x is not None
         return self._inside_x
 
-    def _recall_inside_parts(self, segment: Block, count: int = RECALLED_PARTS) -> Iterator[None]:
+    def _recall_inside_parts(self, segment: Block) -> Iterator[None]:
         x = self._inside_x = self.chip.side.take(self.lines)
         stash, slot = self.stage.stash(segment.first), segment.slot
         return self.stage.recall_parts(
-            stash, self.images, Recalled.INSIDE, x, count, slot=slot, kept_slot=slot
+            stash, self.images, Recalled.INSIDE, x, slot=slot, kept_slot=slot
         )
 
     def _recall_output(self, segment: Block) -> int:
@@ -211,22 +211,25 @@ class BackwardChunk:
                 self.following.fetch_part()
 
     def _recompute(self, segment: Block) -> Planes:
-        """Activations between the convolutions, and their mask."""
+        """Activations between the convolutions, and their mask, part by part as x̂ comes."""
         x, bits = self._recall_inside(segment), self.stage.graph.slots[segment.slot].widest
         a = self.stage.planes(self.count, bits.activation)
         record, records = self.stage.record(segment.name, norm_key(segment, segment.first))
-        command = Recompute(
-            **ERROR,
-            slot=segment.slot,
-            shape=self.stage.shape(self.count),
-            kept_slot=segment.slot,
-            form_slot=segment.slot,
-            side=x,
-            norm=record,
-            planes=a.address,
-        )
-        lines = "side", x, x + self.lines
-        self.chip.add(command, [records, lines], [a.span, lines])
+        channels, blocks = self.chip.p.block.channels, self.grid.blocks
+        for part in parts_of(self.grid.groups, self.count):
+            first = x + channels * blocks * part.first(self.count)
+            command = Recompute(
+                **ERROR,
+                slot=segment.slot,
+                shape=self.stage.shape(len(part.images), len(part.groups), of=self.count),
+                kept_slot=segment.slot,
+                form_slot=segment.slot,
+                side=first,
+                norm=record + channels * part.groups.start,
+                planes=a.address + a.group_stride * part.groups.start + blocks * part.images.start,
+            )
+            lines = "side", first, first + channels * blocks * part.size
+            self.chip.add(command, [records, lines], [a.span, lines])
         return a
 
     # -- at the block's input --------------------------------------------------------------

@@ -14,8 +14,8 @@ from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Carry, Fill, Recalled, Spill
 
-FETCHED_PARTS, RECALLED_PARTS = 8, 4
-"""Of E, and of x̂, between which the fetch stage may bring something else."""
+FETCHED_PARTS = 8
+"""Of E, between which the fetch stage may bring something else."""
 SPILLED_LINES = 1024
 """At a time, so that the vector unit may do something else."""
 
@@ -55,7 +55,7 @@ class CarryWriter:
         there. In parts, between which the fetch stage may bring something else."""
         if self._is_last(segment):
             slot = segment.output.mask_slot
-            yield from self.recall_parts(segment, held.x, slot, RECALLED_PARTS, masked=True)
+            yield from self.recall_parts(segment, held.x, slot, masked=True)
             return
         size = -(-self.count // FETCHED_PARTS)
         for first in range(0, self.count, size):
@@ -63,7 +63,7 @@ class CarryWriter:
             self.fill(held.e, part)
             yield
         slot = segment.last.slot
-        yield from self.recall_parts(segment, held.x, slot, RECALLED_PARTS, masked=False)
+        yield from self.recall_parts(segment, held.x, slot, masked=False)
 
     def enter(self, segment: Segment, held: Held) -> None:
         """E of what was fetched, with the moments of its last convolution's batch norm."""
@@ -77,20 +77,19 @@ class CarryWriter:
 
     def recall(self, segment: Segment, side: int, slot: int, *, masked: bool) -> None:
         """x̂ of the segment's last convolution, if ``slot`` has bits."""
-        for _ in self.recall_parts(segment, side, slot, 1, masked=masked):
+        for _ in self.recall_parts(segment, side, slot, masked=masked):
             pass
 
     def recall_parts(
-        self, segment: Segment, side: int, slot: int, count: int, *, masked: bool
+        self, segment: Segment, side: int, slot: int, *, masked: bool
     ) -> Iterator[None]:
-        """The same in ``count`` parts."""
+        """The same, part by part."""
         kept = {"slot": slot, "kept_slot": segment.last.slot}
         return self.stage.recall_parts(
             self.stage.stash(segment.last),
             self.images,
             Recalled.END,
             side,
-            count,
             masked=masked,
             **kept,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from fractrain.host.compiler.whole_step.arena import Arena, Policy
 from fractrain.host.compiler.whole_step.changing import changed
@@ -13,6 +13,7 @@ from fractrain.hw.contract.commands import SHAPES, Command, Convolve, Pattern, S
 from fractrain.hw.contract.parameters import Parameters
 
 MEMORIES = ("planes", "columns", "staging", "side", "records", "moments", "gradients")
+LARGE = ("staging", "side", "planes", "columns")
 PEAKS = "peaks"
 
 
@@ -39,10 +40,11 @@ class Chip:
         self._numbers: dict[tuple[Pattern, ...], int] = {}
         self._known: dict[int, tuple[tuple[Pattern, ...], int]] = {}
 
-    def use(self, policy: Policy) -> None:
-        """Choose words of the large memories by ``policy``."""
-        for each in (self.planes, self.columns, self.staging, self.side):
-            each.policy = policy
+    def use(self, lowest: Collection[str]) -> None:
+        """Choose the ``lowest`` words of some large memories, and the oldest of the others."""
+        for name in LARGE:
+            policy = Policy.LOWEST if name in lowest else Policy.OLDEST
+            getattr(self, name).policy = policy
 
     @property
     def held(self) -> dict[str, int]:

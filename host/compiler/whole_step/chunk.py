@@ -24,6 +24,8 @@ from fractrain.hw.contract.precision import Operand
 
 WORKING_MOMENTS = 3
 """Tensors whose moments are summed at a time, at most."""
+RECALLED_PARTS = 4
+"""Of x̂ of one group of channels."""
 OTHERS = 0
 """The slot of layers at a fixed precision."""
 
@@ -85,9 +87,10 @@ class StageWriter:
 
     # -- shapes and planes -----------------------------------------------------------------
 
-    def shape(self, images: int, groups: int | None = None) -> int:
-        """Entry of the shape table for ``images`` of an output, or some ``groups`` of channels."""
-        return shape_entry(self.chip, self.memory, self.grid, images, groups)
+    def shape(self, images: int, groups: int | None = None, of: int | None = None) -> int:
+        """Entry of the shape table for ``images`` of an output, or some ``groups`` of channels;
+        planes are those ``of`` so many images."""
+        return shape_entry(self.chip, self.memory, self.grid, images, groups, of)
 
     def planes(self, images: int, bits: int) -> Planes:
         """Of an output, held from now on."""
@@ -115,7 +118,7 @@ class StageWriter:
         **fields: Any,
     ) -> None:
         """x̂ of ``images``, to the side memory."""
-        for _ in self.recall_parts(stash, images, kind, side, 1, masked=masked, **fields):
+        for _ in self.recall_parts(stash, images, kind, side, masked=masked, **fields):
             pass
 
     def recall_parts(
@@ -124,17 +127,16 @@ class StageWriter:
         images: range,
         kind: Recalled,
         side: int,
-        count: int,
         *,
         masked: bool = False,
         **fields: Any,
     ) -> Iterator[None]:
-        """The same in about ``count`` parts: groups of channels, or, of one group, images."""
+        """The same in parts, between which the fetch stage may bring something else: groups of
+        channels, or, of one group, images."""
         grid, groups = stash.grid, stash.grid.groups
         lines = grid.lines(len(images)) // groups
-        together = 1 if count > 1 else groups
-        size = len(images) if together < groups else -(-len(images) // count)
-        for group in range(0, groups, together):
+        size = len(images) if groups > 1 else -(-len(images) // RECALLED_PARTS)
+        for group in range(groups):
             for start in range(images.start, images.stop, size):
                 part = range(start, min(start + size, images.stop))
                 at = side + group * lines + (start - images.start) * (lines // len(images))
@@ -147,11 +149,11 @@ class StageWriter:
                     mask_plane=self.memory.stash_planes.mask if masked else 0,
                     plane_stride=stash.plane_stride,
                     group_stride=stash.group_stride,
-                    channel_groups=together,
+                    channel_groups=1,
                     blocks=grid.blocks * len(part),
                     destination=at,
                 )
-                held = "side", at, at + together * lines * len(part) // len(images)
+                held = "side", at, at + lines * len(part) // len(images)
                 self.chip.add(command, [(stash.name, part.start, part.stop)], [held])
                 yield
 
@@ -166,11 +168,16 @@ class StageWriter:
 
 
 def shape_entry(
-    chip: Chip, memory: MemoryMap, grid: PixelGrid, images: int, groups: int | None
+    chip: Chip,
+    memory: MemoryMap,
+    grid: PixelGrid,
+    images: int,
+    groups: int | None,
+    of: int | None,
 ) -> int:
-    """Entry of the shape table for ``images`` of a tensor of ``grid``, whose stash has all; or for
-    ``groups`` of channels of it."""
-    layout, planes = grid.layout(images, 1), memory.stash_planes
+    """Entry of the shape table for ``images`` of a tensor of ``grid``, whose stash has all, and
+    ``of`` so many in the plane memory; or for ``groups`` of channels of it."""
+    layout, planes = grid.layout(of or images, 1), memory.stash_planes
     blocks = grid.blocks * memory.images
     shape = Shape(
         entry=0,

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 
-from fractrain.host.compiler.whole_step.arena import Policy
 from fractrain.host.compiler.whole_step.backward import BackwardChunk, Overlap
-from fractrain.host.compiler.whole_step.chip import PEAKS, Chip
+from fractrain.host.compiler.whole_step.chip import LARGE, PEAKS, Chip
 from fractrain.host.compiler.whole_step.chunk import StageWriter
 from fractrain.host.compiler.whole_step.convolving import TENSORS, plane_words
 from fractrain.host.compiler.whole_step.durations import Durations
@@ -35,25 +34,27 @@ from fractrain.hw.contract.parameters import Parameters
 @dataclass(frozen=True)
 class _Way:
     """How much is on the chip at a time, and where: ``in_flight`` chunks forward, ``overlap``
-    backward; ``early``: layers are updated before their group ends."""
+    backward; ``early``: layers are updated before their group ends; ``lowest``: memories of which
+    the lowest words are taken, so that long pieces stay."""
 
-    policy: Policy
+    lowest: Sequence[str]
     in_flight: int = 2
     overlap: Overlap = Overlap()
     early: bool = True
 
 
-FORWARD = [_Way(policy, count) for count in (2, 1) for policy in Policy]
+LOWEST: list[Sequence[str]] = [(), ("staging",), LARGE]
+FORWARD = [_Way(lowest, count) for count in (2, 1) for lowest in LOWEST]
 OVERLAPS = [
     (*both, ahead)
     for both in ((True, True), (False, True), (True, False), (False, False))
     for ahead in (True, False)
 ]
 BACKWARD = [
-    _Way(policy, overlap=overlap, early=early)
+    _Way(lowest, overlap=overlap, early=early)
     for overlap in starmap(Overlap, OVERLAPS)
     for early in (True, False)
-    for policy in Policy
+    for lowest in LOWEST
 ]
 """The better first. With less on the chip the same numbers come out, later."""
 
@@ -123,7 +124,7 @@ class _Compilation:
 
     def forward(self, way: _Way) -> None:
         """Peaks are cleared, all chunks of each stage formed, weights quantized ahead of them."""
-        self.chip.use(way.policy)
+        self.chip.use(way.lowest)
         self.chip.planes.step = 0
         self._report()
         weights = Quantizing(self.writers[0], self.network.segments)
@@ -142,7 +143,7 @@ class _Compilation:
 
     def backward(self, way: _Way) -> None:
         """Group by group, and in each chunk by chunk; weights descend behind their gradients."""
-        self.chip.use(way.policy)
+        self.chip.use(way.lowest)
         self.chip.planes.step = self._step() if way.overlap.recalls_ahead else 0
         updating = Updating(self.writers[0], early=way.early)
         chunks = [

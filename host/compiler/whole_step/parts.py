@@ -17,6 +17,15 @@ class Part:
     images: range
     last: bool
 
+    @property
+    def size(self) -> int:
+        """Groups of an image."""
+        return len(self.groups) * len(self.images)
+
+    def first(self, count: int) -> int:
+        """Groups of an image in front of it, in a chunk of ``count`` images."""
+        return count * self.groups.start + self.images.start
+
 
 def parts_of(groups: int, images: int, *, whole: bool = False) -> list[Part]:
     """Of several ``groups`` of channels the first are formed while the array is at the others; of

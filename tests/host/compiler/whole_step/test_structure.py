@@ -25,6 +25,7 @@ from fractrain.hw.contract.commands import (
     Fill,
     Form,
     Load,
+    Move,
     Quantize,
     Recall,
     Recompute,
@@ -142,6 +143,26 @@ def test_what_comes_from_memory_stands_beside_the_array() -> None:
     fills = [n for n, each in enumerate(commands) if isinstance(each, Fill)]
     between = kinds[fills[0] : fills[-1]]
     assert Tag.GRADIENT in between and Tag.ERROR in between
+
+
+def test_what_comes_back_comes_in_parts() -> None:
+    """x̂ by groups of channels, or a quarter of the images, and activations in halves: nothing more
+    urgent waits for all of it. Errors of a gradient take turns in all of the column memory."""
+    compiled = compile_whole_step(planned(), graph("resnet14", (FULL,), batch=32))
+    shapes: dict[int, ShapeOf] = {}
+    moved, first = set(), next(n for n, name in compiled.sections if name == "back to first")
+    for number, each in enumerate(compiled.commands):
+        if isinstance(each, ShapeOf):
+            shapes[each.entry] = each
+        elif isinstance(each, Recall):
+            assert each.channel_groups == 1 and each.blocks <= 128
+        elif isinstance(each, Recompute):
+            shape = shapes[each.shape]
+            blocks = shape.images * shape.tiles_y * shape.tiles_x
+            assert blocks * shape.channel_groups <= 128
+        elif isinstance(each, Move) and number >= first:
+            moved.add(4 * each.destination // compiled.parameters.buffers.column_words)
+    assert moved == {0, 1, 2, 3}
 
 
 def test_errors_leave_in_parts() -> None:
