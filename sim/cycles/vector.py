@@ -24,6 +24,7 @@ from fractrain.sim.cycles.memories import Memories
 from fractrain.sim.cycles.result import ResultModel
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
+from fractrain.sim.cycles.turns import OnChip
 from fractrain.sim.cycles.vector_work import Lined, Pass, passes_of
 from fractrain.sim.cycles.weight_commands import WeightCommands
 from fractrain.sim.cycles.weight_streams import WriteBehind
@@ -41,6 +42,10 @@ PREPARED = {8: 66, 16: 66}
 """Cycles in which a command's ways out are listed, by the channels of a block."""
 THROUGH_CYCLES = 20
 """From a line's entry to the corner turn's end."""
+SIDE_CYCLES = 20
+"""From there to its turn at the side memory."""
+PLANE_CYCLES = 2
+"""From the corner turn's end to the plane memory."""
 END_CYCLES = 27
 """From the last line to the end, if nothing goes to memory; the corner turn is emptied, too."""
 APPLY_END_CYCLES, CARRY_END_CYCLES = 46, 18
@@ -73,9 +78,11 @@ class VectorModel:
         tokens: Tokens,
         totals: Totals,
         result: ResultModel,
+        on_chip: OnChip,
     ) -> None:
         self._kernel, self._parameters = kernel, parameters
         self._queue, self._tokens, self._totals = queue, tokens, totals
+        self._on_chip = on_chip
         self._behind = WriteBehind(kernel, memories, totals, parameters.block_bytes)
         self._fluid, self._piece_bytes = memories.fluid, memories.piece_bytes
         self._weights = WeightCommands(kernel, memories, self._behind, parameters, totals, result)
@@ -133,6 +140,10 @@ class VectorModel:
             yield from self._room(task, last, each)
             self._leave(task, last)
             self._totals.add(command.tag, "VECTOR_BUSY", each.lines)
+            if each.kept:
+                step = round(each.cycles) // each.lines
+                first = self._kernel.now + SIDE_CYCLES + step - 1
+                self._on_chip.side.take(first, each.lines, step)
             yield self._kernel.now + each.cycles
             last = each
         self._leave(task, last)
@@ -166,6 +177,7 @@ class VectorModel:
         if last is None:
             return
         time = self._kernel.now + THROUGH_CYCLES
+        self._on_chip.planes.take(time + PLANE_CYCLES, last.planes)
         writes = last.writes
         if self._fluid and writes:
             writes = [(writes[0][0], sum(size for _, size in writes))]

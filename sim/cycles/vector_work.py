@@ -30,11 +30,14 @@ Lined = Form | Normalize | Recompute | Carry | Apply
 @dataclass(frozen=True)
 class Pass:
     """Of the C lines of one block through the corner turn: the ``cycles`` in which they are taken,
-    the ``lines`` that are then done, addresses and sizes in bytes of the words that leave to the
+    the ``lines`` that are then done, and whether they are ``kept`` in the side memory, how many
+    ``planes`` are written on chip, addresses and sizes in bytes of the words that leave to the
     stash, and of the sums of an image."""
 
     cycles: float
     lines: int
+    kept: bool
+    planes: int
     writes: list[tuple[int, int]]
     pooled: tuple[int, int] | None = None
 
@@ -51,6 +54,8 @@ def passes_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[Pass
         # the generator is a line late for each of so many
         cycles *= 1 + 1 / parameters.array.rows
     sets, pool = _sets(task, shape, channels), getattr(command, "pooled", False)
+    on_chip = _planes(task, len(sets), channels)
+    kept = isinstance(command, Recompute) or (isinstance(command, Form) and command.kept)
     per_image = shape.tiles_x * shape.tiles_y
     word, base = parameters.word_bytes, getattr(command, "stash", 0)
     sums = WORD_OF_SUM * channels
@@ -65,7 +70,8 @@ def passes_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[Pass
                     assert isinstance(command, Form)
                     group_of_image = (image - 1) * shape.channel_groups + group
                     pooled = command.pool + sums * group_of_image, sums
-                yield Pass(cycles, channels if number == len(sets) else 0, writes, pooled)
+                lines = channels if number == len(sets) else 0
+                yield Pass(cycles, lines, bool(lines) and kept, on_chip[number - 1], writes, pooled)
 
 
 def _sets(task: Task, shape: Shape, channels: int) -> list[list[int]]:
@@ -102,6 +108,15 @@ def _sets(task: Task, shape: Shape, channels: int) -> list[list[int]]:
         wanted = [(kept + mask, bool(kept or mask))]
         wanted.append((activations + residual, planed or bool(residual)))
     return [planes for planes, there in wanted if there] or [[]]
+
+
+def _planes(task: Task, passes: int, channels: int) -> list[int]:
+    """Planes that each pass of a block writes on chip; activations come last."""
+    command, before = task.command, [0] * (passes - 1)
+    if isinstance(command, Apply):
+        return [task.digits] if passes == 1 else [channels, task.digits - channels]
+    planed = isinstance(command, Recompute) or (isinstance(command, Form) and command.planed)
+    return [*before, task.form_bits if planed else 0]
 
 
 def _kept(task: Task) -> tuple[int, bool]:
