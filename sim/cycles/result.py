@@ -72,7 +72,7 @@ class ResultModel:
     ) -> None:
         self._kernel, self._sender = kernel, sender
         self._parameters, self._queue, self._tokens = parameters, queue, tokens
-        self._staging = on_chip.staging
+        self._on_chip = on_chip
         self._beats = parameters.beats_per_tile
         self._arrivals: deque[float] = deque()
         self._inside = 0
@@ -135,6 +135,9 @@ class ResultModel:
             each += command.earlier is not Earlier.NONE
             way = WAY_CYCLES[1]
         lines = written * each
+        ports = self._on_chip.staging_reads, self._on_chip.side_reads
+        for port in ports:
+            port.contended = isinstance(command, Join)
         for _ in range(command.images * command.tiles_y * command.tiles_x):
             arrival = yield from self._arrive(task)
             yield max(self._kernel.now, arrival + SUM_CYCLES)
@@ -143,14 +146,29 @@ class ResultModel:
             self._kernel.call(self._pass, self._kernel.now + begun)
             ahead = lines * (self._beats - BEATS_BEHIND) // self._beats
             self._leave(self._kernel.now + max(0, ahead) + LEAVE_CYCLES - 2)
-            self._staging.take(self._kernel.now + way + each - 1, written, each)
+            self._on_chip.staging.take(self._kernel.now + way + each - 1, written, each)
+            if isinstance(command, Join):
+                self._read(command, written, each)
             yield self._kernel.now + lines
+        for port in ports:
+            port.contended = False
         behind = LINES_CYCLES + self._parameters.array.rows - LINES_BEGIN_CYCLES
         if isinstance(command, Narrow):
             behind -= NARROWED_CYCLES
         elif command.part:
             behind -= PEAK_CYCLES + self._parameters.array.rows
         yield self._kernel.now + behind
+
+    def _read(self, command: Join, written: int, each: int) -> None:
+        """Lines of a tile, ``each`` steps for one of those that are written; the last of them with
+        mask and x̂."""
+        now, on_chip = self._kernel.now, self._on_chip
+        if command.interleaved:
+            on_chip.staging_reads.take(now, written * each)
+        elif command.earlier is not Earlier.NONE:
+            on_chip.staging_reads.take(now, written, each)
+        if command.masked or command.totals:
+            on_chip.side_reads.take(now + each - 1, written, each)
 
     def _tiles(self, task: Task) -> Process:
         command = task.command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from fractrain.sim.cycles.kernel import Change, Kernel
@@ -27,6 +27,8 @@ class Turns:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._taken: deque[tuple[int, int, int]] = deque()
+        self.contended = False
+        """Whoever takes turns is at work, and may take one at any time."""
 
     def take(self, first: float, count: int, step: int = 1) -> None:
         """``count`` cycles from ``first`` on, which is to come; every ``step``-th one."""
@@ -56,17 +58,33 @@ class Turns:
         return cycle
 
 
+def turn_of_all(ports: Sequence[Turns], time: float, now: Callable[[], float]) -> Taking:
+    """Wait for the first cycle from ``time`` on that is free at all of ``ports``."""
+    cycle = time
+    while True:
+        found = max((each.free(cycle) for each in ports), default=cycle)
+        if found > math.ceil(cycle):
+            cycle = found
+        elif cycle > now():
+            yield cycle
+        else:
+            return cycle
+
+
 @dataclass(frozen=True)
 class OnChip:
-    """Write ports of memories of a machine with a vector unit. A MOVE reads planes at theirs."""
+    """Ports of memories of a machine with a vector unit, write ports but for two. A MOVE reads
+    planes at theirs."""
 
     kernel: Kernel
     planes: Turns = field(init=False)
     staging: Turns = field(init=False)
     side: Turns = field(init=False)
+    staging_reads: Turns = field(init=False)
+    side_reads: Turns = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in ("planes", "staging", "side"):
+        for name in ("planes", "staging", "side", "staging_reads", "side_reads"):
             object.__setattr__(self, name, Turns(self.kernel))
 
 

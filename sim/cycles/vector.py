@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from fractrain.hw.contract.commands import (
@@ -10,7 +11,10 @@ from fractrain.hw.contract.commands import (
     Channel,
     Command,
     Form,
+    Normalize,
+    Recompute,
     Report,
+    Second,
     Shape,
     Spill,
     Stage,
@@ -24,7 +28,7 @@ from fractrain.sim.cycles.memories import Memories
 from fractrain.sim.cycles.result import ResultModel
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
-from fractrain.sim.cycles.turns import OnChip
+from fractrain.sim.cycles.turns import OnChip, Turns, turn_of_all
 from fractrain.sim.cycles.vector_work import Lined, Pass, passes_of
 from fractrain.sim.cycles.weight_commands import WeightCommands
 from fractrain.sim.cycles.weight_streams import WriteBehind
@@ -59,7 +63,10 @@ CHANNEL_CYCLES = (54, 76)
 """Of a channel, forward and backward. Forward it depends on the numbers: of a channel that has
 some variance."""
 CHANNEL_BEGIN_CYCLES = 3
-SPILL_BEGIN_CYCLES = 8
+SPILL_BEGIN_CYCLES, SPILL_READ_CYCLES = 2, 6
+"""To the first read, and from there to its block."""
+SPILL_LINES = 8
+"""Of SPILL, that are being read or have not left."""
 PEAK_READ_CYCLES, PEAKS_SENT_CYCLES = 4, 1
 """Of REPORT: a peak, and a block of them."""
 PEAK_BYTES = 8
@@ -87,6 +94,8 @@ class VectorModel:
         self._fluid, self._piece_bytes = memories.fluid, memories.piece_bytes
         self._weights = WeightCommands(kernel, memories, self._behind, parameters, totals, result)
         self._shapes: dict[int, Shape] = {}
+        self._ports: list[Turns] = []
+        """Those at which the command at work reads."""
         self._work: Mapping[type, Callable[[Task], Process]] = {
             Shape: self._shape,
             Channel: self._channel,
@@ -133,6 +142,7 @@ class VectorModel:
         shape = self._shapes.get(command.shape)
         if shape is None:
             raise ParameterError("shape", command.shape, "one that a SHAPE has written")
+        self._ports = self._read_ports(command)
         before = BEGIN_CYCLES - OWN_CYCLES + PREPARED[p.block.channels]
         yield self._kernel.now + before
         last: Pass | None = None
@@ -144,10 +154,39 @@ class VectorModel:
                 step = round(each.cycles) // each.lines
                 first = self._kernel.now + SIDE_CYCLES + step - 1
                 self._on_chip.side.take(first, each.lines, step)
-            yield self._kernel.now + each.cycles
+            yield from self._read(task, each)
             last = each
         self._leave(task, last)
         yield from self._end(command)
+
+    def _read_ports(self, command: Command) -> list[Turns]:
+        """Of the memories that a command reads lines of."""
+        staging, side = self._on_chip.staging_reads, self._on_chip.side_reads
+        if isinstance(command, Form):
+            second = command.second
+            found = [staging] if command.normalized or second is Second.SHORTCUT else []
+            return [*found, side] if second is Second.RESIDUAL else found
+        if isinstance(command, Normalize):
+            return [staging]
+        if isinstance(command, Recompute):
+            return [side]
+        if isinstance(command, Carry) and not (command.masked or command.totals):
+            return [staging]
+        return [staging, side]
+
+    def _read(self, task: Task, each: Pass) -> Process:
+        """The lines of a pass, pair by pair where others may read, who come first."""
+        kernel = self._kernel
+        if not any(port.contended for port in self._ports):
+            yield kernel.now + each.cycles
+            return
+        time, pairs = kernel.now, self._parameters.block.channels // 2
+        for _ in range(pairs):
+            since = time
+            time = yield from turn_of_all(self._ports, time, lambda: kernel.now)
+            self._count(task, "VECTOR_STALL_BANK", time - since)
+            time += each.cycles / pairs
+        yield time
 
     def _end(self, command: Command) -> Process:
         """Until the last line's results are where they belong."""
@@ -227,17 +266,26 @@ class VectorModel:
     def _spill(self, task: Task) -> Process:
         command, line = task.command, self._parameters.line_bytes
         assert isinstance(command, Spill)
+        reads = self._on_chip.staging_reads
         yield self._kernel.now + SPILL_BEGIN_CYCLES
         task.times.bytes_moved += line * command.runs * command.lines
         self._totals.add(command.tag, "VECTOR_BUSY", command.runs * command.lines)
         some = max(1, self._piece_bytes // line)
+        read, left = self._kernel.now, deque([self._kernel.now] * SPILL_LINES)
         for run in range(command.runs):
             address = command.address + line * run * command.run_stride
             for first in range(0, command.lines, some):
                 size = line * min(some, command.lines - first)
+                for _ in range(size // line):
+                    read = max(read + 1, left.popleft())
+                    read = yield from reads.turn(read)
+                    came = read + SPILL_READ_CYCLES
+                    left.append(max(left[-1] + line // self._parameters.block_bytes, came))
+                yield max(self._kernel.now, came)
                 yield from self._behind.room()
                 self._behind.put(command, address + line * first, size, self._kernel.now)
                 yield self._kernel.now + size // self._parameters.block_bytes
+                left[-1] = self._kernel.now
         yield from self._behind.settle()
 
     def _report(self, task: Task) -> Process:
