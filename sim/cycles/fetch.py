@@ -49,7 +49,7 @@ BLOCK_CYCLES = 2
 QUEUED_REQUESTS = 5
 RUNS_TOGETHER = 16
 """Runs that are one request where bursts are left out."""
-MOVE_CYCLES = 12
+MOVE_CYCLES = 10
 """Of a MOVE, beside its words."""
 COLUMN_CYCLES = 2
 """Of a word that goes to the column memory."""

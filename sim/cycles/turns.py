@@ -11,6 +11,8 @@ from fractrain.sim.cycles.kernel import Change, Kernel
 
 KEPT_CYCLES = 256
 """For which turns that are over are still known."""
+LINES_HELD = 2
+"""Lines of a FILL that are whole."""
 BEHIND_CYCLES = 1
 """From a word that is whole to its turn."""
 
@@ -130,7 +132,7 @@ class LineSink(Sink):
             if self._turns.quiet(time - self._parts):
                 self._whole.clear()
                 continue
-            if len(self._whole) == 2:
+            if len(self._whole) == LINES_HELD:
                 first = max(self._whole.popleft(), self._last) + BEHIND_CYCLES
                 self._last = yield from self._turns.turn(first)
                 time = max(time, self._last + 1)

@@ -31,7 +31,7 @@ from fractrain.sim.cycles.totals import Totals
 from fractrain.sim.cycles.turns import OnChip, Turns, turn_of_all
 from fractrain.sim.cycles.vector_work import Lined, Pass, passes_of
 from fractrain.sim.cycles.weight_commands import WeightCommands
-from fractrain.sim.cycles.weight_streams import WriteBehind
+from fractrain.sim.cycles.weight_streams import BLOCK_CYCLES, WriteBehind
 
 SKIP_CYCLES = 3
 """Of a task that is skipped."""
@@ -148,10 +148,10 @@ class VectorModel:
         last: Pass | None = None
         for each in passes_of(task, shape, p):
             yield from self._room(task, last, each)
-            self._leave(task, last)
+            self._leave(task, last, each.cycles // p.block.channels)
             self._totals.add(command.tag, "VECTOR_BUSY", each.lines)
             if each.kept:
-                step = round(each.cycles) // each.lines
+                step = each.cycles // each.lines
                 first = self._kernel.now + SIDE_CYCLES + step - 1
                 self._on_chip.side.take(first, each.lines, step)
             yield from self._read(task, each)
@@ -205,23 +205,23 @@ class VectorModel:
     def _room(self, task: Task, last: Pass | None, each: Pass) -> Process:
         """Until the words of ``each`` have places beside those of the pass before."""
         since = self._kernel.now
-        held = sum(size for _, size in [*each.writes, *(last.writes if last else [])])
+        held = sum(size for *_, size in [*each.writes, *(last.writes if last else [])])
         most = STASH_WORDS * self._parameters.word_bytes
         while self._behind.held and self._behind.held + held > most:
             yield self._behind.taken
         self._count(task, "VECTOR_STALL_WRITE", self._kernel.now - since)
 
-    def _leave(self, task: Task, last: Pass | None) -> None:
-        """What is left of a pass, a word in a cycle from now on."""
+    def _leave(self, task: Task, last: Pass | None, each: int = 1) -> None:
+        """What is left of a pass, a place of the turn every ``each`` cycles from now on."""
         if last is None:
             return
         time = self._kernel.now + THROUGH_CYCLES
-        self._on_chip.planes.take(time + PLANE_CYCLES, last.planes)
+        self._on_chip.planes.take(time + PLANE_CYCLES, last.planes, each)
         writes = last.writes
         if self._fluid and writes:
-            writes = [(writes[0][0], sum(size for _, size in writes))]
-        for number, (address, size) in enumerate(writes):
-            self._behind.put(task.command, address, size, time + number)
+            writes = [(*writes[0][:2], sum(size for *_, size in writes))]
+        for place, address, size in writes:
+            self._behind.put(task.command, address, size, time + each * place)
             task.times.bytes_moved += size
         if last.pooled is not None:
             self._behind.put(task.command, *last.pooled, time)
@@ -251,8 +251,9 @@ class VectorModel:
             yield self._kernel.now + cycles
             offset = RECORD_BYTES * (channel + 1) - block
             if offset % block == 0:
-                for place in places:
-                    self._behind.put(command, place + offset, block, self._kernel.now)
+                for place in places:  # which are not queued
+                    time = self._kernel.now - BLOCK_CYCLES
+                    self._behind.put(command, place + offset, block, time)
                     task.times.bytes_moved += block
         yield from self._behind.settle()
         self._count(task, "VECTOR_CHANNEL", self._kernel.now - since)

@@ -39,7 +39,7 @@ class Walked:
     pairs: int
 
     def before(self, window: float) -> float:
-        """Cycles of the array before that window, which may be one of the tasks before or behind."""
+        """Cycles of the array before that window, which may be of a task before or behind."""
         each = self.turns[-1] * self.turns[-2]
         place, rest = divmod(window, each)
         last = len(self.places) - 2
