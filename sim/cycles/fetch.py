@@ -150,14 +150,9 @@ class FetchModel:
         planes, read = self._on_chip.planes, self._kernel.now
         put = deque([read] * MOVED_AHEAD)
         for _ in range(words):
-            read = max(read + 1, put.popleft())
-            if not planes.quiet(read):
-                read = yield from planes.turn(read)
+            read = yield from planes.next_turn(max(read + 1, put.popleft()))
             put.append(max(put[-1] + COLUMN_CYCLES, read + 1))
-            if planes.quiet(put[0]):
-                continue
-            yield max(self._kernel.now, put[0])
-        yield put[-1]
+        yield max(self._kernel.now, put[-1])
 
     def _runs(self, task: Task) -> Iterator[tuple[int, int]]:
         """Address and size in bytes of each run of words."""

@@ -13,6 +13,8 @@ KEPT_CYCLES = 256
 """For which turns that are over are still known."""
 LINES_HELD = 2
 """Lines of a FILL that are whole."""
+KNOWN_CYCLES = 16
+"""For which it is known before which turns will be taken."""
 BEHIND_CYCLES = 1
 """From a word that is whole to its turn."""
 
@@ -58,6 +60,14 @@ class Turns:
         while (cycle := self.free(time)) > self._kernel.now:
             yield cycle
         return cycle
+
+    def next_turn(self, time: float) -> Taking:
+        """As `turn`, but it does not wait where nothing is taken so soon."""
+        if time > self._kernel.now + KNOWN_CYCLES:
+            yield time
+        if not self.quiet(time):
+            time = yield from self.turn(time)
+        return time
 
 
 def turn_of_all(ports: Sequence[Turns], time: float, now: Callable[[], float]) -> Taking:
@@ -107,10 +117,7 @@ class WordSink(Sink):
     def take(self, begin: float, words: int) -> Taking:
         time = begin
         for _ in range(words):
-            if self._turns.quiet(time):
-                time += 1
-            else:
-                time = yield from self._turns.turn(time + 1)
+            time = yield from self._turns.next_turn(time + 1)
         return time
 
 

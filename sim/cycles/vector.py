@@ -57,6 +57,8 @@ PEAK_CYCLES = 4
 """To find the greatest of the lanes' peaks, beside one for each lane."""
 QUIET_CYCLES = 3
 """From the last acknowledgement of words of the stash to that."""
+LINES_OF_BYTES, BYTES_CYCLES = 32, 36
+"""Random bytes of so many lines of an APPLY are on their way at most, and how long they are."""
 STASH_WORDS = 32
 """Words of the stash that have their places."""
 CHANNEL_CYCLES = (54, 76)
@@ -146,8 +148,13 @@ class VectorModel:
         before = BEGIN_CYCLES - OWN_CYCLES + PREPARED[p.block.channels]
         yield self._kernel.now + before
         last: Pass | None = None
+        begun: deque[float] = deque()
         for each in passes_of(task, shape, p):
             yield from self._room(task, last, each)
+            if isinstance(command, Apply):
+                if len(begun) == LINES_OF_BYTES // p.block.channels:
+                    yield max(self._kernel.now, begun.popleft() + BYTES_CYCLES)
+                begun.append(self._kernel.now)
             self._leave(task, last, each.cycles // p.block.channels)
             self._totals.add(command.tag, "VECTOR_BUSY", each.lines)
             if each.kept:

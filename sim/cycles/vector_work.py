@@ -23,10 +23,6 @@ WORD_OF_SUM = 4
 KEPT_TOGETHER = 7
 """Digits of x̂ that pass with activations and mask, at 16 channels."""
 
-LINES_OF_BYTES, LATE_CYCLES = 32, 4
-"""Random bytes of so many lines are on their way at most, which takes some cycles more than those
-lines."""
-
 Places = list[tuple[int, int]]
 """Places in the corner turn, in their order, and the planes of the stash that leave there."""
 
@@ -56,7 +52,7 @@ def passes_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[Pass
     assert isinstance(command, Lined)
     channels = parameters.block.channels
     twice = isinstance(command, Form) and command.second is Second.SHORTCUT and command.normalized
-    cycles, before = channels * (2 if twice else 1), 0
+    cycles = channels * (2 if twice else 1)
     sets, pool = _sets(task, shape, channels), getattr(command, "pooled", False)
     on_chip = _planes(task, len(sets), channels)
     kept = isinstance(command, Recompute) or (isinstance(command, Form) and command.kept)
@@ -77,14 +73,8 @@ def passes_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[Pass
                     assert isinstance(command, Form)
                     group_of_image = (image - 1) * shape.channel_groups + group
                     pooled = command.pool + sums * group_of_image, sums
-                late = 0
-                if isinstance(command, Apply):
-                    late = _late(before + channels) - _late(before)
-                before += channels
                 lines = channels if number == len(sets) else 0
-                yield Pass(
-                    cycles + late, lines, bool(lines) and kept, on_chip[number - 1], writes, pooled
-                )
+                yield Pass(cycles, lines, bool(lines) and kept, on_chip[number - 1], writes, pooled)
 
 
 def _sets(task: Task, shape: Shape, channels: int) -> list[Places]:
@@ -129,11 +119,6 @@ def _sets(task: Task, shape: Shape, channels: int) -> list[Places]:
 
 def _moved(places: Places, by: int) -> Places:
     return [(place + by, plane) for place, plane in places]
-
-
-def _late(lines: int) -> int:
-    """Cycles by which random bytes are late for so many lines of an APPLY."""
-    return LATE_CYCLES * max(0, (lines - 1) // LINES_OF_BYTES)
 
 
 def _planes(task: Task, passes: int, channels: int) -> list[int]:

@@ -56,7 +56,6 @@ from fractrain.sim.cycles import (
     sender,
     turns,
     vector,
-    vector_work,
     walk,
     weight_commands,
     weight_streams,
@@ -136,7 +135,7 @@ def test_lines(preset: str) -> None:
     assert result.NARROWED_CYCLES == join - narrow
     queue = 2  # and its output register
     assert tuple(each + queue + 1 for each in (narrow, join)) == result.WAY_CYCLES
-    assert vector_work.LINES_OF_BYTES == 2 * ByteQueue.PAIRS
+    assert vector.LINES_OF_BYTES == 2 * ByteQueue.PAIRS
     assert vector.SPILL_LINES == Spill.LINES
     # what the path says of itself is the most that a command takes
     ends = vector.APPLY_END_CYCLES + p.block.channels + vector.PEAK_CYCLES + p.array.rows
