@@ -250,6 +250,30 @@ def test_no_turn_at_the_gradient_memory(
     assert modelled - BEGIN_CYCLES == pytest.approx(measured, rel=0.01)
 
 
+def test_convolutions_wait_in_front_of_the_array(machine: ConvolutionSimulation) -> None:
+    """Only as many of them are taken ahead as the loops have room for, and with all others the
+    UPDATEs behind them wait."""
+    images = Convolve(
+        slot=FULL,
+        operand=Operand.ACTIVATION,
+        partner=Operand.WEIGHT,
+        row_signed=False,
+        column_signed=True,
+        pattern=0,
+        pairs=1,
+        address=0,
+        column_address=0,
+        images=16,
+        reduce=True,
+        finish=False,
+    )
+    queued = machine.parameters.queues.commands
+    updates = [update(number % 8, FULL) for number in range(20 + 2 * queued)]
+    pattern = Pattern(entry=0, a_enable=True, a_quarters=15)
+    measured, modelled = cycles(machine, [pattern, *[images] * (12 + queued), *updates])
+    assert modelled - BEGIN_CYCLES == pytest.approx(measured, rel=0.01)
+
+
 JOINED = Join(row_pixels=RowPixels.HALF, totals=True, **SHARED | {"images": 64})
 """It reads and writes lines in a half or in a quarter of its time."""
 BESIDE: dict[str, tuple[list[Command], list[Command], float]] = {
