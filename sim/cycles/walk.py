@@ -105,12 +105,11 @@ class Progress:
 
     def reach(self, cycles: float) -> Process:
         """Wait until so many are over."""
-        while self._done + min(self._tile, self._kernel.now - self._since) < cycles:
-            due = self._since + cycles - self._done
-            if self._done + self._tile >= cycles and due > self._kernel.now:
-                yield due
-            else:
-                yield self._change
+        while self._done + self._tile < cycles:
+            yield self._change
+        due = self._since + cycles - self._done
+        if due > self._kernel.now:
+            yield due
 
 
 class Walk:
