@@ -202,15 +202,21 @@ def _whole_step(args: argparse.Namespace) -> int:
     parameters = load_parameters(args.config)
     if is_skip(args.precision):
         raise ParameterError("--precision", _shown(args), "at least 1 bit of each operand")
-    for name in ("blocks", "trace", "trace_cycles"):
-        if getattr(args, name) is not None:
-            allowed = "nothing with --whole-step"
-            raise ParameterError(f"--{name.replace('_', '-')}", getattr(args, name), allowed)
+    if args.blocks is not None:
+        raise ParameterError("--blocks", args.blocks, "nothing with --whole-step")
+    if args.on != RTL:
+        for name in ("trace", "trace_cycles"):
+            if (given := getattr(args, name)) is not None:
+                raise ParameterError(
+                    f"--{name.replace('_', '-')}", str(given), "with --on rtl only"
+                )
     for name, only in (("mode", DEFAULT_MODE), ("results", ResultForm.PORT.value)):
         if getattr(args, name) != only:
             raise ParameterError(f"--{name}", getattr(args, name), f"{only} with --whole-step")
     check_step(args.model, args.batch)
     require_vector_unit(parameters)
+    waveform = open_waveform(args.trace, args.trace_cycles)
+    check_files(args.trace)
     prepare_folder(args.out)
     figures = args.out / FIGURES
     check_files(figures)
@@ -226,8 +232,9 @@ def _whole_step(args: argparse.Namespace) -> int:
     say, memory = work(), memory_model(args.memory, parameters)
     try:
         check_whole_step(setting, parameters)
-        with opened_vector_machine(args.on, parameters, memory, say) as machine:
-            simulated = simulate_whole_step(setting, machine, say)
+        opening = opened_vector_machine(args.on, parameters, memory, say, waveform)
+        with saving(waveform, args.trace), opening as opened:
+            simulated = simulate_whole_step(setting, opened.machine, say, opened.clock)
     except DoesNotFit as refused:
         hint = "without --whole-step its convolutions go layer by layer"
         raise DoesNotFit(refused.name, refused.given, refused.allowed, hint=hint) from None
@@ -235,8 +242,12 @@ def _whole_step(args: argparse.Namespace) -> int:
     report = WholeStepReport(simulated, model(simulated, memory))
     say("")
     print(f"{report.tables()}\n\n{report.summary(parameters)}")
+    begins = {} if simulated.times.begin is None else {WHOLE: simulated.times.begin}
+    if waveform:
+        print(trace_text(waveform, args.trace, parameters, begins[WHOLE], report.cycles))
     settings = _settings(args) | {"on": args.on, "chunk": args.chunk}
-    write_json(figures, settings | report.document())
+    trace = trace_document(waveform, args.trace, begins)
+    write_json(figures, settings | report.document() | trace)
     print(f"figures: {figures}")
     return 0
 

@@ -15,6 +15,7 @@ from fractrain.host.machine_step.frame import Frame, Reals
 from fractrain.host.machine_step.layout import OPERANDS
 from fractrain.host.machine_step.records import RecordColumns, StepColumns, clip_shifts
 from fractrain.host.networks.parameter import Parameter, Statistic
+from fractrain.hw.contract.numerics import MULTIPLIER_BITS
 from fractrain.hw.contract.records import RECORDS, Record
 from fractrain.sim.golden.step import backward, forward
 from fractrain.sim.golden.step.weights import (
@@ -183,7 +184,8 @@ class StepScales:
         return np.concatenate([parameters[name].value for name in names], axis=None)
 
     def _update_records(self, rule: Rule) -> RecordColumns:
-        """Weights without a gradient descend, too."""
+        """Weights without a gradient descend, too: their sums are 0, and so every factor does; it
+        is 1, which every machine takes."""
         frame = self.frame
         scale = self.operands[frame.gradient_row] * self.operands[frame.gradient_column]
         found = rule(np.append(scale, np.ones(frame.without_gradient)), frame.before)
@@ -193,4 +195,9 @@ class StepScales:
             if by is not None:
                 fields[f"{name}_mantissa"] = by.mantissa
                 fields[f"{name}_shift"] = clip_shifts(by.shift)
+        without = np.arange(len(frame.updated)) >= len(scale)
+        one = MULTIPLIER_BITS - 1
+        for part, of_one in (("mantissa", 1 << one), ("shift", one)):
+            name = f"gradient_{part}"
+            fields[name] = np.where(without, of_one, fields[name])
         return RecordColumns(Record.UPDATE, frame.updated, fields)

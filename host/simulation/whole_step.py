@@ -120,8 +120,10 @@ class Side:
 @dataclass
 class Timed:
     """Seconds of the wall: of the machine from start to end, waits included, and of the host
-    ``before`` the step, ``during`` it by token, and ``after`` it."""
+    ``before`` the step, ``during`` it by token, and ``after`` it. ``begin``: the cycle of the
+    machine's clock in which the step begins, if it has a clock."""
 
+    begin: int | None = None
     before: float = 0.0
     during: list[float] = field(default_factory=list)
     after: float = 0.0
@@ -131,7 +133,8 @@ class Timed:
 class _Timing(VectorMachine):
     """``machine``, whose waits are timed."""
 
-    def __init__(self, machine: VectorMachine) -> None:
+    def __init__(self, machine: VectorMachine, clock: Callable[[], int] | None) -> None:
+        self._clock = clock
         self._machine, self.parameters = machine, machine.parameters
         self.base_address = machine.base_address
         self.times = Timed()
@@ -144,6 +147,7 @@ class _Timing(VectorMachine):
 
     def start(self, launch: StepLaunch) -> None:
         self.times.before = self._lap()
+        self.times.begin = self._clock() if self._clock else None
         self._machine.start(launch)
 
     def wait(self) -> bool:
@@ -201,9 +205,12 @@ def check_whole_step(setting: StepSetting, parameters: Parameters) -> None:
 
 
 def simulate_whole_step(
-    setting: StepSetting, machine: VectorMachine, say: Callable[[str], None]
+    setting: StepSetting,
+    machine: VectorMachine,
+    say: Callable[[str], None],
+    clock: Callable[[], int] | None = None,
 ) -> Simulated:
-    """Take the step on golden and on ``machine``, and compare.
+    """Take the step on golden and on ``machine``, whose ``clock`` counts cycles, and compare.
 
     Raises `DoesNotFit` for a step that is no program of this machine, before anything runs, and for
     one that it has not carried out; `MismatchError` names the first difference.
@@ -212,7 +219,7 @@ def simulate_whole_step(
     formed = FormedValues()
     with open_accelerator("golden", parameters) as golden:
         wanted, found = Side(setting, golden, formed.observe), Side(setting, golden)
-        timing = _Timing(machine)
+        timing = _Timing(machine, clock)
         programs = CompiledMachine(timing)
         say("compiling the step")
         step = programs.compiled(found.graph)

@@ -31,6 +31,11 @@ START_CYCLES = 14
 DECODE_CYCLES = 8
 """Of a command, from the fetcher to its stage's gate."""
 DECODE_INTERVAL = 4
+SLOTS_CYCLES = 3
+"""More for a command that looks up further slots."""
+OFFER_INTERVAL = 2
+"""From a command that its queue has taken to the next one's offer, which has been decoded."""
+SLOTS = "kept_slot", "mask_slot", "form_slot"
 PREFETCHED_COMMANDS = 64
 QUEUE_SLACK = {
     Stage.FETCH: 2 + 6,  # the loops over digits and runs
@@ -157,6 +162,7 @@ class Dispatcher:
         self._change.notify()
 
     def _decode(self) -> Process:
+        offer = 0.0
         for number, command in enumerate(self._commands):
             while self._arrived < (number + 1) * COMMAND_BYTES and self._arrived < (
                 self.program_bytes
@@ -167,10 +173,14 @@ class Dispatcher:
             stage = opcode_of(command).stage
             task = self._task(command)
             self.times.append(task.times)
+            looks = any(hasattr(command, each) for each in SLOTS)
+            offer = max(self._kernel.now, offer + looks * SLOTS_CYCLES)
             if stage is not None:  # END belongs to none
-                yield self._kernel.now + DECODE_CYCLES if number == 0 else self._kernel.now
+                yield offer + DECODE_CYCLES if number == 0 else offer
+                offer = self._kernel.now
                 yield from self.queues[stage].put(task)
-            yield self._kernel.now + DECODE_INTERVAL
+            offer += DECODE_INTERVAL
+            yield max(offer, self._kernel.now + OFFER_INTERVAL)
         self.end_time = self._kernel.now
         for queue in self.queues.values():
             queue.closed = True

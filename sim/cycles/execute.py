@@ -15,15 +15,12 @@ from fractrain.sim.cycles.result import ResultModel
 from fractrain.sim.cycles.tiles import TileWork, tile_work
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
+from fractrain.sim.cycles.walk import Walk
 
-TASKS_AHEAD = 6
-"""Tasks behind the gate beside the one that issues passes."""
 PASS_CYCLES = 12
 """From a task at the gate to its first pass on offer."""
 WINDOW_CYCLES = 20
 """From a task at the gate to its first window, if that has one pair of reads."""
-READS_AHEAD = 12
-"""Pairs of reads between the walk and the window."""
 GATE_INTERVAL = 3
 """Between tasks that leave the gate."""
 END_CYCLES = 4
@@ -32,11 +29,11 @@ END_CYCLES = 4
 
 @dataclass(frozen=True)
 class Accepted:
-    """A task behind the gate since ``time``, with the pattern that it will use."""
+    """A task behind the gate since ``time``, and the work of a CONVOLVE."""
 
     task: Task
     time: float
-    entries: list[Pattern]
+    work: TileWork | None
 
 
 class ExecuteModel:
@@ -58,9 +55,7 @@ class ExecuteModel:
         self._table: dict[int, Pattern] = {}
         self._accepted: deque[Accepted] = deque()
         self._change = Change(kernel)
-        self._walk_free = 0.0
-        self._walked = Change(kernel)
-        self._walking = 0
+        self._walk = Walk(kernel)
         self._last_pass = 0.0
         self._last_admitted = 0.0
         tokens.tell(Stage.EXECUTE, self._change)
@@ -80,28 +75,32 @@ class ExecuteModel:
             task.times.ready = self._kernel.now
             yield from self._wait_for_tokens(task)
             task.times.begun = self._kernel.now
-            while len(self._accepted) >= TASKS_AHEAD:
-                yield self._change
+            work = self._work(task)
+            if work is None:
+                yield from self._walk.enter(None)
+            else:
+                assert isinstance(task.command, Convolve)
+                yield from self._walk.enter((task.command, work, task.digits))
             if isinstance(task.command, Pattern):
                 # its turn comes when all reads before it have been looked up
-                while self._walking:
-                    yield self._walked
-                yield max(self._kernel.now, self._walk_free)
+                yield from self._walk.looked_up()
                 self._table[task.command.entry] = task.command
                 self._queue.pop()
                 task.times.worked = task.times.ended = self._kernel.now + END_CYCLES
                 self._tokens.give(Stage.EXECUTE, task.command, self._kernel.now + END_CYCLES)
-                yield self._kernel.now + GATE_INTERVAL
-                continue
-            self._queue.pop()
-            entries: list[Pattern] = []
-            if isinstance(task.command, Convolve) and not task.skip:
-                first = task.command.pattern
-                entries = [self._table[first + i] for i in range(task.command.pairs)]
-                self._walking += 1
-            self._accepted.append(Accepted(task, self._kernel.now, entries))
-            self._change.notify()
+            else:
+                self._queue.pop()
+                self._accepted.append(Accepted(task, self._kernel.now, work))
+                self._change.notify()
             yield self._kernel.now + GATE_INTERVAL
+
+    def _work(self, task: Task) -> TileWork | None:
+        """Of a CONVOLVE that is not skipped, with the pattern of now."""
+        command = task.command
+        if task.skip or not isinstance(command, Convolve):
+            return None
+        entries = [self._table[command.pattern + i] for i in range(command.pairs)]
+        return tile_work(command, entries, task.digits, task.partner_digits)
 
     def _wait_for_tokens(self, task: Task) -> Process:
         missing = self._tokens.missing(Stage.EXECUTE, task.command)
@@ -127,16 +126,15 @@ class ExecuteModel:
                 yield self._change
             accepted = self._accepted[0]
             task = accepted.task
-            if task.skip:
+            if accepted.work is None:
                 yield max(self._kernel.now, accepted.time + PASS_CYCLES)
                 task.times.started = task.times.worked = self._kernel.now
                 task.times.ended = self._kernel.now + END_CYCLES
                 self._tokens.give(Stage.EXECUTE, task.command, self._kernel.now + END_CYCLES)
             else:
-                assert isinstance(task.command, Convolve)
-                work = tile_work(task.command, accepted.entries, task.digits, task.partner_digits)
-                window = accepted.time + WINDOW_CYCLES + work.first_read - 1
-                feed_ready = yield from self._passes(accepted, work, max(feed_ready, window))
+                window = accepted.time + WINDOW_CYCLES + accepted.work.first_read - 1
+                window = max(feed_ready, window)
+                feed_ready = yield from self._passes(accepted, accepted.work, window)
             self._accepted.popleft()
             self._change.notify()
 
@@ -151,8 +149,8 @@ class ExecuteModel:
         yield start
         times = accepted.task.times
         times.started = start
-        self._plan_walk(work, start)
         for passes, cycles in zip(work.passes.tolist(), work.cycles.tolist(), strict=True):
+            self._walk.progress.begin(cycles)
             self._totals.add(tag, "BUSY", passes)
             self._totals.add(tag, "STALL_OPERAND", cycles - passes)
             last = self._kernel.now + cycles - 1
@@ -167,15 +165,3 @@ class ExecuteModel:
         times.worked, times.ended = self._last_pass, self._last_pass + END_CYCLES
         self._tokens.give(Stage.EXECUTE, command, self._last_pass + END_CYCLES)
         return self._last_pass + 1
-
-    def _plan_walk(self, work: TileWork, start: float) -> None:
-        """The walk ends a few windows before the passes do."""
-        total = float(work.cycles.sum())
-        per_window = max(work.window, work.reads_per_window)
-        ahead = per_window * READS_AHEAD / work.reads_per_window
-        self._kernel.call(self._end_walk, start + max(0.0, total - ahead))
-
-    def _end_walk(self) -> None:
-        self._walking -= 1
-        self._walk_free = self._kernel.now
-        self._walked.notify()

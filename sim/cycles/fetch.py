@@ -26,6 +26,7 @@ from fractrain.sim.cycles.memory import granules
 from fractrain.sim.cycles.reader import REQUEST_INTERVAL, Hold, Request
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
+from fractrain.sim.cycles.turns import BlockSink, LineSink, OnChip, Sink, WordSink
 
 IN_FLIGHT = 16
 """Tasks between the request side and the write side."""
@@ -48,10 +49,12 @@ BLOCK_CYCLES = 2
 QUEUED_REQUESTS = 5
 RUNS_TOGETHER = 16
 """Runs that are one request where bursts are left out."""
-MOVE_CYCLES = 12
+MOVE_CYCLES = 10
 """Of a MOVE, beside its words."""
 COLUMN_CYCLES = 2
 """Of a word that goes to the column memory."""
+MOVED_AHEAD = 16
+"""Words of a MOVE that are read, or wait for that."""
 
 
 class FetchModel:
@@ -65,9 +68,11 @@ class FetchModel:
         queue: TaskQueue,
         tokens: Tokens,
         totals: Totals,
+        on_chip: OnChip,
     ) -> None:
         self._kernel, self._memories, self._parameters = kernel, memories, parameters
         self._queue, self._tokens, self._totals = queue, tokens, totals
+        self._on_chip = on_chip
         self._open: deque[list[int]] = deque()
         self._change = Change(kernel)
         self._hold: Hold | None = None
@@ -131,14 +136,23 @@ class FetchModel:
         """Behind all words that are under way; those of later commands are asked for, and wait."""
         while self._open[0] is not entry:
             yield self._change
-        cycles = COLUMN_CYCLES * task.digits * command.runs * command.words
-        yield self._kernel.now + MOVE_CYCLES + cycles
+        yield self._kernel.now + MOVE_CYCLES
+        yield from self._columns(task.digits * command.runs * command.words)
         self._open.popleft()
         hold.end()
         self._change.notify()
         self._end()
         task.times.worked = task.times.ended = self._kernel.now + END_CYCLES
         self._tokens.give(Stage.FETCH, command, self._kernel.now + END_CYCLES)
+
+    def _columns(self, words: int) -> Process:
+        """Words are read in turns of the plane memory, ahead of the column memory."""
+        planes, read = self._on_chip.planes, self._kernel.now
+        put = deque([read] * MOVED_AHEAD)
+        for _ in range(words):
+            read = yield from planes.next_turn(max(read + 1, put.popleft()))
+            put.append(max(put[-1] + COLUMN_CYCLES, read + 1))
+        yield max(self._kernel.now, put[-1])
 
     def _runs(self, task: Task) -> Iterator[tuple[int, int]]:
         """Address and size in bytes of each run of words."""
@@ -183,15 +197,26 @@ class FetchModel:
         return self._parameters.block.channels // 2 + BLOCK_CYCLES
 
     def _pauses(self, task: Task) -> Iterator[float]:
-        """Before each run of words: while the unit of the command before ends, then while a block
-        is turned."""
+        """Before each run of words: while the unit of the command before ends."""
         command, before = task.command, self._before
         self._before = command
         first = self._last_lines(before) if before else 0
         yield first if isinstance(command, Load) else first + UNIT_BEGIN_CYCLES
-        planes = len(self._recalled(task, command)) if isinstance(command, Recall) else 0
-        for number in itertools.count(1):
-            yield self._turn_cycles if planes and number % planes == 0 else 0
+        yield from itertools.repeat(0)
+
+    def _sink(self, task: Task) -> Sink | None:
+        """What takes the words of a command at a port that others use, too."""
+        command, p, on_chip = task.command, self._parameters, self._on_chip
+        if p.vector is None:
+            return None
+        if isinstance(command, Fill):
+            return LineSink(on_chip.staging, max(1, p.line_bytes // p.word_bytes))
+        if isinstance(command, Recall):
+            planes = len(self._recalled(task, command))
+            return BlockSink(on_chip.side, planes, p.block.channels // 2)
+        if isinstance(command, Load) and not _to_columns(command):
+            return WordSink(on_chip.planes)
+        return None
 
     def _last_lines(self, command: Command) -> int:
         """Cycles from the last word to the lines or the record of it."""
@@ -224,6 +249,7 @@ class FetchModel:
                 self._tokens.give(Stage.FETCH, command, end)
 
         word_cycles, pauses = self._word_cycles(command), self._pauses(task)
+        sink = self._sink(task)
         together = RUNS_TOGETHER if self._memories.fluid else 1
         for first in range(0, len(runs), together):
             some = runs[first : first + together]
@@ -233,7 +259,7 @@ class FetchModel:
             pieces = [piece for run in some for piece in granules(*run)]
             pause = sum(itertools.islice(pauses, len(some)))
             time = self._kernel.now + (RECALL_CYCLES if isinstance(command, Recall) else 0)
-            request = Request(1, pieces, word_cycles, deliver, time, self._hold, pause)
+            request = Request(1, pieces, word_cycles, deliver, time, self._hold, pause, sink)
             reader.request(request)
             # one in a cycle; the reader takes fewer, which counts here if these are many
             yield self._kernel.now + (REQUEST_INTERVAL * len(some) if together > 1 else 1)

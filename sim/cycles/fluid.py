@@ -162,7 +162,11 @@ class FluidReader:
             if request.hold is not None:
                 yield from request.hold.wait()
                 came = max(came, self._kernel.now)
-            taken = max(taken + pause + size / self._word_bytes * request.word_cycles, came)
+            begin, words = taken + pause, size / self._word_bytes
+            taken = begin + words * request.word_cycles
+            if request.sink is not None:
+                taken = yield from request.sink.take(max(begin, came - words), round(words))
+            taken = max(taken, came)
             yield taken
             self._held -= size
             self._room.notify()

@@ -22,6 +22,7 @@ from fractrain.sim.cycles.sender import Sender
 from fractrain.sim.cycles.times import Times
 from fractrain.sim.cycles.tokens import Tokens
 from fractrain.sim.cycles.totals import Totals
+from fractrain.sim.cycles.turns import OnChip
 from fractrain.sim.cycles.vector import VectorModel
 from fractrain.sim.memory_model import MemoryModel
 
@@ -69,16 +70,23 @@ def predict(
     dispatcher = Dispatcher(
         kernel, reader, parameters, commands, precisions, program_address, kept or {}
     )
-    fetch = FetchModel(kernel, memories, parameters, dispatcher.queues[Stage.FETCH], tokens, totals)
+    on_chip = OnChip(kernel)
+    fetch = FetchModel(
+        kernel, memories, parameters, dispatcher.queues[Stage.FETCH], tokens, totals, on_chip
+    )
     sender = Sender(kernel, memories, parameters, tokens, totals)
-    result = ResultModel(kernel, sender, parameters, dispatcher.queues[Stage.RESULT], tokens)
+    result = ResultModel(
+        kernel, sender, parameters, dispatcher.queues[Stage.RESULT], tokens, on_chip
+    )
     execute = ExecuteModel(
         kernel, parameters, dispatcher.queues[Stage.EXECUTE], tokens, totals, fetch, result
     )
     parts: list[Any] = [memories, dispatcher, fetch, execute, sender, result]
     if vector:
         queue = dispatcher.queues[Stage.VECTOR]
-        parts.append(VectorModel(kernel, memories, parameters, queue, tokens, totals, result))
+        parts.append(
+            VectorModel(kernel, memories, parameters, queue, tokens, totals, result, on_chip)
+        )
         parts.append(HostModel(kernel, tokens, commands, host_cycles))
     for part in parts:
         part.start()

@@ -10,6 +10,7 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.memory import Ddr
 from fractrain.sim.cycles.read_port import Granule, ReadPort
+from fractrain.sim.cycles.turns import Sink
 from fractrain.sim.memory_model import MemoryModel
 
 REQUEST_CYCLES = 5
@@ -41,8 +42,8 @@ class Hold:
 class Request:
     """``sizes`` in bytes of the granules of a run, requested at ``time``. A client takes a word in
     ``word_cycles``, but none in the ``pause`` cycles behind the word before it, and none before the
-    end of ``hold``; the words of all clients then wait. ``deliver`` is called for every granule,
-    with its size and the time at which it was taken."""
+    end of ``hold``, and only as its ``sink`` lets it; the words of all clients then wait.
+    ``deliver`` is called for every granule, with its size and the time at which it was taken."""
 
     client: int
     sizes: list[int]
@@ -51,6 +52,7 @@ class Request:
     time: float
     hold: Hold | None = None
     pause: float = 0
+    sink: Sink | None = None
 
 
 class Reader:
@@ -117,13 +119,17 @@ class Reader:
             request, granule, pause = self._order.popleft()
             while granule.end is None:
                 yield granule.came
-            words = granule.size / self._word_bytes
+            words = granule.size // self._word_bytes
             # all but the last of a granule's words can be taken while it comes
             came = granule.end + WORD_CYCLES + request.word_cycles
             if request.hold is not None:
                 yield from request.hold.wait()
                 came = max(came, self._kernel.now)
-            taken = max(taken + pause + words * request.word_cycles, came)
+            begin = taken + pause
+            taken = begin + words * request.word_cycles
+            if request.sink is not None:
+                taken = yield from request.sink.take(max(begin, came - words), words)
+            taken = max(taken, came)
             yield taken
             granule.port.take()
             request.deliver(granule.size, self._kernel.now)

@@ -21,6 +21,7 @@ from fractrain.sim.cycles.commands import Task, TaskQueue
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.sender import Sender
 from fractrain.sim.cycles.tokens import Tokens
+from fractrain.sim.cycles.turns import OnChip
 
 ARRAY_CYCLES = 17
 """From a tile's last pass to its first beat's way out of the queue."""
@@ -39,6 +40,8 @@ PEAK_CYCLES = 6
 """Of them for the peak, beside those of the lanes; a part has none."""
 LINES_BEGIN_CYCLES = 8
 """Of them: behind the command's end, for the next one's scale."""
+WAY_CYCLES = (19, 22)
+"""From a line to its turn at the staging memory, of NARROW and JOIN."""
 BEATS_BEHIND = 2
 """Beats that have left the queue behind the one that is cut into blocks, or lines."""
 BEATS_AHEAD = 3
@@ -65,9 +68,11 @@ class ResultModel:
         parameters: Parameters,
         queue: TaskQueue,
         tokens: Tokens,
+        on_chip: OnChip,
     ) -> None:
         self._kernel, self._sender = kernel, sender
         self._parameters, self._queue, self._tokens = parameters, queue, tokens
+        self._on_chip = on_chip
         self._beats = parameters.beats_per_tile
         self._arrivals: deque[float] = deque()
         self._inside = 0
@@ -123,10 +128,16 @@ class ResultModel:
         """NARROW and JOIN: a line in a cycle; what was earlier takes another."""
         command = task.command
         assert isinstance(command, Narrow | Join)
-        lines = self._parameters.block.channels
+        written, each, way = self._parameters.block.channels, 1, WAY_CYCLES[0]
         yield self._kernel.now + LINES_BEGIN_CYCLES
         if isinstance(command, Join):
-            lines *= (1 + (command.earlier is not Earlier.NONE)) * _parts(command)
+            written *= _parts(command)
+            each += command.earlier is not Earlier.NONE
+            way = WAY_CYCLES[1]
+        lines = written * each
+        ports = self._on_chip.staging_reads, self._on_chip.side_reads
+        for port in ports:
+            port.contended = isinstance(command, Join)
         for _ in range(command.images * command.tiles_y * command.tiles_x):
             arrival = yield from self._arrive(task)
             yield max(self._kernel.now, arrival + SUM_CYCLES)
@@ -135,13 +146,29 @@ class ResultModel:
             self._kernel.call(self._pass, self._kernel.now + begun)
             ahead = lines * (self._beats - BEATS_BEHIND) // self._beats
             self._leave(self._kernel.now + max(0, ahead) + LEAVE_CYCLES - 2)
+            self._on_chip.staging.take(self._kernel.now + way + each - 1, written, each)
+            if isinstance(command, Join):
+                self._read(command, written, each)
             yield self._kernel.now + lines
+        for port in ports:
+            port.contended = False
         behind = LINES_CYCLES + self._parameters.array.rows - LINES_BEGIN_CYCLES
         if isinstance(command, Narrow):
             behind -= NARROWED_CYCLES
         elif command.part:
             behind -= PEAK_CYCLES + self._parameters.array.rows
         yield self._kernel.now + behind
+
+    def _read(self, command: Join, written: int, each: int) -> None:
+        """Lines of a tile, ``each`` steps for one of those that are written; the last of them with
+        mask and x̂."""
+        now, on_chip = self._kernel.now, self._on_chip
+        if command.interleaved:
+            on_chip.staging_reads.take(now, written * each)
+        elif command.earlier is not Earlier.NONE:
+            on_chip.staging_reads.take(now, written, each)
+        if command.masked or command.totals:
+            on_chip.side_reads.take(now + each - 1, written, each)
 
     def _tiles(self, task: Task) -> Process:
         command = task.command

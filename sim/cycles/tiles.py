@@ -14,15 +14,14 @@ from fractrain.hw.contract.commands import Convolve, Pattern, Zero
 class TileWork:
     """``passes`` of each tile, and its ``cycles``, longer if reading the windows takes longer.
 
-    ``first_read`` is the cycles of the reads of the very first window, ``window`` the passes that
-    use one, ``reads_per_window`` the mean of the reads' cycles.
+    ``places`` are the cycles of each place, more than one of which may be a tile, ``first_read``
+    those of the reads of the very first window.
     """
 
     passes: NDArray[np.int64]
     cycles: NDArray[np.int64]
+    places: NDArray[np.int64]
     first_read: int
-    window: int
-    reads_per_window: float
 
 
 def tile_work(command: Convolve, entries: list[Pattern], rows: int, columns: int) -> TileWork:
@@ -57,7 +56,6 @@ def tile_work(command: Convolve, entries: list[Pattern], rows: int, columns: int
     windows = command.slices * rows
     passes = np.full(shape, windows * columns, np.int64)
     cycles = windows * np.maximum(columns, reads)
-    places = [np.tile(each.reshape(-1), command.images) for each in (passes, cycles)]
-    if command.reduce:
-        places = [each.sum(keepdims=True) for each in places]
-    return TileWork(places[0], places[1], int(reads[0, 0]), columns, float(reads.mean()))
+    of_places = [np.tile(each.reshape(-1), command.images) for each in (passes, cycles)]
+    tiles = [each.sum(keepdims=True) for each in of_places] if command.reduce else of_places
+    return TileWork(tiles[0], tiles[1], of_places[1], int(reads[0, 0]))

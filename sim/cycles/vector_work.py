@@ -23,6 +23,9 @@ WORD_OF_SUM = 4
 KEPT_TOGETHER = 7
 """Digits of x̂ that pass with activations and mask, at 16 channels."""
 
+Places = list[tuple[int, int]]
+"""Places in the corner turn, in their order, and the planes of the stash that leave there."""
+
 Lined = Form | Normalize | Recompute | Carry | Apply
 """Commands that go through a tensor line by line."""
 
@@ -30,12 +33,15 @@ Lined = Form | Normalize | Recompute | Carry | Apply
 @dataclass(frozen=True)
 class Pass:
     """Of the C lines of one block through the corner turn: the ``cycles`` in which they are taken,
-    the ``lines`` that are then done, addresses and sizes in bytes of the words that leave to the
-    stash, and of the sums of an image."""
+    the ``lines`` that are then done, and whether they are ``kept`` in the side memory, how many
+    ``planes`` are written on chip, places in the corner turn, addresses and sizes in bytes of the
+    words that leave to the stash, address and size of the sums of an image."""
 
-    cycles: float
+    cycles: int
     lines: int
-    writes: list[tuple[int, int]]
+    kept: bool
+    planes: int
+    writes: list[tuple[int, int, int]]
     pooled: tuple[int, int] | None = None
 
 
@@ -46,11 +52,10 @@ def passes_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[Pass
     assert isinstance(command, Lined)
     channels = parameters.block.channels
     twice = isinstance(command, Form) and command.second is Second.SHORTCUT and command.normalized
-    cycles: float = channels * (2 if twice else 1)
-    if isinstance(command, Apply):
-        # the generator is a line late for each of so many
-        cycles *= 1 + 1 / parameters.array.rows
+    cycles = channels * (2 if twice else 1)
     sets, pool = _sets(task, shape, channels), getattr(command, "pooled", False)
+    on_chip = _planes(task, len(sets), channels)
+    kept = isinstance(command, Recompute) or (isinstance(command, Form) and command.kept)
     per_image = shape.tiles_x * shape.tiles_y
     word, base = parameters.word_bytes, getattr(command, "stash", 0)
     sums = WORD_OF_SUM * channels
@@ -58,50 +63,71 @@ def passes_of(task: Task, shape: Shape, parameters: Parameters) -> Iterator[Pass
         for block in range(shape.images * per_image):
             place = group * shape.stash_group_stride + block
             for number, planes in enumerate(sets, 1):
-                writes = [(base + word * (p * shape.stash_stride + place), word) for p in planes]
+                writes = [
+                    (turned, base + word * (plane * shape.stash_stride + place), word)
+                    for turned, plane in planes
+                ]
                 pooled = None
                 image, rest = divmod(block + 1, per_image)
                 if pool and not rest and number == len(sets):
                     assert isinstance(command, Form)
                     group_of_image = (image - 1) * shape.channel_groups + group
                     pooled = command.pool + sums * group_of_image, sums
-                yield Pass(cycles, channels if number == len(sets) else 0, writes, pooled)
+                lines = channels if number == len(sets) else 0
+                yield Pass(cycles, lines, bool(lines) and kept, on_chip[number - 1], writes, pooled)
 
 
-def _sets(task: Task, shape: Shape, channels: int) -> list[list[int]]:
-    """Planes of the stash that leave with each pass of a block; a pass at least."""
+def _sets(task: Task, shape: Shape, channels: int) -> list[Places]:
+    """What of the stash leaves with each pass of a block; a pass at least."""
     command = task.command
     if isinstance(command, Apply):
         return [[]] * (2 if channels == 8 and task.digits > 8 else 1)
     if not isinstance(command, Form | Normalize):
         return [[]]
     bits, end = _kept(task)
-    kept = list(range(bits))
-    mask, residual, activations, planed = [], [], [], False
+    # a digit of x̂ at a block's end stands one lower
+    kept = [(end + plane, plane) for plane in range(bits)]
+    mask: Places = []
+    residual: Places = []
+    activations: Places = []
+    planed = False
     if isinstance(command, Form):
-        first, form_bits = shape.activation_plane, task.form_bits
-        mask = [shape.mask_plane] * command.stash_mask
+        if command.stash_mask:
+            mask = [(channels - 1, shape.mask_plane)]
         if command.stash_activations:
-            activations = list(range(first, first + form_bits))
-        planed = bool(form_bits) and (command.planed or command.stash_activations)
+            activations = [(bit, shape.activation_plane + bit) for bit in range(task.form_bits)]
+        planed = bool(task.form_bits) and (command.planed or command.stash_activations)
         if command.stash_residual:
-            first = shape.residual_plane
-            residual = list(range(first, first + MIN_RESIDUAL_BITS))
+            residual = [(bit, shape.residual_plane + bit) for bit in range(MIN_RESIDUAL_BITS)]
     if channels == 8:
-        # a digit of x̂ at a block's end stands one lower
-        low = kept[8 - end :]
+        high = [each for each in kept if each[0] < channels]
+        low = _moved(kept[len(high) :], -channels) + mask
         wanted = [
-            (kept[: 8 - end], bool(kept)),
-            (low + mask, bool(low or mask)),
+            (high, bool(high)),
+            (low, bool(low)),
             (residual, bool(residual)),
             (activations, planed),
         ]
     elif (kept or mask) and not residual and bits + (end and bits > 0) <= KEPT_TOGETHER:
-        wanted = [(kept + mask + activations, True)]
+        wanted = [(activations + _moved(kept, channels // 2) + mask, True)]
     else:
         wanted = [(kept + mask, bool(kept or mask))]
-        wanted.append((activations + residual, planed or bool(residual)))
-    return [planes for planes, there in wanted if there] or [[]]
+        both = activations + _moved(residual, channels // 2)
+        wanted.append((both, planed or bool(residual)))
+    return [places for places, there in wanted if there] or [[]]
+
+
+def _moved(places: Places, by: int) -> Places:
+    return [(place + by, plane) for place, plane in places]
+
+
+def _planes(task: Task, passes: int, channels: int) -> list[int]:
+    """Planes that each pass of a block writes on chip; activations come last."""
+    command, before = task.command, [0] * (passes - 1)
+    if isinstance(command, Apply):
+        return [task.digits] if passes == 1 else [channels, task.digits - channels]
+    planed = isinstance(command, Recompute) or (isinstance(command, Form) and command.planed)
+    return [*before, task.form_bits if planed else 0]
 
 
 def _kept(task: Task) -> tuple[int, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 
@@ -27,8 +28,8 @@ TOGETHER = 2
 """Blocks whose planes leave side by side."""
 QUANTIZE_BEGIN_CYCLES = 7
 """From a task to its first request: the record."""
-QUANTIZE_CYCLES = 21
-"""From the last weights of a block to its planes."""
+QUANTIZE_CYCLES = 12
+"""From the last weights of a block to its planes, beside one for each bit."""
 PLANES_CYCLES = 2
 """Between the planes of some blocks and the next ones."""
 UPDATE_LANES, UPDATE_INTERVAL = 4, 4
@@ -121,7 +122,7 @@ class WeightCommands:
         bits = task.digits if command.operand is Operand.WEIGHT else task.partner_digits
         size = WEIGHT_BYTES * p.block.channels * p.array.rows
         yield since + QUANTIZE_BEGIN_CYCLES
-        self._kernel.start(self._turn(command, size))
+        self._kernel.start(self._turn(command, size, bits))
         for first in range(0, command.blocks, TOGETHER):
             members = range(first, min(first + TOGETHER, command.blocks))
             while len(self._whole) < len(members):
@@ -142,11 +143,14 @@ class WeightCommands:
         yield from self._behind.settle()
         self._read(task, size * command.blocks, since)
 
-    def _turn(self, command: Quantize, size: int) -> Process:
+    def _turn(self, command: Quantize, size: int, bits: int) -> Process:
         """Weights into the blocks that become planes."""
-        run = RUN_WORDS * self._parameters.word_bytes
+        word = self._parameters.word_bytes
+        run = RUN_WORDS * word
         places = list(range(command.source, command.source + size * command.blocks, run))
         cycles = run / WEIGHT_BYTES / QUANTIZED_PER_CYCLE
+        granule = max(BURST_BYTES, word)
+        coming = (granule - word) / BEAT_BYTES + (run - granule) / word
         free = self._kernel.now
         for number, arrival in enumerate(self._ahead.runs(places, run)):
             if number * run % size == 0:
@@ -155,10 +159,11 @@ class WeightCommands:
                     free = self._kernel.now
                 self._turned += 1
             yield from arrival.wait()
-            free = max(self._kernel.now, free + cycles)
+            # the first words enter while the others come, by all ports
+            free = max(self._kernel.now, self._kernel.now - coming + cycles, free + cycles)
             yield free
             if (number + 1) * run % size == 0:
-                self._whole.append(free + QUANTIZE_CYCLES)
+                self._whole.append(free + QUANTIZE_CYCLES + bits)
                 self._change.notify()
 
     # -- UPDATE -------------------------------------------------------------------------------
@@ -180,6 +185,8 @@ class WeightCommands:
         ]
         yield since + UPDATE_BEGIN_CYCLES
         words = run // p.word_bytes
+        intervals = max(0, math.ceil((words + 1) / UPDATE_INTERVAL) - 1)
+        sorted_out = intervals * UPDATE_INTERVAL
         cycles = p.word_bytes / WEIGHT_BYTES / UPDATE_LANES * UPDATE_INTERVAL
         sums = Sums(self._kernel)
         if not task.absent:
@@ -188,7 +195,7 @@ class WeightCommands:
         for number, arrival in enumerate(self._ahead.runs(places, run)):
             yield from arrival.wait()
             if number % 2 == 0:  # weights, which wait for their momenta
-                free = max(self._kernel.now, free + words)
+                free = max(self._kernel.now, free + sorted_out)
                 yield free
                 continue
             free = max(free, since + RANDOM_CYCLES + p.block.channels)

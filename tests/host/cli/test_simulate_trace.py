@@ -60,6 +60,23 @@ def test_the_waveform_agrees_with_the_counters(
     assert signals[f"{TOP}.clk"].value_at(PERIOD_PS * 50 + PERIOD_PS // 2) in ("1", 1)
 
 
+@pytest.mark.slow
+def test_a_whole_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its array works in as many cycles as the machine counts, all behind where it begins."""
+    require_fst()
+    wave = tmp_path / "wave.fst"
+    step = ["--whole-step", "--data", "digits", "--batch", "2", "--precision", "3,2,4"]
+    assert main(["simulate", *step, "--out", str(tmp_path), "--trace", str(wave)]) == 0
+    assert f"waveform: {wave}, " in capsys.readouterr().out
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    (begin,) = figures["trace"]["begins"].values()
+    signals = {each.full_name: each.signal for each in pywellen.Waveform(str(wave)).all_vars()}
+    issued = signals[f"{TOP}.execute.issued"]
+    cycles = range(begin, begin + figures["cycles"] + 300)
+    found = sum(int(issued.value_at(PERIOD_PS * cycle)) for cycle in cycles)
+    assert found == sum(each["BUSY"] for each in figures["passes"].values()) > 0
+
+
 def test_what_is_said_of_it() -> None:
     waveform = Waveform(Form.VCD, 200)
     Path(waveform.path.decode()).write_bytes(b"x" * 1_234_567)

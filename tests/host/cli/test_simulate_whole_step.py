@@ -139,6 +139,9 @@ def test_a_wrong_bit_of_the_rtl_fails_the_command(
         (("--blocks", "0"), "--blocks"),
         (("--mode", "float"), "--mode"),
         (("--results", "raw"), "--results"),
+        (("--trace", "a.fst", "--on", "functional"), "--trace: got 'a.fst', allowed: with"),
+        (("--trace-cycles", "1:2", "--on", "functional"), "with --on rtl only"),
+        (("--trace-cycles", "1:2"), "with --trace FILE only"),
     ],
 )
 def test_what_is_refused(

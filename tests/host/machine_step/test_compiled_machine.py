@@ -20,6 +20,7 @@ from fractrain.host.methods.recipe import make_recipe
 from fractrain.host.training.machine_trainer import MachineTrainer
 from fractrain.host.training.trainer import DivergenceError, Trainer
 from fractrain.hw.contract.errors import MachineError
+from fractrain.hw.contract.numerics import UPDATE_LEAST_SHIFT
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import Precision
 from tests.host.compiler.whole_step.running import small
@@ -151,6 +152,22 @@ def test_updates_with_large_factors_go_layer_by_layer(
         assert_same_state(whole.state(), usual.state())
         assert len(said) == (steps == 0)
         assert not said or ("factor of an update" in said[0] and "layer by layer" in said[0])
+
+
+def test_skipped_weights_have_no_factor_that_could_be_too_large(
+    golden: Accelerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their sums are 0: such a step is one of the RTL's, too."""
+    bits = Precision(4, 4, 6), Precision(0, 0, 0), Precision(4, 3, 6)
+    given = {"recipe": None, "script": tuple((each,) for each in bits), "stages": ((8, 2),)}
+    case = replace(CASES["static"], batch=5, steps=3, **given)
+    usual = make(case, golden)
+    wanted = train(usual)
+    monkeypatch.setattr(FunctionalVectorMachine, "least_update_shift", UPDATE_LEAST_SHIFT)
+    whole = on_machine(case, golden, small())
+    whole.note = pytest.fail
+    assert train(whole) == wanted and whole.whole_steps == 3
+    assert_same_state(whole.state(), usual.state())
 
 
 def test_what_does_not_fit_goes_layer_by_layer(golden: Accelerator) -> None:

@@ -70,8 +70,8 @@ def test_the_zc706_with_a_mix() -> None:
     options = integer_options(None, 32)
     images = training_images("random", 16, 0)
     setting = StepSetting("resnet8", images, ScriptedSelector([MIXED]), 0, options)
-    with opened_vector_machine(RTL, ZC706, memory, lambda _: None) as machine:
-        simulated = simulate_whole_step(setting, machine, lambda _: None)
+    with opened_vector_machine(RTL, ZC706, memory, lambda _: None) as opened:
+        simulated = simulate_whole_step(setting, opened.machine, lambda _: None)
     report = WholeStepReport(simulated, model(simulated, memory))
     assert report.source == "measured in RTL"
     assert abs(report.prediction.cycles / report.cycles - 1) < MODELLED

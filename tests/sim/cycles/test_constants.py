@@ -19,12 +19,19 @@ from fractrain.hw.contract.commands import (
     Stage,
 )
 from fractrain.hw.contract.errors import ParameterError
+from fractrain.hw.contract.numerics import MAX_WEIGHT_BITS
 from fractrain.hw.contract.parameters import Parameters, load_parameters, preset_names
+from fractrain.hw.feeder.pair_issue import PairIssue
+from fractrain.hw.feeder.place_walk import LOOPS
+from fractrain.hw.feeder.reader import WindowReader
+from fractrain.hw.fetch import plane_reads
 from fractrain.hw.fetch.commands import LATENCY_COMMANDS, commands_ahead
 from fractrain.hw.fetch.stage import TASKS_AHEAD
 from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.results.sender import ITEMS, UNSEEN
+from fractrain.hw.sequencer.pass_sequencer import PassSequencer
 from fractrain.hw.vector import plane_sender, quantize_command
+from fractrain.hw.vector.byte_queue import ByteQueue
 from fractrain.hw.vector.channel import ChannelWalk
 from fractrain.hw.vector.channel_unit import ChannelUnit
 from fractrain.hw.vector.gradient_rows import GradientRows
@@ -35,6 +42,7 @@ from fractrain.hw.vector.random_bytes import RandomBytes
 from fractrain.hw.vector.read_ahead import ReadAhead
 from fractrain.hw.vector.result_path import ResultPath
 from fractrain.hw.vector.run_walker import RunWalker
+from fractrain.hw.vector.spill import Spill
 from fractrain.hw.vector.stage import VectorStage
 from fractrain.hw.vector.update import INTERVAL
 from fractrain.hw.vector.update_command import Update
@@ -46,7 +54,9 @@ from fractrain.sim.cycles import (
     read_port,
     result,
     sender,
+    turns,
     vector,
+    walk,
     weight_commands,
     weight_streams,
     write_port,
@@ -123,6 +133,10 @@ def test_lines(preset: str) -> None:
     assert result.LINES_CYCLES + p.array.rows == results.between_cycles
     narrow, join = results.lanes.result_cycles
     assert result.NARROWED_CYCLES == join - narrow
+    queue = 2  # and its output register
+    assert tuple(each + queue + 1 for each in (narrow, join)) == result.WAY_CYCLES
+    assert vector.LINES_OF_BYTES == 2 * ByteQueue.PAIRS
+    assert vector.SPILL_LINES == Spill.LINES
     # what the path says of itself is the most that a command takes
     ends = vector.APPLY_END_CYCLES + p.block.channels + vector.PEAK_CYCLES + p.array.rows
     begins = vector.BEGIN_CYCLES + vector.PREPARED[p.block.channels]
@@ -141,7 +155,7 @@ def test_weights(preset: str) -> None:
     quantize, update = elaborated(quantize_command.Quantize(p)), elaborated(Update(p))
     assert weight_commands.QUANTIZED_PER_CYCLE == quantize.lanes
     latency = quantize.quantizer.latency_cycles + WeightTurn.TURN_CYCLES
-    assert weight_commands.QUANTIZE_CYCLES == latency + 1
+    assert weight_commands.QUANTIZE_CYCLES + MAX_WEIGHT_BITS == latency
     assert weight_commands.UPDATE_LANES == update.lanes
     assert weight_commands.UPDATE_INTERVAL == INTERVAL
     assert weight_commands.SUMS_AHEAD == GradientRows.WORDS
@@ -151,6 +165,24 @@ def test_weights(preset: str) -> None:
     # the key and the generator; beside them a few for the way
     random = KeySchedule.latency_cycles + RandomBytes.latency_cycles
     assert random <= weight_commands.RANDOM_CYCLES <= random + 8
+
+
+def test_turns() -> None:
+    """What waits in front of the ports of the on-chip memories."""
+    assert fetch.MOVED_AHEAD == plane_reads.WAITING
+    assert turns.LINES_HELD == StreamRegister.CAPACITY
+
+
+def test_walk(parameters: Parameters) -> None:
+    """The loops of feeder and sequencer, and what they hold."""
+    nests = len(LOOPS), PassSequencer.latency_cycles // 2 - 2
+    assert nests == (walk.LOOPS, walk.LOOPS)
+    assert walk.ITEMS_AHEAD == StreamRegister.CAPACITY + 1
+    # a task in the register in front of the first loop's
+    assert walk.TASKS_AHEAD == 1 + StreamRegister.CAPACITY
+    assert walk.PASSES_AHEAD == walk.READS_FOUND == StreamRegister.CAPACITY
+    stages, register = PairIssue.latency_cycles - 1, StreamRegister.CAPACITY
+    assert walk.READS_AHEAD == stages + register + WindowReader.LATENCY_CYCLES
 
 
 def test_sender() -> None:

@@ -21,6 +21,7 @@ from fractrain.hw.contract.commands import (
     encode,
 )
 from fractrain.hw.contract.normalized import inner_format, outer_format
+from fractrain.hw.contract.numerics import CONVOLVED_BITS
 from fractrain.hw.contract.numerics import MAX_UNIT_PIXELS as N
 from fractrain.hw.contract.random_bits import rounding_key
 from fractrain.hw.contract.records import Record, clip_shift, unpack_records
@@ -55,7 +56,7 @@ class Joining:
     def __init__(self, grid: Grid, shifts: tuple[int, int], bench: VectorBench, rng: Any) -> None:
         self.grid, self.bench = grid, bench
         size = shape_of(grid)
-        self.sums = [drawn(rng, size, int(rng.integers(4, 47))) for _ in range(2)]
+        self.sums = [drawn(rng, size, int(rng.integers(4, CONVOLVED_BITS + 1))) for _ in range(2)]
         self.before = [backward.preshift(int(np.abs(each).max())) for each in self.sums]
         self.by = [
             Multiplier(int(rng.integers(1 << 16, 1 << 17)), int(rng.integers(0, 40)))

@@ -21,6 +21,7 @@ from fractrain.hw.contract.commands import (
     encode,
 )
 from fractrain.hw.contract.normalized import WIDE, Format, inner_format, outer_format
+from fractrain.hw.contract.numerics import CONVOLVED_BITS
 from fractrain.hw.contract.numerics import MAX_UNIT_PIXELS as N
 from fractrain.hw.contract.precision import Operand
 from fractrain.hw.contract.records import Record, pack_records, unpack_records
@@ -60,7 +61,7 @@ def bench_of(seed: int) -> tuple[VectorBench, np.random.Generator]:
 @settings(max_examples=60, deadline=None)
 def test_narrow(grid: Grid, shift: int, seed: int) -> None:
     bench, rng = bench_of(seed)
-    sums = drawn(rng, shape_of(grid), int(rng.integers(8, 47)))
+    sums = drawn(rng, shape_of(grid), int(rng.integers(8, CONVOLVED_BITS + 1)))
     bench.put_records(Record.SCALE, SCALE, narrow_shift=shift)
     bench.unit.peaks[3] = 5
     before = bench.unit.moments[:8].copy()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fractrain.hw.contract import numerics
+from fractrain.hw.contract.commands import FIELDS, Opcode
 from fractrain.hw.contract.step_words import Word, step_words
 from fractrain.sim.golden.step.reciprocal import reciprocal_table
 from tests.sim.golden.step.extremes import everything
@@ -11,6 +12,7 @@ from tests.sim.golden.step.traced import Trace
 
 WORDS = {word.name: word for word in step_words()}
 OPERANDS = {
+    "CONVOLVED_BITS",
     "MAX_ACTIVATION_BITS",
     "MAX_WEIGHT_BITS",
     "MAX_OUTER_BITS",
@@ -31,6 +33,14 @@ def trace() -> Trace:
 
 def test_every_word_is_traced(trace: Trace) -> None:
     assert set(trace.seen) == set(WORDS)
+
+
+def test_what_a_convolution_sums_up() -> None:
+    """The longest sum of the widest operands that NARROW and JOIN are given."""
+    slices, lanes = FIELDS[Opcode.CONVOLVE]["slices"].greatest, 144
+    error, weight = (1 << bits - 1 for bits in (numerics.MAX_ERROR_BITS, numerics.MAX_WEIGHT_BITS))
+    most = slices * lanes * error * weight
+    assert 1 << numerics.CONVOLVED_BITS - 2 < most < 1 << numerics.CONVOLVED_BITS - 1
 
 
 @pytest.mark.parametrize("name", WORDS)
