@@ -27,7 +27,13 @@ def test_any_configuration(p: Parameters, number: int, seed: int) -> None:
     check(p, steps, precisions, seed)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(each, marks=() if each == "odd-2" else pytest.mark.slow)  # minutes to compile
+        for each in EVERY
+    ],
+)
 def test_chosen_configurations_in_rtl(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """S = 2, 4 and 8; smallest and odd buffers; 1, 3 and 4 ports, 1 to 16 bursts outstanding."""
     monkeypatch.setattr(compilation, "OPTIMIZATION", QUICKLY)
