@@ -37,6 +37,8 @@ ABOUT = (
     "different bits are put together from steps in which all have the same (docs/whole_step.md)."
 )
 
+NUMBERS = 5
+"""Of a part, in the file: `_parts`."""
 HEADS = "whole training steps", "this run", "FW8/BW8", "saved"
 
 Say = Callable[[str], None]
@@ -85,7 +87,7 @@ class WholeStepMachine:
             self._memory, rate = rated_memory(self.parameters, gigabytes), f"{gigabytes:g}"
         name = f"whole-steps-{rate}-{digest(self.parameters, SOURCES)}"
         self._file = cost_file(name, folder)
-        self._known = read_costs(self._file)
+        self._known = read_costs(self._file, NUMBERS, many=True)
 
     def trace(self, trace: Trace, say: Say = lambda text: None) -> WholeSteps:
         """Of all its steps. Layers outside the blocks are at 8 bits, shortcuts, too.
@@ -130,8 +132,8 @@ class WholeStepMachine:
             table = graph.table(fixed_choices(choices))
             cost = whole_step_cost(self.parameters, graph, table, self._memory)
             self._known[key] = [number for part in _parts(cost) for number in part]
-            add_costs(self._file, {key: self._known[key]})
-        numbers = np.reshape(self._known[key], (-1, 5)).tolist()
+            add_costs(self._file, {key: self._known[key]}, NUMBERS, many=True)
+        numbers = np.reshape(self._known[key], (-1, NUMBERS)).tolist()
         return [Part(range(int(first), int(end)), *rest) for first, end, *rest in numbers]
 
 

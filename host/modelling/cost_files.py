@@ -23,21 +23,27 @@ def cost_file(name: str, folder: Path | None = None) -> Path:
     return (folder or build_root() / FOLDER) / f"{name}.json"
 
 
-def read_costs(file: Path) -> dict[str, list[float]]:
-    """What `add_costs` has written to ``file``; nothing if it is unreadable or something else."""
+def read_costs(file: Path, size: int, *, many: bool = False) -> dict[str, list[float]]:
+    """What `add_costs` has written to ``file``: ``size`` numbers each, or ``many`` times as many;
+    nothing if it is unreadable or something else."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
         known = {key: [float(each) for each in values] for key, values in document.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
-    finite = all(math.isfinite(each) for values in known.values() for each in values)
-    return known if finite else {}
+    for values in known.values():
+        whole = bool(values) and len(values) % size == 0 if many else len(values) == size
+        if not whole or not all(map(math.isfinite, values)):
+            return {}
+    return known
 
 
-def add_costs(file: Path, costs: Mapping[str, Sequence[float]]) -> None:
-    """Write ``costs`` to ``file``, beside what other processes have written there. Without write
-    access there is no file."""
-    known = read_costs(file) | dict(costs)
+def add_costs(
+    file: Path, costs: Mapping[str, Sequence[float]], size: int, *, many: bool = False
+) -> None:
+    """Write ``costs`` to ``file``, beside what other processes have written there (`read_costs`).
+    Without write access there is no file."""
+    known = read_costs(file, size, many=many) | dict(costs)
     document = {key: tuple(known[key]) for key in sorted(known)}
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     with contextlib.suppress(OSError):  # a folder that is not ours: next time takes as long

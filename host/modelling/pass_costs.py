@@ -7,7 +7,7 @@ possible, the end of its results behind later ones. Costs are kept, in memory an
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 from fractrain.host.compiler import compile_program
@@ -97,7 +97,8 @@ class PassCosts:
         """Add new costs to the file; costs of other processes stay."""
         if not self._unsaved:
             return
-        add_costs(self.file, {key: astuple(cost) for key, cost in self._known.items()})
+        known = {key: astuple(cost) for key, cost in self._known.items()}
+        add_costs(self.file, known, len(fields(PassCost)))
         self._known = _read(self.file) | self._known
         self._unsaved = False
 
@@ -133,7 +134,5 @@ def _key(convolution: Convolution) -> str:
 
 def _read(file: Path) -> dict[str, PassCost]:
     """The costs in ``file``; none if it is not what `PassCosts.save` writes."""
-    try:
-        return {key: PassCost(*values) for key, values in read_costs(file).items()}
-    except TypeError:
-        return {}
+    found = read_costs(file, len(fields(PassCost)))
+    return {key: PassCost(*values) for key, values in found.items()}
