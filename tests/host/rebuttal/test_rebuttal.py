@@ -208,10 +208,12 @@ def test_runs_are_paired_by_task_mode_and_seed() -> None:
     assert {one.name: other.name for one, other in inputs.pairs} == {
         "fractrain-s0": "fw8bw8-s0",
         "fractrain-s1": "fw8bw8-s1",
+        "fractrain-turn-s1": "fw8bw8-s1",
     }
     assert inputs.static is not None and inputs.static.name == "fw8bw8-s0"
     others = {name: each for name, each in inputs.traces.items() if name != "fw8bw8-s0"}
-    assert [one.name for one, _ in replace(inputs, traces=others).pairs] == ["fractrain-s1"]
+    left = [one.name for one, _ in replace(inputs, traces=others).pairs]
+    assert left == ["fractrain-s1", "fractrain-turn-s1"]
 
 
 def test_lengths_follow_from_the_published_table() -> None:
