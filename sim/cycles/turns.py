@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -100,15 +101,15 @@ class OnChip:
             object.__setattr__(self, name, Turns(self.kernel))
 
 
-class Sink:
+class Sink(ABC):
     """Takes the words of a command as ``turns`` at its port let it."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
 
+    @abstractmethod
     def take(self, begin: float, words: int) -> Taking:
         """``words`` words, the first of them behind ``begin``, if none had to be waited for."""
-        raise NotImplementedError
 
 
 class WordSink(Sink):

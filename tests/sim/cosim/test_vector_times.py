@@ -228,10 +228,13 @@ REPEATED: dict[str, list[Command]] = {
 
 @pytest.mark.parametrize("name", REPEATED)
 def test_one_after_the_other(machine: ConvolutionSimulation, name: str) -> None:
-    """What some more of the same take, to three cycles each."""
+    """What some more of the same take, to two cycles each; to three what the model is known to be
+    farther off at: QUANTIZE of a larger machine, and words that wait for a turn."""
     once, twice = (cycles(machine, REPEATED[name] * count) for count in (TIMES, 2 * TIMES))
     measured, modelled = (b - a for a, b in zip(once, twice, strict=True))
-    assert abs(measured - modelled) <= 3 * TIMES
+    quantizes = isinstance(REPEATED[name][-1], Quantize) and machine.parameters is ZC706
+    farther = quantizes or name == "the next words wait for a turn"
+    assert abs(measured - modelled) <= (3 if farther else 2) * TIMES
 
 
 @pytest.mark.parametrize(
