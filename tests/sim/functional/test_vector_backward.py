@@ -21,7 +21,7 @@ from fractrain.hw.contract.commands import (
     encode,
 )
 from fractrain.hw.contract.normalized import inner_format, outer_format
-from fractrain.hw.contract.numerics import CONVOLVED_BITS
+from fractrain.hw.contract.numerics import CONVOLVED_BITS, PRESHIFTED_BITS
 from fractrain.hw.contract.numerics import MAX_UNIT_PIXELS as N
 from fractrain.hw.contract.random_bits import rounding_key
 from fractrain.hw.contract.records import Record, clip_shift, unpack_records
@@ -38,6 +38,9 @@ P = small()
 SOURCE, OTHER = 0, 1024
 SCALE, NORM, CHUNK = 0, 8, 40
 SHIFTS = st.integers(-30, 70)
+MOST = (1 << CONVOLVED_BITS - 1) - (1 << CONVOLVED_BITS - PRESHIFTED_BITS - 1) - 1
+"""The greatest sum that 25 bits hold after k₀ = 12, the most that JOIN takes. No convolution's sum
+is greater than 0.6 of it (`tests/sim/golden/step/test_words.py`)."""
 
 
 def send(bench: VectorBench, command: Join, tiles: Any) -> None:
@@ -56,7 +59,8 @@ class Joining:
     def __init__(self, grid: Grid, shifts: tuple[int, int], bench: VectorBench, rng: Any) -> None:
         self.grid, self.bench = grid, bench
         size = shape_of(grid)
-        self.sums = [drawn(rng, size, int(rng.integers(4, CONVOLVED_BITS + 1))) for _ in range(2)]
+        sums = [drawn(rng, size, int(rng.integers(4, CONVOLVED_BITS + 1))) for _ in range(2)]
+        self.sums = [each.clip(-MOST, MOST) for each in sums]
         self.before = [backward.preshift(int(np.abs(each).max())) for each in self.sums]
         self.by = [
             Multiplier(int(rng.integers(1 << 16, 1 << 17)), int(rng.integers(0, 40)))
