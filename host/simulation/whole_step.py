@@ -225,6 +225,7 @@ def simulate_whole_step(
         step = programs.compiled(found.graph)
         say("measuring ranges on the golden model")
         wanted.measure()
+        formed.by_name.clear()  # the step itself skips blocks, and then it forms nothing in them
         found.arithmetic.load(wanted.arithmetic.state())
         say("taking the step on the golden model")
         loss, logits = wanted.step()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ from tests.sim.cosim.vector_engine import ZC706, P
 pytestmark = pytest.mark.slow
 
 MIXED = Precision(4, 4, 6), Precision(0, 0, 0), Precision(8, 8, 8)
-"""Of three blocks, the second of which goes without its convolutions."""
+"""Of three blocks one after the other, the second of which goes without its convolutions."""
 MODELLED = 0.01
 """Most by which the cycle model may be off."""
 
@@ -50,8 +51,9 @@ def test_a_small_machine(model: str, batch: int, chunk: int | None, tmp_path: Pa
 
 
 @pytest.mark.parametrize("precision", ["8,8,8", "3,3,6"])
-def test_other_precisions(precision: str, tmp_path: Path) -> None:
-    check(P, tmp_path, "resnet8", 16, None, precision)
+@pytest.mark.parametrize("model", ["resnet8", "resnet20"])
+def test_other_precisions(model: str, precision: str, tmp_path: Path) -> None:
+    check(P, tmp_path, model, 16, None, precision)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +65,17 @@ def test_the_zc706(batch: int, chunk: int | None, precision: str, tmp_path: Path
     check(ZC706, tmp_path, "resnet8", batch, chunk, precision)
 
 
-def test_the_zc706_with_a_mix() -> None:
-    """Blocks of different bits, and one that is skipped, in the program that is the same for
+@pytest.mark.parametrize(
+    ("p", "network", "blocks"), [(P, "resnet20", 9), (ZC706, "resnet8", 3)], ids=["small", "zc706"]
+)
+def test_a_mix(p: Parameters, network: str, blocks: int) -> None:
+    """Blocks of different bits, and some that are skipped, in the program that is the same for
     all."""
     memory = MemoryModel.ideal()
-    options = integer_options(None, 32)
     images = training_images("random", 16, 0)
-    setting = StepSetting("resnet8", images, ScriptedSelector([MIXED]), 0, options)
-    with opened_vector_machine(RTL, ZC706, memory, lambda _: None) as opened:
+    chosen = [MIXED[number % len(MIXED)] for number in range(blocks)]
+    setting = StepSetting(network, images, ScriptedSelector([chosen]), 0, integer_options(None, 32))
+    with opened_vector_machine(RTL, p, memory, lambda _: None) as opened:
         simulated = simulate_whole_step(setting, opened.machine, lambda _: None)
     report = WholeStepReport(simulated, model(simulated, memory))
     assert report.source == "measured in RTL"
@@ -94,11 +99,11 @@ def check(
 
 
 LANES = {
-    "results__lanes__narrower_1": "result_1",
-    "stage__lines__path__lanes__lanes__error_3": "result",
+    "results": ([("vector_joiner_4", "joiner_1")], "error_0"),
+    "lines": ([("vector_lanes_8", "group_0"), ("vector_lanes_8__error_3", "error_3")], "result"),
 }
-"""A lane of the result path, of the way forward, and one of the line path, of the way back; the
-register that it ends with."""
+"""A lane of the result path, of the way forward, and one of the line path, of the way back: modules
+and instances down to it, and a register at its end."""
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -110,19 +115,31 @@ def test_a_mutated_lane_fails(
 ) -> None:
     """The lowest bit of its result is inverted in the Verilog; the command ends with code 6."""
     design = convolution.convolution_design(P)
-    module = f"{design.name}__unit__{lane}"
-    wrong = Design(design.name, mutated(design.verilog, module, LANES[lane]))
+    wrong = Design(design.name, mutated(design.verilog, *LANES[lane]))
     monkeypatch.setattr(convolution, "convolution_design", lambda parameters: wrong)
     assert simulate(P, tmp_path, "--data", "digits", "--batch", "2", "--precision", "3,2,4") == 6
     said = capsys.readouterr().err
     assert "golden's" in said
 
 
-def mutated(verilog: str, module: str, register: str) -> str:
-    """With the lowest bit of ``register`` in ``module`` inverted."""
-    first = verilog.index(f"\nmodule {module}(") + 1
-    end = verilog.index("\nendmodule", first)
-    assignment = rf"\b{register} <= (.*);"
-    changed, count = re.subn(assignment, rf"{register} <= (\1) ^ 1'h1;", verilog[first:end])
-    assert count == 1, f"{module} has {count} assignments of {register}"
-    return verilog[:first] + changed + verilog[end:]
+def mutated(verilog: str, way: Sequence[tuple[str, str]], register: str) -> str:
+    """With the lowest bit of ``register`` inverted in one instance: what leads there is copied."""
+    copies: list[str] = []
+    for place, (module, _) in reversed([*enumerate(way)]):
+        first = verilog.index(f"\nmodule {module}(")
+        end = verilog.index("\nendmodule", first)
+        text = verilog[first:end].replace(f"module {module}(", f"module {module}_wrong(", 1)
+        if place == len(way) - 1:
+            text, count = re.subn(rf"\b{register} <= (.*);", rf"{register} <= (\1) ^ 1'h1;", text)
+        else:
+            text, count = instead(text, *way[place + 1])
+        assert count == 1, f"{module} has {count} assignments of {register}, or instances"
+        copies.append(f"{text}\nendmodule\n")
+    changed, count = instead(verilog, *way[0])
+    assert count == 1, f"{count} instances of {way[0]}"
+    return changed + "".join(copies)
+
+
+def instead(verilog: str, module: str, instance: str) -> tuple[str, int]:
+    """The wrong copy of ``module`` as ``instance``; how often."""
+    return re.subn(rf"\b{module} {instance} \(", f"{module}_wrong {instance} (", verilog)
