@@ -13,12 +13,14 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
-from fractrain.gen.plain_paths import plain_tree, temporary_root
+from fractrain.gen.plain_paths import plain_path, plain_tree, temporary_root
 from fractrain.gen.tool_environment import chosen_environment
 from fractrain.hw.contract.errors import MissingToolError
 from fractrain.hw.contract.installation import pip_install
+from fractrain.sim.cosim.cache import build_root, content_hash
 
 DEBIAN_PACKAGES = {"g++": "g++", "make": "make", "perl": "perl"}
 
@@ -59,9 +61,20 @@ def tool_environment() -> dict[str, str]:
             "PATH": path,
             "VERILATOR_ROOT": str(root),
             "MAKEFLAGS": flags,
+            "OBJCACHE": _object_cache(),
             "TMPDIR": str(temporary_root()),
         }
     )
+
+
+@functools.cache
+def _object_cache() -> str:
+    """What the makefiles put in front of the compiler's calls: `shared_objects`."""
+    folder = build_root() / "objects" / content_hash(*tool_versions(), cpu_model())
+    folder.mkdir(parents=True, exist_ok=True)
+    script = Path(__file__).with_name("shared_objects.py")
+    python, *paths = map(plain_path, (Path(sys.executable), script, folder))
+    return " ".join(map(str, (python, "-I", "-S", *paths)))
 
 
 def make_variables() -> list[tuple[str, str]]:

@@ -74,5 +74,6 @@ def test_what_is_set_does_not_reach_them(odd: Path) -> None:
     environment = tool_environment()
     assert environment["MAKEFLAGS"].startswith("CXX=g++ ")
     assert environment["LC_ALL"] == "C"
-    for name in LEAKING.keys() - {"MAKEFLAGS", "VERILATOR_ROOT", "LC_ALL"}:
+    assert "shared_objects.py" in environment["OBJCACHE"]
+    for name in LEAKING.keys() - {"MAKEFLAGS", "VERILATOR_ROOT", "LC_ALL", "OBJCACHE"}:
         assert name not in environment
