@@ -8,6 +8,7 @@ from fractrain.hw.contract.commands import FIELDS, Fault, Opcode
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import ADDRESS_BITS, write_block
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.memory.line_memory import line_pair, pair_count
 from fractrain.hw.vector.memories import vector_parameters
@@ -42,8 +43,8 @@ class Spill(wiring.Component):
 
     LINES = 8
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
+    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
+        self.parameters, self.primitives = parameters, primitives
         self.words = vector_parameters(parameters).staging_words
         self.line_bits = 8 * parameters.line_bytes
         self.parts = parameters.line_bytes // parameters.block_bytes
@@ -170,7 +171,17 @@ class Spill(wiring.Component):
             notes.r_en.eq(self.answer),
             lines.w_en.eq(self.answer),
             lines.w_data.eq(
-                Cat(notes.head.address, Mux(notes.head.odd, self.pair[1], self.pair[0]))
+                Cat(
+                    notes.head.address,
+                    pair_mux(
+                        m,
+                        notes.head.odd,
+                        self.pair[1],
+                        self.pair[0],
+                        name="line",
+                        primitives=self.primitives,
+                    ),
+                )
             ),
             self.blocks.valid.eq(lines.r_rdy),
             block.address.eq(head.address + part * self.parameters.block_bytes),
