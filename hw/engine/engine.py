@@ -77,11 +77,7 @@ class ConvolutionEngine(wiring.Component):
         self.tokens = TokenNetwork(stage_task(parameters), self.of)
         self.commands = CommandFetcher(parameters)
         with_unit = parameters.vector is not None
-        self.fetch: Any = (
-            VectorFetchStage(parameters, primitives=primitives)
-            if with_unit
-            else FetchStage(parameters)
-        )
+        self.fetch: Any = VectorFetchStage(parameters) if with_unit else FetchStage(parameters)
         self.execute = ExecuteStage(parameters, flavour=flavour)
         self.result = ResultStage(parameters)
         self.supervisor = Supervisor(

@@ -8,7 +8,6 @@ from fractrain.hw.fetch.unit_targets import report, target_members, unit_target
 from fractrain.hw.flow.copies import copies, copy_to
 from fractrain.hw.flow.layouts import CHIP_ADDRESS_BITS
 from fractrain.hw.flow.unit_layouts import side_line
-from fractrain.hw.flow.wide_mux import LUT_VALUES, wide_mux
 from fractrain.hw.memory.line_memory import PAIR, line_write
 
 __all__ = ["BlockTurn"]
@@ -27,9 +26,9 @@ class BlockTurn(wiring.Component):
     Area: ``side_bits`` + 1 registers of a block, and a choice of C/2 for each bit of a pair.
     """
 
-    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
+    def __init__(self, parameters: Parameters) -> None:
         assert parameters.vector is not None
-        self.parameters, self.primitives = parameters, primitives
+        self.parameters = parameters
         self.size, self.bits = parameters.vector.side_words, parameters.vector.side_bits
         self.pairs = parameters.block.channels // PAIR
         self.line = side_line(parameters)
@@ -143,27 +142,22 @@ class BlockTurn(wiring.Component):
                 self.writes.valid.eq(1),
             ]
             copy_to(m, self.turn, self.turn[0] + 1)
-            for place, line in enumerate(self._lines(m)):
+            for place, line in enumerate(self._lines()):
                 m.d.sync += write.data[place].eq(line)
         return moves & (self.turn[0] == self.pairs - 1)
 
-    def _lines(self, m: Module) -> list[Value]:
+    def _lines(self) -> list[Value]:
         """The lines of the pair whose turn it is."""
         channels, pixels = self.parameters.block.channels, self.parameters.array.rows
         shown = []
-        for number, (plane, turn) in enumerate(zip(self.planes, self.turn, strict=True)):
-            pairs = [
-                Cat(
-                    plane[pixel * channels + PAIR * pair + place]
-                    for place in range(PAIR)
-                    for pixel in range(pixels)
-                )
+        for plane, turn in zip(self.planes, self.turn, strict=True):
+            turned = Cat(
+                plane[pixel * channels + PAIR * pair + place]
                 for pair in range(self.pairs)
-            ]
-            if self.primitives and LUT_VALUES < self.pairs:
-                shown.append(wide_mux(m, pairs, turn, name=f"pair_{number}"))
-            else:
-                shown.append(Cat(pairs).word_select(turn, PAIR * pixels))
+                for place in range(PAIR)
+                for pixel in range(pixels)
+            )
+            shown.append(turned.word_select(turn, PAIR * pixels))
         lines = []
         for place in range(PAIR):
             *numbers, mask = (each.word_select(place, pixels) for each in shown)

@@ -67,7 +67,7 @@ class VectorFetchStage(wiring.Component):
     both halves of it are kept.
     """
 
-    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
+    def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
         self.entry = StreamRegister(kind_task(parameters))
         self.asking = VectorRequests(parameters)
@@ -76,7 +76,7 @@ class VectorFetchStage(wiring.Component):
         self.units: dict[Kind, Any] = {
             Kind.SET: RecordWriter(parameters),
             Kind.FILL: LineWriter(parameters),
-            Kind.RECALL: BlockTurn(parameters, primitives=primitives),
+            Kind.RECALL: BlockTurn(parameters),
         }
         depth = TASKS_AHEAD + Fifo.SLACK
         kind = range(len(Kind))
