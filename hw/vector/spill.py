@@ -70,6 +70,8 @@ class Spill(wiring.Component):
         """The line behind it."""
         self.place = Signal(fields["source"].width)
         self.runs_left = Signal(fields["runs"].width)
+        self.more = Signal()
+        """Some are left: a register, as the end of a command hangs on it."""
         self.lines_left = Signal(fields["lines"].width)
         self.run_address, self.address = (
             Signal(ADDRESS_BITS + 1, name=name) for name in ("run_address", "address")
@@ -119,6 +121,7 @@ class Spill(wiring.Component):
                     self.source.eq(self.source + task.source_run_stride),
                     self.run_address.eq(self.run_address + stride),
                     self.runs_left.eq(self.runs_left - 1),
+                    self.more.eq(self.runs_left != 1),
                     self.behind.eq(self.source + task.lines),
                     self.cause.eq(Fault.ADDRESS),
                 ]
@@ -142,7 +145,7 @@ class Spill(wiring.Component):
                     m.d.sync += self.cause.eq(Fault.WINDOW)
                     m.next = "FAIL"
             with m.State("NEXT"):
-                with m.If(self.runs_left != 0):
+                with m.If(self.more):
                     m.next = "RUN"
                 with m.Elif(rests):
                     m.d.comb += self.ended.eq(1)
