@@ -71,7 +71,8 @@ class ConvolutionEngine(wiring.Component):
         self.parameters = parameters
         self.of = parties(parameters)
         self.registers = RegisterFile(parameters, build_hash=build_hash)
-        self.memory = MemorySystem(parameters)
+        primitives = flavour is Flavour.SYNTHESIS
+        self.memory = MemorySystem(parameters, primitives=primitives)
         self.decoder = CommandDecoder(parameters)
         self.tokens = TokenNetwork(stage_task(parameters), self.of)
         self.commands = CommandFetcher(parameters)
@@ -85,7 +86,7 @@ class ConvolutionEngine(wiring.Component):
         self.faults = FaultCollector(6 + UnitLink.FAULTS if with_unit else 6)
         self.unit: UnitLink | None = None
         if with_unit:
-            unit = VectorUnit(parameters, primitives=flavour is Flavour.SYNTHESIS)
+            unit = VectorUnit(parameters, primitives=primitives)
             self.unit = UnitLink(self._parts, unit)
         super().__init__(
             {

@@ -21,6 +21,7 @@ from fractrain.hw.flow.layouts import (
     read_request,
     write_block,
 )
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["COMMANDS", "TENSORS", "VECTOR", "MemorySystem", "ReadArbiter", "WordRouter"]
@@ -92,7 +93,10 @@ class WordRouter(wiring.Component):
     Timing: a register; a word per cycle. A word blocks those behind it until its client takes it.
     """
 
-    def __init__(self, layout: data.StructLayout, clients: int = CLIENTS):
+    def __init__(
+        self, layout: data.StructLayout, clients: int = CLIENTS, *, primitives: bool = False
+    ):
+        self.primitives = primitives
         word = layout["data"].shape
         super().__init__(
             {"i": In(stream.Signature(layout)), "o": Out(stream.Signature(word)).array(clients)}
@@ -103,14 +107,15 @@ class WordRouter(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         word = Signal.like(self.o[0].payload)
+        both = self.spare.data, self.i.payload.data
+        oldest = pair_mux(m, self.spare_held, *both, name="oldest", primitives=self.primitives)
         leaves = Cat(each.valid & each.ready for each in self.o).any()
         held = Cat(each.valid for each in self.o).any()
         m.d.comb += [self.i.ready.eq(~self.spare_held), *(each.payload.eq(word) for each in self.o)]
         with m.If(leaves | ~held):
             m.d.sync += self.spare_held.eq(0)
-            for there, source in ((self.i.valid, self.i.payload), (self.spare_held, self.spare)):
-                with m.If(there):
-                    m.d.sync += word.eq(source.data)
+            with m.If(self.i.valid | self.spare_held):
+                m.d.sync += word.eq(oldest)
             client = Mux(self.spare_held, self.spare.client, self.i.payload.client)
             for number, each in enumerate(self.o):
                 m.d.sync += each.valid.eq((self.i.valid | self.spare_held) & (client == number))
@@ -144,7 +149,8 @@ class MemorySystem(wiring.Component):
     Timing: see there; a word comes a cycle later, and ``read_fault`` `READ_FAULT_CYCLES`.
     """
 
-    def __init__(self, parameters: Parameters):
+    def __init__(self, parameters: Parameters, *, primitives: bool = False):
+        self.primitives = primitives
         self.reader, self.writer = BlockReader(parameters), BlockWriter(parameters)
         self.parameters, self.clients = parameters, read_clients(parameters)
         self.ports = [f"hp{number}" for number in range(parameters.memory.ports)]
@@ -201,7 +207,7 @@ class MemorySystem(wiring.Component):
         if self.parameters.vector is None:
             wiring.connect(m, wiring.flipped(self.blocks), self.writer.blocks)
             return self.block_index
-        arbiter = WriteArbiter(self.parameters)
+        arbiter = WriteArbiter(self.parameters, primitives=self.primitives)
         m.submodules.blocks = ResetInserter(self.clear)(arbiter)
         for number, blocks in enumerate((self.blocks, self.vector_blocks)):
             wiring.connect(m, wiring.flipped(blocks), arbiter.i[number])
@@ -273,7 +279,8 @@ class MemorySystem(wiring.Component):
 
     def _share_reader(self, m: Module) -> None:
         arbiter = ReadArbiter(self.clients)
-        router = WordRouter(self.reader.words.payload.shape(), self.clients)
+        layout = self.reader.words.payload.shape()
+        router = WordRouter(layout, self.clients, primitives=self.primitives)
         m.submodules.arbiter = ResetInserter(self.clear)(arbiter)
         m.submodules.router = ResetInserter(self.clear)(router)
         wiring.connect(m, arbiter.o, self.reader.requests)

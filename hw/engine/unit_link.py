@@ -15,6 +15,7 @@ from fractrain.hw.engine.execute import ExecuteStage
 from fractrain.hw.engine.memory_system import VECTOR, MemorySystem
 from fractrain.hw.engine.supervisor import Supervisor
 from fractrain.hw.fetch.vector_stage import VectorFetchStage
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.flow.tasks import command_view
 from fractrain.hw.results.stage import ResultStage
 from fractrain.hw.vector.unit import VectorUnit
@@ -98,7 +99,16 @@ class UnitLink:
         m.d.comb += [
             fetch.plane_answers.eq(execute.plane_answers),
             fetch.plane_busy.eq(unit.plane_write.valid),
-            execute.plane_write.eq(Mux(planes.valid, planes, fetch.plane_write)),
+            execute.plane_write.as_value().eq(
+                pair_mux(
+                    m,
+                    planes.valid,
+                    planes.as_value(),
+                    fetch.plane_write.as_value(),
+                    name="plane_write",
+                    primitives=self.unit.primitives,
+                )
+            ),
         ]
 
     def _connect_registers(self, m: Module) -> None:

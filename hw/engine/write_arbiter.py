@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.bursts import BURST_BYTES
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.layouts import write_block
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["WriteArbiter"]
@@ -27,8 +28,8 @@ class WriteArbiter(wiring.Component):
     on offer: whose turn it is changes with a transfer only, or while nothing is offered.
     """
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
+    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
+        self.parameters, self.primitives = parameters, primitives
         block = stream.Signature(write_block(parameters.block_bits))
         super().__init__(
             {
@@ -38,13 +39,14 @@ class WriteArbiter(wiring.Component):
                 "o_index": Out(INDEX_BITS),
             }
         )
-        self.turn, self.held = Signal(), Signal()
+        self.turn, self.held = Signal(name="turn"), Signal(name="held")
         """Which stage comes first; its block was on offer and was not taken."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         turn, held, chosen = self.turn, self.held, Signal()
         valid = Cat(each.valid for each in self.i)
+        payloads = [each.payload.as_value() for each in reversed(list(self.i))]
         place = self.o.payload.address[
             (self.parameters.block_bytes - 1).bit_length() : (BURST_BYTES - 1).bit_length()
         ]
@@ -52,7 +54,9 @@ class WriteArbiter(wiring.Component):
             # one on offer that was not taken stays
             chosen.eq(Mux(held | valid.bit_select(turn, 1), turn, ~turn)),
             self.o.valid.eq(valid.any()),
-            self.o.payload.eq(Mux(chosen, self.i[1].payload, self.i[0].payload)),
+            self.o.payload.as_value().eq(
+                pair_mux(m, chosen, *payloads, name="block", primitives=self.primitives)
+            ),
             self.o_index.eq(Mux(chosen, self.index[1], self.index[0])),
             *(each.ready.eq(self.o.ready & (chosen == n)) for n, each in enumerate(self.i)),
         ]

@@ -60,7 +60,7 @@ class WindowFeeder(wiring.Component):
         self.parameters = parameters
         self.walk = PlaceWalk(parameters)
         self.issue = PairIssue(parameters, bank_address_bits(parameters))
-        self.reader = WindowReader(parameters)
+        self.reader = WindowReader(parameters, primitives=primitives)
         self.window = WindowRegister(parameters, primitives=primitives)
         super().__init__(
             {

@@ -39,8 +39,8 @@ class WindowReader(wiring.Component):
 
     LATENCY_CYCLES = PlaneMemory.LATENCY_CYCLES + BlockVariants.latency_cycles
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
+    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
+        self.parameters, self.primitives = parameters, primitives
         self.step = read_step(parameters, bank_address_bits(parameters))
         super().__init__(
             {
@@ -56,7 +56,7 @@ class WindowReader(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = PlaneMemory(self.parameters)
+        m.submodules.memory = memory = PlaneMemory(self.parameters, primitives=self.primitives)
         # one step with its words being read, one with its words in the output registers
         reading, read = Signal(self.step, reset_less=True), Signal(self.step, reset_less=True)
         reading_valid, read_valid = Signal(), Signal()
@@ -91,7 +91,7 @@ class WindowReader(wiring.Component):
     def _vary(self, m: Module, memory: PlaneMemory, step: data.View) -> None:
         """The variants of both words."""
         for bank in range(BANKS):
-            variants = BlockVariants(self.parameters)
+            variants = BlockVariants(self.parameters, primitives=self.primitives)
             m.submodules[f"variants_{bank}"] = variants
             m.d.comb += [
                 variants.word.eq(memory.words[bank]),

@@ -15,6 +15,7 @@ from fractrain.hw.contract.window import (
 from fractrain.hw.feeder.pair_issue import PIXEL_CLASSES
 from fractrain.hw.flow.copies import copies, copy_to
 from fractrain.hw.flow.layouts import row_operand
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.flow.wide_mux import wide_mux
 from fractrain.hw.memory.plane_memory import BANKS
 
@@ -80,7 +81,7 @@ class WindowRegister(wiring.Component):
     `LATENCY_CYCLES` after ``take`` until `LATENCY_CYCLES` after the next. A pixel that no step
     writes keeps its value from an earlier window.
 
-    ``primitives`` : with MUXF7 instances, which Yosys does not find; the same logic.
+    ``primitives`` : with instances of MUXF7 and LUT6_2, which Yosys does not find; the same logic.
     """
 
     LATENCY_CYCLES = 2
@@ -124,14 +125,22 @@ class WindowRegister(wiring.Component):
             Signal(len(row), name=f"row_{i}", reset_less=True) for i, row in enumerate(self.rows)
         ]
         m.d.comb += [shown.eq(row) for shown, row in zip(self.rows, rows, strict=True)]
-        # Under If: the simulation then permutes single bits for a gradient only.
         for i, row in enumerate(rows):
             with m.If(taken[i // ROWS_OF_A_GROUP]):
-                with m.If(taken_gradient[i // ROWS_OF_A_GROUP]):
-                    m.d.sync += row.eq(self._for_gradient(taken_slots, i))
-                with m.Else():
-                    m.d.sync += row.eq(self._for_forward(taken_slots, i))
+                self._show(m, row, taken_slots, i, taken_gradient[i // ROWS_OF_A_GROUP])
         return m
+
+    def _show(self, m: Module, row: Signal, slots: list[Signal], i: int, gradient: Value) -> None:
+        ways = self._for_gradient(slots, i), self._for_forward(slots, i)
+        if self.primitives:
+            shown = pair_mux(m, gradient, *ways, name=f"shown_{i}", primitives=True)
+            m.d.sync += row.eq(shown)
+            return
+        # Under If: the simulation then permutes single bits for a gradient only.
+        with m.If(gradient):
+            m.d.sync += row.eq(ways[0])
+        with m.Else():
+            m.d.sync += row.eq(ways[1])
 
     def _advance(self, m: Module) -> Signal:
         """Whether there is a write; ``complete``, and what must wait for ``take``.
@@ -139,7 +148,7 @@ class WindowRegister(wiring.Component):
         ``take`` comes late and ``advance`` moves the whole feeder, so only one gate lies between
         them: ``held`` (there are a window and a write) is a register for each bit of ``advance``.
         """
-        offered, held = Signal(), copies(ADVANCES, name="held")
+        offered, held = Signal(name="offered"), copies(ADVANCES, name="held")
         closing, left = offered & self.write.last, self.complete & ~self.take
         advance = self.advance[WRITES]
         m.d.comb += [

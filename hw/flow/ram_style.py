@@ -5,7 +5,7 @@ Attributes for `amaranth.lib.memory.Memory`, as Vivado (UG901) and Yosys read th
 
 from collections.abc import Mapping
 
-__all__ = ["BLOCK", "DISTRIBUTED", "ram_style"]
+__all__ = ["BLOCK", "DISTRIBUTED", "SHALLOW", "ram_style"]
 
 BLOCK = {"ram_style": "block"}
 """Block RAM: read with the clock only, one write enable for a whole word."""
@@ -14,7 +14,7 @@ DISTRIBUTED = {"ram_style": "distributed"}
 they would turn the memory into registers."""
 
 SHALLOW = 64
-"""Words that a LUT of each bit holds."""
+"""Words that a LUT of each bit holds: as many or fewer are not in block RAM."""
 
 
 def ram_style(depth: int) -> Mapping[str, str]:

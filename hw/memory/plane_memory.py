@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Member, Out
 
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.layouts import CHIP_ADDRESS_BITS, plane_answer, plane_write
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.memory.block_memory import BlockMemory
 
 __all__ = ["BANKS", "PlaneMemory", "bank_address_bits", "bank_read", "move_members"]
@@ -65,8 +66,8 @@ class PlaneMemory(wiring.Component):
     LATENCY_CYCLES = 2
     MOVE_CYCLES = 2
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
+    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
+        self.parameters, self.primitives = parameters, primitives
         width = 8 * parameters.word_bytes
         self.moving = parameters.vector is not None
         super().__init__(
@@ -132,4 +133,6 @@ class PlaneMemory(wiring.Component):
             for number, back in enumerate(backs)
         ]
         m.d.sync += [word.eq(back) for word, back in zip(words, backs, strict=True)]
-        m.d.comb += self.moved.data.eq(Mux(shown, words[1], words[0]))
+        m.d.comb += self.moved.data.eq(
+            pair_mux(m, shown, words[1], words[0], name="moved", primitives=self.primitives)
+        )

@@ -9,7 +9,7 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import array_beat, excess_bits
-from fractrain.hw.flow.ram_style import ram_style
+from fractrain.hw.flow.ram_style import SHALLOW, ram_style
 from fractrain.hw.shared_module import SharedModule
 
 __all__ = ["BeatQueue", "QueuePart"]
@@ -19,13 +19,14 @@ class QueuePart(wiring.Component):
     """First in, first out: ``width`` bits, ``depth`` items.
 
     Not Amaranth's FIFO: the parts of a beat share one count of items, which `BeatQueue` has, and
-    an item stays at the output until the next one leaves.
+    an item stays at the output until the next step.
 
     Members
     -------
     write, write_data : In       only while fewer than ``depth`` items are inside
     step, wanted : In(1)         with both, the oldest item leaves: it is at ``data`` from the next
-                                 cycle on, until the next one leaves
+                                 cycle on, until the next ``step``; with ``step`` alone ``data``
+                                 becomes 0
     data : Out(width)
     clear : In(1)                forget all items
 
@@ -50,18 +51,25 @@ class QueuePart(wiring.Component):
         m.submodules.memory = memory = Memory(
             shape=self.width, depth=self.depth, init=[], attrs=ram_style(self.depth)
         )
-        write, read = memory.write_port(), memory.read_port()
-        m.d.comb += [
-            write.en.eq(self.write),
-            write.data.eq(self.write_data),
-            read.en.eq(self.step & self.wanted),
-            self.data.eq(read.data),
-        ]
-        for port in write, read:
+        write = memory.write_port()
+        read = memory.read_port(domain="comb" if self.depth <= SHALLOW else "sync")
+        leaves = self.step & self.wanted
+        m.d.comb += [write.en.eq(self.write), write.data.eq(self.write_data)]
+        if self.depth <= SHALLOW:
+            word = Signal(self.width, reset_less=True)
+            with m.If(self.step):
+                m.d.sync += word.eq(Mux(self.wanted, read.data, 0))
+            m.d.comb += self.data.eq(word)
+        else:
+            shown = Signal()
+            with m.If(self.step):
+                m.d.sync += shown.eq(self.wanted)
+            m.d.comb += [read.en.eq(leaves), self.data.eq(Mux(shown, read.data, 0))]
+        for port, moves in ((write, self.write), (read, leaves)):
             last = port.addr == self.depth - 1
             pointer = Signal(range(self.depth))
             m.d.comb += port.addr.eq(pointer)
-            with m.If(port.en):
+            with m.If(moves):
                 m.d.sync += pointer.eq(Mux(last, 0, pointer + 1))
             with m.If(self.clear):
                 m.d.sync += pointer.eq(0)
@@ -81,7 +89,8 @@ class BeatQueue(wiring.Component):
     available : Out(1)            there is a beat that is not claimed yet
     claim : In(1)                 claim it (only while ``available``)
     step, wanted : In(1)          with both, the oldest claimed beat leaves: it is at ``data`` from
-                                  the next cycle on, until the next one leaves
+                                  the next cycle on, until the next ``step``; with ``step`` alone
+                                  ``data`` becomes 0
     data : Out
     clear : In(1)                 forget all beats; reset the rest with it
 

@@ -254,7 +254,8 @@ class ResultStage(wiring.Component):
             turns.request.eq(reads.valid),
             reads.ready.eq(turns.ready),
             self.beat_answer.eq(turns.answer),
-            self.beat.eq(sums.words),
+            # nothing was added: ``queue.data`` is 0
+            self.beat.eq(sums.sums),
         ]
         with m.If(~begun.o.valid):
             m.d.comb += sums.address.eq(reads.payload)

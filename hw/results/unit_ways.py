@@ -59,8 +59,8 @@ class UnitTasks(wiring.Component):
 
 
 class BeatReads(wiring.Component):
-    """Turns of a reader at the gradient memory: in the place of a beat that does not exist, whose
-    word is there two steps later.
+    """Turns of a reader at the gradient memory: in the place of a beat that does not exist, which
+    adds nothing to its word. So it leaves as a sum, three steps later.
 
     Members
     -------
@@ -81,7 +81,8 @@ class BeatReads(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += self.ready.eq(self.step & ~self.begins)
+        used = Signal()
         with m.If(self.step):
-            m.d.sync += self.use.eq(self.request & ~self.begins)
-        m.d.sync += self.answer.eq(self.step & self.use)
+            m.d.sync += [self.use.eq(self.request & ~self.begins), used.eq(self.use)]
+        m.d.sync += self.answer.eq(self.step & used)
         return m

@@ -152,14 +152,19 @@ class ChannelWalk(wiring.Component):
 
     def _sequence(self, m: Module, stopped: Value) -> None:
         state, task, unit = self.state, self.task, self.unit
-        groups = Cat(Const(0, self._group_bits), task.channel_groups)
+        final = Signal.like(task.channel_groups, reset_less=True)  # the last group
+        of_group = self.channel[: self._group_bits]
         m.d.comb += [
             self.tasks.ready.eq((state == State.IDLE) & ~stopped),
             self.idle.eq((state == State.IDLE) & ~self.tasks.valid),
             unit.tasks.valid.eq(state == State.UNIT),
             unit.results.ready.eq(1),  # there is one only while it is waited for
         ]
-        m.d.sync += self.last.eq(self.channel + 1 == groups)
+        # long before it is needed, so it may take two cycles
+        m.d.sync += [
+            final.eq(task.channel_groups - 1),
+            self.last.eq(of_group.all() & (self.channel[self._group_bits :] == final)),
+        ]
         with m.Switch(state):
             with m.Case(State.IDLE):
                 given = self.tasks.payload

@@ -1,6 +1,6 @@
 """The words that a generator's rounds add, from its key."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -38,15 +38,21 @@ class KeySchedule(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         place, running = Signal(range(WORD_BITS)), Signal()
-        first = self.key[:WORD_BITS].bit_select(place, 1)
-        second = self.key[WORD_BITS:].bit_select(place, 1)
-        parity = Cat((PARITY >> bit & 1) for bit in range(WORD_BITS)).bit_select(place, 1)
+        first, second, parity = (
+            Signal(name=name, reset_less=True) for name in ("first", "second", "parity")
+        )
         third = first ^ second ^ parity
+        # the bits at ``place``, chosen a cycle before
+        following = Signal.like(place)
+        words = (self.key[:WORD_BITS], self.key[WORD_BITS:], Const(PARITY, WORD_BITS))
+        for bit, word in zip((first, second, parity), words, strict=True):
+            m.d.sync += bit.eq(Mux(self.load, word[0], word.bit_select(following, 1)))
         with m.If(self.load):
-            m.d.sync += [place.eq(0), running.eq(1), self.ready.eq(0)]
+            m.d.sync += [place.eq(0), following.eq(1), running.eq(1), self.ready.eq(0)]
         with m.Elif(running):
             m.d.sync += [
-                place.eq(place + 1),
+                place.eq(following),
+                following.eq(following + 1),
                 running.eq(place != WORD_BITS - 1),
                 self.ready.eq(place == WORD_BITS - 1),
                 self.third.eq(Cat(self.third[1:], third)),

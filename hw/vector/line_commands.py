@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from fractrain.hw.contract.commands import Fault, Opcode
 from fractrain.hw.contract.parameters import Parameters
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.flow.tasks import command_view
 from fractrain.hw.vector.carry import CarryTail
 from fractrain.hw.vector.line_decoder import LineDecoder, found_command
@@ -55,7 +56,8 @@ class LineCommands(wiring.Component):
     )
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
-        self.parameters, self.vector = parameters, vector_of(parameters)
+        self.parameters, self.primitives = parameters, primitives
+        self.vector = vector_of(parameters)
         self.decoder = LineDecoder()
         self.path = LinePath(parameters, primitives=primitives)
         self.tail = CarryTail(parameters, 2 * PAIRS_COMING, primitives=primitives)
@@ -147,11 +149,14 @@ class LineCommands(wiring.Component):
         path, tail = self.path, self.tail
         m.d.comb += [
             self.staging_writes.valid.eq(path.staging_writes.valid | tail.staging_writes.valid),
-            self.staging_writes.payload.eq(
-                Mux(
+            self.staging_writes.payload.as_value().eq(
+                pair_mux(
+                    m,
                     tail.staging_writes.valid,
-                    tail.staging_writes.payload,
-                    path.staging_writes.payload,
+                    tail.staging_writes.payload.as_value(),
+                    path.staging_writes.payload.as_value(),
+                    name="staging_write",
+                    primitives=self.primitives,
                 )
             ),
             path.staging_writes.ready.eq(self.staging_writes.ready),

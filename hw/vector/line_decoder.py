@@ -1,6 +1,8 @@
 """From command words to what the line path takes."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from collections.abc import Iterable
+
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +14,9 @@ from fractrain.hw.vector.line_layouts import line_task
 from fractrain.hw.vector.shape_table import ShapeTable
 
 __all__ = ["LineDecoder", "found_command"]
+
+KINDS = (Opcode.NORMALIZE, Opcode.FORM, Opcode.RECOMPUTE, Opcode.CARRY, Opcode.APPLY)
+"""What becomes a task."""
 
 
 def found_command() -> data.StructLayout:
@@ -64,7 +69,10 @@ class LineDecoder(wiring.Component):
         m.submodules.shapes = shapes = ShapeTable()
         held, there = Signal(found_command(), reset_less=True), Signal()
         shape = command_view(Opcode.SHAPE, held.command)
-        is_shape = shape.opcode == Opcode.SHAPE
+        # one-hot beside the command: a level less behind it
+        is_shape = Signal(reset_less=True)
+        kinds = {each: Signal(name=f"is_{each.name.lower()}", reset_less=True) for each in KINDS}
+        given = command_view(Opcode.SHAPE, self.commands.payload.command).opcode
         # what the word says; then, with an entry that is known, what the table says
         said = {name: of for name, of in line_task().members.items() if name != "entry"}
         derived, entry = Signal(data.StructLayout(said)), Signal.like(shapes.entry)
@@ -83,7 +91,12 @@ class LineDecoder(wiring.Component):
             ),
         ]
         with m.If(self.commands.valid & ~there):
-            m.d.sync += [held.eq(self.commands.payload), there.eq(1)]
+            m.d.sync += [
+                held.eq(self.commands.payload),
+                there.eq(1),
+                is_shape.eq(given == Opcode.SHAPE),
+                *(kind.eq(given == each) for each, kind in kinds.items()),
+            ]
         with m.Elif(leaves):
             m.d.sync += there.eq(0)
         m.d.sync += [
@@ -99,19 +112,10 @@ class LineDecoder(wiring.Component):
                 *(self.tasks.payload[name].eq(task[name]) for name in said),
                 self.tasks.payload.entry.eq(shapes.shape),
             ]
-        with m.Switch(shape.opcode):
-            for each in (
-                Opcode.NORMALIZE,
-                Opcode.FORM,
-                Opcode.RECOMPUTE,
-                Opcode.CARRY,
-                Opcode.APPLY,
-            ):
-                with m.Case(each):
-                    command = command_view(each, held.command)
-                    m.d.comb += entry.eq(command[ENTRY_OF_SHAPES])
-                    for name, value in self._fields(each, command, held).items():
-                        m.d.comb += derived[name].eq(value)
+        says = {each: self._fields(each, command_view(each, held.command), held) for each in kinds}
+        for name, into in (("entry", entry), *((name, derived[name]) for name in said)):
+            of_kinds = [(kinds[each], of[name]) for each, of in says.items() if name in of]
+            m.d.comb += into.eq(_one_of(of_kinds))
         return m
 
     def _fields(
@@ -125,7 +129,7 @@ class LineDecoder(wiring.Component):
             Opcode.CARRY: self._carry,
             Opcode.APPLY: self._apply,
         }
-        return make[opcode](command, held)
+        return {"entry": command[ENTRY_OF_SHAPES]} | make[opcode](command, held)
 
     @staticmethod
     def _normalize(command: data.View, held: data.View) -> dict[str, Value | int]:
@@ -209,3 +213,12 @@ class LineDecoder(wiring.Component):
             "residual_bits": numerics.MIN_RESIDUAL_BITS,
             "side_source": command.side,
         }
+
+
+def _one_of(choices: Iterable[tuple[Value, Value | int]]) -> Value:
+    """The value whose flag is set; 0 if none is."""
+    chosen: Value = Const(0)
+    for flag, given in choices:
+        value = Value.cast(given)
+        chosen = chosen | Mux(flag, value, 0)
+    return chosen

@@ -23,6 +23,7 @@ from fractrain.hw.vector.line_layouts import (
 )
 from fractrain.hw.vector.line_reader import LineReader
 from fractrain.hw.vector.line_results import LineResults
+from fractrain.hw.vector.line_store import pair_number, pairs_left
 from fractrain.hw.vector.line_walker import LineWalker
 from fractrain.hw.vector.plane_sender import STASH_WORDS
 from fractrain.hw.vector.random_bytes import RandomBytes
@@ -329,11 +330,11 @@ class LinePath(wiring.Component):
         """A line as the reader shows it."""
         step = self.results.step
         carried, reader, task = self.carried, self.reader, self.task
-        channels, beat = self.parameters.block.channels, reader.beat
-        pair = (task.destination >> 1) + step.block * (channels // 2) + step.pair
-        target = Cat(beat.channel[0], pair)
+        beat, number = reader.beat, pair_number(self.parameters, step)
+        target = Cat(beat.channel[0], (task.destination >> 1) + number)
         known = reader.mask | (~task.masked).replicate(len(reader.mask))
-        exists = (pair < self.reader.staging_pairs) & ~task.destination[0]
+        words = vector_of(self.parameters).staging_words
+        exists = number < pairs_left(m, task.destination, words, "carried")
         valid = beat.valid & task.carries
         m.d.sync += self.carry_beyond.eq(self.carry_beyond | (valid & ~exists))
         m.d.comb += [

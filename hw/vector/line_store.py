@@ -1,6 +1,6 @@
 """Lines on their way back into staging and side memory."""
 
-from amaranth.hdl import Cat, Module, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,7 +12,7 @@ from fractrain.hw.memory.line_memory import PAIR, line_write, pair_count
 from fractrain.hw.vector.line_layouts import line_step, line_task, vector_of
 from fractrain.hw.vector.words import shape_of
 
-__all__ = ["LineStore"]
+__all__ = ["LineStore", "pair_number", "pairs_left"]
 
 
 class LineStore(wiring.Component):
@@ -20,7 +20,7 @@ class LineStore(wiring.Component):
 
     Members
     -------
-    task : In(`line_task`)
+    task : In(`line_task`)           from a cycle before the first line on
     claim : In(1), room : Out(1)     two lines for the staging memory are going to come; they may
     sum : In(1), sum_step : In(`line_step`), sum_odd : In(1), sum_inside : In(pixels), sums : In
                      a line's sum: x̂ of 12 bits; the second of its pair; pixels of the image
@@ -76,9 +76,9 @@ class LineStore(wiring.Component):
     def _place(self, m: Module, address: Value, step: Value, words: int, name: str) -> tuple:
         """The pair of a step's lines, and whether the memory has it."""
         pair = Signal(len(address) + 1, name=f"pair_{name}")
-        channels = self.parameters.block.channels
-        m.d.comb += pair.eq((address >> 1) + step.block * (channels // PAIR) + step.pair)
-        return pair, (pair < pair_count(words)) & ~address[0]
+        number = pair_number(self.parameters, step)
+        m.d.comb += pair.eq((address >> 1) + number)
+        return pair, number < pairs_left(m, address, words, name)
 
     def _to_staging(self, m: Module) -> Value:
         wide = numerics.WIDE_BITS
@@ -145,6 +145,23 @@ class LineStore(wiring.Component):
                 m.d.sync += line.numbers[pixel].eq(0)
         m.d.comb += [write.payload.data[place].eq(line.as_value()) for place in range(PAIR)]
         return comes & ~exists
+
+
+def pair_number(parameters: Parameters, step: data.View) -> Value:
+    """Of the pair of a `line_step`, from the tensor's first on."""
+    number = Cat(step.pair, step.block)
+    assert parameters.block.channels // PAIR == 1 << len(step.pair)
+    return number
+
+
+def pairs_left(m: Module, address: Value, words: int, name: str) -> Signal:
+    """How many pairs a memory of ``words`` lines has from ``address`` on, a cycle later; none
+    from an odd one. So a comparison alone says whether one of them exists, without a sum before."""
+    pairs = pair_count(words)
+    left = Signal(range(pairs + 1), name=f"left_{name}", reset_less=True)
+    first = address >> 1
+    m.d.sync += left.eq(Mux((first < pairs) & ~address[0], pairs - first, 0))
+    return left
 
 
 def _widened(number: Value) -> Value:

@@ -51,7 +51,7 @@ class MemoryCommands(wiring.Component):
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
         self.parameters = parameters
         self.units: dict[str, Any] = {
-            "spill": Spill(parameters),
+            "spill": Spill(parameters, primitives=primitives),
             "report": Report(parameters),
             "quantize": Quantize(parameters, primitives=primitives),
             "update": Update(parameters, primitives=primitives),

@@ -8,6 +8,7 @@ from fractrain.hw.contract import numerics
 from fractrain.hw.contract.errors import ParameterError
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.delay import delayed
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.memory.block_memory import BlockMemory
 from fractrain.hw.vector.memories import RECORD_ADDRESS_BITS, vector_parameters
 from fractrain.hw.vector.reduce import Reducer
@@ -85,7 +86,7 @@ class MomentUnit(wiring.Component):
     READ_CYCLES = 2
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
-        self.parameters = parameters
+        self.parameters, self.primitives = parameters, primitives
         vector, line = vector_parameters(parameters), moment_line(parameters)
         self.channels = parameters.block.channels
         self.reducer = Reducer(
@@ -121,7 +122,16 @@ class MomentUnit(wiring.Component):
         valid, user = Signal(), Signal(reset_less=True)
         m.d.comb += self.lines.ready.eq(~self.result_valid)
         m.d.sync += [
-            line.eq(Mux(self.result_valid, self.result, self.lines.payload)),
+            line.as_value().eq(
+                pair_mux(
+                    m,
+                    self.result_valid,
+                    self.result.as_value(),
+                    self.lines.payload.as_value(),
+                    name="line",
+                    primitives=self.primitives,
+                )
+            ),
             valid.eq(self.result_valid | self.lines.valid),
             user.eq(~self.result_valid),
         ]

@@ -110,12 +110,13 @@ class Quantize(wiring.Component):
         # a plane is a word, so a block of weights has a word for each of their bits
         parts = self.parameters.block_bits // self.lanes
         part = Signal(range(parts))
-        enters = Signal()
+        enters, room = Signal(), Signal()
         in_word = part[: (self.word_weights // self.lanes - 1).bit_length()]
         m.d.comb += [
-            enters.eq(self.weights.valid & (turn.room | (part != 0))),
+            room.eq(turn.room | (part != 0)),
+            enters.eq(self.weights.valid & room),
             turn.begin.eq(enters & (part == 0)),
-            self.weights.ready.eq(enters & in_word.all()),
+            self.weights.ready.eq(room & in_word.all()),
             quantizer.weights.eq(
                 self.weights.payload.word_select(in_word, self.lanes * MASTER_BITS)
             ),

@@ -9,6 +9,7 @@ from fractrain.hw.contract.commands import Earlier, RowPixels
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.delay import delayed
 from fractrain.hw.flow.layouts import port_beat
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.flow.unit_layouts import side_line
 from fractrain.hw.memory.line_memory import LineMemory, line_pair
 from fractrain.hw.shared_module import SharedModule
@@ -70,6 +71,7 @@ class ResultLanes(wiring.Component):
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
         self.parameters, self.pixels = parameters, parameters.array.rows
+        self.primitives = primitives
         groups = self.pixels // LANES
         self.joiners = [Joiner(LANES, primitives=primitives) for _ in range(groups)]
         self.joiner_name = f"vector_joiner_{LANES}{'_cells' if primitives else ''}"
@@ -177,15 +179,20 @@ class ResultLanes(wiring.Component):
         )
         with m.If(self.staging_answer):
             m.d.sync += [
-                self.captured.as_value().eq(Mux(odd, self.staging[1], self.staging[0])),
+                self.captured.as_value().eq(self._either(m, odd, self.staging, "captured")),
                 self.behind.as_value().eq(self.staging[1]),
             ]
         with m.If(self.side_answer):
-            m.d.sync += self.captured_side.as_value().eq(Mux(odd_side, self.side[1], self.side[0]))
+            m.d.sync += self.captured_side.as_value().eq(
+                self._either(m, odd_side, self.side, "captured_side")
+            )
         # a step with sums reads the line that keeps pixels, one behind it what was earlier
         self.old = Signal(line, reset_less=True)
         with m.If(self.valids[self.CAPTURED] & ~self.steps[self.CAPTURED].earlier):
             m.d.sync += self.old.eq(self.captured)
+
+    def _either(self, m: Module, odd: Value, pair: data.View, name: str) -> Value:
+        return pair_mux(m, odd, pair[1], pair[0], name=f"{name}_of", primitives=self.primitives)
 
     def _gather(self, m: Module) -> tuple[data.View, data.View]:
         """What was earlier, and x̂ and mask, where the tile has its pixels: `GATHERED`."""
@@ -267,11 +274,13 @@ class ResultLanes(wiring.Component):
         joins, pixels = self.task.joins, self.pixels
         value = Signal(data.ArrayLayout(signed(Y_BITS), pixels), reset_less=True)
         rest = Signal(data.ArrayLayout(REST_BITS, pixels), reset_less=True)
-        for pixel in range(pixels):
-            m.d.sync += [
-                value[pixel].eq(Mux(self.task.part, parts[pixel], values[pixel])),
-                rest[pixel].eq(parts[pixel] >> Y_BITS),
-            ]
+        lines = Cat(parts[pixel][:Y_BITS] for pixel in range(pixels)), values.as_value()
+        m.d.sync += [
+            value.as_value().eq(
+                pair_mux(m, self.task.part, *lines, name="value", primitives=self.primitives)
+            ),
+            *(rest[pixel].eq(parts[pixel] >> Y_BITS) for pixel in range(pixels)),
+        ]
         narrow, join = self.narrow_cycle + 1, self.join_cycle + 1
         step = Signal(result_step(self.parameters))
         complete = Signal()
@@ -310,8 +319,12 @@ class ResultLanes(wiring.Component):
         magnitudes = Signal.like(self.magnitudes, reset_less=True)
         take = Signal(self.pixels)
         joins, begin, end = self.task.joins, self.begin_cycle, self.join_cycle - 1
-        for pixel in range(self.pixels):
-            m.d.sync += magnitudes[pixel].eq(Mux(joins, totals[pixel], numbers[pixel]))
+        widened = Signal.like(magnitudes, name="totals")
+        m.d.comb += [widened[pixel].eq(totals[pixel]) for pixel in range(self.pixels)]
+        both = widened.as_value(), numbers.as_value()
+        m.d.sync += magnitudes.as_value().eq(
+            pair_mux(m, joins, *both, name="magnitudes", primitives=self.primitives)
+        )
         narrowed = self.valids[begin].replicate(self.pixels) & self.steps[begin].active
         joined = (self.valids[end] & self.steps[end].complete).replicate(self.pixels)
         m.d.sync += take.eq(Mux(joins, joined, narrowed))

@@ -12,6 +12,7 @@ from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.records import RECORD_BITS
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import port_beat
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.flow.unit_layouts import side_line
@@ -97,7 +98,7 @@ class ResultPath(wiring.Component):
     """
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
-        self.parameters = parameters
+        self.parameters, self.primitives = parameters, primitives
         self.sizes = sizes = vector_parameters(parameters)
         pixels = parameters.array.rows
         self.line_bits, self.side_bits = numerics.NARROW_BITS * pixels, side_line(parameters).size
@@ -275,7 +276,16 @@ class ResultPath(wiring.Component):
             writes.payload.address.eq(result.target >> 1),
             writes.payload.enable.eq(Cat(~odd, odd) | self.task.part.replicate(2)),
             writes.payload.data[0].eq(result.line),
-            writes.payload.data[1].eq(Mux(self.task.part, second, result.line)),
+            writes.payload.data[1].eq(
+                pair_mux(
+                    m,
+                    self.task.part,
+                    second.as_value(),
+                    result.line.as_value(),
+                    name="second_line",
+                    primitives=self.primitives,
+                )
+            ),
         ]
         for pixel, each in enumerate(result.rest):
             m.d.comb += second[pixel].eq(each.as_signed())

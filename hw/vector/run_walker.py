@@ -42,20 +42,26 @@ class RunWalker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         address, left = Signal(ADDRESS_BITS + 1), Signal.like(self.count)
+        there = Signal()  # some are left: a register, as the choice of a user follows
         run = self.runs.payload
         beyond = address[-1]
         m.d.comb += [
             run.address.eq(Mux(beyond, (1 << ADDRESS_BITS) - self.word_bytes, address)),
             run.words.eq(self.WORDS),
             run.index.eq(self.index),
-            self.runs.valid.eq(left != 0),
+            self.runs.valid.eq(there),
             self.busy.eq(self.runs.valid),
         ]
         with m.If(self.begin):
-            m.d.sync += [address.eq(self.address), left.eq(self.count)]
+            m.d.sync += [
+                address.eq(self.address),
+                left.eq(self.count),
+                there.eq(self.count != 0),
+            ]
         with m.Elif(self.runs.valid & self.runs.ready):
             m.d.sync += [
                 address.eq(address + self.WORDS * self.word_bytes),
                 left.eq(left - 1),
+                there.eq(left != 1),
             ]
         return m

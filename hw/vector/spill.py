@@ -8,6 +8,7 @@ from fractrain.hw.contract.commands import FIELDS, Fault, Opcode
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import ADDRESS_BITS, write_block
+from fractrain.hw.flow.pair_mux import pair_mux
 from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.memory.line_memory import line_pair, pair_count
 from fractrain.hw.vector.memories import vector_parameters
@@ -42,8 +43,8 @@ class Spill(wiring.Component):
 
     LINES = 8
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
+    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
+        self.parameters, self.primitives = parameters, primitives
         self.words = vector_parameters(parameters).staging_words
         self.line_bits = 8 * parameters.line_bytes
         self.parts = parameters.line_bytes // parameters.block_bytes
@@ -69,6 +70,8 @@ class Spill(wiring.Component):
         """The line behind it."""
         self.place = Signal(fields["source"].width)
         self.runs_left = Signal(fields["runs"].width)
+        self.more = Signal()
+        """Some are left: a register, as the end of a command hangs on it."""
         self.lines_left = Signal(fields["lines"].width)
         self.run_address, self.address = (
             Signal(ADDRESS_BITS + 1, name=name) for name in ("run_address", "address")
@@ -118,6 +121,7 @@ class Spill(wiring.Component):
                     self.source.eq(self.source + task.source_run_stride),
                     self.run_address.eq(self.run_address + stride),
                     self.runs_left.eq(self.runs_left - 1),
+                    self.more.eq(self.runs_left != 1),
                     self.behind.eq(self.source + task.lines),
                     self.cause.eq(Fault.ADDRESS),
                 ]
@@ -141,7 +145,7 @@ class Spill(wiring.Component):
                     m.d.sync += self.cause.eq(Fault.WINDOW)
                     m.next = "FAIL"
             with m.State("NEXT"):
-                with m.If(self.runs_left != 0):
+                with m.If(self.more):
                     m.next = "RUN"
                 with m.Elif(rests):
                     m.d.comb += self.ended.eq(1)
@@ -170,7 +174,17 @@ class Spill(wiring.Component):
             notes.r_en.eq(self.answer),
             lines.w_en.eq(self.answer),
             lines.w_data.eq(
-                Cat(notes.head.address, Mux(notes.head.odd, self.pair[1], self.pair[0]))
+                Cat(
+                    notes.head.address,
+                    pair_mux(
+                        m,
+                        notes.head.odd,
+                        self.pair[1],
+                        self.pair[0],
+                        name="line",
+                        primitives=self.primitives,
+                    ),
+                )
             ),
             self.blocks.valid.eq(lines.r_rdy),
             block.address.eq(head.address + part * self.parameters.block_bytes),

@@ -62,7 +62,7 @@ class VectorUnit(wiring.Component):
     )
 
     def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
-        self.parameters = parameters
+        self.parameters, self.primitives = parameters, primitives
         sizes = vector_parameters(parameters)
         self.stage = VectorStage(parameters, primitives=primitives)
         self.results = ResultPath(parameters, primitives=primitives)

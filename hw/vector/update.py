@@ -232,15 +232,15 @@ class Updater(wiring.Component):
             cycles: delayed(m, enters, cycles, name=f"after_{cycles}", reset_less=False)
             for cycles in (self.momentum_cycles, self.latency_cycles)
         }
-        left = Signal(range(self.latency_cycles + 1))
+        left, busy = Signal(range(self.latency_cycles + 1)), Signal()
         with m.If(enters):
-            m.d.sync += left.eq(self.latency_cycles)
-        with m.Elif(left != 0):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += [left.eq(self.latency_cycles), busy.eq(1)]
+        with m.Elif(busy):
+            m.d.sync += [left.eq(left - 1), busy.eq(left != 1)]
         m.d.comb += [
             self.moved.eq(after[self.momentum_cycles]),
             self.done.eq(after[self.latency_cycles]),
-            self.busy.eq(left != 0),
+            self.busy.eq(busy),
         ]
 
 

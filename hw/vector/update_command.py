@@ -244,8 +244,8 @@ class Update(wiring.Component):
     def _beyond(self) -> Signal:
         task, p = self.task, self.parameters
         return (
-            (task.gradient_address + p.beats_per_tile > p.buffers.gradient_words)
-            | (task.peak + 2 > self.vector.peak_words)
+            (task.gradient_address > p.buffers.gradient_words - p.beats_per_tile)
+            | (task.peak > self.vector.peak_words - 2)
             | (task.rule >= self.vector.parameter_words)
         )
 

@@ -81,18 +81,18 @@ class UpdateLanes(wiring.Component):
         at_last = part == parts - 1
         bits = self.lanes * WEIGHT_BITS
         given = updater.weights.payload
-        ready = Signal()
+        # without the words: whether they are taken does not hang on whether they are there
+        awaited = Signal()
         m.d.comb += [
-            ready.eq(
+            awaited.eq(
                 weights.r_rdy
-                & self.words.valid
                 & self.of_momenta
                 & (self.sums.valid | self.absent)
                 & self.bytes.valid
                 & self.room
             ),
-            updater.weights.valid.eq(ready),
-            self.entered.eq(ready & updater.weights.ready),
+            updater.weights.valid.eq(awaited & self.words.valid),
+            self.entered.eq(updater.weights.valid & updater.weights.ready),
             given.weights.eq(weights.head.word_select(part, bits)),
             given.momenta.eq(self.words.payload.word_select(part, bits)),
             self.bytes.ready.eq(self.entered),
@@ -110,7 +110,7 @@ class UpdateLanes(wiring.Component):
             m.d.comb += given.sums.eq(sums)
         with m.If(self.entered):
             m.d.sync += part.eq(0 if parts == 1 else part + 1)
-        self._words_taken(m, self.entered & at_last)
+        self._words_taken(m, awaited & updater.weights.ready & at_last)
         self._measure(m)
         return m
 
@@ -125,13 +125,13 @@ class UpdateLanes(wiring.Component):
         ]
         return waiting
 
-    def _words_taken(self, m: Module, momenta_taken: Value) -> None:
+    def _words_taken(self, m: Module, takes_momenta: Value) -> None:
         waiting = m.submodules.waiting
         count = together(self.parameters)
         last = self.number == count - 1
         taken = self.words.valid & self.words.ready
         with m.If(self.of_momenta):
-            m.d.comb += self.words.ready.eq(momenta_taken)
+            m.d.comb += self.words.ready.eq(takes_momenta)
         with m.Else():
             m.d.comb += self.words.ready.eq(waiting.w_rdy)
         with m.If(taken):

@@ -1,6 +1,7 @@
-"""The window with instantiated multiplexers is proved equal to the one that is simulated."""
+"""What has instantiated multiplexers is proved equal to what is simulated."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,26 @@ from amaranth.lib.wiring import In, Out
 
 from fractrain.gen.synthesis.yosys import yosys_command
 from fractrain.gen.tool_environment import python_environment
-from fractrain.hw.feeder.window import PIECE, write_piece
+from fractrain.hw.axi.bursts import BurstShape
+from fractrain.hw.axi.read_merger import read_word
+from fractrain.hw.engine.memory_system import WordRouter
+from fractrain.hw.engine.write_arbiter import WriteArbiter
+from fractrain.hw.feeder.variants import BlockVariants
+from fractrain.hw.feeder.window import PIECE, WindowRegister, write_piece
 from fractrain.hw.shared_module import ModuleLibrary
+from tests.hw.machines import machine
+from tests.hw.vector.vector_machine import vector_machine
 
 WIDTH = 3
 SCRIPT = """\
-read_verilog gold.v gate.v
+read_verilog gate.v
 read_verilog +/xilinx/cells_sim.v
+hierarchy -top gate
 proc
-flatten gold gate
+flatten
+setattr -mod -unset top gate
+read_verilog gold.v
+proc
 opt_clean
 equiv_make gold gate equiv
 hierarchy -top equiv
@@ -46,8 +58,20 @@ class Piece(wiring.Component):
         return m
 
 
-def equal(folder: Path, gate: str) -> bool:
-    (folder / "gold.v").write_text(ModuleLibrary().emit(Piece(False), "gold"))
+P = machine("tiny")
+WITH_UNIT = vector_machine(16)
+FORMS: dict[str, tuple[Callable[[bool], wiring.Component], str]] = {
+    "piece": (Piece, "MUXF7"),
+    "variants": (lambda made: BlockVariants(P, primitives=made), "MUXF7"),
+    "window": (lambda made: WindowRegister(P, primitives=made), "LUT6_2"),
+    "router": (lambda made: WordRouter(read_word(BurstShape(8), 3), 3, primitives=made), "LUT6_2"),
+    "arbiter": (lambda made: WriteArbiter(WITH_UNIT, primitives=made), "LUT6_2"),
+}
+"""What makes each form, and the cell that one of them has."""
+
+
+def equal(folder: Path, gold: wiring.Component, gate: str) -> bool:
+    (folder / "gold.v").write_text(ModuleLibrary().emit(gold, "gold"))
     # wires without a name of their own are not the same in both
     (folder / "gate.v").write_text(gate.replace("\\$", "\\gate$"))
     (folder / "script.ys").write_text(SCRIPT)
@@ -61,12 +85,14 @@ def equal(folder: Path, gate: str) -> bool:
 
 
 @pytest.mark.parametrize("wrong", [False, True])
-def test_wide_multiplexers(tmp_path: Path, wrong: bool) -> None:
-    gate = ModuleLibrary().emit(Piece(True), "gate")
-    assert gate.count("MUXF7") == WIDTH
-    if wrong:  # one multiplexer, the other way round
-        first = gate.index("MUXF7")
-        end = gate.index(";", first)
-        cell = gate[first:end].replace(".I0(", ".X(").replace(".I1(", ".I0(").replace(".X(", ".I1(")
-        gate = gate[:first] + cell + gate[end:]
-    assert equal(tmp_path, gate) is not wrong
+@pytest.mark.parametrize("name", FORMS)
+def test_wide_multiplexers(tmp_path: Path, name: str, wrong: bool) -> None:
+    make, cell = FORMS[name]
+    gate = ModuleLibrary().emit(make(True), "gate")
+    assert cell in gate
+    if wrong:  # two inputs of the first one, the other way round
+        first = gate.index(f" {cell} ")
+        end = gate.index(";", gate.index(".I0(", first))
+        text = gate[first:end].replace(".I0(", ".X(").replace(".I1(", ".I0(").replace(".X(", ".I1(")
+        gate = gate[:first] + text + gate[end:]
+    assert equal(tmp_path, make(False), gate) is not wrong

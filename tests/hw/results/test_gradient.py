@@ -6,28 +6,34 @@ from dataclasses import dataclass
 import pytest
 
 from fractrain.hw.contract.precision import SUM_BITS
-from fractrain.hw.results.gradient import GradientMemory, GradientSum
+from fractrain.hw.results.gradient import WIDE_WORDS, GradientMemory, GradientSum, bank_depths
 from tests.harness.simulation import Simulation, simulate
 from tests.harness.stalls import STALLS, stall_pattern
 from tests.hw.machines import machine
 
-MACHINES = [machine(array__cluster_columns=columns) for columns in (4, 8)]
+MACHINES = [
+    *(machine(array__cluster_columns=columns) for columns in (4, 8)),
+    machine(array__cluster_columns=4, buffers__gradient_words=1536),
+]
 MASK = (1 << SUM_BITS) - 1
 
 
+@pytest.mark.parametrize("depth", [8, WIDE_WORDS, WIDE_WORDS + 5])
 @pytest.mark.parametrize("stalls", STALLS)
-def test_memory(stalls: str) -> None:
-    """Two steps from address to word; old where it is written in the same cycle; or 0."""
-    width, depth = 20, 8
+def test_memory(stalls: str, depth: int) -> None:
+    """Two steps from address to word; old where it is written in the same cycle; or 0. Only the
+    bank that has the word shows it."""
+    width, places = 20, [*range(4), *range(depth - 8, depth)]
+    split = bank_depths(depth)[0]
 
     async def body(simulation: Simulation) -> None:
         draw = simulation.random
         stall = stall_pattern(stalls, draw)
         held = [0] * depth
-        read, shown = 0, 0
+        read, shown = (0, 0), [0] * memory.banks
         for _ in range(500):
             write, step = draw.random() < 0.5, not next(stall)
-            to, place, word = draw.randrange(depth), draw.randrange(depth), draw.getrandbits(width)
+            to, place, word = draw.choice(places), draw.choice(places), draw.getrandbits(width)
             zero = draw.random() < 0.3
             simulation.set(
                 write_enable=write,
@@ -37,15 +43,28 @@ def test_memory(stalls: str) -> None:
                 step=step,
                 zero=zero,
             )
-            assert simulation.get("read_data") == shown
+            assert list(simulation.get("read_data")) == shown
             if step:
-                shown = 0 if zero else read
-                read = held[place]
+                shown = [0] * memory.banks
+                if not zero:
+                    shown[read[0]] = read[1]
+                read = int(place >= split), held[place]
             if write:
                 held[to] = word
             await simulation.tick()
 
-    simulate(GradientMemory(width, depth), body)
+    memory = GradientMemory(width, depth)
+    simulate(memory, body)
+
+
+def test_only_words_that_no_block_ram_has_alone_are_in_two() -> None:
+    assert [bank_depths(depth) for depth in (576, 1024, 1536, 2048, 3000)] == [
+        [576],
+        [1024],
+        [1024, 512],
+        [2048],
+        [2048, 952],
+    ]
 
 
 @dataclass
@@ -105,10 +124,11 @@ async def accumulate(
 def test_sums(parameters, stalls: str) -> None:  # type: ignore[no-untyped-def]
     """Any beats, as long as no word comes again within `LOOP_STEPS`."""
     sums, results = GradientSum(parameters), parameters.results_per_beat
+    last = parameters.buffers.gradient_words - 1
 
     async def body(simulation: Simulation) -> None:
         draw = simulation.random
-        beats, memory = [], dict.fromkeys(range(8), 0)
+        beats, memory = [], dict.fromkeys([*range(4), *range(last - 3, last + 1)], 0)
         recent: deque[int] = deque(maxlen=sums.LOOP_STEPS - 1)
         for _ in range(60):
             address = draw.choice([each for each in memory if each not in recent])

@@ -5,6 +5,7 @@ from collections import deque
 import pytest
 
 from fractrain.hw.contract.precision import SUM_BITS
+from fractrain.hw.flow.ram_style import SHALLOW
 from fractrain.hw.results.queue import BeatQueue, QueuePart
 from tests.harness.simulation import Simulation, simulate
 from tests.harness.stalls import STALLS, stall_pattern
@@ -14,11 +15,12 @@ MACHINES = [(1, 4, 3), (1, 1, 8), (2, 2, 4), (8, 8, 2)]
 """Planes side by side, columns of a cluster (beats of a tile), tiles in the queue."""
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3, 8])
+@pytest.mark.parametrize("depth", [1, 2, 3, 8, SHALLOW, SHALLOW + 1])
 @pytest.mark.parametrize("writes", STALLS)
 @pytest.mark.parametrize("steps", STALLS)
 def test_part(depth: int, writes: str, steps: str) -> None:
-    """First in, first out; what left stays on ``data``; ``clear`` forgets what is inside."""
+    """First in, first out; what left stays on ``data`` until the next step, which shows 0 if
+    nothing leaves; ``clear`` forgets what is inside."""
 
     async def body(simulation: Simulation) -> None:
         draw = simulation.random
@@ -41,8 +43,8 @@ def test_part(depth: int, writes: str, steps: str) -> None:
                 assert simulation.get("data") == shown
             if clears:
                 inside.clear()
-            elif stepping and wanted:
-                shown = inside.popleft()
+            if stepping:
+                shown = inside.popleft() if wanted and not clears else 0
             if writing:
                 inside.append(word)
             await simulation.tick()
@@ -116,16 +118,17 @@ def test_beats(sizes: tuple[int, int, int], stalls: str) -> None:
     async def body(simulation: Simulation) -> None:
         array = Array(simulation, queue, gaps=0.1)
         claims, steps = (stall_pattern(stalls, simulation.random) for _ in range(2))
-        claimed, shown = 0, None
+        claimed, shown = 0, None  # no beat is known to be there before the first
         for _ in range(200):
             array.drive()
             claim = bool(simulation.get("available")) and not next(claims)
             step, wanted = not next(steps), claimed > 0
             simulation.set(claim=claim, step=step, wanted=wanted)
-            if shown is not None:
+            if shown:
                 assert list(simulation.get("data")) == shown
+            if step:
+                shown = array.expected.popleft() if wanted else [0] * len(shown or ())
             if step and wanted:
-                shown = array.expected.popleft()
                 claimed -= 1
                 array.inside -= 1
             claimed += claim

@@ -37,20 +37,20 @@ def test_tasks_of_the_unit_go_to_both(stalls: str) -> None:
     simulate(UnitTasks(P), body)
 
 
-def test_a_word_is_there_two_steps_after_its_read() -> None:
-    """The memory's two registers beside the turns: an answer shows the word of the oldest read, and
-    no beat's."""
+def test_a_word_is_there_three_steps_after_its_read() -> None:
+    """The memory's two registers and the sum's beside the turns: an answer shows the word of the
+    oldest read, and no beat's."""
 
     async def body(simulation: Simulation) -> None:
         draw = simulation.random
         asked: deque[int] = deque()
-        registers: list[int | None] = [None, None]
+        registers: list[int | None] = [None, None, None]
         answers, number = 0, 0
         while answers < 200:
             step, begins, request = (draw.random() < chance for chance in (0.6, 0.5, 0.7))
             simulation.set(step=step, begins=begins, request=request)
             if simulation.get("answer"):
-                assert registers[1] == asked.popleft()
+                assert registers[2] == asked.popleft()
                 answers += 1
             granted = request and simulation.get("ready")
             assert simulation.get("ready") == (step and not begins)
@@ -59,7 +59,8 @@ def test_a_word_is_there_two_steps_after_its_read() -> None:
             if step:
                 wanted = simulation.get("use")
                 assert wanted == (registers[0] is not None)
-                registers = [number if granted else None, registers[0] if wanted else None]
+                word = registers[0] if wanted else None
+                registers = [number if granted else None, word, registers[1]]
             number += 1
             await simulation.tick()
 

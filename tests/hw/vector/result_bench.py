@@ -21,7 +21,7 @@ from fractrain.sim.functional.vector_decoding import LookedUp
 from fractrain.sim.functional.vector_memories import VectorMemories
 from tests.hw.vector.beats import ends_and_random, pack
 from tests.hw.vector.result_top import ResultTop, queued_task
-from tests.hw.verilator import Player
+from tests.hw.verilator import Player, primitive_models
 
 __all__ = ["SCALES", "Job", "ResultBench", "Run", "carry_out", "random_scales", "sums_of"]
 
@@ -59,10 +59,10 @@ def whole(values: Integers, bits: int) -> Integers:
 
 
 class ResultBench:
-    def __init__(self, parameters: Parameters, name: str) -> None:
+    def __init__(self, parameters: Parameters, name: str, *, primitives: bool = False) -> None:
         self.p = parameters
-        self.top = ResultTop(parameters)
-        self.player = Player(self.top, name)
+        self.top = ResultTop(parameters, primitives=primitives)
+        self.player = Player(self.top, name, models=primitive_models() if primitives else "")
         self.sizes = self.top.sizes
 
     def beats_of(self, tiles: Integers) -> Integers:

@@ -36,14 +36,15 @@ class ResultTop(wiring.Component):
     """``open_*``: in this cycle a beat, a task, a record may be offered or granted. The first
     client of both line memories is the bench: it fills and reads them, and takes turns away."""
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
         self.parameters = parameters
         self.sizes = sizes = vector_parameters(parameters)
-        self.path = ResultPath(parameters)
+        self.path = ResultPath(parameters, primitives=primitives)
         self.line_bits, self.side_bits = self.path.line_bits, self.path.side_bits
         self.staging = LineMemory(sizes.staging_words, self.line_bits, 2)
         self.side = LineMemory(sizes.side_words, self.side_bits, 2)
-        self.moments, self.peaks = MomentUnit(parameters), PeakMemory(parameters)
+        self.moments = MomentUnit(parameters, primitives=primitives)
+        self.peaks = PeakMemory(parameters)
         members: dict[str, object] = {
             "beat_valid": In(1),
             "beat": In(port_beat(parameters.array)),

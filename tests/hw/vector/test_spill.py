@@ -32,8 +32,9 @@ HEADER = dict(slot=0, operand=Operand.ACTIVATION, partner=Operand.WEIGHT)
 
 @functools.cache
 def design(channels: int) -> Design:
-    p = MACHINES[channels]
-    return Design(Spill(p), p, f"spill_{channels}")
+    """The larger one with the multiplexers that the FPGA has."""
+    p, primitives = MACHINES[channels], channels == 16
+    return Design(Spill(p, primitives=primitives), p, f"spill_{channels}", primitives=primitives)
 
 
 def spill_of(**fields: int) -> SpillCommand:
