@@ -91,7 +91,7 @@ class WindowReader(wiring.Component):
     def _vary(self, m: Module, memory: PlaneMemory, step: data.View) -> None:
         """The variants of both words."""
         for bank in range(BANKS):
-            variants = BlockVariants(self.parameters, primitives=self.primitives)
+            variants = BlockVariants(self.parameters)
             m.submodules[f"variants_{bank}"] = variants
             m.d.comb += [
                 variants.word.eq(memory.words[bank]),

@@ -9,7 +9,6 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.commands import VARIANT_BITS, RowPixels, Variant
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.window import QUARTERS, SLOT_COLUMNS
-from fractrain.hw.flow.wide_mux import wide_mux
 
 __all__ = ["SHOWN", "BlockVariants"]
 
@@ -31,14 +30,12 @@ class BlockVariants(wiring.Component):
 
     Timing: ``results`` are those of the last ``advance``, ``latency_cycles`` before. Of FROM_LEFT
     only the first, of FROM_RIGHT only the last pixel of each quarter is defined.
-
-    ``primitives`` : with instances of MUXF7, which Yosys does not find; the same logic.
     """
 
     latency_cycles = 1
 
-    def __init__(self, parameters: Parameters, *, primitives: bool = False) -> None:
-        self.parameters, self.primitives = parameters, primitives
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
         width = 8 * parameters.word_bytes
         super().__init__(
             {
@@ -61,11 +58,7 @@ class BlockVariants(wiring.Component):
                     m.d.sync += result.eq(0)
                 with m.Else():
                     variant = self.variants.word_select(column, VARIANT_BITS)
-                    if self.primitives:
-                        ways = [self._variant(each) for each in Variant]
-                        m.d.sync += result.eq(wide_mux(m, ways, variant, name=f"way_{column}"))
-                    else:
-                        self._choose(m, result, variant)
+                    self._choose(m, result, variant)
         return m
 
     def _choose(

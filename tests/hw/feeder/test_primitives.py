@@ -15,7 +15,6 @@ from fractrain.hw.axi.bursts import BurstShape
 from fractrain.hw.axi.read_merger import read_word
 from fractrain.hw.engine.memory_system import WordRouter
 from fractrain.hw.engine.write_arbiter import WriteArbiter
-from fractrain.hw.feeder.variants import BlockVariants
 from fractrain.hw.feeder.window import PIECE, WindowRegister, write_piece
 from fractrain.hw.shared_module import ModuleLibrary
 from tests.hw.machines import machine
@@ -62,7 +61,6 @@ P = machine("tiny")
 WITH_UNIT = vector_machine(16)
 FORMS: dict[str, tuple[Callable[[bool], wiring.Component], str]] = {
     "piece": (Piece, "MUXF7"),
-    "variants": (lambda made: BlockVariants(P, primitives=made), "MUXF7"),
     "window": (lambda made: WindowRegister(P, primitives=made), "LUT6_2"),
     "router": (lambda made: WordRouter(read_word(BurstShape(8), 3), 3, primitives=made), "LUT6_2"),
     "arbiter": (lambda made: WriteArbiter(WITH_UNIT, primitives=made), "LUT6_2"),
