@@ -55,15 +55,16 @@ class QueuePart(wiring.Component):
         read = memory.read_port(domain="comb" if self.depth <= SHALLOW else "sync")
         leaves = self.step & self.wanted
         m.d.comb += [write.en.eq(self.write), write.data.eq(self.write_data)]
+        shown = Signal(reset_less=True)  # what is at ``data`` is an item
+        with m.If(self.step):
+            m.d.sync += shown.eq(self.wanted)
         if self.depth <= SHALLOW:
             word = Signal(self.width, reset_less=True)
-            with m.If(self.step):
+            # what is 0 stays: so a part has a gate of its own, and ``step`` does not drive all bits
+            with m.If(self.step & (self.wanted | shown)):
                 m.d.sync += word.eq(Mux(self.wanted, read.data, 0))
             m.d.comb += self.data.eq(word)
         else:
-            shown = Signal()
-            with m.If(self.step):
-                m.d.sync += shown.eq(self.wanted)
             m.d.comb += [read.en.eq(leaves), self.data.eq(Mux(shown, read.data, 0))]
         for port, moves in ((write, self.write), (read, leaves)):
             last = port.addr == self.depth - 1
