@@ -113,7 +113,7 @@ def test_a_mutated_lane_fails(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The lowest bit of its result is inverted in the Verilog; the command ends with code 6."""
+    """Its result is inverted in the Verilog; the command ends with code 6."""
     design = convolution.convolution_design(P)
     wrong = Design(design.name, mutated(design.verilog, *LANES[lane]))
     monkeypatch.setattr(convolution, "convolution_design", lambda parameters: wrong)
@@ -123,14 +123,14 @@ def test_a_mutated_lane_fails(
 
 
 def mutated(verilog: str, way: Sequence[tuple[str, str]], register: str) -> str:
-    """With the lowest bit of ``register`` inverted in one instance: what leads there is copied."""
+    """With ``register`` inverted in one instance: what leads there is copied."""
     copies: list[str] = []
     for place, (module, _) in reversed([*enumerate(way)]):
         first = verilog.index(f"\nmodule {module}(")
         end = verilog.index("\nendmodule", first)
         text = verilog[first:end].replace(f"module {module}(", f"module {module}_wrong(", 1)
         if place == len(way) - 1:
-            text, count = re.subn(rf"\b{register} <= (.*);", rf"{register} <= (\1) ^ 1'h1;", text)
+            text, count = re.subn(rf"\b{register} <= (.*);", rf"{register} <= ~(\1);", text)
         else:
             text, count = instead(text, *way[place + 1])
         assert count == 1, f"{module} has {count} assignments of {register}, or instances"
