@@ -6,7 +6,7 @@ Verilator's makefile puts OBJCACHE in front of each call of the compiler, which 
 
 An object of the library, ``verilated*.cpp``, is kept in FOLDER by the arguments it was made with,
 and copied; everything else is compiled as ever. FOLDER is one for each version of compiler and
-Verilator.
+Verilator. ccache does more, and would be one more package that each user installs.
 """
 
 from __future__ import annotations
@@ -44,4 +44,7 @@ def main(folder: str, command: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    try:
+        sys.exit(main(sys.argv[1], sys.argv[2:]))
+    except KeyboardInterrupt:  # the compiler was told, too
+        sys.exit(130)

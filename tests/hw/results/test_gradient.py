@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.precision import SUM_BITS
 from fractrain.hw.results.gradient import WIDE_WORDS, GradientMemory, GradientSum, bank_depths
 from tests.harness.simulation import Simulation, simulate
@@ -121,7 +122,7 @@ async def accumulate(
 
 @pytest.mark.parametrize("parameters", MACHINES, ids=lambda each: f"{each.results_per_beat}")
 @pytest.mark.parametrize("stalls", STALLS)
-def test_sums(parameters, stalls: str) -> None:  # type: ignore[no-untyped-def]
+def test_sums(parameters: Parameters, stalls: str) -> None:
     """Any beats, as long as no word comes again within `LOOP_STEPS`."""
     sums, results = GradientSum(parameters), parameters.results_per_beat
     last = parameters.buffers.gradient_words - 1
