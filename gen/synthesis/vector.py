@@ -128,7 +128,7 @@ COMPONENTS = {
     "line_pool": VectorPart(lambda: LinePool(_machine()), "32 pixels, sums of 16 channels"),
     "line_decoder": VectorPart(LineDecoder, "with the shape table"),
     "read_ahead": VectorPart(lambda: ReadAhead(_machine()), "a queue of 32 words of 512 bits"),
-    "write_behind": VectorPart(lambda: WriteBehind(_machine()), "a queue of 16 blocks"),
+    "write_behind": VectorPart(lambda: WriteBehind(_machine()), "a queue of 512 blocks"),
     "spill": VectorPart(lambda: Spill(_machine()), "a command of its own"),
     "report": VectorPart(lambda: Report(_machine()), "a command of its own"),
     "quantize": VectorPart(lambda: Quantize(_machine(), primitives=True), "4 lanes"),

@@ -83,7 +83,7 @@ class UnitLink:
         wiring.connect(m, memory.words[VECTOR], unit.words)
         wiring.connect(m, unit.blocks, memory.vector_blocks)
         m.d.comb += [
-            memory.vector_index.eq(unit.index),
+            memory.vector_index.eq(unit.block_index),
             memory.awaited[VECTOR].eq(unit.index),
             unit.writer_idle.eq(memory.vector_idle),
         ]
@@ -130,7 +130,7 @@ class UnitLink:
         unit, memory, written = self.unit, self.engine.memory, self.engine.registers.stash_written
         m.d.sync += [
             written.valid.eq(memory.vector_blocks.valid & memory.vector_blocks.ready),
-            written.tag.eq(unit.tag),
+            written.tag.eq(unit.block_tag),
         ]
 
     def _count_cycles(self, m: Module) -> None:

@@ -36,7 +36,7 @@ class LineCommands(wiring.Component):
     Members
     -------
     commands : In(stream of `found_command`)      the next one only after ``ended``, until then held
-    seed, step, plane_write, blocks, writer_idle; banks, writes, line; staging_reads, staging,
+    seed, step, plane_write, blocks, settled; banks, writes, line; staging_reads, staging,
     side_reads, side, side_writes, record_reads, answer, record, and `RANDOM`       as of `LinePath`
     staging_writes : Out(stream of `line_write`)
     moment_lines : Out(stream of `moment_line`), moments_busy : In(1)     as of `CarryTail`
@@ -51,7 +51,7 @@ class LineCommands(wiring.Component):
 
     PASSED = (
         *("seed", "step", "staging_reads", "staging", "side_reads", "side", "side_writes"),
-        *("record_reads", "answer", "record", "plane_write", "blocks", "writer_idle"),
+        *("record_reads", "answer", "record", "plane_write", "blocks", "settled"),
         *("banks", "writes", "line", *RANDOM),
     )
 

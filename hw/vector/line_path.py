@@ -57,8 +57,8 @@ class LinePath(wiring.Component):
     blocks : Out(stream of `write_block`) of the stash, and pooled sums
     key, load, key_ready, counters, random_valid, random    of a `RandomBytes`, which has the key
                                           from START to the end of the task
-    writer_idle : In(1)                   memory has acknowledged all blocks; low from the second
-                                          cycle on after one was taken
+    settled : In(1)                       a task may end with all its blocks taken; low, if it may
+                                          not, from the second cycle on after one was
     peaks : Out(stream of `peak_report`)
     carried : Out(`carried_line`), carries : Out(1)     a line of a CARRY leaves, for who scales
                                           it, adds up moments, and writes E
@@ -113,7 +113,7 @@ class LinePath(wiring.Component):
                 "load": Out(1),
                 "key_ready": In(1),
                 **{name: bytes_[name] for name in ("counters", "random_valid", "random")},
-                "writer_idle": In(1),
+                "settled": In(1),
                 "carried": Out(carried_line(parameters)),
                 "carries": Out(1),
                 "stream_shift": Out(signed(SHIFT_BITS)),
@@ -208,8 +208,11 @@ class LinePath(wiring.Component):
                     m.next = "SETTLE"
             with m.State("SETTLE"):
                 # the last row is still to be here; the writer's flag follows two cycles late
-                m.d.sync += settle.eq(Mux(results.empty, settle + 1, 0))
-                quiet = results.empty & (settle == 3) & self.writer_idle
+                with m.If(~results.empty):
+                    m.d.sync += settle.eq(0)
+                with m.Elif(settle != 3):
+                    m.d.sync += settle.eq(settle + 1)
+                quiet = results.empty & (settle == 3) & self.settled
                 with m.If(quiet & ~self.failed):
                     m.d.comb += results.collect.eq(task.raises)
                     m.next = "PEAK"

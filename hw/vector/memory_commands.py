@@ -1,4 +1,4 @@
-"""The commands of the vector stage that work on memory, with the queues that they share."""
+"""The commands of the vector stage that work on memory, with the queue of words that they share."""
 
 from typing import Any
 
@@ -15,7 +15,6 @@ from fractrain.hw.vector.read_ahead import ReadAhead
 from fractrain.hw.vector.report import Report
 from fractrain.hw.vector.spill import Spill
 from fractrain.hw.vector.update_command import Update
-from fractrain.hw.vector.write_behind import WriteBehind
 
 __all__ = ["MemoryCommands"]
 
@@ -41,8 +40,7 @@ class MemoryCommands(wiring.Component):
     seed, step, beat_reads, beat_answer, beat, peaks, key, load, counters, random_valid, random
                             as `Update` has them
     requests : Out(stream of `read_request`), words : In(stream of words)    as the reader has them
-    blocks : Out(stream of `write_block`), writer_idle, halt : In            as `WriteBehind` has
-                            them
+    blocks : Out(stream of `write_block`), settled : In(1)                   as the four have them
     ended : Out(1), fault : Out(Fault), index : Out      of the command at work
 
     Errors: those of the four.
@@ -74,8 +72,7 @@ class MemoryCommands(wiring.Component):
                 "requests": Out(stream.Signature(read_request())),
                 "words": In(stream.Signature(8 * parameters.word_bytes)),
                 "blocks": Out(stream.Signature(write_block(parameters.block_bits))),
-                "writer_idle": In(1),
-                "halt": In(1),
+                "settled": In(1),
                 "ended": Out(1),
                 "fault": Out(Fault),
                 "index": Out(INDEX_BITS),
@@ -84,8 +81,7 @@ class MemoryCommands(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        behind, ahead = WriteBehind(self.parameters), ReadAhead(self.parameters)
-        m.submodules.behind, m.submodules.ahead = behind, ahead
+        m.submodules.ahead = ahead = ReadAhead(self.parameters)
         units = list(self.units.values())
         at_work = Signal(range(len(units)))
         for number, (name, unit) in enumerate(self.units.items()):
@@ -94,19 +90,16 @@ class MemoryCommands(wiring.Component):
             wiring.connect(m, wiring.flipped(tasks), unit.tasks)
             with m.If(tasks.valid & tasks.ready):
                 m.d.sync += at_work.eq(number)
-            m.d.comb += unit.settled.eq(behind.settled)
+            m.d.comb += unit.settled.eq(self.settled)
             self._pass(m, unit, self.own.get(name, ()))
-        _gather(m, [unit.blocks for unit in units], behind.i, at_work)
+        _gather(m, [unit.blocks for unit in units], self.blocks, at_work)
         self._read(m, ahead, at_work)
-        wiring.connect(m, behind.blocks, wiring.flipped(self.blocks))
         wiring.connect(m, ahead.requests, wiring.flipped(self.requests))
         wiring.connect(m, wiring.flipped(self.words), ahead.words)
         faults: Value = Value.cast(units[0].fault)
         for unit in units[1:]:
             faults = faults | Value.cast(unit.fault)
         m.d.comb += [
-            behind.writer_idle.eq(self.writer_idle),
-            behind.halt.eq(self.halt),
             self.ended.eq(Cat(unit.ended for unit in units).any()),
             Value.cast(self.fault).eq(faults),
             self.index.eq(Array(unit.index for unit in units)[at_work]),

@@ -7,7 +7,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from fractrain.hw.contract.commands import SIGNAL, Fault, Opcode, Stage, Tag
+from fractrain.hw.contract.commands import ACKNOWLEDGED, SIGNAL, Fault, Opcode, Stage, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.layouts import write_block
 from fractrain.hw.flow.tasks import INDEX_BITS, command_view, stage_task
@@ -16,12 +16,13 @@ from fractrain.hw.vector.line_commands import LineCommands
 from fractrain.hw.vector.memory_commands import MemoryCommands
 from fractrain.hw.vector.peaks import peak_value
 from fractrain.hw.vector.random_bytes import RandomBytes
+from fractrain.hw.vector.write_behind import WriteBehind
 
 __all__ = ["VectorStage"]
 
 SIGNALS = len(SIGNAL[Stage.VECTOR])
 SETTLE_CYCLES = 3
-"""From the last block of a command until ``writer_idle`` shows it."""
+"""From the last block of a CHANNEL until it may end."""
 
 
 class Unit(enum.Enum):
@@ -43,9 +44,9 @@ class VectorStage(wiring.Component):
 
     ::
 
-        tasks → ┬ LineCommands   SHAPE, NORMALIZE, FORM, RECOMPUTE, CARRY, APPLY
-                ├ ChannelWalk    CHANNEL
-                └ MemoryCommands SPILL, REPORT, QUANTIZE, UPDATE
+        tasks → ┬ LineCommands   SHAPE, NORMALIZE, FORM, RECOMPUTE, CARRY, APPLY ┐
+                ├ ChannelWalk    CHANNEL                                         ├ WriteBehind →
+                └ MemoryCommands SPILL, REPORT, QUANTIZE, UPDATE                 ┘
 
     Members
     -------
@@ -60,9 +61,11 @@ class VectorStage(wiring.Component):
     beat_reads, beat_answer, beat             gradient memory, as `GradientRows` has them
     plane_write : Out(`plane_write`)          has its turn always
     requests, words                           a client of the reader
-    blocks : Out(stream of `write_block`)     a client of the writer
+    blocks : Out(stream of `write_block`); block_index, block_tag : Out      a client of the
+                               writer; the command that made the block
     writer_idle : In(1)        memory has acknowledged all of them; low from the second cycle on
                                after one was taken
+    settled : Out(1)           memory has acknowledged all that commands have made
     ended : Out(1), signal : Out(4)     a task has ended, and the tokens that it gives
     fault, index : Out         for a cycle; and the command at work
     halt : In(1)               offer no more blocks, until reset
@@ -72,9 +75,11 @@ class VectorStage(wiring.Component):
                                lines wait for a turn of a memory, for room for the stash, for words
 
     Timing: `OWN_CYCLES` a task beside those of its unit. A task ends when all that it makes is on
-    chip, and memory has acknowledged what it wrote.
+    chip, in memory or in `WriteBehind`; one that `ACKNOWLEDGED` says that of, or that is an UPDATE,
+    when memory has acknowledged what it and those before it wrote. A fault waits for that, too.
     """
 
+    OF_BLOCKS = ("block_index", "block_tag", "settled")
     OWN_CYCLES = 5
     RECORD_USERS = 3
     """Lines, CHANNEL, commands on memory."""
@@ -84,6 +89,7 @@ class VectorStage(wiring.Component):
         self.lines = LineCommands(parameters, primitives=primitives)
         self.walk = ChannelWalk(parameters, primitives=primitives)
         self.memory = MemoryCommands(parameters, primitives=primitives)
+        self.behind = WriteBehind(parameters)
         lines, walk, memory = (
             each.signature.members for each in (self.lines, self.walk, self.memory)
         )
@@ -106,7 +112,10 @@ class VectorStage(wiring.Component):
                 **{name: memory[name] for name in ("beat_reads", "beat_answer", "beat")},
                 **{name: memory[name] for name in ("requests", "words")},
                 "blocks": Out(stream.Signature(write_block(parameters.block_bits))),
+                "block_index": Out(INDEX_BITS),
+                "block_tag": Out(Tag),
                 "writer_idle": In(1),
+                "settled": Out(1),
                 "ended": Out(1),
                 "signal": Out(SIGNALS),
                 "fault": Out(Fault),
@@ -122,11 +131,13 @@ class VectorStage(wiring.Component):
         self.begins = Signal()
         """The task is on offer to its unit."""
         self.at_work = Signal()
+        self.may_end = Signal()
+        """The task may, with all its blocks taken."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.lines, m.submodules.walk = self.lines, self.walk
-        m.submodules.memory = self.memory
+        m.submodules.memory, m.submodules.behind = self.memory, self.behind
         m.submodules.random = RandomBytes()
         self._sequence(m)
         self._connect_lines(m)
@@ -146,11 +157,16 @@ class VectorStage(wiring.Component):
     def _sequence(self, m: Module) -> None:
         header = command_view(Opcode.END, self.task.command)
         taken, settling = Signal(), Signal(range(SETTLE_CYCLES + 1))
+        awaited = Signal()
         given = Array(each.ready for each in self._entries())[self.unit]
         # a cycle later: the ends of the units are far from here
         ended = Signal()
         m.d.sync += ended.eq(self._ended())
-        m.d.comb += [self.signal.eq(header.signal), self.tag.eq(header.tag)]
+        m.d.comb += [
+            self.signal.eq(header.signal),
+            self.tag.eq(header.tag),
+            self.may_end.eq(~awaited | self.behind.settled),
+        ]
         with m.FSM(name="state") as fsm:
             with m.State("IDLE"):
                 m.d.comb += self.tasks.ready.eq(1)
@@ -158,9 +174,16 @@ class VectorStage(wiring.Component):
                 with m.If(self.tasks.valid):
                     m.next = "LOOK"
             with m.State("LOOK"):
-                m.d.sync += [self.unit.eq(self._unit_of(header.opcode)), settling.eq(0)]
+                m.d.sync += [
+                    self.unit.eq(self._unit_of(header.opcode)),
+                    settling.eq(0),
+                    awaited.eq(self._awaits_memory(header)),
+                ]
                 m.next = "OFFER"
                 with m.If(self.task.skip):
+                    m.next = "SKIP"
+            with m.State("SKIP"):
+                with m.If(self.may_end & ~self.halt):
                     m.next = "END"
             with m.State("OFFER"):
                 m.d.comb += [self.begins.eq(1), taken.eq(given)]
@@ -176,12 +199,19 @@ class VectorStage(wiring.Component):
                 m.d.comb += self.at_work.eq(1)
                 with m.If(settling != SETTLE_CYCLES):
                     m.d.sync += settling.eq(settling + 1)
-                with m.Elif(self.writer_idle & ~self.halt):
+                with m.Elif(self.may_end & ~self.halt):
                     m.next = "END"
             with m.State("END"):
                 m.d.comb += self.ended.eq(1)
                 m.next = "IDLE"
             m.d.comb += self.idle.eq(fsm.ongoing("IDLE") & ~self.tasks.valid)
+
+    @staticmethod
+    def _awaits_memory(header: data.View) -> Value:
+        """As the contract's function of that name."""
+        tokens = [n for n, stage in enumerate(SIGNAL[Stage.VECTOR]) if stage in ACKNOWLEDGED]
+        given = Cat(header.signal[each] for each in tokens).any()
+        return given | (header.opcode == Opcode.UPDATE)
 
     @staticmethod
     def _unit_of(opcode: Value) -> Value:
@@ -218,7 +248,7 @@ class VectorStage(wiring.Component):
             lines.answer.eq(self.record_answer[0]),
             lines.record.eq(self.record),
             lines.moments_busy.eq(self.moments_busy),
-            lines.writer_idle.eq(self.writer_idle),
+            lines.settled.eq(self.may_end),
             self.plane_write.eq(lines.plane_write),
         ]
 
@@ -267,8 +297,7 @@ class VectorStage(wiring.Component):
             reads.valid.eq(memory.record_reads.valid),
             memory.record_reads.ready.eq(reads.ready),
             memory.record_answer.eq(self.record_answer[2]),
-            memory.writer_idle.eq(self.writer_idle),
-            memory.halt.eq(self.halt),
+            memory.settled.eq(self.may_end),
         ]
 
     def _connect_random(self, m: Module, random: RandomBytes) -> None:
@@ -313,33 +342,42 @@ class VectorStage(wiring.Component):
         ]
 
     def _share_blocks(self, m: Module) -> None:
-        """One that is on offer stays."""
+        """Those of the unit at work."""
         sources = (
             (self.lines.blocks, self._is(Unit.LINES)),
             (self.walk.blocks, self._is(Unit.CHANNEL)),
             (self.memory.blocks, self._is(*ON_MEMORY)),
         )
-        offered, out = Signal(), self.blocks
-        m.d.sync += offered.eq(out.valid & ~out.ready)
+        behind = self.behind
         payload: Value = Value.cast(0)
         valid: Value = Value.cast(0)
         for blocks, mine in sources:
             word = blocks.payload.as_value()
             payload = payload | (word & mine.replicate(len(word)))
             valid = valid | (blocks.valid & mine)
-            m.d.comb += blocks.ready.eq(out.ready & mine & (~self.halt | offered))
+            m.d.comb += blocks.ready.eq(behind.i.ready & mine)
+        connect(m, behind.blocks, flipped(self.blocks))
         m.d.comb += [
-            out.valid.eq(valid & (~self.halt | offered)),
-            out.payload.eq(data.View(out.payload.shape(), payload[: out.payload.shape().size])),
+            behind.i.valid.eq(valid),
+            behind.i.payload.as_value().eq(payload),
+            behind.index.eq(self.task.index),
+            behind.tag.eq(self.tag),
+            behind.writer_idle.eq(self.writer_idle),
+            behind.halt.eq(self.halt),
+            *(getattr(self, name).eq(getattr(behind, name)) for name in self.OF_BLOCKS),
         ]
 
     def _report(self, m: Module) -> None:
         lines, memory = self.lines, self.memory
         reading = self.at_work & self._is(Unit.QUANTIZE, Unit.UPDATE)
+        faults = Value.cast(lines.fault) | Value.cast(self.walk.fault) | Value.cast(memory.fault)
+        found, reported = Signal(len(faults)), Signal()
+        with m.If(faults.any()):
+            m.d.sync += found.eq(faults)
+        reports = found.any() & self.behind.settled & ~reported
+        m.d.sync += reported.eq(reported | reports)
         m.d.comb += [
-            self.fault.eq(
-                Value.cast(lines.fault) | Value.cast(self.walk.fault) | Value.cast(memory.fault)
-            ),
+            Value.cast(self.fault).eq(Mux(reports, found, 0)),
             self.index.eq(self.task.index),
             self.line.eq(lines.line | memory.line),
             self.channel.eq(self.at_work & self._is(Unit.CHANNEL)),

@@ -46,10 +46,12 @@ class VectorUnit(wiring.Component):
     result_fault, result_index     of `ResultPath`
     record_writes, staging_writes, side_writes : In     of the fetch stage
     tasks, seed, step, ended, signal, fault, index, tag, line, channel, banks, writes, reads;
-    plane_write, requests, words, blocks, writer_idle, beat_reads, beat_answer, beat
+    plane_write, requests, words, blocks, block_index, block_tag, writer_idle; beat_reads,
+    beat_answer, beat
                                    of the `VectorStage`
     halt : In(1)                   of both, until reset
-    idle_stage, idle : Out(1)      the vector stage has no task; neither has one
+    idle_stage, idle : Out(1)      the vector stage has no task; neither has one, and memory has
+                                   acknowledged all blocks
 
     Timing: see there. A reset leaves the memories as they are.
     """
@@ -58,6 +60,7 @@ class VectorUnit(wiring.Component):
         *("tasks", "seed", "step", "ended", "signal", "fault", "index", "tag"),
         *("line", "channel", "banks", "writes", "reads"),
         *("plane_write", "requests", "words", "blocks", "writer_idle"),
+        *("block_index", "block_tag"),
         *("beat_reads", "beat_answer", "beat"),
     )
 
@@ -103,7 +106,7 @@ class VectorUnit(wiring.Component):
             self.stage.halt.eq(self.halt),
             self.results.halt.eq(self.halt),
             self.idle_stage.eq(self.stage.idle),
-            self.idle.eq(self.stage.idle & self.results.idle & ~waiting),
+            self.idle.eq(self.stage.idle & self.stage.settled & self.results.idle & ~waiting),
         ]
         return m
 

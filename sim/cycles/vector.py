@@ -31,9 +31,9 @@ from fractrain.sim.cycles.totals import Totals
 from fractrain.sim.cycles.turns import OnChip, Turns, turn_of_all
 from fractrain.sim.cycles.vector_work import Lined, Pass, passes_of
 from fractrain.sim.cycles.weight_commands import WeightCommands
-from fractrain.sim.cycles.weight_streams import BLOCK_CYCLES, WriteBehind
+from fractrain.sim.cycles.weight_streams import WriteBehind
 
-SKIP_CYCLES = 3
+SKIP_CYCLES = 4
 """Of a task that is skipped."""
 OWN_CYCLES = 5
 """Of a task, beside those of the unit that carries it out."""
@@ -60,11 +60,11 @@ QUIET_CYCLES = 3
 LINES_OF_BYTES, BYTES_CYCLES = 32, 36
 """Random bytes of so many lines of an APPLY are on their way at most, and how long they are."""
 STASH_WORDS = 32
-"""Words of the stash that have their places."""
+"""Words of the stash that have their places in front of the queue."""
 CHANNEL_CYCLES = (54, 76)
 """Of a channel, forward and backward. Forward it depends on the numbers: of a channel that has
 some variance."""
-CHANNEL_BEGIN_CYCLES = 3
+CHANNEL_BEGIN_CYCLES, CHANNEL_END_CYCLES = 3, 7
 SPILL_BEGIN_CYCLES, SPILL_READ_CYCLES = 2, 6
 """To the first read, and from there to its block."""
 SPILL_LINES = 8
@@ -75,8 +75,9 @@ PEAK_BYTES = 8
 
 
 class VectorModel:
-    """Takes tasks through the gate and carries them out. A command ends when memory has
-    acknowledged what it wrote; before that the next one does not begin."""
+    """Takes tasks through the gate and carries them out. A command ends when the queue to memory
+    has taken what it wrote, or memory has acknowledged it; before that the next one does not
+    begin."""
 
     def __init__(
         self,
@@ -123,6 +124,7 @@ class VectorModel:
             self._queue.pop()
             if task.skip:
                 yield self._kernel.now + SKIP_CYCLES
+                yield from self._behind.written(task.command, 0)
             else:
                 yield self._kernel.now + OWN_CYCLES
                 lines = isinstance(task.command, Lined)
@@ -204,8 +206,8 @@ class VectorModel:
             return
         own = APPLY_END_CYCLES if isinstance(command, Apply) else END_CYCLES
         quiet = now + own + p.block.channels
-        if self._behind.held:
-            yield from self._behind.settle()
+        yield from self._behind.written(command)
+        if self._kernel.now > now:
             quiet = max(quiet, self._kernel.now + QUIET_CYCLES)
         yield quiet + (peak if isinstance(command, Form | Apply) else 0)
 
@@ -213,7 +215,7 @@ class VectorModel:
         """Until the words of ``each`` have places beside those of the pass before."""
         since = self._kernel.now
         held = sum(size for *_, size in [*each.writes, *(last.writes if last else [])])
-        most = STASH_WORDS * self._parameters.word_bytes
+        most = STASH_WORDS * self._parameters.word_bytes + self._behind.room_bytes
         while self._behind.held and self._behind.held + held > most:
             yield self._behind.taken
         self._count(task, "VECTOR_STALL_WRITE", self._kernel.now - since)
@@ -258,11 +260,12 @@ class VectorModel:
             yield self._kernel.now + cycles
             offset = RECORD_BYTES * (channel + 1) - block
             if offset % block == 0:
-                for place in places:  # which are not queued
-                    time = self._kernel.now - BLOCK_CYCLES
-                    self._behind.put(command, place + offset, block, time)
+                for place in places:
+                    yield from self._behind.room()
+                    self._behind.put(command, place + offset, block, self._kernel.now)
                     task.times.bytes_moved += block
-        yield from self._behind.settle()
+        yield self._kernel.now + CHANNEL_END_CYCLES
+        yield from self._behind.written(command)
         self._count(task, "VECTOR_CHANNEL", self._kernel.now - since)
 
     def _lowered(self, task: Task, command: Channel) -> int:
@@ -294,7 +297,7 @@ class VectorModel:
                 self._behind.put(command, address + line * first, size, self._kernel.now)
                 yield self._kernel.now + size // self._parameters.block_bytes
                 left[-1] = self._kernel.now
-        yield from self._behind.settle()
+        yield from self._behind.written(command)
 
     def _report(self, task: Task) -> Process:
         command, block = task.command, self._parameters.block_bytes
@@ -303,5 +306,6 @@ class VectorModel:
         for number in range(command.blocks):
             yield self._kernel.now + block // PEAK_BYTES * PEAK_READ_CYCLES + PEAKS_SENT_CYCLES
             place = command.address + block * number
+            yield from self._behind.room()
             self._behind.put(command, place, block, self._kernel.now)
-        yield from self._behind.settle()
+        yield from self._behind.written(command)

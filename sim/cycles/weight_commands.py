@@ -140,7 +140,7 @@ class WeightCommands:
             self._turned -= len(members)
             self._change.notify()
             yield self._kernel.now + PLANES_CYCLES
-        yield from self._behind.settle()
+        yield from self._behind.written(command)
         self._read(task, size * command.blocks, since)
 
     def _turn(self, command: Quantize, size: int, bits: int) -> Process:
@@ -216,5 +216,5 @@ class WeightCommands:
                 task.times.bytes_moved += run
         if places:
             yield free + UPDATE_CYCLES + UPDATE_END_CYCLES
-        yield from self._behind.settle()
+        yield from self._behind.written(command)
         self._read(task, run * len(places), since)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from functools import partial
 
-from fractrain.hw.contract.commands import Command
+from fractrain.hw.contract.commands import Command, awaits_memory
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.sim.cycles.kernel import Change, Kernel, Process
 from fractrain.sim.cycles.memories import Memories
@@ -18,13 +18,13 @@ READER, WRITER = 2, 1
 """The vector stage among the clients of the reader, and of the writer."""
 QUEUED_WORDS = 32
 """Of memory, that have come or are asked for."""
-QUEUED_BLOCKS = 16
+QUEUED_BLOCKS = 512
 """On their way to the writer."""
 WORD_CYCLES = 2
 """From a word's coming to who takes it."""
 ASK_CYCLES = 4
 """From a word's being taken to the request for another one in its place."""
-BLOCK_CYCLES = 2
+BLOCK_CYCLES = 3
 """From who makes a block to its offer to the writer."""
 SETTLE_CYCLES = 3
 """From the last acknowledgement to who waits for it."""
@@ -82,8 +82,12 @@ class WriteBehind:
         self._kernel, self._memories, self._totals = kernel, memories, totals
         self._block_bytes, self._piece_bytes = block, memories.piece_bytes
         self._items: deque[tuple[Command, int, int, float]] = deque()
+        self.room_bytes = QUEUED_BLOCKS * block
+        """In the queue."""
         self.held = 0
         """Bytes that the writer has not taken."""
+        self._owes = False
+        """Whether memory may have to acknowledge anything."""
         self._came, self.taken = Change(kernel), Change(kernel)
 
     def start(self) -> None:
@@ -92,20 +96,31 @@ class WriteBehind:
     def put(self, command: Command, address: int, size: int, time: float) -> None:
         """``size`` bytes that are there from ``time`` on, a block a cycle."""
         self.held += size
+        self._owes = True
         self._items.append((command, address, size, time))
         self._came.notify()
 
     def room(self) -> Process:
         """Until the queue takes another block."""
-        while self.held >= QUEUED_BLOCKS * max(self._block_bytes, self._piece_bytes):
+        while self.held >= self.room_bytes:
             yield self.taken
 
-    def settle(self) -> Process:
-        """Until memory has acknowledged all blocks."""
+    def written(self, command: Command, late: int = SETTLE_CYCLES) -> Process:
+        """Until ``command`` may end, all of whose blocks have been put: the queue has taken them,
+        or memory has acknowledged them and those before, ``late`` cycles ago."""
+        while self.held > self.room_bytes:
+            yield self.taken
+        if awaits_memory(command):
+            yield from self._settle(late)
+
+    def _settle(self, late: int) -> Process:
+        if not self._owes:
+            return
         while self.held:
             yield self.taken
         yield from self._memories.wait_idle(WRITER)
-        yield self._kernel.now + SETTLE_CYCLES
+        self._owes = False
+        yield self._kernel.now + late
 
     def _run(self) -> Process:
         while True:

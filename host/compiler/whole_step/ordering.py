@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from fractrain.host.compiler.whole_step.durations import Durations, Work
 from fractrain.host.compiler.whole_step.recording import Entry, dependencies
 from fractrain.host.compiler.whole_step.stream import CommandStream
-from fractrain.hw.contract.commands import Command, Quantize, Stage
+from fractrain.hw.contract.commands import Command, Quantize, Stage, Update
 
 RATE = 17.0
 """Bytes of memory in a cycle: 3.4 GB/s at 200 MHz."""
+QUEUE_BYTES = 16_384.0
+"""Of what the vector stage writes, that may be on their way when its command ends."""
 HOST_CYCLES = 20_000.0
 """From the last token to the host to the host's own."""
 AHEAD = 4000.0
@@ -71,13 +73,17 @@ class Node:
     """A command of FETCH or VECTOR; or what RESULT does with some tiles and EXECUTE's commands that
     make them, with the stage EXECUTE: nothing comes between these."""
 
-    def __init__(self, number: int, stage: Stage, entries: list[int], work: Work) -> None:
+    def __init__(
+        self, number: int, stage: Stage, entries: list[int], work: Work, *, posts: bool = False
+    ) -> None:
         self.number, self.stage, self.entries = number, stage, entries
         self.before: set[int] = set()
         self.after: list[int] = []
         self.missing = 0
         """Of those before, how many have not ended."""
         self.left, self.bytes = work.cycles, work.bytes
+        self.posts = posts
+        """Its bytes may be on their way when it has ended."""
         self.tail = self.start = 0.0
         """Cycles from its beginning to the end of the program at least; when it has begun."""
 
@@ -104,7 +110,8 @@ def _nodes(entries: Sequence[Entry], durations: Durations) -> list[Node]:
         close()
         if entry.wait_host:
             work = Work(work.cycles + HOST_CYCLES, work.bytes)
-        found.append(Node(len(found), entry.stage, [number], work))
+        posts = entry.stage is Stage.VECTOR and not isinstance(entry.command, Quantize | Update)
+        found.append(Node(len(found), entry.stage, [number], work, posts=posts))
     close()
     return found
 
@@ -141,6 +148,8 @@ class _Simulation:
         self._ready: dict[Stage, list[tuple[float, int]]] = {each: [] for each in stages}
         self._at_work: dict[Stage, Node] = {}
         self._ends: list[tuple[float, int]] = []
+        self._queued = 0.0
+        """Bytes of the vector stage that are on their way, of commands at work and before."""
         self._now = 0.0
 
     def run(self) -> None:
@@ -169,6 +178,8 @@ class _Simulation:
                     heapq.heappop(ready)
                     self._at_work[stage] = node
                     node.start = self._now
+                    if node.posts:
+                        self._queued, node.bytes = self._queued + node.bytes, 0.0
 
     def _is_awaited(self, node: Node) -> bool:
         """Whether its stage had better wait for something more urgent: the way behind that is
@@ -197,26 +208,35 @@ class _Simulation:
     def _pass(self) -> None:
         """Time, until something ends or has moved its bytes."""
         working = [*self._at_work.values()]
-        rate = RATE / max(1, sum(node.bytes > REST for node in working))
+        moving = sum(node.bytes > REST for node in working) + (self._queued > REST)
+        rate = RATE / max(1, moving)
         steps = [step for node in working for step in self._steps(node, rate)]
+        if self._queued > REST:
+            steps.append(self._queued / rate)
         if self._ends:
             steps.append(self._ends[0][0] - self._now)
         step = max(0.0, min(steps))
         self._now += step
+        self._queued = max(0.0, self._queued - step * rate)
         for node in working:
             node.left -= step
             if node.bytes > REST:
                 node.bytes -= step * rate
-            if node.left <= REST and node.bytes <= REST:
+            if node.left <= REST and node.bytes <= REST and not self._is_held(node):
                 del self._at_work[node.stage]
                 heapq.heappush(self._ends, (self._now + LATENCY[node.stage], node.number))
 
-    @staticmethod
-    def _steps(node: Node, rate: float) -> Iterator[float]:
+    def _is_held(self, node: Node) -> bool:
+        """Whether the queue to memory has no room for all that it writes."""
+        return node.posts and self._queued > QUEUE_BYTES + REST
+
+    def _steps(self, node: Node, rate: float) -> Iterator[float]:
         if node.bytes > REST:
             yield node.bytes / rate
         if node.left > REST:
             yield node.left
+        elif self._is_held(node):
+            yield (self._queued - QUEUE_BYTES) / rate
 
 
 def _emitted(nodes: Sequence[Node]) -> list[int]:

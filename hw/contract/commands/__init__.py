@@ -16,6 +16,11 @@ on-chip memory, a CONVOLVE when its last operand has been read, a STORE when mem
 acknowledged its last write. A stage that would have more than 255 tokens waiting at another waits
 itself. A program begins without tokens.
 
+A command of the vector stage has ended when its last line is on chip. What it writes may still be
+on its way to memory, unless it gives a token to FETCH or HOST, or is an UPDATE: then memory has
+acknowledged everything that the stage has written until then. Until such a token, or END, two
+commands of the stage that write to the same place may do so in either order.
+
 A machine without a vector unit knows LOAD, PATTERN, CONVOLVE, STORE and END, and has tokens between
 its three stages only. On one with a vector unit a word is one plane, and a *line* P pixels of one
 channel of a block; docs/whole_step.md has its memories, and what a program with it looks like.
@@ -34,6 +39,7 @@ from fractrain.hw.contract.commands.commands import (
 )
 from fractrain.hw.contract.commands.encoding import (
     KINDS,
+    awaits_memory,
     decode,
     encode,
     encode_all,
@@ -41,6 +47,7 @@ from fractrain.hw.contract.commands.encoding import (
     opcode_of,
 )
 from fractrain.hw.contract.commands.enums import (
+    ACKNOWLEDGED,
     ENGINE_OPCODES,
     ENGINE_SIGNAL,
     ENGINE_STAGES,
@@ -107,6 +114,7 @@ from fractrain.hw.contract.commands.vector_results import (
 __all__ = [
     "COMMAND_BITS",
     "COMMAND_BYTES",
+    "ACKNOWLEDGED",
     "ENGINE_OPCODES",
     "ENGINE_SIGNAL",
     "ENGINE_STAGES",
@@ -161,6 +169,7 @@ __all__ = [
     "Update",
     "Variant",
     "Zero",
+    "awaits_memory",
     "decode",
     "encode",
     "encode_all",

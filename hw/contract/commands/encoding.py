@@ -18,7 +18,7 @@ from fractrain.hw.contract.commands.commands import (
     Pattern,
     Store,
 )
-from fractrain.hw.contract.commands.enums import Opcode
+from fractrain.hw.contract.commands.enums import ACKNOWLEDGED, SIGNAL, Opcode, Stage
 from fractrain.hw.contract.commands.fields import COMMAND_BYTES, FIELDS, HEADER
 from fractrain.hw.contract.commands.vector_commands import (
     Apply,
@@ -70,6 +70,17 @@ _OPCODES = {kind: opcode for opcode, kind in KINDS.items()}
 def opcode_of(command: Command) -> Opcode:
     """Which command it is."""
     return _OPCODES[type(command)]
+
+
+def awaits_memory(command: Command) -> bool:
+    """Of a command of the vector stage: whether it ends only when memory has acknowledged what the
+    stage has written until then."""
+    opcode = opcode_of(command)
+    assert opcode.stage is Stage.VECTOR
+    given = enumerate(SIGNAL[Stage.VECTOR])
+    return opcode is Opcode.UPDATE or any(
+        command.signal >> bit & 1 and stage in ACKNOWLEDGED for bit, stage in given
+    )
 
 
 @functools.cache

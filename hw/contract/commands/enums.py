@@ -70,6 +70,10 @@ SIGNAL: Mapping[Stage, tuple[Stage, ...]] = {
 }
 """The same with a vector unit."""
 
+ACKNOWLEDGED = frozenset({Stage.FETCH, Stage.HOST})
+"""Those who read in memory what the vector stage writes: a token to them says that memory has
+acknowledged it."""
+
 TOKEN_LIMIT = 255
 """Most tokens that may wait in one direction; a stage that would give one more waits."""
 

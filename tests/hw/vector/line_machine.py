@@ -35,7 +35,7 @@ class LineMachine(wiring.Component):
         staging = stream.Signature(range(pair_count(vector.staging_words)))
         side = stream.Signature(range(pair_count(vector.side_words)))
         kept = (
-            "plane_write blocks writer_idle peaks carried carries stream_shift carry_room "
+            "plane_write blocks settled peaks carried carries stream_shift carry_room "
             "carry_done ended banks writes line fault busy"
         ).split()
         super().__init__(
@@ -96,7 +96,7 @@ class LineMachine(wiring.Component):
             path.key_ready.eq(random.ready),
             path.random_valid.eq(random.valid),
             path.random.eq(random.random),
-            path.writer_idle.eq(self.writer_idle),
+            path.settled.eq(self.settled),
             path.carry_room.eq(self.carry_room),
             path.carry_done.eq(self.carry_done),
             self.staging_data.eq(staging.data),

@@ -192,7 +192,7 @@ class Play:
         found["seed"] = np.full(total, rounding[0], np.uint64)
         found["step"] = np.full(total, rounding[1], np.uint64)
         found["blocks__ready"] = (rng.random(total) < stalls.blocks).astype(np.uint8)
-        found["writer_idle"] = np.ones(total, np.uint8)
+        found["settled"] = np.ones(total, np.uint8)
         found["carry_room"] = (rng.random(total) < 1 - stalls.reads).astype(np.uint8)
         found["carry_done"] = (rng.random(total) < 0.1).astype(np.uint8)
         found["peaks__ready"] = (rng.random(total) < 0.5).astype(np.uint8)

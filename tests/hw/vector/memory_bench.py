@@ -54,6 +54,29 @@ def unit_machine(preset: str = "tiny", **changes: object) -> Parameters:
 
 # -- the design --------------------------------------------------------------------------------
 
+PLACES = 16
+"""Of `WriteBehind`: few, so that it is full now and then."""
+
+
+def behind_members(parameters: Parameters) -> dict[str, wiring.Member]:
+    return {
+        "blocks": Out(stream.Signature(write_block(parameters.block_bits))),
+        "writer_idle": In(1),
+        "halt": In(1),
+    }
+
+
+def connect_behind(m: Module, unit: Any, outer: Any, parameters: Parameters) -> None:
+    """A `WriteBehind` between ``unit`` and `behind_members` of ``outer``."""
+    m.submodules.behind = behind = WriteBehind(parameters, PLACES)
+    wiring.connect(m, unit.blocks, behind.i)
+    wiring.connect(m, behind.blocks, wiring.flipped(outer.blocks))
+    m.d.comb += [
+        unit.settled.eq(behind.settled),
+        behind.writer_idle.eq(outer.writer_idle),
+        behind.halt.eq(outer.halt),
+    ]
+
 
 class WithQueues(wiring.Component):
     """The unit with its `WriteBehind`, and what else it takes of `ReadAhead` and `RandomBytes`."""
@@ -68,11 +91,7 @@ class WithQueues(wiring.Component):
         given = unit.signature.members
         members = {name: each for name, each in given.items() if name not in self.INSIDE}
         self._names = list(members)
-        members |= {
-            "blocks": Out(stream.Signature(write_block(parameters.block_bits))),
-            "writer_idle": In(1),
-            "halt": In(1),
-        }
+        members |= behind_members(parameters)
         if "runs" in given:
             members |= {
                 "requests": Out(stream.Signature(read_request())),
@@ -82,15 +101,8 @@ class WithQueues(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        unit, behind = self.unit, WriteBehind(self.parameters)
-        m.submodules.unit, m.submodules.behind = unit, behind
-        wiring.connect(m, unit.blocks, behind.i)
-        wiring.connect(m, behind.blocks, wiring.flipped(self.blocks))
-        m.d.comb += [
-            unit.settled.eq(behind.settled),
-            behind.writer_idle.eq(self.writer_idle),
-            behind.halt.eq(self.halt),
-        ]
+        m.submodules.unit = unit = self.unit
+        connect_behind(m, unit, self, self.parameters)
         if "runs" in unit.signature.members:
             m.submodules.ahead = ahead = ReadAhead(self.parameters)
             wiring.connect(m, unit.runs, ahead.runs)

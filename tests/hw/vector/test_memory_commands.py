@@ -18,24 +18,34 @@ from fractrain.hw.vector.random_bytes import RandomBytes
 from fractrain.sim.functional.decoding import Task
 from tests.harness.stalls import STALLS
 from tests.hw.vector import test_quantize_command, test_report, test_spill, test_update_command
-from tests.hw.vector.memory_bench import Design, Stalls, Surroundings, unit_machine
+from tests.hw.vector.memory_bench import (
+    Design,
+    Stalls,
+    Surroundings,
+    behind_members,
+    connect_behind,
+    unit_machine,
+)
 
 PARAMETERS = unit_machine()
 KEY = ("key", "load", "counters", "random_valid", "random")
 
 
-class WithRandom(wiring.Component):
-    """The commands with a `RandomBytes`."""
+class WithStage(wiring.Component):
+    """The commands with what they have of their stage, a `RandomBytes` and a `WriteBehind`."""
 
     def __init__(self, unit: MemoryCommands) -> None:
         self.unit = unit
-        super().__init__(
-            {name: each for name, each in unit.signature.members.items() if name not in KEY}
-        )
+        inside = *KEY, "blocks", "settled"
+        self.passed = {
+            name: each for name, each in unit.signature.members.items() if name not in inside
+        }
+        super().__init__({**self.passed, **behind_members(unit.parameters)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.unit, m.submodules.random = self.unit, RandomBytes()
+        connect_behind(m, self.unit, self, self.unit.parameters)
         unit, random = self.unit, m.submodules.random
         wiring.connect(m, unit.counters, random.counters)
         m.d.comb += [
@@ -44,7 +54,7 @@ class WithRandom(wiring.Component):
             unit.random_valid.eq(random.valid),
             unit.random.eq(random.random),
         ]
-        for name, member in self.signature.members.items():
+        for name, member in self.passed.items():
             inner, outer = getattr(unit, name), getattr(self, name)
             if member.is_signature:
                 wiring.connect(m, inner, wiring.flipped(outer))
@@ -58,7 +68,7 @@ class WithRandom(wiring.Component):
 class Together(Design):
     @staticmethod
     def around(unit: wiring.Component, parameters: Parameters) -> wiring.Component:
-        return WithRandom(unit)
+        return WithStage(unit)
 
     def tasks_of(self, command: Command) -> str:
         return opcode_of(command).name.lower()

@@ -2,11 +2,14 @@
 memory has acknowledged its blocks."""
 
 import pytest
-from amaranth.hdl import Assert, Assume, Cover, Module, Signal
+from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from fractrain.hw.contract.commands import Tag
 from fractrain.hw.flow.layouts import read_request, write_block
+from fractrain.hw.flow.stream_register import StreamRegister
+from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.vector.read_ahead import ReadAhead
 from fractrain.hw.vector.write_behind import WriteBehind
 from tests.formal.runner import prove, refute
@@ -15,6 +18,9 @@ from tests.hw.vector.memory_bench import unit_machine
 PARAMETERS = unit_machine()
 ROOM = "there is a place for each word"
 SETTLED = "settled only with every block acknowledged"
+ORDER = "blocks leave in their order, each with its command"
+PLACES = 2
+"""Of `WriteBehind`: as many as it takes to fill and to go round."""
 
 
 class ReadMonitor(wiring.Component):
@@ -78,20 +84,23 @@ class WriteMonitor(wiring.Component):
                 "acknowledges": In(1),
                 "idle": In(1),
                 "halt": In(1),
+                "index": In(INDEX_BITS),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.unit = unit = WriteBehind(PARAMETERS)
+        m.submodules.unit = unit = WriteBehind(PARAMETERS, PLACES)
         taken = unit.blocks.valid & unit.blocks.ready
-        missing, before = Signal(8), Signal()
+        comes = unit.i.valid & unit.i.ready
+        missing, before, inside = Signal(8), Signal(), Signal(8)
         acknowledged = self.acknowledges & (missing != 0)
         offered, payload = Signal(), Signal.like(unit.blocks.payload)
         halted = Signal()
         m.d.sync += [
             missing.eq(missing + taken - acknowledged),
             before.eq(taken),
+            inside.eq(inside + comes - taken),
             offered.eq(unit.blocks.valid & ~unit.blocks.ready),
             payload.eq(unit.blocks.payload),
             halted.eq(self.halt),
@@ -99,6 +108,7 @@ class WriteMonitor(wiring.Component):
         m.d.comb += [
             unit.i.valid.eq(self.valid),
             unit.i.payload.eq(self.block),
+            unit.index.eq(self.index),
             unit.blocks.ready.eq(self.ready & (missing != 200)),
             unit.halt.eq(self.halt),
             unit.writer_idle.eq(self.idle),
@@ -107,14 +117,65 @@ class WriteMonitor(wiring.Component):
             Assume(~halted | self.halt),
             Assert(missing <= 200),
             Assert(~before | (missing != 0)),
-            Assert(~unit.settled | ((missing == 0) & (unit.fifo.level == 0)), SETTLED),
+            Assert(~unit.settled | ((missing == 0) & (inside == 0)), SETTLED),
+            # ties its parts to the books, so that induction closes
+            Assert(
+                (unit.fifo.level <= PLACES + unit.fifo.r_rdy) & (unit.fifo.level >= unit.fifo.r_rdy)
+            ),
+            Assert(unit.fifo.level + unit.register.o.valid + unit.register.spare_held == inside),
+            Assert(unit.register.o.valid | ~unit.register.spare_held),
             Assert(~offered | unit.blocks.valid & (unit.blocks.payload == payload)),
             Assert(~halted | ~unit.blocks.valid | offered, "nothing new after halt"),
         ]
         was = Signal()
         with m.If(taken):
             m.d.sync += was.eq(1)
-        m.d.comb += Cover(unit.settled & was, "settled after a block")
+        m.d.comb += [
+            Cover(unit.settled & was, "settled after a block"),
+            Cover(inside == PLACES + StreamRegister.CAPACITY, "full"),
+        ]
+        return m
+
+
+class OrderMonitor(wiring.Component):
+    """As `WriteMonitor`; one block, any, is followed with its command through the queue."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "valid": In(1),
+                "block": In(write_block(PARAMETERS.block_bits)),
+                "index": In(INDEX_BITS),
+                "tag": In(Tag),
+                "ready": In(1),
+                "chosen": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.unit = unit = WriteBehind(PARAMETERS, PLACES)
+        comes, leaves = unit.i.valid & unit.i.ready, unit.blocks.valid & unit.blocks.ready
+        given = Cat(self.block.as_value(), self.index, self.tag)
+        out = Cat(unit.blocks.payload.as_value(), unit.block_index, unit.block_tag)
+        held, followed, ahead, inside = Signal.like(given), Signal(), Signal(8), Signal(8)
+        follows = comes & self.chosen & ~followed
+        last = leaves & followed & (ahead == 0)
+        m.d.sync += inside.eq(inside + comes - leaves)
+        with m.If(follows):
+            m.d.sync += [followed.eq(1), held.eq(given), ahead.eq(inside - leaves)]
+        with m.Elif(leaves & followed):
+            m.d.sync += [ahead.eq(ahead - 1), followed.eq(~last)]
+        m.d.comb += [
+            unit.i.valid.eq(self.valid),
+            unit.i.payload.eq(self.block),
+            unit.index.eq(self.index),
+            unit.tag.eq(self.tag),
+            unit.blocks.ready.eq(self.ready),
+            unit.writer_idle.eq(0),
+            Assert(~last | (out == held), ORDER),
+            Cover(last),
+        ]
         return m
 
 
@@ -131,7 +192,12 @@ def test_settled_is_true() -> None:
 
 
 def test_settling_is_reached() -> None:
-    prove(WriteMonitor(), "write_behind_cover", depth=12, mode="cover")
+    prove(WriteMonitor(), "write_behind_cover", depth=16, mode="cover")
+
+
+def test_blocks_keep_their_order() -> None:
+    """For twice round: its memory is no state that induction could be told of."""
+    prove(OrderMonitor(), "write_behind_order", depth=10, mode="bmc", map_memories=True)
 
 
 def test_a_place_too_many_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

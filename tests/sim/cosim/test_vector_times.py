@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from fractrain.hw.contract.commands import (
+    SIGNAL,
+    WAIT,
     Apply,
     Carry,
     Channel,
@@ -36,6 +38,7 @@ from fractrain.hw.contract.commands import (
     Set,
     Shape,
     Spill,
+    Stage,
     Update,
     encode_all,
 )
@@ -50,9 +53,9 @@ from tests.sim.cosim.vector_engine import ZC706, P
 
 MEMORY_BYTES = 1 << 24
 PROGRAM = 1 << 22
-FEW, MANY, FULL = range(3)
-TABLE = Precision(1, 1, 1), Precision(4, 4, 6), Precision(8, 8, 8)
-KEPT = KeptBits(4, 4), KeptBits(4, 4), KeptBits(8, 8)
+FEW, MANY, FULL, ABSENT = range(4)
+TABLE = Precision(1, 1, 1), Precision(4, 4, 6), Precision(8, 8, 8), Precision(0, 0, 0)
+KEPT = KeptBits(4, 4), KeptBits(4, 4), KeptBits(8, 8), KeptBits(0, 0)
 IDEAL = MemoryModel.ideal()
 TIMES = 4
 BEGIN_CYCLES = 12
@@ -195,6 +198,9 @@ LOAD = Load(
     digit_stride=64,
 )
 SHARED = {"images": 8, "interleaved": True, "image_blocks": 4}
+IN_MEMORY = {"signal": 1 << SIGNAL[Stage.VECTOR].index(Stage.FETCH)}
+SKIPPED = replace(at_end(Second.RESIDUAL), slot=ABSENT, **IN_MEMORY)
+READ = Set(address=0, words=1, wait=1 << WAIT[Stage.FETCH].index(Stage.VECTOR))
 LATER = {"earlier": Earlier.PART, "earlier_address": 2048}
 REPEATED: dict[str, list[Command]] = {
     "a record at a time": [Set(address=0, words=9)],
@@ -221,6 +227,10 @@ REPEATED: dict[str, list[Command]] = {
     "carried": [shape(), CARRY],
     "channels": [CHANNEL],
     "spilled": [SPILL],
+    "a block's end in memory": [shape(), replace(at_end(Second.RESIDUAL), **IN_MEMORY), READ],
+    "channels in memory": [replace(CHANNEL, **IN_MEMORY), READ],
+    "spilled into memory": [replace(SPILL, **IN_MEMORY), READ],
+    "skipped behind writes": [shape(), form(stash_normalized=True), SKIPPED, READ],
     "peaks": [Report(address=OUT, blocks=4)],
     "moved": [MOVE],
 }

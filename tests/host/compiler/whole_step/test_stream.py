@@ -8,7 +8,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractrain.host.compiler.whole_step.stream import CommandStream, Span
+from fractrain.host.compiler.whole_step.stream import ON_CHIP, CommandStream, Span
 from fractrain.hw.contract.commands import (
     SIGNAL,
     STAGES,
@@ -20,6 +20,8 @@ from fractrain.hw.contract.commands import (
     Narrow,
     Report,
     Stage,
+    Update,
+    awaits_memory,
     opcode_of,
 )
 from fractrain.hw.contract.precision import Operand
@@ -35,7 +37,9 @@ OF_STAGE: dict[Stage, Command] = {
 CAN_FOLLOW = {(source, stage) for stage in STAGES for source in WAIT[stage]}
 PLACES = 6
 SPANS = st.tuples(
-    st.sampled_from(["one", "other"]), st.integers(0, PLACES), st.integers(1, PLACES)
+    st.sampled_from(["one", "other", "staging", "side"]),
+    st.integers(0, PLACES),
+    st.integers(1, PLACES),
 ).map(lambda span: (span[0], span[1], span[1] + span[2]))
 ENTRIES = st.tuples(
     st.sampled_from(STAGES), st.lists(SPANS, max_size=2), st.lists(SPANS, max_size=2)
@@ -74,10 +78,36 @@ def ordered(commands: list[Command]) -> list[set[int]]:
     return found
 
 
+def in_memory(spans: list[Span]) -> list[Span]:
+    return [span for span in spans if span[0] not in ON_CHIP]
+
+
+def check_written(entries: list[Entry], commands: list[Command], before: list[set[int]]) -> None:
+    """What the fetch stage reads in memory has been acknowledged: of the vector stage, whose writes
+    may be on their way, some command from the writer on has ended that waits for that."""
+    for late, (stage, reads, _) in enumerate(entries):
+        for early in range(late if stage is Stage.FETCH else 0):
+            written = in_memory(entries[early][2])
+            if entries[early][0] is Stage.VECTOR and overlap(in_memory(reads), written):
+                assert any(
+                    each >= early and entries[each][0] is Stage.VECTOR and awaits(commands[each])
+                    for each in before[late]
+                )
+
+
+def awaits(command: Command) -> bool:
+    """To whom tokens go, from the contract's words."""
+    fetch, host = (1 << SIGNAL[Stage.VECTOR].index(each) for each in (Stage.FETCH, Stage.HOST))
+    return bool(command.signal & (fetch | host)) or isinstance(command, Update)
+
+
 @given(st.lists(ENTRIES, max_size=25))
 def test_every_conflict_is_ordered(entries: list[Entry]) -> None:
     kept: list[Entry] = []
-    for each in entries:  # stages that no token leads between touch nothing in common
+    for stage, reads, writes in entries:
+        on_chip = [span for span in writes if span[0] in ON_CHIP]  # memory is the vector stage's
+        each = stage, reads, writes if stage is Stage.VECTOR else on_chip
+        # stages that no token leads between touch nothing in common
         if all((early[0], each[0]) in CAN_FOLLOW or not conflicts(early, each) for early in kept):
             kept.append(each)
     stream = CommandStream()
@@ -90,6 +120,22 @@ def test_every_conflict_is_ordered(entries: list[Entry]) -> None:
     for late, entry in enumerate(kept):
         for early in range(late):
             assert not conflicts(kept[early], entry) or early in before[late]
+    check_written(kept, commands[:-1], before)
+
+
+def test_other_tokens_do_not_say_what_is_in_memory() -> None:
+    """EXECUTE knows that the writer has ended, and FETCH by EXECUTE; not that its words are in
+    memory, which a later one of the vector stage may as well say."""
+    stream, chip, memory = CommandStream(), [("staging", 0, 4)], [("one", 0, 4)]
+    stream.add(OF_STAGE[Stage.VECTOR], (), [*chip, *memory])
+    stream.add(OF_STAGE[Stage.EXECUTE], chip, [("side", 0, 4)])
+    stream.add(OF_STAGE[Stage.FETCH], [("side", 0, 4)])
+    stream.add(OF_STAGE[Stage.FETCH], memory)
+    stream.add(OF_STAGE[Stage.FETCH], memory)
+    vector = 1 << WAIT[Stage.FETCH].index(Stage.VECTOR)
+    commands = stream.commands()
+    assert [bool(each.wait & vector) for each in commands[2:5]] == [False, True, False]
+    assert awaits_memory(commands[0])
 
 
 def test_what_is_known_takes_no_token() -> None:
