@@ -28,6 +28,8 @@ TOGETHER = 2
 """Blocks whose planes leave side by side."""
 QUANTIZE_BEGIN_CYCLES = 7
 """From a task to its first request: the record."""
+QUANTIZE_END_CYCLES = 2
+"""From its last planes to the end."""
 QUANTIZE_CYCLES = 12
 """From the last weights of a block to its planes, beside one for each bit."""
 PLANES_CYCLES = 2
@@ -140,6 +142,7 @@ class WeightCommands:
             self._turned -= len(members)
             self._change.notify()
             yield self._kernel.now + PLANES_CYCLES
+        yield self._kernel.now + QUANTIZE_END_CYCLES
         yield from self._behind.written(command)
         self._read(task, size * command.blocks, since)
 
