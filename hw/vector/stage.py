@@ -75,11 +75,12 @@ class VectorStage(wiring.Component):
                                lines wait for a turn of a memory, for room for the stash, for words
 
     Timing: `OWN_CYCLES` a task beside those of its unit. A task ends when all that it makes is on
-    chip, in memory or in `WriteBehind`; one that `ACKNOWLEDGED` says that of, or that is an UPDATE,
-    when memory has acknowledged what it and those before it wrote. A fault waits for that, too.
+    chip or in `WriteBehind`. One that gives a token to those in `ACKNOWLEDGED`, and an UPDATE, end
+    when memory has acknowledged what they and those before them wrote. A fault waits for that, too.
     """
 
     OF_BLOCKS = ("block_index", "block_tag", "settled")
+    """Members of `WriteBehind`."""
     OWN_CYCLES = 5
     RECORD_USERS = 3
     """Lines, CHANNEL, commands on memory."""

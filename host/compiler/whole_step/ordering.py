@@ -22,7 +22,9 @@ from fractrain.hw.contract.commands import Command, Quantize, Stage, Update
 RATE = 17.0
 """Bytes of memory in a cycle: 3.4 GB/s at 200 MHz."""
 QUEUE_BYTES = 16_384.0
-"""Of what the vector stage writes, that may be on their way when its command ends."""
+"""Of what the vector stage writes, that may be on their way when its command ends: half the queue
+of `zc706-vector`. All of it orders no better: 73.3 instead of 73.2 ms of ResNet-38, at the mix of
+docs/whole_step.md (modelled)."""
 HOST_CYCLES = 20_000.0
 """From the last token to the host to the host's own."""
 AHEAD = 4000.0

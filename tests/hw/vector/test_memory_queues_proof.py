@@ -84,7 +84,6 @@ class WriteMonitor(wiring.Component):
                 "acknowledges": In(1),
                 "idle": In(1),
                 "halt": In(1),
-                "index": In(INDEX_BITS),
             }
         )
 
@@ -108,7 +107,6 @@ class WriteMonitor(wiring.Component):
         m.d.comb += [
             unit.i.valid.eq(self.valid),
             unit.i.payload.eq(self.block),
-            unit.index.eq(self.index),
             unit.blocks.ready.eq(self.ready & (missing != 200)),
             unit.halt.eq(self.halt),
             unit.writer_idle.eq(self.idle),
@@ -174,7 +172,8 @@ class OrderMonitor(wiring.Component):
             unit.blocks.ready.eq(self.ready),
             unit.writer_idle.eq(0),
             Assert(~last | (out == held), ORDER),
-            Cover(last),
+            Cover(last & (held[0] == 1), "followed to its end"),
+            Cover(last & (inside > PLACES), "with others behind it"),
         ]
         return m
 
@@ -198,6 +197,23 @@ def test_settling_is_reached() -> None:
 def test_blocks_keep_their_order() -> None:
     """For twice round: its memory is no state that induction could be told of."""
     prove(OrderMonitor(), "write_behind_order", depth=10, mode="bmc", map_memories=True)
+
+
+def test_the_followed_block_is_reached() -> None:
+    prove(OrderMonitor(), "write_behind_order_cover", depth=10, mode="cover", map_memories=True)
+
+
+def test_a_block_with_the_command_of_another_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the block that comes in."""
+    elaborate = WriteBehind.elaborate
+
+    def mixed(self: WriteBehind, platform: object) -> Module:
+        m = elaborate(self, platform)
+        m.d.comb += self.block_index.eq(self.index)
+        return m
+
+    monkeypatch.setattr(WriteBehind, "elaborate", mixed)
+    refute(OrderMonitor(), "write_behind_order_broken", ORDER, depth=10)
 
 
 def test_a_place_too_many_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fractrain.host.accelerator import Accelerator, open_accelerator
+from fractrain.host.modelling.whole_steps import rated_memory
 from fractrain.hw.contract.commands import (
     SIGNAL,
     WAIT,
@@ -34,6 +35,7 @@ from fractrain.hw.contract.commands import (
     Tag,
     Update,
     encode_all,
+    opcode_of,
 )
 from fractrain.hw.contract.normalized import KeptBits
 from fractrain.hw.contract.precision import Operand, Precision
@@ -41,6 +43,7 @@ from fractrain.sim.cosim.convolution import ConvolutionSimulation
 from fractrain.sim.cosim.convolution_faults import BusFaults, ErrorRegion
 from fractrain.sim.cycles.commands import UNIT_QUEUE_SLACK
 from fractrain.sim.functional import Order, RunResult
+from fractrain.sim.memory_model import MemoryModel
 from tests.host.compiler.whole_step.running import BASE, Stepped
 from tests.host.compiler.whole_step.test_steps import HALVED, A, B, step
 from tests.sim.cosim.unit_programs import read_counters, run_program, set_tables, soft_reset
@@ -54,6 +57,8 @@ from tests.sim.functional.limits import EVEN, ends
 from tests.sim.functional.test_vector_blocks import SKIP, USUAL, two_in_flight
 
 MEMORY_BYTES = 1 << 24
+SLOW = 0.4
+"""GB/s: an eighth of what a SPILL makes, and less."""
 PROGRAM = 1 << 20
 ENDS = ends(P)
 
@@ -185,6 +190,33 @@ def test_what_memory_refuses(machine: ConvolutionSimulation, command: Headed, na
     """Addresses beyond the window, and no multiples of a word or block."""
     for value, fault in ((MEMORY_BYTES, Fault.WINDOW), (8, Fault.ALIGNMENT)):
         check_fault(machine, replace(command, **{name: value}), fault)
+
+
+LATER = [(c, n, last) for c, n, last in ENDS if opcode_of(c).stage is Stage.VECTOR]
+
+
+@pytest.mark.parametrize(
+    ("later", "name", "last"), LATER, ids=[f"{type(c).__name__}-{n}" for c, n, _ in LATER]
+)
+def test_a_write_on_its_way_is_refused_first(
+    machine: ConvolutionSimulation, later: Headed, name: str, last: int
+) -> None:
+    """Memory is slow, so the last lines of a SPILL, which are beyond the window, are in the queue
+    while the next command finds its own fault."""
+    lines, beyond = 256, 32
+    spill = Spill(address=MEMORY_BYTES - (lines - beyond) * P.line_bytes, lines=lines)
+    bad = replace(later, **{name: last + 1})
+    set_tables(machine, [Precision(8, 8, 8)], [KeptBits(8, 8)], (0, 0))
+    words = encode_all([spill, Shape(entry=0), bad, End()])
+    machine.memory[PROGRAM:][: words.size] = words.reshape(-1)
+    try:
+        machine.configure(rated_memory(P, SLOW))
+        ended = run_program(machine, PROGRAM, len(words))
+    finally:
+        machine.configure(MemoryModel.ideal())
+    assert (ended.fault, ended.index) == (Fault.WINDOW, 0)
+    soft_reset(machine)
+    check_fault(machine, bad, Fault.ADDRESS)
 
 
 def test_a_bad_word_is_that_of_the_command_that_waits_for_it(
