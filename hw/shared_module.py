@@ -6,6 +6,9 @@ stands for the component in its parent and elaborates to an instance of a named 
 the `ModuleLibrary` given as the platform emits once.
 """
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from amaranth.back import rtlil, verilog
@@ -45,6 +48,18 @@ def _leave(value: object) -> None:
     elif isinstance(value, list | tuple):
         for each in value:
             _leave(each)
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Let Python look for garbage less often: an elaborated design is millions of objects, all of
+    them in use. As often as usual it takes a quarter to a third of the time."""
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 class SharedModule(wiring.Component):
@@ -111,12 +126,13 @@ class ModuleLibrary:
 
         The text depends on the design only: same input, same bytes.
         """
-        modules = [self._convert(top, name, kept=False)]
-        emitted: set[str] = set()
-        while pending := sorted(self._components.keys() - emitted):
-            for each in pending:
-                modules.append(self._convert(self._components[each], each, kept=True))
-                emitted.add(each)
+        with _collecting_rarely():
+            modules = [self._convert(top, name, kept=False)]
+            emitted: set[str] = set()
+            while pending := sorted(self._components.keys() - emitted):
+                for each in pending:
+                    modules.append(self._convert(self._components[each], each, kept=True))
+                    emitted.add(each)
         return "\n".join(modules)
 
     def _convert(self, component: wiring.Component, name: str, *, kept: bool) -> str:

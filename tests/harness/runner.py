@@ -21,6 +21,7 @@ from cocotb_tools.runner import get_runner
 from fractrain.gen.plain_paths import plain_path, plain_workspace, temporary_root
 from fractrain.hw.shared_module import ModuleLibrary
 from fractrain.sim.cosim.cache import build_root, cached_folder, content_hash
+from fractrain.sim.cosim.compile import Design
 from fractrain.sim.cosim.toolchain import require_tools, tool_environment, tool_versions
 from fractrain.sim.progress import activity
 
@@ -32,6 +33,9 @@ LOG_LINES = 60
 INSIDE_PYTHON = Path(__file__).with_name("inside_python.cpp")
 BUILD_ARGUMENTS = [
     *("--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal"),
+    # cocotb's runner asks for all signals, which then stay even where nothing uses them; benches
+    # read and drive ports, and `_public_ports` names those
+    "--no-public-flat-rw",
     *("-CFLAGS", "-fPIC -Dmain=simulation_main", "-LDFLAGS", "-shared -ldl"),
 ]
 # No level among CFLAGS: it would hold for the files that run once as well, and one of them, the
@@ -115,8 +119,9 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
 
 def _compile(folder: Path, verilog: str, name: str, waves: bool) -> None:
     """Leave the program ``name`` in ``folder``, and much else."""
-    source, log = folder / f"{name}.v", folder / "build.log"
+    source, log, ports = folder / f"{name}.v", folder / "build.log", folder / "ports.vlt"
     source.write_text(verilog)
+    ports.write_text(_public_ports(verilog, name))
     print(f"compiling the model of {name} ...", file=sys.stderr, flush=True)
     make_flags = f"{tool_environment()['MAKEFLAGS']} {OPTIMIZATION}"
     with _environment({"MAKEFLAGS": make_flags}), _plain_cocotb():
@@ -125,13 +130,20 @@ def _compile(folder: Path, verilog: str, name: str, waves: bool) -> None:
                 sources=[source],
                 hdl_toplevel=name,
                 build_dir=folder,
-                build_args=[*BUILD_ARGUMENTS, str(plain_path(INSIDE_PYTHON))],
+                build_args=[*BUILD_ARGUMENTS, str(ports), str(plain_path(INSIDE_PYTHON))],
                 waves=waves,
                 log_file=log,
             )
         except (RuntimeError, SystemExit) as error:
             text = log.read_text() if log.exists() else ""
             pytest.fail(f"compiling {name} failed: {error}\n{_tail(text)}", pytrace=False)
+
+
+def _public_ports(verilog: str, name: str) -> str:
+    """Verilator's control file by which cocotb reaches the ports of ``name`` and nothing else."""
+    ports = Design(name, verilog).ports
+    lines = [f'public_flat_rw -module "{name}" -var "{port}"' for port in ports]
+    return "\n".join(["`verilator_config", *lines, ""])
 
 
 def _plain_cocotb() -> Any:
