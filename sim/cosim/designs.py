@@ -16,19 +16,24 @@ from fractrain.sim.progress import activity
 VERILOG = "design.v"
 CLOCK_MARGIN_SECONDS = 2.0
 
+_own: dict[tuple[str, Parameters], str] = {}
+"""What this process has written of sources that have changed since it began."""
+
 
 def cached_design(name: str, parameters: Parameters, emit: Callable[[], str]) -> Design:
     """The design ``name`` of ``parameters``, with the Verilog ``emit()``.
 
     The text is cached by everything that it depends on: parameters, the sources of `hw` and `gen`,
     and the version of Amaranth. If a source has changed since this process began, the running code
-    may be older than the file, and the cache is not used.
+    may be older than the file, and only this process uses what it writes.
     """
     folders = [Path(str(package.__file__)).parent for package in (hw, gen)]
     sources = sorted(file for folder in folders for file in folder.rglob("*.py"))
     started = process_start()
     if started is None or any(file.stat().st_mtime > started for file in sources):
-        return Design(name, _emitted(name, emit))
+        if (name, parameters) not in _own:
+            _own[name, parameters] = _emitted(name, emit)
+        return Design(name, _own[name, parameters])
     key = content_hash(name, *(build_hash(parameters, folder) for folder in folders))
 
     def build(folder: Path) -> None:
