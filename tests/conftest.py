@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from fractrain.gen.plain_paths import temporary_root
 from fractrain.sim import progress
+from fractrain.sim.cosim.compile import QUICK_VARIABLE
 
 # Before any test imports Amaranth: the Yosys of its wheel, never one that happens to be on PATH.
 os.environ["AMARANTH_USE_YOSYS"] = "builtin"
@@ -42,7 +43,11 @@ for ignored in (signal.SIGHUP, signal.SIGQUIT):
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """What is slow, compilations above all, says so where pytest itself writes: the first run is
-    not silent for minutes, and no test finds such a line in what a command said."""
+    not silent for minutes, and no test finds such a line in what a command said.
+
+    Simulations are compiled quickly, but for the slow set, where they run for longer than that."""
+    if "not slow" in config.option.markexpr:
+        os.environ.setdefault(QUICK_VARIABLE, "1")
     capture = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled() if capture else nullcontext():
         lines = Lines(os.dup(2))

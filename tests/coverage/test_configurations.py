@@ -36,7 +36,7 @@ def test_any_configuration(p: Parameters, number: int, seed: int) -> None:
 )
 def test_chosen_configurations_in_rtl(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """S = 2, 4 and 8; smallest and odd buffers; 1, 3 and 4 ports, 1 to 16 bursts outstanding."""
-    monkeypatch.setattr(compilation, "OPTIMIZATION", QUICKLY)
+    monkeypatch.setattr(compilation, "optimization", lambda: QUICKLY)
     p = machine(**SMALL[name])
     design = design_of(p)
     assert not oversized(design.verilog)

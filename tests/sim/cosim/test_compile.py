@@ -7,7 +7,7 @@ import pytest
 from fractrain.gen.verilog import emit, ports
 from fractrain.hw.contract.errors import FractrainError, MissingToolError, ParameterError
 from fractrain.hw.contract.parameters import load_parameters
-from fractrain.sim.cosim.compile import Design, compile_model
+from fractrain.sim.cosim.compile import QUICK_VARIABLE, Design, compile_model, optimization
 from tests.sim.cosim.convolution_stand_in import ConvolutionStandIn
 
 CONSTANTS = {"MEMORY_PORTS": 1, "RESULTS_PER_BEAT": 8, "ACCUMULATOR_BITS": 48}
@@ -71,3 +71,11 @@ def test_an_interrupted_compile_is_no_model(
     with pytest.raises(KeyboardInterrupt):
         compile_model(design, "convolution.cpp", CONSTANTS)
     assert not [path for path in (empty_cache / "cosim").iterdir() if path.suffix == ""]
+
+
+@pytest.mark.parametrize(("value", "level"), [(None, "2"), ("", "2"), ("0", "2"), ("1", "1")])
+def test_compiling_quickly(value: str | None, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(QUICK_VARIABLE, raising=False)
+    if value is not None:
+        monkeypatch.setenv(QUICK_VARIABLE, value)
+    assert f"OPT_FAST=-O{level}" in optimization()
