@@ -33,11 +33,11 @@ LOG_LINES = 60
 INSIDE_PYTHON = Path(__file__).with_name("inside_python.cpp")
 BUILD_ARGUMENTS = [
     *("--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal"),
-    # cocotb's runner asks for all signals, which then stay even where nothing uses them; benches
-    # read and drive ports, and `_public_ports` names those
-    "--no-public-flat-rw",
     *("-CFLAGS", "-fPIC -Dmain=simulation_main", "-LDFLAGS", "-shared -ldl"),
 ]
+# cocotb's runner asks for all signals, which then stay even where nothing uses them. Benches read
+# and drive ports, and `_public_ports` names those; a waveform shall have everything.
+PORTS_ONLY = ["--no-public-flat-rw"]
 # No level among CFLAGS: it would hold for the files that run once as well, and one of them, the
 # table of all signals, takes minutes to optimize.
 OPTIMIZATION = "OPT_FAST=-O1 OPT_GLOBAL=-O1 OPT_SLOW=-O0"
@@ -99,6 +99,8 @@ def _build(verilog: str, name: str, waves: bool) -> Path:
     key = content_hash(
         verilog,
         *BUILD_ARGUMENTS,
+        *PORTS_ONLY,
+        _public_ports(verilog, name),
         OPTIMIZATION,
         INSIDE_PYTHON.read_text(),
         f"waves {waves}",
@@ -122,6 +124,7 @@ def _compile(folder: Path, verilog: str, name: str, waves: bool) -> None:
     source, log, ports = folder / f"{name}.v", folder / "build.log", folder / "ports.vlt"
     source.write_text(verilog)
     ports.write_text(_public_ports(verilog, name))
+    arguments = [*BUILD_ARGUMENTS, *(() if waves else PORTS_ONLY), str(ports)]
     print(f"compiling the model of {name} ...", file=sys.stderr, flush=True)
     make_flags = f"{tool_environment()['MAKEFLAGS']} {OPTIMIZATION}"
     with _environment({"MAKEFLAGS": make_flags}), _plain_cocotb():
@@ -130,7 +133,7 @@ def _compile(folder: Path, verilog: str, name: str, waves: bool) -> None:
                 sources=[source],
                 hdl_toplevel=name,
                 build_dir=folder,
-                build_args=[*BUILD_ARGUMENTS, str(ports), str(plain_path(INSIDE_PYTHON))],
+                build_args=[*arguments, str(plain_path(INSIDE_PYTHON))],
                 waves=waves,
                 log_file=log,
             )

@@ -79,3 +79,9 @@ def test_compiling_quickly(value: str | None, level: str, monkeypatch: pytest.Mo
     if value is not None:
         monkeypatch.setenv(QUICK_VARIABLE, value)
     assert f"OPT_FAST=-O{level}" in optimization()
+
+
+def test_compiling_neither_quickly_nor_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(QUICK_VARIABLE, "yes")
+    with pytest.raises(ParameterError, match="FRACTRAIN_QUICK_COMPILE: got 'yes', allowed: 0 or 1"):
+        optimization()
