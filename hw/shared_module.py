@@ -53,7 +53,7 @@ def _leave(value: object) -> None:
 @contextmanager
 def _collecting_rarely() -> Iterator[None]:
     """Let Python look for garbage less often: an elaborated design is millions of objects, all of
-    them in use. As often as usual it takes a quarter to a third of the time."""
+    them in use. As often as usual it takes a seventh to a quarter of the time."""
     usual = gc.get_threshold()
     gc.set_threshold(50_000, 50, 100)
     try:
