@@ -128,7 +128,8 @@ class WholeStepMachine:
                 precision if number in blocks or not where else usual
                 for number in range(trace.blocks)
             ]
-            graph = _graph(trace.model, trace.images, trace.batch, tuple(dict.fromkeys(choices)))
+            precisions = tuple(dict.fromkeys(choices))
+            graph = step_graph(trace.model, trace.images, trace.batch, precisions)
             table = graph.table(fixed_choices(choices))
             cost = whole_step_cost(self.parameters, graph, table, self._memory)
             self._known[key] = [number for part in _parts(cost) for number in part]
@@ -171,7 +172,10 @@ def savings(trace: Trace, machine: WholeStepMachine, say: Say = lambda text: Non
     return rows
 
 
-def _graph(model: str, images: Images, batch: int, precisions: tuple[Precision, ...]) -> StepGraph:
+def step_graph(
+    model: str, images: Images, batch: int, precisions: tuple[Precision, ...]
+) -> StepGraph:
+    """A step in hardware mode of the network ``model``, whose blocks may have ``precisions``."""
     rng = np.random.default_rng(0)
     network = build_network(model, channels=images[0], classes=CLASSES, rng=rng)
     options = StepOptions(precisions, integers=IntegerOptions())

@@ -14,7 +14,7 @@ from pathlib import Path
 from fractrain.host.graph.choice import fixed_choices
 from fractrain.host.machines.network_layers import blocks_of
 from fractrain.host.machines.trace import Stretch, Trace
-from fractrain.host.machines.whole_steps import WholeStepMachine, _graph
+from fractrain.host.machines.whole_steps import WholeStepMachine, step_graph
 from fractrain.host.modelling.whole_steps import mixed_blocks, rated_memory, whole_step_cost
 from fractrain.hw.contract.parameters import WHOLE_STEP_PRESET, load_parameters
 from fractrain.hw.contract.precision import Precision
@@ -31,7 +31,7 @@ def compare(name: str, choices: tuple[Precision, ...], folder: Path) -> None:
     machine = WholeStepMachine(gigabytes=RATE, folder=folder)
     together = machine.trace(trace).seconds
     parameters = load_parameters(WHOLE_STEP_PRESET)
-    graph = _graph(MODEL, IMAGES, BATCH, tuple(dict.fromkeys(choices)))
+    graph = step_graph(MODEL, IMAGES, BATCH, tuple(dict.fromkeys(choices)))
     table = graph.table(fixed_choices(list(choices)))
     cost = whole_step_cost(parameters, graph, table, rated_memory(parameters, RATE))
     own = cost.cycles / (parameters.clock_mhz * 1e6)
