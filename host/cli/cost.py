@@ -298,6 +298,10 @@ def _check_options(args: argparse.Namespace) -> None:
     for name, value in usual.items():
         if args.of and (given := getattr(args, name)) != value:
             raise ParameterError(f"--{name}", given, "without --of, which has its own")
+    if args.mix and args.precisions != PRECISIONS:
+        raise ParameterError("--precisions", args.precisions, "without --mix, which has its own")
+    if args.rate is not None and args.memory != usual["memory"]:
+        raise ParameterError("--memory", args.memory, "without --rate, which stands for one")
     if args.check and args.host:
         raise ParameterError("--check", True, "without --host only")
     for batch in args.batch if args.host else ():

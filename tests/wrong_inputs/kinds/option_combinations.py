@@ -80,6 +80,16 @@ OTHERS = (
     ("static of 0 bits", "train --method static --precision 0,8,8", "at least 1 bit of each"),
     ("resume and name", "train --resume x --name y", "--resume: got 'x'"),
     ("check and host", "cost --check --host", "--check: .*without --host only"),
+    (
+        "mix and precisions",
+        "cost --whole-step --mix 60:4,4,6+40:6,4,8 --precisions 8,8,8",
+        "--precisions: .*without --mix",
+    ),
+    (
+        "rate and memory",
+        "cost --whole-step --rate 3.4 --memory ddr",
+        "--memory: .*without --rate",
+    ),
     ("gates alone", "cost --gates", "--gates: .*with --host only"),
     ("json alone", "cost --json x.json", "--json: .*with --host only"),
     ("run and batch", "calibrate --run x --batch 3", "--batch: got '3', allowed: without --run"),
