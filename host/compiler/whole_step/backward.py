@@ -11,7 +11,7 @@ from fractrain.host.compiler.whole_step.convolving import Planes
 from fractrain.host.compiler.whole_step.entering import ChunkPhases
 from fractrain.host.compiler.whole_step.errors import ErrorWriter, Joined
 from fractrain.host.compiler.whole_step.gradients import LayerGradient, Stashed
-from fractrain.host.compiler.whole_step.groups import Group
+from fractrain.host.compiler.whole_step.groups import Stretch
 from fractrain.host.compiler.whole_step.memory_map import PIXEL_PLANES, Stash
 from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, Stem
 from fractrain.host.compiler.whole_step.parts import parts_of
@@ -22,6 +22,9 @@ from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute
 
 AT_ONCE, ALL = 6, 12
 """Parts of what the next chunk begins with that come beside the last error."""
+PARTS_BELOW = 2, 4
+"""Of a chunk of the stage before, in which its errors are made: usually, and where those of another
+chunk stay on the chip."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class BackwardChunk:
         self,
         stage: StageWriter,
         below: StageWriter | None,
-        group: Group,
+        group: Stretch,
         number: int,
         updating: Updating,
         overlap: Overlap,
@@ -66,6 +69,10 @@ class BackwardChunk:
         """The next chunk, where there is room for what it begins with."""
         self._others: Callable[[], None] | None = None
         self.recomputes_ahead = False
+        self.onward: BackwardChunk | None = None
+        """The chunk of the stage before that goes on with its E, which stays on the chip."""
+        self.handed: Held | None = None
+        """That, of the other one."""
 
     def is_apart(self, other: BackwardChunk) -> bool:
         """Whether what it fetches is in memory before ``other`` ends."""
@@ -77,8 +84,10 @@ class BackwardChunk:
         """Parts of what comes from memory; the errors behind the group (then it has `entered`);
         all up to its last gradient; that one."""
         first = self.group.segments[0]
-        held = self.carrying.hold()
-        yield from self.carrying.fetch(first, held)
+        held = self.handed
+        if held is None:
+            held = self.carrying.hold()
+            yield from self.carrying.fetch(first, held)
         self.fetched = True
         yield
         self.carrying.enter(first, held)
@@ -280,6 +289,8 @@ class BackwardChunk:
         self.chip.side.give(around.x)
         self.chip.staging.give(around.e)
         assert self.below is not None
+        if self.onward is not None:
+            self.onward.handed = replace(self.onward.carrying.hold(), summed=True)
         for images in self._parts_below(self.below):
             self._before_shortcut(segment, shortcut, e, e_first, self.below, images)
         if self.following is not None and self.overlap.recalls_ahead:
@@ -293,13 +304,23 @@ class BackwardChunk:
             self._others = self.following.enter_part  # its errors take the place of the shortcut's
 
     def _parts_below(self, below: StageWriter) -> Iterator[range]:
-        """Images of the stage before whose errors are made at a time: halves of its chunks, so that
-        one goes to memory beside the next."""
-        for images in below.chunks:
-            if images.start in self.images:
-                size = -(-len(images) // 2) if self.overlap.recalls_ahead else len(images)
-                for first in range(images.start, images.stop, size):
-                    yield range(first, min(first + size, images.stop))
+        """Images of the stage before whose errors are made at a time: parts of its chunks, so that
+        one goes to memory beside the next. At last all of the chunk that goes on with them; its
+        lines are held from the beginning, so there is less room for the others."""
+        chunks = [each for each in below.chunks if each.start in self.images]
+        if self.onward is not None:
+            chunks = [each for each in chunks if not self._goes_on(each)]
+        parts = PARTS_BELOW[self.onward is not None] if self.overlap.recalls_ahead else 1
+        for images in chunks:
+            size = -(-len(images) // parts)
+            for first in range(images.start, images.stop, size):
+                yield range(first, min(first + size, images.stop))
+        if self.onward is not None:
+            yield self.onward.images
+
+    def _goes_on(self, images: range) -> bool:
+        """Whether E of ``images`` of the stage before stays on the chip."""
+        return self.onward is not None and images.start in self.onward.images
 
     def _before_shortcut(
         self,
@@ -313,21 +334,13 @@ class BackwardChunk:
         """Two convolutions: the shortcut's part first; alone where the block is skipped."""
         chip, before, count = self.chip, self.stage.memory.network.before(segment), len(images)
         join, slot = before.output.join, before.output.mask_slot
-        lines = below.grid.lines(count)
-        y, x = chip.staging.take(lines), chip.side.take(lines)
+        held, totals = self._hold_below(below, images)
         tiles = self.grid if shortcut.geometry.stride > 1 else below.grid
         part_lines = chip.staging.take(2 * below.grid.padded * tiles.blocks * count)
-        number = next(n for n, each in enumerate(below.chunks) if images.start in each)
-        begins = images.start == below.chunks[number].start
-        found = below.summed.get(number)
-        totals = found is not None or (begins and below.keeps_moments)
-        if found is None:
-            found = chip.moments.take(below.grid.padded)
-        held = Held(y, x, found)
         kept = {"slot": slot, "kept_slot": before.last.slot}
         stash = below.stash(before.last)
-        below.recall(stash, images, Recalled.END, x, masked=True, **kept)
-        self._clear(segment, before, below, count, y)
+        below.recall(stash, images, Recalled.END, held.x, masked=True, **kept)
+        self._clear(segment, before, below, count, held.e)
         names = [each.name for each in join.sums]
         assert segment.first.error is not None and shortcut.error is not None
         own, around = (
@@ -342,7 +355,7 @@ class BackwardChunk:
             slot,
             scale=own,
             totals=totals,
-            start=begins,
+            start=images.start == below.chunks[below.chunk_of(images.start)].start,
             part_lines=part_lines,
             earlier=Earlier.PART,
         )
@@ -351,14 +364,35 @@ class BackwardChunk:
         joined = [replace(other, part=True), replace(other, skipped=True)]
         self.errors.windows(shortcut, e.part(where), joined)
         self.errors.windows(segment.first, e_first.part(where), [both])
-        self.carrying.spill(below, images, y)
-        for address in (part_lines, y):  # the lines are read until they are in memory
-            chip.staging.give(address)
-        chip.side.give(x)
+        if not self._goes_on(images):
+            self.carrying.spill(below, images, held.e)
+        chip.staging.give(part_lines)
+        if not self._goes_on(images):  # the lines are read until they are in memory
+            self._let_go(below, images, held, totals=totals)
+
+    def _hold_below(self, below: StageWriter, images: range) -> tuple[Held, bool]:
+        """Room for E of ``images`` of the stage before, and whether its moments are kept: until it
+        is back, or as it is handed on."""
+        if self.onward is not None and self.onward.handed is not None and self._goes_on(images):
+            return self.onward.handed, True
+        chip, chunk = self.chip, below.chunk_of(images.start)
+        lines = below.grid.lines(len(images))
+        y, x = chip.staging.take(lines), chip.side.take(lines)
+        found = below.summed.get(chunk)
+        begins = images.start == below.chunks[chunk].start
+        totals = found is not None or (begins and below.keeps_moments)
+        if found is None:
+            found = chip.moments.take(below.grid.padded)
+        return Held(y, x, found), totals
+
+    def _let_go(self, below: StageWriter, images: range, held: Held, *, totals: bool) -> None:
+        """E is in memory."""
+        self.chip.staging.give(held.e)
+        self.chip.side.give(held.x)
         if totals:
-            below.summed[number] = held.moments
+            below.summed[below.chunk_of(images.start)] = held.moments
         else:
-            chip.moments.give(held.moments)
+            self.chip.moments.give(held.moments)
 
     def _clear(
         self, segment: Block, before: Segment, below: StageWriter, images: int, y: int

@@ -55,6 +55,10 @@ class StageWriter:
         self.summed: dict[int, int] = {}
         """Moments of E that is in memory, by chunk."""
 
+    def chunk_of(self, image: int) -> int:
+        """Number of the chunk that ``image`` is in."""
+        return next(number for number, each in enumerate(self.chunks) if image in each)
+
     @property
     def keeps_moments(self) -> bool:
         """Whether there is room for those of a chunk until its E is back."""

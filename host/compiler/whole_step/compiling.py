@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 
@@ -15,7 +15,7 @@ from fractrain.host.compiler.whole_step.encoding import encode_many
 from fractrain.host.compiler.whole_step.entering import ChunkPhases
 from fractrain.host.compiler.whole_step.forward import ForwardChunk
 from fractrain.host.compiler.whole_step.grids import stage_grids
-from fractrain.host.compiler.whole_step.groups import Group, groups_of
+from fractrain.host.compiler.whole_step.groups import Group, Stretch, groups_of
 from fractrain.host.compiler.whole_step.limits import check_limits, check_peaks
 from fractrain.host.compiler.whole_step.memory_map import PEAK_BYTES, MemoryMap, Region
 from fractrain.host.compiler.whole_step.network import Block, ResidualNetwork
@@ -34,12 +34,14 @@ from fractrain.hw.contract.parameters import Parameters
 @dataclass(frozen=True)
 class _Way:
     """How much is on the chip at a time, and where: ``in_flight`` chunks forward, ``overlap``
-    backward; ``early``: layers are updated before their group ends; ``lowest``: memories of which
-    the lowest words are taken, so that long pieces stay."""
+    backward; ``stages``: most in a group of gradients; ``early``: layers are updated before their
+    group ends; ``lowest``: memories of which the lowest words are taken, so that long pieces
+    stay."""
 
     lowest: Sequence[str]
     in_flight: int = 2
     overlap: Overlap = Overlap()
+    stages: int = 1
     early: bool = True
 
 
@@ -50,9 +52,11 @@ OVERLAPS = [
     for both in ((True, True), (False, True), (True, False), (False, False))
     for ahead in (True, False)
 ]
+SPANNED = 3, 2, 1
 BACKWARD = [
-    _Way(lowest, overlap=overlap, early=early)
+    _Way(lowest, overlap=overlap, stages=stages, early=early)
     for overlap in starmap(Overlap, OVERLAPS)
+    for stages in SPANNED
     for early in (True, False)
     for lowest in LOWEST
 ]
@@ -69,7 +73,7 @@ def compile_whole_step(p: Parameters, graph: StepGraph, base_address: int = 0) -
     check_limits(p, network)
     grids = stage_grids(p, network)
     memory = MemoryMap(p, network, grids, base_address)
-    groups = groups_of(p, network)
+    groups = {each: groups_of(p, memory, each) for each in SPANNED}
     peaks = memory.add_peaks(_Compilation.place_peaks(Chip(p), network))
     check_peaks(p, peaks.size // PEAK_BYTES)
     forward = backward = 0
@@ -98,7 +102,11 @@ class _Compilation:
     """One way to write it."""
 
     def __init__(
-        self, p: Parameters, memory: MemoryMap, groups: Sequence[Group], peaks: Region
+        self,
+        p: Parameters,
+        memory: MemoryMap,
+        groups: Mapping[int, Sequence[Group]],
+        peaks: Region,
     ) -> None:
         self.p, self.memory, self.network = p, memory, memory.network
         self.groups = groups
@@ -147,21 +155,22 @@ class _Compilation:
         self.chip.planes.step = self._step() if way.overlap.recalls_ahead else 0
         updating = Updating(self.writers[0], early=way.early)
         chunks = [
-            self._chunk(group, chunk, updating, way)
-            for group in self.groups
-            for chunk in range(len(self.writers[group.stage.number].chunks))
+            each for group in self.groups[way.stages] for each in self._chunks(group, updating, way)
         ]
-        tasks = [ChunkPhases(each) for each in chunks]
-        for place, (chunk, task) in enumerate(zip(chunks, tasks, strict=True)):
-            if chunk.number == 0:
-                self._begin_section(f"back to {chunk.group.segments[-1].name}")
+        tasks = [ChunkPhases(each) for _, each in chunks]
+        begun: Group | None = None
+        for place, ((group, chunk), task) in enumerate(zip(chunks, tasks, strict=True)):
+            if group is not begun:
+                self._begin_section(f"back to {group.name}")
+                begun = group
             following = None
             if way.overlap.next_chunk and place + 1 < len(tasks):
                 following = tasks[place + 1]
-                if way.overlap.recalls_ahead and chunks[place + 1].is_apart(chunk):
+                after = chunks[place + 1][1]
+                if way.overlap.recalls_ahead and (after is chunk.onward or after.is_apart(chunk)):
                     chunk.following = following
             task.enter()
-            updating.begin(chunk.group)
+            updating.begin(group)
             task.go_on()
             if following is not None and chunk.following is None:
                 following.enter()
@@ -181,10 +190,35 @@ class _Compilation:
                 longest = max(longest, plane_words(layout))
         return longest if TENSORS * longest <= self.p.buffers.plane_words else 0
 
-    def _chunk(self, group: Group, number: int, updating: Updating, way: _Way) -> BackwardChunk:
-        stage = group.stage.number
-        below = self.writers[stage - 1] if stage else None
-        return BackwardChunk(self.writers[stage], below, group, number, updating, way.overlap)
+    def _chunks(
+        self, group: Group, updating: Updating, way: _Way
+    ) -> Iterator[tuple[Group, BackwardChunk]]:
+        """Those of the first stretch, each followed by those of the next one that it is made of;
+        the first of these goes on with its E."""
+
+        def made(stretch: Stretch, number: int) -> BackwardChunk:
+            stage = stretch.stage.number
+            below = self.writers[stage - 1] if stage else None
+            return BackwardChunk(self.writers[stage], below, stretch, number, updating, way.overlap)
+
+        def follow(chunk: BackwardChunk, stretches: Sequence[Stretch]) -> Iterator[BackwardChunk]:
+            yield chunk
+            if not stretches:
+                return
+            images = self.writers[stretches[0].stage.number].chunks
+            below = [
+                made(stretches[0], number)
+                for number, each in enumerate(images)
+                if each.start in chunk.images
+            ]
+            chunk.onward = below[0]
+            for each in below:
+                yield from follow(each, stretches[1:])
+
+        first, *others = group.stretches
+        for number in range(len(self.writers[first.stage.number].chunks)):
+            for each in follow(made(first, number), others):
+                yield group, each
 
     def _begin_section(self, name: str) -> None:
         self.sections.append((len(self.chip.recording), name))

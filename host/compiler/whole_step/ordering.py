@@ -19,12 +19,14 @@ from fractrain.host.compiler.whole_step.recording import Entry, dependencies
 from fractrain.host.compiler.whole_step.stream import CommandStream
 from fractrain.hw.contract.commands import Command, Quantize, Stage, Update
 
-RATE = 17.0
-"""Bytes of memory in a cycle: 3.4 GB/s at 200 MHz."""
+RATE = 15.5
+"""Bytes of memory in a cycle. With less than what memory is rated at, 17 (3.4 GB/s at 200 MHz),
+FETCH and the vector unit run further ahead: 154.8 instead of 155.0 ms of ResNet-38 at 8/8/8, 71.6
+instead of 71.9 at the mix of docs/whole_step.md (modelled)."""
 QUEUE_BYTES = 16_384.0
 """Of what the vector stage writes, that may be on their way when its command ends: half the queue
-of `zc706-vector`. All of it orders no better: 73.3 instead of 73.2 ms of ResNet-38, at the mix of
-docs/whole_step.md (modelled)."""
+of `zc706-vector`. All of it or a quarter orders no better: 71.7 and 71.8 instead of 71.6 ms of
+ResNet-38, at the mix of docs/whole_step.md (modelled)."""
 HOST_CYCLES = 20_000.0
 """From the last token to the host to the host's own."""
 AHEAD = 4000.0

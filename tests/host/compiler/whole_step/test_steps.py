@@ -27,6 +27,7 @@ SKIP = Precision(0, 0, 0)
 A, B, WIDE = Precision(4, 4, 6), Precision(3, 4, 8), Precision(8, 8, 12)
 Blocks = Sequence[tuple[int, int]]
 HALVED: Blocks = [(8, 1), (16, 2)]
+PLANES = {"buffers__plane_words": 1100}
 
 
 @pytest.fixture(scope="module")
@@ -144,15 +145,16 @@ def test_all_options(golden: Accelerator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("blocks", "memories", "changes", "residency"),
+    ("blocks", "memories", "changes", "residency", "groups"),
     [
-        (HALVED, {"side_words": 256}, {}, (1, True, True)),
-        (HALVED, {"staging_words": 512}, {"buffers__column_words": 64}, (2, True, True)),
-        (HALVED, {}, {"buffers__plane_words": 1100}, (2, False, True)),
-        (HALVED, {}, {"buffers__plane_words": 900}, (2, True, False)),
-        ([(8, 1), (8, 1)], {}, {"buffers__plane_words": 700}, (2, False, False)),
+        (HALVED, {"side_words": 256}, {}, (1, True, True), 2),
+        (HALVED, {"staging_words": 512}, {"buffers__column_words": 64}, (2, True, True), 1),
+        (HALVED, {}, PLANES, (2, True, True), 1),
+        (HALVED, {}, PLANES | {"buffers__gradient_words": 150}, (2, False, True), 2),
+        (HALVED, {}, {"buffers__plane_words": 900}, (2, True, False), 2),
+        ([(8, 1), (8, 1)], {}, {"buffers__plane_words": 700}, (2, False, False), 1),
     ],
-    ids=["side", "staging", "planes", "fewer", "few"],
+    ids=["side", "staging", "planes", "gradients", "fewer", "few"],
 )
 def test_less_on_the_chip(
     golden: Accelerator,
@@ -160,12 +162,16 @@ def test_less_on_the_chip(
     memories: dict[str, int],
     changes: dict[str, int],
     residency: tuple[int, bool, bool],
+    groups: int,
 ) -> None:
-    """Smaller memories: less runs side by side, and the numbers are the same."""
+    """Smaller memories: less runs side by side, stages do not hand errors on, and the numbers are
+    the same."""
     given = step(golden, blocks, (WIDE, WIDE), side=16, rows=32)
     found = Stepped(given, small(memories, **changes))
     found.check()
     assert dataclasses.astuple(found.compiled.residency) == residency
+    back = [name for _, name in found.compiled.sections if name.startswith("back to")]
+    assert len(back) == groups
 
 
 def test_blocks_of_16_channels(golden: Accelerator) -> None:

@@ -166,13 +166,13 @@ def test_what_comes_back_comes_in_parts() -> None:
 
 
 def test_errors_leave_in_parts() -> None:
-    """In front of a shortcut half a chunk at a time, of which the vector unit spills a few images
-    between other commands."""
+    """In front of a shortcut part of a chunk at a time, of which the vector unit spills a few images
+    between other commands; of the first stage every other chunk, as the others stay."""
     compiled = compile_whole_step(planned(), graph("resnet8", (FULL,)))
     spills = [each for each in compiled.commands if isinstance(each, Spill)]
     assert all(each.runs == 1 and each.lines <= 1024 for each in spills)
-    stages = compiled.memory.grids[:-1]
-    assert sum(each.lines for each in spills) == sum(g.outputs.lines(BATCH) for g in stages)
+    first, second, _ = (each.outputs.lines(BATCH) for each in compiled.memory.grids)
+    assert sum(each.lines for each in spills) == first // 2 + second
 
 
 def _kind(command: Command) -> Tag | None:
