@@ -166,7 +166,7 @@ def test_what_comes_back_comes_in_parts() -> None:
 
 
 def test_errors_leave_in_parts() -> None:
-    """In front of a shortcut part of a chunk at a time, of which the vector unit spills a few images
+    """In front of a shortcut part of a chunk at a time, of which the vector unit spills few images
     between other commands; of the first stage every other chunk, as the others stay."""
     compiled = compile_whole_step(planned(), graph("resnet8", (FULL,)))
     spills = [each for each in compiled.commands if isinstance(each, Spill)]
