@@ -109,7 +109,8 @@ class ConvolutionEngine(wiring.Component):
         for name in ("decoder", "fetch", "execute", "result"):
             resets.add(name, getattr(self, name))
         if self.unit is not None:
-            resets.add("unit", self.unit.unit)
+            for name, part in self.unit.parts.items():
+                resets.add(name, part)
         # words left over from the last program are dropped
         resets.add("tokens", ResetInserter(self.registers.start)(self.tokens))
         m.submodules.faults = self.faults
@@ -252,7 +253,7 @@ class ConvolutionEngine(wiring.Component):
             & self.memory.writer_idle
         )
         if self.unit is not None:
-            quiescent = quiescent & self.unit.unit.idle
+            quiescent = quiescent & self.unit.idle
         m.d.sync += self.decoder.quiescent.eq(quiescent)
 
     def _count(self, m: Module) -> None:

@@ -1,6 +1,6 @@
 """A register between two stages of a stream, in both directions."""
 
-from amaranth.hdl import Module, Shape, Signal
+from amaranth.hdl import Module, Shape, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import Layout
 from amaranth.lib.wiring import In, Out
@@ -34,20 +34,26 @@ class StreamRegister(wiring.Component):
             }
         )
         self.spare = Signal(layout)
-        self.spare_held = Signal()
+        self.free = Signal(init=1)
+        """Nothing is there: as it is on offer, so that ``ready`` is a register where modules are
+        mapped alone."""
+
+    @property
+    def spare_held(self) -> Value:
+        return ~self.free
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += [
-            self.i.ready.eq(~self.spare_held),
+            self.i.ready.eq(self.free),
             self.empty.eq(~self.o.valid & ~self.spare_held),
         ]
         with m.If(self.o.ready | ~self.o.valid):
-            m.d.sync += [self.o.valid.eq(self.i.valid | self.spare_held), self.spare_held.eq(0)]
+            m.d.sync += [self.o.valid.eq(self.i.valid | self.spare_held), self.free.eq(1)]
             with m.If(self.spare_held):
                 m.d.sync += self.o.payload.eq(self.spare)
             with m.Else():
                 m.d.sync += self.o.payload.eq(self.i.payload)
         with m.Elif(self.i.valid & self.i.ready):
-            m.d.sync += [self.spare_held.eq(1), self.spare.eq(self.i.payload)]
+            m.d.sync += [self.free.eq(0), self.spare.eq(self.i.payload)]
         return m

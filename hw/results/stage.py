@@ -118,6 +118,8 @@ class ResultStage(wiring.Component):
         self.at_port, self.at_raw, self.at_planes, self.at_other = (
             self.ways[way][0] for way in ("port", "raw", "planes", "other")
         )
+        self.unit_next = Signal()
+        """The summed beat of the next cycle goes to the unit."""
         self.beyond = Signal()
         self.failed = Signal()
         self.turning = Signal()
@@ -231,6 +233,9 @@ class ResultStage(wiring.Component):
             other = ~reduce(or_, (self.read[way] for way in named))
             copy_to(m, self.ways["other"], here & other)
             copy_to(m, self.coarse_shifts, self.read.shift[4:])
+        if self.with_unit:
+            coming = Mux(self.step[0], here & self.read.unit, self.ways["unit"][0])
+            m.d.comb += self.unit_next.eq(coming)
         m.d.comb += [
             sums.step.eq(self.step[1:]),
             sums.address.eq(begun.o.payload.gradient_address),
@@ -321,15 +326,17 @@ class ResultStage(wiring.Component):
         # once a beat is on offer it stays there
         offered = self.at_port & self.open & ~self.port.ready
         if self.with_unit:
-            at_unit = self.ways["unit"][0]
             m.d.comb += [
-                self.unit_beats.valid.eq(at_unit & self.open),
                 self.unit_beats.payload.data.as_value().eq(sums.sums),
                 self.unit_beats.payload.last.eq(facts.last),
             ]
-            offered = offered | (at_unit & self.open & ~self.unit_beats.ready)
+            offered = offered | (self.unit_beats.valid & ~self.unit_beats.ready)
         stopped = self.halt | self.failed
-        copy_to(m, self.opens, ~self.turning & ((sender.room & ~stopped) | offered))
+        opens = ~self.turning & ((sender.room & ~stopped) | offered)
+        copy_to(m, self.opens, opens)
+        if self.with_unit:
+            # a register, as the unit is mapped by itself
+            m.d.sync += self.unit_beats.valid.eq(self.unit_next & opens)
         self._issue(m, sender, turn, raw)
 
     def _waits(self, number: int, raw: RawSerializer, turn: CornerTurn) -> list[Value]:

@@ -100,21 +100,22 @@ class CarryTail(wiring.Component):
         m = Module()
         m.submodules.peak = self.peak
         layout = carried_line(self.parameters)
-        m.submodules.queue = queue = Fifo(layout, MOST_LINES + Fifo.SLACK)
+        queued = data.StructLayout({"line": layout, "first": 1})
+        m.submodules.queue = queue = Fifo(queued, MOST_LINES + Fifo.SLACK)
         cycles = Mover.latency_cycles
         # with reset: no shift registers, which take look-up tables
         line = delayed(m, self.line, cycles, name="line", reset_less=False)
         valid = delayed(m, self.valid, cycles, name="valid", reset_less=False)
         done = Signal(layout, reset_less=True)
-        done_valid = Signal()
-        m.d.sync += [done.eq(line), done_valid.eq(valid)]
+        done_valid, first = Signal(), Signal()
+        m.d.sync += [done.eq(line), done_valid.eq(valid), first.eq(self._is_first(m, line, valid))]
         self._scale(m, line, valid, done)
-        m.d.comb += [queue.w_data.eq(done), queue.w_en.eq(done_valid)]
+        m.d.comb += [queue.w_data.eq(Cat(done, first)), queue.w_en.eq(done_valid)]
         leaves = self._leave(m, queue)
         held = Signal(range(MOST_LINES + 1))
         m.d.sync += held.eq(held + self.valid - leaves)
         m.d.comb += self.room.eq(held <= MOST_LINES - self.margin)
-        self._conclude(m, leaves & queue.head.last)
+        self._conclude(m, leaves & queue.head.line.last)
         return m
 
     def _scale(self, m: Module, line: data.View, valid: Value, done: data.View) -> None:
@@ -140,7 +141,7 @@ class CarryTail(wiring.Component):
 
     def _leave(self, m: Module, queue: Fifo) -> Value:
         """Into both memories, each when it has a turn."""
-        line, task = queue.head, self.task
+        line, task = queue.head.line, self.task
         wrote, summed = Signal(), Signal()
         writes, lines = self.staging_writes, self.moment_lines
         channel_bits = (self.parameters.block.channels - 1).bit_length()
@@ -170,15 +171,15 @@ class CarryTail(wiring.Component):
                 m.d.sync += done.eq(0)
             with m.Elif(each.valid & each.ready):
                 m.d.sync += done.eq(1)
-        m.d.comb += lines.payload.start.eq(task.start & self._is_first(m, line, leaves))
+        m.d.comb += lines.payload.start.eq(task.start & queue.head.first)
         return leaves
 
-    def _is_first(self, m: Module, line: data.View, leaves: Value) -> Value:
+    def _is_first(self, m: Module, line: data.View, valid: Value) -> Value:
         """Whether a line is of the first block of its group of channels."""
         bits = (self.parameters.block.channels - 1).bit_length()
         group, begins, fresh = Signal.like(line.channel[bits:]), Signal(init=1), Signal()
         first = begins | fresh | (line.channel[bits:] != group)
-        with m.If(leaves):
+        with m.If(valid):
             m.d.sync += [
                 group.eq(line.channel[bits:]),
                 begins.eq(line.last),

@@ -126,7 +126,8 @@ class ChannelWalk(wiring.Component):
         self.state, self.asked, self.failed = Signal(State), Signal(), Signal()
         self.task = Signal(channel_command(), reset_less=True)
         self.channel = Signal(MOST_CHANNELS_BITS, reset_less=True)
-        self.last = Signal()
+        self.last, self.full = Signal(), Signal()
+        """The channel is the last one; it fills a block."""
         self.places = {
             name: Signal.like(self.task[name], name=f"{name}_place", reset_less=True)
             for name in ("chunk", "norm", "moments")
@@ -164,7 +165,9 @@ class ChannelWalk(wiring.Component):
         m.d.sync += [
             final.eq(task.channel_groups - 1),
             self.last.eq(of_group.all() & (self.channel[self._group_bits :] == final)),
+            self.full.eq(self.channel % self.places_of_block == self.places_of_block - 1),
         ]
+        sends = self.full & ~stopped
         with m.Switch(state):
             with m.Case(State.IDLE):
                 given = self.tasks.payload
@@ -202,15 +205,20 @@ class ChannelWalk(wiring.Component):
                 with m.If(self.record_writes.valid & self.record_writes.ready):
                     m.d.sync += state.eq(State.RECORDS)
             with m.Case(State.RECORDS):
-                with m.If(~self.blocks.valid | self.blocks.ready):
+                with m.If(task.backward | ~sends | self.blocks.ready):
                     m.d.sync += state.eq(State.SUMS)
             with m.Case(State.SUMS):
-                with m.If((~self.blocks.valid | self.blocks.ready) & ~stopped):
+                with m.If((~sends | self.blocks.ready) & ~stopped):
                     m.d.comb += self.ended.eq(self.last)
                     m.d.sync += self.channel.eq(self.channel + 1)
                     m.d.sync += [place.eq(place + 1) for place in self.places.values()]
                     following = Mux(task.backward, State.CHUNK, State.MOMENTS)
                     m.d.sync += state.eq(Mux(self.last, State.IDLE, following))
+
+    @property
+    def places_of_block(self) -> int:
+        """Records."""
+        return self.parameters.block_bytes // RECORD_BYTES
 
     @property
     def _group_bits(self) -> int:
@@ -295,18 +303,17 @@ class ChannelWalk(wiring.Component):
             writes.payload.address.eq(self.places["chunk"]),
             writes.payload.data.eq(word),
         ]
-        bits, places = self.parameters.block_bits, self.parameters.block_bytes // RECORD_BYTES
+        bits = self.parameters.block_bits
         second = Mux(task.backward, self.sums.product, self.found.dispersion)
         filled = [Signal(bits, name=name, reset_less=True) for name in ("records", "pairs")]
         addresses = [Signal(ADDRESS_BITS, name=f"{name}_address") for name in ("record", "pair")]
         with m.If((state == State.WRITE) & writes.ready):
             for block, each in zip(filled, (word, Cat(self.sums.total, second)), strict=True):
                 m.d.sync += block.eq(Cat(block[RECORD_BITS:], each))
-        full = self.channel % places == places - 1
         in_records = state == State.RECORDS
         here = (in_records & ~task.backward) | (state == State.SUMS)
         m.d.comb += [
-            blocks.valid.eq(here & full & ~stopped),
+            blocks.valid.eq(here & self.full & ~stopped),
             blocks.payload.address.eq(Mux(in_records, addresses[0], addresses[1])),
             blocks.payload.data.eq(Mux(in_records, filled[0], filled[1])),
         ]

@@ -24,7 +24,7 @@ from fractrain.hw.vector.channel_program import (
 from fractrain.hw.vector.divider import RoundingDivider
 from fractrain.hw.vector.dsp_slice import SHIFT, Base, SlicePlan, dsp_slice, steer
 from fractrain.hw.vector.long_register import LongRegister
-from fractrain.hw.vector.lookup import lookup
+from fractrain.hw.vector.lookup import short_lookup
 from fractrain.hw.vector.reciprocal_table import ReciprocalTable
 from fractrain.hw.vector.words import bits_of, shape_of
 
@@ -105,6 +105,7 @@ class ChannelUnit(wiring.Component):
     PLAN = SlicePlan()
 
     def __init__(self, *, primitives: bool = False) -> None:
+        self.primitives = primitives
         self.divider = RoundingDivider(bits_of("T₂"), PIXEL_BITS, numerics.CROSS_MEAN_BITS)
         self.long = LongRegister()
         self.slice = dsp_slice(self.PLAN, primitives=primitives)
@@ -172,7 +173,10 @@ class ChannelUnit(wiring.Component):
             with m.Default():
                 m.d.comb += self.advance.eq(~idle)
         words = [_const(step).as_bits() for step in PROGRAM]
-        m.d.comb += fetched.eq(lookup(words, step_layout().size, place))
+        size, primitives = step_layout().size, self.primitives
+        m.d.comb += fetched.eq(
+            short_lookup(m, words, size, place, name="program", primitives=primitives)
+        )
         with m.If(self.advance):
             m.d.sync += [self.step.eq(fetched), place.eq(place + 1)]
             with m.If(self._acts(Act.SKIP) & ~self._floor_counts()):

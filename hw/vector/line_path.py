@@ -162,7 +162,7 @@ class LinePath(wiring.Component):
     def _run(self, m: Module) -> None:
         task, drained = self.task, Signal(range(self.parameters.block.channels))
         walks, results, report = Signal(), self.results, self.peaks
-        settle = Signal(range(4))
+        settle, drains = Signal(range(4)), Signal()
         m.d.comb += [
             self.walker.start.eq(walks),
             self.walker.shape.eq(task.entry),
@@ -176,6 +176,7 @@ class LinePath(wiring.Component):
             self.table.start.eq(self.start),
             self.reader.start.eq(self.start),
             results.start.eq(self.start),
+            results.drains.eq(drains),
         ]
         with m.FSM(name="task") as fsm:
             with m.State("IDLE"):
@@ -194,6 +195,7 @@ class LinePath(wiring.Component):
             with m.State("LINES"):
                 m.d.sync += drained.eq(0)
                 with m.If(results.last_line):
+                    m.d.sync += drains.eq(1)
                     m.next = "DRAIN"
                 with m.If(self.carries & self.carried.last):
                     m.next = "CARRY"
@@ -202,9 +204,9 @@ class LinePath(wiring.Component):
                     m.d.comb += self.ended.eq(1)
                     m.next = "IDLE"
             with m.State("DRAIN"):
-                m.d.comb += results.drains.eq(1)
                 m.d.sync += [drained.eq(drained + 1), settle.eq(0)]
                 with m.If(drained == self.parameters.block.channels - 1):
+                    m.d.sync += drains.eq(0)
                     m.next = "SETTLE"
             with m.State("SETTLE"):
                 # the last row is still to be here; the writer's flag follows two cycles late

@@ -179,8 +179,14 @@ class Quantize(wiring.Component):
         size = self.parameters.block_bytes
         count, last_member = Signal(range(TOGETHER + 1)), Signal(range(TOGETHER))
         few = self.blocks_left[TOGETHER.bit_length() - 1 :] == 0
+        # a cycle later: the turn counts them before it is looked at again
+        releases, release = Signal(), Signal.like(turn.release)
+        following = Signal.like(self.member)
+        m.d.sync += [release.eq(Mux(releases, count, 0)), self.member.eq(following)]
         m.d.comb += [
-            turn.number.eq(self.member),
+            following.eq(self.member),
+            turn.release.eq(release),
+            turn.number.eq(following),
             turn.plane.eq(self.plane),
             self.blocks.payload.address.eq(self.block_address),
             self.blocks.payload.data.eq(turn.block),
@@ -192,8 +198,8 @@ class Quantize(wiring.Component):
                 self.plane_address.eq(self.address),
                 self.block_address.eq(self.address),
                 self.plane.eq(0),
-                self.member.eq(0),
             ]
+            m.d.comb += following.eq(0)
             m.next = "WAIT"
         with m.State("WAIT"):
             with m.If(count == 0):
@@ -209,19 +215,16 @@ class Quantize(wiring.Component):
             with m.Else():
                 m.d.comb += self.blocks.valid.eq(1)
             with m.If(self.blocks.valid & self.blocks.ready):
-                m.d.sync += [
-                    self.member.eq(self.member + 1),
-                    self.block_address.eq(self.block_address + size),
-                ]
+                m.d.sync += self.block_address.eq(self.block_address + size)
+                m.d.comb += following.eq(Mux(last, 0, self.member + 1))
                 with m.If(last):
                     m.d.sync += [
-                        self.member.eq(0),
                         self.plane.eq(self.plane + 1),
                         self.plane_address.eq(plane_address),
                         self.block_address.eq(plane_address),
                     ]
                     with m.If(self.plane == self.top):
-                        m.d.comb += turn.release.eq(count)
+                        m.d.comb += releases.eq(1)
                         m.d.sync += [
                             self.blocks_left.eq(self.blocks_left - count),
                             self.address.eq(self.address + TOGETHER * size),

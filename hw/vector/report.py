@@ -64,7 +64,7 @@ class Report(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         given, block = self.tasks.payload, self.blocks.payload
-        count = Signal(range(self.each + 1))
+        count, none_left = Signal(range(self.each + 1)), Signal()
         m.d.comb += [
             self.peak_reads.payload.address.eq(self.place),
             self.peak_reads.payload.clear.eq(1),
@@ -109,10 +109,11 @@ class Report(wiring.Component):
                         count.eq(0),
                         self.address.eq(self.address + self.parameters.block_bytes),
                         self.blocks_left.eq(self.blocks_left - 1),
+                        none_left.eq(self.blocks_left == 1),
                     ]
                     m.next = "NEXT"
             with m.State("NEXT"):
-                with m.If(self.blocks_left == 0):
+                with m.If(none_left):
                     with m.If(self.settled):
                         m.d.comb += self.ended.eq(1)
                         m.next = "IDLE"

@@ -211,6 +211,9 @@ class ResultPath(wiring.Component):
 
     def _conclude(self, m: Module) -> None:
         peak, state = self.peak, self.state
+        # a cycle later; its last line came some cycles before END
+        busy = Signal()
+        m.d.sync += busy.eq(self.moments_busy)
         m.d.comb += [
             peak.numbers.eq(self.lanes.magnitudes),
             peak.take.eq(self.lanes.take),
@@ -221,7 +224,7 @@ class ResultPath(wiring.Component):
             self.peaks.payload.value.eq(peak.greatest),
             self.moments_valid.eq(self.lanes.moments_valid),
             self.moments.eq(self.lanes.moments),
-            self.ended.eq((state == State.END) & ~self.moments_busy),
+            self.ended.eq((state == State.END) & ~busy),
         ]
         with m.If(self.walk.start):
             m.d.sync += self.finished.eq(0)
@@ -232,17 +235,25 @@ class ResultPath(wiring.Component):
 
     def _found(self, m: Module) -> None:
         """Whether a step is beyond a memory is known before it is on offer; and from a grant to the
-        walk's counts it would be too far."""
+        walk's counts it would be too far. A step comes here when there is room for its result, and
+        a register says of the step on offer whether it is the last one of its beat: so beats leave
+        the result stage without a look at what is here."""
         m.submodules.found = found = StreamRegister(result_step(self.parameters))
-        given, to = self.places.steps, found.i.payload
+        given, to, issue = self.places.steps, found.i.payload, self.issue
+        enters = Signal()
         names = given.payload.shape().members
         m.d.comb += [
             *(to[name].eq(given.payload[name]) for name in names if name != "beyond"),
             to.beyond.eq(beyond_memory(self.parameters, self.task, given.payload)),
-            found.i.valid.eq(given.valid),
-            given.ready.eq(found.i.ready),
+            found.i.valid.eq(given.valid & issue.room),
+            given.ready.eq(found.i.ready & issue.room),
+            enters.eq(found.i.valid & found.i.ready),
+            issue.enters.eq(enters & given.payload.complete),
         ]
-        wiring.connect(m, found.o, self.issue.steps)
+        with m.If(found.o.ready | ~found.o.valid):
+            ends = enters & given.payload.beat_ends
+            m.d.sync += issue.ends_beat.eq(Mux(found.spare_held, found.spare.beat_ends, ends))
+        wiring.connect(m, found.o, issue.steps)
 
     def _step(self, m: Module) -> None:
         issue, lanes = self.issue, self.lanes

@@ -52,6 +52,8 @@ class ResultWalk(wiring.Component):
         self.cluster = Signal.like(self.steps.payload.cluster)
         self.part, self.earlier = Signal(range(MOST_PARTS)), Signal()
         self.line_ends, self.tile_ends = Signal(), Signal()
+        # of the counts: known with them
+        self.last_cluster, self.last_beat = Signal(), Signal()
         self.first_tile = Signal()
         # pixels outside the image in the last tile of a row, in the last row; before, by x and by y
         pixels = parameters.array.rows
@@ -87,10 +89,11 @@ class ResultWalk(wiring.Component):
 
     def _count_lines(self, m: Module, taken: Value, complete: Signal) -> None:
         task = self.task
-        parts = Signal(range(MOST_PARTS))  # less one
+        # of the task, which stays: parts less one; nothing is earlier
+        parts, once = Signal(range(MOST_PARTS)), Signal()
         beat_ends, part_ends = Signal(), Signal()
         beats, clusters = self.parameters.beats_per_tile, self.parameters.column_clusters
-        m.d.comb += [
+        m.d.sync += [
             parts.eq(
                 Mux(
                     task.interleaved,
@@ -98,24 +101,31 @@ class ResultWalk(wiring.Component):
                     0,
                 )
             ),
-            complete.eq(self.earlier | (task.earlier == Earlier.NONE)),
+            once.eq(task.earlier == Earlier.NONE),
+        ]
+        m.d.comb += [
+            complete.eq(self.earlier | once),
             part_ends.eq(self.part == parts),
             self.line_ends.eq(complete & part_ends),
-            beat_ends.eq(self.line_ends & (self.cluster == clusters - 1)),
-            self.tile_ends.eq(beat_ends & (self.beat == beats - 1)),
+            beat_ends.eq(self.line_ends & self.last_cluster),
+            self.tile_ends.eq(beat_ends & self.last_beat),
             self.steps.payload.beat_ends.eq(beat_ends),
         ]
         carry: Value = taken
-        for count, ends in (
-            (self.earlier, complete),
-            (self.part, part_ends),
-            (self.cluster, self.cluster == clusters - 1),
-            (self.beat, self.beat == beats - 1),
-        ):
+        for count, ends in ((self.earlier, complete), (self.part, part_ends)):
             with m.If(self.start):
                 m.d.sync += count.eq(0)
             with m.Elif(carry):
                 m.d.sync += count.eq(Mux(ends, 0, count + 1))
+            carry = carry & ends
+        for count, ends, most in (
+            (self.cluster, self.last_cluster, clusters - 1),
+            (self.beat, self.last_beat, beats - 1),
+        ):
+            with m.If(self.start | (carry & ends)):
+                m.d.sync += [count.eq(0), ends.eq(most == 0)]
+            with m.Elif(carry):
+                m.d.sync += [count.eq(count + 1), ends.eq(count == most - 1)]
             carry = carry & ends
 
     def _count_tiles(self, m: Module, tile_done: Value) -> None:

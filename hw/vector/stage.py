@@ -71,8 +71,9 @@ class VectorStage(wiring.Component):
     halt : In(1)               offer no more blocks, until reset
     idle : Out(1)              no task is here
     tag : Out(Tag)             of the command at work
-    line, channel, banks, writes, reads : Out(1)    in this cycle a line is done; it is a CHANNEL;
-                               lines wait for a turn of a memory, for room for the stash, for words
+    line, banks, writes : Out(1)    in the cycle before a line was done; lines waited for a turn of
+                               a memory, for room for the stash
+    channel, reads : Out(1)    it is a CHANNEL; it waits for words
 
     Timing: `OWN_CYCLES` a task beside those of its unit. A task ends when all that it makes is on
     chip or in `WriteBehind`. One that gives a token to those in `ACKNOWLEDGED`, and an UPDATE, end
@@ -371,18 +372,21 @@ class VectorStage(wiring.Component):
     def _report(self, m: Module) -> None:
         lines, memory = self.lines, self.memory
         reading = self.at_work & self._is(Unit.QUANTIZE, Unit.UPDATE)
-        faults = Value.cast(lines.fault) | Value.cast(self.walk.fault) | Value.cast(memory.fault)
-        found, reported = Signal(len(faults)), Signal()
+        given = Value.cast(lines.fault) | Value.cast(self.walk.fault) | Value.cast(memory.fault)
+        faults, found, reported = Signal(len(given)), Signal(len(given)), Signal()
+        m.d.sync += faults.eq(given)
         with m.If(faults.any()):
             m.d.sync += found.eq(faults)
         reports = found.any() & self.behind.settled & ~reported
-        m.d.sync += reported.eq(reported | reports)
+        m.d.sync += [
+            reported.eq(reported | reports),
+            self.line.eq(lines.line | memory.line),
+            self.banks.eq(lines.banks),
+            self.writes.eq(lines.writes),
+        ]
         m.d.comb += [
             Value.cast(self.fault).eq(Mux(reports, found, 0)),
             self.index.eq(self.task.index),
-            self.line.eq(lines.line | memory.line),
             self.channel.eq(self.at_work & self._is(Unit.CHANNEL)),
-            self.banks.eq(lines.banks),
-            self.writes.eq(lines.writes),
             self.reads.eq(reading & ~self.words.valid),
         ]

@@ -2,22 +2,21 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from fractrain.hw.contract.commands import Fault, Opcode
+from fractrain.hw.contract.commands import Fault
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.layouts import port_beat
-from fractrain.hw.flow.stream_register import StreamRegister
-from fractrain.hw.flow.tasks import INDEX_BITS, command_view, stage_task
+from fractrain.hw.flow.tasks import INDEX_BITS
 from fractrain.hw.flow.unit_layouts import record_write
 from fractrain.hw.memory.line_memory import LineMemory, line_write
 from fractrain.hw.vector.memories import vector_parameters
 from fractrain.hw.vector.moments import MomentUnit
 from fractrain.hw.vector.parameter_memory import ParameterMemory
 from fractrain.hw.vector.peaks import PeakMemory
-from fractrain.hw.vector.result_layouts import fill_result_task, result_task
+from fractrain.hw.vector.result_layouts import result_task
 from fractrain.hw.vector.result_path import ResultPath
 from fractrain.hw.vector.stage import VectorStage
 
@@ -40,7 +39,7 @@ class VectorUnit(wiring.Component):
 
     Members
     -------
-    result_tasks : In(stream of `stage_task`)    NARROW and JOIN that are carried out
+    result_tasks : In(stream of `result_task`)   NARROW and JOIN that are carried out
     result_beats : In(stream of `port_beat`)     the sums of their tiles
     result_ended : Out(1)          one has ended, in their order
     result_fault, result_index     of `ResultPath`
@@ -78,7 +77,7 @@ class VectorUnit(wiring.Component):
         stage = self.stage.signature.members
         super().__init__(
             {
-                "result_tasks": In(stream.Signature(stage_task(parameters))),
+                "result_tasks": In(stream.Signature(result_task())),
                 "result_beats": In(stream.Signature(port_beat(parameters.array))),
                 "result_ended": Out(1),
                 "result_fault": Out(Fault),
@@ -98,7 +97,7 @@ class VectorUnit(wiring.Component):
         for name in ("stage", "results", "staging", "side", "records", "moments", "peaks"):
             m.submodules[name] = getattr(self, name)
         self._pass(m)
-        waiting = self._take_results(m)
+        self._take_results(m)
         self._connect_lines(m)
         self._connect_records(m)
         self._connect_sums(m)
@@ -106,7 +105,7 @@ class VectorUnit(wiring.Component):
             self.stage.halt.eq(self.halt),
             self.results.halt.eq(self.halt),
             self.idle_stage.eq(self.stage.idle),
-            self.idle.eq(self.stage.idle & self.stage.settled & self.results.idle & ~waiting),
+            self.idle.eq(self.stage.idle & self.stage.settled & self.results.idle),
         ]
         return m
 
@@ -122,33 +121,15 @@ class VectorUnit(wiring.Component):
             else:
                 connect(m, inner, flipped(outer))
 
-    def _take_results(self, m: Module) -> Signal:
-        """Commands wait behind a register while one is at work; whether there is one."""
-        results, given, task = self.results, self.result_tasks, Signal(result_task())
-        m.submodules.waiting = waiting = StreamRegister(result_task())
-        joins = command_view(Opcode.END, given.payload.command).opcode == Opcode.JOIN
-        masked = given.payload.masked
-        fill_result_task(
-            m,
-            task,
-            given.payload.command,
-            index=given.payload.index,
-            joins=joins,
-            masked=masked,
-        )
-        connect(m, waiting.o, results.tasks)
+    def _take_results(self, m: Module) -> None:
+        results = self.results
+        connect(m, flipped(self.result_tasks), results.tasks)
         connect(m, flipped(self.result_beats), results.beats)
         m.d.comb += [
-            waiting.i.payload.eq(task),
-            waiting.i.valid.eq(given.valid),
-            given.ready.eq(waiting.i.ready),
             self.result_ended.eq(results.ended),
             self.result_fault.eq(results.fault),
             self.result_index.eq(results.index),
         ]
-        held = Signal()
-        m.d.comb += held.eq(given.valid | ~waiting.empty)
-        return held
 
     def _connect_lines(self, m: Module) -> None:
         stage, results, staging, side = self.stage, self.results, self.staging, self.side

@@ -25,7 +25,8 @@ class WeightTurn(wiring.Component):
     enter : In(1), weights : In(ArrayLayout(signed(8), lanes))    the next ones of the oldest block
                           that has begun and is not whole
     whole : Out           blocks that can be read
-    number, plane : In    of a block (0: the oldest whole one), of a plane (0: most significant)
+    number, plane : In    of a block (0: the oldest whole one), a cycle ahead; of a plane (0: most
+                          significant)
     block : Out           that plane, in the same cycle
     release : In          as many of the oldest blocks are done
 
@@ -66,10 +67,9 @@ class WeightTurn(wiring.Component):
         m = Module()
         full, planes = self._collect(m)
         turning, plane = Signal(), Signal(range(PLANES))
-        bank, place, oldest = (
-            Signal(range(max(2, self.banks))),
-            Signal(range(self.PLACES)),
-            Signal(range(self.PLACES)),
+        bank = Signal(range(max(2, self.banks)))
+        place, oldest, shown = (
+            Signal(range(self.PLACES), name=name) for name in ("place", "oldest", "shown")
         )
         done = Signal()
         last = turning & (plane == self.top)
@@ -85,10 +85,11 @@ class WeightTurn(wiring.Component):
         digit = Signal(self.group)
         m.d.comb += digit.eq(Array(planes)[(self.top - plane)[: plane.shape().width]])
         for number in range(self.banks):
-            self._bank(m, number, turning & (bank == number), Cat(plane, place), digit, oldest)
+            self._bank(m, number, turning & (bank == number), Cat(plane, place), digit, shown)
         taken = self.taken + self.begin - self.release
         m.d.sync += [
             oldest.eq(oldest + self.release),
+            shown.eq(oldest + self.release + self.number),
             self.whole.eq(self.whole + done - self.release),
             self.taken.eq(taken),
             self.room.eq(taken < self.PLACES),
@@ -113,7 +114,7 @@ class WeightTurn(wiring.Component):
         return full, [Cat(each[bit] for each in numbers) for bit in range(PLANES)]
 
     def _bank(
-        self, m: Module, number: int, enable: Value, address: Value, digit: Value, oldest: Value
+        self, m: Module, number: int, enable: Value, address: Value, digit: Value, shown: Value
     ) -> None:
         m.submodules[f"bank_{number}"] = bank = memory.Memory(
             shape=self.group, depth=self.PLACES * PLANES, init=[], attrs=DISTRIBUTED
@@ -123,6 +124,6 @@ class WeightTurn(wiring.Component):
             write.en.eq(enable),
             write.addr.eq(address),
             write.data.eq(digit),
-            read.addr.eq(Cat(self.plane, (oldest + self.number)[: len(oldest)])),
+            read.addr.eq(Cat(self.plane, shown)),
             self.block.word_select(number, self.group).eq(read.data),
         ]

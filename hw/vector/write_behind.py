@@ -8,11 +8,12 @@ from fractrain.hw.contract.commands import Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.fifo import Fifo
 from fractrain.hw.flow.layouts import write_block
-from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.flow.tasks import INDEX_BITS
 
 __all__ = ["WriteBehind"]
 
+COMING = 3
+"""Blocks that may come after those that the queue counts."""
 SETTLE_CYCLES = 2
 """After the writer took a block, and a cycle more: then ``writer_idle`` is low."""
 
@@ -33,8 +34,8 @@ class WriteBehind(wiring.Component):
     halt : In(1)            offer nothing more, and settle no more, until reset; a block on offer
                             stays
 
-    Timing: three cycles from ``i`` to ``blocks``, a block per cycle. It has room for ``places``
-    blocks and the `StreamRegister`'s behind them.
+    Timing: three cycles from ``i`` to ``blocks``, a block per cycle; ``i.ready`` is a register. It
+    has room for ``places`` blocks.
     """
 
     PLACES = 512
@@ -56,30 +57,35 @@ class WriteBehind(wiring.Component):
                 "halt": In(1),
             }
         )
+        self.places = places
         self.fifo = Fifo(self.layout, places + Fifo.SLACK)
-        self.register = StreamRegister(self.layout)
+        self.came, self.coming = Signal(), Signal(self.layout, reset_less=True)
+        """A block a cycle before it is in the queue: blocks come from far."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.fifo, m.submodules.register = self.fifo, self.register
-        fifo, out, blocks = self.fifo, self.register.o, self.blocks
-        wiring.connect(m, fifo.r_stream, self.register.i)
+        m.submodules.fifo = fifo = self.fifo
+        out, blocks = fifo.head, self.blocks
         offered, taken, comes = Signal(), Signal(), Signal()
-        fresh = Signal(SETTLE_CYCLES)
+        fresh, room = Signal(SETTLE_CYCLES), Signal()
         m.d.comb += [
-            fifo.w_data.eq(Cat(self.i.payload.as_value(), self.index, self.tag)),
-            fifo.w_en.eq(self.i.valid),
-            self.i.ready.eq(fifo.w_rdy),
-            blocks.payload.eq(out.payload.block),
-            self.block_index.eq(out.payload.index),
-            self.block_tag.eq(out.payload.tag),
-            blocks.valid.eq(out.valid & (~self.halt | offered)),
+            fifo.w_data.eq(self.coming),
+            fifo.w_en.eq(self.came),
+            self.i.ready.eq(room),
+            blocks.payload.eq(out.block),
+            self.block_index.eq(out.index),
+            self.block_tag.eq(out.tag),
+            blocks.valid.eq(fifo.r_rdy & (~self.halt | offered)),
             taken.eq(blocks.valid & blocks.ready),
-            out.ready.eq(taken),
+            fifo.r_en.eq(taken),
             comes.eq(self.i.valid & self.i.ready),
         ]
-        inside = comes | (fifo.level != 0) | ~self.register.empty
+        inside = comes | self.came | (fifo.level != 0)
         m.d.sync += [
+            # those on their way here are not in it yet
+            room.eq(fifo.level <= self.places - COMING),
+            self.came.eq(comes),
+            self.coming.eq(Cat(self.i.payload.as_value(), self.index, self.tag)),
             # a block on offer stays there
             offered.eq(blocks.valid & ~blocks.ready),
             fresh.eq(Cat(taken, fresh)),

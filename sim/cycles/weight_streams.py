@@ -22,9 +22,9 @@ QUEUED_BLOCKS = 512
 """On their way to the writer."""
 WORD_CYCLES = 2
 """From a word's coming to who takes it."""
-ASK_CYCLES = 4
+ASK_CYCLES = 5
 """From a word's being taken to the request for another one in its place."""
-BLOCK_CYCLES = 3
+BLOCK_CYCLES = 4
 """From who makes a block to its offer to the writer."""
 SETTLE_CYCLES = 3
 """From the last acknowledgement to who waits for it."""

@@ -17,6 +17,7 @@ from fractrain.hw.engine.memory_system import WordRouter
 from fractrain.hw.engine.write_arbiter import WriteArbiter
 from fractrain.hw.feeder.window import PIECE, WindowRegister, write_piece
 from fractrain.hw.shared_module import ModuleLibrary
+from fractrain.hw.vector.lookup import short_lookup
 from tests.hw.machines import machine
 from tests.hw.vector.vector_machine import vector_machine
 
@@ -57,12 +58,30 @@ class Piece(wiring.Component):
         return m
 
 
+class Program(wiring.Component):
+    """A table on its own."""
+
+    TABLE = [(each * 37 + 5) % (1 << WIDTH) for each in range(64)]
+
+    def __init__(self, primitives: bool) -> None:
+        self.primitives = primitives
+        super().__init__({"index": In(6), "o": Out(WIDTH)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        given = self.TABLE, WIDTH, self.index
+        found = short_lookup(m, *given, name="entry", primitives=self.primitives)
+        m.d.comb += self.o.eq(found)
+        return m
+
+
 P = machine("tiny")
 WITH_UNIT = vector_machine(16)
 FORMS: dict[str, tuple[Callable[[bool], wiring.Component], str]] = {
     "piece": (Piece, "MUXF7"),
     "window": (lambda made: WindowRegister(P, primitives=made), "LUT6_2"),
     "router": (lambda made: WordRouter(read_word(BurstShape(8), 3), 3, primitives=made), "LUT6_2"),
+    "program": (Program, "LUT6"),
     "arbiter": (lambda made: WriteArbiter(WITH_UNIT, primitives=made), "LUT6_2"),
 }
 """What makes each form, and the cell that one of them has."""

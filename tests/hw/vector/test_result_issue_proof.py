@@ -17,7 +17,7 @@ ROOM = "a line has room"
 
 class IssueMonitor(wiring.Component):
     """Any steps, beats, grants. Its books: which lines of the step on offer were granted, and how
-    many lines are under way."""
+    many lines are under way, whether their steps are on offer or still to be."""
 
     def __init__(self) -> None:
         self.issue = ResultIssue(P)
@@ -26,6 +26,7 @@ class IssueMonitor(wiring.Component):
                 "task": In(result_task()),
                 "step": In(result_step(P)),
                 "valid": In(1),
+                "enters": In(1),
                 "beat": In(1),
                 "ready": In(2),
                 "left": In(1),
@@ -45,6 +46,9 @@ class IssueMonitor(wiring.Component):
             issue.steps.payload.eq(self.step),
             issue.beat.eq(self.beat),
             issue.left.eq(self.left),
+            issue.enters.eq(self.enters),
+            issue.ends_beat.eq(self.valid & self.step.beat_ends),
+            Assume(~self.enters | issue.room),
             issue.stop.eq(self.stop),
             Assume(~self.left | (self.lines != 0)),
         ]
@@ -63,7 +67,7 @@ class IssueMonitor(wiring.Component):
                 m.d.sync += had.eq(0)
             with m.Elif(each.valid & each.ready):
                 m.d.sync += had.eq(1)
-        m.d.sync += self.lines.eq(self.lines + (issue.fires & self.step.complete) - self.left)
+        m.d.sync += self.lines.eq(self.lines + self.enters - self.left)
 
     def _assume_offers_stay(self, m: Module) -> None:
         """A step until it goes on, a beat until it is taken; ``stop`` until reset."""
@@ -90,11 +94,17 @@ class IssueMonitor(wiring.Component):
         m.d.comb += [
             Assert(~issue.fires | (self.valid & self.beat & ~self.stop), "a step that is there"),
             Assert(issue.steps.ready == issue.fires),
-            Assert(issue.taken == (issue.fires & step.beat_ends), "a beat until its last step"),
+            Assert(
+                self.stop
+                | issue.beyond
+                | ((issue.taken & self.beat) == (issue.fires & step.beat_ends)),
+                "a beat until its last step",
+            ),
             Assert(issue.under_way == self.lines),
+            Assert(issue.room == (self.lines != MOST_LINES)),
             Assert(self.lines <= MOST_LINES, ROOM),
         ]
-        granted: Value = self.valid & self.beat & ~self.stop & (self.lines != MOST_LINES)
+        granted: Value = self.valid & self.beat & ~self.stop
         for number, (had, each, need, place, count) in enumerate(
             zip(self.had, reads, needs, places, words, strict=True)
         ):
@@ -128,6 +138,7 @@ class IssueMonitor(wiring.Component):
             Cover(issue.fires & self.had[1] & ~self.had[0] & step.reads),
             Cover(issue.beyond & self.beat),
             Cover(issue.fires & self.left & (self.lines == 3) & step.complete),
+            Cover(issue.taken & ~self.beat, "a beat may go before it is there"),
         ]
 
 

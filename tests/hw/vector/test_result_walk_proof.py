@@ -160,6 +160,11 @@ class WalkMonitor(wiring.Component):
                     Assert(walk.left[name] == count - at[name]),
                     Assert(walk.ends[name] == (walk.left[name] == 1)),
                 ]
+        with m.If(self.running):
+            m.d.comb += [
+                Assert(walk.last_cluster == (at["cluster"] == P.column_clusters - 1)),
+                Assert(walk.last_beat == (at["beat"] == P.beats_per_tile - 1)),
+            ]
         across = task.tiles_x[:COUNT_BITS]
         shift = task.row_pixels
         start = Mux(task.odd_row, across << shift, 0)
