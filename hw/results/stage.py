@@ -234,8 +234,9 @@ class ResultStage(wiring.Component):
             copy_to(m, self.ways["other"], here & other)
             copy_to(m, self.coarse_shifts, self.read.shift[4:])
         if self.with_unit:
-            coming = Mux(self.step[0], here & self.read.unit, self.ways["unit"][0])
-            m.d.comb += self.unit_next.eq(coming)
+            m.d.comb += self.unit_next.eq(
+                Mux(self.step[0], here & self.read.unit, self.ways["unit"][0])
+            )
         m.d.comb += [
             sums.step.eq(self.step[1:]),
             sums.address.eq(begun.o.payload.gradient_address),

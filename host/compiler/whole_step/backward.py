@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fractrain.host.compiler.whole_step.carrying import CarryWriter, Held
 from fractrain.host.compiler.whole_step.chunk import ERROR, GRADIENT, StageWriter
@@ -14,30 +14,12 @@ from fractrain.host.compiler.whole_step.gradients import LayerGradient, Stashed
 from fractrain.host.compiler.whole_step.groups import Stretch
 from fractrain.host.compiler.whole_step.memory_map import PIXEL_PLANES, Stash
 from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, Stem
+from fractrain.host.compiler.whole_step.overlap import ALL, AT_ONCE, PARTS_BELOW, Overlap
 from fractrain.host.compiler.whole_step.parts import parts_of
 from fractrain.host.compiler.whole_step.sheets import CLEAR, SAME, norm_key
 from fractrain.host.compiler.whole_step.weights import Updating
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute
-
-AT_ONCE, ALL = 6, 12
-"""Parts of what the next chunk begins with that come beside the last error."""
-PARTS_BELOW = 2, 4
-"""Of a chunk of the stage before, in which its errors are made: usually, and where those of another
-chunk stay on the chip."""
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """What stands beside the last gradient of a segment: errors of the ``next_chunk``, and those of
-    the next segment (``next_segment``). Either takes planes of its own.
-
-    ``recalls_ahead``: x̂ comes while the convolution before is at work, into side memory of its own.
-    """
-
-    next_chunk: bool = True
-    next_segment: bool = True
-    recalls_ahead: bool = True
 
 
 class BackwardChunk:

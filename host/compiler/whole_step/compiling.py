@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 
-from fractrain.host.compiler.whole_step.backward import BackwardChunk, Overlap
+from fractrain.host.compiler.whole_step.backward import BackwardChunk
 from fractrain.host.compiler.whole_step.chip import LARGE, PEAKS, Chip
 from fractrain.host.compiler.whole_step.chunk import StageWriter
 from fractrain.host.compiler.whole_step.convolving import TENSORS, plane_words
@@ -20,6 +20,7 @@ from fractrain.host.compiler.whole_step.limits import check_limits, check_peaks
 from fractrain.host.compiler.whole_step.memory_map import PEAK_BYTES, MemoryMap, Region
 from fractrain.host.compiler.whole_step.network import Block, ResidualNetwork
 from fractrain.host.compiler.whole_step.ordering import in_order
+from fractrain.host.compiler.whole_step.overlap import Overlap
 from fractrain.host.compiler.whole_step.recognizing import recognize
 from fractrain.host.compiler.whole_step.refusal import DoesNotFit
 from fractrain.host.compiler.whole_step.tables import usual_tables
