@@ -1,9 +1,11 @@
 """Delays that align the parts of a pipeline."""
 
-from amaranth.hdl import Module, Signal, ValueLike
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value, ValueLike
 from amaranth.lib import data
 
-__all__ = ["delayed"]
+__all__ = ["delayed", "stepped"]
 
 
 def delayed(
@@ -15,3 +17,14 @@ def delayed(
         m.d.sync += later.eq(value)
         value = later
     return value
+
+
+def stepped(m: Module, value: Any, steps: int, enable: Value, *, name: str) -> list[Any]:
+    """``value``, and as it was 1 .. ``steps`` cycles of ``enable`` ago."""
+    found = [value]
+    for number in range(steps):
+        later = Signal.like(value, name=f"{name}_{number}")
+        with m.If(enable):
+            m.d.sync += later.eq(found[-1])
+        found.append(later)
+    return found

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from fractrain.hw.contract.commands import Fault, Tag
 from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.flow.copies import copies, copy_to
+from fractrain.hw.flow.delay import stepped
 from fractrain.hw.flow.layouts import array_beat, excess_bits, port_beat, write_block
 from fractrain.hw.flow.stream_register import StreamRegister
 from fractrain.hw.flow.tasks import INDEX_BITS, stage_task
@@ -275,33 +276,26 @@ class ResultStage(wiring.Component):
             parameters.results_per_beat, parameters.array.rows, parameters.array.cluster_rows
         )
         m.submodules.turn = turn = CornerTurn(parameters, steps=1 + narrower.parts)
-        facts, valid = self.summed, self.at_planes
-        path = [valid]
-        for number in range(narrower.LATENCY_STEPS):
-            if number == narrower.LATENCY_STEPS - 1:
-                m.d.comb += narrower.outside.eq(facts.outside)
-            later = Signal.like(self.summed, name=f"facts_{number}")
-            later_valid = Signal(name=f"facts_valid_{number}")
-            with m.If(turn.step[0]):
-                m.d.sync += [later.eq(facts), later_valid.eq(valid)]
-            previous = valid & facts.last
-            facts, valid = later, later_valid
-            path.append(valid)
+        steps, moves = narrower.LATENCY_STEPS, turn.step[0]
+        facts = stepped(m, self.summed, steps, moves, name="facts")
+        valid = stepped(m, self.at_planes, steps, moves, name="facts_valid")
+        previous, last = (valid[at] & facts[at].last for at in (-2, -1))
         m.d.comb += [
+            narrower.outside.eq(facts[-2].outside),
             narrower.step.eq(turn.step[1:]),
             narrower.sums.eq(sums.sums),
             narrower.shift.eq(self.summed.shift[:4]),
             narrower.coarse.eq(Cat(self.coarse_shifts)),
             narrower.signed.eq(self.summed.signed),
             narrower.beyond.eq(self.summed.beyond),
-            turn.valid.eq(valid),
-            turn.completes_next.eq(Mux(turn.step[0], previous, valid & facts.last)),
-            turn.facts.eq(facts),
+            turn.valid.eq(valid[-1]),
+            turn.completes_next.eq(Mux(moves, previous, last)),
+            turn.facts.eq(facts[-1]),
             turn.results.eq(narrower.results),
             turn.room.eq(sender.room),
             turn.room_next.eq(sender.room_next),
         ]
-        m.d.comb += self.turning.eq(reduce(or_, path, turn.busy))
+        m.d.comb += self.turning.eq(reduce(or_, valid, turn.busy))
         return turn
 
     def _leave(self, m: Module, sums: GradientSum, sender: BlockSender, turn: CornerTurn) -> None:

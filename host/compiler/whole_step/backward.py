@@ -16,10 +16,10 @@ from fractrain.host.compiler.whole_step.memory_map import PIXEL_PLANES, Stash
 from fractrain.host.compiler.whole_step.network import Block, Layer, Segment, Stem
 from fractrain.host.compiler.whole_step.overlap import ALL, AT_ONCE, PARTS_BELOW, Overlap
 from fractrain.host.compiler.whole_step.parts import parts_of
-from fractrain.host.compiler.whole_step.sheets import CLEAR, SAME, norm_key
+from fractrain.host.compiler.whole_step.sheets import SAME, norm_key
 from fractrain.host.compiler.whole_step.weights import Updating
 from fractrain.host.graph.machine_records import ScaleKey
-from fractrain.hw.contract.commands import Carry, Earlier, Recalled, Recompute
+from fractrain.hw.contract.commands import Earlier, Recalled, Recompute
 
 
 class BackwardChunk:
@@ -322,7 +322,7 @@ class BackwardChunk:
         kept = {"slot": slot, "kept_slot": before.last.slot}
         stash = below.stash(before.last)
         below.recall(stash, images, Recalled.END, held.x, masked=True, **kept)
-        self._clear(segment, before, below, count, held.e)
+        self.carrying.clear(segment, before, below, count, held.e)
         names = [each.name for each in join.sums]
         assert segment.first.error is not None and shortcut.error is not None
         own, around = (
@@ -375,25 +375,6 @@ class BackwardChunk:
             below.summed[below.chunk_of(images.start)] = held.moments
         else:
             self.chip.moments.give(held.moments)
-
-    def _clear(
-        self, segment: Block, before: Segment, below: StageWriter, images: int, y: int
-    ) -> None:
-        """Zeros, of which the shortcut's error writes every fourth."""
-        record, records = below.record(before.name, CLEAR)
-        peak, peaks = below.peak(before.output.join.name)
-        command = Carry(
-            **ERROR,
-            slot=segment.slot,
-            skipped=True,
-            shape=below.shape(images),
-            source=y,
-            destination=y,
-            scale=record,
-            peak=peak,
-        )
-        lines = "staging", y, y + below.grid.lines(images)
-        self.chip.add(command, [records, lines], [lines, peaks])
 
     # -- gradients -------------------------------------------------------------------------
 

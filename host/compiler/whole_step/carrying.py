@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fractrain.host.compiler.whole_step.chunk import ERROR, OTHERS, StageWriter
-from fractrain.host.compiler.whole_step.network import Segment
+from fractrain.host.compiler.whole_step.network import Block, Segment
 from fractrain.host.compiler.whole_step.recording import HOST
-from fractrain.host.compiler.whole_step.sheets import LATE, SAME, late_key
+from fractrain.host.compiler.whole_step.sheets import CLEAR, LATE, SAME, late_key
 from fractrain.host.compiler.whole_step.stream import Span
 from fractrain.host.graph.machine_records import ScaleKey
 from fractrain.hw.contract.commands import Carry, Fill, Recalled, Spill
@@ -141,6 +141,26 @@ class CarryWriter:
         reads = [records, ("side", held.x, held.x + self.lines), source or staged]
         moments = "moments", held.moments, held.moments + self.grid.padded
         self.chip.add(command, reads, [staged, moments, peaks])
+
+    def clear(
+        self, segment: Block, before: Segment, below: StageWriter, images: int, y: int
+    ) -> None:
+        """Zeros for E of ``before`` in the stage ``below``, of which the error of the shortcut of
+        ``segment`` writes every fourth."""
+        record, records = below.record(before.name, CLEAR)
+        peak, peaks = below.peak(before.output.join.name)
+        command = Carry(
+            **ERROR,
+            slot=segment.slot,
+            skipped=True,
+            shape=below.shape(images),
+            source=y,
+            destination=y,
+            scale=record,
+            peak=peak,
+        )
+        lines = "staging", y, y + below.grid.lines(images)
+        self.chip.add(command, [records, lines], [lines, peaks])
 
     def fill(self, lines: int, part: range) -> None:
         """E of ``part`` of the images from memory."""
