@@ -294,8 +294,8 @@ class ResultStage(wiring.Component):
             turn.results.eq(narrower.results),
             turn.room.eq(sender.room),
             turn.room_next.eq(sender.room_next),
+            self.turning.eq(reduce(or_, valid, turn.busy)),
         ]
-        m.d.comb += self.turning.eq(reduce(or_, valid, turn.busy))
         return turn
 
     def _leave(self, m: Module, sums: GradientSum, sender: BlockSender, turn: CornerTurn) -> None:
