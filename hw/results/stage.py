@@ -119,8 +119,6 @@ class ResultStage(wiring.Component):
         self.at_port, self.at_raw, self.at_planes, self.at_other = (
             self.ways[way][0] for way in ("port", "raw", "planes", "other")
         )
-        self.unit_next = Signal()
-        """The summed beat of the next cycle goes to the unit."""
         self.beyond = Signal()
         self.failed = Signal()
         self.turning = Signal()
@@ -235,9 +233,8 @@ class ResultStage(wiring.Component):
             copy_to(m, self.ways["other"], here & other)
             copy_to(m, self.coarse_shifts, self.read.shift[4:])
         if self.with_unit:
-            m.d.comb += self.unit_next.eq(
-                Mux(self.step[0], here & self.read.unit, self.ways["unit"][0])
-            )
+            # of the next cycle
+            self.at_unit = Mux(self.step[0], here & self.read.unit, self.ways["unit"][0])
         m.d.comb += [
             sums.step.eq(self.step[1:]),
             sums.address.eq(begun.o.payload.gradient_address),
@@ -331,7 +328,7 @@ class ResultStage(wiring.Component):
         copy_to(m, self.opens, opens)
         if self.with_unit:
             # a register, as the unit is mapped by itself
-            m.d.sync += self.unit_beats.valid.eq(self.unit_next & opens)
+            m.d.sync += self.unit_beats.valid.eq(self.at_unit & opens)
         self._issue(m, sender, turn, raw)
 
     def _waits(self, number: int, raw: RawSerializer, turn: CornerTurn) -> list[Value]:

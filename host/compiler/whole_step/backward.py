@@ -289,9 +289,8 @@ class BackwardChunk:
         """Images of the stage before whose errors are made at a time: parts of its chunks, so that
         one goes to memory beside the next. At last all of the chunk that goes on with them; its
         lines are held from the beginning, so there is less room for the others."""
-        chunks = [each for each in below.chunks if each.start in self.images]
-        if self.onward is not None:
-            chunks = [each for each in chunks if not self._goes_on(each)]
+        mine = [each for each in below.chunks if each.start in self.images]
+        chunks = [each for each in mine if not self._goes_on(each)]
         parts = PARTS_BELOW[self.onward is not None] if self.overlap.recalls_ahead else 1
         for images in chunks:
             size = -(-len(images) // parts)
