@@ -73,7 +73,7 @@ def test_an_interrupted_compile_is_no_model(
     assert not [path for path in (empty_cache / "cosim").iterdir() if path.suffix == ""]
 
 
-@pytest.mark.parametrize(("value", "level"), [(None, "2"), ("", "2"), ("0", "2"), ("1", "1")])
+@pytest.mark.parametrize(("value", "level"), [(None, "s"), ("", "s"), ("0", "s"), ("1", "1")])
 def test_compiling_quickly(value: str | None, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(QUICK_VARIABLE, raising=False)
     if value is not None:
