@@ -121,10 +121,10 @@ class Design:
 def optimization() -> list[str]:
     """Levels by Verilator's classes of code: what runs in every cycle, once, and its own library.
 
-    An engine's code is larger than the caches in which a core looks for it, and most of it runs in
-    every cycle: -Os is a third faster than -O2 and -O3, and compiles in less time. With
-    ``FRACTRAIN_QUICK_COMPILE`` set, -O1: a sixth less time to compile, little more than half the
-    speed. `ParameterError` if it is neither 0 nor 1.
+    -Os runs a third faster than -O2, presumably as an engine's code is larger than the caches and
+    nearly all of it runs in every cycle, and compiles in less time; -O3 is no faster than -O2. With
+    ``FRACTRAIN_QUICK_COMPILE`` set, -O1: a sixth less time to compile, three fifths of the speed.
+    `ParameterError` if it is neither 0 nor 1.
     """
     quick = os.environ.get(QUICK_VARIABLE) or "0"
     if quick not in ("0", "1"):

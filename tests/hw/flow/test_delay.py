@@ -1,0 +1,22 @@
+"""Delays of a register that synthesis keeps are not kept themselves."""
+
+from collections.abc import Callable
+
+import pytest
+from amaranth.hdl import Const, Module, Signal
+
+from fractrain.hw.flow.copies import copies
+from fractrain.hw.flow.delay import delayed, stepped
+
+DELAYS: dict[str, Callable[[Module, Signal], Signal]] = {
+    "delayed": lambda m, value: delayed(m, value, 2, name="later"),
+    "stepped": lambda m, value: stepped(m, value, 2, Const(1), name="later")[-1],
+}
+
+
+@pytest.mark.parametrize("delay", DELAYS.values(), ids=DELAYS)
+def test_a_delay_of_a_copy_is_no_copy(delay: Callable[[Module, Signal], Signal]) -> None:
+    (copy,) = copies(1, name="copy", width=3)
+    later = delay(Module(), copy)
+    assert copy.attrs and not later.attrs
+    assert later.shape() == copy.shape()
