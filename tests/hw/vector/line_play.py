@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from fractrain.hw.contract.commands import Fault, RowPixels, Shape
+from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.contract.records import Record, pack_records
 from fractrain.hw.flow.layouts import plane_write, write_block
 from fractrain.hw.flow.unit_layouts import record_write, side_line
@@ -28,12 +29,15 @@ __all__ = [
     "Stalls",
     "World",
     "lines_of",
+    "plane_writes",
     "play",
     "shapes",
 ]
 
 STASH = 1 << 16
 """Bytes."""
+SETTLED = 100
+"""Cycles behind an end, in which a line too many would show."""
 CHUNK, NORM, SECOND, SCALE = 0, 64, 128, 200
 """Records."""
 
@@ -213,8 +217,12 @@ class Play:
         shape = order.shape
         blocks = shape.channel_groups * shape.images * shape.tiles_x * shape.tiles_y
         slow = 1 / max(0.05, stalls.blocks) + 8 / (1.01 - max(stalls.reads, stalls.writes))
-        cycles = 800 + int(blocks * 30 * slow)
+        most = 800 + int(blocks * 30 * slow)
+        cycles = 300 + most // 8  # most commands end by then
         found = self.play_raw(order, stalls, cycles, rounding)
+        while cycles < most and not found["fault"].any() and self._too_few(found):
+            cycles = min(3 * cycles, most)
+            found = self.play_raw(order, stalls, cycles, rounding)
         ended = np.flatnonzero(found["ended"])
         assert not found["fault"].any(), Fault(int(found["fault"].max()))
         assert len(ended) == 1, f"{len(ended)} ends in {cycles} cycles"
@@ -222,13 +230,13 @@ class Play:
         self.took = int(ended[0]) - self.begin
         return found
 
-    @property
-    def plane_layout(self) -> Any:
-        return plane_write(self.p)
+    def _too_few(self, found: dict) -> bool:
+        """Cycles for an end, and for what may be done behind it."""
+        return not found["ended"][: self.end - SETTLED].any()
 
     def check_untouched(self, found: dict) -> None:
         """Memories are as they were, nothing was sent."""
-        assert not any(fields_of(each, self.plane_layout)["valid"] for each in found["plane_write"])
+        assert not plane_writes(found, self.p)
         assert not found["blocks__valid"].any()
         assert not found["peaks__valid"].any()
         self._check_lines(found)
@@ -256,16 +264,13 @@ class Play:
         return [fields_of(found[f"{name}__payload"][each], layout) for each in taken]
 
     def _check_planes(self, planes: np.ndarray, found: dict) -> None:
-        layout = plane_write(self.p)
         size = self.p.block_bits
         written = set()
-        for each in found["plane_write"]:
-            write = fields_of(each, layout)
-            if write["valid"]:
-                word = np.array([write["data"] >> bit & 1 for bit in range(size)], np.uint8)
-                assert write["address"] not in written
-                written.add(write["address"])
-                planes[write["address"]] = word.reshape(planes.shape[1:])
+        for write in plane_writes(found, self.p):
+            word = np.array([write["data"] >> bit & 1 for bit in range(size)], np.uint8)
+            assert write["address"] not in written
+            written.add(write["address"])
+            planes[write["address"]] = word.reshape(planes.shape[1:])
         assert np.array_equal(planes, self.world.chip.planes)
         self.planes_written = len(written)
 
@@ -316,6 +321,14 @@ class Play:
 
     made: slice = slice(0, 0)
     given: dict[str, np.ndarray]
+
+
+def plane_writes(found: dict, parameters: Parameters) -> list[dict[str, int]]:
+    """Words that go to the plane memory, in order."""
+    layout, writes = plane_write(parameters), found["plane_write"]
+    byte, bit = divmod(layout["valid"].offset, 8)
+    valid = writes[:, byte] >> bit & 1 == 1
+    return [fields_of(each, layout) for each in writes[valid]]
 
 
 def _spread(value: Any) -> Any:

@@ -35,6 +35,7 @@ from tests.hw.vector.line_play import (
     Stalls,
     World,
     lines_of,
+    plane_writes,
     play,
     shapes,
 )
@@ -288,9 +289,8 @@ def test_faults(player: Player, name: str) -> None:
     assert found["fault"].max() == fault
     assert (found["fault"] > 0).sum() == 1
     assert not found["ended"].any()
-    for write in found["plane_write"]:
-        write = fields_of(write, each.plane_layout)
-        assert not write["valid"] or write["address"] < p.buffers.plane_words
+    words = p.buffers.plane_words
+    assert all(write["address"] < words for write in plane_writes(found, p))
 
 
 @pytest.mark.parametrize("kind", ["form", "shortcut", "recompute", "apply"])
