@@ -1,5 +1,6 @@
 """The pytest side: a component becomes Verilog, a compiled model and a verdict."""
 
+import functools
 import importlib.metadata
 import json
 import os
@@ -66,7 +67,7 @@ def run_bench(
     """
     require_tools()
     waves = os.environ.get("BENCH_WAVES", "0") not in ("", "0")
-    verilog = emit(component, name) + models
+    verilog = _verilog(component, name) + models
     with activity(f"compiling the model of {name}"):
         model = _build(verilog, name, waves)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=temporary_root()) as folder:
@@ -93,6 +94,12 @@ def run_bench(
             except (RuntimeError, SystemExit):
                 pass  # the results say what failed; without any, the log does
         _judge(results, log)
+
+
+@functools.lru_cache(maxsize=2)
+def _verilog(component: wiring.Component, name: str) -> str:
+    """Once for the tests that share ``component``."""
+    return emit(component, name)
 
 
 def _build(verilog: str, name: str, waves: bool) -> Path:

@@ -1,7 +1,10 @@
 """The result stage: every format, mask and rounding, signals and rates, under stalls."""
 
+import functools
+
 import pytest
 
+from fractrain.hw.contract.parameters import Parameters
 from fractrain.hw.results.stage import ResultStage
 from tests.harness import run_bench
 from tests.hw.machines import machine
@@ -9,10 +12,15 @@ from tests.hw.machines import machine
 MODULE = "tests.hw.results.bench_result_stage"
 
 
+@functools.cache
+def stage_of(parameters: Parameters) -> ResultStage:
+    return ResultStage(parameters)
+
+
 def run(testcase: str, stores: int = 24, **changes: object) -> None:
     parameters = machine(buffers__gradient_words=256, **changes)
     key = "_".join(str(value) for value in changes.values()) or "tiny"
-    stage = ResultStage(parameters)
+    stage = stage_of(parameters)
     run_bench(
         stage,
         f"result_stage_{key}",
